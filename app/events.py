@@ -1,0 +1,368 @@
+"""What the server tells and what it can be told: immutable events and commands.
+
+Everything that crosses a thread or a process is one of these structs: events flow from the loop
+to whoever watches, commands flow back. They import nothing of ours, so both sides may use them.
+
+Units: ``t`` and every field named ``*_at`` are seconds since the Unix epoch on a clock that never
+steps back (the wall clock read once at the server's start, then advanced by the monotonic clock);
+sizes are bytes; names ending in ``_us`` are microseconds. Counters are absolute and only grow, so
+a lost snapshot can hide a moment but can never make a figure wrong.
+
+Text that came from a peer is escaped (`app.printable`) before it is put into an event.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TypeAlias
+
+import msgspec
+
+
+class State(StrEnum):
+    """Where a connection is in its frame, or in its end."""
+
+    READ_LEN = "READ_LEN"
+    READ_BODY = "READ_BODY"
+    WRITE_BODY = "WRITE_BODY"
+    DRAINING = "DRAINING"
+    CLOSED = "CLOSED"
+
+
+class Reason(StrEnum):
+    """Why a connection closed: exactly one for each connection."""
+
+    EOF = "eof"
+    EOF_MID_HEADER = "eof_mid_header"
+    EOF_MID_BODY = "eof_mid_body"
+    RESET = "reset"
+    FRAME_TOO_LARGE = "frame_too_large"
+    TIMEOUT_HEADER = "timeout_header"
+    TIMEOUT_BODY = "timeout_body"
+    TIMEOUT_WRITE = "timeout_write"
+    TIMEOUT_IDLE = "timeout_idle"
+    KILLED = "killed"
+    LIMIT = "limit"
+    SHUTDOWN = "shutdown"
+    ERROR = "error"
+
+
+class KillMode(StrEnum):
+    """How a kill ends a connection."""
+
+    DRAIN = "drain"
+    """Finish the pending echo, then SHUT_WR, linger and close."""
+    CLOSE = "close"
+    """Give up the pending echo; what the kernel has already accepted is still delivered."""
+    RESET = "reset"
+    """RST: everything in flight is destroyed."""
+
+
+class TraceLevel(StrEnum):
+    """How much detail one connection, or all of them, put into the journal."""
+
+    OFF = "off"
+    STATE = "state"
+    IO = "io"
+
+
+POLLIN = 1
+"""Bit of `Snapshot.interest`: the poller watches for input."""
+POLLOUT = 4
+"""Bit of `Snapshot.interest`: the poller watches for room in the kernel's send queue."""
+
+
+class _Message(msgspec.Struct, frozen=True, tag_field="event", kw_only=True):
+    pass
+
+
+# --- lifecycle and results: never dropped -------------------------------------------------------
+
+
+class Listening(_Message, frozen=True, tag="listening"):
+    """The server accepts connections. The first event of all."""
+
+    t: float
+    host: str
+    port: int
+    pid: int
+    poller: str
+    write_mode: str
+    cap: int
+    max_connections: int
+    notes: tuple[str, ...] = ()
+    """What was adapted at start-up (no IPv6, a lowered limit), one line each."""
+
+
+class Opened(_Message, frozen=True, tag="opened"):
+    """A connection was accepted."""
+
+    t: float
+    id: int
+    fd: int
+    peer: str
+
+
+class Closed(_Message, frozen=True, tag="closed"):
+    """A connection ended; the last word on it, with its totals."""
+
+    t: float
+    id: int
+    peer: str
+    reason: Reason
+    detail: str
+    """What stood behind the reason, in a few words; may be empty."""
+    opened_at: float
+    frames_in: int
+    frames_out: int
+    bytes_in: int
+    bytes_out: int
+    toggles: int
+    eagains: int
+    partial_writes: int
+
+
+class SettingChanged(_Message, frozen=True, tag="setting_changed"):
+    """A setting has a new value, in force from the next frame on."""
+
+    t: float
+    name: str
+    old: int | float | str
+    new: int | float | str
+
+
+class CommandResult(_Message, frozen=True, tag="command_result"):
+    """What became of a command: one for each connection that it named, or one for the command."""
+
+    t: float
+    request: int
+    command: str
+    ok: bool
+    message: str
+    id: int | None = None
+
+
+class Notice(_Message, frozen=True, tag="notice"):
+    """Something an operator should know: accepting paused, a limit reached."""
+
+    t: float
+    level: str
+    """``info``, ``warning`` or ``error``."""
+    text: str
+
+
+class Stopping(_Message, frozen=True, tag="stopping"):
+    """The server accepts no more and finishes what it has received in full."""
+
+    t: float
+    cause: str
+    grace: float
+    open: int
+
+
+class Stopped(_Message, frozen=True, tag="stopped"):
+    """The loop has ended, every connection is closed. The last event of all."""
+
+    t: float
+    cause: str
+    opened: int
+    closed: int
+    frames_out: int
+    bytes_in: int
+    bytes_out: int
+
+
+class Crashed(_Message, frozen=True, tag="crashed"):
+    """The loop thread died of a fault of ours. The last event of all."""
+
+    t: float
+    error: str
+    traceback: str
+
+
+# --- detail: may be dropped when nobody drains, and then it is counted ---------------------------
+
+
+class StateChanged(_Message, frozen=True, tag="state_changed"):
+    """A traced connection is in another state than at its last wake-up's end."""
+
+    t: float
+    id: int
+    old: State
+    new: State
+
+
+class Toggled(_Message, frozen=True, tag="toggled"):
+    """POLLOUT interest was armed or disarmed."""
+
+    t: float
+    id: int
+    armed: bool
+    pending: int
+    """Bytes of echo not yet taken by the kernel: what armed it, or 0 when it is disarmed."""
+    toggles: int
+
+
+class Io(_Message, frozen=True, tag="io"):
+    """One system call on a connection traced at level ``io``."""
+
+    t: float
+    id: int
+    call: str
+    """``read`` or ``write``."""
+    asked: int
+    """Bytes of room or bytes offered."""
+    result: int
+    """Bytes moved; 0 from a read is EOF; -1 is an error, named in `error`."""
+    error: str = ""
+
+
+# --- absolute figures: latest wins --------------------------------------------------------------
+
+
+class Snapshot(_Message, frozen=True, tag="snapshot"):
+    """All there is to see of one connection at one moment."""
+
+    t: float
+    id: int
+    state: State
+    header: bytes
+    """The header bytes read so far of the frame in flight, 0 to 4 of them."""
+    body_read: int
+    body_length: int
+    out_sent: int
+    out_length: int
+    interest: int
+    toggles: int
+    toggled_at: float
+    eagains: int
+    partial_writes: int
+    frames_in: int
+    """Frames received in full."""
+    frames_out: int
+    """Frames whose echo the kernel took in full."""
+    bytes_in: int
+    bytes_out: int
+    frame_at: float
+    """When the frame in flight began to arrive; 0 between frames."""
+    active_at: float
+    """When a byte last moved, in or out."""
+    closing: Reason | None = None
+    """The reason decided while the connection is DRAINING."""
+    budget_hits: int = 0
+    """Wake-ups that ended on the budget with more to do."""
+
+    @property
+    def header_read(self) -> int:
+        """Header bytes read of the frame in flight, 0 to 4."""
+        return len(self.header)
+
+    @property
+    def pending(self) -> int:
+        """Bytes of echo that the kernel has not taken yet."""
+        return self.out_length - self.out_sent
+
+
+class LoopStats(_Message, frozen=True, tag="loop_stats"):
+    """The loop's own figures."""
+
+    t: float
+    polls: int
+    """Calls of the poller."""
+    wakeups: int
+    """Polls that returned because something was ready or a command came."""
+    ready: int
+    """Descriptors that those polls returned, in all."""
+    longest_us: int
+    """Longest iteration (poll return to next poll) since the previous statistics."""
+    cpu_seconds: float
+    """CPU time of the loop thread."""
+    open: int
+    opened: int
+    closed: int
+    refused: int
+    """Connections closed as `limit`."""
+    armed: int
+    """Connections with POLLOUT armed now."""
+    frames_in: int
+    frames_out: int
+    bytes_in: int
+    bytes_out: int
+    toggles: int
+    eagains: int
+    partial_writes: int
+    accept_errors: int
+    queue_depth: int
+    """Events waiting to be drained."""
+    drops: int
+    """Detail events dropped because the journal was full."""
+
+
+class ProcessStats(_Message, frozen=True, tag="process_stats"):
+    """The server process as the operating system sees it."""
+
+    t: float
+    cpu_percent: float
+    """Of one core."""
+    rss: int
+    fds: int
+    threads: int
+
+
+Event: TypeAlias = (
+    Listening
+    | Opened
+    | Closed
+    | SettingChanged
+    | CommandResult
+    | Notice
+    | Stopping
+    | Stopped
+    | Crashed
+    | StateChanged
+    | Toggled
+    | Io
+    | Snapshot
+    | LoopStats
+    | ProcessStats
+)
+
+
+# --- commands -----------------------------------------------------------------------------------
+
+
+class _Command(msgspec.Struct, frozen=True, tag_field="command", kw_only=True):
+    request: int
+    """Chosen by the sender; every `CommandResult` that answers carries it."""
+
+
+class Kill(_Command, frozen=True, tag="kill"):
+    """End connections by id."""
+
+    ids: tuple[int, ...]
+    mode: KillMode = KillMode.CLOSE
+
+
+class Set(_Command, frozen=True, tag="set"):
+    """Change a setting that may change at run time (`app.settings.RUNTIME_SETTINGS`)."""
+
+    name: str
+    value: int | float | str
+
+
+class Trace(_Command, frozen=True, tag="trace"):
+    """Choose how much detail one connection puts into the journal."""
+
+    id: int
+    level: TraceLevel
+
+
+class Stop(_Command, frozen=True, tag="stop"):
+    """Stop accepting, finish what was received in full, end within the grace time."""
+
+    cause: str
+    now: bool = False
+    """Skip the grace: close everything at once."""
+
+
+Command: TypeAlias = Kill | Set | Trace | Stop

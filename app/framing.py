@@ -1,0 +1,59 @@
+"""The wire format: a 4-byte big-endian length, then that many bytes of body.
+
+A length of 0 is a frame. The CAP bounds the body, not the header, and is judged as soon as a
+header is complete. (Source document, section 5.2; the same framing as Erlang's ``{packet, 4}``.)
+"""
+
+from __future__ import annotations
+
+from struct import Struct
+from typing import Final
+
+from app.printable import printable
+
+HEADER_SIZE: Final = 4
+"""Bytes of a header."""
+MAX_LENGTH: Final = 2**32 - 1
+"""The largest length that a header can announce, in bytes."""
+
+_HEADER: Final = Struct(">I")
+read_length: Final = _HEADER.unpack_from
+"""``read_length(buffer, offset)`` is a 1-tuple: the length that the header at `offset` announces."""
+
+
+def header(length: int) -> bytes:
+    """The 4 bytes that announce a body of `length` bytes."""
+    return _HEADER.pack(length)
+
+
+def frame(body: bytes) -> bytes:
+    """One whole frame."""
+    return _HEADER.pack(len(body)) + body
+
+
+def looks_like(first: bytes, cap: int) -> str:
+    """What a refused header most probably is, in words; the empty string if nothing known.
+
+    `first` is the header and whatever was received behind it, `cap` the CAP it was judged by.
+    """
+    for sign, what in _FOREIGN:
+        if first.startswith(sign):
+            return f"looks like {what}: {printable(first, 16)!r}"
+    if len(first) >= 3 and first[0] in _TLS_RECORDS and first[1] == 3 and first[2] <= 4:
+        return "looks like a TLS record (a TLS client on a plain-text port)"
+    little = int.from_bytes(first[:HEADER_SIZE], "little")
+    if 0 < little <= cap:
+        return f"looks like a little-endian length of {little:,}"
+    if first[:HEADER_SIZE].isascii() and first[:HEADER_SIZE].decode("ascii").isprintable():
+        return f"looks like text: {printable(first, 16)!r}"
+    return ""
+
+
+_HTTP_VERBS = (b"GET ", b"POST", b"PUT ", b"HEAD", b"DELE", b"OPTI", b"PATC", b"CONN", b"TRAC")
+_FOREIGN: Final = (
+    (b"PRI * HTTP/2", "an HTTP/2 client"),
+    *((verb, "an HTTP request") for verb in _HTTP_VERBS),
+    (b"HTTP", "an HTTP response"),
+    (b"SSH-", "an SSH banner"),
+)
+_TLS_RECORDS: Final = frozenset({20, 21, 22, 23})
