@@ -18,7 +18,7 @@ MAX_LENGTH: Final = 2**32 - 1
 
 _HEADER: Final = Struct(">I")
 read_length: Final = _HEADER.unpack_from
-"""``read_length(buffer, offset)`` is a 1-tuple: the length that the header at `offset` announces."""
+"""``read_length(buffer, offset)``: a 1-tuple with the length in the header at `offset`."""
 
 
 def header(length: int) -> bytes:

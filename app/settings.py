@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 KIB: Final = 1024
 MIB: Final = 1024**2
@@ -102,7 +102,8 @@ class Settings:
         if name not in RUNTIME_SETTINGS:
             known = ", ".join(RUNTIME_SETTINGS)
             raise SettingError(f"{name!r} cannot be changed at run time; these can: {known}")
-        return dataclasses.replace(self, **{name: _read(name, value)})
+        changes: dict[str, Any] = {name: _read(name, value)}
+        return dataclasses.replace(self, **changes)
 
 
 def _read(name: str, value: object) -> object:
@@ -120,7 +121,9 @@ def check(name: str, value: object) -> None:
     """Raise `SettingError` unless `value` is one that the setting `name` may have."""
     if name in _CHOICES:
         if value not in _CHOICES[name]:
-            raise SettingError(f"{_option(name)} {value!r}: choose from {', '.join(_CHOICES[name])}")
+            raise SettingError(
+                f"{_option(name)} {value!r}: choose from {', '.join(_CHOICES[name])}"
+            )
     elif name in _RANGES:
         low, high, unit = _RANGES[name]
         is_number = isinstance(value, int | float) and not isinstance(value, bool)

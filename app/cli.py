@@ -1,0 +1,303 @@
+"""The command line: the only place that wires server, screen and log together."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+import click
+
+from app import __version__
+from app.client import ClientError, echo
+from app.printable import printable
+from app.settings import (
+    POLLER_NAMES,
+    TRACE_LEVELS,
+    WRITE_MODES,
+    SettingError,
+    Settings,
+    parse_size,
+)
+
+EXIT_CRASH = 1
+EXIT_USAGE = 2
+DEFAULTS = Settings()
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Size(click.ParamType[int]):
+    """``65536``, ``64KiB``, ``1MiB``."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        try:
+            return parse_size(value)
+        except SettingError as error:
+            self.fail(f"--cap {error}", param, ctx)
+
+
+class Port(click.ParamType[int]):
+    """A port number; its range is judged with the other settings."""
+
+    name = "port"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        try:
+            return int(value)
+        except ValueError:
+            raise click.UsageError(
+                f"PORT {printable(str(value))!r} is not a number: it must be 0 to 65,535"
+            ) from None
+
+
+class ServerCommand(click.Command):
+    """Takes ``-1`` for a port that is out of range, not for an unknown option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            if re.fullmatch(r"-\d", error.option_name):
+                raise click.UsageError(
+                    f"PORT {error.option_name} is out of range: it must be 0 to 65,535"
+                ) from None
+            raise
+
+
+class DefaultToServe(click.Group):
+    """``echo-tui [OPTIONS] [HOST] [PORT]`` needs no command word."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args or (args[0] not in self.commands and args[0] not in ("--help", "--version")):
+            args = ["serve", *args]
+        return super().parse_args(ctx, args)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        serve.format_options(ctx, formatter)
+        self.format_commands(ctx, formatter)
+
+
+def server_options(command: F) -> F:
+    """The options that every way of running the server has."""
+    timeouts = [
+        click.option(
+            f"--{name}-timeout",
+            type=float,
+            default=getattr(DEFAULTS, f"{name}_timeout"),
+            show_default=True,
+            metavar="S",
+            help=f"{text}; 0 = off.",
+        )
+        for name, text in (
+            ("header", "Seconds for a header, from its first byte"),
+            ("body", "Seconds for a frame, from its first byte"),
+            ("write", "Seconds that a pending echo waits for the peer to take a byte"),
+            ("idle", "Seconds between frames"),
+        )
+    ]
+    options = [
+        click.argument("host", default=DEFAULTS.host),
+        click.argument("port", type=Port(), default=DEFAULTS.port),
+        click.option(
+            "--cap",
+            type=Size(),
+            default=DEFAULTS.cap,
+            show_default="1MiB",
+            help="Largest body accepted.",
+        ),
+        click.option(
+            "--poller",
+            default=DEFAULTS.poller,
+            show_default=True,
+            metavar="|".join(POLLER_NAMES),
+            help="How the loop waits.",
+        ),
+        click.option(
+            "--write-mode",
+            default=DEFAULTS.write_mode,
+            show_default=True,
+            metavar="|".join(WRITE_MODES),
+            help="Try to write first, or arm POLLOUT first.",
+        ),
+        click.option(
+            "--max-connections",
+            type=int,
+            default=DEFAULTS.max_connections,
+            show_default=True,
+            metavar="N",
+            help="More are accepted and closed at once as `limit`.",
+        ),
+        click.option(
+            "--backlog",
+            type=int,
+            default=DEFAULTS.backlog,
+            show_default=True,
+            metavar="N",
+            help="Connections that may wait for accept.",
+        ),
+        *timeouts,
+        click.option(
+            "--grace",
+            type=float,
+            default=DEFAULTS.grace,
+            show_default=True,
+            metavar="S",
+            help="Seconds that a stop may take.",
+        ),
+        click.option(
+            "--trace",
+            default=DEFAULTS.trace,
+            show_default=True,
+            metavar="|".join(TRACE_LEVELS),
+            help="Tell every state change, or every system call.",
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@click.group(
+    cls=DefaultToServe,
+    subcommand_metavar="[HOST] [PORT] | COMMAND",
+    context_settings={"max_content_width": 100},
+)
+@click.version_option(__version__, prog_name="echo-tui")
+def cli() -> None:
+    """A length-prefixed non-blocking echo server whose inside you can watch.
+
+    Serves on HOST (default 127.0.0.1) and PORT (default 9000; 0 = any free one) with a dashboard
+    in this terminal, or without one (--no-ui).
+    """
+
+
+@cli.command(cls=ServerCommand, hidden=True)
+@server_options
+@click.option("--no-ui", is_flag=True, help="No dashboard: event lines on stdout.")
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Of the event lines.",
+)
+def serve(no_ui: bool, log_format: str, **options: Any) -> int:
+    """Serve, with the dashboard or without."""
+    settings = Settings(**options)
+    if no_ui:
+        return run_headless(settings, log_format)
+    return run_dashboard(settings)
+
+
+@cli.command(cls=ServerCommand)
+@server_options
+def demo(**options: Any) -> int:
+    """The dashboard, and built-in clients that show every state."""
+    options["port"] = options["port"] if _given("port") else 0
+    options["header_timeout"] = _demo_default(options, "header_timeout", 30.0)
+    return run_dashboard(Settings(**options), with_clients=True)
+
+
+@cli.command()
+@click.argument("host")
+@click.argument("port", type=Port())
+@click.argument("message")
+@click.option("--timeout", type=float, default=10.0, show_default=True, help="Seconds to wait.")
+def client(host: str, port: int, message: str, timeout: float) -> int:
+    """Send MESSAGE as one frame and print its echo; `-` reads the body from stdin."""
+    body = sys.stdin.buffer.read() if message == "-" else os.fsencode(message)
+    if not 0 < port < 65536:
+        raise SettingError(f"PORT {port} is out of range: it must be 1 to 65,535")
+    try:
+        answer = echo(host, port, body, timeout)
+    except ClientError as error:
+        print(f"echo-tui client: {error}", file=sys.stderr)
+        return 1
+    if answer != body:
+        print(f"echo-tui client: {host}:{port} sent back other bytes", file=sys.stderr)
+        return 1
+    if sys.stdout.isatty():
+        print("echo:", printable(answer.decode("utf-8", "backslashreplace"), len(answer)))
+    else:
+        sys.stdout.buffer.write(b"echo: " + answer + b"\n")
+        sys.stdout.buffer.flush()
+    return 0
+
+
+def _given(name: str) -> bool:
+    source = click.get_current_context().get_parameter_source(name)
+    return source is not click.core.ParameterSource.DEFAULT
+
+
+def _demo_default(options: dict[str, Any], name: str, value: float) -> Any:
+    return options[name] if _given(name) else value
+
+
+@contextlib.contextmanager
+def stop_signals(stop: Callable[[str, bool], None]) -> Iterator[None]:
+    """The first SIGTERM, SIGINT or SIGHUP asks for a stop in order, the next for one at once."""
+    asked = False
+
+    def handle(number: int, _frame: object) -> None:
+        nonlocal asked
+        stop(signal.Signals(number).name, asked)
+        asked = True
+
+    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    before = [(number, signal.signal(number, handle)) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)
+
+
+def run_headless(settings: Settings, log_format: str) -> int:
+    """Serve until a signal; the exit code."""
+    from app.headless import LogWriter, as_json, as_text  # noqa: PLC0415
+    from app.server.server import Server  # noqa: PLC0415
+    from app.stream import EventStream  # noqa: PLC0415
+
+    stream = EventStream()
+    server = Server(settings, stream)
+    log = LogWriter(stream, sys.stdout, as_json if log_format == "json" else as_text)
+    with stop_signals(server.stop):
+        server.start()
+        log.start()
+        server.join()
+        log.join(timeout=1.0)
+    if server.failure:
+        print(f"echo-tui: the server thread died: {server.failure}", file=sys.stderr)
+        return EXIT_CRASH
+    return 0
+
+
+def run_dashboard(settings: Settings, with_clients: bool = False) -> int:
+    """Serve with the dashboard in this terminal; the exit code."""
+    raise SettingError("the dashboard is not there yet: use --no-ui")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit."""
+    try:
+        code = cli.main(arguments, prog_name="echo-tui", standalone_mode=False)
+    except click.exceptions.Abort:
+        code = EXIT_CRASH
+    except click.ClickException as error:
+        code = _complain(error.format_message())
+    except SettingError as error:
+        code = _complain(str(error))
+    sys.exit(code)
+
+
+def _complain(text: str) -> int:
+    print(f"echo-tui: {' '.join(text.split())}", file=sys.stderr)
+    return EXIT_USAGE

@@ -1,0 +1,61 @@
+"""One frame there and back, for `echo-tui client` (source document, section 11)."""
+
+from __future__ import annotations
+
+import socket
+
+from app.framing import HEADER_SIZE, MAX_LENGTH, frame, read_length
+
+
+class ClientError(Exception):
+    """Why there is no echo; the text is one line for a person."""
+
+
+def echo(host: str, port: int, body: bytes, timeout: float) -> bytes:
+    """Send `body` as one frame and return the body of the echo.
+
+    `timeout` is in seconds, for the connection and for each wait for the server. Raises
+    `ClientError` if the server refuses, ends early, or answers with something else.
+    """
+    if len(body) > MAX_LENGTH:
+        raise ClientError(f"a frame of {len(body):,} bytes does not fit a 4-byte header")
+    where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    try:
+        with socket.create_connection((host, port), timeout) as sock:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return _exchange(sock, body, where)
+    except socket.gaierror as error:
+        raise ClientError(f"unknown host {host!r}: {error.strerror}") from None
+    except TimeoutError:
+        raise ClientError(f"{where} did not answer within {timeout:g} s") from None
+    except OSError as error:
+        raise ClientError(f"{where}: {error.strerror or error}") from None
+
+
+def _exchange(sock: socket.socket, body: bytes, where: str) -> bytes:
+    try:
+        sock.sendall(frame(body))
+    except (BrokenPipeError, ConnectionResetError):
+        # The server gave up reading. What it said before that may still be there to read.
+        sock.settimeout(1.0)
+    header = _read_exactly(sock, HEADER_SIZE, "the header of the echo", where, body)
+    (length,) = read_length(header, 0)
+    if length != len(body):
+        raise ClientError(f"{where} announces an echo of {length:,} bytes, sent were {len(body):,}")
+    return _read_exactly(sock, length, "the body of the echo", where, body)
+
+
+def _read_exactly(sock: socket.socket, size: int, what: str, where: str, body: bytes) -> bytes:
+    received = bytearray()
+    while len(received) < size:
+        try:
+            chunk = sock.recv(min(size - len(received), 1 << 20))
+        except ConnectionResetError:
+            chunk = b""
+        if not chunk:
+            raise ClientError(
+                f"{where} closed the connection after {len(received):,} of {size:,} bytes of {what}"
+                f" (sent: one frame of {len(body):,} bytes; a CAP below that refuses it)"
+            )
+        received += chunk
+    return bytes(received)

@@ -1,0 +1,1 @@
+"""The server: state machine, pollers, listener and loop. Knows nothing of any screen."""

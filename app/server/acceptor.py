@@ -1,0 +1,84 @@
+"""Accepting: the drain of the listening socket, its limit, and its pauses.
+
+Facts about accept(2) that surprise:
+
+- Out of descriptors (EMFILE, ENFILE) or memory (ENOBUFS, ENOMEM), the connection stays in the
+  queue, so a level-triggered poller reports the listener again at once: a naive loop fails
+  590,000 times a second. Accepting pauses instead, and tries again after a moment.
+- Linux passes errors that were already pending on the new socket to accept itself (ECONNABORTED,
+  EPROTO, ENETDOWN and others): they end that connection, not the listening.
+- Whether a new socket inherits O_NONBLOCK from the listener differs between systems, so it is set.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from collections.abc import Iterator
+from math import inf
+from typing import Any, Final
+
+from app.server.listener import Listener
+
+ACCEPT_BUDGET: Final = 128
+"""Connections accepted in one wake-up at most."""
+PAUSE: Final = 0.5
+"""Seconds without accepting after the system ran out of something."""
+NOTICE_INTERVAL: Final = 5.0
+"""Seconds between two notices of the same trouble."""
+EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+
+class Acceptor:
+    """The listening socket, as the loop uses it."""
+
+    def __init__(self, listener: Listener) -> None:
+        self.sock = listener.sock
+        self.fd = listener.sock.fileno()
+        self.errors = 0
+        self.resume_at = inf
+        """When to accept again after a pause; ``inf`` while not paused."""
+        self.exhausted = ""
+        """What the system ran out of at the last accept; empty if nothing."""
+        self._notice_at = 0.0
+
+    def accept(self) -> Iterator[tuple[socket.socket, Any]]:
+        """The connections that wait, at most `ACCEPT_BUDGET`, non-blocking and without delay."""
+        self.exhausted = ""
+        for _ in range(ACCEPT_BUDGET):
+            try:
+                sock, address = self.sock.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:
+                self.errors += 1
+                if error.errno in EXHAUSTED:
+                    self.exhausted = os.strerror(error.errno)
+                    return
+                if self.sock.fileno() < 0 or error.errno in (errno.EBADF, errno.EINVAL):
+                    raise
+                continue
+            try:
+                sock.setblocking(False)
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            except OSError:
+                # The peer is gone already; only this connection ends.
+                self.errors += 1
+                sock.close()
+                continue
+            yield sock, address
+
+    def pause(self, now: float) -> str:
+        """Stop accepting for a moment; what to tell an operator, empty if told recently."""
+        self.resume_at = now + PAUSE
+        if now < self._notice_at:
+            return ""
+        self._notice_at = now + NOTICE_INTERVAL
+        return f"accepting pauses: {self.exhausted} ({self.errors:,} accept errors so far)"
+
+    def close(self) -> None:
+        """Stop listening."""
+        self.resume_at = inf
+        self.sock.close()

@@ -1,0 +1,96 @@
+"""The listening socket and the names of addresses (source document, sections 7.1 and 7.2)."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from typing import Any, NamedTuple
+
+from app.settings import SettingError
+
+
+class Listener(NamedTuple):
+    """A listening, non-blocking socket and what had to be adapted to get it."""
+
+    sock: socket.socket
+    host: str
+    port: int
+    notes: tuple[str, ...]
+
+
+def make_listener(host: str, port: int, backlog: int) -> Listener:
+    """Listen on the first address that `host` resolves to and that can be bound.
+
+    The empty host and ``::`` are dual-stack: one IPv6 socket that takes IPv4 too, as mapped
+    addresses. Where there is no IPv6 they fall back to IPv4, with a note. Raises `SettingError`.
+    """
+    notes: list[str] = []
+    wildcard = host in ("", "::")
+    flags = socket.AI_PASSIVE | socket.AI_NUMERICSERV
+    try:
+        found = socket.getaddrinfo(
+            host or None, port, socket.AF_UNSPEC, socket.SOCK_STREAM, flags=flags
+        )
+    except (socket.gaierror, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, socket.gaierror) else "not a valid name"
+        raise SettingError(
+            f"HOST {host!r}: {reason}; give an address of this machine, such as 127.0.0.1"
+        ) from None
+    addresses = [(family, address) for family, _, _, _, address in found]
+    if wildcard:
+        addresses.sort(key=lambda entry: entry[0] != socket.AF_INET6)
+        addresses.append((socket.AF_INET, ("0.0.0.0", port)))
+    failure: OSError | None = None
+    for family, address in addresses:
+        try:
+            sock = _listen(family, address, backlog)
+        except OSError as error:
+            failure = failure or error
+            continue
+        if wildcard and family == socket.AF_INET and failure is not None:
+            notes.append(f"no IPv6 here ({_words(failure)}): listening on IPv4 only")
+        bound = sock.getsockname()
+        return Listener(sock, bound[0], bound[1], tuple(notes))
+    raise SettingError(_explain(host, port, failure))
+
+
+def _listen(family: int, address: Any, backlog: int) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        sock.setblocking(False)
+        sock.bind(address)
+        sock.listen(backlog)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _words(error: OSError) -> str:
+    return os.strerror(error.errno) if error.errno else str(error)
+
+
+def _explain(host: str, port: int, error: OSError | None) -> str:
+    where = format_address((host or "::", port))
+    code = error.errno if error else None
+    if code == errno.EADDRINUSE:
+        return (
+            f"{where} is in use: stop the other server, or choose another PORT (0 = any free one)"
+        )
+    if code == errno.EADDRNOTAVAIL:
+        return f"HOST {host!r} is not an address of this machine; try 127.0.0.1"
+    if code in (errno.EACCES, errno.EPERM):
+        return f"PORT {port} needs privileges; choose one from 1024 on"
+    return f"cannot listen on {where}: {_words(error) if error else 'no address found'}"
+
+
+def format_address(address: Any) -> str:
+    """``127.0.0.1:9000``, ``[::1]:9000``; an IPv4 peer mapped into IPv6 is shown as IPv4."""
+    host, port = address[0], address[1]
+    if host.lower().startswith("::ffff:") and "." in host:
+        host = host[7:]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

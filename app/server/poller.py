@@ -1,0 +1,225 @@
+"""Pollers: who is ready? Five functions each, all with the same answers.
+
+Readiness is a mask of POLLIN, POLLOUT, POLLERR and POLLHUP, and POLLRDHUP where it is edge-
+triggered. Facts that surprise, written down once:
+
+- POLLERR and POLLHUP are reported whether they were asked for or not (poll(2)). POLLHUP means
+  that both directions are shut; data that came before may still be there to read.
+- A peer's FIN alone is plain POLLIN: the read that it promises returns 0 bytes.
+- select(2) takes no descriptor from 1024 on (FD_SETSIZE), however high the descriptor limit is.
+- select and poll hand the whole set to the kernel at each call and scan it: O(N) (source document,
+  sections 4.1, 4.2). epoll and kqueue keep the set in the kernel and return what is ready.
+- Edge-triggered epoll reports a change once. EPOLL_CTL_MOD checks afresh and reports what is true
+  already, so a changed interest loses nothing; what a budget left unread must be re-queued by the
+  caller. A short read means that the socket was empty (epoll(7)), except that a FIN may stand
+  behind the data, which only EPOLLRDHUP tells.
+- epoll forgets a descriptor when its last duplicate closes; select and poll would report a closed
+  one, as an error or as whichever socket got its number next. So `remove` comes before close.
+"""
+
+from __future__ import annotations
+
+import select
+import sys
+from typing import Any, Final, Protocol
+
+from app.events import POLLIN, POLLOUT
+from app.settings import SettingError
+
+POLLERR: Final = 8
+POLLHUP: Final = 16
+POLLRDHUP: Final = 0x2000
+
+Ready = list[tuple[int, int]]
+"""Descriptors with their readiness mask."""
+
+FD_SETSIZE: Final = 1024
+_MAX_EVENTS: Final = 1024
+"""Descriptors returned by one poll at most, so that commands and deadlines get their turn."""
+
+
+class Poller(Protocol):
+    """A set of descriptors with an interest each."""
+
+    name: str
+    edge_triggered: bool
+    fd_limit: int | None
+    """The first descriptor number that it cannot watch; None if there is no such number."""
+
+    def add(self, fd: int, interest: int) -> None:
+        """Watch `fd`. Raises OSError or ValueError if that cannot be."""
+
+    def modify(self, fd: int, interest: int) -> None:
+        """Change what `fd` is watched for."""
+
+    def remove(self, fd: int) -> None:
+        """Watch `fd` no more; to be called before it is closed."""
+
+    def poll(self, timeout: float | None) -> Ready:
+        """Wait up to `timeout` seconds (None: for ever) for something to be ready."""
+
+    def close(self) -> None:
+        """Give the poller's own descriptor back."""
+
+
+class SelectPoller:
+    """select(2): three sets, scanned whole."""
+
+    name = "select"
+    edge_triggered = False
+    fd_limit: int | None = FD_SETSIZE
+
+    def __init__(self) -> None:
+        self._readers: set[int] = set()
+        self._writers: set[int] = set()
+
+    def add(self, fd: int, interest: int) -> None:
+        if fd >= FD_SETSIZE:
+            raise ValueError(f"select cannot watch descriptor {fd}")
+        self.modify(fd, interest)
+
+    def modify(self, fd: int, interest: int) -> None:
+        (self._readers.add if interest & POLLIN else self._readers.discard)(fd)
+        (self._writers.add if interest & POLLOUT else self._writers.discard)(fd)
+
+    def remove(self, fd: int) -> None:
+        self._readers.discard(fd)
+        self._writers.discard(fd)
+
+    def poll(self, timeout: float | None) -> Ready:
+        readable, writable, _ = select.select(self._readers, self._writers, (), timeout)
+        ready = dict.fromkeys(readable, POLLIN)
+        for fd in writable:
+            ready[fd] = ready.get(fd, 0) | POLLOUT
+        return list(ready.items())
+
+    def close(self) -> None:
+        self._readers.clear()
+        self._writers.clear()
+
+
+class PollPoller:
+    """poll(2): one array, scanned whole."""
+
+    name = "poll"
+    edge_triggered = False
+    fd_limit: int | None = None
+
+    def __init__(self) -> None:
+        self._poll = select.poll()
+        self.add = self._poll.register
+        self.modify = self._poll.modify
+        self.remove = self._poll.unregister
+
+    def poll(self, timeout: float | None) -> Ready:
+        return self._poll.poll(None if timeout is None else timeout * 1000)
+
+    def close(self) -> None:
+        """Nothing to give back: the set lives in this process."""
+
+
+class EpollPoller:
+    """epoll(7), level-triggered."""
+
+    name = "epoll"
+    edge_triggered = False
+    fd_limit: int | None = None
+
+    def __init__(self) -> None:
+        self._epoll = select.epoll()
+        self.add = self._epoll.register
+        self.modify = self._epoll.modify
+        self.remove = self._epoll.unregister
+        self.close = self._epoll.close
+
+    def poll(self, timeout: float | None) -> Ready:
+        return self._epoll.poll(timeout, _MAX_EVENTS)
+
+
+class EdgeEpollPoller:
+    """epoll(7), edge-triggered: a change is told once."""
+
+    name = "epoll-et"
+    edge_triggered = True
+    fd_limit: int | None = None
+
+    def __init__(self) -> None:
+        self._epoll = select.epoll()
+        self.remove = self._epoll.unregister
+        self.close = self._epoll.close
+
+    def add(self, fd: int, interest: int) -> None:
+        self._epoll.register(fd, interest | select.EPOLLET | POLLRDHUP)
+
+    def modify(self, fd: int, interest: int) -> None:
+        self._epoll.modify(fd, interest | select.EPOLLET | POLLRDHUP)
+
+    def poll(self, timeout: float | None) -> Ready:
+        return self._epoll.poll(timeout, _MAX_EVENTS)
+
+
+_kernel: Any = select  # typeshed knows kqueue only on the platforms that have it
+
+
+class KqueuePoller:
+    """kqueue(2), level-triggered: one filter for each direction."""
+
+    name = "kqueue"
+    edge_triggered = False
+    fd_limit: int | None = None
+
+    def __init__(self) -> None:
+        self._kqueue = _kernel.kqueue()
+        self._interest: dict[int, int] = {}
+        self.close = self._kqueue.close
+
+    def add(self, fd: int, interest: int) -> None:
+        self._interest[fd] = 0
+        self.modify(fd, interest)
+
+    def modify(self, fd: int, interest: int) -> None:
+        changed = self._interest[fd] ^ interest
+        changes = []
+        for bit, kind in ((POLLIN, _kernel.KQ_FILTER_READ), (POLLOUT, _kernel.KQ_FILTER_WRITE)):
+            if changed & bit:
+                action = _kernel.KQ_EV_ADD if interest & bit else _kernel.KQ_EV_DELETE
+                changes.append(_kernel.kevent(fd, kind, action))
+        self._interest[fd] = interest
+        if changes:
+            self._kqueue.control(changes, 0)
+
+    def remove(self, fd: int) -> None:
+        self.modify(fd, 0)
+        del self._interest[fd]
+
+    def poll(self, timeout: float | None) -> Ready:
+        ready: dict[int, int] = {}
+        for event in self._kqueue.control(None, _MAX_EVENTS, timeout):
+            bit = POLLIN if event.filter == _kernel.KQ_FILTER_READ else POLLOUT
+            ready[event.ident] = ready.get(event.ident, 0) | bit
+        return list(ready.items())
+
+
+def available_pollers() -> dict[str, type[Poller]]:
+    """The pollers that this platform has, best first."""
+    pollers: dict[str, type[Poller]] = {}
+    if hasattr(select, "epoll"):
+        pollers["epoll"] = EpollPoller
+        pollers["epoll-et"] = EdgeEpollPoller
+    if hasattr(select, "kqueue"):
+        pollers["kqueue"] = KqueuePoller
+    if hasattr(select, "poll"):
+        pollers["poll"] = PollPoller
+    pollers["select"] = SelectPoller
+    return pollers
+
+
+def make_poller(name: str) -> Poller:
+    """The poller of that name, or the best one for ``auto``. Raises `SettingError`."""
+    pollers = available_pollers()
+    if name == "auto":
+        name = next(iter(pollers))
+    if name not in pollers:
+        has = ", ".join(pollers)
+        raise SettingError(f"--poller {name}: {sys.platform} has no {name}; it has {has}")
+    return pollers[name]()

@@ -1,0 +1,220 @@
+"""Everything that the loop tells: lifecycle at once, the rest in rounds of snapshots.
+
+The totals are kept per change: when a connection is snapshotted or closed, what it has counted
+since it was last looked at is added. Nothing is summed over all connections, and nothing is added
+at each frame.
+"""
+
+from __future__ import annotations
+
+from math import inf
+from time import perf_counter, thread_time
+from typing import Final
+
+from app.events import (
+    Closed,
+    CommandResult,
+    Event,
+    Io,
+    LoopStats,
+    Notice,
+    Opened,
+    SettingChanged,
+    Snapshot,
+    State,
+    StateChanged,
+    Toggled,
+    TraceLevel,
+)
+from app.server.connection import CLOSED, NO_COUNTS, Connection, Counts
+from app.stream import EventStream
+
+INTERVAL: Final = 0.1
+"""Seconds between two rounds of snapshots."""
+MAX_INTERVAL: Final = 1.0
+"""Seconds between two rounds at most, and between two when nothing changes."""
+COST_SHARE: Final = 50
+"""A round may take a fiftieth of the loop's time; with more to tell, rounds come further apart."""
+
+
+class Reporter:
+    """Turns what happens in the loop into events on the stream."""
+
+    def __init__(self, stream: EventStream, epoch: float, trace_all: TraceLevel) -> None:
+        self.stream = stream
+        self.epoch = epoch
+        """Add to the loop's clock to get Unix time."""
+        self.changed: list[Connection] = []
+        """Connections to be looked at in the next round; the loop appends."""
+        self.trace_all = trace_all
+        self.polls = 0
+        self.wakeups = 0
+        self.ready = 0
+        self.longest = 0.0
+        self.opened_count = 0
+        self.closed_count = 0
+        self.refused = 0
+        self.armed = 0
+        self.accept_errors = 0
+        self._totals = NO_COUNTS
+        self._next_round = 0.0
+        self.now = 0.0
+
+    # --- lifecycle ---
+
+    def publish(self, event: Event) -> None:
+        """Pass on an event that must arrive."""
+        self.stream.publish(event)
+
+    def time(self) -> float:
+        """Now, in Unix time."""
+        return self.now + self.epoch
+
+    def opened(self, connection: Connection) -> None:
+        self.opened_count += 1
+        connection.changed = True
+        self.changed.append(connection)
+        self.stream.publish(
+            Opened(t=self.time(), id=connection.id, fd=connection.fd, peer=connection.peer)
+        )
+
+    def closed(self, connection: Connection) -> None:
+        self.closed_count += 1
+        self._tally(connection)
+        assert connection.closing is not None
+        self.stream.publish(
+            Closed(
+                t=self.time(),
+                id=connection.id,
+                peer=connection.peer,
+                reason=connection.closing,
+                detail=connection.detail,
+                opened_at=connection.opened_at + self.epoch,
+                frames_in=connection.frames_in,
+                frames_out=connection.frames_out,
+                bytes_in=connection.bytes_in,
+                bytes_out=connection.bytes_out,
+                toggles=connection.toggles,
+                eagains=connection.eagains,
+                partial_writes=connection.partial_writes,
+            )
+        )
+        self.stream.forget(connection.id)
+
+    def notice(self, level: str, text: str) -> None:
+        self.stream.publish(Notice(t=self.time(), level=level, text=text))
+
+    def setting_changed(self, name: str, old: int | float | str, new: int | float | str) -> None:
+        self.stream.publish(SettingChanged(t=self.time(), name=name, old=old, new=new))
+
+    def result(
+        self, request: int, command: str, ok: bool, message: str, connection_id: int | None = None
+    ) -> None:
+        self.stream.publish(
+            CommandResult(
+                t=self.time(),
+                request=request,
+                command=command,
+                ok=ok,
+                message=message,
+                id=connection_id,
+            )
+        )
+
+    # --- detail ---
+
+    def toggled(self, connection: Connection, armed: bool) -> None:
+        self.armed += 1 if armed else -1
+        if (self.stream.watched or self._traces(connection)) and self.stream.room_for_detail():
+            self.stream.publish_detail(
+                Toggled(
+                    t=self.time(),
+                    id=connection.id,
+                    armed=armed,
+                    pending=connection.pending,
+                    toggles=connection.toggles,
+                )
+            )
+
+    def state_changed(self, connection: Connection, old: State) -> None:
+        if self._traces(connection) and self.stream.room_for_detail():
+            self.stream.publish_detail(
+                StateChanged(t=self.time(), id=connection.id, old=old, new=connection.state)
+            )
+
+    def io(self, connection: Connection, call: str, asked: int, result: int, error: str) -> None:
+        if self.stream.room_for_detail():
+            self.stream.publish_detail(
+                Io(
+                    t=self.time(),
+                    id=connection.id,
+                    call=call,
+                    asked=asked,
+                    result=result,
+                    error=error,
+                )
+            )
+
+    def _traces(self, connection: Connection) -> bool:
+        return connection.trace is not TraceLevel.OFF or self.trace_all is not TraceLevel.OFF
+
+    # --- rounds ---
+
+    @property
+    def next_round(self) -> float:
+        """When to call `round` next; ``inf`` while nobody watches."""
+        if not self.stream.watched:
+            return inf
+        return self._next_round if self.changed else self._next_round + MAX_INTERVAL - INTERVAL
+
+    def round(self) -> None:
+        """Publish a snapshot of each connection that changed, and the loop's statistics."""
+        started = perf_counter()
+        snapshots: list[Snapshot] = []
+        for connection in self.changed:
+            connection.changed = False
+            if connection.state is not CLOSED:
+                self._tally(connection)
+                snapshots.append(connection.snapshot(self.epoch))
+        self.changed.clear()
+        self.stream.publish_latest(snapshots, self.statistics())
+        self.longest = 0.0
+        pause = (perf_counter() - started) * COST_SHARE
+        self._next_round = self.now + min(max(INTERVAL, pause), MAX_INTERVAL)
+
+    def statistics(self) -> LoopStats:
+        """The loop's figures as they are now."""
+        totals = self._totals
+        return LoopStats(
+            t=self.time(),
+            polls=self.polls,
+            wakeups=self.wakeups,
+            ready=self.ready,
+            longest_us=int(self.longest * 1e6),
+            cpu_seconds=thread_time(),
+            open=self.opened_count - self.closed_count,
+            opened=self.opened_count,
+            closed=self.closed_count,
+            refused=self.refused,
+            armed=self.armed,
+            frames_in=totals.frames_in,
+            frames_out=totals.frames_out,
+            bytes_in=totals.bytes_in,
+            bytes_out=totals.bytes_out,
+            toggles=totals.toggles,
+            eagains=totals.eagains,
+            partial_writes=totals.partial_writes,
+            accept_errors=self.accept_errors,
+            queue_depth=self.stream.depth,
+            drops=self.stream.dropped,
+        )
+
+    def _tally(self, connection: Connection) -> None:
+        counts = connection.counts()
+        self._totals = Counts(
+            *(
+                total + new - old
+                for total, new, old in zip(self._totals, counts, connection.tallied, strict=True)
+            )
+        )
+        connection.tallied = counts

@@ -1,0 +1,157 @@
+"""The server as the rest of the program sees it: start, submit, stop, join."""
+
+from __future__ import annotations
+
+import os
+import resource
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from typing import Final
+
+from app.events import Command, Crashed, Listening, Stop, Stopped, TraceLevel
+from app.server.acceptor import Acceptor
+from app.server.commands import CommandQueue
+from app.server.listener import make_listener
+from app.server.loop import Loop
+from app.server.poller import Poller, make_poller
+from app.server.reporter import Reporter
+from app.server.verbs import Verbs
+from app.settings import SettingError, Settings
+from app.stream import EventStream
+
+RESERVED_DESCRIPTORS: Final = 64
+"""Descriptors kept for everything that is not a connection."""
+
+
+class Server:
+    """One listening socket and one loop in a thread of its own.
+
+    Binding happens in the constructor, so that what is wrong at start-up is raised there as
+    `SettingError`, in the caller's thread.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        stream: EventStream,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock = clock
+        self._epoch = time.time() - clock()
+        poller = make_poller(settings.poller)
+        try:
+            settings, note = _fit_descriptors(settings, poller)
+            listener = make_listener(settings.host, settings.port, settings.backlog)
+        except BaseException:
+            poller.close()
+            raise
+        self.host, self.port = listener.host, listener.port
+        self.failure = ""
+        """What the loop thread died of, in one line; empty while it is well."""
+        self._commands = CommandQueue()
+        self._poller = poller
+        self._reporter = Reporter(stream, self._epoch, TraceLevel(settings.trace))
+        self._loop = Loop(
+            settings, poller, Acceptor(listener), self._commands, self._reporter, clock
+        )
+        self._verbs = Verbs(self._loop)
+        self._thread = threading.Thread(target=self._run, name="echo-tui loop", daemon=True)
+        stream.publish(
+            Listening(
+                t=self.now(),
+                host=self.host,
+                port=self.port,
+                pid=os.getpid(),
+                poller=poller.name,
+                write_mode=settings.write_mode,
+                cap=settings.cap,
+                max_connections=settings.max_connections,
+                notes=(*listener.notes, *note),
+            )
+        )
+
+    def start(self) -> None:
+        """Begin to accept."""
+        self._thread.start()
+
+    def now(self) -> float:
+        """The time on the clock of the events, in Unix seconds."""
+        return self._clock() + self._epoch
+
+    def submit(self, command: Command) -> None:
+        """Hand a command to the loop; from any thread. Its answer comes through the stream."""
+        self._commands.submit(command)
+
+    def watch(self) -> None:
+        """Tell the loop that somebody has begun to watch the stream."""
+        self._commands.wake()
+
+    def stop(self, cause: str, now: bool = False) -> None:
+        """Ask for a stop: in order, or at once if `now`."""
+        self._commands.submit(Stop(request=0, cause=cause, now=now))
+
+    def join(self, timeout: float | None = None) -> bool:
+        """Wait for the loop's end, up to `timeout` seconds; whether it has ended."""
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    @property
+    def running(self) -> bool:
+        """Whether the loop thread is alive."""
+        return self._thread.is_alive()
+
+    def _run(self) -> None:
+        reporter = self._reporter
+        try:
+            cause = self._loop.run(self._verbs.apply)
+            for command in self._commands.rest():
+                self._verbs.refuse(command)
+            stats = reporter.statistics()
+            reporter.publish(
+                Stopped(
+                    t=self.now(),
+                    cause=cause,
+                    opened=stats.opened,
+                    closed=stats.closed,
+                    frames_out=stats.frames_out,
+                    bytes_in=stats.bytes_in,
+                    bytes_out=stats.bytes_out,
+                )
+            )
+        except BaseException as error:  # whatever it is, it must be seen and not lost with a thread
+            self.failure = f"{type(error).__name__}: {error}"
+            self._loop.abandon()
+            reporter.publish(
+                Crashed(t=self.now(), error=self.failure, traceback=traceback.format_exc())
+            )
+        finally:
+            self._commands.close()
+            self._poller.close()
+
+
+def _fit_descriptors(settings: Settings, poller: Poller) -> tuple[Settings, tuple[str, ...]]:
+    """Make --max-connections and the descriptor limit agree: raise the limit, or lower the wish."""
+    wanted = settings.max_connections + RESERVED_DESCRIPTORS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        reachable = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        if reachable > soft:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (reachable, hard))
+            soft = reachable
+        if soft <= RESERVED_DESCRIPTORS:
+            raise SettingError(
+                f"the descriptor limit is {soft}, too low for any connection: raise it (ulimit -n)"
+            )
+    limits = []
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        limits.append((soft, f"the descriptor limit is {soft:,}"))
+    if poller.fd_limit is not None and poller.fd_limit < wanted:
+        limits.append((poller.fd_limit, f"{poller.name} takes {poller.fd_limit:,} descriptors"))
+    if not limits:
+        return settings, ()
+    limit, why = min(limits)
+    fitted = limit - RESERVED_DESCRIPTORS
+    note = f"--max-connections {settings.max_connections:,} lowered to {fitted:,}: {why}"
+    return settings.replace("max_connections", fitted), (note,)

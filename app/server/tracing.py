@@ -1,0 +1,50 @@
+"""The system calls of traced connections, told one by one."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Mapping, Sequence
+
+from app.events import TraceLevel
+from app.server.connection import Chunk, Connection
+from app.server.reporter import Reporter
+
+
+class TracedCalls:
+    """read, write and writev as `os` has them, told to the reporter where they are to be traced."""
+
+    def __init__(self, connections: Mapping[int, Connection], reporter: Reporter) -> None:
+        self._connections = connections
+        self._reporter = reporter
+
+    def read(self, fd: int, size: int) -> bytes:
+        try:
+            data = os.read(fd, size)
+        except OSError as error:
+            self._tell(fd, "read", size, -1, error)
+            raise
+        self._tell(fd, "read", size, len(data))
+        return data
+
+    def write(self, fd: int, data: Chunk) -> int:
+        return self.writev(fd, [data])
+
+    def writev(self, fd: int, chunks: Sequence[Chunk]) -> int:
+        offered = sum(map(len, chunks))
+        try:
+            count = os.writev(fd, chunks)
+        except OSError as error:
+            self._tell(fd, "write", offered, -1, error)
+            raise
+        self._tell(fd, "write", offered, count)
+        return count
+
+    def _tell(
+        self, fd: int, call: str, asked: int, result: int, error: OSError | None = None
+    ) -> None:
+        connection = self._connections[fd]
+        traced = TraceLevel.IO in (connection.trace, self._reporter.trace_all)
+        if traced:
+            name = errno.errorcode.get(error.errno or 0, str(error)) if error else ""
+            self._reporter.io(connection, call, asked, result, name)
