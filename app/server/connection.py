@@ -52,11 +52,13 @@ TRANSITIONS: Final = {
 arrived in one read: it passes READ_BODY within the call."""
 
 READ_SIZE: Final = 64 * 1024
-"""Bytes of one read between frames; so at most this much can wait behind a pending echo."""
-BODY_READ_SIZE: Final = 256 * 1024
-"""Bytes of one read inside a large body: the byte budget of one wake-up."""
+"""Bytes of one read at least."""
+BYTE_BUDGET: Final = 1024 * 1024
+"""Bytes of one read at most, and of one wake-up."""
 FRAME_BUDGET: Final = 1024
 """Frames parsed at most in one call, about 0.1 ms of work."""
+ALIKE_FROM: Final = 6
+"""Frames in one read from which on it pays to look whether they are all of one length."""
 COALESCE_BELOW: Final = 16 * 1024
 """Chunks of a body smaller than this are joined, so that a dribbled body costs its size and not
 an object for each byte."""
@@ -93,8 +95,8 @@ class Connection:
 
     __slots__ = (
         "active_at",
+        "ask",
         "backlog",
-        "body",
         "body_bytes_read",
         "body_len",
         "budget_hits",
@@ -108,6 +110,7 @@ class Connection:
         "frame_at",
         "frames_in",
         "frames_out",
+        "held",
         "id",
         "interest",
         "len_buf",
@@ -144,7 +147,8 @@ class Connection:
         self.len_buf = b""
         self.body_len = 0
         self.body_bytes_read = 0
-        self.body: list[Chunk] = []
+        self.held: list[Chunk] = []  # the frame in flight as it was read, header and all
+        self.ask = READ_SIZE  # bytes of the next read
         self.backlog = b""
         self.out: list[Chunk] = []
         self.out_len = 0
@@ -186,14 +190,6 @@ class Connection:
         """Header bytes read of the frame in flight, 0 to 4."""
         return len(self.len_buf)
 
-    @property
-    def read_size(self) -> int:
-        """How many bytes the next read should ask for."""
-        rest = self.body_len - self.body_bytes_read
-        if rest <= READ_SIZE:
-            return READ_SIZE
-        return rest if rest < BODY_READ_SIZE else BODY_READ_SIZE
-
     def receive(self, data: bytes, cap: int) -> bool:
         """Take what was read. True if an echo is now pending.
 
@@ -227,7 +223,6 @@ class Connection:
             else:
                 self._begin_frame(data)
             return False
-        # The bytes of the finished frames are their own echo.
         if end > start:
             whole = end == size and not start
             self.out.append(data if whole else memoryview(data)[start:end])
@@ -242,6 +237,19 @@ class Connection:
                 self.backlog = data[end:]
         return True
 
+    def echo_at_once(self, frames: int, size: int, now: float) -> None:
+        """Count whole frames that were read and written within one wake-up.
+
+        From READ_LEN through READ_BODY and WRITE_BODY and back, all within the call: the loop has
+        found the read to be `frames` whole frames of `size` bytes, headers included, and the
+        kernel took all of them.
+        """
+        self.frames_in += frames
+        self.frames_out += frames
+        self.bytes_in += size
+        self.bytes_out += size
+        self.active_at = now
+
     def take_backlog(self) -> bytes:
         """What was read behind the last echo and has not been parsed."""
         data, self.backlog = self.backlog, b""
@@ -251,9 +259,9 @@ class Connection:
         """Keep the start of a frame; its header, where it is complete, is within the CAP."""
         self.len_buf = data[:HEADER_SIZE]
         if len(data) >= HEADER_SIZE:
-            (self.body_len,) = read_length(data, 0)
-            self.state = READ_BODY
-            self._keep(data[HEADER_SIZE:])
+            self._begin_body()
+            self.held = [data]
+            self.body_bytes_read = len(data) - HEADER_SIZE
 
     def _continue_frame(self, data: bytes, cap: int) -> int:
         """Add to the frame in flight; the offset behind its end in `data`, or 0: not ended."""
@@ -267,36 +275,40 @@ class Connection:
             if length > cap:
                 self._refuse(self.len_buf + data[start:], cap)
                 return 0
-            self.body_len = length
-            self.state = READ_BODY
+            self._begin_body()
+            self.held = [self.len_buf]
         end = start + self.body_len - self.body_bytes_read
         if end > len(data):
             self._keep(data[start:])
             return 0
-        self.out = [self.len_buf, *self.body]
+        self.out = self.held
         if end > start:
             self.out.append(data if end - start == len(data) else data[start:end])
         self.out_len = HEADER_SIZE + self.body_len
         self._forget_frame()
         return end
 
+    def _begin_body(self) -> None:
+        (self.body_len,) = read_length(self.len_buf, 0)
+        self.state = READ_BODY
+        # Frames of one connection are often alike: the next one is asked for in one read.
+        self.ask = min(max(self.body_len + HEADER_SIZE, READ_SIZE), BYTE_BUDGET)
+
     def _keep(self, chunk: bytes) -> None:
-        if not chunk:
-            return
         self.body_bytes_read += len(chunk)
-        body = self.body
+        held = self.held
         if len(chunk) >= COALESCE_BELOW:
-            body.append(chunk)
-        elif body and isinstance(body[-1], bytearray):
-            body[-1] += chunk
+            held.append(chunk)
+        elif isinstance(held[-1], bytearray):
+            held[-1] += chunk
         else:
-            body.append(bytearray(chunk))
+            held.append(bytearray(chunk))
 
     def _forget_frame(self) -> None:
         self.len_buf = b""
         self.body_len = 0
         self.body_bytes_read = 0
-        self.body = []
+        self.held = []
         self.frame_at = 0.0
 
     def _refuse(self, rest: bytes, cap: int) -> None:
@@ -430,6 +442,39 @@ class Connection:
             closing=self.closing,
             budget_hits=self.budget_hits,
         )
+
+
+def frames_filling(data: bytes, cap: int) -> int:
+    """How many frames `data` is, if it is nothing but whole frames within the CAP; else 0.
+
+    0 also for more than `FRAME_BUDGET` of them.
+    """
+    size = len(data)
+    if size < HEADER_SIZE:
+        return 0
+    (length,) = read_length(data)
+    stride = HEADER_SIZE + length
+    count = size // stride
+    # A pipelined burst is mostly frames of one length. Four strided slices see that all headers
+    # are the first one, in the time that stepping over five of them takes.
+    if (
+        ALIKE_FROM <= count <= FRAME_BUDGET
+        and count * stride == size
+        and length <= cap
+        and data[::stride] == data[:1] * count
+        and data[1::stride] == data[1:2] * count
+        and data[2::stride] == data[2:3] * count
+        and data[3::stride] == data[3:4] * count
+    ):
+        return count
+    end = frames = 0
+    while size - end >= HEADER_SIZE:
+        (length,) = read_length(data, end)
+        if length > cap:
+            return 0
+        end += HEADER_SIZE + length
+        frames += 1
+    return frames if end == size and frames <= FRAME_BUDGET else 0
 
 
 def whole_frames(data: bytes) -> int:

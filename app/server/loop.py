@@ -31,6 +31,7 @@ from math import inf
 from typing import Any, Final
 
 from app.events import POLLIN, POLLOUT, Command, Reason, Stopping, TraceLevel
+from app.framing import HEADER_SIZE, read_length
 from app.server.acceptor import Acceptor
 from app.server.closing import (
     LINGER_STEP,
@@ -41,16 +42,15 @@ from app.server.closing import (
 )
 from app.server.commands import CommandQueue
 from app.server.connection import (
-    BODY_READ_SIZE,
     CLOSED,
     DRAINING,
     FRAME_BUDGET,
     READ_BODY,
     READ_LEN,
-    READ_SIZE,
     WRITE_BODY,
     Chunk,
     Connection,
+    frames_filling,
 )
 from app.server.deadlines import TimingWheel, deadline
 from app.server.listener import format_address
@@ -82,6 +82,7 @@ class Loop:
         self.reporter = reporter
         self.by_id: dict[int, Connection] = {}
         self._connections: dict[int, Connection] = {}  # by descriptor
+        self._quick: dict[int, Connection] = {}  # those of them that the hot path may serve
         self._sockets: dict[int, socket.socket] = {}  # by descriptor
         self._poller = poller
         self._acceptor = acceptor
@@ -92,6 +93,7 @@ class Loop:
         self._again: list[Connection] = []  # cut short by a budget: served before the next wait
         self._last_id = 0
         self._direct = settings.write_mode == "direct"
+        self._until_eagain = poller.edge_triggered  # readiness will not be told again
         self._traced = 0
         self._os_read: Callable[[int, int], bytes] = os.read
         self._os_write: Callable[[int, Any], int] = os.write
@@ -107,8 +109,7 @@ class Loop:
 
     def run(self, apply: Callable[[Command], None]) -> str:
         """Serve until a stop is complete; the cause of the stop. `apply` carries out commands."""
-        clock, poll, connections = self._clock, self._poller.poll, self._connections
-        reporter, serve = self.reporter, self._serve
+        clock, poll, reporter = self._clock, self._poller.poll, self.reporter
         listener_fd, commands_fd = self._acceptor.fd, self._commands.fd
         self._poller.add(listener_fd, POLLIN)
         self._poller.add(commands_fd, POLLIN)
@@ -120,25 +121,17 @@ class Loop:
             if ready:
                 reporter.wakeups += 1
                 reporter.ready += len(ready)
-            accept = command = False
-            for fd, _ in ready:
-                connection = connections.get(fd)
-                if connection is not None:
-                    serve(connection, now)
-                elif fd == listener_fd:
-                    accept = True
-                elif fd == commands_fd:
-                    command = True
+            others = self._serve_batch(ready, now)
             if self._again:
                 self._serve_again(now)
-            if accept and not self._stopping:
+            if listener_fd in others and not self._stopping:
                 self._accept(now)
-            if command:
+            if commands_fd in others:
                 for order in self._commands.take(COMMAND_BUDGET):
                     apply(order)
             if self._due <= now:
                 self._keep_time(now)
-            if self._stopping and not connections:
+            if self._stopping and not self.by_id:
                 return self._stopping
             now = clock()
             if now - began > reporter.longest:
@@ -177,67 +170,122 @@ class Loop:
 
     # --- serving ---
 
+    def _serve_batch(self, ready: list[tuple[int, int]], now: float) -> list[int]:
+        """Serve who is ready; the descriptors that are not connections."""
+        others = []
+        quick, connections, changed = self._quick, self._connections, self.reporter.changed
+        read, write, cap = self._os_read, self._os_write, self.settings.cap
+        for fd, _ in ready:
+            connection = quick.get(fd)
+            if connection is None:
+                connection = connections.get(fd)
+                if connection is None:
+                    others.append(fd)
+                else:
+                    self._serve(connection, now)
+                continue
+            try:
+                data = read(fd, connection.ask)
+            except OSError as error:
+                self._unreadable(connection, error)
+                self._serve_end(connection, now)
+                continue
+            size = len(data)
+            if size >= HEADER_SIZE and read_length(data)[0] == size - HEADER_SIZE <= cap:
+                frames = 1
+            else:
+                frames = frames_filling(data, cap)
+            if frames:
+                try:
+                    sent = write(fd, data)
+                except OSError:
+                    sent = 0  # `_take` meets the same error again and deals with it
+                if sent == size:
+                    connection.echo_at_once(frames, size, now)
+                    if not connection.changed:
+                        connection.changed = True
+                        changed.append(connection)
+                    continue
+            else:
+                sent = 0
+            connection.bytes_in += size
+            connection.active_at = now
+            self._take(connection, data, sent, now)
+            self._serve_end(connection, now)
+        return others
+
     def _serve(self, connection: Connection, now: float) -> None:
-        """Do what the state asks for, as far as it goes without waiting."""
-        if not connection.changed:
-            connection.changed = True
-            self.reporter.changed.append(connection)
+        """Do what the state asks for: one read, or writes until the kernel takes no more."""
         if connection.out:
-            if self._write(connection, now) and (connection.backlog or self._stopping):
+            self._write(connection, now)
+            if connection.state is READ_LEN and (connection.backlog or self._stopping):
                 self._again.append(connection)
         elif connection.state is DRAINING:
             if not discard_input(connection):
                 connection.end_of_input()
         else:
             self._take_input(connection, now)
-        if connection.state is not connection.seen_state or connection.state is DRAINING:
+        self._serve_end(connection, now)
+
+    def _serve_end(self, connection: Connection, now: float) -> None:
+        """Bring everything in line with what the wake-up has done."""
+        if not connection.changed:
+            connection.changed = True
+            self.reporter.changed.append(connection)
+        state = connection.state
+        between_frames = state is READ_LEN and not connection.len_buf and not connection.backlog
+        if between_frames and self._direct and not self._until_eagain:
+            self._quick[connection.fd] = connection
+        else:
+            self._quick.pop(connection.fd, None)
+        if state is not connection.seen_state or state is DRAINING:
             self._settle(connection, now)
 
     def _take_input(self, connection: Connection, now: float) -> None:
-        """Read once and answer; until EAGAIN where readiness will not be told again."""
-        budget = BODY_READ_SIZE
-        frames = connection.frames_in
-        drain = self._poller.edge_triggered or self._stopping
-        while True:
-            data = connection.backlog
-            if data:
-                connection.backlog = b""
-            else:
-                asked = READ_SIZE if connection.state is READ_LEN else connection.read_size
-                try:
-                    data = self._os_read(connection.fd, asked)
-                except BlockingIOError:
-                    connection.eagains += 1
-                    if self._stopping:
-                        self.begin_close(connection, Reason.SHUTDOWN)
-                    return
-                except OSError as error:
-                    self._broken(connection, error)
-                    return
-                if not data:
-                    connection.end_of_input()
-                    return
-                connection.active_at = now
-                connection.bytes_in += len(data)
-                budget -= len(data)
-            if connection.receive(data, self.settings.cap):
-                if not self._direct or not self._write(connection, now):
-                    return
-            elif connection.state is DRAINING:
+        """Parse what the budget left over, or read once."""
+        data = connection.take_backlog()
+        if not data:
+            try:
+                data = self._os_read(connection.fd, connection.ask)
+            except OSError as error:
+                self._unreadable(connection, error)
                 return
-            elif not connection.frame_at:
-                connection.frame_at = now
-                self._wheel.schedule(connection, deadline(connection, self.settings)[0])
-            if connection.backlog:
-                if connection.frames_in - frames < FRAME_BUDGET:
-                    continue
-            elif not drain:
-                return
-            elif budget > 0:
-                continue
-            connection.budget_hits += 1
+            connection.bytes_in += len(data)
+            connection.active_at = now
+        self._take(connection, data, 0, now)
+        if self._until_eagain and connection.state in (READ_LEN, READ_BODY):
             self._again.append(connection)
+
+    def _take(self, connection: Connection, data: bytes, sent: int, now: float) -> None:
+        """Move the state machine by what was read, of which `sent` bytes are echoed already."""
+        if not data:
+            connection.end_of_input()
             return
+        cap = self.settings.cap
+        if connection.receive(data, cap):
+            frames = connection.out_frames
+            if sent:
+                connection.partial_writes += 1
+                connection.sent(sent)
+            elif self._direct:
+                self._write(connection, now)
+            if connection.backlog and connection.state is READ_LEN:
+                if frames < FRAME_BUDGET:
+                    connection.receive(connection.take_backlog(), cap)
+                else:
+                    connection.budget_hits += 1
+                    self._again.append(connection)
+        if connection.len_buf and not connection.frame_at:
+            connection.frame_at = now
+            self._wheel.schedule(connection, deadline(connection, self.settings)[0])
+
+    def _unreadable(self, connection: Connection, error: OSError) -> None:
+        if not isinstance(error, BlockingIOError):
+            self._broken(connection, error)
+            return
+        connection.eagains += 1
+        if self._stopping:
+            self.begin_close(connection, Reason.SHUTDOWN)
 
     def _write(self, connection: Connection, now: float) -> bool:
         """Offer the pending echo to the kernel; True if it took all of it."""
@@ -310,6 +358,7 @@ class Loop:
         self._resetting.discard(connection.id)
         close_socket(self._sockets.pop(fd), reset)
         del self._connections[fd], self.by_id[connection.id]
+        self._quick.pop(fd, None)
         self._wheel.cancel(connection)
         if connection.interest & POLLOUT:
             self.reporter.armed -= 1
@@ -358,6 +407,7 @@ class Loop:
         """From the next frame on, and for the deadlines from now on."""
         self.settings = settings
         self._direct = settings.write_mode == "direct"
+        self._quick.clear()
         for connection in self.by_id.values():
             self._wheel.schedule(connection, deadline(connection, settings)[0])
 
@@ -381,6 +431,8 @@ class Loop:
         if self._stopping:
             return
         self._stopping = cause
+        self._until_eagain = True
+        self._quick.clear()
         self._accept(now)
         if self._acceptor.resume_at == inf:
             self._poller.remove(self._acceptor.fd)
