@@ -452,7 +452,7 @@ def frames_filling(data: bytes, cap: int) -> int:
     size = len(data)
     if size < HEADER_SIZE:
         return 0
-    (length,) = read_length(data)
+    length: int = read_length(data)[0]
     stride = HEADER_SIZE + length
     count = size // stride
     # A pipelined burst is mostly frames of one length. Four strided slices see that all headers

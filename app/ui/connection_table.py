@@ -1,0 +1,277 @@
+"""The table of connections: a line-API widget that makes only the visible lines.
+
+Ten thousand connections cost what fifty do, plus the sorting: a line is made when it is in view
+and one of (connection, its version, the second, the cursor) is new. The cursor is a connection id,
+so it stays on its connection while rows come, go and change places.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Final
+
+from rich.segment import Segment
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from app.ui import palette
+from app.ui.columns import MARK, SORT_KEYS, Layout, cells, column_at, heading, layout
+from app.ui.lines_panel import LinesPanel
+from app.ui.model import Model
+from app.ui.rows import Row
+
+SORT_INTERVAL: Final = 1.0
+"""Seconds between two sortings by a figure that changes, so that rows can be read."""
+_DESCENDING_AT_FIRST: Final = frozenset({"toggles", "pending", "frames", "rate", "idle"})
+_STEADY: Final = frozenset({"id", "peer"})
+"""Sort keys that never change for a connection."""
+
+
+class ConnectionTable(ScrollView, can_focus=True):
+    """The connections of a `Model`, one line each, with a cursor."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "move(-1)", "Up", show=False),
+        Binding("down", "move(1)", "Down", show=False),
+        Binding("pageup", "move_page(-1)", "Page up", show=False),
+        Binding("pagedown", "move_page(1)", "Page down", show=False),
+        Binding("home,g", "move_to_end(False)", "First", show=False),
+        Binding("end,G", "move_to_end(True)", "Last", show=False),
+    ]
+
+    class Selected(Message):
+        """The cursor is on another connection, or on none."""
+
+        def __init__(self, connection_id: int | None) -> None:
+            super().__init__()
+            self.connection_id = connection_id
+
+    def __init__(self) -> None:
+        super().__init__(id="connections")
+        self.selected_id: int | None = None
+        self.held = False
+        """While set, rows keep their places and none leaves: a dialog is about one of them."""
+        self.sort_key = "id"
+        self.descending = False
+        self._order: list[Row] = []
+        self._index = 0
+        """Where the cursor was last seen: its neighbour inherits it when its row leaves."""
+        self._model: Model | None = None
+        self._membership = -1
+        self._sorted_at = float("-inf")
+        self._now = 0.0
+        self._strips: dict[int, tuple[tuple[object, ...], Strip]] = {}
+        self._drawn: list[tuple[object, ...]] = []
+
+    # --- what is shown ---
+
+    def show(self, model: Model, now: float) -> None:
+        """Take the state of the model at `now`; asks for a redraw of the lines that changed."""
+        self._now = now
+        if model is not self._model:
+            self._model, self._membership = model, -1
+        if not self.held and self._is_order_old(model, now):
+            self._reorder(model, now)
+        top = self.scroll_offset.y
+        drawn = [self._key(top + y) for y in range(self.size.height)]
+        if len(drawn) == len(self._drawn):
+            width = self.size.width
+            pairs = enumerate(zip(drawn, self._drawn, strict=True))
+            changed = [Region(0, y, width, 1) for y, (new, old) in pairs if new != old]
+            if changed:
+                self.refresh(*changed)
+        else:
+            self.refresh()
+        self._drawn = drawn
+
+    def sort_by(self, key: str) -> None:
+        """Sort by a column; the column that it is sorted by already is reversed."""
+        if key not in SORT_KEYS:
+            return
+        if key == self.sort_key:
+            self.descending = not self.descending
+        else:
+            self.sort_key, self.descending = key, key in _DESCENDING_AT_FIRST
+        self._membership = -1
+        if self._model is not None:
+            self.show(self._model, self._now)
+
+    @property
+    def columns(self) -> Layout:
+        """The columns that fit the present width."""
+        return layout(self.scrollable_content_region.width)
+
+    def _is_order_old(self, model: Model, now: float) -> bool:
+        if model.membership != self._membership:
+            # Under churn rows come and go with every refresh: the ids alone are cheap to order.
+            return self.sort_key in _STEADY or self._membership < 0 or self._is_sort_due(now)
+        return self.sort_key not in _STEADY and self._is_sort_due(now)
+
+    def _is_sort_due(self, now: float) -> bool:
+        return now - self._sorted_at >= SORT_INTERVAL
+
+    def _reorder(self, model: Model, now: float) -> None:
+        rows = list(model.rows.values())
+        if self.sort_key != "id":
+            by = SORT_KEYS[self.sort_key]
+            rows.sort(key=lambda row: by(row, now), reverse=self.descending)
+        elif self.descending:
+            rows.reverse()
+        if len(rows) != len(self._order):
+            self.virtual_size = Size(self.scrollable_content_region.width, len(rows))
+        if len(self._strips) > 2 * len(rows) + 256:
+            self._strips.clear()
+        self._order = rows
+        self._membership, self._sorted_at = model.membership, now
+        self._keep_cursor(model)
+
+    def _keep_cursor(self, model: Model) -> None:
+        if self.selected_id in model.rows:
+            row = model.rows[self.selected_id]
+            if self._index >= len(self._order) or self._order[self._index] is not row:
+                self._index = self._order.index(row)
+        elif self._order:
+            self._select(min(self._index, len(self._order) - 1))
+        elif self.selected_id is not None:
+            self.selected_id = None
+            self.post_message(self.Selected(None))
+
+    # --- drawing ---
+
+    def _key(self, index: int) -> tuple[object, ...]:
+        if index >= len(self._order):
+            return ()
+        row = self._order[index]
+        selected = row.id == self.selected_id
+        return (row.id, row.version, int(self._now), selected, self.has_focus, self.size.width)
+
+    def render_line(self, y: int) -> Strip:
+        """The connection in line `y` of the view, as Textual's line API wants it."""
+        index = self.scroll_offset.y + y
+        width = self.scrollable_content_region.width
+        if index >= len(self._order):
+            return Strip.blank(width, self.rich_style)
+        row = self._order[index]
+        key = self._key(index)
+        cached = self._strips.get(row.id)
+        if cached is not None and cached[0] == key:
+            return cached[1]
+        strip = self._strip(row, width)
+        self._strips[row.id] = (key, strip)
+        return strip
+
+    def _strip(self, row: Row, width: int) -> Strip:
+        selected = row.id == self.selected_id
+        mark = ("▌" if selected else " ").ljust(MARK)
+        pieces = cells(row, self.columns, self._now)
+        strip = Strip(
+            [Segment(mark, palette.ACCENT), *(Segment(text, style) for text, style in pieces)]
+        ).crop_extend(0, width, None)
+        if selected:
+            focused = self.has_focus
+            strip = strip.apply_style(palette.SELECTED if focused else palette.SELECTED_UNFOCUSED)
+        return strip.apply_style(self.rich_style)
+
+    # --- the cursor ---
+
+    def _select(self, index: int) -> None:
+        self._index = max(0, min(index, len(self._order) - 1))
+        row = self._order[self._index]
+        if row.id != self.selected_id:
+            self.selected_id = row.id
+            self.post_message(self.Selected(row.id))
+
+    def _move_to(self, index: int) -> None:
+        if not self._order:
+            return
+        self._select(index)
+        top, height = self.scroll_offset.y, self.scrollable_content_region.height
+        if self._index < top:
+            self.scroll_to(y=self._index, animate=False, immediate=True)
+        elif self._index >= top + height:
+            self.scroll_to(y=self._index - height + 1, animate=False, immediate=True)
+        self.refresh()
+
+    def action_move(self, step: int) -> None:
+        """Move the cursor by `step` rows."""
+        self._move_to(self._index + step)
+
+    def action_move_page(self, step: int) -> None:
+        """Move the cursor by a screenful of rows."""
+        self._move_to(self._index + step * max(1, self.scrollable_content_region.height - 1))
+
+    def action_move_to_end(self, last: bool) -> None:
+        """Move the cursor to the first or the last row."""
+        self._move_to(len(self._order) - 1 if last else 0)
+
+    def on_click(self, event: events.Click) -> None:
+        """Move the cursor to the row that was clicked."""
+        offset = event.get_content_offset(self)
+        if offset is not None and offset.x < self.scrollable_content_region.width:
+            index = self.scroll_offset.y + offset.y
+            if index < len(self._order):
+                self._move_to(index)
+
+
+class TableHeading(LinesPanel):
+    """The titles above the table; a click sorts by the column."""
+
+    class Clicked(Message):
+        """A column's title was clicked."""
+
+        def __init__(self, key: str) -> None:
+            super().__init__()
+            self.key = key
+
+    def __init__(self) -> None:
+        super().__init__(id="heading")
+        self._columns: Layout = ()
+
+    def show_columns(self, columns: Layout, sort_key: str, descending: bool) -> None:
+        """Show the titles of these columns."""
+        self._columns = columns
+        self.show([heading(columns, sort_key, descending)])
+
+    def on_click(self, event: events.Click) -> None:
+        """Tell which column's title was clicked."""
+        key = column_at(self._columns, event.x)
+        if key is not None:
+            self.post_message(self.Clicked(key))
+
+
+class ConnectionPane(Vertical):
+    """Heading and table in one frame, titled with what it holds."""
+
+    def __init__(self) -> None:
+        super().__init__(id="connection-pane")
+        self.table = ConnectionTable()
+        self._heading = TableHeading()
+
+    def compose(self) -> ComposeResult:
+        """The titles, and the table under them."""
+        yield self._heading
+        yield self.table
+
+    def show(self, model: Model, now: float) -> None:
+        """Take the state of the model at `now`."""
+        table = self.table
+        table.show(model, now)
+        self._heading.show_columns(table.columns, table.sort_key, table.descending)
+        shown_closed = len(model.rows) - model.open
+        title = f"connections  {model.open:,} open"
+        if shown_closed:
+            title += f", {shown_closed:,} just closed"
+        if table.sort_key != "id" or table.descending:
+            title += f"  by {table.sort_key}"
+        if self.border_title != title:
+            self.border_title = title
+
+    def on_table_heading_clicked(self, message: TableHeading.Clicked) -> None:
+        """Sort by the column whose title was clicked."""
+        message.stop()
+        self.table.sort_by(message.key)

@@ -1,0 +1,193 @@
+"""One connection in full: its state machine, its frame in flight, its counters."""
+
+from __future__ import annotations
+
+from itertools import zip_longest
+from typing import Final
+
+from rich.style import Style
+
+from app.events import POLLIN, POLLOUT, Snapshot, State
+from app.framing import HEADER_SIZE, read_length
+from app.ui import palette, state_machine
+from app.ui.figures import bar, clock, short_rate, words_size, words_span
+from app.ui.lines_panel import Line, LinesPanel, pad
+from app.ui.rows import Row
+from app.ui.stuck import why_waiting
+
+_LABEL: Final = 9
+"""Cells of a fact's label."""
+_BAR: Final = 14
+SIDE_BY_SIDE: Final = state_machine.WIDTH + 3 + 42
+"""Cells from which on drawing and facts stand side by side."""
+
+
+class DetailPanel(LinesPanel):
+    """The selected connection."""
+
+    def show_row(self, row: Row | None, now: float) -> None:
+        """Show a connection as it is at `now`, or say that there is none."""
+        if row is None:
+            self._title("detail")
+            self.show([[], [("no connection selected", palette.DIM)]])
+            return
+        self._title(f"connection #{row.id}")
+        width, height = self.size.width, self.size.height
+        facts = _facts(row, now)
+        if width >= SIDE_BY_SIDE and height >= state_machine.HEIGHT + 3:
+            drawing = state_machine.drawing(row)
+            both = zip_longest(drawing, [[], *facts], fillvalue=[])
+            self.show(
+                [
+                    _peer(row, now),
+                    _why(row, now),
+                    [],
+                    *(
+                        [*pad(machine, state_machine.WIDTH + 3, palette.PLAIN), *fact]
+                        for machine, fact in both
+                    ),
+                ]
+            )
+        else:
+            strip = state_machine.strip_drawing(row, width)
+            self.show([strip, _why(row, now), *facts, _peer(row, now)])
+
+    def _title(self, title: str) -> None:
+        if self.border_title != title:
+            self.border_title = title
+
+
+def _why(row: Row, now: float) -> Line:
+    if row.closed is None:
+        return [*_label("why"), (why_waiting(row.snapshot, now), palette.STRONG)]
+    detail = f": {row.closed.detail}" if row.closed.detail else ""
+    return [*_label("why"), (f"closed, {row.closed.reason.value}{detail}", palette.STRONG)]
+
+
+def _label(text: str) -> Line:
+    return [(text.ljust(_LABEL), palette.LABEL)]
+
+
+def _peer(row: Row, now: float) -> Line:
+    age = words_span(row.age(now))
+    if row.closed is not None:
+        facts = f"   fd was {row.fd}   was open for {age}"
+    else:
+        quiet = row.idle(now)
+        last = "just now" if quiet < 1 else f"{words_span(quiet)} ago"
+        facts = f"   fd {row.fd}   opened {clock(row.opened_at)}, {age} ago   last byte {last}"
+    return [*_label("peer"), (row.peer, palette.STRONG), (facts, palette.DIM)]
+
+
+def _facts(row: Row, now: float) -> list[Line]:
+    return [
+        *_frame(row),
+        _interest(row, now),
+        [
+            *_label("toggles"),
+            (f"{row.toggles:,}", palette.WARNING if row.toggles else palette.PLAIN),
+            ("   EAGAIN ", palette.DIM),
+            (f"{row.eagains:,}", palette.PLAIN),
+            ("   partial writes ", palette.DIM),
+            (f"{row.partial_writes:,}", palette.PLAIN),
+        ],
+        [
+            *_label("frames"),
+            (f"{row.frames_in:,}", palette.PLAIN),
+            (" in   ", palette.DIM),
+            (f"{row.frames:,}", palette.PLAIN),
+            (" echoed   ", palette.DIM),
+            (short_rate(row.rate(now)), palette.PLAIN),
+            ("/s", palette.DIM),
+        ],
+        [
+            *_label("bytes"),
+            (words_size(row.bytes_in), palette.PLAIN),
+            (" in   ", palette.DIM),
+            (words_size(row.bytes_out), palette.PLAIN),
+            (" out", palette.DIM),
+            *_budget(row.snapshot),
+        ],
+    ]
+
+
+def _frame(row: Row) -> list[Line]:
+    """The frame in flight: header bytes, body, out."""
+    snapshot = None if row.closed is not None else row.snapshot
+    if snapshot is None:
+        nothing: Line = [("-", palette.FAINT)]
+        return [[*_label(name), *nothing] for name in ("header", "body", "out")]
+    return [
+        [*_label("header"), *_header(snapshot)],
+        [
+            *_label("body"),
+            *_progress(
+                snapshot.body_read,
+                snapshot.body_length,
+                snapshot.state is State.READ_BODY,
+                palette.STATES[State.READ_BODY],
+            ),
+        ],
+        [
+            *_label("out"),
+            *_progress(
+                snapshot.out_sent,
+                snapshot.out_length,
+                snapshot.pending > 0,
+                palette.STATES[State.WRITE_BODY],
+            ),
+        ],
+    ]
+
+
+def _header(snapshot: Snapshot) -> Line:
+    if not snapshot.header:
+        return [("-", palette.FAINT)]
+    missing = HEADER_SIZE - snapshot.header_read
+    line: Line = [(snapshot.header.hex(" "), palette.STRONG), (" __" * missing, palette.FAINT)]
+    if missing:
+        return [*line, (f"  {snapshot.header_read} of {HEADER_SIZE} bytes", palette.DIM)]
+    return [*line, (f"  = {read_length(snapshot.header, 0)[0]:,} bytes of body", palette.DIM)]
+
+
+def _progress(done: int, whole: int, in_flight: bool, style: Style) -> Line:
+    if not in_flight:
+        return [("-", palette.FAINT)]
+    filled, empty = bar(done, whole, _BAR)
+    share = f"  {done * 100 // whole}%" if whole else ""
+    return [
+        (filled, style),
+        (empty, palette.FAINT),
+        (f" {done:,} / {whole:,}", palette.PLAIN),
+        (share, palette.DIM),
+    ]
+
+
+def _interest(row: Row, now: float) -> Line:
+    snapshot = None if row.closed is not None else row.snapshot
+    line = _label("interest")
+    if snapshot is None:
+        line.append(("-", palette.FAINT))
+    else:
+        reading = bool(snapshot.interest & POLLIN)
+        line.append(("● POLLIN" if reading else "○ POLLIN", _on(reading, palette.INFO)))
+        if snapshot.interest & POLLOUT:
+            since = words_span(now - snapshot.toggled_at)
+            line.append((f"  ● POLLOUT armed for {since}", palette.WARNING))
+        else:
+            line.append(("  ○ POLLOUT off", palette.DIM))
+    return line
+
+
+def _on(is_on: bool, style: Style) -> Style:
+    return style if is_on else palette.DIM
+
+
+def _budget(snapshot: Snapshot | None) -> Line:
+    if snapshot is None or not snapshot.budget_hits:
+        return []
+    return [
+        ("   ", palette.DIM),
+        (f"{snapshot.budget_hits:,}", palette.PLAIN),
+        (" budget hits", palette.DIM),
+    ]

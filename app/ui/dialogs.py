@@ -1,0 +1,238 @@
+"""The dialogs. Each is about what it named when it opened, and answers with a choice or None.
+
+None of them changes anything: they return a choice, the app sends a command, and the screen
+changes when the server's event comes back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar, Final, TypeVar
+
+from rich.text import Text
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Button, Input, Static
+
+from app.events import KillMode, State
+from app.settings import CAP_RANGE, SettingError, format_size, parse_size
+from app.ui import palette
+
+Answer = TypeVar("Answer")
+_MODES: Final = {
+    KillMode.DRAIN: "finish the pending echo, then close in good order",
+    KillMode.CLOSE: "give up the pending echo; what the kernel has is still delivered",
+    KillMode.RESET: "RST: everything in flight is destroyed",
+}
+
+
+class Dialog(ModalScreen[Answer | None]):
+    """A box over the screen; Escape leaves it without an answer."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "cancel", "Cancel"),
+        Binding("left,up", "app.focus_previous", "Previous", show=False),
+        Binding("right,down", "app.focus_next", "Next", show=False),
+    ]
+
+    def action_cancel(self) -> None:
+        """Leave without an answer."""
+        self.dismiss(None)
+
+
+class KillDialog(Dialog[KillMode]):
+    """Whether, and how, to end one connection. Cancel has the focus."""
+
+    AUTO_FOCUS = "#cancel"
+
+    def __init__(self, connection_id: int, peer: str, state: State, pending: str) -> None:
+        super().__init__()
+        self._connection_id = connection_id
+        self._peer = peer
+        self._state = state
+        self._pending = pending
+
+    def compose(self) -> ComposeResult:
+        """What would be ended, the ways to end it, and the way out."""
+        what = Text.assemble(
+            (f"#{self._connection_id}", palette.STRONG),
+            "  ",
+            (self._peer, palette.PLAIN),
+            "\n",
+            (palette.state_label(self._state), palette.STATES[self._state]),
+            (f"   {self._pending}", palette.DIM),
+        )
+        modes = Text("\n").join(
+            Text.assemble((f"{mode.value.capitalize():<7}", palette.STRONG), (words, palette.DIM))
+            for mode, words in _MODES.items()
+        )
+        with Vertical(classes="dialog", id="kill-dialog") as box:
+            box.border_title = f"kill connection #{self._connection_id}?"
+            yield Static(what, classes="what")
+            yield Static(modes, classes="explanation")
+            with Horizontal(classes="buttons"):
+                yield Button("Cancel", id="cancel")
+                for mode in _MODES:
+                    yield Button(mode.value.capitalize(), id=mode.value)
+
+    @on(Button.Pressed)
+    def choose(self, event: Button.Pressed) -> None:
+        """Answer with the mode of the button; Cancel answers nothing."""
+        chosen = event.button.id
+        self.dismiss(None if chosen in (None, "cancel") else KillMode(chosen))
+
+
+def read_cap(text: str) -> int:
+    """A CAP in bytes. Raises `SettingError` in words that fit into the dialog."""
+    size = parse_size(text)
+    low, high = CAP_RANGE
+    if not low <= size <= high:
+        raise SettingError(
+            f"{size:,} bytes is out of range: {format_size(low)} to {format_size(high)}"
+        )
+    return size
+
+
+class CapDialog(Dialog[int]):
+    """A new CAP, judged while it is typed. It answers with a size in bytes."""
+
+    def __init__(self, cap: int | None, effect: Callable[[int], str]) -> None:
+        """`effect` says in words what a CAP of so many bytes would mean now."""
+        super().__init__()
+        self._cap = cap
+        self._effect = effect
+
+    def compose(self) -> ComposeResult:
+        """The field, what is to be said of its value, and the two ways out."""
+        with Vertical(classes="dialog", id="cap-dialog") as box:
+            box.border_title = "change the CAP"
+            yield Static(self._now(), classes="what")
+            field = Input(
+                "" if self._cap is None else format_size(self._cap),
+                placeholder="64KiB",
+                id="cap",
+                select_on_focus=True,
+            )
+            field.cursor_blink = False
+            yield field
+            yield Static("", id="verdict")
+            with Horizontal(classes="buttons"):
+                yield Button("Cancel", id="cancel")
+                yield Button("Set", id="set")
+
+    def _now(self) -> Text:
+        cap = "unknown" if self._cap is None else format_size(self._cap)
+        return Text.assemble(
+            ("largest body accepted, now ", palette.DIM),
+            (cap, palette.STRONG),
+            ("\nin force from each connection's next header on", palette.DIM),
+        )
+
+    @on(Input.Changed)
+    def judge(self, event: Input.Changed) -> None:
+        """Say what is wrong with the value, or what it would mean."""
+        verdict = self.query_one("#verdict", Static)
+        confirm = self.query_one("#set", Button)
+        try:
+            cap = read_cap(event.value)
+        except SettingError as error:
+            verdict.update(Text(f"✕ {error}", palette.ERROR))
+            confirm.disabled = True
+            return
+        verdict.update(Text(f"✓ {cap:,} bytes. {self._effect(cap)}", palette.GOOD))
+        confirm.disabled = False
+
+    @on(Input.Submitted)
+    @on(Button.Pressed, "#set")
+    def confirm(self) -> None:
+        """Answer with the value, if it is one."""
+        try:
+            cap = read_cap(self.query_one(Input).value)
+        except SettingError:
+            self.query_one(Input).focus()  # what is wrong already stands under the field
+            return
+        self.dismiss(cap)
+
+    @on(Button.Pressed, "#cancel")
+    def leave(self) -> None:
+        """Answer nothing."""
+        self.dismiss(None)
+
+
+class HelpScreen(Dialog[None]):
+    """All keys, and what the glyphs mean."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("question_mark,f1,q,enter", "cancel", "Close"),
+    ]
+
+    def __init__(self, keys: list[tuple[str, str]]) -> None:
+        super().__init__()
+        self._keys = keys
+
+    def compose(self) -> ComposeResult:
+        """Keys at the left, states at the right."""
+        keys = Text("\n").join(
+            Text.assemble((f"{key:>11}  ", palette.ACCENT), (words, palette.PLAIN))
+            for key, words in self._keys
+        )
+        with Vertical(classes="dialog", id="help-dialog") as box:
+            box.border_title = "help"
+            with Horizontal(id="help-columns"):
+                yield Static(keys, id="help-keys")
+                yield Static(_legend(), id="help-legend")
+
+    def on_click(self, event: events.Click) -> None:
+        """A click anywhere closes the help."""
+        self.dismiss(None)
+
+
+def _legend() -> Text:
+    meanings = {
+        State.READ_LEN: "reads the 4 header bytes",
+        State.READ_BODY: "reads the body",
+        State.WRITE_BODY: "echo pending, reads nothing",
+        State.DRAINING: "the end is decided",
+        State.CLOSED: "ended, with its reason",
+    }
+    lines = [
+        Text.assemble((f"{palette.state_label(state):<14}", palette.STATES[state]), words)
+        for state, words in meanings.items()
+    ]
+    lines += [
+        Text(),
+        Text.assemble(("● on          ", palette.WARNING), "POLLOUT armed"),
+        Text.assemble(("toggles       ", palette.STRONG), "times it was armed or disarmed"),
+        Text.assemble(("pending       ", palette.STRONG), "echo the kernel has not taken"),
+    ]
+    return Text("\n").join(lines)
+
+
+class DeadServerScreen(ModalScreen[None]):
+    """The server died: nothing on the screen is true any longer."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("q,ctrl+c", "leave", "Quit")]
+
+    def __init__(self, failure: str) -> None:
+        super().__init__()
+        self._failure = failure
+
+    def compose(self) -> ComposeResult:
+        """What happened, and what can be done."""
+        text = Text.assemble(
+            (" THE SERVER IS DEAD ", palette.BROKEN),
+            ("\n\n" + self._failure, palette.STRONG),
+            ("\n\nNothing is echoed any more. What you saw last is no longer true.", palette.DIM),
+            ("\n\nq", palette.ACCENT),
+            ("  quit, with exit code 1", palette.DIM),
+            justify="center",
+        )
+        with Vertical(classes="dialog", id="dead-dialog"):
+            yield Static(text)
+
+    def action_leave(self) -> None:
+        """End the dashboard with exit code 1."""
+        self.app.exit(1, return_code=1)

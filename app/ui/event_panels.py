@@ -1,0 +1,75 @@
+"""The newest events: of the server, and of the selected connection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import islice
+
+from app.events import Event
+from app.ui import palette
+from app.ui.figures import clip, clock, exact_clock
+from app.ui.journal import Entry, entry
+from app.ui.lines_panel import Line, LinesPanel
+from app.ui.model import Model
+from app.ui.rows import Row
+
+
+class EventLog(LinesPanel):
+    """What happened on the server, the newest at the bottom."""
+
+    def __init__(self) -> None:
+        super().__init__(id="log")
+        self.border_title = "event log"
+        self._shown: tuple[object, ...] = ()
+
+    def show_model(self, model: Model) -> None:
+        """Show the newest entries that fit."""
+        shown = (id(model), model.log_version, self.size)
+        if shown == self._shown:
+            return
+        self._shown = shown
+        newest = list(islice(reversed(model.log), self.size.height))
+        self.show([_line(line, clock(line.t), self.size.width) for line in reversed(newest)])
+
+
+class RecentEvents(LinesPanel):
+    """What the selected connection did last: states, toggles, system calls."""
+
+    def __init__(self) -> None:
+        super().__init__(id="recent")
+        self.border_title = "recent events"
+        self._shown: tuple[object, ...] = ()
+
+    def show_row(self, row: Row | None) -> None:
+        """Show the newest detail events of a connection that fit."""
+        shown = (None, 0, self.size) if row is None else (row.id, row.recent_version, self.size)
+        if shown == self._shown:
+            return
+        self._shown = shown
+        title = "recent events" if row is None else f"recent events of #{row.id}"
+        if self.border_title != title:
+            self.border_title = title
+        events = () if row is None or row.recent is None else reversed(row.recent)
+        newest = list(islice(_entries(events), self.size.height))
+        lines = [
+            _line(line._replace(subject=""), exact_clock(line.t), self.size.width)
+            for line in reversed(newest)
+        ]
+        self.show(lines or [[("nothing yet", palette.FAINT)]])
+
+
+def _entries(events: Iterable[Event]) -> Iterable[Entry]:
+    for event in events:
+        line = entry(event)
+        if line is not None:
+            yield line
+
+
+def _line(line: Entry, time: str, width: int) -> Line:
+    subject = f"{line.subject} " if line.subject else ""
+    room = width - len(time) - 1 - len(subject)
+    return [
+        (f"{time} ", palette.FAINT),
+        (subject, palette.STRONG),
+        (clip(line.text, max(0, room)), palette.LEVELS.get(line.level, palette.PLAIN)),
+    ]

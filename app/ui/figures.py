@@ -1,0 +1,131 @@
+"""Numbers as people read them: sizes, rates, spans of time, bars, sparklines.
+
+The ``short_`` forms have a bounded width for table columns; the others are for sentences.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Final
+
+_UNITS: Final = "KMGTP"
+_SPARKS: Final = "▁▂▃▄▅▆▇█"
+SHORT_SIZE_WIDTH: Final = 5
+
+
+def short_size(size: float) -> str:
+    """Bytes in at most 5 characters, in 1024s: ``0``, ``999``, ``1.5K``, ``64K``, ``1023M``."""
+    if size < 1000:
+        return f"{size:.0f}"
+    for unit in _UNITS:
+        size /= 1024
+        if size < 9.95:
+            return f"{size:.1f}".removesuffix(".0") + unit
+        if size < 1023.5:
+            return f"{size:.0f}{unit}"
+    return f"{size:.0f}{_UNITS[-1]}"
+
+
+def words_size(size: float) -> str:
+    """Bytes for a sentence: ``512 B``, ``312 KiB``, ``1.5 MiB``."""
+    if size < 1024:
+        return f"{size:.0f} B"
+    size /= 1024
+    unit = 0
+    while size >= 1023.5 and unit < len(_UNITS) - 1:
+        size /= 1024
+        unit += 1
+    digits = 1 if size < 99.95 else 0
+    return f"{size:.{digits}f}".removesuffix(".0") + f" {_UNITS[unit]}iB"
+
+
+def short_count(count: float) -> str:
+    """A count in at most 7 characters: ``0``, ``12,345``, ``999,999``, ``1.25M``, ``3.1G``."""
+    if count < 999_999.5:
+        return f"{count:,.0f}"
+    for unit in "MGTP":
+        count /= 1000 if unit != "M" else 1_000_000
+        if count < 999.5:
+            break
+    return f"{count:.{2 if count < 10 else 1}f}{unit}"
+
+
+def short_rate(rate: float) -> str:
+    """A rate in at most 7 characters; one decimal below 10, nothing at all for a zero."""
+    if rate <= 0:
+        return "0"
+    return f"{rate:.1f}" if rate < 9.95 else short_count(rate)
+
+
+def short_span(seconds: float) -> str:
+    """A span of time in at most 5 characters: ``0s``, ``59s``, ``2m03``, ``1h05``, ``3d04``."""
+    whole = max(0, int(seconds))
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60:02}"
+    if whole < 86_400:
+        return f"{whole // 3600}h{whole % 3600 // 60:02}"
+    return f"{whole // 86_400}d{whole % 86_400 // 3600:02}"
+
+
+def words_span(seconds: float) -> str:
+    """A span of time for a sentence: ``4 s``, ``2 min 3 s``, ``1 h 5 min``, ``3 d 4 h``."""
+    whole = max(0, int(seconds))
+    for size, name, smaller_size, smaller in (
+        (86_400, "d", 3600, "h"),
+        (3600, "h", 60, "min"),
+        (60, "min", 1, "s"),
+    ):
+        if whole >= size:
+            rest = whole % size // smaller_size
+            return f"{whole // size} {name}" + (f" {rest} {smaller}" if rest else "")
+    return f"{whole} s"
+
+
+def uptime(seconds: float) -> str:
+    """A running clock: ``00:12:33``, with days in front where there are any."""
+    whole = max(0, int(seconds))
+    days = f"{whole // 86_400}d " if whole >= 86_400 else ""
+    return f"{days}{whole % 86_400 // 3600:02}:{whole % 3600 // 60:02}:{whole % 60:02}"
+
+
+def clock(t: float) -> str:
+    """The local time of day of `t` (seconds since the epoch): ``14:03:59``."""
+    return time.strftime("%H:%M:%S", time.localtime(t))
+
+
+def exact_clock(t: float) -> str:
+    """As `clock`, with milliseconds: ``14:03:59.127``."""
+    return f"{clock(t)}.{int(t % 1 * 1000):03}"
+
+
+def bar(done: int, whole: int, width: int) -> tuple[str, str]:
+    """A bar of `width` cells in two pieces, filled and empty; never full before it is complete."""
+    if whole <= 0:
+        return "", "─" * width
+    filled = min(width, done * width // whole)
+    if filled == 0 and done > 0:
+        return "╸", "─" * (width - 1)
+    return "━" * filled, "─" * (width - filled)
+
+
+def sparkline(values: Sequence[float], width: int) -> str:
+    """The last `width` values as block characters, scaled to the largest of them."""
+    shown = values[-width:] if width > 0 else []
+    top = max(shown, default=0)
+    if top <= 0:
+        return (" " * (width - len(shown))) + _SPARKS[0] * len(shown)
+    blocks = (_SPARKS[min(7, int(value / top * 7.999))] for value in shown)
+    return "".join(blocks).rjust(width)
+
+
+def clip(text: str, width: int) -> str:
+    """`text` cut at the end, with an ellipsis where something was cut."""
+    return text if len(text) <= width else text[: max(0, width - 1)] + "…"
+
+
+def clip_start(text: str, width: int) -> str:
+    """`text` cut at the front: of an address, the port is what tells two peers apart."""
+    return text if len(text) <= width else "…" + text[len(text) - width + 1 :]

@@ -1,0 +1,131 @@
+"""The server at a glance: where it listens, how it is set, what it does now."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from rich.style import Style
+
+from app.settings import format_size
+from app.ui import palette
+from app.ui.figures import short_count, short_rate, short_size, sparkline, uptime
+from app.ui.journal import address
+from app.ui.lines_panel import Line, LinesPanel, line_width, pad
+from app.ui.model import Model, Rates
+
+_GAP: Final = 2
+_SPARK: Final = 12
+"""Cells of a sparkline, a second each."""
+
+
+class _Card(NamedTuple):
+    """One figure: a label over a value, and what it was in the last seconds."""
+
+    label: str
+    value: str
+    style: Style = palette.STRONG
+    history: tuple[float, ...] | None = None
+    width: int = 7
+    keep: int = 1
+    """How late the card gives way when the room is short."""
+
+
+class HeaderPanel(LinesPanel):
+    """Three lines over everything else."""
+
+    def show_model(self, model: Model, now: float, mode: str, mode_style: Style) -> None:
+        """Show the server's figures; `mode` is a word at the right, such as ``LIVE``."""
+        width = self.size.width
+        self.show([_server(model, now, width, mode, mode_style), *_figures(model, width)])
+
+
+def _server(model: Model, now: float, width: int, mode: str, mode_style: Style) -> Line:
+    line: Line = [("◉ echo-tui ", palette.BRAND)]
+    listening = model.listening
+    if listening is None:
+        line.append((" waiting for the server", palette.DIM))
+    else:
+        line.append((f" {address(listening)}", palette.STRONG))
+        facts = (
+            ("CAP", format_size(model.cap) if model.cap is not None else "?"),
+            ("up", uptime(now - listening.t)),
+            ("poller", listening.poller),
+            ("writes", str(model.settings.get("write_mode", listening.write_mode))),
+            ("pid", str(listening.pid)),
+        )
+        for label, value in facts:
+            piece: Line = [(f"   {label} ", palette.LABEL), (value, palette.PLAIN)]
+            if line_width(line) + line_width(piece) + len(mode) + 4 <= width:
+                line += piece
+    line = pad(line, width - len(mode) - 2, palette.PLAIN)
+    return [*line, (f" {mode} ", mode_style)]
+
+
+def _figures(model: Model, width: int) -> tuple[Line, Line]:
+    cards = _cards(model)
+    spark = _SPARK
+    while _room(cards, spark) > width and spark:
+        spark = spark - 4 if spark > 4 else 0
+    while _room(cards, spark) > width:
+        cards.remove(min(cards, key=lambda card: card.keep))
+    labels: Line = []
+    values: Line = []
+    for card in cards:
+        cells = card.width + (spark + 1 if card.history is not None and spark else 0)
+        labels += [(card.label.ljust(cells), palette.LABEL), (" " * _GAP, palette.PLAIN)]
+        values.append((card.value.ljust(card.width), card.style))
+        if card.history is not None and spark:
+            values.append((" " + sparkline(card.history, spark), palette.ACCENT))
+        values.append((" " * _GAP, palette.PLAIN))
+    return labels, values
+
+
+def _room(cards: list[_Card], spark: int) -> int:
+    sparks = sum(card.history is not None for card in cards) * (spark + 1 if spark else 0)
+    return sum(card.width for card in cards) + sparks + _GAP * (len(cards) - 1)
+
+
+def _cards(model: Model) -> list[_Card]:
+    rates, process, stats = model.rates, model.process, model.stats
+    history: tuple[Rates, ...] = tuple(model.history)[-_SPARK:]
+    armed = 0 if stats is None else stats.armed
+    return [
+        _Card("open", f"{model.open:,}", width=6, keep=9),
+        _Card("POLLOUT", f"{armed:,} on", palette.WARNING if armed else palette.DIM, keep=6),
+        _Card(
+            "frames/s",
+            "-" if rates is None else short_rate(rates.frames),
+            history=tuple(rate.frames for rate in history),
+            width=8,
+            keep=8,
+        ),
+        _Card(
+            "in B/s",
+            "-" if rates is None else short_size(rates.bytes_in),
+            history=tuple(rate.bytes_in for rate in history),
+            width=6,
+            keep=7,
+        ),
+        _Card(
+            "out B/s",
+            "-" if rates is None else short_size(rates.bytes_out),
+            history=tuple(rate.bytes_out for rate in history),
+            keep=7,
+        ),
+        _Card("loop", "-" if rates is None else f"{rates.loop_share:.0%}", width=5, keep=3),
+        _Card("longest", "-" if stats is None else _micros(stats.longest_us), keep=2),
+        _Card("cpu", "-" if process is None else f"{process.cpu_percent:.0f}%", width=5, keep=5),
+        _Card("memory", "-" if process is None else short_size(process.rss), width=6, keep=4),
+        _Card("opened", short_count(model.opened), keep=1),
+        _Card(
+            "drops",
+            short_count(model.drops),
+            palette.ERROR if model.drops else palette.DIM,
+            width=6,
+            keep=6,
+        ),
+    ]
+
+
+def _micros(micros: int) -> str:
+    return f"{micros} µs" if micros < 1000 else f"{micros / 1000:.1f} ms"

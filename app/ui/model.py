@@ -1,0 +1,219 @@
+"""The reducer: events in, everything that the screen shows out. It imports no Textual.
+
+`Model.apply` is the only thing that changes a model. Lifecycle events are never lost, so the set
+of rows is always right; a snapshot replaces what was known of its connection, so a lost one can
+hide a moment but never make a figure wrong. Everything that is kept is bounded.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections import deque
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from app.events import (
+    Closed,
+    CommandResult,
+    Crashed,
+    Event,
+    Io,
+    Listening,
+    LoopStats,
+    Opened,
+    ProcessStats,
+    SettingChanged,
+    Snapshot,
+    StateChanged,
+    Stopped,
+    Stopping,
+    Toggled,
+)
+from app.stream import Drained
+from app.ui.journal import Entry, entry
+from app.ui.rows import Row
+
+CLOSED_SHOWN_FOR: Final = 6.0
+"""Seconds that a closed connection stays in the table, with its reason."""
+CLOSED_LIMIT: Final = 200
+"""Closed connections in the table at the most: under churn the oldest go early."""
+LOG_LIMIT: Final = 500
+HISTORY_LIMIT: Final = 180
+"""Seconds of history for the sparklines."""
+WINDOW: Final = 1.0
+"""Seconds over which the server's rates are taken."""
+
+
+class Rates(NamedTuple):
+    """What the server did per second, over about a second."""
+
+    t: float
+    frames: float
+    """Frames echoed."""
+    bytes_in: float
+    bytes_out: float
+    loop_share: float
+    """Of one core, 0 to 1, by the loop thread."""
+    open: int
+    armed: int
+
+
+class Model:
+    """Everything that there is to show of one server."""
+
+    def __init__(self) -> None:
+        self.rows: dict[int, Row] = {}
+        """By connection id, in the order of opening; the recently closed ones are among them."""
+        self.membership = 0
+        """Grows whenever a row comes or goes."""
+        self.open = 0
+        self.opened = 0
+        self.closed = 0
+        self.listening: Listening | None = None
+        self.settings: dict[str, int | float | str] = {}
+        self.stats: LoopStats | None = None
+        self.process: ProcessStats | None = None
+        self.drops = 0
+        """Detail events that the server dropped because nobody took them in time."""
+        self.rates: Rates | None = None
+        self.history: deque[Rates] = deque(maxlen=HISTORY_LIMIT)
+        self.log: deque[Entry] = deque(maxlen=LOG_LIMIT)
+        self.log_version = 0
+        self.stopping: Stopping | None = None
+        self.stopped: Stopped | None = None
+        self.crashed: Crashed | None = None
+        self._departing: deque[Row] = deque()
+        self._window_from: LoopStats | None = None
+
+    def apply(self, drained: Drained, now: float) -> list[CommandResult]:
+        """Take in what was drained; the results of commands are handed back for whoever asked."""
+        results: list[CommandResult] = []
+        for event in drained.events:
+            self._apply_event(event)
+            if isinstance(event, CommandResult):
+                results.append(event)
+        for snapshot in drained.snapshots:
+            self._apply_snapshot(snapshot)
+        if drained.stats is not None:
+            self._apply_stats(drained.stats)
+        self.drops = max(self.drops, drained.dropped)
+        self._let_go(now)
+        return results
+
+    def frozen(self) -> Model:
+        """A copy that stays as it is while this model goes on: what a paused screen shows."""
+        model = copy.copy(self)
+        model.rows = {connection_id: row.frozen() for connection_id, row in self.rows.items()}
+        model.history = self.history.copy()
+        model.log = self.log.copy()
+        model.settings = self.settings.copy()
+        return model
+
+    @property
+    def cap(self) -> int | None:
+        """Largest body that the server accepts, in bytes."""
+        cap = self.settings.get("cap")
+        return cap if isinstance(cap, int) else None
+
+    def live(self) -> Iterator[Row]:
+        """The rows of open connections."""
+        return (row for row in self.rows.values() if row.closed is None)
+
+    def _apply_event(self, event: Event) -> None:
+        match event:
+            case Opened():
+                self._open(event)
+            case Closed():
+                self._close(event)
+            case Toggled() | StateChanged() | Io():
+                row = self.rows.get(event.id)
+                if row is not None:
+                    row.remember(event)
+                return  # detail stays with its connection: it would drown the log
+            case Snapshot():
+                self._apply_snapshot(event)
+                return
+            case LoopStats():
+                self._apply_stats(event)
+                return
+            case ProcessStats():
+                self.process = event
+                return
+            case Listening():
+                self.listening = event
+                self.settings = {
+                    "cap": event.cap,
+                    "write_mode": event.write_mode,
+                    "max_connections": event.max_connections,
+                }
+            case SettingChanged():
+                self.settings[event.name] = event.new
+            case Stopping():
+                self.stopping = event
+            case Stopped():
+                self.stopped = event
+            case Crashed():
+                self.crashed = event
+            case _:
+                pass
+        self._note(event)
+
+    def _open(self, event: Opened) -> None:
+        self.rows[event.id] = Row(event)
+        self.opened += 1
+        self.open += 1
+        self.membership += 1
+
+    def _close(self, event: Closed) -> None:
+        self.closed += 1
+        row = self.rows.get(event.id)
+        if row is None or row.closed is not None:
+            return
+        row.close(event)
+        self.open -= 1
+        self._departing.append(row)
+
+    def _apply_snapshot(self, snapshot: Snapshot) -> None:
+        row = self.rows.get(snapshot.id)
+        if row is not None:
+            row.update(snapshot)
+
+    def _apply_stats(self, stats: LoopStats) -> None:
+        self.stats = stats
+        self.drops = max(self.drops, stats.drops)
+        start = self._window_from
+        if start is None:
+            self._window_from = stats
+            return
+        span = stats.t - start.t
+        if span < WINDOW:
+            return
+        self._window_from = stats
+        self.rates = Rates(
+            t=stats.t,
+            frames=(stats.frames_out - start.frames_out) / span,
+            bytes_in=(stats.bytes_in - start.bytes_in) / span,
+            bytes_out=(stats.bytes_out - start.bytes_out) / span,
+            loop_share=(stats.cpu_seconds - start.cpu_seconds) / span,
+            open=stats.open,
+            armed=stats.armed,
+        )
+        self.history.append(self.rates)
+
+    def _note(self, event: Event) -> None:
+        line = entry(event)
+        if line is not None:
+            self.log.append(line)
+            self.log_version += 1
+        if isinstance(event, Listening):
+            self.log.extend(Entry(event.t, "warning", "server", note) for note in event.notes)
+
+    def _let_go(self, now: float) -> None:
+        departing = self._departing
+        while departing:
+            closed = departing[0].closed
+            shown_for = 0.0 if closed is None else now - closed.t
+            if shown_for < CLOSED_SHOWN_FOR and len(departing) <= CLOSED_LIMIT:
+                return
+            del self.rows[departing.popleft().id]
+            self.membership += 1

@@ -1,0 +1,109 @@
+"""The state machine as a drawing, with the current state lit and its edges counted."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from rich.style import Style
+
+from app.events import State
+from app.framing import HEADER_SIZE
+from app.ui import palette
+from app.ui.figures import short_count
+from app.ui.lines_panel import Line, line_width
+from app.ui.rows import Row
+
+WIDTH: Final = 50
+HEIGHT: Final = 9
+_BOX: Final = 14
+"""Cells inside a state's box."""
+
+
+def _edges(row: Row) -> tuple[str, str, str]:
+    """How often each edge was taken: header complete, body complete, echo sent."""
+    snapshot = row.snapshot
+    in_body = (
+        snapshot is not None
+        and snapshot.state is State.READ_BODY
+        and snapshot.header_read == HEADER_SIZE
+    )
+    counts = (row.frames_in + in_body, row.frames_in, row.frames)
+    return short_count(counts[0]), short_count(counts[1]), short_count(counts[2])
+
+
+def _box(state: State, current: State) -> tuple[Line, Line, Line]:
+    label = f" {palette.state_label(state)}".ljust(_BOX)
+    if state is current:
+        style = palette.STATES[state] + Style(bold=True)
+        lit = style + Style(reverse=True)
+        return (
+            [(f"┏{'━' * _BOX}┓", style)],
+            [("┃", style), (label, lit), ("┃", style)],
+            [(f"┗{'━' * _BOX}┛", style)],
+        )
+    return (
+        [(f"┌{'─' * _BOX}┐", palette.EDGE)],
+        [("│", palette.EDGE), (label, palette.DIM), ("│", palette.EDGE)],
+        [(f"└{'─' * _BOX}┘", palette.EDGE)],
+    )
+
+
+def drawing(row: Row) -> list[Line]:
+    """`HEIGHT` lines of at most `WIDTH` cells."""
+    header, body, sent = _edges(row)
+    length, arrow = palette.PLAIN, palette.FAINT
+    read_len = _box(State.READ_LEN, row.state)
+    read_body = _box(State.READ_BODY, row.state)
+    write_body = _box(State.WRITE_BODY, row.state)
+    between = WIDTH - 2 * (_BOX + 2)
+    lines: list[Line] = [
+        [*read_len[0], (" header complete ".center(between), palette.DIM), *read_body[0]],
+        [*read_len[1], (_labelled(header, between - 1) + "▶", arrow), *read_body[1]],
+        [*read_len[2], (" " * between, arrow), *read_body[2]],
+        [
+            ("       ▲ ", arrow),
+            (f"{sent} echo sent".ljust(24), length),
+            (f"{body} body".rjust(9), length),
+            (" │", arrow),
+        ],
+        [("       │", arrow), ("complete".rjust(33), palette.DIM), (" │", arrow)],
+        [("       │         ", arrow), *write_body[0], ("         │", arrow)],
+        [("       └─────────", arrow), *write_body[1], ("◀────────┘", arrow)],
+        [("                 ", arrow), *write_body[2]],
+        _ends(row),
+    ]
+    return lines
+
+
+def _labelled(text: str, width: int) -> str:
+    return f" {text} ".center(width, "─")
+
+
+def _ends(row: Row) -> Line:
+    pieces: Line = [("       the end: ", palette.FAINT)]
+    for state, gap in ((State.DRAINING, " ─▶ "), (State.CLOSED, "")):
+        lit = state is row.state
+        style = palette.STATES[state] + Style(bold=True, reverse=True) if lit else palette.FAINT
+        pieces += [
+            (f" {palette.state_label(state)} " if lit else palette.state_label(state), style)
+        ]
+        pieces += [(gap, palette.FAINT)]
+    return pieces
+
+
+def strip_drawing(row: Row, width: int) -> Line:
+    """The same machine on one line, for a terminal without room for the drawing."""
+    header, body, sent = _edges(row)
+    line: Line = []
+    for state, edge in (
+        (State.READ_LEN, f" ─{header}▶ "),
+        (State.READ_BODY, f" ─{body}▶ "),
+        (State.WRITE_BODY, f" ─{sent}▶ ↺"),
+    ):
+        lit = state is row.state
+        style = palette.STATES[state] + Style(bold=True, reverse=True) if lit else palette.DIM
+        line += [(f" {palette.state_label(state)} ", style), (edge, palette.FAINT)]
+    if row.state in (State.DRAINING, State.CLOSED):
+        style = palette.STATES[row.state] + Style(bold=True, reverse=True)
+        line += [("  ", palette.FAINT), (f" {palette.state_label(row.state)} ", style)]
+    return line if line_width(line) <= width else line[:-1]
