@@ -42,7 +42,7 @@ def send_queue(fd: int) -> int:
         return 0
 
 
-def discard_input(connection: Connection) -> bool:
+def discard_input(connection: Connection, now: float) -> bool:
     """Read and throw away what has arrived, a bounded amount. False at EOF or after a reset."""
     for _ in range(_DISCARD_READS):
         try:
@@ -53,7 +53,7 @@ def discard_input(connection: Connection) -> bool:
             return False
         if not data:
             return False
-        connection.bytes_in += len(data)
+        connection.arrived(len(data), now)
     return True
 
 
@@ -75,7 +75,7 @@ def begin_linger(connection: Connection, sock: socket.socket, now: float) -> boo
         sock.shutdown(socket.SHUT_WR)
     except OSError:
         return False
-    if not discard_input(connection) or connection.closing not in LINGERING:
+    if not discard_input(connection, now) or connection.closing not in LINGERING:
         return False
     connection.unacked = connection.linger_from = send_queue(connection.fd)
     quiet = now - connection.active_at >= LINGER and not connection.unacked

@@ -101,7 +101,7 @@ class Connection:
         "body_len",
         "budget_hits",
         "bytes_in",
-        "bytes_out",
+        "bytes_kept",
         "changed",
         "closing",
         "detail",
@@ -109,7 +109,6 @@ class Connection:
         "fd",
         "frame_at",
         "frames_in",
-        "frames_out",
         "held",
         "id",
         "interest",
@@ -155,10 +154,11 @@ class Connection:
         self.out_bytes_sent = 0
         self.out_frames = 0
 
+        # What went out is derived (`frames_out`, `bytes_out`), so that the hot path, on which all
+        # that comes in goes out, adds to two counters and not to four: 2% of an echo.
         self.frames_in = 0
-        self.frames_out = 0
         self.bytes_in = 0
-        self.bytes_out = 0
+        self.bytes_kept = 0  # came in and did not go out
         self.toggles = 0
         self.eagains = 0
         self.partial_writes = 0
@@ -184,6 +184,12 @@ class Connection:
         self.tallied = NO_COUNTS  # what the loop's totals already hold
 
     # --- bytes in ---
+
+    def arrived(self, count: int, now: float) -> None:
+        """Count bytes that were read."""
+        self.bytes_in += count
+        self.bytes_kept += count
+        self.active_at = now
 
     @property
     def len_bytes_read(self) -> int:
@@ -236,19 +242,6 @@ class Connection:
             if end < size:
                 self.backlog = data[end:]
         return True
-
-    def echo_at_once(self, frames: int, size: int, now: float) -> None:
-        """Count whole frames that were read and written within one wake-up.
-
-        From READ_LEN through READ_BODY and WRITE_BODY and back, all within the call: the loop has
-        found the read to be `frames` whole frames of `size` bytes, headers included, and the
-        kernel took all of them.
-        """
-        self.frames_in += frames
-        self.frames_out += frames
-        self.bytes_in += size
-        self.bytes_out += size
-        self.active_at = now
 
     def take_backlog(self) -> bytes:
         """What was read behind the last echo and has not been parsed."""
@@ -333,11 +326,10 @@ class Connection:
         """The kernel took `count` bytes of the pending echo. True if that was all of it."""
         if not self.out:
             raise IllegalTransition(f"sent with nothing pending in {self.state}")
-        self.bytes_out += count
+        self.bytes_kept -= count
         self.out_bytes_sent += count
         if self.out_bytes_sent < self.out_len:
             return False
-        self.frames_out += self.out_frames
         self._forget_echo()
         if self.state is WRITE_BODY:
             self.state = READ_LEN
@@ -389,14 +381,26 @@ class Connection:
         if self.closing is None:
             self.closing = reason or Reason.ERROR
             self.detail = detail
-        if self.out_frames > 1:
-            self.frames_out += whole_frames(b"".join(self.out)[: self.out_bytes_sent])
+        unsent = self.out_frames
+        if unsent > 1:
+            unsent -= whole_frames(b"".join(self.out)[: self.out_bytes_sent])
         self.state = CLOSED
         self.backlog = b""
         self._forget_frame()
         self._forget_echo()
+        self.out_frames = unsent
 
     # --- what others see ---
+
+    @property
+    def frames_out(self) -> int:
+        """Frames whose echo the kernel took in full."""
+        return self.frames_in - self.out_frames
+
+    @property
+    def bytes_out(self) -> int:
+        """Bytes of echo that the kernel took."""
+        return self.bytes_in - self.bytes_kept
 
     @property
     def wanted_interest(self) -> int:

@@ -26,7 +26,7 @@ from app.events import (
     Toggled,
     TraceLevel,
 )
-from app.server.connection import CLOSED, NO_COUNTS, Connection, Counts
+from app.server.connection import NO_COUNTS, Connection, Counts
 from app.stream import EventStream
 
 INTERVAL: Final = 0.1
@@ -44,8 +44,8 @@ class Reporter:
         self.stream = stream
         self.epoch = epoch
         """Add to the loop's clock to get Unix time."""
-        self.changed: list[Connection] = []
-        """Connections to be looked at in the next round; the loop appends."""
+        self.changed: set[Connection] = set()
+        """Open connections to be looked at in the next round; the loop adds."""
         self.trace_all = trace_all
         self.polls = 0
         self.wakeups = 0
@@ -73,13 +73,14 @@ class Reporter:
     def opened(self, connection: Connection) -> None:
         self.opened_count += 1
         connection.changed = True
-        self.changed.append(connection)
+        self.changed.add(connection)
         self.stream.publish(
             Opened(t=self.time(), id=connection.id, fd=connection.fd, peer=connection.peer)
         )
 
     def closed(self, connection: Connection) -> None:
         self.closed_count += 1
+        self.changed.discard(connection)
         self._tally(connection)
         assert connection.closing is not None
         self.stream.publish(
@@ -173,9 +174,8 @@ class Reporter:
         snapshots: list[Snapshot] = []
         for connection in self.changed:
             connection.changed = False
-            if connection.state is not CLOSED:
-                self._tally(connection)
-                snapshots.append(connection.snapshot(self.epoch))
+            self._tally(connection)
+            snapshots.append(connection.snapshot(self.epoch))
         self.changed.clear()
         self.stream.publish_latest(snapshots, self.statistics())
         self.longest = 0.0

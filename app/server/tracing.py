@@ -12,13 +12,14 @@ from app.server.reporter import Reporter
 
 
 class TracedCalls:
-    """read, write and writev as `os` has them, told to the reporter where they are to be traced."""
+    """read, write and writev as `os` has them; those on traced connections are told."""
 
     def __init__(self, connections: Mapping[int, Connection], reporter: Reporter) -> None:
         self._connections = connections
         self._reporter = reporter
 
     def read(self, fd: int, size: int) -> bytes:
+        """read(2)"""
         try:
             data = os.read(fd, size)
         except OSError as error:
@@ -27,24 +28,20 @@ class TracedCalls:
         self._tell(fd, "read", size, len(data))
         return data
 
-    def write(self, fd: int, data: Chunk) -> int:
-        return self.writev(fd, [data])
-
-    def writev(self, fd: int, chunks: Sequence[Chunk]) -> int:
-        offered = sum(map(len, chunks))
+    def write(self, fd: int, chunks: Sequence[Chunk]) -> int:
+        """write(2), or writev(2) for more than one chunk"""
         try:
-            count = os.writev(fd, chunks)
+            count = os.writev(fd, chunks) if len(chunks) > 1 else os.write(fd, chunks[0])
         except OSError as error:
-            self._tell(fd, "write", offered, -1, error)
+            self._tell(fd, "write", sum(map(len, chunks)), -1, error)
             raise
-        self._tell(fd, "write", offered, count)
+        self._tell(fd, "write", sum(map(len, chunks)), count)
         return count
 
     def _tell(
         self, fd: int, call: str, asked: int, result: int, error: OSError | None = None
     ) -> None:
         connection = self._connections[fd]
-        traced = TraceLevel.IO in (connection.trace, self._reporter.trace_all)
-        if traced:
+        if TraceLevel.IO in (connection.trace, self._reporter.trace_all):
             name = errno.errorcode.get(error.errno or 0, str(error)) if error else ""
             self._reporter.io(connection, call, asked, result, name)

@@ -125,8 +125,7 @@ class EchoApp(App[int]):
         if self._frozen is not None:
             behind = self._source.now() - now
             self.screen_stack[0].query_one("#banner", Static).update(
-                f"▌▌ PAUSED  the screen stands still since {behind:.0f} s, the server does not"
-                "  ·  p goes on"
+                f"PAUSED {behind:.0f} s ago: the screen stands still, the server goes on. p resumes"
             )
 
     def _show_selected(self, model: Model, now: float) -> None:
@@ -223,7 +222,7 @@ class EchoApp(App[int]):
         if not larger:
             return "No body in flight is larger."
         bodies, are = ("body", "is") if larger == 1 else ("bodies", "are")
-        return f"{larger:,} {bodies} in flight {are} larger: finished under the old CAP."
+        return f"{larger:,} {bodies} in flight {are} larger and will still be echoed."
 
     def action_pause(self) -> None:
         """Stop the screen, or let it go on; the model takes events in all the while."""
@@ -287,12 +286,12 @@ KEYS: Final = [
     ("↑ ↓", "select a connection"),
     ("PgUp PgDn", "by a screenful"),
     ("Home End, g G", "first, last"),
-    ("k", "kill the selected connection"),
+    ("k", "kill the connection"),
     ("c", "change the CAP"),
-    ("p", "pause the screen, not the server"),
-    ("s", "sort by the next column"),
+    ("p", "pause the screen"),
+    ("s", "sort by next column"),
     ("r", "reverse the order"),
-    ("l", "detail or event log, in a small terminal"),
+    ("l", "detail or event log"),
     ("? F1", "this help"),
     ("q", "quit"),
 ]

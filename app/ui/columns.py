@@ -33,6 +33,7 @@ GAP: Final = 1
 """Blank cells between two columns."""
 MARK: Final = 2
 """Cells for the cursor's mark in front of the first column."""
+ID_AT_LEAST: Final = 4
 _AMOUNT: Final = 11
 """Cells of ``done/whole``, two short sizes."""
 
@@ -62,7 +63,7 @@ SORT_KEYS: Final[dict[str, Callable[[Row, float], float | str]]] = {
 """By which columns the table can be sorted, in the order in which the key goes through them."""
 
 _FULL: Final = (
-    Column("id", "id", 6, right=True),
+    Column("id", "id", ID_AT_LEAST, right=True),
     Column("peer", "peer", 21),
     Column("state", "state", 12),
     Column("header", "hdr", 3),
@@ -76,41 +77,46 @@ _FULL: Final = (
     Column("age", "age", 5, right=True),
     Column("idle", "idle", 5, right=True),
 )
-WHY_AT_LEAST: Final = 28
+WHY_AT_LEAST: Final = 26
 """Cells below which the words of why a connection waits are not worth their room."""
 _SHRINK: Final = (
     ("body", 5 + 1 + _AMOUNT),
     ("out", 5 + 1 + _AMOUNT),
     ("peer", 17),
-    ("id", 5),
     ("body", _AMOUNT),
     ("out", _AMOUNT),
-    ("peer", 15),
     ("age", 0),
     ("pending", 0),
-    ("pollout", 5),
+    ("peer", 15),
     ("rate", 0),
     ("frames", 0),
     ("toggles", 6),
     ("toggles", 0),
+    ("pollout", 5),
     ("idle", 0),
     ("out", 0),
 )
 """What gives way, step by step, until the rest fits; a width of 0 removes the column."""
-_STEPS_FOR_WHY: Final = 4
+_SHORT_TITLES: Final = {"pollout": "P.OUT", "toggles": "toggle"}
+_STEPS_FOR_WHY: Final = 3
 """How many of these steps are taken to make room for the words alone."""
 
 
 @lru_cache(maxsize=32)
-def layout(width: int) -> Layout:
-    """The columns that fit into `width` cells; why a connection waits comes before long bars."""
+def layout(width: int, id_width: int = ID_AT_LEAST) -> Layout:
+    """The columns that fit into `width` cells; why a connection waits comes before long bars.
+
+    `id_width` is what the largest id takes: ids only grow, and are never cut.
+    """
     columns = {column.key: column for column in _FULL}
+    columns["id"] = columns["id"]._replace(width=max(ID_AT_LEAST, id_width))
     spare = width - _taken(columns) - GAP
     for steps, (key, smaller) in enumerate(_SHRINK):
-        if spare >= WHY_AT_LEAST or (steps > _STEPS_FOR_WHY and spare + GAP >= 0):
+        if spare >= WHY_AT_LEAST or (steps >= _STEPS_FOR_WHY and spare + GAP >= 0):
             break
         if smaller:
-            columns[key] = columns[key]._replace(width=smaller)
+            title = _SHORT_TITLES.get(key, columns[key].title)
+            columns[key] = columns[key]._replace(width=smaller, title=title)
         else:
             del columns[key]
         spare = width - _taken(columns) - GAP

@@ -59,6 +59,7 @@ class ConnectionTable(ScrollView, can_focus=True):
         self.sort_key = "id"
         self.descending = False
         self._order: list[Row] = []
+        self._id_width = 0
         self._index = 0
         """Where the cursor was last seen: its neighbour inherits it when its row leaves."""
         self._model: Model | None = None
@@ -104,7 +105,7 @@ class ConnectionTable(ScrollView, can_focus=True):
     @property
     def columns(self) -> Layout:
         """The columns that fit the present width."""
-        return layout(self.scrollable_content_region.width)
+        return layout(self.scrollable_content_region.width, self._id_width)
 
     def _is_order_old(self, model: Model, now: float) -> bool:
         if model.membership != self._membership:
@@ -127,6 +128,7 @@ class ConnectionTable(ScrollView, can_focus=True):
         if len(self._strips) > 2 * len(rows) + 256:
             self._strips.clear()
         self._order = rows
+        self._id_width = len(str(next(reversed(model.rows), 0)))
         self._membership, self._sorted_at = model.membership, now
         self._keep_cursor(model)
 
@@ -148,7 +150,7 @@ class ConnectionTable(ScrollView, can_focus=True):
             return ()
         row = self._order[index]
         selected = row.id == self.selected_id
-        return (row.id, row.version, int(self._now), selected, self.has_focus, self.size.width)
+        return (row.id, row.version, int(self._now), selected, self.has_focus, self.columns)
 
     def render_line(self, y: int) -> Strip:
         """The connection in line `y` of the view, as Textual's line API wants it."""

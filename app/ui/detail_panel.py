@@ -36,14 +36,15 @@ class DetailPanel(LinesPanel):
         facts = _facts(row, now)
         if width >= SIDE_BY_SIDE and height >= state_machine.HEIGHT + 3:
             drawing = state_machine.drawing(row)
-            both = zip_longest(drawing, [[], *facts], fillvalue=[])
+            beside: list[Line] = [[], *facts]
+            both = zip_longest(drawing, beside, fillvalue=())
             self.show(
                 [
                     _peer(row, now),
                     _why(row, now),
                     [],
                     *(
-                        [*pad(machine, state_machine.WIDTH + 3, palette.PLAIN), *fact]
+                        [*pad(list(machine), state_machine.WIDTH + 3, palette.PLAIN), *fact]
                         for machine, fact in both
                     ),
                 ]

@@ -24,7 +24,7 @@ from app.ui import palette
 Answer = TypeVar("Answer")
 _MODES: Final = {
     KillMode.DRAIN: "finish the pending echo, then close in good order",
-    KillMode.CLOSE: "give up the pending echo; what the kernel has is still delivered",
+    KillMode.CLOSE: "give up the pending echo; the kernel delivers what it has",
     KillMode.RESET: "RST: everything in flight is destroyed",
 }
 
@@ -118,7 +118,7 @@ class CapDialog(Dialog[int]):
             )
             field.cursor_blink = False
             yield field
-            yield Static("", id="verdict")
+            yield Static("\n", id="verdict")
             with Horizontal(classes="buttons"):
                 yield Button("Cancel", id="cancel")
                 yield Button("Set", id="set")
@@ -139,10 +139,10 @@ class CapDialog(Dialog[int]):
         try:
             cap = read_cap(event.value)
         except SettingError as error:
-            verdict.update(Text(f"✕ {error}", palette.ERROR))
+            verdict.update(Text(f"✕ {error}\n", palette.ERROR))
             confirm.disabled = True
             return
-        verdict.update(Text(f"✓ {cap:,} bytes. {self._effect(cap)}", palette.GOOD))
+        verdict.update(Text(f"✓ {cap:,} bytes\n  {self._effect(cap)}", palette.GOOD))
         confirm.disabled = False
 
     @on(Input.Submitted)
@@ -176,7 +176,7 @@ class HelpScreen(Dialog[None]):
     def compose(self) -> ComposeResult:
         """Keys at the left, states at the right."""
         keys = Text("\n").join(
-            Text.assemble((f"{key:>11}  ", palette.ACCENT), (words, palette.PLAIN))
+            Text.assemble((f"{key:>13}  ", palette.ACCENT), (words, palette.PLAIN))
             for key, words in self._keys
         )
         with Vertical(classes="dialog", id="help-dialog") as box:
@@ -192,9 +192,9 @@ class HelpScreen(Dialog[None]):
 
 def _legend() -> Text:
     meanings = {
-        State.READ_LEN: "reads the 4 header bytes",
+        State.READ_LEN: "reads 4 header bytes",
         State.READ_BODY: "reads the body",
-        State.WRITE_BODY: "echo pending, reads nothing",
+        State.WRITE_BODY: "echo pending",
         State.DRAINING: "the end is decided",
         State.CLOSED: "ended, with its reason",
     }
@@ -205,8 +205,8 @@ def _legend() -> Text:
     lines += [
         Text(),
         Text.assemble(("● on          ", palette.WARNING), "POLLOUT armed"),
-        Text.assemble(("toggles       ", palette.STRONG), "times it was armed or disarmed"),
-        Text.assemble(("pending       ", palette.STRONG), "echo the kernel has not taken"),
+        Text.assemble(("toggles       ", palette.STRONG), "times armed or disarmed"),
+        Text.assemble(("pending       ", palette.STRONG), "echo not yet taken"),
     ]
     return Text("\n").join(lines)
 
