@@ -43,7 +43,7 @@ class Size(click.ParamType[int]):
         try:
             return parse_size(value)
         except SettingError as error:
-            self.fail(f"--cap {error}", param, ctx)
+            self.fail(str(error), param, ctx)
 
 
 class Port(click.ParamType[int]):
@@ -258,9 +258,9 @@ def stop_signals(stop: Callable[[str, bool], None]) -> Iterator[None]:
 
 def run_headless(settings: Settings, log_format: str) -> int:
     """Serve until a signal; the exit code."""
-    from app.headless import LogWriter, as_json, as_text  # noqa: PLC0415
-    from app.server.server import Server  # noqa: PLC0415
-    from app.stream import EventStream  # noqa: PLC0415
+    from app.headless import LogWriter, as_json, as_text
+    from app.server.server import Server
+    from app.stream import EventStream
 
     stream = EventStream()
     server = Server(settings, stream)
@@ -281,14 +281,14 @@ def run_dashboard(settings: Settings, with_clients: bool = False) -> int:
     # Textual reads the keys from stdin and draws on stderr.
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise SettingError("the dashboard needs a terminal: use --no-ui for event lines on stdout")
-    import asyncio  # noqa: PLC0415
+    import asyncio
 
-    from app.demo import start_clients  # noqa: PLC0415
-    from app.process import ProcessSampler  # noqa: PLC0415
-    from app.server.server import Server  # noqa: PLC0415
-    from app.stream import EventStream  # noqa: PLC0415
-    from app.ui.app import EchoApp  # noqa: PLC0415
-    from app.ui.source import StreamSource  # noqa: PLC0415
+    from app.demo import start_clients
+    from app.process import ProcessSampler
+    from app.server.server import Server
+    from app.stream import EventStream
+    from app.ui.app import EchoApp
+    from app.ui.source import StreamSource
 
     stream = EventStream()
     server = Server(settings, stream)

@@ -38,7 +38,7 @@ def looks_like(first: bytes, cap: int) -> str:
     """
     for sign, what in _FOREIGN:
         if first.startswith(sign):
-            return f"looks like {what}: {printable(first, 16)!r}"
+            return f"looks like {what}: '{printable(first, 16)}'"
     if len(first) >= 3 and first[0] in _TLS_RECORDS and first[1] == 3 and first[2] <= 4:
         return "looks like a TLS record (a TLS client on a plain-text port)"
     (length,) = read_length(first, 0)
@@ -48,7 +48,7 @@ def looks_like(first: bytes, cap: int) -> str:
     if 0 < little <= cap:
         return f"looks like a little-endian length of {little:,}"
     if first[:HEADER_SIZE].isascii() and first[:HEADER_SIZE].decode("ascii").isprintable():
-        return f"looks like text: {printable(first, 16)!r}"
+        return f"looks like text: '{printable(first, 16)}'"
     return ""
 
 

@@ -308,7 +308,7 @@ class Connection:
         (length,) = read_length(rest, 0)
         guess = looks_like(rest, cap)
         detail = f"header announces {length:,} bytes, CAP is {cap:,}"
-        self.begin_close(Reason.FRAME_TOO_LARGE, f"{detail}; {guess}" if guess else detail)
+        self.begin_close(Reason.FRAME_TOO_LARGE, f"{guess}; {detail}" if guess else detail)
 
     # --- bytes out ---
 

@@ -27,7 +27,7 @@ from app.ui.figures import (
 from app.ui.journal import ORDERLY
 from app.ui.lines_panel import Line
 from app.ui.rows import Row
-from app.ui.stuck import why_waiting
+from app.ui.stuck import why_in_brief
 
 GAP: Final = 1
 """Blank cells between two columns."""
@@ -95,6 +95,7 @@ _SHRINK: Final = (
     ("pollout", 5),
     ("idle", 0),
     ("out", 0),
+    ("header", 0),
 )
 """What gives way, step by step, until the rest fits; a width of 0 removes the column."""
 _SHORT_TITLES: Final = {"pollout": "P.OUT", "toggles": "toggle"}
@@ -255,7 +256,7 @@ def _idle(row: Row, column: Column, now: float) -> Line:
 
 
 def _why(row: Row, column: Column, now: float) -> Line:
-    text = clip(why_waiting(row.snapshot, now), column.width)
+    text = clip(why_in_brief(row.snapshot, now), column.width)
     return [(_aligned(text, column), palette.DIM)]
 
 

@@ -18,51 +18,77 @@ def why_waiting(snapshot: Snapshot | None, now: float) -> str:
         return "accepted, nothing received yet"
     quiet = now - snapshot.active_at
     match snapshot.state:
-        case State.READ_LEN:
-            return _reading_header(snapshot, quiet)
-        case State.READ_BODY:
-            missing = snapshot.body_length - snapshot.body_read
-            return f"waiting for {_bytes(missing, 'body')}{_none_for(quiet)}"
+        case State.READ_LEN if not snapshot.header:
+            return f"{_resting(snapshot, quiet)}{_for(quiet)}"
+        case State.READ_LEN | State.READ_BODY:
+            return f"waiting for {_missing(snapshot)}{_none_for(quiet)}"
         case State.WRITE_BODY:
             return _writing(snapshot, quiet, now)
+        case State.DRAINING if snapshot.pending:
+            left = f"{words_size(snapshot.pending)} of echo still to send"
+            return f"{_draining(snapshot)}, {left}{_none_for(quiet)}"
         case State.DRAINING:
-            return _draining(snapshot, quiet)
+            return f"{_draining(snapshot)}, waiting for the peer to end too"
         case State.CLOSED:
             return "closed"
 
 
-def _reading_header(snapshot: Snapshot, quiet: float) -> str:
-    if snapshot.header:
-        missing = HEADER_SIZE - snapshot.header_read
-        return f"waiting for {_bytes(missing, 'header', more=True)}{_none_for(quiet)}"
+def why_in_brief(snapshot: Snapshot | None, now: float) -> str:
+    """The same in about 26 characters, without what a table's other columns tell."""
+    if snapshot is None:
+        return "nothing received yet"
+    quiet = now - snapshot.active_at
+    match snapshot.state:
+        case State.READ_LEN if not snapshot.header:
+            return _resting(snapshot, quiet)
+        case State.READ_LEN | State.READ_BODY:
+            return f"needs {_missing(snapshot)}"
+        case State.WRITE_BODY:
+            return _pace(snapshot, quiet)
+        case State.DRAINING:
+            return _draining(snapshot)
+        case State.CLOSED:
+            return "closed"
+
+
+def _resting(snapshot: Snapshot, quiet: float) -> str:
     if snapshot.frames_in == 0:
-        return f"no frame yet{_for(quiet)}"
-    return f"idle between frames{_for(quiet)}"
+        return "no frame yet"
+    return "idle between frames" if quiet >= QUIET else "between frames"
+
+
+def _missing(snapshot: Snapshot) -> str:
+    if snapshot.state is State.READ_LEN:
+        missing = HEADER_SIZE - snapshot.header_read
+        return f"{missing} more header {_bytes(missing)}"
+    missing = snapshot.body_length - snapshot.body_read
+    return f"{missing:,} body {_bytes(missing)}"
+
+
+def _pace(snapshot: Snapshot, quiet: float) -> str:
+    if not snapshot.pending:
+        return "echo sent"
+    if not snapshot.interest & POLLOUT:
+        return "writing"
+    return "peer is not reading" if quiet >= QUIET else "peer reads slowly"
 
 
 def _writing(snapshot: Snapshot, quiet: float, now: float) -> str:
+    pace = _pace(snapshot, quiet)
     if not snapshot.pending:
-        return "echo sent"
-    pending = f"{words_size(snapshot.pending)} pending"
+        return pace
+    pending = f"{pace}: {words_size(snapshot.pending)} pending"
     if not snapshot.interest & POLLOUT:
-        return f"writing: {pending}"
-    armed = f"POLLOUT armed{_for(now - snapshot.toggled_at)}"
-    if quiet >= QUIET:
-        return f"peer is not reading: {pending}, {armed}"
-    return f"peer reads slowly: {pending}, {armed}"
+        return pending
+    return f"{pending}, POLLOUT armed{_for(now - snapshot.toggled_at)}"
 
 
-def _draining(snapshot: Snapshot, quiet: float) -> str:
-    reason = snapshot.closing.value if snapshot.closing is not None else "closing"
-    if snapshot.pending:
-        left = f"{words_size(snapshot.pending)} of echo still to send"
-        return f"draining: {reason}, {left}{_none_for(quiet)}"
-    return f"draining: {reason}, waits for the peer to end too"
+def _draining(snapshot: Snapshot) -> str:
+    return f"draining: {'closing' if snapshot.closing is None else snapshot.closing.value}"
 
 
-def _bytes(count: int, part: str, more: bool = False) -> str:
-    noun = "byte" if count == 1 else "bytes"
-    return f"{count:,} {'more ' if more else ''}{part} {noun}"
+def _bytes(count: int) -> str:
+    return "byte" if count == 1 else "bytes"
 
 
 def _none_for(quiet: float) -> str:

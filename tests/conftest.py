@@ -1,0 +1,39 @@
+"""What every test may use: a running server on a free port, and how hypothesis is set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from hypothesis import settings as hypothesis_settings
+
+from app.server.poller import available_pollers
+from app.settings import WRITE_MODES
+from tests.peers import Running
+
+hypothesis_settings.register_profile("echo-tui", deadline=None, max_examples=150, database=None)
+hypothesis_settings.load_profile("echo-tui")
+
+LOOP_KINDS = [(poller, mode) for poller in available_pollers() for mode in WRITE_MODES]
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Running]]:
+    """`serve(cap=…, poller=…)` starts a server; it is stopped, and must be well, at the end."""
+    started: list[Running] = []
+
+    def start(**settings: object) -> Running:
+        running = Running(**settings)
+        started.append(running)
+        return running.start()
+
+    yield start
+    for running in started:
+        running.end()
+
+
+@pytest.fixture(params=LOOP_KINDS, ids=lambda kind: "-".join(kind))
+def kind(request: pytest.FixtureRequest) -> dict[str, str]:
+    """Settings for each poller that this platform has, in each write mode."""
+    poller, write_mode = request.param
+    return {"poller": poller, "write_mode": write_mode}

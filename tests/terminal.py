@@ -1,0 +1,129 @@
+"""The real program in a pseudo-terminal, and its screen as a person would see it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any
+
+import pyte
+
+
+class Terminal:
+    """Runs ``python -m app ARGUMENTS`` in a terminal of `columns` by `lines`."""
+
+    def __init__(
+        self,
+        *arguments: str,
+        columns: int = 120,
+        lines: int = 40,
+        program: tuple[str, ...] = ("-m", "app"),
+    ) -> None:
+        self.screen: Any = pyte.Screen(columns, lines)
+        self._parser: Any = pyte.ByteStream(self.screen)
+        self.output = bytearray()
+        self._master, slave = pty.openpty()
+        self._slave = slave
+        self.resize(columns, lines)
+        self.modes_before = termios.tcgetattr(slave)
+        environment = {key: value for key, value in os.environ.items() if key != "NO_COLOR"}
+        self.process = subprocess.Popen(
+            [sys.executable, *program, *arguments],
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            env={**environment, "TERM": "xterm-256color"},
+            preexec_fn=self._own_terminal,
+        )
+
+    @staticmethod
+    def _own_terminal() -> None:
+        os.setsid()
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+    def resize(self, columns: int, lines: int) -> None:
+        """Give the terminal another size; the kernel sends SIGWINCH."""
+        fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+        self.screen.resize(lines, columns)
+
+    @property
+    def text(self) -> str:
+        """What stands on the screen."""
+        return "\n".join(self.screen.display)
+
+    def wait_for(self, seen: Callable[[str], bool], seconds: float = 15) -> None:
+        """Take output until the screen satisfies `seen`."""
+        deadline = time.monotonic() + seconds
+        while not seen(self.text):
+            rest = deadline - time.monotonic()
+            assert rest > 0, f"not seen within {seconds} s on:\n{self.text}"
+            self._take(rest)
+
+    def _take(self, timeout: float) -> bool:
+        if not select.select([self._master], [], [], timeout)[0]:
+            return False
+        try:
+            data = os.read(self._master, 65536)
+        except OSError:
+            return False  # Linux: EIO once the last slave is closed
+        self.output += data
+        # pyte would print the private sequences of kitty's key protocol.
+        for sequence in (b"\x1b[>25u", b"\x1b[>1u", b"\x1b[<u"):
+            data = data.replace(sequence, b"")
+        self._parser.feed(data)
+        return bool(data)
+
+    def press(self, keys: str) -> None:
+        """Press keys."""
+        os.write(self._master, keys.encode())
+
+    def exit_code(self, seconds: float = 15) -> int:
+        """Wait for the program's end, taking what it still writes."""
+        deadline = time.monotonic() + seconds
+        while self.process.poll() is None:
+            assert time.monotonic() < deadline, f"still running after {seconds} s:\n{self.text}"
+            self._take(0.05)
+        while self._take(0.05):
+            continue
+        return self.process.returncode
+
+    def restored(self) -> bool:
+        """Whether the line discipline and the screen are as they were."""
+        modes = termios.tcgetattr(self._slave)
+        left_alternate_screen = self.output.rfind(b"\x1b[?1049l") > self.output.rfind(
+            b"\x1b[?1049h"
+        )
+        cursor_is_shown = self.output.rfind(b"\x1b[?25h") > self.output.rfind(b"\x1b[?25l")
+        return modes == self.modes_before and left_alternate_screen and cursor_is_shown
+
+    def hang_up(self) -> None:
+        """Take the terminal away, as a closed window does."""
+        os.close(self._slave)
+        os.close(self._master)
+        self._master = self._slave = -1
+
+    def __enter__(self) -> Terminal:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGKILL)
+            self.process.wait()
+        if self._master >= 0:
+            os.close(self._master)
+            os.close(self._slave)

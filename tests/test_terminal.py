@@ -1,0 +1,143 @@
+"""The whole program in a terminal: started, looked at, left, and the terminal as it was."""
+
+from __future__ import annotations
+
+import re
+import signal
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from app.framing import header
+from tests.terminal import Terminal
+
+pytestmark = pytest.mark.slow
+
+
+def port_on(screen: str) -> int | None:
+    found = re.search(r"127\.0\.0\.1:(\d+)", screen)
+    return int(found[1]) if found else None
+
+
+def wait_for_port(terminal: Terminal) -> int:
+    terminal.wait_for(lambda screen: port_on(screen) is not None)
+    port = port_on(terminal.text)
+    assert port is not None
+    return port
+
+
+def test_a_connection_is_seen_in_its_state_and_q_restores_the_terminal() -> None:
+    with Terminal("127.0.0.1", "0", columns=140) as terminal:
+        port = wait_for_port(terminal)
+        with socket.create_connection(("127.0.0.1", port)) as peer:
+            own = f"127.0.0.1:{peer.getsockname()[1]}"
+            terminal.wait_for(lambda screen: own in screen and "READ_LEN" in screen)
+            peer.sendall(header(100) + b"x" * 40)
+            terminal.wait_for(lambda screen: "READ_BODY" in screen and "40/100" in screen)
+        terminal.wait_for(lambda screen: "eof_mid_body" in screen)
+        terminal.press("q")
+        assert terminal.exit_code() == 0
+        assert terminal.restored()
+
+
+def test_the_demo_shows_every_state_within_seconds() -> None:
+    with Terminal("demo", columns=160, lines=50) as terminal:
+        seen: set[str] = set()
+
+        def every_state(screen: str) -> bool:
+            rows = [line for line in screen.split("\n") if "127.0.0.1:" in line]
+            for state in ("READ_LEN", "READ_BODY", "WRITE_BODY", "DRAINING", "CLOSED"):
+                if any(state in row for row in rows):
+                    seen.add(state)
+            return len(seen) == 5
+
+        terminal.wait_for(every_state)
+        terminal.press("q")
+        assert terminal.exit_code() == 0
+        assert terminal.restored()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_leaves_in_order_and_restores_the_terminal(number: signal.Signals) -> None:
+    with Terminal("127.0.0.1", "0") as terminal:
+        wait_for_port(terminal)
+        terminal.process.send_signal(number)
+        assert terminal.exit_code() == 0
+        assert terminal.restored()
+
+
+def test_a_lost_terminal_ends_the_program() -> None:
+    with Terminal("127.0.0.1", "0") as terminal:
+        wait_for_port(terminal)
+        terminal.hang_up()
+        assert terminal.process.wait(timeout=15) == 0
+
+
+def test_resizing_down_to_too_small_and_back() -> None:
+    with Terminal("127.0.0.1", "0") as terminal:
+        port = wait_for_port(terminal)
+        terminal.resize(30, 8)
+        terminal.process.send_signal(signal.SIGWINCH)
+        terminal.wait_for(lambda screen: "60" in screen and "15" in screen)
+        terminal.resize(80, 24)
+        terminal.process.send_signal(signal.SIGWINCH)
+        terminal.wait_for(lambda screen: str(port) in screen and "Quit" in screen)
+        terminal.press("q")
+        assert terminal.exit_code() == 0
+
+
+def test_without_a_terminal_it_says_what_to_do() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "app", "127.0.0.1", "0"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "--no-ui" in done.stderr
+
+
+CRASHING_SCREEN = """
+from app import cli
+from app.ui.model import Model
+whole = Model.apply
+def apply(self, drained, now):
+    if any(type(event).__name__ == "Opened" for event in drained.events):
+        raise RuntimeError("a fault of the screen")
+    return whole(self, drained, now)
+Model.apply = apply
+cli.main(["127.0.0.1", "0"])
+"""
+
+CRASHING_LOOP = """
+from app import cli
+from app.server.loop import Loop
+def accept(self, now):
+    raise RuntimeError("a fault of the loop")
+Loop._accept = accept
+cli.main(["127.0.0.1", "0"])
+"""
+
+
+def test_a_crash_of_the_screen_stops_the_server_and_restores_the_terminal() -> None:
+    with Terminal(program=("-c", CRASHING_SCREEN)) as terminal:
+        port = wait_for_port(terminal)
+        with socket.create_connection(("127.0.0.1", port)):
+            assert terminal.exit_code() == 1
+        assert terminal.restored()
+        assert b"a fault of the screen" in terminal.output
+
+
+def test_a_dead_loop_is_said_on_the_screen_and_exits_1() -> None:
+    with Terminal(program=("-c", CRASHING_LOOP)) as terminal:
+        port = wait_for_port(terminal)
+        with socket.create_connection(("127.0.0.1", port)):
+            terminal.wait_for(lambda screen: "a fault of the loop" in screen)
+        terminal.press("q")
+        assert terminal.exit_code() == 1
+        assert terminal.restored()
