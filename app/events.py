@@ -227,7 +227,7 @@ class Snapshot(_Message, frozen=True, tag="snapshot"):
     id: int
     state: State
     header: bytes
-    """The header bytes read so far of the frame in flight, 0 to 4 of them."""
+    """The header bytes of the frame in flight, 0 to 4 of them; of the one being echoed, all 4."""
     body_read: int
     body_length: int
     out_sent: int

@@ -36,6 +36,8 @@ def test_events_and_lines_carry_it_escaped(
     running = serve(cap=16)
     client, connection_id = running.connect_known()
     client.sendall(bytes_sent)
+    assert client.recv(1) == b""
+    client.close()
     closed: Closed = running.closed(connection_id)
     assert closed.reason == "frame_too_large"
     line = as_text(closed)

@@ -255,6 +255,7 @@ class Connection:
             self._begin_body()
             self.held = [data]
             self.body_bytes_read = len(data) - HEADER_SIZE
+            self._ask_for(self.body_len - self.body_bytes_read)
 
     def _continue_frame(self, data: bytes, cap: int) -> int:
         """Add to the frame in flight; the offset behind its end in `data`, or 0: not ended."""
@@ -273,19 +274,24 @@ class Connection:
         end = start + self.body_len - self.body_bytes_read
         if end > len(data):
             self._keep(data[start:])
+            self._ask_for(self.body_len - self.body_bytes_read)
             return 0
         self.out = self.held
         if end > start:
             self.out.append(data if end - start == len(data) else data[start:end])
         self.out_len = HEADER_SIZE + self.body_len
+        # Frames of one connection are often alike: the next one is asked for in one read.
+        self._ask_for(self.out_len)
         self._forget_frame()
         return end
 
     def _begin_body(self) -> None:
         (self.body_len,) = read_length(self.len_buf, 0)
         self.state = READ_BODY
-        # Frames of one connection are often alike: the next one is asked for in one read.
-        self.ask = min(max(self.body_len + HEADER_SIZE, READ_SIZE), BYTE_BUDGET)
+
+    def _ask_for(self, count: int) -> None:
+        # Not more than is known to come and `READ_SIZE`: what else was read waits in `backlog`.
+        self.ask = min(max(count, READ_SIZE), BYTE_BUDGET)
 
     def _keep(self, chunk: bytes) -> None:
         self.body_bytes_read += len(chunk)
@@ -427,7 +433,7 @@ class Connection:
             t=self.active_at + epoch,
             id=self.id,
             state=self.state,
-            header=self.len_buf,
+            header=self.len_buf or b"".join(self.out[:1])[:HEADER_SIZE],
             body_read=self.body_bytes_read,
             body_length=self.body_len,
             out_sent=self.out_bytes_sent,

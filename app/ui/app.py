@@ -155,6 +155,7 @@ class EchoApp(App[int]):
         screen.set_class(NARROW <= width < WIDE, "medium")
         screen.set_class(width < NARROW, "narrow")
         screen.set_class(height < 34, "short")
+        screen.set_class(height < 24, "low")
         screen.set_class(height < 20, "tiny")
         self._too_small.update(
             f"this terminal has {width} columns and {height} lines\n"

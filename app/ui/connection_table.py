@@ -138,7 +138,9 @@ class ConnectionTable(ScrollView, can_focus=True):
             if self._index >= len(self._order) or self._order[self._index] is not row:
                 self._index = self._order.index(row)
         elif self._order:
-            self._select(min(self._index, len(self._order) - 1))
+            after = range(self._index, len(self._order))
+            live = (index for index in after if self._order[index].closed is None)
+            self._select(next(live, self._index))
         elif self.selected_id is not None:
             self.selected_id = None
             self.post_message(self.Selected(None))
