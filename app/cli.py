@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -31,8 +31,13 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 DEFAULTS = Settings()
 F = TypeVar("F", bound=Callable[..., Any])
 
+if TYPE_CHECKING:
+    IntParameter = click.ParamType[int]
+else:
+    IntParameter = click.ParamType  # click 8.1 knows no parameter types with parameters
 
-class Size(click.ParamType[int]):
+
+class Size(IntParameter):
     """``65536``, ``64KiB``, ``1MiB``."""
 
     name = "size"
@@ -46,7 +51,7 @@ class Size(click.ParamType[int]):
             self.fail(str(error), param, ctx)
 
 
-class Port(click.ParamType[int]):
+class Port(IntParameter):
     """A port number; its range is judged with the other settings."""
 
     name = "port"
