@@ -1,0 +1,1 @@
+"""What the README shows, made from fixed events by ``python -m screenshots``."""

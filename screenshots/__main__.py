@@ -1,0 +1,61 @@
+"""Write every screenshot of the README anew: ``python -m screenshots``."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from app.ui.app import EchoApp
+from screenshots.scenes import SLOW_READER, FixedSource, overview
+
+FOLDER: Final = Path(__file__).parent
+
+
+class Shot(NamedTuple):
+    """One picture: a name, a size in cells, the keys pressed before it is taken."""
+
+    name: str
+    size: tuple[int, int]
+    keys: tuple[str, ...] = ()
+    selected: int = SLOW_READER
+
+
+SHOTS: Final = (
+    Shot("overview", (160, 50), selected=5),
+    Shot("slow-reader", (160, 50)),
+    Shot("kill-dialog", (160, 50), ("k",)),
+    Shot("cap-dialog", (160, 50), ("c", "4", "0", "K", "i", "B")),
+    Shot("paused", (120, 36), ("p",)),
+    Shot("help", (120, 36), ("question_mark",)),
+    Shot("100x30", (100, 30)),
+    Shot("80x24", (80, 24)),
+)
+
+
+async def shoot(shot: Shot) -> str:
+    """The screen as SVG."""
+    app = EchoApp(FixedSource(overview()))
+    async with app.run_test(size=shot.size) as pilot:
+        app.refresh_view()
+        await pilot.pause()
+        await pilot.press("g", *["down"] * (shot.selected - 1), *shot.keys)
+        await pilot.pause()
+        app.refresh_view()
+        await pilot.pause()
+        return app.export_screenshot(title="echo-tui", simplify=True)
+
+
+def main() -> None:
+    """Write all of them, in UTC and in colour whatever the environment says."""
+    os.environ["TZ"] = "UTC"
+    time.tzset()
+    for shot in SHOTS:
+        (FOLDER / f"{shot.name}.svg").write_text(asyncio.run(shoot(shot)))
+        print(f"screenshots/{shot.name}.svg")
+
+
+if __name__ == "__main__":
+    main()
