@@ -261,6 +261,20 @@ def stop_signals(stop: Callable[[str, bool], None]) -> Iterator[None]:
             signal.signal(number, handler)
 
 
+@contextlib.contextmanager
+def signals_for_main_thread_only() -> Iterator[None]:
+    """Threads started in here never take a stop signal.
+
+    The kernel gives a signal to any thread that does not block it, but Python runs handlers in the
+    main thread, which a join does not leave for a signal that another thread took.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def run_headless(settings: Settings, log_format: str) -> int:
     """Serve until a signal; the exit code."""
     from app.headless import LogWriter, as_json, as_text
@@ -271,8 +285,9 @@ def run_headless(settings: Settings, log_format: str) -> int:
     server = Server(settings, stream)
     log = LogWriter(stream, sys.stdout, as_json if log_format == "json" else as_text)
     with stop_signals(server.stop):
-        server.start()
-        log.start()
+        with signals_for_main_thread_only():
+            server.start()
+            log.start()
         server.join()
         log.join(timeout=1.0)
     if server.failure:
@@ -320,7 +335,8 @@ def run_dashboard(settings: Settings, with_clients: bool = False) -> int:
     complaint = ""
     clients = start_clients(server.host, server.port) if with_clients else None
     with stop_signals(server.stop):
-        server.start()
+        with signals_for_main_thread_only():
+            server.start()
         try:
             asyncio.run(show())
         finally:
