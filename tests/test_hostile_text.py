@@ -6,6 +6,7 @@ import json
 import socket
 import unicodedata
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -27,6 +28,10 @@ HOSTILE = [
 
 def steers_a_terminal(char: str) -> bool:
     return unicodedata.category(char) in {"Cc", "Cf", "Zl", "Zp", "Cs"}
+
+
+def refusals_reach(number: int, screen: str) -> bool:
+    return screen.count("frame_too_large") >= number
 
 
 @pytest.mark.parametrize("bytes_sent", HOSTILE)
@@ -54,7 +59,7 @@ def test_the_terminal_receives_none_of_it_raw() -> None:
             with socket.create_connection(("127.0.0.1", port)) as peer:
                 peer.sendall(bytes_sent)
                 assert peer.recv(1) == b""
-            terminal.wait_for(lambda screen, n=number: screen.count("frame_too_large") >= n)
+            terminal.wait_for(partial(refusals_reach, number))
         terminal.wait_for(lambda screen: "'[red]\\x1b[31m'" in screen)
         assert b"owned" not in terminal.output.replace(b";owned\\x", b"")
         assert b"\x1b]0;owned" not in terminal.output

@@ -478,7 +478,7 @@ def frames_filling(data: bytes, cap: int) -> int:
     ):
         return count
     end = frames = 0
-    while size - end >= HEADER_SIZE:
+    while size - end >= HEADER_SIZE and frames <= FRAME_BUDGET:
         (length,) = read_length(data, end)
         if length > cap:
             return 0

@@ -161,7 +161,8 @@ class Loop:
             self._force_at = inf
             for connection in list(self.by_id.values()):
                 if connection.state is not DRAINING:
-                    self.begin_close(connection, Reason.SHUTDOWN, "still sending")
+                    detail = "its echo was pending" if connection.out else "was still sending"
+                    self.begin_close(connection, Reason.SHUTDOWN, detail)
         if self.reporter.next_round <= now:
             self.reporter.round()
 
@@ -228,6 +229,8 @@ class Loop:
 
     def _serve_end(self, connection: Connection, now: float) -> None:
         """Bring everything in line with what the wake-up has done."""
+        if connection.seen_state is CLOSED:
+            return
         if not connection.changed:
             connection.changed = True
             self.reporter.changed.add(connection)
