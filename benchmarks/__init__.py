@@ -1,0 +1,1 @@
+"""Measures echo-tui beside its peers: `python -m benchmarks --help`."""

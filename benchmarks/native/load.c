@@ -18,9 +18,7 @@
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
-#include <netdb.h>
 #include <netinet/tcp.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -33,6 +31,8 @@
 #include <unistd.h>
 
 #include "histogram.h"
+#include "options.h"
+#include "report.h"
 
 enum {
     HEADER = 4,
@@ -41,10 +41,14 @@ enum {
     SETUP_LIMIT_S = 60,      /* to open and greet every connection */
     DRAIN_LIMIT_S = 3,       /* for the echoes still in flight at the end */
     EVENTS_AT_ONCE = 512,
-    MAX_WATCHED = 64         /* processes given to --cpu-of */
+    CHURN_SOURCES = 4,
+    SLOW_BODY = 64 * 1024,   /* what a slow reader sends, far ahead of what it reads: */
+    SLOW_DEPTH = 256,        /* 16 MiB, more than the socket buffers on the way hold */
+    SLOW_TICK_MS = 100,
+    SLOW_READ = 100 * 1000   /* bytes a tick: 1 MB/s */
 };
 
-enum role { BUSY, IDLE, CHURN };
+enum role { BUSY, IDLE, CHURN, SLOW };
 
 struct connection {
     int fd;
@@ -57,21 +61,7 @@ struct connection {
     uint64_t started_ns, sequence;
 };
 
-static struct {
-    struct sockaddr_storage address;
-    socklen_t address_size;
-    size_t connections, idle, depth, body_size;
-    double seconds, warmup;
-    bool churn, json;
-    pid_t watched[MAX_WATCHED];
-    size_t watched_count;
-} options = {.connections = 1, .depth = 1, .body_size = 64, .seconds = 2.0, .warmup = 0.2};
-
-static struct {
-    uint64_t frames, opened; /* in the measured window */
-    uint64_t wrong, lost, missing;
-} count;
-
+static struct counts count;
 static struct histogram latency;
 static unsigned char scratch[SCRATCH];
 static unsigned char *greeting;
@@ -79,17 +69,6 @@ static size_t greeting_size;
 static int epoll_fd;
 static bool sending; /* false while the last echoes drain */
 static size_t greeted_count, alive_count, in_flight_count;
-
-static void fail(const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    fputs("load: ", stderr);
-    vfprintf(stderr, format, arguments);
-    fputc('\n', stderr);
-    va_end(arguments);
-    exit(2);
-}
 
 static void *allocate(size_t items, size_t size)
 {
@@ -154,6 +133,12 @@ static void set_interest(struct connection *c, uint32_t interest)
     c->interest = interest;
 }
 
+/* A slow reader reads by the clock, so epoll must not tell it what it knows. */
+static uint32_t reading(const struct connection *c)
+{
+    return c->role == SLOW && c->greeted ? 0 : EPOLLIN;
+}
+
 static void write_group(struct connection *c)
 {
     while (c->written < c->group_size) {
@@ -167,27 +152,44 @@ static void write_group(struct connection *c)
             return;
         }
         if (n < 0) {
-            set_interest(c, EPOLLIN | EPOLLOUT);
+            set_interest(c, reading(c) | EPOLLOUT);
             return;
         }
         c->written += (size_t)n;
     }
-    set_interest(c, EPOLLIN);
+    set_interest(c, reading(c));
 }
 
 static void start_group(struct connection *c)
 {
-    size_t stamp = options.body_size < 8 ? options.body_size : 8;
-    if (c->greeted && c->role == BUSY)
-        for (size_t f = 0; f < options.depth; f++) {
+    size_t body = c->frame_size - HEADER, stamp = body < 8 ? body : 8;
+    if (c->group != greeting)
+        for (size_t start = 0; start < c->group_size; start += c->frame_size) {
             c->sequence++;
-            memcpy(c->group + f * c->frame_size + HEADER, &c->sequence, stamp);
+            memcpy(c->group + start + HEADER, &c->sequence, stamp);
         }
     c->written = c->echoed = 0;
     c->in_flight = true;
     in_flight_count++;
     c->started_ns = now_ns();
     write_group(c);
+}
+
+/* A closed connection's port stays in TIME_WAIT, and the kernel hands one out again after a
+ * second: 14,000 connects a second from one address, whatever the server could do. All of
+ * 127.0.0.0/8 is this host, so on loopback the churn takes turns over a few of its addresses. */
+static void spread_source(int fd)
+{
+    static const int on = 1;
+    static uint32_t turn_of;
+    struct sockaddr_in source = {.sin_family = AF_INET};
+    const struct sockaddr_in *target = (const struct sockaddr_in *)&options.address;
+    if (target->sin_family != AF_INET || ntohl(target->sin_addr.s_addr) >> 24 != 127)
+        return;
+    source.sin_addr.s_addr = htonl(INADDR_LOOPBACK + turn_of++ % CHURN_SOURCES);
+    setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+    if (bind(fd, (struct sockaddr *)&source, sizeof source))
+        fail("bind: %s", strerror(errno));
 }
 
 /* Connects and sends the greeting. Sockets stay blocking (every later call says
@@ -199,6 +201,8 @@ static void open_connection(struct connection *c)
     c->fd = socket(options.address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (c->fd < 0)
         fail("socket: %s", strerror(errno));
+    if (c->role == CHURN)
+        spread_source(c->fd);
     if (connect(c->fd, (struct sockaddr *)&options.address, options.address_size))
         fail("connect: %s", strerror(errno));
     setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -213,12 +217,12 @@ static void open_connection(struct connection *c)
     c->started_ns = started; /* a churned connection's latency begins at its connect */
 }
 
-static void become_busy(struct connection *c, uint64_t seed)
+static void use_group(struct connection *c, size_t depth, size_t body_size, uint64_t seed)
 {
-    c->frame_size = HEADER + options.body_size;
-    c->group_size = c->frame_size * options.depth;
+    c->frame_size = HEADER + body_size;
+    c->group_size = c->frame_size * depth;
     c->group = allocate(c->group_size, 1);
-    fill_frames(c->group, options.depth, options.body_size, seed);
+    fill_frames(c->group, depth, body_size, seed);
 }
 
 /* All echoes of the group in flight are back. */
@@ -229,7 +233,7 @@ static void finish_group(struct connection *c)
     if (!c->greeted) {
         c->greeted = true;
         greeted_count++;
-    } else if (sending && c->role == BUSY) {
+    } else if (sending && (c->role == BUSY || c->role == SLOW)) {
         start_group(c);
     }
     if (sending && c->role == CHURN) {
@@ -239,9 +243,9 @@ static void finish_group(struct connection *c)
     }
 }
 
-static void read_echoes(struct connection *c)
+static void read_echoes(struct connection *c, size_t limit)
 {
-    ssize_t n = recv(c->fd, scratch, sizeof scratch, MSG_DONTWAIT);
+    ssize_t n = recv(c->fd, scratch, limit, MSG_DONTWAIT);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (n <= 0) {
@@ -259,8 +263,9 @@ static void read_echoes(struct connection *c)
     size_t before = c->echoed / c->frame_size;
     c->echoed += size;
     size_t completed = c->echoed / c->frame_size - before;
-    if (completed && c->greeted) {
+    if (completed && c->greeted && c->role != SLOW) {
         count.frames += completed;
+        count.bytes += completed * (c->frame_size - HEADER);
         histogram_record(&latency, now_ns() - c->started_ns, completed);
     }
     if (c->echoed == c->group_size)
@@ -276,9 +281,13 @@ static void turn(int timeout_ms)
         if (events[i].events & EPOLLOUT)
             write_group(c);
         if (c->fd >= 0 && (events[i].events & ~(uint32_t)EPOLLOUT))
-            read_echoes(c);
+            read_echoes(c, sizeof scratch);
     }
 }
+
+static struct connection *slow_readers;
+static size_t slow_count;
+static uint64_t slow_due_ns;
 
 static void turn_until(uint64_t deadline_ns)
 {
@@ -286,7 +295,16 @@ static void turn_until(uint64_t deadline_ns)
         uint64_t now = now_ns();
         if (now >= deadline_ns || alive_count == 0)
             return;
-        turn((int)((deadline_ns - now) / 1000000u) + 1);
+        int wait_ms = (int)((deadline_ns - now) / 1000000u) + 1;
+        if (slow_count && wait_ms > SLOW_TICK_MS)
+            wait_ms = SLOW_TICK_MS;
+        turn(wait_ms);
+        if (slow_count && now >= slow_due_ns) {
+            slow_due_ns = now + SLOW_TICK_MS * 1000000u;
+            for (size_t i = 0; i < slow_count; i++)
+                if (slow_readers[i].fd >= 0)
+                    read_echoes(&slow_readers[i], SLOW_READ);
+        }
     }
 }
 
@@ -303,41 +321,6 @@ static void open_all(struct connection *all, size_t total)
             fail("only %zu of %zu connections had an echo within %d s", greeted_count, total,
                  SETUP_LIMIT_S);
     }
-}
-
-static void read_options(int argc, char **argv);
-
-static void report(double wall_s, double own_cpu_s, double server_cpu_s)
-{
-    double per_second = (double)count.frames / wall_s;
-    double megabytes = per_second * (double)options.body_size / 1e6;
-    double p50 = histogram_quantile(&latency, 0.50) / 1e3;
-    double p99 = histogram_quantile(&latency, 0.99) / 1e3;
-    double p999 = histogram_quantile(&latency, 0.999) / 1e3;
-    unsigned long long errors = count.wrong + count.lost + count.missing;
-    if (options.json) {
-        printf("{\"event\":\"result\",\"frames\":%llu,\"seconds\":%.6f,\"frames_per_s\":%.1f,"
-               "\"megabytes_per_s\":%.3f,\"p50_us\":%.2f,\"p99_us\":%.2f,\"p999_us\":%.2f,"
-               "\"max_us\":%.2f,\"opened\":%llu,\"wrong\":%llu,\"lost\":%llu,\"missing\":%llu,"
-               "\"load_busy\":%.4f,\"server_cpu_s\":",
-               (unsigned long long)count.frames, wall_s, per_second, megabytes, p50, p99, p999,
-               (double)latency.largest / 1e3, (unsigned long long)count.opened,
-               (unsigned long long)count.wrong, (unsigned long long)count.lost,
-               (unsigned long long)count.missing, own_cpu_s / wall_s);
-        options.watched_count ? printf("%.6f}\n", server_cpu_s) : printf("null}\n");
-        return;
-    }
-    printf("%llu frames in %.2f s: %.0f frames/s, %.1f MB/s of bodies\n",
-           (unsigned long long)count.frames, wall_s, per_second, megabytes);
-    printf("latency us: p50 %.1f  p99 %.1f  p99.9 %.1f  max %.1f\n", p50, p99, p999,
-           (double)latency.largest / 1e3);
-    if (options.churn)
-        printf("connections opened and closed: %.0f/s\n", (double)count.opened / wall_s);
-    if (options.watched_count && count.frames)
-        printf("server CPU: %.2f us/frame\n", server_cpu_s / (double)count.frames * 1e6);
-    printf("errors %llu (wrong %llu, lost %llu, missing %llu); load generator %.0f%% busy\n",
-           errors, (unsigned long long)count.wrong, (unsigned long long)count.lost,
-           (unsigned long long)count.missing, 100.0 * own_cpu_s / wall_s);
 }
 
 int main(int argc, char **argv)
@@ -357,16 +340,21 @@ int main(int argc, char **argv)
     greeting = allocate(greeting_size, 1);
     fill_frames(greeting, 1, greeting_body, 1);
 
-    size_t total = options.connections + options.idle;
+    size_t total = options.connections + options.slow + options.idle;
     struct connection *all = allocate(total, sizeof *all);
     for (size_t i = 0; i < total; i++)
-        all[i].role = i >= options.connections ? IDLE : options.churn ? CHURN : BUSY;
+        all[i].role = i >= options.connections + options.slow ? IDLE
+                      : i >= options.connections              ? SLOW
+                      : options.churn                         ? CHURN
+                                                              : BUSY;
     open_all(all, total);
     if (options.json)
         printf("{\"event\":\"ready\",\"connections\":%zu}\n", alive_count);
 
     sending = true;
-    for (size_t i = 0; i < options.connections; i++) {
+    slow_readers = all + options.connections;
+    slow_count = options.slow;
+    for (size_t i = 0; i < options.connections + options.slow; i++) {
         struct connection *c = &all[i];
         if (c->fd < 0)
             continue;
@@ -374,88 +362,36 @@ int main(int argc, char **argv)
             lose(c);
             open_connection(c);
         } else {
-            become_busy(c, i + 2);
+            if (c->role == SLOW)
+                use_group(c, SLOW_DEPTH, SLOW_BODY, i + 2);
+            else
+                use_group(c, options.depth, options.body_size, i + 2);
             start_group(c);
         }
     }
     turn_until(after(options.warmup));
 
-    count.frames = count.opened = 0;
+    count.frames = count.bytes = count.opened = 0;
     memset(&latency, 0, sizeof latency);
     uint64_t started = now_ns(), own_cpu = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
     uint64_t server_cpu = watched_cpu_ns();
     turn_until(after(options.seconds));
-    double wall_s = (double)(now_ns() - started) / 1e9;
-    double own_cpu_s = (double)(clock_ns(CLOCK_PROCESS_CPUTIME_ID) - own_cpu) / 1e9;
-    double server_cpu_s = (double)(watched_cpu_ns() - server_cpu) / 1e9;
-
-    uint64_t frames = count.frames, opened = count.opened; /* the drain's do not count */
-    struct histogram measured = latency;
+    struct report report = {
+        .wall_s = (double)(now_ns() - started) / 1e9,
+        .own_cpu_s = (double)(clock_ns(CLOCK_PROCESS_CPUTIME_ID) - own_cpu) / 1e9,
+        .server_cpu_s = (double)(watched_cpu_ns() - server_cpu) / 1e9,
+        .count = count, /* what the drain adds is outside the window */
+        .latency = latency,
+    };
     sending = false;
+    for (size_t i = 0; i < slow_count; i++)
+        if (slow_readers[i].fd >= 0)
+            lose(&slow_readers[i]); /* its echoes would take seconds: they are not waited for */
     for (uint64_t deadline = after(DRAIN_LIMIT_S); in_flight_count && now_ns() < deadline;)
         turn(100);
-    count.missing = in_flight_count;
-    count.frames = frames;
-    count.opened = opened;
-    latency = measured;
-    report(wall_s, own_cpu_s, server_cpu_s);
-    return count.wrong + count.lost + count.missing ? 1 : 0;
-}
-
-static void usage(void)
-{
-    fputs("usage: load HOST PORT [--connections N] [--depth D] [--size BYTES] [--idle N]\n"
-          "            [--seconds S] [--warmup S] [--churn] [--cpu-of PID[,PID...]] [--json]\n",
-          stderr);
-    exit(2);
-}
-
-static double number(const char *text, double smallest, double largest)
-{
-    char *end;
-    double value = strtod(text, &end);
-    if (end == text || *end || !(value >= smallest && value <= largest))
-        fail("bad number '%s' (%g to %g)", text, smallest, largest);
-    return value;
-}
-
-static void read_options(int argc, char **argv)
-{
-    if (argc < 3)
-        usage();
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found;
-    int problem = getaddrinfo(argv[1], argv[2], &hints, &found);
-    if (problem)
-        fail("%s %s: %s", argv[1], argv[2], gai_strerror(problem));
-    memcpy(&options.address, found->ai_addr, found->ai_addrlen);
-    options.address_size = found->ai_addrlen;
-    freeaddrinfo(found);
-    for (int i = 3; i < argc; i++) {
-        const char *name = argv[i];
-        if (!strcmp(name, "--json")) {
-            options.json = true;
-        } else if (!strcmp(name, "--churn")) {
-            options.churn = true;
-        } else if (++i >= argc) {
-            usage();
-        } else if (!strcmp(name, "--connections")) {
-            options.connections = (size_t)number(argv[i], 0, 1e6);
-        } else if (!strcmp(name, "--idle")) {
-            options.idle = (size_t)number(argv[i], 0, 1e6);
-        } else if (!strcmp(name, "--depth")) {
-            options.depth = (size_t)number(argv[i], 1, 1e6);
-        } else if (!strcmp(name, "--size")) {
-            options.body_size = (size_t)number(argv[i], 0, 1e9);
-        } else if (!strcmp(name, "--seconds")) {
-            options.seconds = number(argv[i], 0.01, 3600);
-        } else if (!strcmp(name, "--warmup")) {
-            options.warmup = number(argv[i], 0, 60);
-        } else if (!strcmp(name, "--cpu-of")) {
-            for (char *pid = strtok(argv[i], ","); pid; pid = strtok(NULL, ","))
-                if (options.watched_count < MAX_WATCHED)
-                    options.watched[options.watched_count++] = (pid_t)number(pid, 1, 1e9);
-        } else {
-            usage();
-        }
-    }
+    report.count.wrong = count.wrong;
+    report.count.lost = count.lost;
+    report.count.missing = in_flight_count;
+    print_report(&report, options.json, options.churn, options.watched_count > 0);
+    return count.wrong + count.lost + in_flight_count ? 1 : 0;
 }

@@ -16,7 +16,11 @@ body_length = struct.Struct(">I").unpack_from
 
 
 class Echo(asyncio.Protocol):
-    """Frames that arrive together leave together, in one write without a copy."""
+    """Frames that arrive together leave together; a large frame is gathered in a bytearray.
+
+    Tried for bodies of 1 MB on uvloop, and slower: chunks in a list, joined (0.3 times the
+    frames a second) or passed to `writelines` (0.5).
+    """
 
     __slots__ = ("buffer", "needed", "transport")
 
@@ -52,7 +56,7 @@ class Echo(asyncio.Protocol):
             if received is self.buffer:
                 self.buffer = bytearray()  # the old one is the transport's now
             return
-        self.needed = end
+        self.needed = end - whole
         if whole:
             self.transport.write(received[:whole])
             self.buffer = bytearray(received[whole:])

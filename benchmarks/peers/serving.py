@@ -32,6 +32,7 @@ def announce(host: str, port: int) -> None:
 
 
 def announce_server(server: asyncio.Server) -> None:
+    """Tell it for an asyncio server."""
     host, port = server.sockets[0].getsockname()[:2]
     announce(host, port)
 
@@ -47,7 +48,7 @@ def run(main: Coroutine[Any, Any, None], loop: str) -> None:
     """Run `main` until Ctrl-C or SIGTERM."""
     try:
         if loop == "uvloop":
-            import uvloop
+            import uvloop  # noqa: PLC0415 (only asked for by who has it)
 
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 runner.run(main)

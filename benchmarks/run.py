@@ -1,0 +1,151 @@
+"""The command line: which servers, which scenarios, how often, and where the results go."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from benchmarks import machine, native
+from benchmarks.chart import as_svg
+from benchmarks.measuring import Measurement, measure
+from benchmarks.scenarios import SCENARIOS, Scenario, in_one_round
+from benchmarks.servers import SERVERS, Server
+from benchmarks.summary import Results
+from benchmarks.tables import as_markdown, as_text
+
+
+def main() -> None:
+    """Run, print each table as soon as it is complete, and write the files asked for."""
+    options = read_options()
+    signal.signal(signal.SIGTERM, end)
+    raise_descriptor_limit()
+    native.build()
+    results = Results(options.against, {}, {})
+    status = 0
+    try:
+        for group in in_one_round(options.scenario):
+            measure_group(group, options.server, results, options.rounds, options.seconds)
+            for scenario in group:
+                print(as_text(scenario, results, [one.name for one in options.server]), "\n")
+    except KeyboardInterrupt:
+        print("interrupted: what follows is incomplete", file=sys.stderr)
+        status = 130
+    facts = machine.describe()
+    print(" · ".join(f"{name} {value}" for name, value in facts.items()))
+    names = [one.name for one in options.server]
+    if options.markdown:
+        options.markdown.write_text(as_markdown(options.scenario, results, names, facts))
+    if options.chart:
+        options.chart.write_text(as_svg(options.scenario, results, names))
+    if options.json:
+        options.json.write_text(as_json(options, results, facts))
+    sys.exit(status)
+
+
+def end(_signal: int, _frame: FrameType | None) -> NoReturn:
+    """SIGTERM ends a run as Ctrl-C does, so that no server is left behind."""
+    raise KeyboardInterrupt
+
+
+def measure_group(
+    scenarios: list[Scenario],
+    servers: list[Server],
+    results: Results,
+    rounds: int,
+    seconds: float,
+) -> None:
+    """Measure each pair once a round; every other round goes backwards.
+
+    Neighbours in time are compared, and a machine that slows down in the course of a run
+    favours nobody.
+    """
+    pairs = [(scenario, server) for scenario in scenarios for server in servers]
+    for turn in range(rounds):
+        for scenario, server in pairs if turn % 2 == 0 else reversed(pairs):
+            key = (scenario.name, server.name)
+            if key in results.skipped:
+                continue
+            if reason := server.reason_to_skip(scenario):
+                results.skipped[key] = reason
+                continue
+            progress(f"{scenario.name}: round {turn + 1} of {rounds}, {server.name}")
+            found = measure(server, scenario, seconds)
+            if found.failure:
+                results.skipped[key] = found.failure
+                progress("")
+                print(f"{scenario.name}, {server.name}: {found.failure}", file=sys.stderr)
+            results.rounds.setdefault(key, []).append(found)
+    progress("")
+
+
+def progress(text: str) -> None:
+    if sys.stderr.isatty():
+        print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+
+
+def as_json(options: argparse.Namespace, results: Results, facts: dict[str, str]) -> str:
+    """Every round's figures, and the rows made of them."""
+    names = [one.name for one in options.server]
+    tables = {
+        scenario.name: {
+            "title": scenario.title,
+            "rows": [asdict(row) for row in results.rows(scenario, names)],
+            "rounds": {name: listed(results, scenario.name, name) for name in names},
+        }
+        for scenario in options.scenario
+    }
+    head = {"against": options.against, "seconds": options.seconds, "rounds": options.rounds}
+    return json.dumps({"machine": facts, **head, "scenarios": tables}, indent=1) + "\n"
+
+
+def listed(results: Results, scenario: str, server: str) -> list[dict[str, object]]:
+    rounds: Sequence[Measurement] = results.rounds.get((scenario, server), [])
+    return [asdict(one) for one in rounds]
+
+
+def raise_descriptor_limit() -> None:
+    """Servers inherit it: 10,000 connections need as many descriptors."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def read_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3, help="runs of each pair (default 3)")
+    parser.add_argument(
+        "--seconds", type=float, default=1.0, help="measured seconds of each run (default 1)"
+    )
+    parser.add_argument("--scenario", default="", help="names, with commas between (default all)")
+    parser.add_argument("--server", default="", help="names, with commas between (default all)")
+    parser.add_argument("--against", default="uvloop-protocol", help="what the ratios are of")
+    parser.add_argument("--json", type=Path, help="write every figure to this file")
+    parser.add_argument("--markdown", type=Path, help="write the tables to this file")
+    parser.add_argument("--chart", type=Path, help="draw the ratios as an SVG in this file")
+    parser.add_argument("--list", action="store_true", help="list scenarios and servers")
+    options = parser.parse_args()
+    scenarios = {one.name: one for one in SCENARIOS}
+    servers = {one.name: one for one in SERVERS}
+    if options.list:
+        print("\n".join(f"{one.name:10} {one.title}" for one in SCENARIOS))
+        print("\n" + "\n".join(servers))
+        sys.exit(0)
+
+    def chosen(flag: str, text: str, known: Sequence[str]) -> list[str]:
+        names = [name for name in text.split(",") if name] or list(known)
+        for name in names:
+            if name not in known:
+                parser.error(f"{flag} {name}: not one of {', '.join(known)}")
+        return names
+
+    options.scenario = [scenarios[n] for n in chosen("--scenario", options.scenario, [*scenarios])]
+    options.server = [servers[n] for n in chosen("--server", options.server, [*servers])]
+    chosen("--against", options.against, [*servers])
+    return options

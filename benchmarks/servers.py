@@ -1,0 +1,100 @@
+"""The servers that are measured, by name, and how each is started."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks import native
+from benchmarks.scenarios import SELECT_LIMIT, Scenario
+
+HOST = "127.0.0.1"
+PORT = "{port}"
+"""Replaced by a free port for the servers that cannot be asked for theirs."""
+
+SCRATCH = "{scratch}"
+"""Replaced by a folder of the run's own, for sockets and recordings."""
+
+SPARE_DESCRIPTORS = 64
+"""What a server itself needs beside its connections, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """One server: the command that starts it, and what it asks of the machine."""
+
+    name: str
+    command: tuple[str, ...]
+    module: str = ""  # a package that must be installed
+    on_terminal: bool = False  # runs in a terminal of its own, 160 columns by 50 lines
+    watcher: tuple[str, ...] = ()  # a second program, on a terminal, that watches the first
+    most_connections: int = 0  # 0: no limit of its own
+    native: bool = False
+
+    def reason_to_skip(self, scenario: Scenario) -> str:
+        """Why this server cannot take part in a scenario; empty if it can."""
+        if self.native and not native.compiler():
+            return "no C compiler"
+        if self.module and importlib.util.find_spec(self.module) is None:
+            return f"{self.module} is not installed"
+        if self.most_connections and scenario.total > self.most_connections:
+            return f"holds at most {self.most_connections} connections"
+        return ""
+
+
+ROOM = ("--max-connections", "12000")
+"""Our default of 10,000 would refuse the busy ones among 10,000 idle; all else is as it comes."""
+
+
+def echo_tui(name: str, *options: str, watcher: tuple[str, ...] = (), most: int = 0) -> Server:
+    """Our server without its dashboard."""
+    room = () if most else ROOM
+    command = (sys.executable, "-m", "app", "--no-ui", *room, *options, HOST, "0")
+    return Server(name, command, watcher=watcher, most_connections=most)
+
+
+def dashboard(name: str, *options: str) -> Server:
+    """Our server with its dashboard open."""
+    command = (sys.executable, "-m", "app", *ROOM, *options, HOST, PORT)
+    return Server(name, command, on_terminal=True)
+
+
+def peer(name: str, file: str, *options: str, module: str = "", most: int = 0) -> Server:
+    """A server of `benchmarks/peers`, with options of its own."""
+    command = (sys.executable, "-m", f"benchmarks.peers.{file}", HOST, "0", *options)
+    return Server(name, command, module=module, most_connections=most)
+
+
+UVLOOP = ("--loop", "uvloop")
+CONTROL = f"{SCRATCH}/control"
+
+SERVERS = (
+    echo_tui("echo-tui"),
+    echo_tui("echo-tui-poll", "--poller", "poll"),
+    echo_tui("echo-tui-select", "--poller", "select", most=SELECT_LIMIT - SPARE_DESCRIPTORS),
+    dashboard("echo-tui-dashboard"),
+    dashboard("echo-tui-dashboard-worker", "--workers", "1"),
+    echo_tui("echo-tui-workers-2", "--workers", "2"),
+    echo_tui("echo-tui-recording", "--record", f"{SCRATCH}/recording"),
+    echo_tui(
+        "echo-tui-attached",
+        "--control",
+        CONTROL,
+        watcher=(sys.executable, "-m", "app", "attach", "--control", CONTROL),
+    ),
+    peer("uvloop-protocol", "asyncio_protocol", *UVLOOP, module="uvloop"),
+    peer("uvloop-buffered", "uvloop_buffered", module="uvloop"),
+    peer("uvloop-streams", "asyncio_streams", *UVLOOP, module="uvloop"),
+    peer("asyncio-protocol", "asyncio_protocol"),
+    peer("asyncio-streams", "asyncio_streams"),
+    peer("twisted", "twisted_int32", module="twisted"),
+    peer("gevent", "gevent_streams", module="gevent"),
+    peer("threads", "threads"),
+    peer("blocking", "blocking", most=1),
+    Server("c-epoll", (str(native.BUILD / "echo"), HOST, "0"), native=True),
+)
+
+ROOT = Path(__file__).resolve().parent.parent
+"""The folder that every server is started in: the repository's."""
