@@ -37,7 +37,7 @@ _UNITS: Final = {
     "GIB": GIB,
     "GB": 1000**3,
 }
-_SIZE = re.compile(r"\s*(\d+)\s*([A-Za-z]*)\s*")
+_SIZE = re.compile(r"\s*(\d{1,20})\s*([A-Za-z]*)\s*")
 
 
 class SettingError(ValueError):
@@ -126,7 +126,8 @@ def check(name: str, value: object) -> None:
             )
     elif name in _RANGES:
         low, high, unit = _RANGES[name]
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        kind = int | float if unit.startswith(" s") else int
+        is_number = isinstance(value, kind) and not isinstance(value, bool)
         if not is_number or not low <= value <= high:  # type: ignore[operator]
             raise SettingError(
                 f"{_option(name)} {value} is out of range: it must be {low:,} to {high:,}{unit}"

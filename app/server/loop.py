@@ -454,6 +454,9 @@ class Loop:
             text = self._acceptor.pause(now)
             if text:
                 self.reporter.notice("warning", text)
+        elif self._until_eagain and not self._stopping:
+            # The budget may have left some: asking anew tells of them again, edge or not.
+            self._poller.modify(self._acceptor.fd, POLLIN)
 
     def _open(self, sock: socket.socket, peer: str, now: float) -> None:
         self._last_id += 1

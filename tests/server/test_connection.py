@@ -152,7 +152,7 @@ def test_too_large_is_refused_at_the_header(
     assert machine.echo == good
     assert connection.state is DRAINING
     assert connection.closing is Reason.FRAME_TOO_LARGE
-    assert connection.detail.startswith(f"header announces {length:,} bytes, CAP is {CAP:,}")
+    assert f"header announces {length:,} bytes, CAP is {CAP:,}" in connection.detail
     assert not connection.len_buf
     assert not connection.held
     assert connection.frames_in == len(before)
@@ -361,5 +361,5 @@ def test_a_snapshot_shows_the_offsets_on_unix_time() -> None:
     connection.receive(frame(b"abcdef")[7:], CAP)
     connection.sent(4)
     snapshot = connection.snapshot(epoch=1000.0)
-    assert (snapshot.state, snapshot.header, snapshot.pending) == (WRITE_BODY, b"", 6)
+    assert (snapshot.state, snapshot.header, snapshot.pending) == (WRITE_BODY, header(6), 6)
     assert snapshot.frame_at == 0.0
