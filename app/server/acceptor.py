@@ -41,11 +41,14 @@ class Acceptor:
         """When to accept again after a pause; ``inf`` while not paused."""
         self.exhausted = ""
         """What the system ran out of at the last accept; empty if nothing."""
+        self.more = False
+        """Whether the budget ended the last accept; edge-triggered, nobody will tell again."""
         self._notice_at = 0.0
 
     def accept(self) -> Iterator[tuple[socket.socket, Any]]:
         """The connections that wait, at most `ACCEPT_BUDGET`, non-blocking and without delay."""
         self.exhausted = ""
+        self.more = False
         for _ in range(ACCEPT_BUDGET):
             try:
                 sock, address = self.sock.accept()
@@ -69,6 +72,7 @@ class Acceptor:
                 sock.close()
                 continue
             yield sock, address
+        self.more = True
 
     def pause(self, now: float) -> str:
         """Stop accepting for a moment; what to tell an operator, empty if told recently."""
@@ -81,4 +85,5 @@ class Acceptor:
     def close(self) -> None:
         """Stop listening."""
         self.resume_at = inf
+        self.more = False
         self.sock.close()

@@ -121,7 +121,7 @@ class Loop:
             others = self._serve_batch(ready, now)
             if self._again:
                 self._serve_again(now)
-            if listener_fd in others and not self._stopping:
+            if (listener_fd in others or self._acceptor.more) and not self._stopping:
                 self._accept(now)
             if commands_fd in others:
                 for order in self._commands.take(COMMAND_BUDGET):
@@ -143,7 +143,7 @@ class Loop:
             self._force_at,
             self._stop_at,
         )
-        if self._again or due <= now:
+        if self._again or self._acceptor.more or due <= now:
             return 0
         return None if due == inf else due - now
 
