@@ -222,6 +222,8 @@ def client(host: str, port: int, message: str, timeout: float) -> int:
     body = sys.stdin.buffer.read() if message == "-" else os.fsencode(message)
     if not 0 < port < 65536:
         raise SettingError(f"PORT {port} is out of range: it must be 1 to 65,535")
+    if not 0 < timeout <= 86_400:
+        raise SettingError(f"--timeout {timeout} is out of range: it must be over 0 to 86,400 s")
     try:
         answer = echo(host, port, body, timeout)
     except ClientError as error:

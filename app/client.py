@@ -26,6 +26,8 @@ def echo(host: str, port: int, body: bytes, timeout: float) -> bytes:
             return _exchange(sock, body, where)
     except socket.gaierror as error:
         raise ClientError(f"unknown host {host!r}: {error.strerror}") from None
+    except UnicodeError:
+        raise ClientError(f"unknown host {host!r}: not a valid name") from None
     except TimeoutError:
         raise ClientError(f"{where} did not answer within {timeout:g} s") from None
     except OSError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from hypothesis import settings as hypothesis_settings
@@ -22,7 +23,7 @@ def serve() -> Iterator[Callable[..., Running]]:
     """`serve(cap=…, poller=…)` starts a server; it is stopped, and must be well, at the end."""
     started: list[Running] = []
 
-    def start(**settings: object) -> Running:
+    def start(**settings: Any) -> Running:
         running = Running(**settings)
         started.append(running)
         return running.start()
@@ -32,7 +33,7 @@ def serve() -> Iterator[Callable[..., Running]]:
         running.end()
 
 
-@pytest.fixture(params=LOOP_KINDS, ids=lambda kind: "-".join(kind))
+@pytest.fixture(params=LOOP_KINDS, ids="-".join)
 def kind(request: pytest.FixtureRequest) -> dict[str, str]:
     """Settings for each poller that this platform has, in each write mode."""
     poller, write_mode = request.param

@@ -80,12 +80,12 @@ class Watcher:
 class Running:
     """A server on a free port of 127.0.0.1, its watcher, and the clients connected to it."""
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, *, clock: Any = monotonic, **settings: Any) -> None:
         self.settings = Settings(**{"port": 0, "max_connections": 500, **settings})
         self.stream = EventStream()
         self.stream.watched = True
         self.watcher = Watcher(self.stream)
-        self.server = Server(self.settings, self.stream)
+        self.server = Server(self.settings, self.stream, clock)
         self._requests = count(1)
         self._clients: list[socket.socket] = []
 
@@ -104,6 +104,14 @@ class Running:
         client = self.connect(receive_buffer)
         peer = "{}:{}".format(*client.getsockname())
         return client, self.watcher.wait_for(Opened, lambda event: event.peer == peer).id
+
+    def shown(self, connection_id: int, holds: Callable[[Snapshot], object]) -> Snapshot:
+        """Wait for a snapshot of the connection of which `holds` is true."""
+        snapshots = self.watcher.snapshots
+        self.watcher.until(
+            lambda: connection_id in snapshots and holds(snapshots[connection_id]), "snapshot"
+        )
+        return snapshots[connection_id]
 
     def closed(self, connection_id: int) -> Closed:
         """Wait for the end of a connection."""

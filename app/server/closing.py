@@ -19,12 +19,12 @@ from typing import Final
 from app.events import Reason
 from app.server.connection import READ_SIZE, Connection
 
-LINGERING: Final = frozenset({Reason.FRAME_TOO_LARGE, Reason.SHUTDOWN})
-"""Ends that the peer does not expect while it is still sending. The others end at once: after EOF
-nothing is unread, and who dribbles, idles or is killed has no echo to lose."""
+UNEXPECTED: Final = frozenset({Reason.FRAME_TOO_LARGE, Reason.SHUTDOWN})
+"""Ends that a peer meets while it is still sending: it is given a moment to end in its turn. All
+others are over as soon as everything sent has been acknowledged."""
 LINGER: Final = 1.0
 """Seconds to wait for the peer's own end once everything sent has been acknowledged."""
-LINGER_STEP: Final = 0.2
+LINGER_STEP: Final = 0.025
 """Seconds between two looks at a lingering connection."""
 RATE_FLOOR: Final = 1024
 """Bytes per second that a peer must take on average once it has stalled."""
@@ -75,12 +75,14 @@ def begin_linger(connection: Connection, sock: socket.socket, now: float) -> boo
         sock.shutdown(socket.SHUT_WR)
     except OSError:
         return False
-    if not discard_input(connection, now) or connection.closing not in LINGERING:
+    quiet = now - connection.active_at >= LINGER
+    if not discard_input(connection, now):
         return False
     connection.unacked = connection.linger_from = send_queue(connection.fd)
-    quiet = now - connection.active_at >= LINGER and not connection.unacked
-    if quiet and connection.closing is Reason.SHUTDOWN:
-        return False
+    if not connection.unacked:
+        unexpected = connection.closing in UNEXPECTED
+        if not unexpected or (quiet and connection.closing is Reason.SHUTDOWN):
+            return False
     connection.linger_at = connection.progress_at = now
     return True
 
@@ -96,7 +98,8 @@ def linger_is_over(connection: Connection, now: float, write_timeout: float) -> 
         connection.unacked = unacked
         connection.progress_at = now
     if not unacked:
-        return now - connection.progress_at >= LINGER
+        patience = LINGER if connection.closing in UNEXPECTED else 0
+        return now - connection.progress_at >= patience
     patience = write_timeout or LINGER
     bound = connection.linger_at + patience + (connection.linger_from - unacked) / RATE_FLOOR
     return now - connection.progress_at >= patience or now >= bound

@@ -17,7 +17,7 @@ from app.server.closing import LINGER_STEP, RATE_FLOOR
 from app.server.connection import DRAINING, READ_BODY, Connection
 from app.settings import Settings
 
-SLOT: Final = 0.2
+SLOT: Final = 0.025
 """Seconds in one slot of the wheel: how late a deadline may be met."""
 
 

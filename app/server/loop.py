@@ -49,12 +49,14 @@ from app.server.connection import (
     FRAME_BUDGET,
     READ_BODY,
     READ_LEN,
+    READ_SIZE,
     WRITE_BODY,
     Connection,
     frames_filling,
 )
 from app.server.deadlines import TimingWheel, deadline
 from app.server.listener import format_address
+from app.server.memory import TRIM_AFTER, release_free_memory
 from app.server.poller import Poller
 from app.server.reporter import Reporter
 from app.server.tracing import TracedCalls
@@ -99,6 +101,7 @@ class Loop:
         self._calls = TracedCalls(self._connections, reporter)
         self._stopping = ""  # the cause, once a stop was asked for
         self._due = inf  # when the clock next has something to say
+        self._trim_at = inf  # when to give freed memory back
         self._force_at = inf  # from here on, nobody's further input is waited for
         self._stop_at = inf  # the end of the grace
 
@@ -140,6 +143,7 @@ class Loop:
             self._wheel.next_due,
             self.reporter.next_round,
             self._acceptor.resume_at,
+            self._trim_at,
             self._force_at,
             self._stop_at,
         )
@@ -154,6 +158,9 @@ class Loop:
         if self._acceptor.resume_at <= now:
             self._acceptor.resume_at = inf
             self._poller.add(self._acceptor.fd, POLLIN)
+        if self._trim_at <= now:
+            self._trim_at = inf
+            release_free_memory()
         if self._stop_at <= now:
             for connection in list(self.by_id.values()):
                 self.close(connection, Reason.SHUTDOWN, "the grace time was over")
@@ -309,7 +316,7 @@ class Loop:
 
     def _serve_again(self, now: float) -> None:
         connections, self._again = self._again, []
-        for connection in connections:
+        for connection in dict.fromkeys(connections):
             if connection.state is not CLOSED:
                 self._serve(connection, now)
 
@@ -355,6 +362,8 @@ class Loop:
         del self._connections[fd], self.by_id[connection.id]
         self._quick.pop(fd, None)
         self._wheel.cancel(connection)
+        if connection.ask > READ_SIZE:
+            self._trim_at = min(self._trim_at, self.reporter.now + TRIM_AFTER)
         if connection.interest & POLLOUT:
             self.reporter.armed -= 1
         self.reporter.closed(connection)
@@ -454,9 +463,6 @@ class Loop:
             text = self._acceptor.pause(now)
             if text:
                 self.reporter.notice("warning", text)
-        elif self._until_eagain and not self._stopping:
-            # The budget may have left some: asking anew tells of them again, edge or not.
-            self._poller.modify(self._acceptor.fd, POLLIN)
 
     def _open(self, sock: socket.socket, peer: str, now: float) -> None:
         self._last_id += 1

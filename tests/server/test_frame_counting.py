@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app import framing
 from app.framing import HEADER_SIZE, frame, header
+from app.server import connection
 from app.server.connection import ALIKE_FROM, FRAME_BUDGET, frames_filling, whole_frames
 
 CAP = 50
@@ -16,7 +18,7 @@ CAP = 50
 
 def slow_frames(data: bytes) -> list[int]:
     """The lengths of the frames that stand complete in `data`, and -1 if a rest is left."""
-    lengths = []
+    lengths: list[int] = []
     while data:
         length = int.from_bytes(data[:HEADER_SIZE], "big")
         if len(data) < HEADER_SIZE + length or len(data) < HEADER_SIZE:
@@ -93,10 +95,8 @@ def test_a_flood_is_not_counted_beyond_the_budget(count_reads: Callable[[], int]
 
 @pytest.fixture
 def count_reads(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
-    from app.server import connection  # noqa: PLC0415
-
     reads = 0
-    read_length = connection.read_length
+    read_length = framing.read_length
 
     def counted(data: bytes, offset: int = 0) -> tuple[int]:
         nonlocal reads

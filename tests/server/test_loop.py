@@ -13,9 +13,9 @@ from app.events import (
     POLLOUT,
     Closed,
     Io,
+    Kill,
     KillMode,
     Listening,
-    Opened,
     Reason,
     Set,
     State,
@@ -27,9 +27,8 @@ from app.events import (
     TraceLevel,
 )
 from app.framing import frame, header
-from app.server.acceptor import ACCEPT_BUDGET
 from app.server.connection import FRAME_BUDGET
-from tests.peers import Running, connect, exchange, read_exactly, read_to_end
+from tests.peers import Running, exchange, read_exactly, read_to_end
 
 Serve = Callable[..., Running]
 Kind = dict[str, str]
@@ -141,19 +140,6 @@ def test_a_pipeline_behind_a_slow_reader(serve: Serve, kind: Kind) -> None:
     assert read_exactly(client, len(first + rest)) == first + rest
 
 
-def test_more_connections_at_once_than_one_wake_up_accepts(kind: Kind) -> None:
-    running = Running(**kind)
-    clients = [connect(running.server.port) for _ in range(ACCEPT_BUDGET + 20)]
-    try:
-        running.start()
-        watcher = running.watcher
-        watcher.until(lambda: len(watcher.all(Opened)) == len(clients), "the last connection")
-    finally:
-        for client in clients:
-            client.close()
-        running.end()
-
-
 def test_a_refused_frame_comes_after_the_echo_of_those_before(serve: Serve, kind: Kind) -> None:
     running = serve(cap=10, **kind)
     client, connection_id = running.connect_known()
@@ -263,7 +249,7 @@ def test_tracing_everything_from_the_start_names_errors(serve: Serve, kind: Kind
 
 def test_the_write_mode_is_switched_while_connections_run(serve: Serve, kind: Kind) -> None:
     running = serve(**kind)
-    client, connection_id = running.connect_known()
+    client = running.connect()
     other = {"direct": "armed", "armed": "direct"}[kind["write_mode"]]
     for mode in (other, kind["write_mode"], other):
         assert exchange(client, [frame(b"ping")], 8) == frame(b"ping")
@@ -322,8 +308,6 @@ def test_a_stop_finishes_what_was_received(serve: Serve, kind: Kind) -> None:
 
 @pytest.mark.parametrize("mode", list(KillMode))
 def test_kill_while_an_echo_is_pending(serve: Serve, kind: Kind, mode: KillMode) -> None:
-    from app.events import Kill  # noqa: PLC0415
-
     running = serve(cap=4 * MIB, **kind)
     client, connection_id = running.connect_known(receive_buffer=4096)
     data = frame(bytes(3 * MIB))

@@ -1,0 +1,134 @@
+"""Accepting through a socket that fails as the kernel does."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from math import inf
+from typing import cast
+
+import pytest
+
+from app.server.acceptor import ACCEPT_BUDGET, NOTICE_INTERVAL, PAUSE, Acceptor
+from app.server.listener import Listener
+
+
+class FakeAccepted:
+    """An accepted socket; `gone` when the peer has reset it already."""
+
+    def __init__(self, gone: bool = False) -> None:
+        self.gone = gone
+        self.closed = False
+        self.blocking = True
+        self.options: set[tuple[int, int]] = set()
+
+    def setblocking(self, flag: bool) -> None:
+        self.blocking = flag
+
+    def setsockopt(self, level: int, option: int, value: int) -> None:
+        if self.gone:
+            raise OSError(errno.EINVAL, "gone")
+        self.options.add((level, option))
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class FakeListening:
+    """A listening socket that gives what it was told to, then has nobody waiting."""
+
+    def __init__(self, *outcomes: FakeAccepted | int) -> None:
+        self.outcomes = list(outcomes)
+        self.fd = 5
+
+    def fileno(self) -> int:
+        return self.fd
+
+    def accept(self) -> tuple[FakeAccepted, tuple[str, int]]:
+        if not self.outcomes:
+            raise BlockingIOError(errno.EAGAIN, "nobody")
+        outcome = self.outcomes.pop(0)
+        if isinstance(outcome, int):
+            raise OSError(outcome, "accept")
+        return outcome, ("192.0.2.1", 7)
+
+    def close(self) -> None:
+        self.fd = -1
+
+
+def acceptor_of(*outcomes: FakeAccepted | int) -> Acceptor:
+    sock = cast("socket.socket", FakeListening(*outcomes))
+    return Acceptor(Listener(sock, "127.0.0.1", 1, ()))
+
+
+def accepted(acceptor: Acceptor) -> list[object]:
+    return [sock for sock, _ in acceptor.accept()]
+
+
+def test_everyone_who_waits_is_taken_non_blocking_and_without_delay() -> None:
+    waiting = [FakeAccepted() for _ in range(3)]
+    acceptor = acceptor_of(*waiting)
+    assert accepted(acceptor) == waiting
+    for sock in waiting:
+        assert not sock.blocking
+        assert (socket.IPPROTO_TCP, socket.TCP_NODELAY) in sock.options
+        assert (socket.SOL_SOCKET, socket.SO_KEEPALIVE) in sock.options
+        assert not sock.closed
+    assert accepted(acceptor) == []
+    assert acceptor.errors == 0
+
+
+def test_one_wake_up_takes_a_bounded_number() -> None:
+    acceptor = acceptor_of(*(FakeAccepted() for _ in range(ACCEPT_BUDGET + 1)))
+    assert len(accepted(acceptor)) == ACCEPT_BUDGET
+    assert len(accepted(acceptor)) == 1
+
+
+@pytest.mark.parametrize("code", [errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM])
+def test_exhaustion_pauses_and_is_told_now_and_then(code: int) -> None:
+    before, after = FakeAccepted(), FakeAccepted()
+    acceptor = acceptor_of(before, code, after, code, code)
+    assert acceptor.resume_at == inf
+    assert accepted(acceptor) == [before]
+    assert acceptor.exhausted
+    assert acceptor.exhausted in acceptor.pause(100.0)
+    assert acceptor.resume_at == 100.0 + PAUSE
+    assert accepted(acceptor) == [after]
+    assert acceptor.pause(100.0 + PAUSE) == ""
+    assert accepted(acceptor) == []
+    assert "(3 accept errors so far)" in acceptor.pause(100.0 + NOTICE_INTERVAL)
+    assert accepted(acceptor) == []
+    assert acceptor.exhausted == ""
+
+
+@pytest.mark.parametrize("code", [errno.ECONNABORTED, errno.EPROTO, errno.ENETDOWN, errno.EPERM])
+def test_an_error_of_one_connection_does_not_end_the_listening(code: int) -> None:
+    after = FakeAccepted()
+    acceptor = acceptor_of(code, after, code)
+    assert accepted(acceptor) == [after]
+    assert acceptor.errors == 2
+    assert acceptor.exhausted == ""
+
+
+def test_a_peer_that_is_gone_already_costs_only_its_own_connection() -> None:
+    gone, after = FakeAccepted(gone=True), FakeAccepted()
+    acceptor = acceptor_of(gone, after)
+    assert accepted(acceptor) == [after]
+    assert gone.closed
+    assert not after.closed
+    assert acceptor.errors == 1
+
+
+@pytest.mark.parametrize("code", [errno.EBADF, errno.EINVAL])
+def test_a_listening_socket_that_is_broken_is_a_crash_not_a_spin(code: int) -> None:
+    with pytest.raises(OSError, match="accept"):
+        accepted(acceptor_of(code))
+
+
+def test_close_stops_listening_and_any_pause() -> None:
+    acceptor = acceptor_of(errno.EMFILE)
+    accepted(acceptor)
+    acceptor.pause(1.0)
+    acceptor.close()
+    assert acceptor.resume_at == inf
+    assert acceptor.sock.fileno() == -1

@@ -1,0 +1,119 @@
+"""When a connection's patience ends, on an injected clock."""
+
+from __future__ import annotations
+
+from math import inf
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.events import Reason
+from app.framing import frame
+from app.server.closing import LINGER_STEP, RATE_FLOOR
+from app.server.connection import Connection
+from app.server.deadlines import SLOT, TimingWheel, deadline
+from app.settings import Settings
+
+SETTINGS = Settings(header_timeout=1, body_timeout=20, write_timeout=300, idle_timeout=4000)
+OFF = Settings(header_timeout=0, body_timeout=0, write_timeout=0, idle_timeout=0)
+
+
+def connection_with(received: bytes = b"", **fields: object) -> Connection:
+    connection = Connection(1, 7, "peer", 100.0)
+    if received:
+        connection.receive(received, 10_000)
+    for name, value in fields.items():
+        setattr(connection, name, value)
+    return connection
+
+
+WHOLE = frame(bytes(5000))
+DEADLINES = {
+    "idle": (connection_with(active_at=200.0), 4200.0, Reason.TIMEOUT_IDLE),
+    "header": (connection_with(b"\0", frame_at=300.0), 301.0, Reason.TIMEOUT_HEADER),
+    "body": (connection_with(WHOLE[:9], frame_at=300.0), 320.0, Reason.TIMEOUT_BODY),
+    "write, from the last byte taken": (
+        connection_with(WHOLE, stalled_at=500.0, progress_at=500.0),
+        800.0,
+        Reason.TIMEOUT_WRITE,
+    ),
+    "write, by the rate": (
+        connection_with(
+            WHOLE, stalled_at=500.0, progress_at=590.0, out_bytes_sent=2 * RATE_FLOOR + 1,
+            stalled_sent=1,
+        ),
+        802.0,
+        Reason.TIMEOUT_WRITE,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("connection", "when", "reason"), DEADLINES.values(), ids=DEADLINES)
+def test_each_state_has_its_deadline(connection: Connection, when: float, reason: Reason) -> None:
+    assert deadline(connection, SETTINGS) == (when, reason)
+    assert deadline(connection, OFF) == (inf, reason)
+
+
+def test_a_lingering_connection_is_looked_at_again_and_again() -> None:
+    connection = connection_with()
+    connection.begin_close(Reason.KILLED)
+    connection.linger_at = 50.0
+    assert deadline(connection, OFF) == (50.0 + LINGER_STEP, Reason.KILLED)
+
+
+def test_a_draining_connection_with_an_echo_has_the_writes_deadline() -> None:
+    connection = connection_with(WHOLE, stalled_at=1.0, progress_at=1.0)
+    connection.begin_close(Reason.SHUTDOWN)
+    assert deadline(connection, SETTINGS) == (301.0, Reason.TIMEOUT_WRITE)
+
+
+def test_an_empty_wheel_waits_for_ever() -> None:
+    wheel = TimingWheel()
+    wheel.schedule(connection_with(), inf)
+    assert wheel.next_due == inf
+    assert wheel.due(1e9) == []
+
+
+def test_a_connection_comes_due_within_a_slot_of_its_time() -> None:
+    wheel, connection = TimingWheel(), connection_with()
+    wheel.schedule(connection, 10.05)
+    assert 10.05 < wheel.next_due <= 10.05 + SLOT
+    assert wheel.due(10.05) == []
+    assert wheel.due(wheel.next_due) == [connection]
+    assert connection.slot == 0
+    assert wheel.due(100.0) == []
+    assert wheel.next_due == inf
+
+
+def test_an_earlier_look_replaces_a_later_one_and_not_the_reverse() -> None:
+    wheel, connection = TimingWheel(), connection_with()
+    wheel.schedule(connection, 50.0)
+    wheel.schedule(connection, 10.0)
+    wheel.schedule(connection, 90.0)
+    assert wheel.next_due <= 10.0 + SLOT + 1e-9
+    assert wheel.due(wheel.next_due) == [connection]
+    assert wheel.due(200.0) == []
+
+
+def test_a_closed_connection_is_forgotten() -> None:
+    wheel, connection = TimingWheel(), connection_with()
+    wheel.cancel(connection)
+    wheel.schedule(connection, 10.0)
+    wheel.cancel(connection)
+    assert wheel.due(100.0) == []
+
+
+@given(st.lists(st.floats(0, 100), min_size=1, max_size=40), st.floats(0, 110))
+def test_the_wheel_gives_who_is_due_by_id_and_keeps_the_rest(
+    times: list[float], now: float
+) -> None:
+    wheel = TimingWheel()
+    for number, when in enumerate(times):
+        wheel.schedule(Connection(number, 7, "peer", 0.0), when)
+    due = [connection.id for connection in wheel.due(now)]
+    assert due == sorted(due)
+    assert all(times[number] <= now for number in due)
+    assert all(number in due for number, when in enumerate(times) if when < now - SLOT - 1e-9)
+    rest = [connection.id for connection in wheel.due(1000.0)]
+    assert sorted(due + rest) == list(range(len(times)))

@@ -1,0 +1,216 @@
+"""Every poller gives the same answers."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import select
+import socket
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from app.events import POLLIN, POLLOUT
+from app.server.poller import (
+    FD_SETSIZE,
+    POLLRDHUP,
+    KqueuePoller,
+    Poller,
+    SelectPoller,
+    available_pollers,
+    make_poller,
+)
+from app.settings import POLLER_NAMES, SettingError
+
+KINDS = [
+    pytest.param(
+        name,
+        marks=pytest.mark.skipif(
+            name not in available_pollers(), reason=f"{sys.platform} has no {name}"
+        ),
+    )
+    for name in POLLER_NAMES
+    if name != "auto"
+]
+Pair = tuple[socket.socket, socket.socket]
+
+
+@pytest.fixture(params=KINDS)
+def poller(request: pytest.FixtureRequest) -> Iterator[Poller]:
+    made = make_poller(request.param)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def pair() -> Iterator[Pair]:
+    ours, peer = socket.socketpair()
+    ours.setblocking(False)
+    with ours, peer:
+        yield ours, peer
+
+
+def ready(poller: Poller, timeout: float | None = 1.0) -> dict[int, int]:
+    return {fd: mask & (POLLIN | POLLOUT) for fd, mask in poller.poll(timeout)}
+
+
+def fill(sock: socket.socket) -> None:
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            sock.send(bytes(65536))
+
+
+def empty(sock: socket.socket) -> None:
+    sock.setblocking(False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            sock.recv(65536)
+
+
+def test_nobody_is_ready(poller: Poller, pair: Pair) -> None:
+    assert poller.poll(0) == []
+    poller.add(pair[0].fileno(), POLLIN)
+    assert poller.poll(0) == []
+    assert poller.poll(0.001) == []
+
+
+def test_readable(poller: Poller, pair: Pair) -> None:
+    ours, peer = pair
+    poller.add(ours.fileno(), POLLIN)
+    peer.send(b"x")
+    assert ready(poller, None) == {ours.fileno(): POLLIN}
+    ours.recv(1)
+    assert poller.poll(0) == []
+
+
+def test_level_tells_again_and_edge_once(poller: Poller, pair: Pair) -> None:
+    ours, peer = pair
+    poller.add(ours.fileno(), POLLIN)
+    peer.send(b"xy")
+    assert ready(poller)
+    ours.recv(1)
+    assert bool(poller.poll(0)) is not poller.edge_triggered
+
+
+def test_a_changed_interest_tells_what_is_true_already(poller: Poller, pair: Pair) -> None:
+    ours, peer = pair
+    poller.add(ours.fileno(), POLLIN)
+    peer.send(b"x")
+    assert ready(poller) == {ours.fileno(): POLLIN}
+    poller.modify(ours.fileno(), POLLOUT)
+    assert ready(poller) == {ours.fileno(): POLLOUT}
+    poller.modify(ours.fileno(), POLLIN)
+    assert ready(poller) == {ours.fileno(): POLLIN}
+
+
+def test_both_directions_at_once(poller: Poller, pair: Pair) -> None:
+    ours, peer = pair
+    peer.send(b"x")
+    poller.add(ours.fileno(), POLLIN | POLLOUT)
+    assert ready(poller) == {ours.fileno(): POLLIN | POLLOUT}
+
+
+def test_a_full_send_queue_is_not_writable_until_it_is_read(poller: Poller, pair: Pair) -> None:
+    ours, peer = pair
+    fill(ours)
+    poller.add(ours.fileno(), POLLOUT)
+    assert poller.poll(0) == []
+    empty(peer)
+    assert ready(poller) == {ours.fileno(): POLLOUT}
+
+
+def test_the_end_of_the_peer_is_readable(poller: Poller, pair: Pair) -> None:
+    ours, peer = pair
+    poller.add(ours.fileno(), POLLIN)
+    peer.send(b"last")
+    peer.shutdown(socket.SHUT_WR)
+    assert ready(poller)[ours.fileno()] & POLLIN
+    assert (ours.recv(9), ours.recv(9)) == (b"last", b"")
+
+
+def test_who_is_removed_is_told_no_more(poller: Poller, pair: Pair) -> None:
+    ours, peer = pair
+    poller.add(ours.fileno(), POLLIN)
+    poller.add(peer.fileno(), POLLIN | POLLOUT)
+    peer.send(b"x")
+    poller.remove(ours.fileno())
+    assert ready(poller) == {peer.fileno(): POLLOUT}
+    poller.remove(peer.fileno())
+    assert poller.poll(0) == []
+
+
+def test_a_descriptor_number_is_used_again(poller: Poller) -> None:
+    for _ in range(3):
+        ours, peer = socket.socketpair()
+        with ours, peer:
+            poller.add(ours.fileno(), POLLIN)
+            assert poller.poll(0) == []
+            peer.send(b"x")
+            assert ready(poller) == {ours.fileno(): POLLIN}
+            poller.remove(ours.fileno())
+
+
+def test_many_are_ready_at_once(poller: Poller) -> None:
+    pairs = [socket.socketpair() for _ in range(40)]
+    try:
+        for ours, peer in pairs:
+            poller.add(ours.fileno(), POLLIN)
+            peer.send(b"x")
+        assert ready(poller) == {ours.fileno(): POLLIN for ours, _ in pairs}
+    finally:
+        for ours, peer in pairs:
+            poller.remove(ours.fileno())
+            ours.close()
+            peer.close()
+
+
+def test_a_high_descriptor_is_watched_or_refused(poller: Poller, pair: Pair) -> None:
+    ours, peer = pair
+    high = fcntl.fcntl(ours.fileno(), fcntl.F_DUPFD_CLOEXEC, FD_SETSIZE)
+    try:
+        peer.send(b"x")
+        if poller.fd_limit is None:
+            poller.add(high, POLLIN)
+            assert ready(poller) == {high: POLLIN}
+            poller.remove(high)
+        else:
+            assert high >= poller.fd_limit
+            with pytest.raises(ValueError, match=f"cannot watch descriptor {high}"):
+                poller.add(high, POLLIN)
+            assert poller.poll(0) == []
+    finally:
+        os.close(high)
+
+
+def test_edge_triggered_epoll_tells_a_fin_behind_data(pair: Pair) -> None:
+    if "epoll-et" not in available_pollers():
+        pytest.skip(f"{sys.platform} has no epoll-et")
+    ours, peer = pair
+    poller = make_poller("epoll-et")
+    poller.add(ours.fileno(), POLLIN)
+    peer.send(b"x")
+    peer.shutdown(socket.SHUT_WR)
+    assert poller.poll(1)[0][1] & POLLRDHUP
+    poller.close()
+
+
+def test_auto_is_the_best_there_is() -> None:
+    poller = make_poller("auto")
+    assert poller.name == next(iter(available_pollers()))
+    poller.close()
+
+
+def test_the_choice_follows_what_the_platform_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("epoll", "poll", "kqueue"):
+        monkeypatch.delattr(select, name, raising=False)
+    assert available_pollers() == {"select": SelectPoller}
+    monkeypatch.setattr(select, "kqueue", object(), raising=False)
+    assert available_pollers() == {"kqueue": KqueuePoller, "select": SelectPoller}
+
+
+def test_a_poller_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(select, "kqueue", raising=False)
+    with pytest.raises(SettingError, match=r"--poller kqueue: .* has no kqueue; it has .*select"):
+        make_poller("kqueue")

@@ -1,0 +1,233 @@
+"""The server as the rest of the program sees it: limits, trouble, and a visible end."""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+import socket
+from collections.abc import Callable, Iterator
+from time import monotonic
+
+import pytest
+
+from app.events import Closed, Crashed, Listening, Notice, Opened, Reason, Snapshot, State, Stopped
+from app.framing import frame, header
+from app.server import server as server_module
+from app.server.poller import Ready, SelectPoller
+from app.server.server import RESERVED_DESCRIPTORS, Server
+from app.settings import SettingError, Settings
+from app.stream import EventStream
+from tests.peers import Running, exchange, read_exactly, read_to_end
+
+Serve = Callable[..., Running]
+
+
+class FailingPoller(SelectPoller):
+    """A poller that breaks once a connection is watched."""
+
+    def poll(self, timeout: float | None) -> Ready:
+        if len(self._readers) > 2:
+            raise RuntimeError("the poller broke")
+        return super().poll(timeout)
+
+
+def test_a_crash_of_the_loop_is_told_and_frees_everything(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(server_module, "make_poller", lambda _name: FailingPoller())
+    running = Running().start()
+    client = running.connect()
+    crashed = running.watcher.wait_for(Crashed)
+    assert crashed.error == running.server.failure == "RuntimeError: the poller broke"
+    assert "in poll" in crashed.traceback
+    assert client.recv(1) == b""
+    assert running.server.join(5)
+    assert not running.server.running
+    with pytest.raises(ConnectionRefusedError):
+        running.connect()
+    running.end(may_fail=True)
+    assert running.watcher.events[-1] is crashed
+
+
+def test_a_started_server_runs_until_it_is_stopped(serve: Serve) -> None:
+    running = serve()
+    assert running.server.running
+    assert not running.server.join(0)
+    running.server.stop("test")
+    assert running.server.join(5)
+    assert isinstance(running.watcher.wait_for(Stopped), Stopped)
+    assert running.watcher.events[-1] is running.watcher.wait_for(Stopped)
+
+
+def test_nobody_watching_costs_no_snapshots(serve: Serve) -> None:
+    running = serve()
+    running.stream.watched = False
+    client = running.connect()
+    exchange(client, [frame(b"x")], 5)
+    running.watcher.wait_for(Opened)
+    running.watcher.snapshots.clear()
+    running.stream.watched = True
+    running.server.watch()
+    running.watcher.until(lambda: running.watcher.snapshots)
+    assert running.watcher.snapshots[1].frames_out == 1
+
+
+@pytest.fixture
+def descriptor_limit() -> Iterator[Callable[[int, int], None]]:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    yield lambda soft, hard: resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_the_descriptor_limit_is_raised_to_what_is_wanted(
+    descriptor_limit: Callable[[int, int], None],
+) -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    descriptor_limit(256, hard)
+    running = Running(max_connections=500).start()
+    assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] >= 500 + RESERVED_DESCRIPTORS
+    assert running.watcher.wait_for(Listening).max_connections == 500
+    running.end()
+
+
+def test_select_lowers_the_limit_with_a_note(serve: Serve) -> None:
+    listening = serve(poller="select", max_connections=5000).watcher.wait_for(Listening)
+    assert listening.max_connections == 1024 - RESERVED_DESCRIPTORS
+    assert listening.notes == (
+        "--max-connections 5,000 lowered to 960: select takes 1,024 descriptors",
+    )
+
+
+@pytest.mark.parametrize(
+    ("limit", "outcome"),
+    [(100, 100 - RESERVED_DESCRIPTORS), (RESERVED_DESCRIPTORS, "the descriptor limit is 64")],
+)
+def test_a_descriptor_limit_that_cannot_be_raised(
+    monkeypatch: pytest.MonkeyPatch, limit: int, outcome: int | str
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _which: (limit, limit))
+    if isinstance(outcome, str):
+        with pytest.raises(SettingError, match=outcome):
+            Server(Settings(port=0), EventStream())
+        return
+    running = Running(max_connections=500).start()
+    listening = running.watcher.wait_for(Listening)
+    assert listening.max_connections == outcome
+    assert listening.notes[0].endswith("the descriptor limit is 100")
+    running.end()
+
+
+def test_a_descriptor_that_select_cannot_watch_is_refused(serve: Serve) -> None:
+    running = serve(poller="select")
+    spare = [os.open(os.devnull, os.O_RDONLY)]
+    try:
+        while spare[-1] < 1024:
+            spare.append(os.dup(spare[0]))
+        client = running.connect()
+        assert client.recv(1) == b""
+        closed = running.watcher.wait_for(Closed)
+        assert closed.reason is Reason.LIMIT
+        assert closed.detail == "select watches no descriptor from 1024 on"
+    finally:
+        for descriptor in spare:
+            os.close(descriptor)
+
+
+@pytest.mark.slow
+def test_accepting_pauses_without_descriptors_and_goes_on_later(
+    serve: Serve, descriptor_limit: Callable[[int, int], None]
+) -> None:
+    running = serve()
+    first = running.connect()
+    exchange(first, [frame(b"ok")], 6)
+    waiting = socket.socket()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        descriptor_limit(waiting.fileno(), hard)
+        waiting.connect(("127.0.0.1", running.server.port))
+        notice = running.watcher.wait_for(Notice)
+        assert notice.text.startswith(f"accepting pauses: {os.strerror(errno.EMFILE)}")
+        assert exchange(first, [frame(b"ok")], 6) == frame(b"ok")
+        descriptor_limit(soft, hard)
+        waiting.settimeout(5)
+        assert exchange(waiting, [frame(b"served")], 10) == frame(b"served")
+    finally:
+        waiting.close()
+
+
+def test_a_stop_during_a_pause_of_accepting(
+    serve: Serve, descriptor_limit: Callable[[int, int], None]
+) -> None:
+    running = serve()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with socket.socket() as waiting:
+        descriptor_limit(waiting.fileno(), hard)
+        waiting.connect(("127.0.0.1", running.server.port))
+        running.watcher.wait_for(Notice)
+        running.server.stop("test")
+        running.watcher.wait_for(Stopped)
+        descriptor_limit(soft, hard)
+
+
+@pytest.mark.slow
+def test_a_peer_that_goes_on_sending_does_not_outlast_half_the_grace(serve: Serve) -> None:
+    running = serve(grace=0.2, cap=3 << 20)
+    client, connection_id = running.connect_known(receive_buffer=4096)
+    client.sendall(frame(bytes(3 << 20)) + header(9))
+    running.shown(connection_id, lambda snapshot: snapshot.out_length)
+    running.server.stop("test")
+    closed = running.closed(connection_id)
+    assert closed.reason is Reason.SHUTDOWN
+    assert closed.detail
+
+
+@pytest.mark.slow
+def test_no_snapshot_is_told_of_a_connection_after_its_end(serve: Serve) -> None:
+    """Not even when a stop finds one that has been quiet for long, and ends it at once."""
+    ahead = 0.0
+    running = serve(clock=lambda: monotonic() + ahead)
+    _, quiet_id = running.connect_known()
+    busy, busy_id = running.connect_known()
+    running.shown(quiet_id, lambda snapshot: snapshot.state is State.READ_LEN)
+    ahead = 100.0
+    exchange(busy, [frame(b"x")], 5)
+    running.shown(busy_id, lambda snapshot: snapshot.frames_out == 1)
+    running.server.stop("test")
+    running.shown(busy_id, lambda snapshot: snapshot.state is State.DRAINING)
+    running.watcher.wait_for(Stopped)
+    assert running.watcher.snapshots[quiet_id].state is not State.CLOSED
+
+
+def test_a_refused_peer_that_lingers_is_read_and_forgotten(serve: Serve) -> None:
+    running = serve(cap=10)
+    client, connection_id = running.connect_known()
+    client.sendall(header(11) + bytes(100_000))
+    assert read_to_end(client) == b""
+    client.sendall(bytes(100_000))
+    client.shutdown(socket.SHUT_WR)
+    closed = running.closed(connection_id)
+    assert (closed.reason, closed.bytes_in) == (Reason.FRAME_TOO_LARGE, 200_004)
+
+
+@pytest.mark.slow
+def test_a_refused_peer_that_never_ends_is_given_a_second(serve: Serve) -> None:
+    running = serve(cap=10)
+    client, connection_id = running.connect_known()
+    client.sendall(frame(b"good") + header(11))
+    assert read_exactly(client, 8) == frame(b"good")
+    closed = running.closed(connection_id)
+    assert 1.0 <= closed.t - closed.opened_at < 3.0
+    assert isinstance(running.watcher.snapshots[connection_id], Snapshot)
+
+
+@pytest.mark.slow
+def test_a_peer_that_reads_nothing_does_not_linger_for_ever(serve: Serve) -> None:
+    running = serve(cap=4 << 20, write_timeout=0.3)
+    client, connection_id = running.connect_known(receive_buffer=4096)
+    client.sendall(frame(bytes(100_000)) + header(2**31))
+    closed = running.closed(connection_id)
+    assert closed.reason is Reason.FRAME_TOO_LARGE
+    assert closed.bytes_out == 100_004
+    with pytest.raises(ConnectionResetError):
+        read_to_end(client)
