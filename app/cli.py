@@ -255,12 +255,14 @@ def stop_signals(stop: Callable[[str, bool], None]) -> Iterator[None]:
         stop(signal.Signals(number).name, asked)
         asked = True
 
-    before = [(number, signal.signal(number, handle)) for number in STOP_SIGNALS]
+    for number in STOP_SIGNALS:
+        signal.signal(number, handle)
     try:
         yield
     finally:
-        for number, handler in before:
-            signal.signal(number, handler)
+        # On the way out one more signal must not turn the exit code into a death by signal.
+        for number in STOP_SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
 
 
 @contextlib.contextmanager

@@ -318,15 +318,22 @@ class Connection:
 
     # --- bytes out ---
 
-    def unsent(self) -> list[Chunk]:
-        """The pending echo from `out_bytes_sent` on, at most `WRITEV_MAX` chunks of it."""
+    def unsent(self, limit: int = BYTE_BUDGET) -> list[Chunk]:
+        """The pending echo from `out_bytes_sent` on, `limit` bytes of it at most."""
         offset = self.out_bytes_sent
-        for index, chunk in enumerate(self.out):
-            if offset < len(chunk):
-                first = memoryview(chunk)[offset:] if offset else chunk
-                return [first, *self.out[index + 1 : index + WRITEV_MAX]]
-            offset -= len(chunk)
-        return []
+        chunks: list[Chunk] = []
+        for chunk in self.out:
+            size = len(chunk)
+            if offset >= size:
+                offset -= size
+                continue
+            whole = not offset and size <= limit
+            chunks.append(chunk if whole else memoryview(chunk)[offset : offset + limit])
+            limit -= len(chunks[-1])
+            offset = 0
+            if not limit or len(chunks) == WRITEV_MAX:
+                break
+        return chunks
 
     def sent(self, count: int) -> bool:
         """The kernel took `count` bytes of the pending echo. True if that was all of it."""
