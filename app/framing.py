@@ -16,6 +16,9 @@ HEADER_SIZE: Final = 4
 MAX_LENGTH: Final = 2**32 - 1
 """The largest length that a header can announce, in bytes."""
 
+ALIKE_FROM: Final = 6
+"""Frames in one read from which on it pays to look whether they are all of one length."""
+
 _HEADER: Final = Struct(">I")
 read_length: Final = _HEADER.unpack_from
 """``read_length(buffer, offset)``: a 1-tuple with the length in the header at `offset`."""
@@ -29,6 +32,48 @@ def header(length: int) -> bytes:
 def frame(body: bytes) -> bytes:
     """One whole frame."""
     return _HEADER.pack(len(body)) + body
+
+
+def frames_filling(data: bytes, cap: int, most: int) -> int:
+    """How many frames `data` is, if it is nothing but whole frames within the CAP; else 0.
+
+    0 also for more than `most` of them.
+    """
+    size = len(data)
+    if size < HEADER_SIZE:
+        return 0
+    length: int = read_length(data)[0]
+    stride = HEADER_SIZE + length
+    count = size // stride
+    # A pipelined burst is mostly frames of one length. Four strided slices see that all headers
+    # are the first one, in the time that stepping over five of them takes.
+    if (
+        ALIKE_FROM <= count <= most
+        and count * stride == size
+        and length <= cap
+        and data[::stride] == data[:1] * count
+        and data[1::stride] == data[1:2] * count
+        and data[2::stride] == data[2:3] * count
+        and data[3::stride] == data[3:4] * count
+    ):
+        return count
+    end = frames = 0
+    while size - end >= HEADER_SIZE and frames <= most:
+        (length,) = read_length(data, end)
+        if length > cap:
+            return 0
+        end += HEADER_SIZE + length
+        frames += 1
+    return frames if end == size and frames <= most else 0
+
+
+def whole_frames(data: bytes) -> int:
+    """How many frames stand complete at the start of `data`."""
+    count = end = 0
+    while len(data) - end >= HEADER_SIZE:
+        end += HEADER_SIZE + read_length(data, end)[0]
+        count += end <= len(data)
+    return count
 
 
 def looks_like(first: bytes, cap: int) -> str:

@@ -114,7 +114,7 @@ class LogWriter:
             self._ready.wait()
             drained = self._stream.drain()
             lines = [self._format(event) for event in drained.events]
-            if drained.dropped > dropped:
+            if drained.events and drained.dropped > dropped:
                 news = Notice(
                     t=drained.events[-1].t,
                     level="warning",

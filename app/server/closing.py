@@ -71,14 +71,15 @@ def close_socket(sock: socket.socket, reset: bool) -> None:
 
 def begin_linger(connection: Connection, sock: socket.socket, now: float) -> bool:
     """Send our FIN and see whether there is anything to wait for. False: close now."""
+    quiet = now - connection.active_at >= LINGER
+    unacked = send_queue(connection.fd)  # before the FIN, which counts as a byte
     try:
         sock.shutdown(socket.SHUT_WR)
     except OSError:
         return False
-    quiet = now - connection.active_at >= LINGER
     if not discard_input(connection, now):
         return False
-    connection.unacked = connection.linger_from = send_queue(connection.fd)
+    connection.unacked = connection.linger_from = unacked
     if not connection.unacked:
         unexpected = connection.closing in UNEXPECTED
         if not unexpected or (quiet and connection.closing is Reason.SHUTDOWN):

@@ -33,7 +33,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple, TypeAlias
 
 from app.events import POLLIN, POLLOUT, Reason, Snapshot, State, TraceLevel
-from app.framing import HEADER_SIZE, looks_like, read_length
+from app.framing import HEADER_SIZE, looks_like, read_length, whole_frames
 
 READ_LEN: Final = State.READ_LEN
 READ_BODY: Final = State.READ_BODY
@@ -57,8 +57,6 @@ BYTE_BUDGET: Final = 1024 * 1024
 """Bytes of one read at most, and of one wake-up."""
 FRAME_BUDGET: Final = 1024
 """Frames parsed at most in one call, about 0.1 ms of work."""
-ALIKE_FROM: Final = 6
-"""Frames in one read from which on it pays to look whether they are all of one length."""
 COALESCE_BELOW: Final = 16 * 1024
 """Chunks of a body smaller than this are joined, so that a dribbled body costs its size and not
 an object for each byte."""
@@ -94,46 +92,12 @@ class Connection:
     """
 
     __slots__ = (
-        "active_at",
-        "ask",
-        "backlog",
-        "body_bytes_read",
-        "body_len",
-        "budget_hits",
-        "bytes_in",
-        "bytes_kept",
-        "changed",
-        "closing",
-        "detail",
-        "eagains",
-        "fd",
-        "frame_at",
-        "frames_in",
-        "held",
-        "id",
-        "interest",
-        "len_buf",
-        "linger_at",
-        "linger_from",
-        "opened_at",
-        "out",
-        "out_bytes_sent",
-        "out_frames",
-        "out_len",
-        "partial_writes",
-        "peer",
-        "progress_at",
-        "seen_state",
-        "slot",
-        "stalled_at",
-        "stalled_sent",
-        "state",
-        "tallied",
-        "toggled_at",
-        "toggles",
-        "trace",
-        "unacked",
-    )
+        "active_at ask backlog body_bytes_read body_len budget_hits bytes_in bytes_kept "
+        "changed closing detail eagains fd frame_at frames_in held id interest len_buf "
+        "linger_at linger_from opened_at out out_bytes_sent out_frames out_len partial_writes "
+        "peer progress_at seen_state slot stalled_at stalled_sent state tallied toggled_at "
+        "toggles trace unacked"
+    ).split()
 
     def __init__(self, connection_id: int, fd: int, peer: str, now: float) -> None:
         self.id = connection_id
@@ -434,13 +398,16 @@ class Connection:
             self.partial_writes,
         )
 
+    def _pending_header(self) -> bytes:
+        return bytes(memoryview(self.out[0])[:HEADER_SIZE]) if self.out else b""
+
     def snapshot(self, epoch: float) -> Snapshot:
         """Everything there is to see; `epoch` turns the loop's clock into Unix time."""
         return Snapshot(
             t=self.active_at + epoch,
             id=self.id,
             state=self.state,
-            header=self.len_buf or b"".join(self.out[:1])[:HEADER_SIZE],
+            header=self.len_buf or self._pending_header(),
             body_read=self.body_bytes_read,
             body_length=self.body_len,
             out_sent=self.out_bytes_sent,
@@ -459,45 +426,3 @@ class Connection:
             closing=self.closing,
             budget_hits=self.budget_hits,
         )
-
-
-def frames_filling(data: bytes, cap: int) -> int:
-    """How many frames `data` is, if it is nothing but whole frames within the CAP; else 0.
-
-    0 also for more than `FRAME_BUDGET` of them.
-    """
-    size = len(data)
-    if size < HEADER_SIZE:
-        return 0
-    length: int = read_length(data)[0]
-    stride = HEADER_SIZE + length
-    count = size // stride
-    # A pipelined burst is mostly frames of one length. Four strided slices see that all headers
-    # are the first one, in the time that stepping over five of them takes.
-    if (
-        ALIKE_FROM <= count <= FRAME_BUDGET
-        and count * stride == size
-        and length <= cap
-        and data[::stride] == data[:1] * count
-        and data[1::stride] == data[1:2] * count
-        and data[2::stride] == data[2:3] * count
-        and data[3::stride] == data[3:4] * count
-    ):
-        return count
-    end = frames = 0
-    while size - end >= HEADER_SIZE and frames <= FRAME_BUDGET:
-        (length,) = read_length(data, end)
-        if length > cap:
-            return 0
-        end += HEADER_SIZE + length
-        frames += 1
-    return frames if end == size and frames <= FRAME_BUDGET else 0
-
-
-def whole_frames(data: bytes) -> int:
-    """How many frames stand complete at the start of `data`."""
-    count = end = 0
-    while len(data) - end >= HEADER_SIZE:
-        end += HEADER_SIZE + read_length(data, end)[0]
-        count += end <= len(data)
-    return count

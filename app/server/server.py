@@ -76,6 +76,12 @@ class Server:
         """Begin to accept."""
         self._thread.start()
 
+    def close(self) -> None:
+        """Give everything back that a server holds which was never started."""
+        self._loop.abandon()
+        self._commands.close()
+        self._poller.close()
+
     def now(self) -> float:
         """The time on the clock of the events, in Unix seconds."""
         return self._clock() + self._epoch
@@ -106,8 +112,7 @@ class Server:
         reporter = self._reporter
         try:
             cause = self._loop.run(self._verbs.apply)
-            for command in self._commands.rest():
-                self._verbs.refuse(command)
+            self._refuse_the_rest()
             stats = reporter.statistics()
             reporter.publish(
                 Stopped(
@@ -123,12 +128,17 @@ class Server:
         except BaseException as error:  # whatever it is, it must be seen and not lost with a thread
             self.failure = f"{type(error).__name__}: {error}"
             self._loop.abandon()
+            self._refuse_the_rest()
             reporter.publish(
                 Crashed(t=self.now(), error=self.failure, traceback=traceback.format_exc())
             )
         finally:
             self._commands.close()
             self._poller.close()
+
+    def _refuse_the_rest(self) -> None:
+        for command in self._commands.rest():
+            self._verbs.refuse(command)
 
 
 def _fit_descriptors(settings: Settings, poller: Poller) -> tuple[Settings, tuple[str, ...]]:

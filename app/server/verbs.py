@@ -34,7 +34,7 @@ class Verbs:
         self._answer(command, False, "the server has stopped")
 
     def _kill(self, command: Kill, connection_id: int) -> None:
-        connection = self._loop.by_id.get(connection_id)
+        connection = self._loop.life.by_id.get(connection_id)
         if connection is None:
             self._answer(command, False, "no such connection", connection_id)
             return
@@ -42,10 +42,10 @@ class Verbs:
             case KillMode.DRAIN:
                 message = self._drain(connection)
             case KillMode.CLOSE:
-                self._loop.close(connection, Reason.KILLED, "mode close")
+                self._loop.life.close(connection, Reason.KILLED, "mode close")
                 message = "closed"
             case KillMode.RESET:
-                self._loop.close(connection, Reason.KILLED, "mode reset", reset=True)
+                self._loop.life.close(connection, Reason.KILLED, "mode reset", reset=True)
                 message = "reset"
         self._answer(command, True, message, connection_id)
 
@@ -53,7 +53,7 @@ class Verbs:
         if connection.state is State.DRAINING:
             return f"was ending already: {connection.closing}"
         pending = connection.pending
-        self._loop.begin_close(connection, Reason.KILLED, "mode drain")
+        self._loop.life.begin_close(connection, Reason.KILLED, "mode drain")
         return f"draining: {pending:,} bytes of echo pending" if pending else "closed"
 
     def _set(self, command: Set) -> None:
@@ -69,11 +69,11 @@ class Verbs:
         self._answer(command, True, f"{command.name}: {old} → {new}")
 
     def _trace(self, command: Trace) -> None:
-        connection = self._loop.by_id.get(command.id)
+        connection = self._loop.life.by_id.get(command.id)
         if connection is None:
             self._answer(command, False, "no such connection", command.id)
             return
-        self._loop.trace(connection, TraceLevel(command.level))
+        self._loop.life.trace(connection, TraceLevel(command.level))
         self._answer(command, True, f"trace {command.level}", command.id)
 
     def _answer(

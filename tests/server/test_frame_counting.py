@@ -9,9 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app import framing
-from app.framing import HEADER_SIZE, frame, header
-from app.server import connection
-from app.server.connection import ALIKE_FROM, FRAME_BUDGET, frames_filling, whole_frames
+from app.framing import ALIKE_FROM, HEADER_SIZE, frame, frames_filling, header, whole_frames
+from app.server.connection import FRAME_BUDGET
 
 CAP = 50
 
@@ -45,7 +44,7 @@ streams = st.one_of(
 
 @given(streams)
 def test_frames_filling_agrees_with_the_slow_count(data: bytes) -> None:
-    assert frames_filling(data, CAP) == slow_filling(data, CAP)
+    assert frames_filling(data, CAP, FRAME_BUDGET) == slow_filling(data, CAP)
 
 
 @given(
@@ -59,7 +58,7 @@ def test_the_shortcut_for_alike_frames_sees_every_byte_of_every_header(
 ) -> None:
     data = bytearray(frame(body) * count)
     data[int(where * len(data))] ^= flip
-    assert frames_filling(bytes(data), CAP) == slow_filling(bytes(data), CAP)
+    assert frames_filling(bytes(data), CAP, FRAME_BUDGET) == slow_filling(bytes(data), CAP)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +78,7 @@ def test_the_shortcut_for_alike_frames_sees_every_byte_of_every_header(
     ids=repr,
 )
 def test_frames_filling_at_its_edges(data: bytes, frames: int) -> None:
-    assert frames_filling(data, CAP) == frames
+    assert frames_filling(data, CAP, FRAME_BUDGET) == frames
 
 
 @given(streams)
@@ -89,7 +88,7 @@ def test_whole_frames_agrees_with_the_slow_count(data: bytes) -> None:
 
 def test_a_flood_is_not_counted_beyond_the_budget(count_reads: Callable[[], int]) -> None:
     """However many tiny frames one read holds, one call looks at no more than a budget of them."""
-    assert frames_filling(frame(b"") * (FRAME_BUDGET * 50) + b"\0", CAP) == 0
+    assert frames_filling(frame(b"") * (FRAME_BUDGET * 50) + b"\0", CAP, FRAME_BUDGET) == 0
     assert count_reads() <= FRAME_BUDGET + 2
 
 
@@ -104,5 +103,5 @@ def count_reads(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
         (length,) = read_length(data, offset)
         return (int(length),)
 
-    monkeypatch.setattr(connection, "read_length", counted)
+    monkeypatch.setattr(framing, "read_length", counted)
     return lambda: reads

@@ -27,12 +27,16 @@ from app.events import (
     TraceLevel,
 )
 from app.framing import frame, header
-from app.server.connection import FRAME_BUDGET
+from app.server.connection import FRAME_BUDGET, Connection
+from app.server.poller import Ready
 from tests.peers import Running, exchange, read_exactly, read_to_end
 
 Serve = Callable[..., Running]
 Kind = dict[str, str]
-MIB = 1024**2
+SMALL = 32 * 1024
+"""Of a receive buffer, in bytes."""
+LARGE = 6 * 1024**2
+"""More than the kernel's buffers on both sides take (tcp_wmem is 4 MiB at most by default)."""
 
 
 def random_frames(count: int, longest: int) -> list[bytes]:
@@ -89,14 +93,14 @@ def test_a_hundred_thousand_empty_frames_at_once(serve: Serve, kind: Kind) -> No
 
 
 def test_a_frame_larger_than_every_buffer(serve: Serve, kind: Kind) -> None:
-    data = frame(Random(9).randbytes(4 * MIB)) + frame(b"next")
-    assert exchange(serve(cap=4 * MIB, **kind).connect(), [data], len(data)) == data
+    data = frame(Random(9).randbytes(LARGE)) + frame(b"next")
+    assert exchange(serve(cap=LARGE, **kind).connect(), [data], len(data)) == data
 
 
 def test_a_half_closed_client_that_reads_late_gets_everything(serve: Serve, kind: Kind) -> None:
-    running = serve(cap=4 * MIB, **kind)
-    client, connection_id = running.connect_known(receive_buffer=4096)
-    data = frame(b"first") + frame(bytes(3 * MIB))
+    running = serve(cap=LARGE, **kind)
+    client, connection_id = running.connect_known(receive_buffer=SMALL)
+    data = frame(b"first") + frame(bytes(LARGE))
     client.sendall(data)
     client.shutdown(socket.SHUT_WR)
     running.watcher.wait_for(Toggled, lambda event: event.id == connection_id and event.pending)
@@ -107,9 +111,9 @@ def test_a_half_closed_client_that_reads_late_gets_everything(serve: Serve, kind
 
 
 def test_a_slow_reader_toggles_pollout_and_gets_everything(serve: Serve, kind: Kind) -> None:
-    running = serve(cap=4 * MIB, **kind)
-    client, connection_id = running.connect_known(receive_buffer=4096)
-    data = frame(Random(1).randbytes(3 * MIB))
+    running = serve(cap=LARGE, **kind)
+    client, connection_id = running.connect_known(receive_buffer=SMALL)
+    data = frame(Random(1).randbytes(LARGE))
     client.sendall(data)
     watcher = running.watcher
     watcher.until(
@@ -132,12 +136,41 @@ def test_a_slow_reader_toggles_pollout_and_gets_everything(serve: Serve, kind: K
 
 def test_a_pipeline_behind_a_slow_reader(serve: Serve, kind: Kind) -> None:
     """Frames that wait in the kernel while an echo is pending are echoed in order later."""
-    running = serve(cap=4 * MIB, **kind)
-    client, connection_id = running.connect_known(receive_buffer=4096)
-    first, rest = frame(bytes(3 * MIB)), b"".join(random_frames(200, 40))
+    running = serve(cap=LARGE, **kind)
+    client, connection_id = running.connect_known(receive_buffer=SMALL)
+    first, rest = frame(bytes(LARGE)), b"".join(random_frames(200, 40))
     client.sendall(first + rest)
     running.watcher.wait_for(Toggled, lambda event: event.id == connection_id and event.pending)
     assert read_exactly(client, len(first + rest)) == first + rest
+
+
+def test_a_firehose_is_served_at_most_twice_in_an_iteration(kind: Kind) -> None:
+    """Once because it is ready and once for what a budget cut short, however fast it sends."""
+    running = Running(**kind)
+    loop = running.server._loop
+    serve_one, wait = loop._serving._serve, loop._poller.poll
+    served, most = 0, 0
+
+    def counting_serve(connection: Connection, now: float) -> None:
+        nonlocal served, most
+        served += 1
+        most = max(most, served)
+        serve_one(connection, now)
+
+    def counting_wait(timeout: float | None) -> Ready:
+        nonlocal served
+        served = 0
+        return wait(timeout)
+
+    loop._serving._serve = counting_serve  # type: ignore[method-assign]
+    loop._poller.poll = counting_wait  # type: ignore[method-assign]
+    running.start()
+    data = frame(b"") * (FRAME_BUDGET * 300)
+    try:
+        assert exchange(running.connect(), [data], len(data)) == data
+    finally:
+        running.end()
+    assert 0 < most <= 2
 
 
 def test_a_refused_frame_comes_after_the_echo_of_those_before(serve: Serve, kind: Kind) -> None:
@@ -192,9 +225,9 @@ def test_a_read_timeout(serve: Serve, kind: Kind, timeout: str) -> None:
 
 @pytest.mark.slow
 def test_a_write_timeout_resets(serve: Serve, kind: Kind) -> None:
-    running = serve(write_timeout=0.05, cap=8 * MIB, **kind)
-    client, connection_id = running.connect_known(receive_buffer=4096)
-    client.sendall(frame(bytes(8 * MIB)))
+    running = serve(write_timeout=0.05, cap=LARGE, **kind)
+    client, connection_id = running.connect_known(receive_buffer=SMALL)
+    client.sendall(frame(bytes(LARGE)))
     closed = running.closed(connection_id)
     assert closed.reason is Reason.TIMEOUT_WRITE
     assert "none taken" in closed.detail
@@ -216,6 +249,7 @@ def test_the_limit_of_connections(serve: Serve, kind: Kind) -> None:
 def test_tracing_tells_system_calls_and_states(serve: Serve, kind: Kind) -> None:
     running = serve(**kind)
     client, connection_id = running.connect_known()
+    exchange(client, [frame(b"not yet")] * 2, 22)
     assert running.ask(Trace, id=connection_id, level=TraceLevel.IO).ok
     whole = frame(b"traced")
     client.sendall(whole[:6])
@@ -236,9 +270,9 @@ def test_tracing_tells_system_calls_and_states(serve: Serve, kind: Kind) -> None
 
 
 def test_tracing_everything_from_the_start_names_errors(serve: Serve, kind: Kind) -> None:
-    running = serve(trace="io", cap=4 * MIB, **kind)
-    client, connection_id = running.connect_known(receive_buffer=4096)
-    client.sendall(frame(bytes(3 * MIB)))
+    running = serve(trace="io", cap=LARGE, **kind)
+    client, connection_id = running.connect_known(receive_buffer=SMALL)
+    client.sendall(frame(bytes(LARGE)))
     running.watcher.wait_for(Toggled, lambda event: event.armed)
     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
     client.close()
@@ -288,10 +322,10 @@ def test_the_statistics_add_up_with_the_totals(serve: Serve, kind: Kind) -> None
 
 
 def test_a_stop_finishes_what_was_received(serve: Serve, kind: Kind) -> None:
-    running = serve(cap=4 * MIB, **kind)
-    client, connection_id = running.connect_known(receive_buffer=4096)
+    running = serve(cap=LARGE, **kind)
+    client, connection_id = running.connect_known(receive_buffer=SMALL)
     idle, _ = running.connect_known()
-    data = frame(bytes(3 * MIB)) + frame(b"") * (2 * FRAME_BUDGET)
+    data = frame(bytes(LARGE)) + frame(b"") * (2 * FRAME_BUDGET)
     client.sendall(data + b"\0\0")
     running.watcher.wait_for(Toggled, lambda event: event.id == connection_id and event.pending)
     running.server.stop("SIGTERM")
@@ -308,9 +342,9 @@ def test_a_stop_finishes_what_was_received(serve: Serve, kind: Kind) -> None:
 
 @pytest.mark.parametrize("mode", list(KillMode))
 def test_kill_while_an_echo_is_pending(serve: Serve, kind: Kind, mode: KillMode) -> None:
-    running = serve(cap=4 * MIB, **kind)
-    client, connection_id = running.connect_known(receive_buffer=4096)
-    data = frame(bytes(3 * MIB))
+    running = serve(cap=LARGE, **kind)
+    client, connection_id = running.connect_known(receive_buffer=SMALL)
+    data = frame(bytes(LARGE))
     client.sendall(data)
     running.watcher.wait_for(Toggled, lambda event: event.id == connection_id and event.pending)
     assert running.ask(Kill, ids=(connection_id,), mode=mode).ok

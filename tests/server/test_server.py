@@ -7,11 +7,10 @@ import os
 import resource
 import socket
 from collections.abc import Callable, Iterator
-from time import monotonic
 
 import pytest
 
-from app.events import Closed, Crashed, Listening, Notice, Opened, Reason, Snapshot, State, Stopped
+from app.events import Closed, Crashed, Listening, Notice, Opened, Reason, Snapshot, Stopped
 from app.framing import frame, header
 from app.server import server as server_module
 from app.server.poller import Ready, SelectPoller
@@ -180,23 +179,6 @@ def test_a_peer_that_goes_on_sending_does_not_outlast_half_the_grace(serve: Serv
     closed = running.closed(connection_id)
     assert closed.reason is Reason.SHUTDOWN
     assert closed.detail
-
-
-@pytest.mark.slow
-def test_no_snapshot_is_told_of_a_connection_after_its_end(serve: Serve) -> None:
-    """Not even when a stop finds one that has been quiet for long, and ends it at once."""
-    ahead = 0.0
-    running = serve(clock=lambda: monotonic() + ahead)
-    _, quiet_id = running.connect_known()
-    busy, busy_id = running.connect_known()
-    running.shown(quiet_id, lambda snapshot: snapshot.state is State.READ_LEN)
-    ahead = 100.0
-    exchange(busy, [frame(b"x")], 5)
-    running.shown(busy_id, lambda snapshot: snapshot.frames_out == 1)
-    running.server.stop("test")
-    running.shown(busy_id, lambda snapshot: snapshot.state is State.DRAINING)
-    running.watcher.wait_for(Stopped)
-    assert running.watcher.snapshots[quiet_id].state is not State.CLOSED
 
 
 def test_a_refused_peer_that_lingers_is_read_and_forgotten(serve: Serve) -> None:
