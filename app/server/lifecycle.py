@@ -21,6 +21,7 @@ from app.server.connection import (
     CLOSED,
     DRAINING,
     READ_BODY,
+    READ_LEN,
     READ_SIZE,
     WRITE_BODY,
     Connection,
@@ -45,6 +46,8 @@ class Lifecycle:
         self.quick: dict[int, Connection] = {}
         """Those of them, by descriptor, that the hot path may serve."""
         self.wheel = TimingWheel()
+        self.quiet = inf
+        """Seconds without a byte after which a stop ends a connection that waits for input."""
         self.trim_at = inf
         """When to give freed memory back."""
         self._sockets: dict[int, socket.socket] = {}  # by descriptor
@@ -75,7 +78,14 @@ class Lifecycle:
 
     def schedule(self, connection: Connection) -> None:
         """Look at a connection when its deadline comes."""
-        self.wheel.schedule(connection, deadline(connection, self.settings)[0])
+        self.wheel.schedule(connection, self._deadline(connection)[0])
+
+    def _deadline(self, connection: Connection) -> tuple[float, Reason]:
+        when, reason = deadline(connection, self.settings)
+        quiet_at = connection.active_at + self.quiet
+        if quiet_at < when and connection.state in (READ_LEN, READ_BODY):
+            return quiet_at, Reason.SHUTDOWN
+        return when, reason
 
     def settle(self, connection: Connection, now: float) -> None:
         """Bring the registration, the deadline and the observers in line with the state."""
@@ -120,7 +130,7 @@ class Lifecycle:
 
     def look_at(self, connection: Connection, now: float) -> None:
         """A deadline may have come: act on it, or look again when it will have."""
-        when, reason = deadline(connection, self.settings)
+        when, reason = self._deadline(connection)
         if when > now:
             self.wheel.schedule(connection, when)
         elif connection.state is DRAINING and not connection.out:
@@ -135,7 +145,10 @@ class Lifecycle:
             detail = f"{connection.pending:,} bytes pending, none taken for {waited:.1f} s"
             self.close(connection, reason, detail, reset=True)
         else:
-            self.begin_close(connection, reason, _what_was_missing(connection, now))
+            stopping = reason is Reason.SHUTDOWN
+            self.begin_close(
+                connection, reason, "" if stopping else _what_was_missing(connection, now)
+            )
 
     def begin_close(self, connection: Connection, reason: Reason, detail: str = "") -> None:
         """End in order: the pending echo is finished first."""

@@ -24,6 +24,10 @@ from app.server.reporter import Reporter
 from app.server.serving import Serving
 from app.settings import Settings
 
+QUIET: Final = 0.1
+"""Seconds without a byte after which a stop takes it that nothing more is on its way."""
+WIND_DOWN: Final = 1.0
+"""Seconds of a stop in which that is waited for; then who is waiting for input is ended."""
 COMMAND_BUDGET: Final = 64
 """Commands applied between two batches at most."""
 
@@ -49,6 +53,7 @@ class Loop:
         self._clock = clock
         self._stopping = ""  # the cause, once a stop was asked for
         self._due = inf  # when the clock next has something to say
+        self._hurry_at = inf  # from here on, the first EAGAIN ends a connection
         self._force_at = inf  # from here on, nobody's further input is waited for
         self._stop_at = inf  # the end of the grace
 
@@ -95,6 +100,7 @@ class Loop:
             self.reporter.next_round,
             self._acceptor.resume_at,
             self.life.trim_at,
+            self._hurry_at,
             self._force_at,
             self._stop_at,
         )
@@ -112,6 +118,9 @@ class Loop:
         if self.life.trim_at <= now:
             self.life.trim_at = inf
             release_free_memory()
+        if self._hurry_at <= now:
+            self._hurry_at = inf
+            self._serving.wind_down(0)
         if self._stop_at <= now:
             for connection in list(self.life.by_id.values()):
                 self.life.close(connection, Reason.SHUTDOWN, "the grace time was over")
@@ -148,7 +157,8 @@ class Loop:
         self.reporter.publish(
             Stopping(t=self.reporter.time(), cause=cause, grace=grace, open=len(self.life.by_id))
         )
-        self._serving.wind_down()
+        self._hurry_at = now + min(WIND_DOWN, grace / 3)
+        self._serving.wind_down(QUIET)
 
     def abandon(self) -> None:
         """Give every descriptor back after a crash."""

@@ -77,8 +77,13 @@ class Serving:
         self._may_be_quick = self._direct and not self._until_eagain
         self._life.quick.clear()
 
-    def wind_down(self) -> None:
-        """Answer what has arrived in full, then begin to close each connection."""
+    def wind_down(self, quiet: float) -> None:
+        """Answer what comes in full until a connection was `quiet` seconds without a byte; end it.
+
+        What a peer had sent before a stop may still be in its own send queue, and moves only when
+        our window opens: an EAGAIN alone does not say that nothing is on its way.
+        """
+        self._life.quiet = quiet
         self._winding_down = self._until_eagain = True
         self._may_be_quick = False
         self._life.quick.clear()
@@ -207,7 +212,10 @@ class Serving:
             return
         connection.eagains += 1
         if self._winding_down:
-            self._life.begin_close(connection, Reason.SHUTDOWN)
+            if self._reporter.now - connection.active_at >= self._life.quiet:
+                self._life.begin_close(connection, Reason.SHUTDOWN)
+            else:
+                self._life.schedule(connection)
 
     def _write(self, connection: Connection, now: float) -> bool:
         """Offer the pending echo to the kernel; True if it took all of it."""
