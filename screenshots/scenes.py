@@ -197,6 +197,27 @@ def slow_reader() -> list[Event]:
     """What the slow reader did last, as traced."""
     peer_reads = 65_536
     events: list[Event] = []
+    for pair, (at, armed_for, pending) in enumerate(
+        (
+            (57.0, 0.8, 40_000),
+            (54.0, 3.1, 90_112),
+            (47.5, 0.4, 24_576),
+            (44.0, 5.2, 180_224),
+            (36.0, 2.2, 131_072),
+            (32.1, 0.3, 8_192),
+            (29.0, 6.4, 262_144),
+            (20.0, 1.5, 65_536),
+            (17.0, 0.6, 40_960),
+            (14.2, 2.9, 229_376),
+        )
+    ):
+        start = NOW - at
+        events += [
+            Toggled(t=start, id=SLOW_READER, armed=True, pending=pending, toggles=2 * pair + 1),
+            Toggled(
+                t=start + armed_for, id=SLOW_READER, armed=False, pending=0, toggles=2 * pair + 2
+            ),
+        ]
     for at, toggles in ((9.2, 21), (6.9, 23)):
         events += [
             StateChanged(t=NOW - at, id=SLOW_READER, old=State.READ_BODY, new=State.WRITE_BODY),

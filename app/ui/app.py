@@ -7,7 +7,6 @@ attached and a replayed server look and feel the same.
 from __future__ import annotations
 
 import time
-from itertools import count
 from typing import ClassVar, Final
 
 from rich.style import Style
@@ -17,17 +16,22 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Footer, Static
 
-from app.events import CommandResult, Kill, KillMode, Set, State, Trace, TraceLevel
+from app.events import CommandResult, KillMode, State, TraceLevel
 from app.ui import palette
+from app.ui.audit_screen import AuditScreen
 from app.ui.columns import SORT_KEYS
 from app.ui.connection_table import ConnectionPane, ConnectionTable
 from app.ui.detail_panel import DetailPanel
 from app.ui.dialogs import CapDialog, DeadServerScreen, HelpScreen, KillDialog
 from app.ui.event_panels import EventLog, RecentEvents
-from app.ui.figures import words_size
+from app.ui.export import as_csv, as_json, write_files
 from app.ui.header_panel import HeaderPanel
+from app.ui.keys import KEYS
 from app.ui.model import Model
 from app.ui.pace import next_delay
+from app.ui.requests import Requests
+from app.ui.rows import Row
+from app.ui.settings_dialog import SettingsDialog, Values
 from app.ui.source import Source
 
 SMALLEST: Final = (60, 15)
@@ -44,13 +48,20 @@ class EchoApp(App[int]):
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("k", "kill", "Kill"),
+        Binding("K", "kill_several", "Kill several", show=False),
         Binding("c", "cap", "CAP"),
+        Binding("slash", "filter", "Filter", key_display="/"),
+        Binding("f", "toggle_filter", "Filter on/off", show=False),
         Binding("p", "pause", "Pause"),
         Binding("s", "sort", "Sort"),
         Binding("r", "reverse", "Reverse", show=False),
         Binding("l", "log", "Log"),
         Binding("question_mark,f1", "help", "Help", key_display="?"),
         Binding("q", "quit", "Quit"),
+        Binding("t", "settings", "Timeouts"),
+        Binding("a", "audit", "Audit"),
+        Binding("e", "export", "Export"),
+        Binding("S", "export_screen", "Export screen", show=False),
     ]
 
     def __init__(self, source: Source, title: str = "echo-tui") -> None:
@@ -63,9 +74,7 @@ class EchoApp(App[int]):
         self._source = source
         self._frozen: tuple[Model, float] | None = None
         """What a paused screen shows: the model and the time at which it was paused."""
-        self._requests = count(1)
-        self._pending_requests: set[int] = set()
-        """Commands of a person, whose results are to be reported."""
+        self._requests = Requests(source.submit)
         self._traced: int | None = None
         self._cpu_at_refresh = time.thread_time()
         self._header = HeaderPanel(id="header")
@@ -179,8 +188,7 @@ class EchoApp(App[int]):
     def _trace(self, connection_id: int, level: TraceLevel) -> None:
         row = self.model.rows.get(connection_id)
         if row is not None and row.closed is None:
-            request = next(self._requests)
-            self._source.submit(Trace(request=request, id=connection_id, level=level))
+            self._requests.trace(connection_id, level)
 
     # --- actions ---
 
@@ -194,23 +202,57 @@ class EchoApp(App[int]):
         if row.closed is not None:
             self.notify(f"#{row.id} is closed already", severity="warning")
             return
-        target = row.id
-        pending = f"{words_size(row.pending)} of echo pending" if row.pending else "nothing pending"
+        self._ask_to_kill([row])
+
+    def action_kill_several(self) -> None:
+        """Ask whether and how to end the tagged connections, or all that the filter shows."""
+        table, shown_by = self._pane.table, self._pane.filter_bar.active
+        if table.tagged:
+            ids = sorted(table.tagged)
+            hidden = len(table.tagged.difference(row.id for row in table.shown))
+            why_these = f"tagged, {hidden:,} of them hidden by the filter" if hidden else "tagged"
+        elif shown_by is not None:
+            ids = [row.id for row in table.shown]
+            why_these = f"all that the filter shows: {shown_by.text}"
+        else:
+            self.notify("tag connections (space) or filter them (/) first", severity="warning")
+            return
+        rows = [row for row in map(self.model.rows.get, ids) if row and row.closed is None]
+        if rows:
+            self._ask_to_kill(rows, why_these)
+        else:
+            self.notify("none of them is open", severity="warning")
+
+    def _ask_to_kill(self, rows: list[Row], why_these: str = "") -> None:
+        ids = [row.id for row in rows]
 
         def kill(mode: KillMode | None) -> None:
             if mode is not None:
-                self._source.submit(Kill(request=self._asked(), ids=(target,), mode=mode))
+                self._requests.kill(ids, mode)
 
-        self.push_screen(KillDialog(target, row.peer, row.state, pending), kill)
+        self.push_screen(KillDialog(rows, why_these), kill)
 
     def action_cap(self) -> None:
         """Ask for a new CAP."""
 
         def change(cap: int | None) -> None:
             if cap is not None:
-                self._source.submit(Set(request=self._asked(), name="cap", value=cap))
+                self._requests.set("cap", cap)
 
         self.push_screen(CapDialog(self.model.cap, self._effect_of_cap), change)
+
+    def action_settings(self) -> None:
+        """Ask for new timeouts and write mode."""
+
+        def change(values: Values | None) -> None:
+            for name, value in (values or {}).items():
+                self._requests.set(name, value)
+
+        self.push_screen(SettingsDialog(self.model.settings), change)
+
+    def action_audit(self) -> None:
+        """Show what was done to the server."""
+        self.push_screen(AuditScreen(self.model.audit.deeds))
 
     def _effect_of_cap(self, cap: int) -> str:
         """What a CAP would mean for the frames in flight, in words."""
@@ -249,6 +291,37 @@ class EchoApp(App[int]):
         table.sort_by(table.sort_key)
         self.refresh_view()
 
+    def action_filter(self) -> None:
+        """Type a filter."""
+        self._pane.open_filter()
+
+    def action_toggle_filter(self) -> None:
+        """Turn the filter off, or on again."""
+        if not self._pane.filter_bar.toggle():
+            self.notify("there is no filter yet: / makes one", severity="warning")
+
+    def action_export(self) -> None:
+        """Write what the table shows as JSON and as CSV."""
+        _, now = self._frozen or (self.model, self._source.now())
+        rows, chosen = self._pane.table.shown, self._pane.filter_bar.active
+        filtered_by = "" if chosen is None else chosen.text
+        self._write({"json": as_json(rows, now, filtered_by), "csv": as_csv(rows, now)})
+
+    def action_export_screen(self) -> None:
+        """Write the screen as SVG."""
+        self._write({"svg": self.export_screenshot()})
+
+    def _write(self, contents: dict[str, str]) -> None:
+        try:
+            paths = write_files(self._source.now(), contents)
+        except OSError as error:
+            where = f": {error.filename}" if error.filename else ""
+            text = f"not written: {error.strerror or error}{where}"
+            self.notify(text, title="export", severity="error", markup=False)
+            return
+        names = " and ".join(path.name for path in paths)
+        self.notify(f"{names}, in {paths[0].parent}", title="export", markup=False)
+
     def action_log(self) -> None:
         """Where there is no room for both, change between detail and events."""
         self.screen_stack[0].toggle_class("log-first")
@@ -265,35 +338,13 @@ class EchoApp(App[int]):
 
     # --- results ---
 
-    def _asked(self) -> int:
-        request = next(self._requests)
-        self._pending_requests.add(request)
-        return request
-
     def _report(self, result: CommandResult) -> None:
-        if result.request not in self._pending_requests:
+        outcome = self._requests.outcome(result)
+        if outcome is None:
             return
-        subject = "" if result.id is None else f"#{result.id}: "
-        severity = "information" if result.ok else "error"
         self.notify(
-            subject + result.message,
-            title=result.command,
-            severity=severity,  # type: ignore[arg-type]
+            outcome.text,
+            title=outcome.command,
+            severity="information" if outcome.ok else "error",
             markup=False,
         )
-
-
-KEYS: Final = [
-    ("↑ ↓", "select a connection"),
-    ("PgUp PgDn", "by a screenful"),
-    ("Home End, g G", "first, last"),
-    ("k", "kill the connection"),
-    ("c", "change the CAP"),
-    ("p", "pause the screen"),
-    ("s", "sort by next column"),
-    ("r", "reverse the order"),
-    ("l", "detail or event log"),
-    ("? F1", "this help"),
-    ("q", "quit"),
-]
-"""Every key, as the help shows it."""

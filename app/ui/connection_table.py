@@ -21,6 +21,8 @@ from textual.strip import Strip
 
 from app.ui import palette
 from app.ui.columns import MARK, SORT_KEYS, Layout, cells, column_at, heading, layout
+from app.ui.filter import Filter
+from app.ui.filter_bar import FilterBar
 from app.ui.lines_panel import LinesPanel
 from app.ui.model import Model
 from app.ui.rows import Row
@@ -42,6 +44,7 @@ class ConnectionTable(ScrollView, can_focus=True):
         Binding("pagedown", "move_page(1)", "Page down", show=False),
         Binding("home,g", "move_to_end(False)", "First", show=False),
         Binding("end,G", "move_to_end(True)", "Last", show=False),
+        Binding("space", "tag", "Tag", key_display="space"),
     ]
 
     class Selected(Message):
@@ -58,6 +61,11 @@ class ConnectionTable(ScrollView, can_focus=True):
         """While set, rows keep their places and none leaves: a dialog is about one of them."""
         self.sort_key = "id"
         self.descending = False
+        self.hidden = 0
+        """Rows that the filter kept out."""
+        self.tagged: set[int] = set()
+        """Ids that a person marked, shown or hidden."""
+        self._filter: Filter | None = None
         self._order: list[Row] = []
         self._id_width = 0
         self._index = 0
@@ -103,26 +111,44 @@ class ConnectionTable(ScrollView, can_focus=True):
             self.show(self._model, self._now)
 
     @property
+    def shown(self) -> list[Row]:
+        """The rows in the table, in its order."""
+        return self._order
+
+    def filter_by(self, chosen: Filter | None) -> None:
+        """Show only the rows that pass, or all of them."""
+        self._filter = chosen
+        self._membership = -1
+        if self._model is not None:
+            self.show(self._model, self._now)
+
+    @property
     def columns(self) -> Layout:
         """The columns that fit the present width."""
         return layout(self.scrollable_content_region.width, self._id_width)
 
     def _is_order_old(self, model: Model, now: float) -> bool:
+        is_steady = self.sort_key in _STEADY and self._filter is None
         if model.membership != self._membership:
             # Under churn rows come and go with every refresh: the ids alone are cheap to order.
-            return self.sort_key in _STEADY or self._membership < 0 or self._is_sort_due(now)
-        return self.sort_key not in _STEADY and self._is_sort_due(now)
+            return is_steady or self._membership < 0 or self._is_sort_due(now)
+        return not is_steady and self._is_sort_due(now)
 
     def _is_sort_due(self, now: float) -> bool:
         return now - self._sorted_at >= SORT_INTERVAL
 
     def _reorder(self, model: Model, now: float) -> None:
         rows = list(model.rows.values())
+        if self._filter is not None:
+            passes = self._filter.passes
+            rows = [row for row in rows if passes(row, now)]
+        self.hidden = len(model.rows) - len(rows)
         if self.sort_key != "id":
             by = SORT_KEYS[self.sort_key]
             rows.sort(key=lambda row: by(row, now), reverse=self.descending)
         elif self.descending:
             rows.reverse()
+        self.tagged &= model.rows.keys()
         if len(rows) != len(self._order):
             self.virtual_size = Size(self.scrollable_content_region.width, len(rows))
         if len(self._strips) > 2 * len(rows) + 256:
@@ -133,10 +159,11 @@ class ConnectionTable(ScrollView, can_focus=True):
         self._keep_cursor(model)
 
     def _keep_cursor(self, model: Model) -> None:
-        if self.selected_id in model.rows:
-            row = model.rows[self.selected_id]
-            if self._index >= len(self._order) or self._order[self._index] is not row:
-                self._index = self._order.index(row)
+        selected = None if self.selected_id is None else model.rows.get(self.selected_id)
+        if self._index < len(self._order) and self._order[self._index] is selected:
+            return
+        if selected is not None and selected in self._order:
+            self._index = self._order.index(selected)
         elif self._order:
             after = range(self._index, len(self._order))
             live = (index for index in after if self._order[index].closed is None)
@@ -152,7 +179,9 @@ class ConnectionTable(ScrollView, can_focus=True):
             return ()
         row = self._order[index]
         selected = row.id == self.selected_id
-        return (row.id, row.version, int(self._now), selected, self.has_focus, self.columns)
+        tagged = row.id in self.tagged
+        time = int(self._now)
+        return (row.id, row.version, time, selected, tagged, self.has_focus, self.columns)
 
     def render_line(self, y: int) -> Strip:
         """The connection in line `y` of the view, as Textual's line API wants it."""
@@ -171,10 +200,13 @@ class ConnectionTable(ScrollView, can_focus=True):
 
     def _strip(self, row: Row, width: int) -> Strip:
         selected = row.id == self.selected_id
-        mark = ("▌" if selected else " ").ljust(MARK)
+        mark = ("▌" if selected else " ") + (palette.TAG if row.id in self.tagged else " ")
         pieces = cells(row, self.columns, self._now)
         strip = Strip(
-            [Segment(mark, palette.ACCENT), *(Segment(text, style) for text, style in pieces)]
+            [
+                Segment(mark.ljust(MARK), palette.ACCENT),
+                *(Segment(text, style) for text, style in pieces),
+            ]
         ).crop_extend(0, width, None)
         if selected:
             focused = self.has_focus
@@ -189,6 +221,13 @@ class ConnectionTable(ScrollView, can_focus=True):
         if row.id != self.selected_id:
             self.selected_id = row.id
             self.post_message(self.Selected(row.id))
+
+    def select_shown(self, connection_id: int) -> None:
+        """Move the cursor to a connection, if the filter shows it."""
+        rows = enumerate(self._order)
+        index = next((index for index, row in rows if row.id == connection_id), None)
+        if index is not None:
+            self._move_to(index)
 
     def _move_to(self, index: int) -> None:
         if not self._order:
@@ -212,6 +251,12 @@ class ConnectionTable(ScrollView, can_focus=True):
     def action_move_to_end(self, last: bool) -> None:
         """Move the cursor to the first or the last row."""
         self._move_to(len(self._order) - 1 if last else 0)
+
+    def action_tag(self) -> None:
+        """Mark the row under the cursor, or take its mark away."""
+        if self.selected_id is not None:
+            self.tagged ^= {self.selected_id}
+            self.refresh()
 
     def on_click(self, event: events.Click) -> None:
         """Move the cursor to the row that was clicked."""
@@ -254,10 +299,20 @@ class ConnectionPane(Vertical):
     def __init__(self) -> None:
         super().__init__(id="connection-pane")
         self.table = ConnectionTable()
+        self.filter_bar = FilterBar()
         self._heading = TableHeading()
+        self._selected_before: int | None = None
+        """Where the cursor was when a filter began to be typed: half a filter may hide it."""
+
+    def open_filter(self) -> None:
+        """Have a filter typed."""
+        if not self.filter_bar.has_class("typing"):
+            self._selected_before = self.table.selected_id
+        self.filter_bar.open()
 
     def compose(self) -> ComposeResult:
-        """The titles, and the table under them."""
+        """The filter, the titles, and the table under them."""
+        yield self.filter_bar
         yield self._heading
         yield self.table
 
@@ -265,15 +320,32 @@ class ConnectionPane(Vertical):
         """Take the state of the model at `now`."""
         table = self.table
         table.show(model, now)
+        self.filter_bar.show_counts(len(table.shown), table.hidden)
         self._heading.show_columns(table.columns, table.sort_key, table.descending)
         shown_closed = len(model.rows) - model.open
         title = f"connections  {model.open:,} open"
         if shown_closed:
             title += f", {shown_closed:,} just closed"
+        if table.tagged:
+            title += f", {len(table.tagged):,} tagged"
         if table.sort_key != "id" or table.descending:
             title += f"  by {table.sort_key}"
         if self.border_title != title:
             self.border_title = title
+
+    def on_filter_bar_changed(self, message: FilterBar.Changed) -> None:
+        """Show what the filter lets pass."""
+        message.stop()
+        self.table.filter_by(message.chosen)
+        if self._selected_before is not None:
+            self.table.select_shown(self._selected_before)
+        self.filter_bar.show_counts(len(self.table.shown), self.table.hidden)
+
+    def on_filter_bar_left(self, message: FilterBar.Left) -> None:
+        """Go on in the table."""
+        message.stop()
+        self._selected_before = None
+        self.table.focus()
 
     def on_table_heading_clicked(self, message: TableHeading.Clicked) -> None:
         """Sort by the column whose title was clicked."""

@@ -14,6 +14,7 @@ from app.ui.figures import bar, clock, short_rate, words_size, words_span
 from app.ui.lines_panel import Line, LinesPanel, pad
 from app.ui.rows import Row
 from app.ui.stuck import why_waiting
+from app.ui.timeline import labelled
 
 _LABEL: Final = 9
 """Cells of a fact's label."""
@@ -47,6 +48,8 @@ class DetailPanel(LinesPanel):
                         [*pad(list(machine), state_machine.WIDTH + 3, palette.PLAIN), *fact]
                         for machine, fact in both
                     ),
+                    [],
+                    labelled(row, now, width),
                 ]
             )
         else:

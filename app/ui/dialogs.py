@@ -6,7 +6,7 @@ changes when the server's event comes back.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ClassVar, Final, TypeVar
 
 from rich.text import Text
@@ -20,8 +20,12 @@ from textual.widgets import Button, Input, Static
 from app.events import KillMode, State
 from app.settings import CAP_RANGE, SettingError, format_size, parse_size
 from app.ui import palette
+from app.ui.figures import words_size
+from app.ui.rows import Row
 
 Answer = TypeVar("Answer")
+NAMED: Final = 5
+"""Connections that a dialog about several names one by one."""
 _MODES: Final = {
     KillMode.DRAIN: "finish the pending echo, then close in good order",
     KillMode.CLOSE: "give up the pending echo; the kernel delivers what it has",
@@ -44,34 +48,26 @@ class Dialog(ModalScreen[Answer | None]):
 
 
 class KillDialog(Dialog[KillMode]):
-    """Whether, and how, to end one connection. Cancel has the focus."""
+    """Whether, and how, to end connections. Cancel has the focus."""
 
     AUTO_FOCUS = "#cancel"
 
-    def __init__(self, connection_id: int, peer: str, state: State, pending: str) -> None:
+    def __init__(self, rows: Sequence[Row], why_these: str = "") -> None:
+        """`rows` are told as they are now; `why_these` says in words how they were chosen."""
         super().__init__()
-        self._connection_id = connection_id
-        self._peer = peer
-        self._state = state
-        self._pending = pending
+        several = len(rows) > 1
+        self._title = f"{len(rows):,} connections" if several else f"connection #{rows[0].id}"
+        self._what = _several(rows, why_these) if several else _single(rows[0])
 
     def compose(self) -> ComposeResult:
         """What would be ended, the ways to end it, and the way out."""
-        what = Text.assemble(
-            (f"#{self._connection_id}", palette.STRONG),
-            "  ",
-            (self._peer, palette.PLAIN),
-            "\n",
-            (palette.state_label(self._state), palette.STATES[self._state]),
-            (f"   {self._pending}", palette.DIM),
-        )
         modes = Text("\n").join(
             Text.assemble((f"{mode.value.capitalize():<7}", palette.STRONG), (words, palette.DIM))
             for mode, words in _MODES.items()
         )
         with Vertical(classes="dialog", id="kill-dialog") as box:
-            box.border_title = f"kill connection #{self._connection_id}?"
-            yield Static(what, classes="what")
+            box.border_title = f"kill {self._title}?"
+            yield Static(self._what, classes="what")
             yield Static(modes, classes="explanation")
             with Horizontal(classes="buttons"):
                 yield Button("Cancel", id="cancel")
@@ -83,6 +79,34 @@ class KillDialog(Dialog[KillMode]):
         """Answer with the mode of the button; Cancel answers nothing."""
         chosen = event.button.id
         self.dismiss(None if chosen in (None, "cancel") else KillMode(chosen))
+
+
+def _pending(size: int) -> str:
+    return f"{words_size(size)} of echo pending" if size else "nothing pending"
+
+
+def _single(row: Row) -> Text:
+    return Text.assemble(
+        (f"#{row.id}", palette.STRONG),
+        "  ",
+        (row.peer, palette.PLAIN),
+        "\n",
+        (palette.state_label(row.state), palette.STATES[row.state]),
+        (f"   {_pending(row.pending)}", palette.DIM),
+    )
+
+
+def _several(rows: Sequence[Row], why_these: str) -> Text:
+    text = Text.assemble((f"{len(rows):,} connections", palette.STRONG), (f", {why_these}\n"))
+    width = max(len(str(row.id)) for row in rows[:NAMED]) + 1
+    for row in rows[:NAMED]:
+        text.append(f"{f'#{row.id}':>{width}}  ", palette.STRONG)
+        text.append(f"{palette.state_label(row.state):<14}", palette.STATES[row.state])
+        text.append(f"{row.peer}\n", palette.PLAIN)
+    if len(rows) > NAMED:
+        text.append(f"and {len(rows) - NAMED:,} more\n", palette.DIM)
+    text.append(f"{_pending(sum(row.pending for row in rows))} in all", palette.DIM)
+    return text
 
 
 def read_cap(text: str) -> int:
@@ -205,6 +229,8 @@ def _legend() -> Text:
     lines += [
         Text(),
         Text.assemble(("● on          ", palette.WARNING), "POLLOUT armed"),
+        Text.assemble((f"{palette.TAG:<14}", palette.ACCENT), "tagged; without tags"),
+        Text.assemble(" " * 14, "K takes the filtered"),
         Text.assemble(("toggles       ", palette.STRONG), "times armed or disarmed"),
         Text.assemble(("pending       ", palette.STRONG), "echo not yet taken"),
     ]

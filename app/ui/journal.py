@@ -20,7 +20,7 @@ from app.events import (
     Stopping,
     Toggled,
 )
-from app.settings import format_size
+from app.settings import TIMEOUTS, format_size
 from app.ui.figures import words_size
 
 ORDERLY: Final = frozenset({Reason.EOF, Reason.KILLED, Reason.SHUTDOWN})
@@ -89,7 +89,7 @@ def _of_the_server(event: Event) -> Entry | None:
             text = f"listening on {address(event)}"
             return Entry(event.t, "good", "server", text)
         case SettingChanged():
-            old, new = _setting(event.name, event.old), _setting(event.name, event.new)
+            old, new = setting_words(event.name, event.old), setting_words(event.name, event.new)
             return Entry(event.t, "info", event.name, f"{old} → {new}")
         case CommandResult():
             if event.command == "trace":
@@ -110,8 +110,15 @@ def _of_the_server(event: Event) -> Entry | None:
             return None
 
 
-def _setting(name: str, value: float | str) -> str:
-    return format_size(value) if name == "cap" and isinstance(value, int) else str(value)
+def setting_words(name: str, value: float | str) -> str:
+    """A setting's value for people: ``1MiB``, ``2.5 s``, ``off``, ``direct``."""
+    if isinstance(value, str):
+        return value
+    if name == "cap":
+        return format_size(int(value))
+    if name in TIMEOUTS:
+        return f"{value:g} s" if value else "off"
+    return f"{value:g}" if isinstance(value, float) else f"{value:,}"
 
 
 def address(event: Listening) -> str:

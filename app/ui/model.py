@@ -30,6 +30,7 @@ from app.events import (
     Toggled,
 )
 from app.stream import Drained
+from app.ui.audit import Audit
 from app.ui.journal import Entry, entry
 from app.ui.rows import Row
 
@@ -79,6 +80,7 @@ class Model:
         self.history: deque[Rates] = deque(maxlen=HISTORY_LIMIT)
         self.log: deque[Entry] = deque(maxlen=LOG_LIMIT)
         self.log_version = 0
+        self.audit = Audit()
         self.stopping: Stopping | None = None
         self.stopped: Stopped | None = None
         self.crashed: Crashed | None = None
@@ -157,6 +159,7 @@ class Model:
             case _:
                 pass
         self._note(event)
+        self.audit.take(event)
 
     def _open(self, event: Opened) -> None:
         self.rows[event.id] = Row(event)

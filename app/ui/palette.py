@@ -75,6 +75,7 @@ SORTED: Final = Style(color=_TEAL, bold=True)
 SELECTED: Final = Style(bgcolor="#1c2f3b")
 SELECTED_UNFOCUSED: Final = Style(bgcolor=_SLATE)
 
+TAG: Final = "◆"
 GLYPHS: Final = {
     State.READ_LEN: "◔",
     State.READ_BODY: "◑",

@@ -6,10 +6,12 @@ import copy
 from collections import deque
 from typing import Final
 
-from app.events import POLLOUT, Closed, Event, Opened, Snapshot, State
+from app.events import POLLOUT, Closed, Event, Opened, Snapshot, State, Toggled
 
 RECENT_LIMIT: Final = 64
 """Detail events kept for one connection."""
+TOGGLES_LIMIT: Final = 256
+"""POLLOUT toggles kept for one connection, for its timeline."""
 RATE_WINDOW: Final = 1.0
 """Seconds over which a connection's frame rate is taken."""
 RATE_FADES: Final = 2.0
@@ -31,6 +33,7 @@ class Row:
         "recent",
         "recent_version",
         "snapshot",
+        "toggled",
         "version",
     )
 
@@ -46,6 +49,8 @@ class Row:
         self.recent: deque[Event] | None = None
         """The latest detail events, made when the first comes: most connections have none."""
         self.recent_version = 0
+        self.toggled: deque[Toggled] | None = None
+        """The latest toggles; system calls cannot drive them out as they do from `recent`."""
         self._rate = 0.0
         self._rate_from_t = opened.t
         self._rate_from_frames = 0
@@ -78,12 +83,17 @@ class Row:
         if self.recent is None:
             self.recent = deque(maxlen=RECENT_LIMIT)
         self.recent.append(event)
+        if isinstance(event, Toggled):
+            if self.toggled is None:
+                self.toggled = deque(maxlen=TOGGLES_LIMIT)
+            self.toggled.append(event)
         self.recent_version += 1
 
     def frozen(self) -> Row:
         """A copy that later events do not reach."""
         row = copy.copy(self)
         row.recent = None if self.recent is None else self.recent.copy()
+        row.toggled = None if self.toggled is None else self.toggled.copy()
         return row
 
     @property

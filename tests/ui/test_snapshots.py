@@ -37,6 +37,13 @@ def prepared(*keys: str) -> tuple[EchoApp, Callable[[Pilot[int]], object]]:
         pytest.param(("p",), id="paused"),
         pytest.param(("question_mark",), id="help"),
         pytest.param(("l",), id="log"),
+        pytest.param(("slash", *"state:WRITE_BODY or idle>5s", "enter"), id="filter"),
+        pytest.param(("space", "up", "space", "K"), id="kill-tagged"),
+        pytest.param(("slash", *"peer:127", "enter", "K"), id="kill-filtered"),
+        pytest.param(("t", *"2.5", "down", *"x"), id="settings-mistake"),
+        pytest.param(("t", *"2.5", *["down"] * 4, *"armed"), id="settings"),
+        pytest.param(("a",), id="audit"),
+        pytest.param(("slash", *"pending>lots"), id="filter-mistake"),
     ],
 )
 def test_screen(snap_compare: Compare, size: tuple[int, int], keys: tuple[str, ...]) -> None:

@@ -1,0 +1,143 @@
+"""The filter over the table: the field it is typed into, and the line that says what it hides."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.message import Message
+from textual.widgets import Input
+
+from app.ui import palette
+from app.ui.figures import clip
+from app.ui.filter import LONGEST, Filter, FilterError, parse_filter
+from app.ui.lines_panel import Line, LinesPanel, line_width
+
+_EXAMPLE = "state:WRITE_BODY pending>64K or idle>10s"
+
+
+class FilterBar(Vertical):
+    """A filter: typed, in force at once, restored by Escape, turned off and on by a key."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "restore", "Restore"),
+        Binding("tab,shift+tab,down", "accept", "Accept", show=False),
+    ]
+
+    class Changed(Message):
+        """Another filter is in force, or none."""
+
+        def __init__(self, chosen: Filter | None) -> None:
+            super().__init__()
+            self.chosen = chosen
+
+    class Left(Message):
+        """The field was left."""
+
+    def __init__(self) -> None:
+        super().__init__(id="filter-bar")
+        self._chosen: Filter | None = None
+        self._is_on = False
+        self._before: tuple[Filter | None, bool] = (None, False)
+        """What Escape restores."""
+        self._error: FilterError | None = None
+        self._counts = (0, 0)
+        self._field = Input(placeholder=_EXAMPLE, id="filter", max_length=LONGEST)
+        self._field.cursor_blink = False
+        self._line = LinesPanel(id="filter-line")
+
+    def compose(self) -> ComposeResult:
+        """The field, and the line under it."""
+        yield self._field
+        yield self._line
+
+    @property
+    def active(self) -> Filter | None:
+        """The filter that is in force."""
+        return self._chosen if self._is_on else None
+
+    def open(self) -> None:
+        """Have the filter typed; what is typed is in force as soon as it is understood."""
+        if not self.has_class("typing"):
+            self._before = (self._chosen, self._is_on)
+            self._field.value = "" if self._chosen is None else self._chosen.text
+            self.add_class("typing")
+        self._field.focus()
+        self._judge(self._field.value)
+        self.call_after_refresh(self._tell)
+
+    def _tell(self) -> None:
+        self._line.show([self._words()])
+
+    def toggle(self) -> bool:
+        """Turn the filter off or on; false if there is none."""
+        if self._chosen is None:
+            return False
+        self._put(self._chosen, not self._is_on)
+        return True
+
+    def show_counts(self, shown: int, hidden: int) -> None:
+        """Say how many rows pass and how many do not."""
+        self._counts = shown, hidden
+        self._tell()
+
+    def action_restore(self) -> None:
+        """Leave the field; the filter is as it was before."""
+        self._put(*self._before)
+        self._leave()
+
+    @on(Input.Submitted)
+    def action_accept(self) -> None:
+        """Leave the field with the filter as typed, once it is one."""
+        if self._error is None:
+            self._leave()
+
+    @on(Input.Changed)
+    def judge_typed(self, event: Input.Changed) -> None:
+        """Put what is typed into force, or say what is wrong with it."""
+        event.stop()
+        if self.has_class("typing"):
+            self._judge(event.value)
+
+    def _judge(self, text: str) -> None:
+        try:
+            typed = parse_filter(text)
+        except FilterError as error:
+            self._error = error
+            self._tell()
+            return
+        self._put(typed if typed.text else None, True)
+
+    def _put(self, chosen: Filter | None, is_on: bool) -> None:
+        self._error = None
+        self._chosen, self._is_on = chosen, is_on and chosen is not None
+        self.set_class(chosen is not None, "filtered")
+        self.post_message(self.Changed(self.active))
+
+    def _leave(self) -> None:
+        self._error = None
+        self.remove_class("typing")
+        self.post_message(self.Left())
+
+    def _words(self) -> Line:
+        width = self._line.size.width
+        if self._error is not None:
+            where = f"✕ at {self._error.position + 1}: "
+            return [(clip(f"{where}{self._error}", width), palette.ERROR)]
+        if self._chosen is None:
+            return [("words, or column and value: " + _EXAMPLE, palette.FAINT)]
+        shown, hidden = self._counts
+        if self._is_on:
+            label, style, key = "filter ", palette.SORTED, "f off"
+            tail = f"  shows {shown:,}, hides {hidden:,}"
+        else:
+            label, style, key, tail = "filter off ", palette.DIM, "f on", "  all are shown"
+        line: Line = [] if self.has_class("typing") else [(label, style)]
+        end: Line = [(tail, palette.PLAIN), (f"  {key}, / change", palette.FAINT)]
+        if self.has_class("typing"):
+            return [(tail.strip(), palette.GOOD), ("  Enter keeps, Esc restores", palette.FAINT)]
+        room = width - line_width(line) - line_width(end)
+        return [*line, (clip(self._chosen.text, max(8, room)), palette.STRONG), *end]

@@ -1,0 +1,97 @@
+"""The last minute of a connection's POLLOUT as one row of blocks."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from app.ui import palette
+from app.ui.figures import words_size
+from app.ui.lines_panel import Line
+from app.ui.rows import Row
+
+SPAN: Final = 60.0
+"""Seconds that the timeline covers."""
+_BLOCKS: Final = "▁▂▃▄▅▆▇█"
+_OFF: Final = "·"
+_UNKNOWN: Final = " "
+
+
+class Slot(NamedTuple):
+    """A part of the last minute."""
+
+    known: bool
+    """False before the connection was opened, and before the oldest toggle that is kept."""
+    armed: bool
+    """Whether POLLOUT was armed at any moment of it."""
+    pending: int
+    """The largest number of pending bytes that was told while it was armed."""
+
+
+def slots(row: Row, now: float, count: int) -> list[Slot]:
+    """The last minute before `now` in `count` equal parts, the latest last."""
+    start, width = now - SPAN, SPAN / count
+    known_from, spans = _spans(row, now)
+    parts = []
+    for number in range(count):
+        begin, end = start + number * width, start + (number + 1) * width
+        within = [pending for since, until, pending in spans if since < end and until >= begin]
+        known = bool(within) or end > known_from
+        parts.append(Slot(known, bool(within), max(within, default=0)))
+    return parts
+
+
+def _spans(row: Row, now: float) -> tuple[float, list[tuple[float, float, int]]]:
+    """From when on all is known, and the spans of time in which POLLOUT was armed."""
+    spans: list[tuple[float, float, int]] = []
+    toggled = list(row.toggled or ())
+    if len(toggled) >= row.toggles:
+        known_from = row.opened_at
+    elif toggled:
+        known_from = toggled[0].t
+    else:
+        known_from = now if row.snapshot is None else row.snapshot.toggled_at
+    since: float | None = None
+    pending = 0
+    for event in toggled:
+        if event.armed:
+            since, pending = event.t, event.pending
+        elif since is not None:
+            spans.append((since, event.t, max(pending, event.pending)))
+            since = None
+    end = now if row.closed is None else row.closed.t
+    if since is not None and (row.armed or row.closed is not None):
+        spans.append((since, end, max(pending, row.pending)))
+    elif row.armed and row.snapshot is not None:
+        spans.append((row.snapshot.toggled_at, end, row.pending))
+    return known_from, spans
+
+
+def timeline(row: Row, now: float, width: int) -> tuple[Line, int]:
+    """`width` cells: a block as high as the largest pending where armed, a dot where not.
+
+    With them the largest pending of all, which is the highest block.
+    """
+    parts = slots(row, now, width)
+    top = max(part.pending for part in parts)
+    line: Line = []
+    for part in parts:
+        if part.armed:
+            line.append((_block(part.pending, top), palette.WARNING))
+        else:
+            line.append((_OFF if part.known else _UNKNOWN, palette.FAINT))
+    return line, top
+
+
+def _block(pending: int, top: int) -> str:
+    eighths = -(-pending * len(_BLOCKS) // top) if top else 0
+    return _BLOCKS[max(0, eighths - 1)]
+
+
+def labelled(row: Row, now: float, width: int) -> Line:
+    """The timeline between words that say what it shows, in `width` cells."""
+    label, end = "POLLOUT  -60 s ", " now"
+    blocks, top = timeline(row, now, max(10, width - len(label) - len(end) - 22))
+    tail = f"   top {words_size(top)} pending" if top else "   not armed"
+    return [
+        (label, palette.LABEL), *blocks, (end, palette.DIM), (tail, palette.PLAIN)
+    ]  # fmt: skip

@@ -1,0 +1,44 @@
+"""A dashboard on fed events, driven by keys: what the tests of its screens share."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from textual.pilot import Pilot
+
+from app.events import Command, Trace
+from app.ui.app import EchoApp
+from app.ui.connection_table import ConnectionTable
+from screenshots.scenes import FixedSource
+
+
+@asynccontextmanager
+async def running(
+    source: FixedSource, size: tuple[int, int] = (160, 50)
+) -> AsyncIterator[tuple[EchoApp, Pilot[int]]]:
+    app = EchoApp(source)
+    async with app.run_test(size=size) as pilot:
+        await look(app, pilot)
+        yield app, pilot
+
+
+async def look(app: EchoApp, pilot: Pilot[int]) -> None:
+    """Have the screen show everything that was fed."""
+    await pilot.pause()
+    app.refresh_view()
+    await pilot.pause()
+
+
+def screen_text(app: EchoApp) -> str:
+    return app.export_screenshot(simplify=True).replace("&#160;", " ")
+
+
+def actions(source: FixedSource) -> list[Command]:
+    return [command for command in source.commands if not isinstance(command, Trace)]
+
+
+def table(app: EchoApp) -> ConnectionTable:
+    return app.screen_stack[0].query_one(ConnectionTable)
+
+
+def order(app: EchoApp) -> list[int]:
+    return [row.id for row in table(app)._order]

@@ -1,0 +1,95 @@
+"""The filter as it is typed, and what the table does with it."""
+
+import pytest
+
+from app.events import Reason
+from app.ui.filter_bar import FilterBar
+from screenshots.scenes import FixedSource, closed, opened, overview, snapshot
+from tests.ui.driving import actions, look, order, running, screen_text, table
+
+
+async def test_a_filter_is_in_force_while_it_is_typed() -> None:
+    source = FixedSource(overview())
+    async with running(source) as (app, pilot):
+        await pilot.press("slash", *"write")
+        await look(app, pilot)
+        assert order(app) == [9, 10]
+        await pilot.press("enter")
+        await look(app, pilot)
+        assert "shows 2, hides 37" in screen_text(app)
+        assert app.focused is table(app)
+        assert actions(source) == []
+
+
+async def test_mistakes_are_explained_and_the_last_good_filter_stays() -> None:
+    async with running(FixedSource(overview())) as (app, pilot):
+        await pilot.press("slash", *"#9 (")
+        await look(app, pilot)
+        assert "at 5: something is missing at the end" in screen_text(app)
+        assert order(app) == [9]
+        await pilot.press("enter")
+        assert app.focused is not table(app)
+
+
+async def test_escape_restores_and_one_key_turns_off_and_on() -> None:
+    async with running(FixedSource(overview())) as (app, pilot):
+        await pilot.press("f")
+        await look(app, pilot)
+        assert len(order(app)) == 39
+        await pilot.press("slash", *"#9", "enter", "slash", "1", "escape")
+        await look(app, pilot)
+        assert order(app) == [9]
+        assert app.focused is table(app)
+        await pilot.press("f")
+        await look(app, pilot)
+        assert len(order(app)) == 39
+        assert "filter off" in screen_text(app)
+        await pilot.press("f")
+        await look(app, pilot)
+        assert order(app) == [9]
+        await pilot.press("slash", "backspace", "backspace", "enter")
+        await look(app, pilot)
+        assert len(order(app)) == 39
+        assert not app.query_one(FilterBar).has_class("filtered")
+
+
+async def test_the_cursor_stays_on_its_id_while_it_passes() -> None:
+    source = FixedSource([opened(number) for number in range(1, 40)])
+    source.feed(*(snapshot(number, frames=number % 2) for number in range(1, 40)))
+    async with running(source) as (app, pilot):
+        await pilot.press("g", *["down"] * 10)
+        assert table(app).selected_id == 11
+        await pilot.press("slash", *"frames=1", "enter")
+        await look(app, pilot)
+        assert table(app).selected_id == 11
+        source.feed(snapshot(11, frames=2))
+        source.time += 1
+        await look(app, pilot)
+        assert 11 not in order(app)
+        assert table(app).selected_id == 13
+        await pilot.press("f")
+        assert table(app).selected_id == 13
+
+
+async def test_nothing_passes_and_then_something_does() -> None:
+    source = FixedSource([opened(1)])
+    async with running(source) as (app, pilot):
+        await pilot.press("slash", *"reason:killed", "enter")
+        await look(app, pilot)
+        assert (order(app), table(app).selected_id) == ([], None)
+        await pilot.press("down", "end", "k")
+        source.feed(closed(1, Reason.KILLED, ago=-1))
+        source.time += 1
+        await look(app, pilot)
+        assert (order(app), table(app).selected_id) == ([1], 1)
+
+
+@pytest.mark.parametrize("way", ["tab", "down"])
+async def test_leaving_the_field_keeps_the_filter(way: str) -> None:
+    async with running(FixedSource(overview()), (80, 24)) as (app, pilot):
+        await pilot.press("slash", *"[::1]", way)
+        await look(app, pilot)
+        assert order(app) == [12]
+        assert app.focused is table(app)
+        await pilot.press("q")
+    assert app.return_value == 0

@@ -1,0 +1,97 @@
+"""The last minute of POLLOUT, from toggles and the latest snapshot."""
+
+from app.events import Event, Reason, State, Toggled
+from app.stream import Drained
+from app.ui.model import Model
+from app.ui.rows import TOGGLES_LIMIT, Row
+from app.ui.timeline import labelled, slots, timeline
+from screenshots.scenes import NOW, SLOW_READER, FixedSource, closed, opened, overview, snapshot
+from tests.ui.driving import running, screen_text
+
+
+def row_of(*events: Event) -> Row:
+    model = Model()
+    model.apply(Drained(list(events), [], None, 0), NOW)
+    return model.rows[1]
+
+
+def toggle(ago: float, armed: bool, pending: int = 0, toggles: int = 1) -> Event:
+    return Toggled(t=NOW - ago, id=1, armed=armed, pending=pending, toggles=toggles)
+
+
+def drawn(row: Row, width: int = 12) -> str:
+    return "".join(text for text, _ in timeline(row, NOW, width)[0])
+
+
+def armed_now(pending: int, toggles: int, armed_for: float) -> Event:
+    out = (0, pending)
+    return snapshot(1, State.WRITE_BODY, out=out, toggles=toggles, armed_for=armed_for)
+
+
+def test_armed_spans_are_blocks_as_high_as_what_was_pending() -> None:
+    row = row_of(
+        opened(1, age=90),
+        toggle(52, True, 100),
+        toggle(51, False),
+        toggle(33, True, 800),
+        toggle(22, False, 300),
+        toggle(2, True, 400),
+        armed_now(400, 5, 2),
+    )
+    assert drawn(row) == "·▁···███···▄"
+    assert timeline(row, NOW, 12)[1] == 800
+
+
+def test_before_the_connection_there_is_nothing() -> None:
+    assert drawn(row_of(opened(1, age=28))) == "      ······"
+
+
+def test_armed_without_its_event_is_known_from_the_snapshot() -> None:
+    row = row_of(opened(1, age=90), armed_now(64, 9, 12.5))
+    assert drawn(row) == "         ███"
+
+
+def test_what_went_before_the_oldest_kept_toggle_is_not_guessed() -> None:
+    row = row_of(opened(1, age=90), toggle(22, True, 5), toggle(12, False), snapshot(1, toggles=8))
+    assert drawn(row) == "       ███··"
+
+
+def test_a_close_ends_what_was_armed() -> None:
+    row = row_of(
+        opened(1, age=90), toggle(22, True, 5), closed(1, Reason.RESET, ago=5.5, toggles=1)
+    )
+    assert drawn(row) == "·······████·"
+
+
+def test_a_burst_inside_one_slot_shows_its_largest() -> None:
+    row = row_of(
+        opened(1),
+        *(toggle(3 - i / 100, i % 2 == 0, i * 10 * (i % 2 == 0)) for i in range(100)),
+        snapshot(1, toggles=100),
+    )
+    assert slots(row, NOW, 60)[57] == (True, True, 980)
+
+
+def test_toggles_are_bounded_and_held_by_a_paused_screen() -> None:
+    row = row_of(opened(1), *(toggle(9, True, 1) for _ in range(TOGGLES_LIMIT + 5)))
+    held = row.frozen()
+    row.remember(toggle(1, False))
+    assert row.toggled is not None
+    assert held.toggled is not None
+    assert len(row.toggled) == len(held.toggled) == TOGGLES_LIMIT
+    assert held.toggled[-1].armed
+
+
+def test_the_words_say_the_largest_and_fit() -> None:
+    model = Model()
+    model.apply(Drained(overview(), [], None, 0), NOW)
+    for width in (95, 101, 180):
+        text = "".join(piece for piece, _ in labelled(model.rows[SLOW_READER], NOW, width))
+        assert text.endswith("now   top 304 KiB pending")
+        assert len(text) <= width
+
+
+async def test_a_wide_detail_pane_shows_it() -> None:
+    async with running(FixedSource(overview())) as (app, pilot):
+        await pilot.press("g", *["down"] * 8)
+        assert "top 304 KiB pending" in screen_text(app)
