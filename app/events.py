@@ -90,6 +90,10 @@ class Listening(_Message, frozen=True, tag="listening"):
     write_mode: str
     cap: int
     max_connections: int
+    header_timeout: float
+    body_timeout: float
+    write_timeout: float
+    idle_timeout: float
     notes: tuple[str, ...] = ()
     """What was adapted at start-up (no IPv6, a lowered limit), one line each."""
 

@@ -79,6 +79,10 @@ def listening(cap: int = 1024**2) -> Listening:
         write_mode="direct",
         cap=cap,
         max_connections=10_000,
+        header_timeout=10.0,
+        body_timeout=60.0,
+        write_timeout=30.0,
+        idle_timeout=0.0,
     )
 
 

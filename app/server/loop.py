@@ -24,6 +24,8 @@ from app.server.reporter import Reporter
 from app.server.serving import Serving
 from app.settings import Settings
 
+EXIT_RESERVE: Final = 0.1
+"""Seconds of the grace that are kept for what comes after the loop."""
 QUIET: Final = 0.1
 """Seconds without a byte after which a stop takes it that nothing more is on its way."""
 WIND_DOWN: Final = 1.0
@@ -141,7 +143,8 @@ class Loop:
     def stop(self, cause: str, grace: float) -> None:
         """Accept no more, answer what has arrived in full, end within `grace` seconds."""
         now = self.reporter.now
-        self._stop_at = min(self._stop_at, now + grace)
+        # What comes after the loop, the last log lines and the interpreter's end, takes time too.
+        self._stop_at = min(self._stop_at, now + max(grace - EXIT_RESERVE, 0))
         if self._stopping:
             return
         self._stopping = cause

@@ -68,6 +68,10 @@ class Server:
                 write_mode=settings.write_mode,
                 cap=settings.cap,
                 max_connections=settings.max_connections,
+                header_timeout=settings.header_timeout,
+                body_timeout=settings.body_timeout,
+                write_timeout=settings.write_timeout,
+                idle_timeout=settings.idle_timeout,
                 notes=(*listener.notes, *note),
             )
         )

@@ -29,6 +29,7 @@ from app.events import (
     Stopping,
     Toggled,
 )
+from app.settings import TIMEOUTS
 from app.stream import Drained
 from app.ui.audit import Audit
 from app.ui.journal import Entry, entry
@@ -147,6 +148,7 @@ class Model:
                     "cap": event.cap,
                     "write_mode": event.write_mode,
                     "max_connections": event.max_connections,
+                    **{name: getattr(event, name) for name in TIMEOUTS},
                 }
             case SettingChanged():
                 self.settings[event.name] = event.new

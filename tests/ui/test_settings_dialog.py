@@ -50,7 +50,7 @@ async def test_one_set_for_each_value_that_changes() -> None:
         assert isinstance(app.screen, SettingsDialog)
         await pilot.press(*["backspace"] * 4, *"2.5", *["down"] * 4, *"armed")
         verdict = str(app.screen.query_one("#verdict", Static).content)
-        assert verdict == "✓ header timeout ? → 2.5 s, write mode direct → armed"
+        assert verdict == "✓ header timeout 10 s → 2.5 s, write mode direct → armed"
         await pilot.press("enter")
         await pilot.pause()
         sent = [(c.name, c.value) for c in actions(source) if isinstance(c, Set)]

@@ -1,0 +1,300 @@
+"""The real program as a child process, and what may be asked of it from outside.
+
+Nothing here imports the server: the port, the command line, the exit code, the log lines and
+/proc are all that these tests know. The figures at the top are the promises; they stand in one
+place because a busy machine may need other ones.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, NamedTuple, Self
+
+KIB: Final = 1024
+MIB: Final = 1024**2
+ROOT: Final = Path(__file__).parents[2]
+START: Final = 10.0
+"""Seconds in which the program must say where it listens."""
+RECOVERY: Final = 3.0
+"""Seconds after a fault in which everything must be back where it was."""
+LEFT_BEHIND: Final = 16 * MIB
+"""Bytes of memory that a fault may leave behind."""
+IDLE_SHARE: Final = 0.05
+"""CPU, of one core, that the process may take with nothing to do."""
+IDLE_SPAN: Final = 0.5
+"""Seconds over which that share is taken."""
+LONGEST_ROUND_TRIP: Final = 0.25
+"""Seconds that an echo of a well-behaved neighbour may take, whatever goes on beside it."""
+NEIGHBOURS: Final = 20
+
+FIGURES: dict[str, str] = {}
+"""What was measured, by promise; printed at the end of the run (see conftest.py)."""
+
+Event = dict[str, Any]
+
+
+class Figures(NamedTuple):
+    """One look at the process from outside."""
+
+    rss: int
+    fds: int
+    open: int
+
+
+def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
+    """Whether `condition` became true within `seconds`; looks at it every 10 ms."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() >= end:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+class Log:
+    """The event lines, gathered by a thread, so that a full pipe never holds the server."""
+
+    def __init__(self, pipe: int) -> None:
+        self._changed = threading.Condition()
+        self.events: list[Event] = []
+        self._open = 0
+        self._thread = threading.Thread(target=self._run, args=(pipe,), name="log reader")
+        self._thread.start()
+
+    def _run(self, pipe: int) -> None:
+        with open(pipe, "rb") as lines:
+            for line in lines:
+                event: Event = json.loads(line)
+                with self._changed:
+                    self.events.append(event)
+                    self._open += (event["event"] == "opened") - (event["event"] == "closed")
+                    self._changed.notify_all()
+
+    @property
+    def open(self) -> int:
+        """Connections that were opened and not closed, by the log."""
+        with self._changed:
+            return self._open
+
+    def since(self, mark: int, kind: str) -> list[Event]:
+        """The events of one kind from line `mark` on."""
+        with self._changed:
+            return [event for event in self.events[mark:] if event["event"] == kind]
+
+    def wait_for(self, mark: int, kind: str, count: int, seconds: float) -> list[Event]:
+        """Wait until `count` events of that kind have come since `mark`; those that did."""
+        found: list[Event] = []
+        seen = mark
+
+        def enough() -> bool:
+            nonlocal seen
+            found.extend(event for event in self.events[seen:] if event["event"] == kind)
+            seen = len(self.events)
+            return len(found) >= count
+
+        with self._changed:
+            self._changed.wait_for(enough, seconds)
+        return found
+
+    def join(self) -> None:
+        """Wait for the last line; the process has ended."""
+        self._thread.join(5)
+        assert not self._thread.is_alive(), "somebody still holds the log pipe"
+
+
+class Server:
+    """One running program. Use `serving` to get one."""
+
+    STOP: Final = signal.SIGSTOP
+    CONTINUE: Final = signal.SIGCONT
+
+    def __init__(self, process: subprocess.Popen[bytes], log: Log, stderr: Any) -> None:
+        self.process = process
+        self.pid = process.pid
+        self.log = log
+        self._stderr = stderr
+        first = log.wait_for(0, "listening", 1, START)
+        assert first, f"no first line in {START} s; stderr: {self.complaints()!r}"
+        self.listening = first[0]
+        self.port: int = first[0]["port"]
+        self.address: Final = ("127.0.0.1", self.port)
+
+    # --- what can be seen ---
+
+    def rss(self) -> int:
+        """Bytes of memory in use (VmRSS)."""
+        with open(f"/proc/{self.pid}/status", encoding="ascii") as lines:
+            return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:")) * KIB
+
+    def fds(self) -> int:
+        """Open descriptors."""
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+    def cpu(self) -> float:
+        """CPU seconds so far, of all threads that live."""
+        total = 0
+        for task in os.listdir(f"/proc/{self.pid}/task"):
+            with contextlib.suppress(FileNotFoundError):
+                total += int(
+                    Path(f"/proc/{self.pid}/task/{task}/schedstat").read_text("ascii").split()[0]
+                )
+        return total / 1e9
+
+    def cpu_share(self, seconds: float) -> float:
+        """CPU, of one core, over the next `seconds`."""
+        began, before = time.monotonic(), self.cpu()
+        time.sleep(seconds)
+        return (self.cpu() - before) / (time.monotonic() - began)
+
+    def figures(self) -> Figures:
+        """Memory, descriptors and open connections now."""
+        return Figures(self.rss(), self.fds(), self.log.open)
+
+    def mark(self) -> int:
+        """Where the log stands now."""
+        return len(self.log.events)
+
+    def reasons(self, mark: int) -> Counter[str]:
+        """How many connections closed since `mark`, by reason."""
+        return Counter(event["reason"] for event in self.log.since(mark, "closed"))
+
+    def closed(self, mark: int, count: int, seconds: float) -> dict[str, Event]:
+        """Wait for `count` ends since `mark`; the `closed` events by the peer's address."""
+        events = self.log.wait_for(mark, "closed", count, seconds)
+        assert len(events) == count, f"{len(events)} of {count} connections closed"
+        by_peer = {event["peer"]: event for event in events}
+        assert len(by_peer) == count, "a connection closed twice"
+        return by_peer
+
+    def complaints(self) -> str:
+        """All that was written to stderr so far."""
+        self._stderr.seek(0)
+        text: str = self._stderr.read()
+        return text
+
+    # --- what must hold ---
+
+    def assert_recovers(self, before: Figures) -> None:
+        """Within `RECOVERY` everything is back: descriptors, connections, memory; then idle."""
+        now = before
+
+        def back() -> bool:
+            nonlocal now
+            now = self.figures()
+            return now[1:] == before[1:] and now.rss - before.rss < LEFT_BEHIND
+
+        assert wait_until(back, RECOVERY), f"before {before}, {RECOVERY} s after the fault {now}"
+        share = self.cpu_share(IDLE_SPAN)
+        if share >= IDLE_SHARE:  # a lingering end may still have been going on
+            share = self.cpu_share(IDLE_SPAN)
+        assert share < IDLE_SHARE, f"idles at {share:.1%} of a core"
+        assert not self.complaints()
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send one signal."""
+        os.kill(self.pid, number)
+
+    def wait(self, seconds: float) -> int:
+        """Wait for the exit; the exit code."""
+        code = self.process.wait(seconds)
+        self.log.join()
+        return code
+
+
+@contextlib.contextmanager
+def serving(*options: str, descriptors: int | None = None) -> Iterator[Server]:
+    """The program on a free port. At the end it is stopped, and must not have complained.
+
+    `descriptors` is its limit of open files, soft and hard.
+    """
+
+    def limit() -> None:
+        assert descriptors is not None
+        resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
+
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as stderr:
+        reader, writer = os.pipe()
+        process = subprocess.Popen(
+            program(*options),
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=writer,
+            stderr=stderr,
+            preexec_fn=limit if descriptors else None,
+        )
+        os.close(writer)
+        log = Log(reader)
+        try:
+            server = Server(process, log, stderr)
+            yield server
+            if process.poll() is None:
+                server.signal(signal.SIGTERM)
+                assert server.wait(10) == 0
+            assert not server.complaints()
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+            log.join()
+
+
+def program(*options: str) -> list[str]:
+    """The command line of a server without a screen on a free port."""
+    front = [sys.executable, "-m", "app", "--no-ui", "--log-format", "json"]
+    return [*front, *options, "127.0.0.1", "0"]
+
+
+class WellBehaved:
+    """Neighbours that echo a 64-byte frame every 50 ms, in a process of their own.
+
+    At the exit of the context they must not have met a wrong byte, a lost connection or a round
+    trip over `LONGEST_ROUND_TRIP`. Their own process, so that what they measure is the server
+    and not this interpreter's lock.
+    """
+
+    def __init__(self, server: Server, promise: str = "", count: int = NEIGHBOURS) -> None:
+        self._command = [sys.executable, "-m", "tests.faults.neighbours"]
+        self._command += ["echo", str(server.port), str(count)]
+        self._promise = promise
+        self._count = count
+        self.report: dict[str, Any] = {}
+
+    def __enter__(self) -> Self:
+        self._process = subprocess.Popen(
+            self._command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline() == b"ready\n"
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        with self._process as process:
+            out, _err = process.communicate(timeout=10)
+        self.report = json.loads(out)
+        if kind is None:
+            self._judge()
+
+    def _judge(self) -> None:
+        report = self.report
+        assert report["wrong"] == 0, f"a neighbour got wrong bytes: {report}"
+        assert report["lost"] == 0, f"a neighbour lost its connection: {report}"
+        assert report["echoes"] >= self._count
+        longest = report["longest"]
+        if self._promise:
+            FIGURES[f"{self._promise}: neighbours"] = f"longest round trip {longest * 1e3:.1f} ms"
+        assert longest < LONGEST_ROUND_TRIP, f"a neighbour waited {longest * 1e3:.0f} ms"
