@@ -380,7 +380,22 @@ def main(arguments: list[str] | None = None) -> None:
         code = _complain(error.format_message())
     except SettingError as error:
         code = _complain(str(error))
+    _flush()
     sys.exit(code)
+
+
+def _flush() -> None:
+    """Write out what is buffered while a failure can still be dealt with.
+
+    With a reader that is gone, the interpreter's own flush at exit would fail and turn any exit
+    code into 120.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            with open(os.devnull, "wb") as nowhere:
+                os.dup2(nowhere.fileno(), stream.fileno())
 
 
 def _complain(text: str) -> int:
