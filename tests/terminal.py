@@ -36,7 +36,9 @@ class Terminal:
         self._slave = slave
         self.resize(columns, lines)
         self.modes_before = termios.tcgetattr(slave)
-        environment = {key: value for key, value in os.environ.items() if key != "NO_COLOR"}
+        # What would overrule the terminal: colours, and the size as a test runner sees it.
+        overruling = {"NO_COLOR", "COLUMNS", "LINES"}
+        environment = {key: value for key, value in os.environ.items() if key not in overruling}
         self.process = subprocess.Popen(
             [sys.executable, *program, *arguments],
             stdin=slave,
