@@ -287,7 +287,7 @@ def run_headless(settings: Settings, log_format: str) -> int:
 
     stream = EventStream()
     server = Server(settings, stream)
-    log = LogWriter(stream, sys.stdout, as_json if log_format == "json" else as_text)
+    log = LogWriter(stream, sys.stdout.fileno(), as_json if log_format == "json" else as_text)
     with stop_signals(server.stop):
         with signals_for_main_thread_only():
             server.start()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections.abc import Callable
 from datetime import datetime
-from typing import TextIO
 
 import msgspec
 
@@ -88,11 +88,12 @@ class LogWriter:
     signals, which are the main thread's, nor the loop.
     """
 
-    def __init__(
-        self, stream: EventStream, out: TextIO, log_format: Callable[[Event], str]
-    ) -> None:
+    def __init__(self, stream: EventStream, fd: int, log_format: Callable[[Event], str]) -> None:
+        """Writes to the descriptor `fd` itself: a buffer that a stuck pipe holds could not be
+        flushed at the program's end either.
+        """
         self._stream = stream
-        self._out = out
+        self._fd = fd
         self._format = log_format
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, name="echo-tui log", daemon=True)
@@ -124,10 +125,13 @@ class LogWriter:
                 lines.append(self._format(news))
             if not reader_is_gone:
                 try:
-                    self._out.write("".join(f"{line}\n" for line in lines))
-                    self._out.flush()
-                except (OSError, ValueError) as error:
+                    self._write("".join(f"{line}\n" for line in lines).encode())
+                except OSError as error:
                     reader_is_gone = True
                     print(f"echo-tui: the log ends here: {error}", file=sys.stderr)
             if any(isinstance(event, Stopped | Crashed) for event in drained.events):
                 return
+
+    def _write(self, data: bytes) -> None:
+        while data:
+            data = data[os.write(self._fd, data) :]
