@@ -92,80 +92,30 @@ class DefaultToServe(click.Group):
         self.format_commands(ctx, formatter)
 
 
+def setting(name: str, text: str, metavar: str = "N", **how: Any) -> Callable[[F], F]:
+    """The option of one server setting, with its default."""
+    how = {"show_default": True, "default": getattr(DEFAULTS, name), **how}
+    return click.option("--" + name.replace("_", "-"), metavar=metavar, help=text, **how)
+
+
 def server_options(command: F) -> F:
     """The options that every way of running the server has."""
-    timeouts = [
-        click.option(
-            f"--{name}-timeout",
-            type=float,
-            default=getattr(DEFAULTS, f"{name}_timeout"),
-            show_default=True,
-            metavar="S",
-            help=f"{text}; 0 = off.",
-        )
-        for name, text in (
-            ("header", "Seconds for a header, from its first byte"),
-            ("body", "Seconds for a frame, from its first byte"),
-            ("write", "Seconds that a pending echo waits for the peer to take a byte"),
-            ("idle", "Seconds between frames"),
-        )
-    ]
+    body = "Seconds for a frame, from its first byte; 0 = off."
+    write = "Seconds that a pending echo waits for the peer to take a byte; 0 = off."
     options = [
         click.argument("host", default=DEFAULTS.host),
         click.argument("port", type=Port(), default=DEFAULTS.port),
-        click.option(
-            "--cap",
-            type=Size(),
-            default=DEFAULTS.cap,
-            show_default="1MiB",
-            help="Largest body accepted.",
-        ),
-        click.option(
-            "--poller",
-            default=DEFAULTS.poller,
-            show_default=True,
-            metavar="|".join(POLLER_NAMES),
-            help="How the loop waits.",
-        ),
-        click.option(
-            "--write-mode",
-            default=DEFAULTS.write_mode,
-            show_default=True,
-            metavar="|".join(WRITE_MODES),
-            help="Try to write first, or arm POLLOUT first.",
-        ),
-        click.option(
-            "--max-connections",
-            type=int,
-            default=DEFAULTS.max_connections,
-            show_default=True,
-            metavar="N",
-            help="More are accepted and closed at once as `limit`.",
-        ),
-        click.option(
-            "--backlog",
-            type=int,
-            default=DEFAULTS.backlog,
-            show_default=True,
-            metavar="N",
-            help="Connections that may wait for accept.",
-        ),
-        *timeouts,
-        click.option(
-            "--grace",
-            type=float,
-            default=DEFAULTS.grace,
-            show_default=True,
-            metavar="S",
-            help="Seconds that a stop may take.",
-        ),
-        click.option(
-            "--trace",
-            default=DEFAULTS.trace,
-            show_default=True,
-            metavar="|".join(TRACE_LEVELS),
-            help="Tell every state change, or every system call.",
-        ),
+        setting("cap", "Largest body accepted.", "SIZE", type=Size(), show_default="1MiB"),
+        setting("poller", "How the loop waits.", "|".join(POLLER_NAMES)),
+        setting("write_mode", "Write first, or arm POLLOUT first.", "|".join(WRITE_MODES)),
+        setting("max_connections", "More are accepted and closed at once as `limit`."),
+        setting("backlog", "Connections that may wait for accept."),
+        setting("header_timeout", "Seconds for a header, from its first byte; 0 = off.", "S"),
+        setting("body_timeout", body, "S"),
+        setting("write_timeout", write, "S"),
+        setting("idle_timeout", "Seconds between frames; 0 = off.", "S"),
+        setting("grace", "Seconds that a stop may take.", "S"),
+        setting("trace", "Tell every state change, or every call.", "|".join(TRACE_LEVELS)),
     ]
     for option in reversed(options):
         command = option(command)
