@@ -3,66 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import re
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, Final
 
 import click
 
 from app import __version__
-from app.client import ClientError, echo
+from app.options import server_options
 from app.printable import printable
-from app.settings import (
-    POLLER_NAMES,
-    TRACE_LEVELS,
-    WRITE_MODES,
-    SettingError,
-    Settings,
-    parse_size,
-)
+from app.settings import SettingError, Settings
 
 EXIT_CRASH = 1
 EXIT_USAGE = 2
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-DEFAULTS = Settings()
-F = TypeVar("F", bound=Callable[..., Any])
-
-if TYPE_CHECKING:
-    IntParameter = click.ParamType[int]
-else:
-    IntParameter = click.ParamType  # click 8.1 knows no parameter types with parameters
-
-
-class Size(IntParameter):
-    """``65536``, ``64KiB``, ``1MiB``."""
-
-    name = "size"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        if isinstance(value, int):
-            return value
-        try:
-            return parse_size(value)
-        except SettingError as error:
-            self.fail(str(error), param, ctx)
-
-
-class Port(IntParameter):
-    """A port number; its range is judged with the other settings."""
-
-    name = "port"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        try:
-            return int(value)
-        except ValueError:
-            raise click.UsageError(
-                f"PORT {printable(str(value))!r} is not a number: it must be 0 to 65,535"
-            ) from None
 
 
 class ServerCommand(click.Command):
@@ -79,47 +38,36 @@ class ServerCommand(click.Command):
             raise
 
 
+COMMANDS: Final = {"client": "app.client:client"}
+"""Commands that live in modules of their own, ``module:function``, imported when they are run."""
+
+
 class DefaultToServe(click.Group):
     """``echo-tui [OPTIONS] [HOST] [PORT]`` needs no command word."""
 
+    @property
+    def known_words(self) -> set[str]:
+        """The words that are commands and not hosts."""
+        return {*self.commands, *COMMANDS}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(self.known_words)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return super().get_command(ctx, cmd_name)
+        module, _, function = COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), function)
+        return command
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if not args or (args[0] not in self.commands and args[0] not in ("--help", "--version")):
+        if not args or (args[0] not in self.known_words and args[0] not in ("--help", "--version")):
             args = ["serve", *args]
         return super().parse_args(ctx, args)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         serve.format_options(ctx, formatter)
         self.format_commands(ctx, formatter)
-
-
-def setting(name: str, text: str, metavar: str = "N", **how: Any) -> Callable[[F], F]:
-    """The option of one server setting, with its default."""
-    how = {"show_default": True, "default": getattr(DEFAULTS, name), **how}
-    return click.option("--" + name.replace("_", "-"), metavar=metavar, help=text, **how)
-
-
-def server_options(command: F) -> F:
-    """The options that every way of running the server has."""
-    body = "Seconds for a frame, from its first byte; 0 = off."
-    write = "Seconds that a pending echo waits for the peer to take a byte; 0 = off."
-    options = [
-        click.argument("host", default=DEFAULTS.host),
-        click.argument("port", type=Port(), default=DEFAULTS.port),
-        setting("cap", "Largest body accepted.", "SIZE", type=Size(), show_default="1MiB"),
-        setting("poller", "How the loop waits.", "|".join(POLLER_NAMES)),
-        setting("write_mode", "Write first, or arm POLLOUT first.", "|".join(WRITE_MODES)),
-        setting("max_connections", "More are accepted and closed at once as `limit`."),
-        setting("backlog", "Connections that may wait for accept."),
-        setting("header_timeout", "Seconds for a header, from its first byte; 0 = off.", "S"),
-        setting("body_timeout", body, "S"),
-        setting("write_timeout", write, "S"),
-        setting("idle_timeout", "Seconds between frames; 0 = off.", "S"),
-        setting("grace", "Seconds that a stop may take.", "S"),
-        setting("trace", "Tell every state change, or every call.", "|".join(TRACE_LEVELS)),
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
 
 
 @click.group(
@@ -160,34 +108,6 @@ def demo(**options: Any) -> int:
     """The dashboard, and built-in clients that show every state."""
     options["port"] = options["port"] if _given("port") else 0
     return run_dashboard(Settings(**options), with_clients=True)
-
-
-@cli.command()
-@click.argument("host")
-@click.argument("port", type=Port())
-@click.argument("message")
-@click.option("--timeout", type=float, default=10.0, show_default=True, help="Seconds to wait.")
-def client(host: str, port: int, message: str, timeout: float) -> int:
-    """Send MESSAGE as one frame and print its echo; `-` reads the body from stdin."""
-    body = sys.stdin.buffer.read() if message == "-" else os.fsencode(message)
-    if not 0 < port < 65536:
-        raise SettingError(f"PORT {port} is out of range: it must be 1 to 65,535")
-    if not 0 < timeout <= 86_400:
-        raise SettingError(f"--timeout {timeout} is out of range: it must be over 0 to 86,400 s")
-    try:
-        answer = echo(host, port, body, timeout)
-    except ClientError as error:
-        print(f"echo-tui client: {error}", file=sys.stderr)
-        return 1
-    if answer != body:
-        print(f"echo-tui client: {host}:{port} sent back other bytes", file=sys.stderr)
-        return 1
-    if sys.stdout.isatty():
-        print("echo:", printable(answer.decode("utf-8", "backslashreplace"), len(answer)))
-    else:
-        sys.stdout.buffer.write(b"echo: " + answer + b"\n")
-        sys.stdout.buffer.flush()
-    return 0
 
 
 def _given(name: str) -> bool:

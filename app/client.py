@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import sys
+
+import click
 
 from app.framing import HEADER_SIZE, MAX_LENGTH, frame, read_length
+from app.options import Port
+from app.printable import printable
+from app.settings import SettingError
 
 
 class ClientError(Exception):
@@ -61,3 +68,31 @@ def _read_exactly(sock: socket.socket, size: int, what: str, where: str, body: b
             )
         received += chunk
     return bytes(received)
+
+
+@click.command()
+@click.argument("host")
+@click.argument("port", type=Port())
+@click.argument("message")
+@click.option("--timeout", type=float, default=10.0, show_default=True, help="Seconds to wait.")
+def client(host: str, port: int, message: str, timeout: float) -> int:
+    """Send MESSAGE as one frame and print its echo; `-` reads the body from stdin."""
+    body = sys.stdin.buffer.read() if message == "-" else os.fsencode(message)
+    if not 0 < port < 65536:
+        raise SettingError(f"PORT {port} is out of range: it must be 1 to 65,535")
+    if not 0 < timeout <= 86_400:
+        raise SettingError(f"--timeout {timeout} is out of range: it must be over 0 to 86,400 s")
+    try:
+        answer = echo(host, port, body, timeout)
+    except ClientError as error:
+        print(f"echo-tui client: {error}", file=sys.stderr)
+        return 1
+    if answer != body:
+        print(f"echo-tui client: {host}:{port} sent back other bytes", file=sys.stderr)
+        return 1
+    if sys.stdout.isatty():
+        print("echo:", printable(answer.decode("utf-8", "backslashreplace"), len(answer)))
+    else:
+        sys.stdout.buffer.write(b"echo: " + answer + b"\n")
+        sys.stdout.buffer.flush()
+    return 0

@@ -1,7 +1,7 @@
 """The bounded queue between the loop and whoever watches it.
 
-One producer (the loop thread), one consumer (the main thread). Two kinds of thing pass, because
-losing them costs differently:
+One producer (the loop thread, or a fan-out), one consumer (whoever shows, writes or sends). Two
+kinds of thing pass, because losing them costs differently:
 
 - events that must arrive (lifecycle, results) are never dropped;
 - detail (state changes, toggles, system calls) has room for `journal_capacity` events; past that
@@ -69,6 +69,10 @@ class EventStream:
         """Append a detail event; the caller has asked `room_for_detail` first."""
         self._detail_in += 1
         self._events.append((True, event))
+
+    def count_drops(self, count: int) -> None:
+        """Count detail that was dropped on its way here."""
+        self._dropped += count
 
     def publish_latest(self, snapshots: Iterable[Snapshot], stats: LoopStats) -> None:
         """Replace what is known of these connections and of the loop."""

@@ -1,0 +1,84 @@
+"""The options of the command line that several commands share, and the types of their values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from app.printable import printable
+from app.settings import (
+    POLLER_NAMES,
+    TRACE_LEVELS,
+    WRITE_MODES,
+    SettingError,
+    Settings,
+    parse_size,
+)
+
+DEFAULTS = Settings()
+F = TypeVar("F", bound=Callable[..., Any])
+
+if TYPE_CHECKING:
+    IntParameter = click.ParamType[int]
+else:
+    IntParameter = click.ParamType  # click 8.1 knows no parameter types with parameters
+
+
+class Size(IntParameter):
+    """``65536``, ``64KiB``, ``1MiB``."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        try:
+            return parse_size(value)
+        except SettingError as error:
+            self.fail(str(error), param, ctx)
+
+
+class Port(IntParameter):
+    """A port number; its range is judged with the other settings."""
+
+    name = "port"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        try:
+            return int(value)
+        except ValueError:
+            raise click.UsageError(
+                f"PORT {printable(str(value))!r} is not a number: it must be 0 to 65,535"
+            ) from None
+
+
+def setting(name: str, text: str, metavar: str = "N", **how: Any) -> Callable[[F], F]:
+    """The option of one server setting, with its default."""
+    how = {"show_default": True, "default": getattr(DEFAULTS, name), **how}
+    return click.option("--" + name.replace("_", "-"), metavar=metavar, help=text, **how)
+
+
+def server_options(command: F) -> F:
+    """The options that every way of running the server has."""
+    body = "Seconds for a frame, from its first byte; 0 = off."
+    write = "Seconds that a pending echo waits for the peer to take a byte; 0 = off."
+    options = [
+        click.argument("host", default=DEFAULTS.host),
+        click.argument("port", type=Port(), default=DEFAULTS.port),
+        setting("cap", "Largest body accepted.", "SIZE", type=Size(), show_default="1MiB"),
+        setting("poller", "How the loop waits.", "|".join(POLLER_NAMES)),
+        setting("write_mode", "Write first, or arm POLLOUT first.", "|".join(WRITE_MODES)),
+        setting("max_connections", "More are accepted and closed at once as `limit`."),
+        setting("backlog", "Connections that may wait for accept."),
+        setting("header_timeout", "Seconds for a header, from its first byte; 0 = off.", "S"),
+        setting("body_timeout", body, "S"),
+        setting("write_timeout", write, "S"),
+        setting("idle_timeout", "Seconds between frames; 0 = off.", "S"),
+        setting("grace", "Seconds that a stop may take.", "S"),
+        setting("trace", "Tell every state change, or every call.", "|".join(TRACE_LEVELS)),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
