@@ -64,8 +64,18 @@ class TraceLevel(StrEnum):
     OFF = "off"
     STATE = "state"
     IO = "io"
+    """Every system call, and what the kernel knows of the connection."""
+    BYTES = "bytes"
+    """The same, and the bytes themselves, a bounded number of them."""
+
+    @property
+    def tells_calls(self) -> bool:
+        """Whether every system call is told."""
+        return self is TraceLevel.IO or self is TraceLevel.BYTES
 
 
+TRACED_BYTES = 256
+"""Bytes of one system call that `Bytes` carries at most."""
 POLLIN = 1
 """Bit of `Snapshot.interest`: the poller watches for input."""
 POLLOUT = 4
@@ -221,6 +231,47 @@ class Io(_Message, frozen=True, tag="io"):
     error: str = ""
 
 
+class Bytes(_Message, frozen=True, tag="bytes"):
+    """The last of the bytes that one system call moved, at trace level ``bytes``."""
+
+    t: float
+    id: int
+    call: str
+    """``read`` or ``write``."""
+    data: bytes
+    """At most `TRACED_BYTES` of them."""
+
+
+class Kernel(_Message, frozen=True, tag="kernel"):
+    """What the kernel knows of a traced connection (tcp(7): TCP_INFO, SIOCINQ, SIOCOUTQ).
+
+    A field is None where the platform does not tell.
+    """
+
+    t: float
+    id: int
+    unread: int | None
+    """Bytes received that nobody has read yet (SIOCINQ)."""
+    unacknowledged: int | None
+    """Bytes written that the peer has not acknowledged (SIOCOUTQ)."""
+    send_buffer: int
+    """Bytes that the kernel allots to the send queue (SO_SNDBUF, its own overhead included)."""
+    rtt_us: int | None = None
+    """Smoothed round-trip time."""
+    rttvar_us: int | None = None
+    """Its mean deviation."""
+    cwnd: int | None = None
+    """Congestion window, in segments."""
+    mss: int | None = None
+    """Bytes of a segment."""
+    unacked: int | None = None
+    """Segments sent and not acknowledged."""
+    retransmits: int | None = None
+    """Segments sent again, in all."""
+    probes: int | None = None
+    """Unanswered probes of a peer whose receive window is closed."""
+
+
 # --- absolute figures: latest wins --------------------------------------------------------------
 
 
@@ -300,6 +351,13 @@ class LoopStats(_Message, frozen=True, tag="loop_stats"):
     """Events waiting to be drained."""
     drops: int
     """Detail events dropped because the journal was full."""
+    service_us: tuple[tuple[int, int], ...] = ()
+    """Service time: how many frames were echoed within how many microseconds of the wake-up that
+    completed them, since the start, as `app.histogram` counts."""
+    iteration_us: tuple[tuple[int, int], ...] = ()
+    """How many iterations (poll return to next poll) took how many microseconds, likewise."""
+    bodies: tuple[tuple[int, int], ...] = ()
+    """A sample of the latest frames, so many from each round: connection id, body length."""
 
 
 class ProcessStats(_Message, frozen=True, tag="process_stats"):
@@ -326,6 +384,8 @@ Event: TypeAlias = (
     | StateChanged
     | Toggled
     | Io
+    | Bytes
+    | Kernel
     | Snapshot
     | LoopStats
     | ProcessStats

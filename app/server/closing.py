@@ -8,16 +8,14 @@ acknowledged, then close.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import socket
 import struct
-import sys
-import termios
 from typing import Final
 
 from app.events import Reason
 from app.server.connection import READ_SIZE, Connection
+from app.server.kernel import send_queue
 
 UNEXPECTED: Final = frozenset({Reason.FRAME_TOO_LARGE, Reason.SHUTDOWN})
 """Ends that a peer meets while it is still sending: it is given a moment to end in its turn. All
@@ -29,17 +27,6 @@ LINGER_STEP: Final = 0.025
 RATE_FLOOR: Final = 1024
 """Bytes per second that a peer must take on average once it has stalled."""
 _DISCARD_READS: Final = 4
-_SIOCOUTQ: Final = termios.TIOCOUTQ if sys.platform == "linux" else 0
-
-
-def send_queue(fd: int) -> int:
-    """Bytes that the peer has not acknowledged yet (SIOCOUTQ, tcp(7)); 0 where none can tell."""
-    if not _SIOCOUTQ:
-        return 0
-    try:
-        return int(struct.unpack("i", fcntl.ioctl(fd, _SIOCOUTQ, b"\0\0\0\0"))[0])
-    except OSError:
-        return 0
 
 
 def discard_input(connection: Connection, now: float) -> bool:
@@ -72,7 +59,7 @@ def close_socket(sock: socket.socket, reset: bool) -> None:
 def begin_linger(connection: Connection, sock: socket.socket, now: float) -> bool:
     """Send our FIN and see whether there is anything to wait for. False: close now."""
     quiet = now - connection.active_at >= LINGER
-    unacked = send_queue(connection.fd)  # before the FIN, which counts as a byte
+    unacked = send_queue(connection.fd) or 0  # before the FIN, which counts as a byte
     try:
         sock.shutdown(socket.SHUT_WR)
     except OSError:
@@ -94,7 +81,7 @@ def linger_is_over(connection: Connection, now: float, write_timeout: float) -> 
     While the kernel still holds bytes for the peer, the rules of a pending echo apply: the
     write time-out since the last byte that the peer took, and a floor on the rate.
     """
-    unacked = send_queue(connection.fd)
+    unacked = send_queue(connection.fd) or 0
     if unacked != connection.unacked:
         connection.unacked = unacked
         connection.progress_at = now

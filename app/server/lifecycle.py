@@ -122,6 +122,7 @@ class Lifecycle:
         del self.connections[fd], self.by_id[connection.id]
         self.quick.pop(fd, None)
         self.wheel.cancel(connection)
+        self.reporter.inspected.pop(connection, None)
         if connection.ask > READ_SIZE:
             self.trim_at = min(self.trim_at, self.reporter.now + TRIM_AFTER)
         if connection.interest & POLLOUT:
@@ -175,6 +176,10 @@ class Lifecycle:
     def trace(self, connection: Connection, level: TraceLevel) -> None:
         """Put more or less detail of one connection into the journal."""
         connection.trace = level
+        if level.tells_calls:
+            self.reporter.inspected[connection] = self._sockets[connection.fd]
+        else:
+            self.reporter.inspected.pop(connection, None)
         # The hot path tells of no system call; a traced connection is not on it.
         self.quick.pop(connection.fd, None)
 

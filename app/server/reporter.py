@@ -7,11 +7,14 @@ at each frame.
 
 from __future__ import annotations
 
+import socket
 from math import inf
 from time import perf_counter, thread_time
 from typing import Final
 
 from app.events import (
+    TRACED_BYTES,
+    Bytes,
     Closed,
     CommandResult,
     Event,
@@ -26,6 +29,7 @@ from app.events import (
     Toggled,
     TraceLevel,
 )
+from app.server import kernel
 from app.server.connection import NO_COUNTS, Connection, Counts
 from app.stream import EventStream
 
@@ -33,6 +37,8 @@ INTERVAL: Final = 0.1
 """Seconds between two rounds of snapshots."""
 MAX_INTERVAL: Final = 1.0
 """Seconds between two rounds at most, and between two when nothing changes."""
+SAMPLE: Final = 64
+"""Frames in the sample of one round: all of them on a quiet server, a few of each on a busy one."""
 COST_SHARE: Final = 50
 """A round may take a fiftieth of the loop's time; with more to tell, rounds come further apart."""
 
@@ -47,6 +53,10 @@ class Reporter:
         self.changed: set[Connection] = set()
         """Open connections to be looked at in the next round; the loop adds."""
         self.trace_all = trace_all
+        self.inspected: dict[Connection, socket.socket] = {}
+        """Those that somebody looks at: the kernel is asked about them in each round."""
+        self.bodies: list[tuple[int, int]] = []
+        """This round's sample of frames: connection id and body length; the loop adds."""
         self.polls = 0
         self.wakeups = 0
         self.ready = 0
@@ -156,6 +166,13 @@ class Reporter:
                 )
             )
 
+    def bytes_moved(self, connection: Connection, call: str, data: bytes) -> None:
+        """Tell the last of the bytes of a call; `data` may be longer than what is told."""
+        if self.stream.room_for_detail():
+            self.stream.publish_detail(
+                Bytes(t=self.time(), id=connection.id, call=call, data=data[-TRACED_BYTES:])
+            )
+
     def _traces(self, connection: Connection) -> bool:
         return connection.trace is not TraceLevel.OFF or self.trace_all is not TraceLevel.OFF
 
@@ -177,7 +194,11 @@ class Reporter:
             self._tally(connection)
             snapshots.append(connection.snapshot(self.epoch))
         self.changed.clear()
+        for connection, sock in self.inspected.items():
+            if self.stream.room_for_detail():
+                self.stream.publish_detail(kernel.look(sock, connection.id, self.time()))
         self.stream.publish_latest(snapshots, self.statistics())
+        self.bodies.clear()
         self.longest = 0.0
         pause = (perf_counter() - started) * COST_SHARE
         self._next_round = self.now + min(max(INTERVAL, pause), MAX_INTERVAL)
@@ -207,6 +228,7 @@ class Reporter:
             accept_errors=self.accept_errors,
             queue_depth=self.stream.depth,
             drops=self.stream.dropped,
+            bodies=tuple(self.bodies),
         )
 
     def _tally(self, connection: Connection) -> None:

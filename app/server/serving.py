@@ -25,7 +25,7 @@ import errno
 import os
 from typing import Final
 
-from app.events import Reason, TraceLevel
+from app.events import Reason
 from app.framing import HEADER_SIZE, frames_filling, read_length
 from app.server.closing import discard_input
 from app.server.connection import (
@@ -36,9 +36,11 @@ from app.server.connection import (
     READ_BODY,
     READ_LEN,
     READ_SIZE,
+    Chunk,
     Connection,
 )
 from app.server.lifecycle import Lifecycle
+from app.server.reporter import SAMPLE
 from app.server.tracing import TracedCalls
 from app.settings import Settings
 
@@ -96,6 +98,7 @@ class Serving:
         others = []
         quick, connections = self._life.quick, self._life.connections
         changed = self._reporter.changed
+        sampling = self._reporter.stream.watched and len(self._reporter.bodies) < SAMPLE
         read, write, cap = os.read, os.write, self._life.settings.cap
         share = self._share = max(READ_SIZE, BATCH_BUDGET // (len(ready) or 1))
         for fd, _ in ready:
@@ -132,6 +135,8 @@ class Serving:
                     if not connection.changed:
                         connection.changed = True
                         changed.add(connection)
+                    if sampling:
+                        self._sample(connection, data)
                     continue
             else:
                 sent = 0
@@ -191,6 +196,8 @@ class Serving:
         cap = self._life.settings.cap
         if connection.receive(data, cap):
             frames = connection.out_frames
+            if self._reporter.stream.watched:
+                self._sample(connection, connection.out[0])
             if sent:
                 connection.partial_writes += 1
                 connection.sent(sent)
@@ -205,6 +212,14 @@ class Serving:
         if connection.len_buf and not connection.frame_at:
             connection.frame_at = now
             self._life.schedule(connection)
+
+    def _sample(self, connection: Connection, echo: Chunk) -> None:
+        """Note the body lengths in `echo`, which begins with a frame, while there is room."""
+        bodies, offset = self._reporter.bodies, 0
+        while len(bodies) < SAMPLE and len(echo) - offset >= HEADER_SIZE:
+            (length,) = read_length(echo, offset)
+            bodies.append((connection.id, length))
+            offset += HEADER_SIZE + length
 
     def _unreadable(self, connection: Connection, error: OSError) -> None:
         if not isinstance(error, BlockingIOError):
@@ -254,4 +269,4 @@ class Serving:
         connection.close(Reason.RESET if reset else Reason.ERROR, words)
 
     def _traces_io(self, connection: Connection) -> bool:
-        return TraceLevel.IO in (connection.trace, self._reporter.trace_all)
+        return connection.trace.tells_calls or self._reporter.trace_all.tells_calls

@@ -25,7 +25,7 @@ class TracedCalls:
         except OSError as error:
             self._tell(fd, "read", size, -1, error)
             raise
-        self._tell(fd, "read", size, len(data))
+        self._tell(fd, "read", size, len(data), data=[data])
         return data
 
     def write(self, fd: int, chunks: Sequence[Chunk]) -> int:
@@ -35,13 +35,22 @@ class TracedCalls:
         except OSError as error:
             self._tell(fd, "write", sum(map(len, chunks)), -1, error)
             raise
-        self._tell(fd, "write", sum(map(len, chunks)), count)
+        self._tell(fd, "write", sum(map(len, chunks)), count, data=chunks)
         return count
 
     def _tell(
-        self, fd: int, call: str, asked: int, result: int, error: OSError | None = None
+        self,
+        fd: int,
+        call: str,
+        asked: int,
+        result: int,
+        error: OSError | None = None,
+        data: Sequence[Chunk] = (),
     ) -> None:
         connection = self._connections[fd]
-        if TraceLevel.IO in (connection.trace, self._reporter.trace_all):
-            name = errno.errorcode.get(error.errno or 0, str(error)) if error else ""
-            self._reporter.io(connection, call, asked, result, name)
+        if not (connection.trace.tells_calls or self._reporter.trace_all.tells_calls):
+            return
+        name = errno.errorcode.get(error.errno or 0, str(error)) if error else ""
+        self._reporter.io(connection, call, asked, result, name)
+        if connection.trace is TraceLevel.BYTES and result > 0:
+            self._reporter.bytes_moved(connection, call, b"".join(data)[:result])

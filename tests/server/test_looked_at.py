@@ -1,0 +1,138 @@
+"""What is told only of a connection that somebody looks at: the kernel's side, and the bytes."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from app.events import TRACED_BYTES, Bytes, Io, Kernel, Trace, TraceLevel
+from app.framing import frame
+from app.server import kernel
+from app.server.reporter import SAMPLE
+from tests.peers import Running, exchange
+
+Serve = Callable[..., Running]
+linux_only = pytest.mark.skipif(sys.platform != "linux", reason="TCP_INFO has Linux's layout")
+
+
+@pytest.fixture
+def two_ends() -> tuple[socket.socket, socket.socket]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        client = socket.create_connection(listener.getsockname())
+        server, _ = listener.accept()
+    return client, server
+
+
+@linux_only
+def test_the_kernel_is_asked_for_its_side(two_ends: tuple[socket.socket, socket.socket]) -> None:
+    client, server = two_ends
+    with client, server:
+        client.sendall(b"x" * 700)
+        server.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            while server.send(b"y" * 65_536):
+                pass
+        told = kernel.look(server, 7, 3.0)
+        assert (told.id, told.t, told.unread) == (7, 3.0, 700)
+        # The queue is full and the peer's window is shut: what it has not taken, it owes.
+        assert told.unacknowledged is not None
+        assert told.unacknowledged > 65_536
+        assert told.send_buffer == server.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
+        assert told.mss == server.getsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG)
+        assert told.cwnd is not None
+        assert 0 < told.cwnd < 100_000
+        assert told.rtt_us is not None
+        assert 0 < told.rtt_us < 10_000_000
+        assert (told.retransmits, told.probes) == (0, 0)
+
+
+def test_a_closed_socket_tells_nothing(two_ends: tuple[socket.socket, socket.socket]) -> None:
+    client, server = two_ends
+    client.close()
+    server.close()
+    assert kernel.tcp_info(server) == kernel.TcpInfo()
+
+
+@pytest.mark.parametrize("level", list(TraceLevel))
+def test_who_is_looked_at_has_the_kernel_asked(serve: Serve, level: TraceLevel) -> None:
+    running = serve()
+    client, connection_id = running.connect_known()
+    other, _ = running.connect_known()
+    running.ask(Trace, id=connection_id, level=level)
+    echo = frame(b"0123456789")
+    assert exchange(client, [echo], len(echo)) == echo
+    assert exchange(other, [echo], len(echo)) == echo
+    watcher = running.watcher
+    running.shown(connection_id, lambda snapshot: snapshot.frames_out == 1)
+    if level.tells_calls:
+        watcher.wait_for(Kernel)
+    assert {told.id for told in watcher.all(Kernel)} <= {connection_id}
+    moved = [(told.call, told.data) for told in watcher.all(Bytes)]
+    assert moved == ([("read", echo), ("write", echo)] if level is TraceLevel.BYTES else [])
+    assert {told.id for told in watcher.all(Io)} == (
+        {connection_id} if level.tells_calls else set()
+    )
+
+
+def test_of_a_long_call_only_the_last_bytes_are_told(serve: Serve) -> None:
+    running = serve()
+    client, connection_id = running.connect_known()
+    running.ask(Trace, id=connection_id, level=TraceLevel.BYTES)
+    echo = frame(bytes(range(256)) * 40)
+    assert exchange(client, [echo], len(echo)) == echo
+    running.shown(connection_id, lambda snapshot: snapshot.frames_out == 1)
+    told = running.watcher.all(Bytes)
+    assert {len(event.data) for event in told} == {TRACED_BYTES}
+    assert [event.data for event in told if event.call == "write"][-1] == echo[-TRACED_BYTES:]
+
+
+def test_nobody_is_asked_about_a_connection_that_has_closed(serve: Serve) -> None:
+    running = serve()
+    client, connection_id = running.connect_known()
+    running.ask(Trace, id=connection_id, level=TraceLevel.IO)
+    running.watcher.wait_for(Kernel)
+    client.close()
+    running.closed(connection_id)
+    other, other_id = running.connect_known()
+    told = len(running.watcher.all(Kernel))
+    echo = frame(b"x")
+    assert exchange(other, [echo], len(echo)) == echo
+    running.shown(other_id, lambda snapshot: snapshot.frames_out == 1)
+    assert len(running.watcher.all(Kernel)) == told
+
+
+@pytest.mark.parametrize("write_mode", ["direct", "armed"])
+def test_rounds_tell_a_sample_of_the_bodies(serve: Serve, write_mode: str) -> None:
+    running = serve(write_mode=write_mode)
+    client, connection_id = running.connect_known()
+    lengths = [0, 1, 4_000, 17, 100_000]
+    seen: list[tuple[int, int]] = []
+    for length in lengths:
+        echo = frame(b"x" * length)
+        assert exchange(client, [echo], len(echo)) == echo
+    burst = b"".join(frame(b"y" * length) for length in range(20))
+    assert exchange(client, [burst], len(burst)) == burst
+
+    def all_told() -> bool:
+        stats = running.watcher.stats
+        if stats is not None:
+            seen.extend(stats.bodies)
+            running.watcher.stats = None
+        return len(seen) >= len(lengths) + 20
+
+    running.watcher.until(all_told, "the bodies")
+    assert seen == [(connection_id, length) for length in [*lengths, *range(20)]]
+
+
+def test_the_sample_of_a_round_is_bounded(serve: Serve) -> None:
+    running = serve()
+    client, connection_id = running.connect_known()
+    burst = frame(b"z") * 1000
+    assert exchange(client, [burst], len(burst)) == burst
+    running.shown(connection_id, lambda snapshot: snapshot.frames_out == 1000)
+    assert running.watcher.stats is not None
+    assert len(running.watcher.stats.bodies) <= SAMPLE
