@@ -11,11 +11,13 @@ from datetime import datetime
 import msgspec
 
 from app.events import (
+    Bytes,
     Closed,
     CommandResult,
     Crashed,
     Event,
     Io,
+    Kernel,
     Listening,
     Notice,
     Opened,
@@ -77,6 +79,13 @@ def _words(event: Event) -> str:
         case Io():
             outcome = event.error or f"{event.result:,}"
             return f"{event.call:8} #{event.id} {event.asked:,} asked: {outcome}"
+        case Bytes():
+            return f"bytes    #{event.id} {event.call} {event.data.hex(' ')}"
+        case Kernel():
+            return (
+                f"kernel   #{event.id} {event.unread} B unread,"
+                f" {event.unacknowledged} B unacknowledged, rtt {event.rtt_us} µs"
+            )
         case _:
             return type(event).__name__
 

@@ -12,11 +12,14 @@ from typing import Final
 from app.events import (
     POLLIN,
     POLLOUT,
+    TRACED_BYTES,
+    Bytes,
     Closed,
     Command,
     CommandResult,
     Event,
     Io,
+    Kernel,
     Listening,
     LoopStats,
     Opened,
@@ -28,6 +31,7 @@ from app.events import (
     StateChanged,
     Toggled,
 )
+from app.framing import frame
 from app.stream import Drained
 
 NOW: Final = 1_760_000_000.0
@@ -137,6 +141,24 @@ def snapshot(
         frame_at=0.0,
         active_at=at - quiet,
         closing=closing,
+    )
+
+
+def kernel(connection_id: int, *, unread: int = 0, unacknowledged: int = 0) -> Kernel:
+    """The kernel's side of a connection on loopback."""
+    return Kernel(
+        t=NOW - 0.1,
+        id=connection_id,
+        unread=unread,
+        unacknowledged=unacknowledged,
+        send_buffer=2_626_560,
+        rtt_us=412,
+        rttvar_us=96,
+        cwnd=10,
+        mss=65_483,
+        unacked=3,
+        retransmits=0,
+        probes=4 if unacknowledged else 0,
     )
 
 
@@ -323,6 +345,11 @@ def overview() -> list[Event]:
         )
     events += rows
     events += slow_reader()
+    events.append(kernel(SLOW_READER, unread=0, unacknowledged=2_621_804))
+    text = b"a body of 524,288 bytes that says so " * 15_000
+    for call in ("read", "write"):
+        moved = frame(text[:524_288])[:212_992][-TRACED_BYTES:]
+        events.append(Bytes(t=NOW - 4.3, id=SLOW_READER, call=call, data=moved))
     events += [
         closed(16, Reason.EOF, 4.6, frames_in=20, frames_out=20, bytes_in=480, bytes_out=480),
         closed(14, Reason.EOF_MID_BODY, 3.1, detail="12 of 64 body bytes", frames_in=4),

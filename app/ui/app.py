@@ -26,6 +26,7 @@ from app.ui.dialogs import CapDialog, DeadServerScreen, HelpScreen, KillDialog
 from app.ui.event_panels import EventLog, RecentEvents
 from app.ui.export import as_csv, as_json, write_files
 from app.ui.header_panel import HeaderPanel
+from app.ui.hex_panel import HexPanel
 from app.ui.keys import KEYS
 from app.ui.model import Model
 from app.ui.pace import next_delay
@@ -61,6 +62,7 @@ class EchoApp(App[int]):
         Binding("t", "settings", "Timeouts"),
         Binding("a", "audit", "Audit"),
         Binding("e", "export", "Export"),
+        Binding("x", "bytes", "Bytes", show=False),
         Binding("S", "export_screen", "Export screen", show=False),
     ]
 
@@ -81,6 +83,7 @@ class EchoApp(App[int]):
         self._pane = ConnectionPane()
         self._detail = DetailPanel(id="detail")
         self._recent = RecentEvents()
+        self._hex = HexPanel()
         self._events = EventLog()
         self._too_small = Static("", id="too-small", markup=False)
 
@@ -92,6 +95,7 @@ class EchoApp(App[int]):
         with Horizontal(id="lower"):
             yield self._detail
             with Vertical(id="side"):
+                yield self._hex
                 yield self._recent
                 yield self._events
         yield self._too_small
@@ -142,6 +146,8 @@ class EchoApp(App[int]):
         row = None if selected is None else model.rows.get(selected)
         self._detail.show_row(row, now)
         self._recent.show_row(row)
+        if self._shows_bytes:
+            self._hex.show_row(row)
 
     def _mode(self) -> tuple[str, Style]:
         model = self.model
@@ -181,9 +187,17 @@ class EchoApp(App[int]):
             self._trace(self._traced, TraceLevel.OFF)
         self._traced = message.connection_id
         if self._traced is not None:
-            self._trace(self._traced, TraceLevel.IO)
+            self._trace(self._traced, self._trace_level)
         model, now = self._frozen or (self.model, self._source.now())
         self._show_selected(model, now)
+
+    @property
+    def _shows_bytes(self) -> bool:
+        return self.screen_stack[0].has_class("bytes")
+
+    @property
+    def _trace_level(self) -> TraceLevel:
+        return TraceLevel.BYTES if self._shows_bytes else TraceLevel.IO
 
     def _trace(self, connection_id: int, level: TraceLevel) -> None:
         row = self.model.rows.get(connection_id)
@@ -325,6 +339,13 @@ class EchoApp(App[int]):
     def action_log(self) -> None:
         """Where there is no room for both, change between detail and events."""
         self.screen_stack[0].toggle_class("log-first")
+        self.call_after_refresh(self.refresh_view)
+
+    def action_bytes(self) -> None:
+        """Show the last bytes of the selected connection, or stop looking at them."""
+        self.screen_stack[0].toggle_class("bytes")
+        if self._traced is not None:
+            self._trace(self._traced, self._trace_level)
         self.call_after_refresh(self.refresh_view)
 
     def action_help(self) -> None:

@@ -256,7 +256,7 @@ def _idle(row: Row, column: Column, now: float) -> Line:
 
 
 def _why(row: Row, column: Column, now: float) -> Line:
-    text = clip(why_in_brief(row.snapshot, now), column.width)
+    text = clip(why_in_brief(row.snapshot, now, row.held_by_budget), column.width)
     return [(_aligned(text, column), palette.DIM)]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import zip_longest
 from typing import Final
 
@@ -10,7 +11,7 @@ from rich.style import Style
 from app.events import POLLIN, POLLOUT, Snapshot, State
 from app.framing import HEADER_SIZE, read_length
 from app.ui import palette, state_machine
-from app.ui.figures import bar, clock, short_rate, words_size, words_span
+from app.ui.figures import bar, clock, short_micros, short_rate, words_size, words_span
 from app.ui.lines_panel import Line, LinesPanel, pad
 from app.ui.rows import Row
 from app.ui.stuck import why_waiting
@@ -19,6 +20,8 @@ from app.ui.timeline import labelled
 _LABEL: Final = 9
 """Cells of a fact's label."""
 _BAR: Final = 14
+_COLUMN: Final = 47
+"""Cells of a column of facts."""
 SIDE_BY_SIDE: Final = state_machine.WIDTH + 3 + 42
 """Cells from which on drawing and facts stand side by side."""
 
@@ -33,37 +36,41 @@ class DetailPanel(LinesPanel):
             self.show([[], [("no connection selected", palette.DIM)]])
             return
         self._title(f"connection #{row.id}")
-        width, height = self.size.width, self.size.height
-        facts = _facts(row, now)
-        if width >= SIDE_BY_SIDE and height >= state_machine.HEIGHT + 3:
-            drawing = state_machine.drawing(row)
-            beside: list[Line] = [[], *facts]
-            both = zip_longest(drawing, beside, fillvalue=())
-            self.show(
-                [
-                    _peer(row, now),
-                    _why(row, now),
-                    [],
-                    *(
-                        [*pad(list(machine), state_machine.WIDTH + 3, palette.PLAIN), *fact]
-                        for machine, fact in both
-                    ),
-                    [],
-                    labelled(row, now, width),
-                ]
-            )
-        else:
-            strip = state_machine.strip_drawing(row, width)
-            self.show([strip, _why(row, now), *facts, _peer(row, now)])
+        self.show(_lines(row, now, self.size.width, self.size.height))
 
     def _title(self, title: str) -> None:
         if self.border_title != title:
             self.border_title = title
 
 
+def _lines(row: Row, now: float, width: int, height: int) -> list[Line]:
+    """What fits: the drawing beside the facts, two columns of facts, or one."""
+    facts = _facts(row, now)
+    if width >= SIDE_BY_SIDE and height >= state_machine.HEIGHT + 3:
+        drawing = state_machine.drawing(row)
+        beside = _side_by_side(drawing, facts, state_machine.WIDTH + 3)
+        return [_peer(row, now), _why(row, now), [], *beside, [], labelled(row, now, width)]
+    strip = [state_machine.strip_drawing(row, width), _why(row, now)]
+    if width < 2 * _COLUMN:
+        return [*strip, *facts, _peer(row, now)]
+    half = (len(facts) + 1) // 2
+    columns = _side_by_side(facts[:half], facts[half:], _COLUMN)
+    return [*strip, *columns, labelled(row, now, width), _peer(row, now)]
+
+
+def _side_by_side(left: Sequence[Line], right: Sequence[Line], width: int) -> list[Line]:
+    """Both, the right one from cell `width` on."""
+    nothing: Line = []
+    both = zip_longest(left, right, fillvalue=nothing)
+    return [[*pad(list(one), width, palette.PLAIN), *other] for one, other in both]
+
+
 def _why(row: Row, now: float) -> Line:
     if row.closed is None:
-        return [*_label("why"), (why_waiting(row.snapshot, now), palette.STRONG)]
+        return [
+            *_label("why"),
+            (why_waiting(row.snapshot, now, row.held_by_budget), palette.STRONG),
+        ]
     detail = f": {row.closed.detail}" if row.closed.detail else ""
     return [*_label("why"), (f"closed, {row.closed.reason.value}{detail}", palette.STRONG)]
 
@@ -112,6 +119,8 @@ def _facts(row: Row, now: float) -> list[Line]:
             (" out", palette.DIM),
             *_budget(row.snapshot),
         ],
+        _queues(row),
+        _tcp(row),
     ]
 
 
@@ -185,6 +194,41 @@ def _interest(row: Row, now: float) -> Line:
 
 def _on(is_on: bool, style: Style) -> Style:
     return style if is_on else palette.DIM
+
+
+def _queues(row: Row) -> Line:
+    """What stands in the kernel, in both directions."""
+    kernel = None if row.closed is not None else row.kernel
+    line = _label("queues")
+    if kernel is None:
+        return [*line, ("-", palette.FAINT)]
+    if kernel.unread is not None:
+        line += [(words_size(kernel.unread), palette.PLAIN), (" in   ", palette.DIM)]
+    if kernel.unacknowledged is not None:
+        style = palette.WARNING if kernel.unacknowledged else palette.PLAIN
+        line += [(words_size(kernel.unacknowledged), style), (" out   ", palette.DIM)]
+    if kernel.unacked is not None:
+        line += [("unacked ", palette.DIM), (f"{kernel.unacked}", palette.PLAIN)]
+    return line
+
+
+def _tcp(row: Row) -> Line:
+    """TCP_INFO in a few figures."""
+    kernel = None if row.closed is not None else row.kernel
+    line = _label("tcp")
+    if kernel is None or kernel.rtt_us is None:
+        return [*line, ("-" if kernel is None else "not told here", palette.FAINT)]
+    resent = palette.ERROR if kernel.retransmits else palette.PLAIN
+    figures = [
+        ("rtt", short_micros(kernel.rtt_us), palette.PLAIN),
+        ("cwnd", f"{kernel.cwnd}", palette.PLAIN),
+        ("retrans", f"{kernel.retransmits}", resent),
+    ]
+    if kernel.probes:  # of a receive window that the peer has shut
+        figures.append(("probes", f"{kernel.probes}", palette.WARNING))
+    for label, value, style in figures:
+        line += [(f"{label} ", palette.DIM), (f"{value} ", style)]
+    return line
 
 
 def _budget(snapshot: Snapshot | None) -> Line:

@@ -84,6 +84,15 @@ def words_span(seconds: float) -> str:
     return f"{whole} s"
 
 
+def short_micros(micros: float) -> str:
+    """A short time: ``85 µs``, ``1.3 ms``, ``250 ms``, ``2.1 s``."""
+    for size, unit in ((1_000_000, "s"), (1_000, "ms")):
+        if micros >= size * 0.9995:
+            amount = micros / size
+            return f"{amount:.{0 if amount >= 99.95 else 1}f} {unit}"
+    return f"{micros:.0f} µs"
+
+
 def uptime(seconds: float) -> str:
     """A running clock: ``00:12:33``, with days in front where there are any."""
     whole = max(0, int(seconds))

@@ -13,11 +13,13 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from app.events import (
+    Bytes,
     Closed,
     CommandResult,
     Crashed,
     Event,
     Io,
+    Kernel,
     Listening,
     LoopStats,
     Opened,
@@ -128,7 +130,7 @@ class Model:
                 self._open(event)
             case Closed():
                 self._close(event)
-            case Toggled() | StateChanged() | Io():
+            case Toggled() | StateChanged() | Io() | Bytes() | Kernel():
                 row = self.rows.get(event.id)
                 if row is not None:
                     row.remember(event)

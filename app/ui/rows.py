@@ -6,12 +6,24 @@ import copy
 from collections import deque
 from typing import Final
 
-from app.events import POLLOUT, Closed, Event, Opened, Snapshot, State, Toggled
+from app.events import (
+    POLLOUT,
+    Bytes,
+    Closed,
+    Event,
+    Kernel,
+    Opened,
+    Snapshot,
+    State,
+    Toggled,
+)
 
 RECENT_LIMIT: Final = 64
 """Detail events kept for one connection."""
 TOGGLES_LIMIT: Final = 256
 """POLLOUT toggles kept for one connection, for its timeline."""
+BYTES_LIMIT: Final = 256
+"""Bytes kept for one connection in each direction, if they are told at all."""
 RATE_WINDOW: Final = 1.0
 """Seconds over which a connection's frame rate is taken."""
 RATE_FADES: Final = 2.0
@@ -27,7 +39,11 @@ class Row:
         "_rate_from_t",
         "closed",
         "fd",
+        "held_by_budget",
         "id",
+        "kernel",
+        "last_in",
+        "last_out",
         "opened_at",
         "peer",
         "recent",
@@ -44,6 +60,13 @@ class Row:
         self.opened_at = opened.t
         self.snapshot: Snapshot | None = None
         self.closed: Closed | None = None
+        self.kernel: Kernel | None = None
+        """The kernel's side, known of a connection that is looked at."""
+        self.held_by_budget = False
+        """Whether the budget alone ended wake-ups since the snapshot before, not the kernel."""
+        self.last_in = b""
+        """The last bytes received, `BYTES_LIMIT` at most; told only if somebody asked for them."""
+        self.last_out = b""
         self.version = 0
         """Grows with every change that is worth drawing."""
         self.recent: deque[Event] | None = None
@@ -62,6 +85,7 @@ class Row:
             return
         self.version += 1
         self.snapshot = snapshot
+        self.held_by_budget = known is not None and _is_held(known, snapshot)
         if known is not None and snapshot.t - known.t > RATE_FADES:
             # It stood still: the frames since then are of the last moments, not of the whole gap.
             self._rate_from_t = snapshot.t - RATE_WINDOW
@@ -80,6 +104,12 @@ class Row:
 
     def remember(self, event: Event) -> None:
         """Keep a detail event."""
+        if isinstance(event, Kernel):
+            self.kernel = event
+            return
+        if isinstance(event, Bytes):
+            self._remember_bytes(event)
+            return
         if self.recent is None:
             self.recent = deque(maxlen=RECENT_LIMIT)
         self.recent.append(event)
@@ -88,6 +118,13 @@ class Row:
                 self.toggled = deque(maxlen=TOGGLES_LIMIT)
             self.toggled.append(event)
         self.recent_version += 1
+
+    def _remember_bytes(self, event: Bytes) -> None:
+        self.recent_version += 1
+        if event.call == "read":
+            self.last_in = (self.last_in + event.data)[-BYTES_LIMIT:]
+        else:
+            self.last_out = (self.last_out + event.data)[-BYTES_LIMIT:]
 
     def frozen(self) -> Row:
         """A copy that later events do not reach."""
@@ -175,3 +212,10 @@ class Row:
     def age(self, now: float) -> float:
         """Seconds that the connection has been, or was, open."""
         return (now if self.closed is None else self.closed.t) - self.opened_at
+
+
+def _is_held(before: Snapshot, after: Snapshot) -> bool:
+    refused = before.eagains + before.partial_writes
+    return (
+        after.budget_hits > before.budget_hits and after.eagains + after.partial_writes == refused
+    )

@@ -1,4 +1,4 @@
-"""Why a connection waits: one line of plain words, from its snapshot alone."""
+"""Why a connection waits: one line of plain words, from its state and its counters."""
 
 from __future__ import annotations
 
@@ -10,13 +10,19 @@ from app.ui.figures import words_size, words_span
 
 QUIET: Final = 1.0
 """Seconds without a byte after which a connection counts as standing still."""
+_HELD: Final = "held by the budget"
 
 
-def why_waiting(snapshot: Snapshot | None, now: float) -> str:
-    """What the connection waits for and for how long; `now` is on the clock of its events."""
+def why_waiting(snapshot: Snapshot | None, now: float, held: bool = False) -> str:
+    """What the connection waits for and for how long; `now` is on the clock of its events.
+
+    `held` says that the budget alone ended its last wake-ups.
+    """
     if snapshot is None:
         return "accepted, nothing received yet"
     quiet = now - snapshot.active_at
+    if _is_held(snapshot, held, quiet):
+        return f"{_HELD}: it had its share of this iteration, and goes on in the next"
     match snapshot.state:
         case State.READ_LEN if not snapshot.header:
             return f"{_resting(snapshot, quiet)}{_for(quiet)}"
@@ -33,11 +39,13 @@ def why_waiting(snapshot: Snapshot | None, now: float) -> str:
             return "closed"
 
 
-def why_in_brief(snapshot: Snapshot | None, now: float) -> str:
+def why_in_brief(snapshot: Snapshot | None, now: float, held: bool = False) -> str:
     """The same in about 26 characters, without what a table's other columns tell."""
     if snapshot is None:
         return "nothing received yet"
     quiet = now - snapshot.active_at
+    if _is_held(snapshot, held, quiet):
+        return _HELD
     match snapshot.state:
         case State.READ_LEN if not snapshot.header:
             return _resting(snapshot, quiet)
@@ -49,6 +57,12 @@ def why_in_brief(snapshot: Snapshot | None, now: float) -> str:
             return _draining(snapshot)
         case State.CLOSED:
             return "closed"
+
+
+def _is_held(snapshot: Snapshot, held: bool, quiet: float) -> bool:
+    """A connection that waits for its peer is not held by us, whatever its wake-ups were like."""
+    at_work = snapshot.state in (State.READ_LEN, State.WRITE_BODY)
+    return held and at_work and quiet < QUIET
 
 
 def _resting(snapshot: Snapshot, quiet: float) -> str:
@@ -80,7 +94,8 @@ def _writing(snapshot: Snapshot, quiet: float, now: float) -> str:
     pending = f"{pace}: {words_size(snapshot.pending)} pending"
     if not snapshot.interest & POLLOUT:
         return pending
-    return f"{pending}, POLLOUT armed{_for(now - snapshot.toggled_at)}"
+    # POLLOUT is armed because a write was cut short, and stays armed while the queue has no room.
+    return f"{pending}, POLLOUT armed{_for(now - snapshot.toggled_at)}, kernel send queue full"
 
 
 def _draining(snapshot: Snapshot) -> str:

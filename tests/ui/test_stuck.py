@@ -1,10 +1,12 @@
 """Why a connection waits, case by case."""
 
+import msgspec
 import pytest
 
 from app.events import Reason, Snapshot, State
+from app.ui.rows import Row
 from app.ui.stuck import why_in_brief, why_waiting
-from screenshots.scenes import NOW, snapshot
+from screenshots.scenes import NOW, opened, snapshot
 
 WRITE = State.WRITE_BODY
 CASES = [
@@ -35,12 +37,12 @@ CASES = [
     ),
     (
         snapshot(1, WRITE, out=(0, 312 * 1024), quiet=4, armed_for=4),
-        "peer is not reading: 312 KiB pending, POLLOUT armed for 4 s",
+        "peer is not reading: 312 KiB pending, POLLOUT armed for 4 s, kernel send queue full",
         "peer is not reading",
     ),
     (
         snapshot(1, WRITE, out=(0, 900), quiet=0.1, armed_for=0.2),
-        "peer reads slowly: 900 B pending, POLLOUT armed",
+        "peer reads slowly: 900 B pending, POLLOUT armed, kernel send queue full",
         "peer reads slowly",
     ),
     (snapshot(1, WRITE, out=(9, 9)), "echo sent", "echo sent"),
@@ -62,3 +64,36 @@ CASES = [
 def test_why(seen: Snapshot | None, words: str, brief: str) -> None:
     assert why_waiting(seen, NOW) == words
     assert why_in_brief(seen, NOW) == brief
+
+
+HELD = "held by the budget: it had its share of this iteration, and goes on in the next"
+
+
+@pytest.mark.parametrize(
+    ("seen", "held"),
+    [
+        (snapshot(1, WRITE, out=(0, 900), quiet=0.1), True),
+        (snapshot(1, frames=9, quiet=0.1), True),
+        (snapshot(1, frames=9, quiet=3), False),
+        (snapshot(1, State.READ_BODY, body=(8, 9), quiet=0.1), False),
+        (snapshot(1, State.DRAINING, closing=Reason.EOF, quiet=0.1), False),
+    ],
+)
+def test_held_by_the_budget_is_who_has_work_and_no_turn(seen: Snapshot, held: bool) -> None:
+    assert (why_waiting(seen, NOW, held=True) == HELD) is held
+    assert (why_in_brief(seen, NOW, held=True) == "held by the budget") is held
+
+
+def hit(times: int, at: float, eagains: int = 0) -> Snapshot:
+    seen = snapshot(1, frames=9, at=at, quiet=0.0, eagains=eagains)
+    return msgspec.structs.replace(seen, budget_hits=times)
+
+
+def test_a_row_is_held_if_the_budget_alone_ended_its_wake_ups() -> None:
+    row = Row(opened(1))
+    held = []
+    # With the first, since when is not known; with the last, the kernel took no more either.
+    for number, (hits, eagains) in enumerate([(5, 0), (7, 0), (7, 0), (8, 1)]):
+        row.update(hit(hits, NOW + number / 10, eagains))
+        held.append(row.held_by_budget)
+    assert held == [False, True, False, False]

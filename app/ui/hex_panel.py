@@ -1,0 +1,57 @@
+"""The last bytes of one connection, in and out, in hexadecimal and as text."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from app.ui import palette
+from app.ui.lines_panel import Line, LinesPanel
+from app.ui.rows import BYTES_LIMIT, Row
+
+_LABEL: Final = 5
+_CELLS: Final = 4
+"""Cells of one byte: two digits, a blank, and its character."""
+
+
+class HexPanel(LinesPanel):
+    """What a connection last sent and got back; only while somebody has asked for it."""
+
+    def __init__(self) -> None:
+        super().__init__(id="hex")
+        self._shown: tuple[object, ...] = ()
+
+    def show_row(self, row: Row | None) -> None:
+        """Show the last bytes that fit, half of the lines for each direction."""
+        shown = (None, 0, self.size) if row is None else (row.id, row.recent_version, self.size)
+        if shown == self._shown:
+            return
+        self._shown = shown
+        title = "last bytes" if row is None else f"last bytes of #{row.id}"
+        if self.border_title != title:
+            self.border_title = title
+        if row is None:
+            self.show([])
+            return
+        width, half = self.size.width, self.size.height // 2
+        self.show(
+            [*_dump("in", row.last_in, width, half), *_dump("out", row.last_out, width, half)]
+        )
+
+
+def _dump(label: str, data: bytes, width: int, height: int) -> list[Line]:
+    """`height` lines with the end of `data`; all lines but the last are full."""
+    across = max(1, (width - _LABEL - 1) // _CELLS)
+    fitting = min(across * height, BYTES_LIMIT // across * across)
+    data = data[-fitting:]
+    lines = [_line(data[at : at + across], across) for at in range(0, len(data), across)]
+    lines = lines or [[("nothing since this view was opened", palette.FAINT)]]
+    lines += [[]] * (height - len(lines))
+    return [
+        [((label if number == 0 else "").ljust(_LABEL), palette.LABEL), *line]
+        for number, line in enumerate(lines[:height])
+    ]
+
+
+def _line(data: bytes, across: int) -> Line:
+    text = "".join(chr(byte) if 32 <= byte < 127 else "·" for byte in data)
+    return [(data.hex(" ").ljust(across * 3), palette.PLAIN), (" " + text, palette.DIM)]
