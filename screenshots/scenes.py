@@ -179,7 +179,14 @@ def closed(connection_id: int, reason: Reason, ago: float = 2.0, **totals: int |
     )
 
 
-def loop_stats(t: float, frames: int, size: int, connections: int, armed: int = 3) -> LoopStats:
+def loop_stats(
+    t: float,
+    frames: int,
+    size: int,
+    connections: int,
+    armed: int = 3,
+    bodies: tuple[tuple[int, int], ...] = (),
+) -> LoopStats:
     """The loop's figures at `t`, after `frames` frames of `size` bytes in all."""
     return LoopStats(
         t=t,
@@ -203,6 +210,7 @@ def loop_stats(t: float, frames: int, size: int, connections: int, armed: int = 
         accept_errors=0,
         queue_depth=4,
         drops=0,
+        bodies=bodies,
     )
 
 
@@ -212,7 +220,11 @@ def server(connections: int) -> list[Event]:
     frames = 900_000
     for second in range(32):
         frames += int(9_000 + 5_000 * math.sin(second / 3.1) + 1_700 * math.sin(second * 1.7))
-        events.append(loop_stats(NOW - 31 + second, frames, 512, connections))
+        bodies = tuple((19 + (second + number) % 21, 48) for number in range(24))
+        large = ((5, 65_536), (10, 1_048_576), (15, 1_000_000))[second % 3 : second % 3 + 1]
+        events.append(
+            loop_stats(NOW - 31 + second, frames, 512, connections, bodies=bodies + large)
+        )
     events.append(
         ProcessStats(t=NOW, cpu_percent=38.0, rss=61 * 1024**2, fds=connections + 9, threads=3)
     )

@@ -16,7 +16,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Footer, Static
 
-from app.events import CommandResult, KillMode, State, TraceLevel
+from app.events import CommandResult, KillMode, TraceLevel
 from app.ui import palette
 from app.ui.audit_screen import AuditScreen
 from app.ui.columns import SORT_KEYS
@@ -34,6 +34,7 @@ from app.ui.requests import Requests
 from app.ui.rows import Row
 from app.ui.settings_dialog import SettingsDialog, Values
 from app.ui.source import Source
+from app.ui.what_if import effect_of_cap
 
 SMALLEST: Final = (60, 15)
 """Columns and lines below which the dashboard only says that it needs more."""
@@ -253,7 +254,10 @@ class EchoApp(App[int]):
             if cap is not None:
                 self._requests.set("cap", cap)
 
-        self.push_screen(CapDialog(self.model.cap, self._effect_of_cap), change)
+        def effect(cap: int) -> list[str]:
+            return effect_of_cap(self.model, cap, self._source.now())
+
+        self.push_screen(CapDialog(self.model.cap, effect), change)
 
     def action_settings(self) -> None:
         """Ask for new timeouts and write mode."""
@@ -267,19 +271,6 @@ class EchoApp(App[int]):
     def action_audit(self) -> None:
         """Show what was done to the server."""
         self.push_screen(AuditScreen(self.model.audit.deeds))
-
-    def _effect_of_cap(self, cap: int) -> str:
-        """What a CAP would mean for the frames in flight, in words."""
-        larger = sum(
-            row.snapshot is not None
-            and row.snapshot.state is State.READ_BODY
-            and row.snapshot.body_length > cap
-            for row in self.model.live()
-        )
-        if not larger:
-            return "No body in flight is larger."
-        bodies, are = ("body", "is") if larger == 1 else ("bodies", "are")
-        return f"{larger:,} {bodies} in flight {are} larger and will still be echoed."
 
     def action_pause(self) -> None:
         """Stop the screen, or let it go on; the model takes events in all the while."""

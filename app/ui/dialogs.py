@@ -123,8 +123,8 @@ def read_cap(text: str) -> int:
 class CapDialog(Dialog[int]):
     """A new CAP, judged while it is typed. It answers with a size in bytes."""
 
-    def __init__(self, cap: int | None, effect: Callable[[int], str]) -> None:
-        """`effect` says in words what a CAP of so many bytes would mean now."""
+    def __init__(self, cap: int | None, effect: Callable[[int], list[str]]) -> None:
+        """`effect` says in lines of words what a CAP of so many bytes would mean."""
         super().__init__()
         self._cap = cap
         self._effect = effect
@@ -142,7 +142,7 @@ class CapDialog(Dialog[int]):
             )
             field.cursor_blink = False
             yield field
-            yield Static("\n", id="verdict")
+            yield Static("", id="verdict")
             with Horizontal(classes="buttons"):
                 yield Button("Cancel", id="cancel")
                 yield Button("Set", id="set")
@@ -163,10 +163,13 @@ class CapDialog(Dialog[int]):
         try:
             cap = read_cap(event.value)
         except SettingError as error:
-            verdict.update(Text(f"✕ {error}\n", palette.ERROR))
+            verdict.update(Text(f"✕ {error}", palette.ERROR))
             confirm.disabled = True
             return
-        verdict.update(Text(f"✓ {cap:,} bytes\n  {self._effect(cap)}", palette.GOOD))
+        text = Text(f"✓ {cap:,} bytes", palette.GOOD)
+        for line in self._effect(cap):
+            text.append(f"\n  {line}", palette.DIM if line.startswith(" ") else palette.PLAIN)
+        verdict.update(text)
         confirm.disabled = False
 
     @on(Input.Submitted)

@@ -44,6 +44,8 @@ CLOSED_LIMIT: Final = 200
 LOG_LIMIT: Final = 500
 HISTORY_LIMIT: Final = 180
 """Seconds of history for the sparklines."""
+BODIES_LIMIT: Final = 1000
+"""Frames of which the body length is remembered."""
 WINDOW: Final = 1.0
 """Seconds over which the server's rates are taken."""
 
@@ -81,6 +83,8 @@ class Model:
         """Detail events that the server dropped because nobody took them in time."""
         self.rates: Rates | None = None
         self.history: deque[Rates] = deque(maxlen=HISTORY_LIMIT)
+        self.bodies: deque[tuple[float, int, int]] = deque(maxlen=BODIES_LIMIT)
+        """A sample of recent frames: time, connection id, body length."""
         self.log: deque[Entry] = deque(maxlen=LOG_LIMIT)
         self.log_version = 0
         self.audit = Audit()
@@ -110,6 +114,7 @@ class Model:
         model = copy.copy(self)
         model.rows = {connection_id: row.frozen() for connection_id, row in self.rows.items()}
         model.history = self.history.copy()
+        model.bodies = self.bodies.copy()
         model.log = self.log.copy()
         model.settings = self.settings.copy()
         return model
@@ -188,6 +193,7 @@ class Model:
     def _apply_stats(self, stats: LoopStats) -> None:
         self.stats = stats
         self.drops = max(self.drops, stats.drops)
+        self.bodies.extend((stats.t, *body) for body in stats.bodies)
         start = self._window_from
         if start is None:
             self._window_from = stats
