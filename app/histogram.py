@@ -31,7 +31,7 @@ class Bucket(NamedTuple):
     times: int
 
 
-def index_of(us: int, bits: int) -> int:
+def index_of(us: int, bits: int = DEFAULT_BITS) -> int:
     """The index of the bucket that counts `us`."""
     shift = us.bit_length() - bits - 1
     return us if shift <= 0 else (shift << bits) + (us >> shift)

@@ -95,8 +95,8 @@ class Connection:
         "active_at ask backlog body_bytes_read body_len budget_hits bytes_in bytes_kept "
         "changed closing detail eagains fd frame_at frames_in held id interest len_buf "
         "linger_at linger_from opened_at out out_bytes_sent out_frames out_len partial_writes "
-        "peer progress_at seen_state slot stalled_at stalled_sent state tallied toggled_at "
-        "toggles trace unacked"
+        "peer progress_at seen_state served_from slot stalled_at stalled_sent state tallied "
+        "toggled_at toggles trace unacked"
     ).split()
 
     def __init__(self, connection_id: int, fd: int, peer: str, now: float) -> None:
@@ -133,6 +133,7 @@ class Connection:
         self.frame_at = 0.0
         self.toggled_at = now
         self.progress_at = now
+        self.served_from = now  # when the pending echo's frames were complete
         self.stalled_at = 0.0
         self.stalled_sent = 0
         self.linger_at = 0.0

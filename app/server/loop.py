@@ -48,7 +48,7 @@ class Loop:
     ) -> None:
         self.reporter = reporter
         self.life = Lifecycle(settings, poller, reporter)
-        self._serving = Serving(self.life)
+        self._serving = Serving(self.life, clock)
         self._poller = poller
         self._acceptor = acceptor
         self._commands = commands
@@ -92,8 +92,7 @@ class Loop:
             if self._stopping and not self.life.by_id:
                 return self._stopping
             now = clock()
-            if now - began > reporter.longest:
-                reporter.longest = now - began
+            reporter.iterated(now - began)
 
     def _patience(self, now: float) -> float | None:
         """How long the poller may wait, in seconds; None is for ever."""

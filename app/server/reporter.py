@@ -29,6 +29,7 @@ from app.events import (
     Toggled,
     TraceLevel,
 )
+from app.histogram import Histogram
 from app.server import kernel
 from app.server.connection import NO_COUNTS, Connection, Counts
 from app.stream import EventStream
@@ -61,6 +62,9 @@ class Reporter:
         self.wakeups = 0
         self.ready = 0
         self.longest = 0.0
+        self.service = Histogram()
+        """Microseconds from the wake-up that completed a frame to the end of its echo's write."""
+        self.iterations = Histogram()
         self.opened_count = 0
         self.closed_count = 0
         self.refused = 0
@@ -69,6 +73,12 @@ class Reporter:
         self._totals = NO_COUNTS
         self._next_round = 0.0
         self.now = 0.0
+
+    def iterated(self, seconds: float) -> None:
+        """An iteration took so long."""
+        self.iterations.record(int(seconds * 1e6))
+        if seconds > self.longest:
+            self.longest = seconds
 
     # --- lifecycle ---
 
@@ -228,6 +238,8 @@ class Reporter:
             accept_errors=self.accept_errors,
             queue_depth=self.stream.depth,
             drops=self.stream.dropped,
+            service_us=self.service.to_counts(),
+            iteration_us=self.iterations.to_counts(),
             bodies=tuple(self.bodies),
         )
 

@@ -23,10 +23,12 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable
 from typing import Final
 
 from app.events import Reason
 from app.framing import HEADER_SIZE, frames_filling, read_length
+from app.histogram import TABLE_SIZE, index_of, index_table
 from app.server.closing import discard_input
 from app.server.connection import (
     BYTE_BUDGET,
@@ -55,8 +57,9 @@ _ENDED_BY_PEER: Final = frozenset(
 class Serving:
     """Reads, parses and writes, within budgets."""
 
-    def __init__(self, life: Lifecycle) -> None:
+    def __init__(self, life: Lifecycle, clock: Callable[[], float]) -> None:
         self._life = life
+        self._clock = clock
         self._reporter = life.reporter
         self._calls = TracedCalls(life.connections, life.reporter)
         self._direct = life.settings.write_mode == "direct"
@@ -64,6 +67,7 @@ class Serving:
         self._until_eagain = life.poller.edge_triggered
         self._may_be_quick = self._direct and not self._until_eagain
         self._winding_down = False
+        self._buckets = index_table()
         self._share = BYTE_BUDGET  # bytes that one connection may move in this batch
         # Cut short by a budget, in order and once each: served before the next wait.
         self._again: dict[Connection, None] = {}
@@ -101,6 +105,7 @@ class Serving:
         sampling = self._reporter.stream.watched and len(self._reporter.bodies) < SAMPLE
         read, write, cap = os.read, os.write, self._life.settings.cap
         share = self._share = max(READ_SIZE, BATCH_BUDGET // (len(ready) or 1))
+        clock, served, buckets = self._clock, self._reporter.service.counts, self._buckets
         for fd, _ in ready:
             connection = quick.get(fd)
             if connection is None:
@@ -132,6 +137,8 @@ class Serving:
                     connection.frames_in += frames
                     connection.bytes_in += size
                     connection.active_at = now
+                    took = int((clock() - now) * 1e6)
+                    served[buckets[took] if took < TABLE_SIZE else index_of(took)] += frames
                     if not connection.changed:
                         connection.changed = True
                         changed.add(connection)
@@ -196,6 +203,7 @@ class Serving:
         cap = self._life.settings.cap
         if connection.receive(data, cap):
             frames = connection.out_frames
+            connection.served_from = now
             if self._reporter.stream.watched:
                 self._sample(connection, connection.out[0])
             if sent:
@@ -234,7 +242,7 @@ class Serving:
 
     def _write(self, connection: Connection, now: float) -> bool:
         """Offer the pending echo to the kernel; True if it took all of it."""
-        share = self._share
+        share, frames = self._share, connection.out_frames
         while share > 0:
             chunks = connection.unsent(share)
             try:
@@ -247,6 +255,8 @@ class Serving:
                 return False
             connection.active_at = connection.progress_at = now
             if connection.sent(count):
+                took = self._clock() - connection.served_from
+                self._reporter.service.record(int(took * 1e6), frames)
                 return connection.state is READ_LEN
             if count < sum(map(len, chunks)):
                 connection.partial_writes += 1

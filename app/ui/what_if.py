@@ -51,7 +51,7 @@ def _recent(model: Model, cap: int, now: float) -> list[str]:
         f"median {words_size(sizes[len(sizes) // 2])}, largest {words_size(sizes[-1])}",
     ]
     if refused:
-        named = _named(f"#{number} {times:,}×" for number, times in refused.most_common())
+        named = _named(f"{times:,} of #{number}" for number, times in refused.most_common())
         lines.insert(1, named)
     return lines
 

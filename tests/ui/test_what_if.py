@@ -47,7 +47,7 @@ def test_of_the_recent_frames_those_that_are_larger_are_counted_by_connection() 
     shown = model(loop_stats(NOW - 12, 9, 64, 3, bodies=bodies))
     assert effect_of_cap(shown, 64, NOW)[1:] == [
         "recent frames: 3 of 9 (33.3%) would have been refused",
-        "  #3 2×, #2 1×",
+        "  2 of #3, 1 of #2",
         "  seen in 12 s: median 64 B, largest 1000 B",
     ]
     assert effect_of_cap(shown, 1000, NOW)[1] == "recent frames: 0 of 9 would have been refused"
