@@ -9,6 +9,8 @@ import math
 from collections.abc import Iterable
 from typing import Final
 
+import msgspec
+
 from app.events import (
     POLLIN,
     POLLOUT,
@@ -32,6 +34,7 @@ from app.events import (
     Toggled,
 )
 from app.framing import frame
+from app.histogram import Histogram
 from app.stream import Drained
 
 NOW: Final = 1_760_000_000.0
@@ -216,14 +219,25 @@ def loop_stats(
 
 def server(connections: int) -> list[Event]:
     """A server with half a minute of history under a load that comes in waves."""
-    events: list[Event] = []
-    frames = 900_000
+    events: list[Event] = [
+        ProcessStats(t=NOW - 32, cpu_percent=36.0, rss=60 * 1024**2, fds=connections + 9, threads=3)
+    ]
+    frames, service = 900_000, Histogram()
     for second in range(32):
         frames += int(9_000 + 5_000 * math.sin(second / 3.1) + 1_700 * math.sin(second * 1.7))
         bodies = tuple((19 + (second + number) % 21, 48) for number in range(24))
         large = ((5, 65_536), (10, 1_048_576), (15, 1_000_000))[second % 3 : second % 3 + 1]
+        for number in range(400):
+            spread = sum(math.sin(number * turn) for turn in (2.3, 3.7, 5.9))
+            service.record(int(70 * math.exp(spread * 0.6 + 3 * (number % 97 == 0))))
+        stats = loop_stats(NOW - 31 + second, frames, 512, connections, bodies=bodies + large)
         events.append(
-            loop_stats(NOW - 31 + second, frames, 512, connections, bodies=bodies + large)
+            msgspec.structs.replace(
+                stats,
+                service_us=service.to_counts(),
+                longest_us=int(1_340 + 900 * math.sin(second * 1.3)),
+                armed=2 + second % 3 // 2,
+            )
         )
     events.append(
         ProcessStats(t=NOW, cpu_percent=38.0, rss=61 * 1024**2, fds=connections + 9, threads=3)

@@ -19,6 +19,7 @@ from textual.widgets import Footer, Static
 from app.events import CommandResult, KillMode, TraceLevel
 from app.ui import palette
 from app.ui.audit_screen import AuditScreen
+from app.ui.charts_panel import ChartsPanel
 from app.ui.columns import SORT_KEYS
 from app.ui.connection_table import ConnectionPane, ConnectionTable
 from app.ui.detail_panel import DetailPanel
@@ -63,6 +64,7 @@ class EchoApp(App[int]):
         Binding("t", "settings", "Timeouts"),
         Binding("a", "audit", "Audit"),
         Binding("e", "export", "Export"),
+        Binding("v", "charts", "Charts"),
         Binding("x", "bytes", "Bytes", show=False),
         Binding("S", "export_screen", "Export screen", show=False),
     ]
@@ -86,6 +88,7 @@ class EchoApp(App[int]):
         self._recent = RecentEvents()
         self._hex = HexPanel()
         self._events = EventLog()
+        self._charts = ChartsPanel()
         self._too_small = Static("", id="too-small", markup=False)
 
     def compose(self) -> ComposeResult:
@@ -99,6 +102,7 @@ class EchoApp(App[int]):
                 yield self._hex
                 yield self._recent
                 yield self._events
+        yield self._charts
         yield self._too_small
         yield Footer(show_command_palette=False)
 
@@ -134,8 +138,11 @@ class EchoApp(App[int]):
         self._header.show_model(model, now, *self._mode())
         self._pane.table.held = len(self.screen_stack) > 1
         self._pane.show(model, now)
-        self._show_selected(model, now)
-        self._events.show_model(model)
+        if self.screen_stack[0].has_class("charting"):
+            self._charts.show_model(model)
+        else:
+            self._show_selected(model, now)
+            self._events.show_model(model)
         if self._frozen is not None:
             behind = self._source.now() - now
             self.screen_stack[0].query_one("#banner", Static).update(
@@ -330,6 +337,11 @@ class EchoApp(App[int]):
     def action_log(self) -> None:
         """Where there is no room for both, change between detail and events."""
         self.screen_stack[0].toggle_class("log-first")
+        self.call_after_refresh(self.refresh_view)
+
+    def action_charts(self) -> None:
+        """Show the charts of the server, or the selected connection again."""
+        self.screen_stack[0].toggle_class("charting")
         self.call_after_refresh(self.refresh_view)
 
     def action_bytes(self) -> None:

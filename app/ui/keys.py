@@ -20,6 +20,7 @@ KEYS: Final = [
     ("s", "sort by next column"),
     ("r", "reverse the order"),
     ("e S", "export table, screen"),
+    ("v", "charts"),
     ("x", "show last bytes"),
     ("l", "detail or event log"),
     ("? F1", "this help"),

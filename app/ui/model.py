@@ -62,6 +62,13 @@ class Rates(NamedTuple):
     """Of one core, 0 to 1, by the loop thread."""
     open: int
     armed: int
+    longest_us: int
+    """Of the iterations in this time, in microseconds."""
+    cpu: float
+    """Of one core, 0 to 1 and above, by the whole process."""
+    rss: int
+    service_us: tuple[tuple[int, int], ...]
+    """Service times since the server's start (`LoopStats.service_us`)."""
 
 
 class Model:
@@ -93,6 +100,7 @@ class Model:
         self.crashed: Crashed | None = None
         self._departing: deque[Row] = deque()
         self._window_from: LoopStats | None = None
+        self._longest_us = 0
 
     def apply(self, drained: Drained, now: float) -> list[CommandResult]:
         """Take in what was drained; the results of commands are handed back for whoever asked."""
@@ -150,6 +158,7 @@ class Model:
                 self.process = event
                 return
             case Listening():
+                self._forget_rates()
                 self.listening = event
                 self.settings = {
                     "cap": event.cap,
@@ -194,7 +203,8 @@ class Model:
         self.stats = stats
         self.drops = max(self.drops, stats.drops)
         self.bodies.extend((stats.t, *body) for body in stats.bodies)
-        start = self._window_from
+        self._longest_us = max(self._longest_us, stats.longest_us)
+        start, process = self._window_from, self.process
         if start is None:
             self._window_from = stats
             return
@@ -210,8 +220,19 @@ class Model:
             loop_share=(stats.cpu_seconds - start.cpu_seconds) / span,
             open=stats.open,
             armed=stats.armed,
+            longest_us=self._longest_us,
+            cpu=0.0 if process is None else process.cpu_percent / 100,
+            rss=0 if process is None else process.rss,
+            service_us=stats.service_us,
         )
+        self._longest_us = 0
         self.history.append(self.rates)
+
+    def _forget_rates(self) -> None:
+        """Another server begins to count: nothing can be subtracted from what the last one told."""
+        self._window_from = self.rates = None
+        self.history.clear()
+        self._longest_us = 0
 
     def _note(self, event: Event) -> None:
         line = entry(event)

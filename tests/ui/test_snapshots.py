@@ -33,7 +33,7 @@ def prepared(*keys: str) -> tuple[EchoApp, Callable[[Pilot[int]], object]]:
     [
         pytest.param((), id="slow-reader"),
         pytest.param(("k",), id="kill"),
-        pytest.param(("c", "0"), id="cap"),
+        pytest.param(("c", *"40K"), id="cap"),
         pytest.param(("p",), id="paused"),
         pytest.param(("question_mark",), id="help"),
         pytest.param(("l",), id="log"),
@@ -43,6 +43,8 @@ def prepared(*keys: str) -> tuple[EchoApp, Callable[[Pilot[int]], object]]:
         pytest.param(("t", *"2.5", "down", *"x"), id="settings-mistake"),
         pytest.param(("t", *"2.5", *["down"] * 4, *"armed"), id="settings"),
         pytest.param(("a",), id="audit"),
+        pytest.param(("v",), id="charts"),
+        pytest.param(("x",), id="bytes"),
         pytest.param(("slash", *"pending>lots"), id="filter-mistake"),
     ],
 )

@@ -1,0 +1,210 @@
+"""Charts made of block characters: a line of figures over a graph of the last seconds.
+
+Nothing here knows Textual; a chart is lines of styled text, a column of a graph is a second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import groupby
+from math import log10
+from typing import Final, NamedTuple
+
+from rich.style import Style
+
+from app.histogram import Histogram
+from app.ui import palette
+from app.ui.figures import short_count, short_micros, short_rate, short_size
+from app.ui.lines_panel import Line, line_width, pad
+from app.ui.model import Model, Rates
+
+GAP: Final = 2
+"""Blank cells between two charts."""
+CHART_AT_LEAST: Final = 29
+"""Cells below which a chart's figures would be cut."""
+_FILL: Final = palette.EDGE
+_BLOCKS: Final = " ▁▂▃▄▅▆▇█"
+_SERVICE_SPAN: Final = 60
+"""Seconds that the histogram of service times covers."""
+_MARKS: Final = ("1µs", "10µs", "100µs", "1ms", "10ms", "100ms", "1s")
+"""Powers of ten on the scale of the histogram, from 1 µs on."""
+_DECADES: Final = len(_MARKS) - 1
+
+
+class Chart(NamedTuple):
+    """What one chart shows: ready-made figures over the values of the last seconds."""
+
+    figures: Line
+    values: Sequence[float] = ()
+    words: Callable[[float], str] = short_count
+    """How the graph's top is told."""
+    style: Style = palette.ACCENT
+    histogram: Histogram | None = None
+    """Shown in place of a graph of values."""
+    span: int = 1
+    """Columns of the grid that it takes."""
+
+
+def charts(model: Model) -> list[Chart]:
+    """All charts of a server, in the order in which they are shown."""
+    history = model.history
+    last = model.rates
+    service = service_times(history)
+
+    def over_time(
+        title: str,
+        value: Callable[[Rates], float],
+        words: Callable[[float], str],
+        style: Style = palette.ACCENT,
+    ) -> Chart:
+        now = "-" if last is None else words(value(last))
+        return Chart(_figures(title, now), [value(rates) for rates in history], words, style)
+
+    return [
+        over_time("in B/s", lambda rates: rates.bytes_in, short_size),
+        over_time("out B/s", lambda rates: rates.bytes_out, short_size),
+        over_time("frames/s", lambda rates: rates.frames, short_rate),
+        Chart(_percentiles(service), histogram=service, style=palette.GOOD, span=2),
+        over_time("longest iteration", lambda rates: rates.longest_us, short_micros, palette.GOOD),
+        over_time("connections", lambda rates: rates.open, short_count, palette.INFO),
+        over_time("POLLOUT armed", lambda rates: rates.armed, short_count, palette.WARNING),
+        _cpu(history, last),
+        over_time("memory", lambda rates: rates.rss, short_size, palette.INFO),
+    ]
+
+
+def service_times(history: Sequence[Rates]) -> Histogram:
+    """The service times of the last minute, as far as it is known."""
+    if len(history) < 2:
+        return Histogram()
+    first = history[max(0, len(history) - 1 - _SERVICE_SPAN)]
+    return Histogram.from_counts(history[-1].service_us).minus(
+        Histogram.from_counts(first.service_us)
+    )
+
+
+def _figures(title: str, now: str) -> Line:
+    return [(f"{title} ", palette.LABEL), (now, palette.STRONG)]
+
+
+def _percentiles(service: Histogram) -> Line:
+    line: Line = [("service time", palette.LABEL)]
+    if not service.count:
+        return [*line, (" -", palette.STRONG)]
+    for name, percent in (("p50", 50), ("p99", 99), ("p99.9", 99.9)):
+        line += [
+            (f" {name} ", palette.LABEL),
+            (short_micros(service.percentile(percent)), palette.STRONG),
+        ]
+    return line
+
+
+def _cpu(history: Sequence[Rates], last: Rates | None) -> Chart:
+    figures: Line = [("CPU loop ", palette.LABEL)]
+    figures.append(("-" if last is None else f"{last.loop_share:.0%}", palette.STRONG))
+    figures.append((" process ", palette.LABEL))
+    figures.append(("-" if last is None else f"{last.cpu:.0%}", palette.STRONG))
+    return Chart(figures, [rates.cpu for rates in history], lambda share: f"{share:.0%}")
+
+
+def grid(shown: Sequence[Chart], width: int, height: int) -> list[Line]:
+    """The charts side by side, in as many rows as they need, each row of one height."""
+    columns = max(1, min(5, (width + GAP) // (CHART_AT_LEAST + GAP)))
+    rows = _rows(shown, columns)
+    cell = (width + GAP) // columns - GAP
+    lines: list[Line] = []
+    for number, row in enumerate(rows):
+        tall = (height - len(lines)) // (len(rows) - number)
+        drawn = [draw(chart, chart.span * (cell + GAP) - GAP, tall) for chart in row]
+        for pieces in zip(*drawn, strict=True):
+            line: Line = []
+            for piece in pieces:
+                line += [*piece, (" " * GAP, palette.PLAIN)]
+            lines.append(line)
+    return lines
+
+
+def _rows(shown: Sequence[Chart], columns: int) -> list[list[Chart]]:
+    """In order, but a hole that a wide chart would leave is filled with the next that fits."""
+    left = [chart._replace(span=min(chart.span, columns)) for chart in shown]
+    rows: list[list[Chart]] = []
+    while left:
+        row: list[Chart] = []
+        room = columns
+        while fitting := [chart for chart in left if chart.span <= room]:
+            row.append(fitting[0])
+            left.remove(fitting[0])
+            room -= fitting[0].span
+        rows.append(row)
+    return rows
+
+
+def draw(chart: Chart, width: int, height: int) -> list[Line]:
+    """One chart in exactly `width` by `height` cells: its figures, and the graph under them."""
+    if height <= 0:
+        return []
+    if chart.histogram is not None:
+        return [_head(chart.figures, "", width), *_histogram(chart, width, height - 1)]
+    values = list(chart.values)[-width:]
+    top = max(values, default=0)
+    head = _head(chart.figures, f"top {chart.words(top)}" if top else "", width)
+    return [head, *graph(values, width, height - 1, top, chart.style)]
+
+
+def _head(figures: Line, note: str, width: int) -> Line:
+    if line_width(figures) + len(note) + 1 > width:
+        return pad(figures, width, palette.PLAIN)
+    return [*pad(figures, width - len(note), palette.PLAIN), (note, palette.DIM)]
+
+
+def graph(values: Sequence[float], width: int, height: int, top: float, style: Style) -> list[Line]:
+    """`values` as columns of blocks, the latest at the right, scaled to `top`; `height` lines.
+
+    A column's end has the style, what is under it is faint: the course stands out of the area.
+    """
+    eighths = [_eighths(value, top, height) for value in values[-width:]]
+    blank: Line = [(" " * (width - len(eighths)), palette.PLAIN)]
+    lines: list[Line] = []
+    for level in range(height - 1, -1, -1):
+        above = [eighth - 8 * level for eighth in eighths]
+        runs = groupby(above, key=lambda rest: rest > 8)
+        lines.append(
+            blank
+            + [
+                ("".join(_BLOCKS[min(8, max(0, rest))] for rest in run), _FILL if full else style)
+                for full, run in runs
+            ]
+        )
+    return lines
+
+
+def _eighths(value: float, top: float, height: int) -> int:
+    """How many eighths of a cell a column is high; what is not nothing is seen."""
+    if value <= 0 or top <= 0:
+        return 0
+    return max(1, int(value / top * height * 8))
+
+
+def _histogram(chart: Chart, width: int, height: int) -> list[Line]:
+    """Durations from 1 µs to 1 s on a logarithmic scale, columns as high as they are frequent."""
+    assert chart.histogram is not None
+    counts = [0] * width
+    for low, high, count in chart.histogram.buckets():
+        counts[_place((low + high) / 2, width)] += count
+    has_axis = height > 2
+    lines = graph(counts, width, height - has_axis, max(counts), chart.style)
+    return [*lines, [(_axis(width), palette.FAINT)]] if has_axis else lines
+
+
+def _place(us: float, width: int) -> int:
+    """The column of a duration on the logarithmic scale."""
+    decades = log10(min(max(us, 1), 10**_DECADES))
+    return round(decades / _DECADES * (width - 1))
+
+
+def _axis(width: int) -> str:
+    """The scale's marks, each beginning under its column; the last one ends there."""
+    text = ""
+    for decade, mark in enumerate(_MARKS[:-1]):
+        text = text.ljust(_place(10**decade, width), "─") + mark
+    return text.ljust(width - len(_MARKS[-1]), "─")[: width - len(_MARKS[-1])] + _MARKS[-1]

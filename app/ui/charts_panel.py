@@ -1,0 +1,24 @@
+"""The charts of the server, in place of what is known of one connection."""
+
+from __future__ import annotations
+
+from app.ui.charts import charts, grid
+from app.ui.lines_panel import LinesPanel
+from app.ui.model import Model
+
+
+class ChartsPanel(LinesPanel):
+    """All charts, as many side by side as there is room for."""
+
+    def __init__(self) -> None:
+        super().__init__(id="charts")
+        self.border_title = "charts of the last minutes"
+        self._shown: tuple[object, ...] = ()
+
+    def show_model(self, model: Model) -> None:
+        """Show the server's history; it grows once a second, and no more is drawn."""
+        last = model.rates
+        shown = (id(model), None if last is None else last.t, self.size)
+        if shown != self._shown:
+            self._shown = shown
+            self.show(grid(charts(model), self.size.width, self.size.height))
