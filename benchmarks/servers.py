@@ -84,6 +84,8 @@ SERVERS = (
         CONTROL,
         watcher=(sys.executable, "-m", "app", "attach", "--control", CONTROL),
     ),
+    peer("echo-tui-watched", "events", "--events", "watched"),
+    peer("echo-tui-no-events", "events", "--events", "none"),
     peer("uvloop-protocol", "asyncio_protocol", *UVLOOP, module="uvloop"),
     peer("uvloop-buffered", "uvloop_buffered", module="uvloop"),
     peer("uvloop-streams", "asyncio_streams", *UVLOOP, module="uvloop"),
