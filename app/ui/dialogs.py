@@ -13,7 +13,7 @@ from rich.text import Text
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
@@ -25,7 +25,9 @@ from app.ui.rows import Row
 
 Answer = TypeVar("Answer")
 NAMED: Final = 5
-"""Connections that a dialog about several names one by one."""
+"""Connections that a dialog about several tells of one by one; of the others it lists the ids."""
+LISTED: Final = 500
+"""Ids that it lists at most: to lay out ten thousand would take a second."""
 _MODES: Final = {
     KillMode.DRAIN: "finish the pending echo, then close in good order",
     KillMode.CLOSE: "give up the pending echo; the kernel delivers what it has",
@@ -67,7 +69,8 @@ class KillDialog(Dialog[KillMode]):
         )
         with Vertical(classes="dialog", id="kill-dialog") as box:
             box.border_title = f"kill {self._title}?"
-            yield Static(self._what, classes="what")
+            with VerticalScroll(classes="what", can_focus=False):
+                yield Static(self._what)
             yield Static(modes, classes="explanation")
             with Horizontal(classes="buttons"):
                 yield Button("Cancel", id="cancel")
@@ -104,7 +107,10 @@ def _several(rows: Sequence[Row], why_these: str) -> Text:
         text.append(f"{palette.state_label(row.state):<14}", palette.STATES[row.state])
         text.append(f"{row.peer}\n", palette.PLAIN)
     if len(rows) > NAMED:
-        text.append(f"and {len(rows) - NAMED:,} more\n", palette.DIM)
+        text.append(f"and {len(rows) - NAMED:,} more: ", palette.DIM)
+        listed = rows[NAMED : NAMED + LISTED]
+        ellipsis = " …" if len(rows) > NAMED + LISTED else ""
+        text.append(" ".join(f"#{row.id}" for row in listed) + ellipsis + "\n", palette.PLAIN)
     text.append(f"{_pending(sum(row.pending for row in rows))} in all", palette.DIM)
     return text
 

@@ -28,7 +28,7 @@ async def test_kill_names_the_connection_and_submits_its_mode(mode: KillMode) ->
         assert isinstance(app.screen, KillDialog)
         assert app.focused is app.screen.query_one("#cancel")
         row = app.model.rows[3]
-        said = str(app.screen.query_one(".what", Static).content)
+        said = str(app.screen.query_one(".what Static", Static).content)
         assert "#3" in said
         assert row.peer in said
         assert "READ_LEN" in said
@@ -255,7 +255,7 @@ async def test_a_peers_text_is_never_markup() -> None:
         await pilot.press("k")
         await look(app, pilot)
         assert isinstance(app.screen, KillDialog)
-        assert HOSTILE in str(app.screen.query_one(".what", Static).content)
+        assert HOSTILE in str(app.screen.query_one(".what Static", Static).content)
 
 
 @pytest.mark.parametrize("size", [(59, 15), (60, 14), (1, 1), (20, 5)])

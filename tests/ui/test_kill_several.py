@@ -30,12 +30,12 @@ async def test_the_tagged_are_listed_as_they_were_and_killed_by_one_command() ->
         await pilot.press("K")
         assert isinstance(app.screen, KillDialog)
         assert app.focused is app.screen.query_one("#cancel")
-        said = str(app.screen.query_one(".what", Static).content)
+        said = str(app.screen.query_one(".what Static", Static).content)
         assert "7 connections, tagged" in said
         assert f"and {7 - NAMED} more" in said
         source.feed(closed(2, Reason.EOF), opened(12))
         await look(app, pilot)
-        assert str(app.screen.query_one(".what", Static).content) == said
+        assert str(app.screen.query_one(".what Static", Static).content) == said
         await pilot.click("#reset")
         await pilot.pause()
         [command] = actions(source)
@@ -58,7 +58,7 @@ async def test_without_tags_all_that_the_filter_shows_and_is_open() -> None:
         assert len(app.screen_stack) == 1
         await pilot.press("slash", *"id<=5 or closed", "enter", "K")
         assert isinstance(app.screen, KillDialog)
-        assert "id<=5 or closed" in str(app.screen.query_one(".what", Static).content)
+        assert "id<=5 or closed" in str(app.screen.query_one(".what Static", Static).content)
         await pilot.press("right", "enter")
         await pilot.pause()
         [command] = actions(source)
@@ -75,12 +75,22 @@ async def test_a_filter_that_is_off_chooses_nothing() -> None:
         assert len(app.screen_stack) == 1
 
 
+async def test_the_dialog_lists_every_id() -> None:
+    source = FixedSource(overview())
+    async with running(source) as (app, pilot):
+        await pilot.press("slash", *"peer:127", "enter", "K")
+        said = str(app.screen.query_one(".what Static", Static).content)
+        shown = [row.id for row in table(app).shown if row.closed is None]
+        assert len(shown) == 33
+        assert [int(word[1:]) for word in said.split() if word.startswith("#")] == shown
+
+
 async def test_tags_that_the_filter_hides_are_said_and_leave_with_their_rows() -> None:
     source = FixedSource(overview())
     async with running(source) as (app, pilot):
         await pilot.press("g", "down", "space", "down", "space", "slash", *"#3", "enter", "K")
         assert isinstance(app.screen, KillDialog)
-        said = str(app.screen.query_one(".what", Static).content)
+        said = str(app.screen.query_one(".what Static", Static).content)
         assert "2 connections, tagged, 1 of them hidden by the filter" in said
         await pilot.press("enter", "f")
         assert actions(source) == []
