@@ -6,6 +6,8 @@ header is complete. (Source document, section 5.2; the same framing as Erlang's 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import lru_cache
 from struct import Struct
 from typing import Final
 
@@ -16,8 +18,8 @@ HEADER_SIZE: Final = 4
 MAX_LENGTH: Final = 2**32 - 1
 """The largest length that a header can announce, in bytes."""
 
-ALIKE_FROM: Final = 6
-"""Frames in one read from which on it pays to look whether they are all of one length."""
+ALIKE_AT_ONCE: Final = 64
+"""Frames of one length up to which one unpacking of all headers is the quickest look at them."""
 
 _HEADER: Final = Struct(">I")
 read_length: Final = _HEADER.unpack_from
@@ -45,18 +47,21 @@ def frames_filling(data: bytes, cap: int, most: int) -> int:
     length: int = read_length(data)[0]
     stride = HEADER_SIZE + length
     count = size // stride
-    # A pipelined burst is mostly frames of one length. Four strided slices see that all headers
-    # are the first one, in the time that stepping over five of them takes.
-    if (
-        ALIKE_FROM <= count <= most
-        and count * stride == size
-        and length <= cap
-        and data[::stride] == data[:1] * count
-        and data[1::stride] == data[1:2] * count
-        and data[2::stride] == data[2:3] * count
-        and data[3::stride] == data[3:4] * count
-    ):
-        return count
+    # A pipelined burst is mostly frames of one length: its headers are looked at without a step
+    # for each. Stepping over 16 frames takes 1.5 µs, one unpacking 0.25, four slices 0.5; of 900
+    # frames 83 µs, 6.3 and 2.7.
+    if 1 < count <= most and count * stride == size and length <= cap:
+        if count <= ALIKE_AT_ONCE:
+            unpack, expected = _headers_of(length, count)
+            if unpack(data) == expected:
+                return count
+        elif (
+            data[::stride] == data[:1] * count
+            and data[1::stride] == data[1:2] * count
+            and data[2::stride] == data[2:3] * count
+            and data[3::stride] == data[3:4] * count
+        ):
+            return count
     end = frames = 0
     while size - end >= HEADER_SIZE and frames <= most:
         (length,) = read_length(data, end)
@@ -65,6 +70,14 @@ def frames_filling(data: bytes, cap: int, most: int) -> int:
         end += HEADER_SIZE + length
         frames += 1
     return frames if end == size and frames <= most else 0
+
+
+@lru_cache(maxsize=64)
+def _headers_of(
+    length: int, count: int
+) -> tuple[Callable[[bytes], tuple[int, ...]], tuple[int, ...]]:
+    """What unpacks the headers of `count` frames of one length, and what it must give."""
+    return Struct(">" + f"I{length}x" * count).unpack, (length,) * count
 
 
 def whole_frames(data: bytes) -> int:
