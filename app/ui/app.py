@@ -7,6 +7,7 @@ attached and a replayed server look and feel the same.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import ClassVar, Final
 
 from rich.style import Style
@@ -14,6 +15,7 @@ from textual import events
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.filter import LineFilter
 from textual.widgets import Footer, Static
 
 from app.events import CommandResult, KillMode, State, TraceLevel
@@ -33,6 +35,7 @@ from app.ui.requests import Requests
 from app.ui.rows import Row
 from app.ui.settings_dialog import SettingsDialog, Values
 from app.ui.source import Source
+from app.ui.themes import THEMES, Repaint, textual_theme
 
 SMALLEST: Final = (60, 15)
 """Columns and lines below which the dashboard only says that it needs more."""
@@ -66,9 +69,11 @@ class EchoApp(App[int]):
 
     def __init__(self, source: Source, title: str = "echo-tui") -> None:
         """`source` is the server to show; `title` names the terminal's window."""
+        self._drawing: list[LineFilter] = []
         super().__init__()
-        self.register_theme(palette.THEME)
-        self.theme = palette.THEME.name
+        for name in THEMES:
+            self.register_theme(textual_theme(name))
+        self.theme = "dark"
         self.title = title
         self.model = Model()
         self._source = source
@@ -96,6 +101,14 @@ class EchoApp(App[int]):
                 yield self._events
         yield self._too_small
         yield Footer(show_command_palette=False)
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """What every line passes on its way to the screen: the colours of the chosen theme."""
+        return [*self._drawing, *super().get_line_filters()]
+
+    def watch_theme(self, name: str) -> None:
+        """Draw in the colours of another theme."""
+        self._drawing = [] if name == "dark" else [Repaint(name)]
 
     def on_mount(self) -> None:
         """Begin to refresh."""

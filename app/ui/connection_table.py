@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import ClassVar, Final
 
 from rich.segment import Segment
+from rich.style import Style
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -209,9 +210,18 @@ class ConnectionTable(ScrollView, can_focus=True):
             ]
         ).crop_extend(0, width, None)
         if selected:
-            focused = self.has_focus
-            strip = strip.apply_style(palette.SELECTED if focused else palette.SELECTED_UNFOCUSED)
+            strip = strip.apply_style(self._cursor_style())
         return strip.apply_style(self.rich_style)
+
+    def _cursor_style(self) -> Style:
+        if self.app.no_color:
+            return palette.SELECTED_WITHOUT_COLOUR
+        return palette.SELECTED if self.has_focus else palette.SELECTED_UNFOCUSED
+
+    def notify_style_update(self) -> None:
+        """Forget the lines that were made in another theme."""
+        super().notify_style_update()
+        self._strips.clear()
 
     # --- the cursor ---
 
