@@ -38,8 +38,8 @@ Keys: TypeAlias = Mapping[str, tuple[str, ...]]
 # and `l` walk through the columns that the table is sorted by.
 GROUPS: Final[dict[str, tuple[Action, ...]]] = {
     "move": (
-        Action("up", "up", "select the connection above", vim="up,k"),
-        Action("down", "down,j", "select the connection below"),
+        Action("up", "up", "the connection above", vim="up,k"),
+        Action("down", "down,j", "the connection below"),
         Action("page_up", "pageup,ctrl+u", "up by a screenful"),
         Action("page_down", "pagedown,ctrl+d", "down by a screenful"),
         Action("first", "home,g", "the first connection"),
@@ -73,8 +73,8 @@ GROUPS: Final[dict[str, tuple[Action, ...]]] = {
         Action("export_screen", "S", "export the screen"),
     ),
     "program": (
-        Action("palette", "ctrl+p", "find any of these by name", "Palette"),
-        Action("help", "?,f1", "help for this place, all keys", "Help"),
+        Action("palette", "ctrl+p", "any of these by name", "Palette"),
+        Action("help", "?,f1", "help here, all keys", "Help"),
         Action("quit", "q", "quit", "Quit"),
     ),
 }

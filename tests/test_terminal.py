@@ -55,6 +55,8 @@ def test_the_demo_shows_every_state_within_seconds() -> None:
 
         terminal.wait_for(every_state)
         terminal.press("q")
+        terminal.wait_for(lambda screen: "stops with the dashboard" in screen)
+        terminal.press("q")
         assert terminal.exit_code() == 0
         assert terminal.restored()
 

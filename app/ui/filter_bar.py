@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections import deque
+from typing import ClassVar, Final
 
 from textual import on
 from textual.app import ComposeResult
@@ -16,14 +17,22 @@ from app.ui.figures import clip
 from app.ui.filter import LONGEST, Filter, FilterError, parse_filter
 from app.ui.lines_panel import Line, LinesPanel, line_width
 
+RECENT_LIMIT: Final = 10
+"""Filters that are remembered."""
 _EXAMPLE = "state:WRITE_BODY pending>64K or idle>10s"
 
 
 class FilterBar(Vertical):
     """A filter: typed, in force at once, restored by Escape, turned off and on by a key."""
 
+    HELP = (
+        "A filter is in force while you type it. Words are looked for in peer, state, reason and "
+        "#id; state:WRITE_BODY, peer:127.0.0.2, pending>64K, idle>10s, toggles>=5 look at a "
+        "column; and, or, not and ( ) join them. Enter keeps it, Escape restores the one before."
+    )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "restore", "Restore"),
+        Binding("f1", "app.help", "Help", show=False),
         Binding("tab,shift+tab,down", "accept", "Accept", show=False),
     ]
 
@@ -45,6 +54,8 @@ class FilterBar(Vertical):
         """What Escape restores."""
         self._error: FilterError | None = None
         self._counts = (0, 0)
+        self.recent: deque[str] = deque(maxlen=RECENT_LIMIT)
+        """The filters that were kept, the latest first."""
         self._field = Input(placeholder=_EXAMPLE, id="filter", max_length=LONGEST)
         self._field.cursor_blink = False
         self._line = LinesPanel(id="filter-line")
@@ -93,7 +104,20 @@ class FilterBar(Vertical):
     def action_accept(self) -> None:
         """Leave the field with the filter as typed, once it is one."""
         if self._error is None:
+            self._remember()
             self._leave()
+
+    def _remember(self) -> None:
+        if self._chosen is not None:
+            text = self._chosen.text
+            self.recent = deque(
+                (text, *(each for each in self.recent if each != text)), RECENT_LIMIT
+            )
+
+    def choose(self, text: str) -> None:
+        """Put a filter into force that was used before."""
+        self._judge(text)
+        self._remember()
 
     @on(Input.Changed)
     def judge_typed(self, event: Input.Changed) -> None:

@@ -15,7 +15,8 @@ from textual.color import Color
 from textual.filter import LineFilter
 
 _PAIRS: Final = {
-    "─╌┄┈━═╸╺╴╶╼╾": "-",
+    "─╌┄┈╴╶": "-",
+    "━═╸╺╼╾": "=",
     "│┃║┆╎╵╷╿╽▏▎▍▌▐▕▊▉▋": "|",
     "╭╮╰╯┌┐└┘├┤┬┴┼┏┓┗┛┣┫┳┻╋╔╗╚╝╒╓╕╖╘╙╛╜": "+",
     "▁▂": "_",

@@ -138,9 +138,6 @@ def textual_theme(name: str) -> Theme:
         variables={
             "edge": colours.edge,
             "dim": colours.dim,
-            "footer-background": colours.surface,
-            "footer-key-foreground": colours.accent,
-            "footer-description-foreground": colours.dim,
             "scrollbar": colours.edge,
             "scrollbar-hover": colours.faint,
             "scrollbar-active": colours.accent,
