@@ -127,6 +127,11 @@ def key_sign(key: str) -> str:
     return "".join("^" if each == "ctrl" else f"{each}+" for each in modifiers) + sign
 
 
+def signs(keys: Keys, name: str) -> str:
+    """The keys of an action as a person knows them, or a dash if it has none."""
+    return " ".join(map(key_sign, keys[name])) or "-"
+
+
 def read_key(text: str) -> str:
     """The name of a key as Textual spells it, from that name or from the character itself.
 

@@ -16,7 +16,7 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Static
 
 from app.events import CommandResult, KillMode, State, TraceLevel
-from app.keys import key_sign
+from app.keys import signs
 from app.preferences import Preferences
 from app.ui import palette
 from app.ui.audit_screen import AuditScreen
@@ -114,7 +114,8 @@ class EchoApp(PersonalApp):
         if self._frozen is not None:
             behind = self._source.now() - now
             self.screen_stack[0].query_one("#banner", Static).update(
-                f"PAUSED {behind:.0f} s ago: the screen stands still, the server goes on. p resumes"
+                f"PAUSED {behind:.0f} s ago: the screen stands still, the server goes on. "
+                f"{signs(self.keys, 'pause')} resumes"
             )
 
     def _show_selected(self, model: Model, now: float) -> None:
@@ -150,7 +151,7 @@ class EchoApp(PersonalApp):
         self._too_small.update(
             f"this terminal has {width} columns and {height} lines\n"
             f"the dashboard needs {SMALLEST[0]} by {SMALLEST[1]}\n\n"
-            "the server runs on; q quits"
+            f"the server runs on; {signs(self.keys, 'quit')} quits"
         )
         self.call_after_refresh(self.refresh_view)
 
@@ -196,7 +197,7 @@ class EchoApp(PersonalApp):
             ids = [row.id for row in table.shown]
             why_these = f"all that the filter shows: {shown_by.text}"
         else:
-            self.notify("tag connections (space) or filter them (/) first", severity="warning")
+            self.notify("tag connections or filter them first", severity="warning")
             return
         rows = [row for row in map(self.model.rows.get, ids) if row and row.closed is None]
         if rows:
@@ -267,7 +268,7 @@ class EchoApp(PersonalApp):
         """Where one panel hides the other, its frame names the other: a click shows it."""
         screen = self.screen_stack[0]
         shares = screen.has_class("narrow") or screen.has_class("medium")
-        sign = " ".join(map(key_sign, self.keys["log"]))
+        sign = signs(self.keys, "log")
         self._detail.border_subtitle = _link(f"{sign} event log") if shares else ""
         for panel in (self._recent, self._events):
             panel.border_subtitle = _link(f"{sign} detail") if shares else ""

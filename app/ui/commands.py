@@ -8,7 +8,7 @@ from typing import NamedTuple
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
-from app.keys import ACTIONS, GROUPS, Keys, key_sign
+from app.keys import ACTIONS, GROUPS, Keys, signs
 from app.ui.rows import Row
 from app.ui.themes import THEMES
 
@@ -48,9 +48,7 @@ def actions(keys: Keys, run: Callable[[str], object]) -> Iterator[Offer]:
     moves = {action.name for action in GROUPS["move"]}
     for name, action in sorted(ACTIONS.items(), key=lambda each: each[0] in moves):
         if name != "palette":
-            signs = " ".join(map(key_sign, keys[name]))
-            words = f"key {signs}" if signs else "no key"
-            yield Offer(action.words, words, lambda name=name: run(name))  # type: ignore[misc]
+            yield Offer(action.words, f"key {signs(keys, name)}", lambda name=name: run(name))  # type: ignore[misc]
 
 
 def themes(choose: Callable[[str], object]) -> Iterator[Offer]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import Final
 
 from rich.segment import Segment
-from rich.style import Style
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -19,6 +18,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from app.keys import Keys
 from app.ui import palette
 from app.ui.cells import cells
 from app.ui.columns import (
@@ -215,14 +215,13 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
                 *(Segment(text, style) for text, style in pieces),
             ]
         ).crop_extend(0, width, None)
-        if selected:
-            strip = strip.apply_style(self._cursor_style())
+        if selected and self.app.no_color:
+            # Reversed greys would make a patchwork of the line: it gets one colour throughout.
+            strip = Strip(Segment.apply_style(strip, post_style=palette.SELECTED_WITHOUT_COLOUR))
+        elif selected:
+            focused = self.has_focus
+            strip = strip.apply_style(palette.SELECTED if focused else palette.SELECTED_UNFOCUSED)
         return strip.apply_style(self.rich_style)
-
-    def _cursor_style(self) -> Style:
-        if self.app.no_color:
-            return palette.SELECTED_WITHOUT_COLOUR
-        return palette.SELECTED if self.has_focus else palette.SELECTED_UNFOCUSED
 
     def notify_style_update(self) -> None:
         """Forget the lines that were made in another theme."""
@@ -314,10 +313,11 @@ class TableHeading(LinesPanel):
 class ConnectionPane(Vertical):
     """Heading and table in one frame, titled with what it holds."""
 
-    def __init__(self) -> None:
+    def __init__(self, keys: Keys) -> None:
+        """`keys` are those in force, for whatever names one."""
         super().__init__(id="connection-pane")
         self.table = ConnectionTable()
-        self.filter_bar = FilterBar()
+        self.filter_bar = FilterBar(keys)
         self._heading = TableHeading()
         self._selected_before: int | None = None
         """Where the cursor was when a filter began to be typed: half a filter may hide it."""

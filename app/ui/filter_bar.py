@@ -12,6 +12,7 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import Input
 
+from app.keys import Keys, signs
 from app.ui import palette
 from app.ui.figures import clip
 from app.ui.filter import LONGEST, Filter, FilterError, parse_filter
@@ -46,8 +47,10 @@ class FilterBar(Vertical):
     class Left(Message):
         """The field was left."""
 
-    def __init__(self) -> None:
+    def __init__(self, keys: Keys) -> None:
+        """`keys` are those in force: the line names two of them."""
         super().__init__(id="filter-bar")
+        self._toggle, self._change = signs(keys, "toggle_filter"), signs(keys, "filter")
         self._chosen: Filter | None = None
         self._is_on = False
         self._before: tuple[Filter | None, bool] = (None, False)
@@ -155,12 +158,13 @@ class FilterBar(Vertical):
             return [("words, or column and value: " + _EXAMPLE, palette.FAINT)]
         shown, hidden = self._counts
         if self._is_on:
-            label, style, key = "filter ", palette.SORTED, "f off"
+            label, style, key = "filter ", palette.SORTED, f"{self._toggle} off"
             tail = f"  shows {shown:,}, hides {hidden:,}"
         else:
-            label, style, key, tail = "filter off ", palette.DIM, "f on", "  all are shown"
+            label, style, key = "filter off ", palette.DIM, f"{self._toggle} on"
+            tail = "  all are shown"
         line: Line = [] if self.has_class("typing") else [(label, style)]
-        end: Line = [(tail, palette.PLAIN), (f"  {key}, / change", palette.FAINT)]
+        end: Line = [(tail, palette.PLAIN), (f"  {key}, {self._change} change", palette.FAINT)]
         if self.has_class("typing"):
             return [(tail.strip(), palette.GOOD), ("  Enter keeps, Esc restores", palette.FAINT)]
         room = width - line_width(line) - line_width(end)

@@ -13,7 +13,7 @@ from textual.dom import DOMNode
 from textual.widgets import Static
 
 from app.events import State
-from app.keys import GROUPS, Keys, key_sign
+from app.keys import GROUPS, Keys, signs
 from app.ui import palette
 from app.ui.dialogs import Dialog
 
@@ -58,10 +58,8 @@ class HelpScreen(Dialog[None]):
         for group in groups:
             lines.append(Text(f"{group:>11}", palette.HEADING))
             for action in GROUPS[group]:
-                signs = " ".join(map(key_sign, self._keys[action.name])) or "-"
-                lines.append(
-                    Text.assemble((f"{signs:>11}  ", palette.ACCENT), (action.words, palette.PLAIN))
-                )
+                key = f"{signs(self._keys, action.name):>11}  "
+                lines.append(Text.assemble((key, palette.ACCENT), (action.words, palette.PLAIN)))
             lines.append(Text())
         return Text("\n").join(lines)
 

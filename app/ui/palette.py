@@ -31,7 +31,7 @@ HEADING: Final = Style(color=DARK.dim, bold=True)
 SORTED: Final = Style(color=DARK.accent, bold=True)
 SELECTED: Final = Style(bgcolor=DARK.selected)
 SELECTED_UNFOCUSED: Final = Style(bgcolor=DARK.panel)
-SELECTED_WITHOUT_COLOUR: Final = Style(bold=True, reverse=True)
+SELECTED_WITHOUT_COLOUR: Final = Style(color=DARK.text, bold=True, reverse=True)
 
 TAG: Final = "◆"
 GLYPHS: Final = {

@@ -11,6 +11,7 @@ from textual.app import App
 from textual.command import CommandPalette
 from textual.filter import LineFilter
 
+from app.keys import signs
 from app.preferences import Preferences
 from app.ui import commands
 from app.ui.columns_dialog import ColumnsDialog
@@ -46,7 +47,7 @@ class PersonalApp(App[int], inherit_bindings=False):
         self._source = source
         self._frozen: tuple[Model, float] | None = None
         """What a paused screen shows: the model and the time at which it was paused."""
-        self._pane = ConnectionPane()
+        self._pane = ConnectionPane(self.keys)
         table = self._pane.table
         table.chosen = preferences.columns
         table.sort_key, table.descending = preferences.sort_key, preferences.descending
@@ -72,7 +73,8 @@ class PersonalApp(App[int], inherit_bindings=False):
     def action_toggle_filter(self) -> None:
         """Turn the filter off, or on again."""
         if not self._pane.filter_bar.toggle():
-            self.notify("there is no filter yet: / makes one", severity="warning")
+            key = signs(self.keys, "filter")
+            self.notify(f"there is no filter yet: {key} makes one", severity="warning")
 
     def action_sort(self) -> None:
         """Sort by the next column that is shown."""
