@@ -15,7 +15,8 @@ from typing import Any, Final
 import click
 
 from app import __version__
-from app.options import server_options
+from app.options import server_options, ui_options
+from app.preferences import Preferences
 from app.printable import printable
 from app.settings import SettingError, Settings
 
@@ -86,6 +87,7 @@ def cli() -> None:
 
 @cli.command(cls=ServerCommand, hidden=True)
 @server_options
+@ui_options
 @click.option("--no-ui", is_flag=True, help="No dashboard: event lines on stdout.")
 @click.option(
     "--log-format",
@@ -94,20 +96,23 @@ def cli() -> None:
     show_default=True,
     help="Of the event lines.",
 )
-def serve(no_ui: bool, log_format: str, **options: Any) -> int:
+def serve(no_ui: bool, log_format: str, theme: str, ascii: bool | None, **options: Any) -> int:  # noqa: A002
     """Serve, with the dashboard or without."""
     settings = Settings(**options)
+    preferences = Preferences(theme=theme, ascii=ascii)
     if no_ui:
         return run_headless(settings, log_format)
-    return run_dashboard(settings)
+    return run_dashboard(settings, preferences)
 
 
 @cli.command(cls=ServerCommand)
 @server_options
-def demo(**options: Any) -> int:
+@ui_options
+def demo(theme: str, ascii: bool | None, **options: Any) -> int:  # noqa: A002
     """The dashboard, and built-in clients that show every state."""
     options["port"] = options["port"] if _given("port") else 0
-    return run_dashboard(Settings(**options), with_clients=True)
+    preferences = Preferences(theme=theme, ascii=ascii)
+    return run_dashboard(Settings(**options), preferences, with_clients=True)
 
 
 def _given(name: str) -> bool:
@@ -170,7 +175,7 @@ def run_headless(settings: Settings, log_format: str) -> int:
     return 0
 
 
-def run_dashboard(settings: Settings, with_clients: bool = False) -> int:
+def run_dashboard(settings: Settings, preferences: Preferences, with_clients: bool = False) -> int:
     """Serve with the dashboard in this terminal; the exit code."""
     # Textual reads the keys from stdin and draws on stderr.
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
@@ -186,8 +191,9 @@ def run_dashboard(settings: Settings, with_clients: bool = False) -> int:
 
     stream = EventStream()
     server = Server(settings, stream)
-    source = StreamSource(stream, server.submit, server.now, ProcessSampler(server.now))
-    screen = EchoApp(source)
+    sampler = ProcessSampler(server.now)
+    source = StreamSource(stream, server.submit, server.now, sampler, grace=settings.grace)
+    screen = EchoApp(source, preferences=preferences)
     # With a shorter turn at the GIL the loop waits less for the screen: p99.9 of an echo is 3 ms
     # at 0.2 ms and 10 ms at the default of 5 ms, at the same throughput (ARCHITECTURE.md).
     sys.setswitchinterval(0.0002)

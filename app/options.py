@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from app.preferences import THEMES
 from app.printable import printable
 from app.settings import (
     POLLER_NAMES,
@@ -78,6 +79,28 @@ def server_options(command: F) -> F:
         setting("idle_timeout", "Seconds between frames; 0 = off.", "S"),
         setting("grace", "Seconds that a stop may take.", "S"),
         setting("trace", "Tell every state change, or every call.", "|".join(TRACE_LEVELS)),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def ui_options(command: F) -> F:
+    """The options that every way of showing the dashboard has."""
+    options = [
+        click.option(
+            "--theme",
+            default=THEMES[0],
+            show_default=True,
+            metavar="|".join(THEMES),
+            help="Colours of the dashboard.",
+        ),
+        click.option(
+            "--ascii",
+            is_flag=True,
+            default=None,
+            help="Draw the dashboard in ASCII; so it is where the locale is not UTF-8.",
+        ),
     ]
     for option in reversed(options):
         command = option(command)

@@ -30,6 +30,7 @@ class Crowd:
     """A server with `count` connections, all of them busy; its clock goes when it is drained."""
 
     owns_server = False
+    grace = 0.0
 
     def __init__(self, count: int) -> None:
         self._count = count

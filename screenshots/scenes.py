@@ -47,7 +47,10 @@ SLOW_READER: Final = 9
 class FixedSource:
     """A source that gives what it was fed, and keeps the commands that it was given."""
 
+    grace = 5.0
+
     def __init__(self, events: Iterable[Event] = ()) -> None:
+        self.owns_server = True
         self.time = NOW
         self.commands: list[Command] = []
         self.died: str | None = None

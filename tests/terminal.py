@@ -12,7 +12,7 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any
 
@@ -28,6 +28,7 @@ class Terminal:
         columns: int = 120,
         lines: int = 40,
         program: tuple[str, ...] = ("-m", "app"),
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.screen: Any = pyte.Screen(columns, lines)
         self._parser: Any = pyte.ByteStream(self.screen)
@@ -38,13 +39,13 @@ class Terminal:
         self.modes_before = termios.tcgetattr(slave)
         # What would overrule the terminal: colours, and the size as a test runner sees it.
         overruling = {"NO_COLOR", "COLUMNS", "LINES"}
-        environment = {key: value for key, value in os.environ.items() if key not in overruling}
+        inherited = {key: value for key, value in os.environ.items() if key not in overruling}
         self.process = subprocess.Popen(
             [sys.executable, *program, *arguments],
             stdin=slave,
             stdout=slave,
             stderr=slave,
-            env={**environment, "TERM": "xterm-256color"},
+            env={**inherited, "TERM": "xterm-256color", **(environment or {})},
             preexec_fn=self._own_terminal,
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import signal
 import socket
@@ -55,6 +56,8 @@ def test_the_demo_shows_every_state_within_seconds() -> None:
 
         terminal.wait_for(every_state)
         terminal.press("q")
+        terminal.wait_for(lambda screen: "stops with the dashboard" in screen)
+        terminal.press("q")
         assert terminal.exit_code() == 0
         assert terminal.restored()
 
@@ -73,6 +76,49 @@ def test_a_lost_terminal_ends_the_program() -> None:
         wait_for_port(terminal)
         terminal.hang_up()
         assert terminal.process.wait(timeout=15) == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "environment"), [((), {"LC_ALL": "C"}), (("--ascii",), {"LC_ALL": "C.UTF-8"})]
+)
+def test_where_there_is_only_ascii_nothing_else_is_drawn(
+    options: tuple[str, ...], environment: dict[str, str]
+) -> None:
+    with Terminal("127.0.0.1", "0", *options, environment=environment) as terminal:
+        wait_for_port(terminal)
+        terminal.press("?")
+        terminal.wait_for(lambda screen: "+- help -" in screen)
+        terminal.press("q")
+        terminal.wait_for(lambda screen: "+- help -" not in screen)
+        terminal.press("q")
+        assert terminal.exit_code() == 0
+        assert terminal.restored()
+        assert terminal.output.isascii()
+
+
+def test_a_copy_reaches_the_terminals_clipboard_and_ctrl_c_asks() -> None:
+    with Terminal("127.0.0.1", "0") as terminal:
+        port = wait_for_port(terminal)
+        with socket.create_connection(("127.0.0.1", port)) as peer:
+            own = f"127.0.0.1:{peer.getsockname()[1]}"
+            terminal.wait_for(lambda screen: own in screen)
+            terminal.press("y")
+            terminal.wait_for(lambda screen: "copied" in screen)
+            copied = re.search(rb"\x1b\]52;c;([^\a]+)\a", terminal.output)
+            assert copied is not None
+            assert f"peer={own} " in base64.b64decode(copied[1]).decode()
+            terminal.press("\x03")
+            terminal.wait_for(lambda screen: "stops with the dashboard" in screen)
+            terminal.press("\r")
+            assert terminal.exit_code() == 0
+        assert terminal.restored()
+
+
+def test_a_theme_that_there_is_not_is_one_line() -> None:
+    with Terminal("--theme", "lihgt") as terminal:
+        assert terminal.exit_code() == 2
+        assert b"did you mean 'light'" in terminal.output
+        assert terminal.output.count(b"\n") == 1
 
 
 def test_resizing_down_to_too_small_and_back() -> None:

@@ -7,30 +7,31 @@ attached and a replayed server look and feel the same.
 from __future__ import annotations
 
 import time
-from typing import ClassVar, Final
+from typing import Final
 
 from rich.style import Style
 from textual import events
-from textual.app import App, ComposeResult
-from textual.binding import Binding, BindingType
+from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from app.events import CommandResult, KillMode, TraceLevel
+from app.keys import signs
+from app.preferences import Preferences
 from app.ui import palette
 from app.ui.audit_screen import AuditScreen
 from app.ui.charts_panel import ChartsPanel
-from app.ui.columns import SORT_KEYS
-from app.ui.connection_table import ConnectionPane, ConnectionTable
+from app.ui.connection_table import ConnectionTable
 from app.ui.detail_panel import DetailPanel
-from app.ui.dialogs import CapDialog, DeadServerScreen, HelpScreen, KillDialog
+from app.ui.dialogs import CapDialog, DeadServerScreen, KillDialog
 from app.ui.event_panels import EventLog, RecentEvents
-from app.ui.export import as_csv, as_json, write_files
 from app.ui.header_panel import HeaderPanel
 from app.ui.hex_panel import HexPanel
-from app.ui.keys import KEYS
+from app.ui.key_bar import KeyBar
 from app.ui.model import Model
 from app.ui.pace import next_delay
+from app.ui.personal import PersonalApp
+from app.ui.quit_dialog import QuitDialog
 from app.ui.requests import Requests
 from app.ui.rows import Row
 from app.ui.settings_dialog import SettingsDialog, Values
@@ -44,46 +45,21 @@ WIDE: Final = 140
 NARROW: Final = 100
 
 
-class EchoApp(App[int]):
+class EchoApp(PersonalApp):
     """The dashboard of one server. Its return value is the exit code."""
 
     CSS_PATH = "echo.tcss"
-    ENABLE_COMMAND_PALETTE = False
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("k", "kill", "Kill"),
-        Binding("K", "kill_several", "Kill several", show=False),
-        Binding("c", "cap", "CAP"),
-        Binding("slash", "filter", "Filter", key_display="/"),
-        Binding("f", "toggle_filter", "Filter on/off", show=False),
-        Binding("p", "pause", "Pause"),
-        Binding("s", "sort", "Sort"),
-        Binding("r", "reverse", "Reverse", show=False),
-        Binding("l", "log", "Log"),
-        Binding("question_mark,f1", "help", "Help", key_display="?"),
-        Binding("q", "quit", "Quit"),
-        Binding("t", "settings", "Timeouts"),
-        Binding("a", "audit", "Audit"),
-        Binding("e", "export", "Export"),
-        Binding("v", "charts", "Charts"),
-        Binding("x", "bytes", "Bytes", show=False),
-        Binding("S", "export_screen", "Export screen", show=False),
-    ]
 
-    def __init__(self, source: Source, title: str = "echo-tui") -> None:
+    def __init__(
+        self, source: Source, title: str = "echo-tui", preferences: Preferences | None = None
+    ) -> None:
         """`source` is the server to show; `title` names the terminal's window."""
-        super().__init__()
-        self.register_theme(palette.THEME)
-        self.theme = palette.THEME.name
+        super().__init__(source, preferences or Preferences())
         self.title = title
-        self.model = Model()
-        self._source = source
-        self._frozen: tuple[Model, float] | None = None
-        """What a paused screen shows: the model and the time at which it was paused."""
         self._requests = Requests(source.submit)
         self._traced: int | None = None
         self._cpu_at_refresh = time.thread_time()
         self._header = HeaderPanel(id="header")
-        self._pane = ConnectionPane()
         self._detail = DetailPanel(id="detail")
         self._recent = RecentEvents()
         self._hex = HexPanel()
@@ -104,7 +80,7 @@ class EchoApp(App[int]):
                 yield self._events
         yield self._charts
         yield self._too_small
-        yield Footer(show_command_palette=False)
+        yield KeyBar()
 
     def on_mount(self) -> None:
         """Begin to refresh."""
@@ -137,6 +113,8 @@ class EchoApp(App[int]):
             return
         self._header.show_model(model, now, *self._mode())
         self._pane.table.held = len(self.screen_stack) > 1
+        if isinstance(self.screen, AuditScreen):
+            self.screen.show(model.audit.deeds)
         self._pane.show(model, now)
         if self.screen_stack[0].has_class("charting"):
             self._charts.show_model(model)
@@ -146,7 +124,8 @@ class EchoApp(App[int]):
         if self._frozen is not None:
             behind = self._source.now() - now
             self.screen_stack[0].query_one("#banner", Static).update(
-                f"PAUSED {behind:.0f} s ago: the screen stands still, the server goes on. p resumes"
+                f"PAUSED {behind:.0f} s ago: the screen stands still, the server goes on. "
+                f"{signs(self.keys, 'pause')} resumes"
             )
 
     def _show_selected(self, model: Model, now: float) -> None:
@@ -180,10 +159,11 @@ class EchoApp(App[int]):
         screen.set_class(height < 34, "short")
         screen.set_class(height < 24, "low")
         screen.set_class(height < 20, "tiny")
+        self._name_the_other_panel()
         self._too_small.update(
             f"this terminal has {width} columns and {height} lines\n"
             f"the dashboard needs {SMALLEST[0]} by {SMALLEST[1]}\n\n"
-            "the server runs on; q quits"
+            f"the server runs on; {signs(self.keys, 'quit')} quits"
         )
         self.call_after_refresh(self.refresh_view)
 
@@ -196,7 +176,7 @@ class EchoApp(App[int]):
         self._traced = message.connection_id
         if self._traced is not None:
             self._trace(self._traced, self._trace_level)
-        model, now = self._frozen or (self.model, self._source.now())
+        model, now = self.looked_at()
         self._show_selected(model, now)
 
     @property
@@ -237,7 +217,7 @@ class EchoApp(App[int]):
             ids = [row.id for row in table.shown]
             why_these = f"all that the filter shows: {shown_by.text}"
         else:
-            self.notify("tag connections (space) or filter them (/) first", severity="warning")
+            self.notify("tag connections or filter them first", severity="warning")
             return
         rows = [row for row in map(self.model.rows.get, ids) if row and row.closed is None]
         if rows:
@@ -288,55 +268,10 @@ class EchoApp(App[int]):
         self.screen_stack[0].set_class(self._frozen is not None, "paused")
         self.refresh_view()
 
-    def action_sort(self) -> None:
-        """Sort by the next column that is shown."""
-        table = self._pane.table
-        shown = {column.key for column in table.columns}
-        keys = [key for key in SORT_KEYS if key in shown]
-        at = keys.index(table.sort_key) if table.sort_key in keys else -1
-        table.sort_by(keys[(at + 1) % len(keys)])
-        self.refresh_view()
-
-    def action_reverse(self) -> None:
-        """Turn the order round."""
-        table = self._pane.table
-        table.sort_by(table.sort_key)
-        self.refresh_view()
-
-    def action_filter(self) -> None:
-        """Type a filter."""
-        self._pane.open_filter()
-
-    def action_toggle_filter(self) -> None:
-        """Turn the filter off, or on again."""
-        if not self._pane.filter_bar.toggle():
-            self.notify("there is no filter yet: / makes one", severity="warning")
-
-    def action_export(self) -> None:
-        """Write what the table shows as JSON and as CSV."""
-        _, now = self._frozen or (self.model, self._source.now())
-        rows, chosen = self._pane.table.shown, self._pane.filter_bar.active
-        filtered_by = "" if chosen is None else chosen.text
-        self._write({"json": as_json(rows, now, filtered_by), "csv": as_csv(rows, now)})
-
-    def action_export_screen(self) -> None:
-        """Write the screen as SVG."""
-        self._write({"svg": self.export_screenshot()})
-
-    def _write(self, contents: dict[str, str]) -> None:
-        try:
-            paths = write_files(self._source.now(), contents)
-        except OSError as error:
-            where = f": {error.filename}" if error.filename else ""
-            text = f"not written: {error.strerror or error}{where}"
-            self.notify(text, title="export", severity="error", markup=False)
-            return
-        names = " and ".join(path.name for path in paths)
-        self.notify(f"{names}, in {paths[0].parent}", title="export", markup=False)
-
     def action_log(self) -> None:
         """Where there is no room for both, change between detail and events."""
         self.screen_stack[0].toggle_class("log-first")
+        self._name_the_other_panel()
         self.call_after_refresh(self.refresh_view)
 
     def action_charts(self) -> None:
@@ -351,14 +286,34 @@ class EchoApp(App[int]):
             self._trace(self._traced, self._trace_level)
         self.call_after_refresh(self.refresh_view)
 
-    def action_help(self) -> None:
-        """Show all keys."""
-        self.push_screen(HelpScreen(KEYS))
+    def _name_the_other_panel(self) -> None:
+        """Where one panel hides the other, its frame names the other: a click shows it."""
+        screen = self.screen_stack[0]
+        shares = screen.has_class("narrow") or screen.has_class("medium")
+        sign = signs(self.keys, "log")
+        self._detail.border_subtitle = _link(f"{sign} event log") if shares else ""
+        for panel in (self._recent, self._events):
+            panel.border_subtitle = _link(f"{sign} detail") if shares else ""
 
     async def action_quit(self) -> None:
-        """End the dashboard in good order; after a death of the server with exit code 1."""
+        """End the dashboard in good order, after a question if connections are open.
+
+        After a death of the server with exit code 1.
+        """
         failed = self._source.failure() is not None
-        self.exit(int(failed), return_code=int(failed))
+        if failed or not self.model.open or self.model.stopped or self._is_asked():
+            self.exit(int(failed), return_code=int(failed))
+            return
+
+        def leave(sure: bool | None) -> None:
+            if sure:
+                self.exit(0, return_code=0)
+
+        grace = self._source.grace if self._source.owns_server else None
+        self.push_screen(QuitDialog(self.model.open, grace, self.keys["quit"]), leave)
+
+    def _is_asked(self) -> bool:
+        return isinstance(self.screen, QuitDialog)
 
     # --- results ---
 
@@ -372,3 +327,8 @@ class EchoApp(App[int]):
             severity="information" if outcome.ok else "error",
             markup=False,
         )
+
+
+def _link(text: str) -> str:
+    """A title that does on a click what the key does; `text` is ours and may be markup."""
+    return f"[@click=app.log]{text}[/]"

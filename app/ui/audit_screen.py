@@ -18,13 +18,16 @@ from app.ui.figures import clock
 
 
 class AuditScreen(Dialog[None]):
-    """When, what, old and new, and what the server said to it, as known when it opened."""
+    """When, what, old and new, and what the server said to it; it grows while it is open."""
 
+    AUTO_FOCUS = "#audit-list"
+    HELP = "All that was asked of the server, whoever asked, the newest first. Escape closes it."
     BINDINGS: ClassVar[list[BindingType]] = [Binding("a,q,enter", "cancel", "Close")]
 
     def __init__(self, deeds: Iterable[Deed]) -> None:
         super().__init__()
         self._deeds = list(deeds)
+        self._list = Static(self._text())
 
     def compose(self) -> ComposeResult:
         """The titles, and the deeds in a list that scrolls."""
@@ -33,7 +36,13 @@ class AuditScreen(Dialog[None]):
             box.border_title = "audit"
             yield Static(Text(titles, palette.HEADING), id="audit-titles")
             with VerticalScroll(id="audit-list"):
-                yield Static(self._text())
+                yield self._list
+
+    def show(self, deeds: Iterable[Deed]) -> None:
+        """Take the deeds as they are now."""
+        known, self._deeds = self._deeds, list(deeds)
+        if self._deeds != known:
+            self._list.update(self._text())
 
     def _text(self) -> Text:
         if not self._deeds:

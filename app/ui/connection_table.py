@@ -7,45 +7,50 @@ so it stays on its connection while rows come, go and change places.
 
 from __future__ import annotations
 
-from typing import ClassVar, Final
+from typing import Final
 
 from rich.segment import Segment
 from textual import events
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from app.keys import Keys
 from app.ui import palette
-from app.ui.columns import MARK, SORT_KEYS, Layout, cells, column_at, heading, layout
+from app.ui.cells import cells
+from app.ui.columns import (
+    DESCENDING_AT_FIRST,
+    MARK,
+    SORT_KEYS,
+    STEADY,
+    Layout,
+    column_at,
+    heading,
+    layout,
+)
 from app.ui.filter import Filter
 from app.ui.filter_bar import FilterBar
+from app.ui.keys import TABLE_BINDINGS
 from app.ui.lines_panel import LinesPanel
 from app.ui.model import Model
 from app.ui.rows import Row
 
 SORT_INTERVAL: Final = 1.0
 """Seconds between two sortings by a figure that changes, so that rows can be read."""
-_DESCENDING_AT_FIRST: Final = frozenset({"toggles", "pending", "frames", "rate", "idle"})
-_STEADY: Final = frozenset({"id", "peer"})
-"""Sort keys that never change for a connection."""
 
 
-class ConnectionTable(ScrollView, can_focus=True):
+class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
     """The connections of a `Model`, one line each, with a cursor."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "move(-1)", "Up", show=False),
-        Binding("down", "move(1)", "Down", show=False),
-        Binding("pageup", "move_page(-1)", "Page up", show=False),
-        Binding("pagedown", "move_page(1)", "Page down", show=False),
-        Binding("home,g", "move_to_end(False)", "First", show=False),
-        Binding("end,G", "move_to_end(True)", "Last", show=False),
-        Binding("space", "tag", "Tag", key_display="space"),
-    ]
+    BINDINGS = TABLE_BINDINGS
+    HELP = (
+        "The connections, one a line. A click selects, and so do the arrow keys; a click at the "
+        "left edge, or with the control key, tags; a click on a title sorts by its column, another "
+        "turns the order round; the wheel scrolls. What you kill is always a connection by its id."
+    )
 
     class Selected(Message):
         """The cursor is on another connection, or on none."""
@@ -61,6 +66,8 @@ class ConnectionTable(ScrollView, can_focus=True):
         """While set, rows keep their places and none leaves: a dialog is about one of them."""
         self.sort_key = "id"
         self.descending = False
+        self.chosen: tuple[str, ...] = ()
+        """The columns that a person chose; none are those that fit."""
         self.hidden = 0
         """Rows that the filter kept out."""
         self.tagged: set[int] = set()
@@ -105,7 +112,7 @@ class ConnectionTable(ScrollView, can_focus=True):
         if key == self.sort_key:
             self.descending = not self.descending
         else:
-            self.sort_key, self.descending = key, key in _DESCENDING_AT_FIRST
+            self.sort_key, self.descending = key, key in DESCENDING_AT_FIRST
         self._membership = -1
         if self._model is not None:
             self.show(self._model, self._now)
@@ -125,10 +132,10 @@ class ConnectionTable(ScrollView, can_focus=True):
     @property
     def columns(self) -> Layout:
         """The columns that fit the present width."""
-        return layout(self.scrollable_content_region.width, self._id_width)
+        return layout(self.scrollable_content_region.width, self._id_width, self.chosen)
 
     def _is_order_old(self, model: Model, now: float) -> bool:
-        is_steady = self.sort_key in _STEADY and self._filter is None
+        is_steady = self.sort_key in STEADY and self._filter is None
         if model.membership != self._membership:
             # Under churn rows come and go with every refresh: the ids alone are cheap to order.
             return is_steady or self._membership < 0 or self._is_sort_due(now)
@@ -208,10 +215,18 @@ class ConnectionTable(ScrollView, can_focus=True):
                 *(Segment(text, style) for text, style in pieces),
             ]
         ).crop_extend(0, width, None)
-        if selected:
+        if selected and self.app.no_color:
+            # Reversed greys would make a patchwork of the line: it gets one colour throughout.
+            strip = Strip(Segment.apply_style(strip, post_style=palette.SELECTED_WITHOUT_COLOUR))
+        elif selected:
             focused = self.has_focus
             strip = strip.apply_style(palette.SELECTED if focused else palette.SELECTED_UNFOCUSED)
         return strip.apply_style(self.rich_style)
+
+    def notify_style_update(self) -> None:
+        """Forget the lines that were made in another theme."""
+        super().notify_style_update()
+        self._strips.clear()
 
     # --- the cursor ---
 
@@ -259,12 +274,14 @@ class ConnectionTable(ScrollView, can_focus=True):
             self.refresh()
 
     def on_click(self, event: events.Click) -> None:
-        """Move the cursor to the row that was clicked."""
+        """Move the cursor to the row that was clicked, or tag it where its mark is."""
         offset = event.get_content_offset(self)
         if offset is not None and offset.x < self.scrollable_content_region.width:
             index = self.scroll_offset.y + offset.y
             if index < len(self._order):
                 self._move_to(index)
+                if event.ctrl or offset.x < MARK:
+                    self.action_tag()
 
 
 class TableHeading(LinesPanel):
@@ -296,10 +313,11 @@ class TableHeading(LinesPanel):
 class ConnectionPane(Vertical):
     """Heading and table in one frame, titled with what it holds."""
 
-    def __init__(self) -> None:
+    def __init__(self, keys: Keys) -> None:
+        """`keys` are those in force, for whatever names one."""
         super().__init__(id="connection-pane")
         self.table = ConnectionTable()
-        self.filter_bar = FilterBar()
+        self.filter_bar = FilterBar(keys)
         self._heading = TableHeading()
         self._selected_before: int | None = None
         """Where the cursor was when a filter began to be typed: half a filter may hide it."""
@@ -329,7 +347,7 @@ class ConnectionPane(Vertical):
         if table.tagged:
             title += f", {len(table.tagged):,} tagged"
         if table.sort_key != "id" or table.descending:
-            title += f"  by {table.sort_key}"
+            title += f"  by {table.sort_key.replace('_', ' ')}"
         if self.border_title != title:
             self.border_title = title
 

@@ -10,14 +10,14 @@ from collections.abc import Callable, Sequence
 from typing import ClassVar, Final, TypeVar
 
 from rich.text import Text
-from textual import events, on
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
-from app.events import KillMode, State
+from app.events import KillMode
 from app.settings import CAP_RANGE, SettingError, format_size, parse_size
 from app.ui import palette
 from app.ui.figures import words_size
@@ -42,7 +42,9 @@ class Dialog(ModalScreen[Answer | None]):
         Binding("escape", "cancel", "Cancel"),
         Binding("left,up", "app.focus_previous", "Previous", show=False),
         Binding("right,down", "app.focus_next", "Next", show=False),
+        Binding("f1", "app.help", "Help", show=False),
     ]
+    HELP = "Tab and the arrow keys go round, Enter chooses, Escape leaves everything as it is."
 
     def action_cancel(self) -> None:
         """Leave without an answer."""
@@ -53,6 +55,10 @@ class KillDialog(Dialog[KillMode]):
     """Whether, and how, to end connections. Cancel has the focus."""
 
     AUTO_FOCUS = "#cancel"
+    HELP = (
+        "Nothing is ended before you choose how. The dialog is about the connections that it "
+        "names, whatever happens to the table meanwhile. Escape and Cancel end none."
+    )
 
     def __init__(self, rows: Sequence[Row], why_these: str = "") -> None:
         """`rows` are told as they are now; `why_these` says in words how they were chosen."""
@@ -129,6 +135,12 @@ def read_cap(text: str) -> int:
 class CapDialog(Dialog[int]):
     """A new CAP, judged while it is typed. It answers with a size in bytes."""
 
+    HELP = (
+        "Type a size: 65536, 64KiB, 1MiB. It is judged while you type, with what it would mean "
+        "for the frames in flight, and would have meant for recent ones. Enter sets it, Escape "
+        "leaves the CAP as it is."
+    )
+
     def __init__(self, cap: int | None, effect: Callable[[int], list[str]]) -> None:
         """`effect` says in lines of words what a CAP of so many bytes would mean."""
         super().__init__()
@@ -193,57 +205,6 @@ class CapDialog(Dialog[int]):
     def leave(self) -> None:
         """Answer nothing."""
         self.dismiss(None)
-
-
-class HelpScreen(Dialog[None]):
-    """All keys, and what the glyphs mean."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("question_mark,f1,q,enter", "cancel", "Close"),
-    ]
-
-    def __init__(self, keys: list[tuple[str, str]]) -> None:
-        super().__init__()
-        self._keys = keys
-
-    def compose(self) -> ComposeResult:
-        """Keys at the left, states at the right."""
-        keys = Text("\n").join(
-            Text.assemble((f"{key:>13}  ", palette.ACCENT), (words, palette.PLAIN))
-            for key, words in self._keys
-        )
-        with Vertical(classes="dialog", id="help-dialog") as box:
-            box.border_title = "help"
-            with Horizontal(id="help-columns"):
-                yield Static(keys, id="help-keys")
-                yield Static(_legend(), id="help-legend")
-
-    def on_click(self, event: events.Click) -> None:
-        """A click anywhere closes the help."""
-        self.dismiss(None)
-
-
-def _legend() -> Text:
-    meanings = {
-        State.READ_LEN: "reads 4 header bytes",
-        State.READ_BODY: "reads the body",
-        State.WRITE_BODY: "echo pending",
-        State.DRAINING: "the end is decided",
-        State.CLOSED: "ended, with its reason",
-    }
-    lines = [
-        Text.assemble((f"{palette.state_label(state):<14}", palette.STATES[state]), words)
-        for state, words in meanings.items()
-    ]
-    lines += [
-        Text(),
-        Text.assemble(("● on          ", palette.WARNING), "POLLOUT armed"),
-        Text.assemble((f"{palette.TAG:<14}", palette.ACCENT), "tagged; without tags"),
-        Text.assemble(" " * 14, "K takes the filtered"),
-        Text.assemble(("toggles       ", palette.STRONG), "times armed or disarmed"),
-        Text.assemble(("pending       ", palette.STRONG), "echo not yet taken"),
-    ]
-    return Text("\n").join(lines)
 
 
 class DeadServerScreen(ModalScreen[None]):

@@ -27,7 +27,7 @@ FIELDS: Final[Mapping[str, Callable[[Row, float], Figure]]] = {
     "fd": lambda row, _now: row.fd,
     "peer": lambda row, _now: row.peer,
     "state": lambda row, _now: row.state.value,
-    "reason": lambda row, _now: "" if row.closed is None else row.closed.reason.value,
+    "reason": lambda row, _now: row.reason,
     "armed": lambda row, _now: row.armed,
     "toggles": lambda row, _now: row.toggles,
     "pending": lambda row, _now: row.pending,
@@ -50,6 +50,22 @@ def as_json(rows: Iterable[Row], now: float, filtered_by: str) -> str:
     connections = [{name: get(row, now) for name, get in FIELDS.items()} for row in rows]
     whole = {"t": now, "filter": filtered_by, "connections": connections}
     return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
+
+
+def one_as_json(row: Row, now: float) -> str:
+    """One connection as one line of JSON."""
+    return json.dumps({name: get(row, now) for name, get in FIELDS.items()}, ensure_ascii=False)
+
+
+def one_as_text(row: Row, now: float) -> str:
+    """One connection as one line: ``id=9 peer=127.0.0.1:52271 ...``, words in quotes."""
+    figures = ((name, get(row, now)) for name, get in FIELDS.items())
+    return " ".join(f"{name}={_quoted(value)}" for name, value in figures)
+
+
+def _quoted(value: Figure) -> str:
+    text = str(value)
+    return json.dumps(text, ensure_ascii=False) if " " in text or not text else text
 
 
 def as_csv(rows: Iterable[Row], now: float) -> str:

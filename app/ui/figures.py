@@ -9,6 +9,8 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
+from rich.cells import cell_len, set_cell_size
+
 _UNITS: Final = "KMGTP"
 _SPARKS: Final = "▁▂▃▄▅▆▇█"
 SHORT_SIZE_WIDTH: Final = 5
@@ -131,10 +133,17 @@ def sparkline(values: Sequence[float], width: int) -> str:
 
 
 def clip(text: str, width: int) -> str:
-    """`text` cut at the end, with an ellipsis where something was cut."""
-    return text if len(text) <= width else text[: max(0, width - 1)] + "…"
+    """`text` cut at the end to `width` cells, with an ellipsis where something was cut."""
+    if cell_len(text) <= width:
+        return text
+    return set_cell_size(text, max(0, width - 1)) + "…"
 
 
 def clip_start(text: str, width: int) -> str:
     """`text` cut at the front: of an address, the port is what tells two peers apart."""
-    return text if len(text) <= width else "…" + text[len(text) - width + 1 :]
+    if cell_len(text) <= width:
+        return text
+    start = 0
+    while cell_len(text[start:]) > max(0, width - 1):
+        start += 1
+    return "…" + text[start:]

@@ -65,13 +65,6 @@ def parse_filter(text: str) -> Filter:
     return Filter(text.strip(), _Parser(text).whole())
 
 
-def _reason(row: Row) -> str:
-    if row.closed is not None:
-        return row.closed.reason.value
-    closing = None if row.snapshot is None else row.snapshot.closing
-    return "" if closing is None else closing.value
-
-
 def _read_span(text: str) -> float:
     match = _SPAN.fullmatch(text)
     if match is None:
@@ -88,7 +81,7 @@ def _read_number(text: str) -> float:
 _TEXTS: Final[dict[str, tuple[Callable[[Row], str], tuple[str, ...]]]] = {
     "state": (lambda row: row.state.value, tuple(State)),
     "peer": (lambda row: row.peer, ()),
-    "reason": (_reason, tuple(Reason)),
+    "reason": (lambda row: row.reason, tuple(Reason)),
 }
 """The columns of words: how to get one, and all that it can be."""
 _FIGURES: Final[dict[str, tuple[Callable[[Row, float], float], Callable[[str], float]]]] = {
@@ -226,7 +219,7 @@ def _anywhere(word: str) -> Predicate:
         return (
             wanted in row.peer.lower()
             or wanted in row.state.value.lower()
-            or wanted in _reason(row)
+            or wanted in row.reason
             or wanted == f"#{row.id}"
         )
 

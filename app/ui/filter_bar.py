@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections import deque
+from typing import ClassVar, Final
 
 from textual import on
 from textual.app import ComposeResult
@@ -11,19 +12,28 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import Input
 
+from app.keys import Keys, signs
 from app.ui import palette
 from app.ui.figures import clip
 from app.ui.filter import LONGEST, Filter, FilterError, parse_filter
 from app.ui.lines_panel import Line, LinesPanel, line_width
 
+RECENT_LIMIT: Final = 10
+"""Filters that are remembered."""
 _EXAMPLE = "state:WRITE_BODY pending>64K or idle>10s"
 
 
 class FilterBar(Vertical):
     """A filter: typed, in force at once, restored by Escape, turned off and on by a key."""
 
+    HELP = (
+        "A filter is in force while you type it. Words are looked for in peer, state, reason and "
+        "#id; state:WRITE_BODY, peer:127.0.0.2, pending>64K, idle>10s, toggles>=5 look at a "
+        "column; and, or, not and ( ) join them. Enter keeps it, Escape restores the one before."
+    )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "restore", "Restore"),
+        Binding("f1", "app.help", "Help", show=False),
         Binding("tab,shift+tab,down", "accept", "Accept", show=False),
     ]
 
@@ -37,14 +47,18 @@ class FilterBar(Vertical):
     class Left(Message):
         """The field was left."""
 
-    def __init__(self) -> None:
+    def __init__(self, keys: Keys) -> None:
+        """`keys` are those in force: the line names two of them."""
         super().__init__(id="filter-bar")
+        self._toggle, self._change = signs(keys, "toggle_filter"), signs(keys, "filter")
         self._chosen: Filter | None = None
         self._is_on = False
         self._before: tuple[Filter | None, bool] = (None, False)
         """What Escape restores."""
         self._error: FilterError | None = None
         self._counts = (0, 0)
+        self.recent: deque[str] = deque(maxlen=RECENT_LIMIT)
+        """The filters that were kept, the latest first."""
         self._field = Input(placeholder=_EXAMPLE, id="filter", max_length=LONGEST)
         self._field.cursor_blink = False
         self._line = LinesPanel(id="filter-line")
@@ -93,7 +107,20 @@ class FilterBar(Vertical):
     def action_accept(self) -> None:
         """Leave the field with the filter as typed, once it is one."""
         if self._error is None:
+            self._remember()
             self._leave()
+
+    def _remember(self) -> None:
+        if self._chosen is not None:
+            text = self._chosen.text
+            self.recent = deque(
+                (text, *(each for each in self.recent if each != text)), RECENT_LIMIT
+            )
+
+    def choose(self, text: str) -> None:
+        """Put a filter into force that was used before."""
+        self._judge(text)
+        self._remember()
 
     @on(Input.Changed)
     def judge_typed(self, event: Input.Changed) -> None:
@@ -131,12 +158,13 @@ class FilterBar(Vertical):
             return [("words, or column and value: " + _EXAMPLE, palette.FAINT)]
         shown, hidden = self._counts
         if self._is_on:
-            label, style, key = "filter ", palette.SORTED, "f off"
+            label, style, key = "filter ", palette.SORTED, f"{self._toggle} off"
             tail = f"  shows {shown:,}, hides {hidden:,}"
         else:
-            label, style, key, tail = "filter off ", palette.DIM, "f on", "  all are shown"
+            label, style, key = "filter off ", palette.DIM, f"{self._toggle} on"
+            tail = "  all are shown"
         line: Line = [] if self.has_class("typing") else [(label, style)]
-        end: Line = [(tail, palette.PLAIN), (f"  {key}, / change", palette.FAINT)]
+        end: Line = [(tail, palette.PLAIN), (f"  {key}, {self._change} change", palette.FAINT)]
         if self.has_class("typing"):
             return [(tail.strip(), palette.GOOD), ("  Enter keeps, Esc restores", palette.FAINT)]
         room = width - line_width(line) - line_width(end)

@@ -1,6 +1,7 @@
-"""The colours: one dark theme, and the styles of everything that draws its own lines.
+"""The styles of everything that draws its own lines, and the glyphs of the states.
 
-State is told by glyph and word first; colour repeats it, and never stands alone.
+State is told by glyph and word first; colour repeats it, and never stands alone. The colours are
+those of the dark theme; another theme repaints them (`app.ui.themes`).
 """
 
 from __future__ import annotations
@@ -8,72 +9,29 @@ from __future__ import annotations
 from typing import Final
 
 from rich.style import Style
-from textual.theme import Theme
 
 from app.events import State
+from app.ui.themes import DARK
 
-_NIGHT: Final = "#0b0f14"
-_DEEP: Final = "#10161e"
-_SLATE: Final = "#1a2430"
-_EDGE: Final = "#2b3947"
-_FAINT: Final = "#4d5d6c"
-_DIM: Final = "#8293a3"
-_TEXT: Final = "#c9d4de"
-_BRIGHT: Final = "#f2f6fa"
-_TEAL: Final = "#4fd6be"
-_BLUE: Final = "#74b9ff"
-_GREEN: Final = "#8fd970"
-_AMBER: Final = "#ffb454"
-_VIOLET: Final = "#c39bf5"
-_RED: Final = "#ff6b6b"
-
-THEME: Final = Theme(
-    name="echo",
-    primary=_TEAL,
-    secondary=_BLUE,
-    accent=_AMBER,
-    warning=_AMBER,
-    error=_RED,
-    success=_GREEN,
-    foreground=_TEXT,
-    background=_NIGHT,
-    surface=_DEEP,
-    panel=_SLATE,
-    dark=True,
-    variables={
-        "edge": _EDGE,
-        "dim": _DIM,
-        "footer-background": _DEEP,
-        "footer-key-foreground": _TEAL,
-        "footer-description-foreground": _DIM,
-        "scrollbar": _EDGE,
-        "scrollbar-hover": _FAINT,
-        "scrollbar-active": _TEAL,
-        "scrollbar-background": _NIGHT,
-        "scrollbar-background-hover": _NIGHT,
-        "scrollbar-background-active": _NIGHT,
-        "scrollbar-corner-color": _NIGHT,
-    },
-)
-
-PLAIN: Final = Style(color=_TEXT)
-STRONG: Final = Style(color=_BRIGHT, bold=True)
-DIM: Final = Style(color=_DIM)
-FAINT: Final = Style(color=_FAINT)
-EDGE: Final = Style(color=_EDGE)
-LABEL: Final = Style(color=_DIM)
-BRAND: Final = Style(color=_TEAL, bold=True)
-ACCENT: Final = Style(color=_TEAL)
-GOOD: Final = Style(color=_GREEN)
-INFO: Final = Style(color=_BLUE)
-WARNING: Final = Style(color=_AMBER)
-ERROR: Final = Style(color=_RED)
-ALARM: Final = Style(color=_NIGHT, bgcolor=_AMBER, bold=True)
-BROKEN: Final = Style(color=_NIGHT, bgcolor=_RED, bold=True)
-HEADING: Final = Style(color=_DIM, bold=True)
-SORTED: Final = Style(color=_TEAL, bold=True)
-SELECTED: Final = Style(bgcolor="#1c2f3b")
-SELECTED_UNFOCUSED: Final = Style(bgcolor=_SLATE)
+PLAIN: Final = Style(color=DARK.text)
+STRONG: Final = Style(color=DARK.bright, bold=True)
+DIM: Final = Style(color=DARK.dim)
+FAINT: Final = Style(color=DARK.faint)
+EDGE: Final = Style(color=DARK.edge)
+LABEL: Final = Style(color=DARK.dim)
+BRAND: Final = Style(color=DARK.accent, bold=True)
+ACCENT: Final = Style(color=DARK.accent)
+GOOD: Final = Style(color=DARK.good)
+INFO: Final = Style(color=DARK.info)
+WARNING: Final = Style(color=DARK.warning)
+ERROR: Final = Style(color=DARK.error)
+ALARM: Final = Style(color=DARK.background, bgcolor=DARK.warning, bold=True)
+BROKEN: Final = Style(color=DARK.background, bgcolor=DARK.error, bold=True)
+HEADING: Final = Style(color=DARK.dim, bold=True)
+SORTED: Final = Style(color=DARK.accent, bold=True)
+SELECTED: Final = Style(bgcolor=DARK.selected)
+SELECTED_UNFOCUSED: Final = Style(bgcolor=DARK.panel)
+SELECTED_WITHOUT_COLOUR: Final = Style(color=DARK.text, bold=True, reverse=True)
 
 TAG: Final = "◆"
 GLYPHS: Final = {
@@ -87,7 +45,7 @@ STATES: Final = {
     State.READ_LEN: INFO,
     State.READ_BODY: GOOD,
     State.WRITE_BODY: WARNING,
-    State.DRAINING: Style(color=_VIOLET),
+    State.DRAINING: Style(color=DARK.draining),
     State.CLOSED: DIM,
 }
 LEVELS: Final = {

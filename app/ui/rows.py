@@ -145,6 +145,14 @@ class Row:
         return State.READ_LEN if self.snapshot is None else self.snapshot.state
 
     @property
+    def reason(self) -> str:
+        """Why it closed, or why it is closing; empty for a connection that goes on."""
+        if self.closed is not None:
+            return self.closed.reason.value
+        closing = None if self.snapshot is None else self.snapshot.closing
+        return "" if closing is None else closing.value
+
+    @property
     def frames(self) -> int:
         """Frames whose echo the kernel took in full."""
         totals = self._totals

@@ -44,6 +44,11 @@ def read_changes(texts: Mapping[str, str], known: Mapping[str, int | float | str
 class SettingsDialog(Dialog[Values]):
     """New timeouts and write mode. It answers with the values that are to change."""
 
+    HELP = (
+        "Seconds for each timeout, 0 turns it off; a field that is left as it is changes nothing. "
+        "Enter sets what differs, Escape leaves all as it is."
+    )
+
     def __init__(self, known: Mapping[str, int | float | str]) -> None:
         """`known` are the settings in force; what the server did not tell is left blank."""
         super().__init__()

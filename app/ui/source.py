@@ -18,6 +18,16 @@ SAMPLE_INTERVAL: Final = 1.0
 class Source(Protocol):
     """What the dashboard knows of a server."""
 
+    @property
+    def owns_server(self) -> bool:
+        """Whether the server ends when the dashboard does."""
+        ...
+
+    @property
+    def grace(self) -> float:
+        """Seconds that the server's stop may take; of no meaning for one that is not owned."""
+        ...
+
     def now(self) -> float:
         """Seconds on the clock that stamps the events."""
         ...
@@ -45,9 +55,15 @@ class StreamSource:
         now: Callable[[], float],
         sample: Callable[[], ProcessStats] | None = None,
         failure: Callable[[], str | None] | None = None,
+        grace: float = 0.0,
     ) -> None:
-        """`sample` is called at most once a second; `failure` tells of a death without an event."""
+        """`sample` is called at most once a second; `failure` tells of a death without an event.
+
+        `grace` is how long the server's stop may take, in seconds.
+        """
         stream.watched = True
+        self.owns_server = True
+        self.grace = grace
         self._stream = stream
         self._submit = submit
         self._now = now

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from textual.pilot import Pilot
 
 from app.events import Command, Trace
+from app.preferences import Preferences
 from app.ui.app import EchoApp
 from app.ui.connection_table import ConnectionTable
 from screenshots.scenes import FixedSource
@@ -13,9 +14,11 @@ from screenshots.scenes import FixedSource
 
 @asynccontextmanager
 async def running(
-    source: FixedSource, size: tuple[int, int] = (160, 50)
+    source: FixedSource,
+    size: tuple[int, int] = (160, 50),
+    preferences: Preferences | None = None,
 ) -> AsyncIterator[tuple[EchoApp, Pilot[int]]]:
-    app = EchoApp(source)
+    app = EchoApp(source, preferences=preferences)
     async with app.run_test(size=size) as pilot:
         await look(app, pilot)
         yield app, pilot

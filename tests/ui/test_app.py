@@ -15,7 +15,7 @@ from app.events import (
     TraceLevel,
 )
 from app.settings import SettingError
-from app.ui.dialogs import CapDialog, DeadServerScreen, HelpScreen, KillDialog, read_cap
+from app.ui.dialogs import CapDialog, DeadServerScreen, KillDialog, read_cap
 from screenshots.scenes import NOW, FixedSource, closed, listening, opened, overview, snapshot
 from tests.ui.driving import actions, look, running, screen_text, table
 
@@ -200,21 +200,22 @@ async def test_a_click_selects_and_a_click_on_a_title_sorts() -> None:
         assert [row.id for row in table(app)._order][-1] == 2
 
 
-async def test_sorting_goes_through_the_columns() -> None:
+async def test_sorting_goes_through_the_columns_that_are_shown() -> None:
     source = FixedSource([opened(1), opened(2)])
     async with running(source) as (app, pilot):
+        shown = [column.key for column in table(app).columns]
+        assert shown[-1] == "why"
         seen = [table(app).sort_key]
-        for _ in range(8):
+        for _ in shown:
             await pilot.press("s")
             seen.append(table(app).sort_key)
-        assert seen == [
-            "id", "peer", "state", "toggles", "pending", "frames", "rate", "age", "idle",
-        ]  # fmt: skip
+        assert seen == [*shown, "id"]
+        await pilot.press("<")
+        assert table(app).sort_key == "why"
 
 
 async def test_quit_gives_zero_and_a_dead_server_one() -> None:
-    source = FixedSource(overview())
-    async with running(source) as (app, pilot):
+    async with running(FixedSource([listening()])) as (app, pilot):
         await pilot.press("q")
     assert (app.return_value, app.return_code) == (0, 0)
     source = FixedSource(overview())
@@ -227,17 +228,6 @@ async def test_quit_gives_zero_and_a_dead_server_one() -> None:
         assert "oops" in screen_text(app)
         await pilot.press("q")
     assert (app.return_value, app.return_code) == (1, 1)
-
-
-async def test_help_lists_every_key() -> None:
-    async with running(FixedSource(overview())) as (app, pilot):
-        await pilot.press("question_mark")
-        assert isinstance(app.screen, HelpScreen)
-        keys = str(app.screen.query_one("#help-keys", Static).content)
-        for key in "/fkKctapsreSlq?":
-            assert f"{key} " in keys
-        await pilot.press("escape")
-        assert len(app.screen_stack) == 1
 
 
 HOSTILE = "[red]not red[/red] [/] '\"] \\ [@click=app.quit]x"

@@ -91,5 +91,5 @@ async def test_leaving_the_field_keeps_the_filter(way: str) -> None:
         await look(app, pilot)
         assert order(app) == [12]
         assert app.focused is table(app)
-        await pilot.press("q")
+        await pilot.press("q", "enter")
     assert app.return_value == 0

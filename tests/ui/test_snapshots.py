@@ -4,7 +4,9 @@ from collections.abc import Callable
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Input
 
+from app.preferences import THEMES, Preferences
 from app.ui.app import EchoApp
 from screenshots.scenes import FixedSource, overview
 
@@ -12,13 +14,18 @@ SIZES = [(160, 50), (100, 30), (80, 24)]
 Compare = Callable[..., bool]
 
 
-def prepared(*keys: str) -> tuple[EchoApp, Callable[[Pilot[int]], object]]:
-    app = EchoApp(FixedSource(overview()))
+def prepared(
+    *keys: str, preferences: Preferences | None = None
+) -> tuple[EchoApp, Callable[[Pilot[int]], object]]:
+    app = EchoApp(FixedSource(overview()), preferences=preferences)
 
     async def prepare(pilot: Pilot[int]) -> None:
         await pilot.pause()
         app.refresh_view()
         await pilot.press("g", *["down"] * 8, *keys)
+        for field in app.screen.query(Input):
+            field.cursor_blink = False
+        await app.workers.wait_for_complete()
         await pilot.pause()
         app.refresh_view()
         await pilot.pause()
@@ -44,10 +51,42 @@ def prepared(*keys: str) -> tuple[EchoApp, Callable[[Pilot[int]], object]]:
         pytest.param(("t", *"2.5", *["down"] * 4, *"armed"), id="settings"),
         pytest.param(("a",), id="audit"),
         pytest.param(("v",), id="charts"),
-        pytest.param(("x",), id="bytes"),
+        pytest.param(("b",), id="bytes"),
         pytest.param(("slash", *"pending>lots"), id="filter-mistake"),
+        pytest.param(("o", "down", "space", "down", "shift+down"), id="columns"),
+        pytest.param(("q",), id="quit"),
+        pytest.param(("ctrl+p", *"the"), id="palette"),
     ],
 )
 def test_screen(snap_compare: Compare, size: tuple[int, int], keys: tuple[str, ...]) -> None:
     app, prepare = prepared(*keys)
     assert snap_compare(app, terminal_size=size, run_before=prepare)
+
+
+CHOSEN = ("id", "fd", "peer", "reason", "state", "bytes_in", "eagains", "partial_writes", "why")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [(160, 50), (80, 24)], ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize(
+    ("preferences", "keys"),
+    [
+        *(pytest.param(Preferences(theme=name), (), id=name) for name in THEMES if name != "dark"),
+        pytest.param(Preferences(theme="light"), ("k",), id="light-kill"),
+        pytest.param(Preferences(ascii=True), (), id="ascii"),
+        pytest.param(Preferences(ascii=True), ("k",), id="ascii-kill"),
+        pytest.param(Preferences(columns=CHOSEN, sort="-bytes_in"), (), id="chosen-columns"),
+    ],
+)
+def test_preferred(
+    snap_compare: Compare, size: tuple[int, int], preferences: Preferences, keys: tuple[str, ...]
+) -> None:
+    app, prepare = prepared(*keys, preferences=preferences)
+    assert snap_compare(app, terminal_size=size, run_before=prepare)
+
+
+@pytest.mark.slow
+def test_without_colour(snap_compare: Compare, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    app, prepare = prepared("space")
+    assert snap_compare(app, terminal_size=(160, 50), run_before=prepare)

@@ -1,0 +1,225 @@
+"""One connection as a line of the table, cell by cell.
+
+Closed connections tell their reason in place of their offsets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Final
+
+from rich.cells import cell_len
+from rich.style import Style
+
+from app.events import Closed, State
+from app.framing import HEADER_SIZE
+from app.ui import palette
+from app.ui.columns import AMOUNT, GAP, Column, Layout
+from app.ui.figures import (
+    bar,
+    clip,
+    clip_start,
+    short_count,
+    short_rate,
+    short_size,
+    short_span,
+)
+from app.ui.journal import ORDERLY
+from app.ui.lines_panel import Line
+from app.ui.rows import Row
+from app.ui.stuck import why_in_brief
+
+
+def cells(row: Row, columns: Layout, now: float) -> Line:
+    """One connection as a line, without the cursor's mark."""
+    if row.closed is not None:
+        return _closed_cells(row, row.closed, columns, now)
+    line: Line = []
+    for column in columns:
+        if line:
+            line.append((" " * GAP, palette.PLAIN))
+        line += _CELLS[column.key](row, column, now)
+    return line
+
+
+def _aligned(text: str, column: Column) -> str:
+    blanks = " " * (column.width - cell_len(text))
+    return blanks + text if column.right else text + blanks
+
+
+def _id(row: Row, column: Column, _now: float) -> Line:
+    return [(_aligned(str(row.id), column), palette.STRONG)]
+
+
+def _fd(row: Row, column: Column, _now: float) -> Line:
+    return [(_aligned(str(row.fd), column), palette.DIM)]
+
+
+def _peer(row: Row, column: Column, _now: float) -> Line:
+    return [(_aligned(clip_start(row.peer, column.width), column), palette.PLAIN)]
+
+
+def _state(row: Row, column: Column, _now: float) -> Line:
+    label = palette.state_label(row.state)
+    resting = row.state is State.READ_LEN and not (row.snapshot and row.snapshot.header)
+    return [(_aligned(label, column), palette.DIM if resting else palette.STATES[row.state])]
+
+
+def _reason(row: Row, column: Column, _now: float) -> Line:
+    return _number(row.reason, bool(row.reason), column)
+
+
+def _header(row: Row, column: Column, _now: float) -> Line:
+    if row.snapshot is None or not row.snapshot.header:
+        return [(_aligned("·", column), palette.FAINT)]
+    complete = row.snapshot.header_read == HEADER_SIZE
+    text = f"{row.snapshot.header_read}/{HEADER_SIZE}"
+    return [(_aligned(text, column), palette.DIM if complete else palette.WARNING)]
+
+
+def _body(row: Row, column: Column, _now: float) -> Line:
+    snapshot = row.snapshot
+    if snapshot is None or snapshot.state is not State.READ_BODY:
+        return [(_aligned("·", column), palette.FAINT)]
+    style = palette.STATES[State.READ_BODY]
+    return _progress(snapshot.body_read, snapshot.body_length, column, style)
+
+
+def _out(row: Row, column: Column, _now: float) -> Line:
+    snapshot = row.snapshot
+    if snapshot is None or not snapshot.pending:
+        return [(_aligned("·", column), palette.FAINT)]
+    style = palette.STATES[State.WRITE_BODY]
+    return _progress(snapshot.out_sent, snapshot.out_length, column, style)
+
+
+def _progress(done: int, whole: int, column: Column, style: Style) -> Line:
+    amount = f"{short_size(done)}/{short_size(whole)}"
+    width = column.width - AMOUNT - 1
+    if width <= 0:
+        return [(_aligned(amount, column), style)]
+    filled, empty = bar(done, whole, width)
+    return [(filled, style), (empty + " ", palette.FAINT), (amount.ljust(AMOUNT), palette.PLAIN)]
+
+
+def _pollout(row: Row, column: Column, _now: float) -> Line:
+    if row.armed:
+        return [(_aligned("● on", column), palette.WARNING)]
+    return [(_aligned("○ off", column), palette.FAINT)]
+
+
+def _toggles(row: Row, column: Column, _now: float) -> Line:
+    return _number(short_count(row.toggles), row.toggles > 0, column)
+
+
+def _pending(row: Row, column: Column, _now: float) -> Line:
+    return _number(short_size(row.pending), row.pending > 0, column, palette.WARNING)
+
+
+def _frames(row: Row, column: Column, _now: float) -> Line:
+    return _number(short_count(row.frames), row.frames > 0, column)
+
+
+def _rate(row: Row, column: Column, now: float) -> Line:
+    rate = row.rate(now)
+    return _number(short_rate(rate), rate > 0, column, palette.STRONG)
+
+
+def _bytes_in(row: Row, column: Column, _now: float) -> Line:
+    return _number(short_size(row.bytes_in), row.bytes_in > 0, column)
+
+
+def _bytes_out(row: Row, column: Column, _now: float) -> Line:
+    return _number(short_size(row.bytes_out), row.bytes_out > 0, column)
+
+
+def _eagains(row: Row, column: Column, _now: float) -> Line:
+    return _number(short_count(row.eagains), row.eagains > 0, column)
+
+
+def _partial_writes(row: Row, column: Column, _now: float) -> Line:
+    return _number(short_count(row.partial_writes), row.partial_writes > 0, column)
+
+
+def _age(row: Row, column: Column, now: float) -> Line:
+    return [(_aligned(short_span(row.age(now)), column), palette.DIM)]
+
+
+def _idle(row: Row, column: Column, now: float) -> Line:
+    idle = row.idle(now)
+    return _number(short_span(idle), idle >= 1, column)
+
+
+def _why(row: Row, column: Column, now: float) -> Line:
+    text = clip(why_in_brief(row.snapshot, now, row.held_by_budget), column.width)
+    return [(_aligned(text, column), palette.DIM)]
+
+
+def _number(text: str, matters: bool, column: Column, style: Style = palette.PLAIN) -> Line:
+    if not matters:
+        return [(_aligned("·", column), palette.FAINT)]
+    return [(_aligned(text, column), style)]
+
+
+_CELLS: Final[dict[str, Callable[[Row, Column, float], Line]]] = {
+    "id": _id,
+    "fd": _fd,
+    "peer": _peer,
+    "state": _state,
+    "reason": _reason,
+    "header": _header,
+    "body": _body,
+    "out": _out,
+    "pollout": _pollout,
+    "toggles": _toggles,
+    "pending": _pending,
+    "frames": _frames,
+    "rate": _rate,
+    "bytes_in": _bytes_in,
+    "bytes_out": _bytes_out,
+    "eagains": _eagains,
+    "partial_writes": _partial_writes,
+    "age": _age,
+    "idle": _idle,
+    "why": _why,
+}
+_OFFSETS: Final = frozenset({"header", "body", "out", "pollout"})
+
+
+@lru_cache(maxsize=32)
+def _told_in(columns: Layout) -> range:
+    """Where a closed connection tells its reason: the widest run of offsets, else the words."""
+    runs: list[range] = []
+    for index, column in enumerate(columns):
+        if column.key in _OFFSETS:
+            start = runs.pop().start if runs and runs[-1].stop == index else index
+            runs.append(range(start, index + 1))
+    if runs:
+        return max(runs, key=lambda run: sum(columns[index].width for index in run))
+    at = next((index for index, column in enumerate(columns) if column.key == "why"), None)
+    return range(0) if at is None else range(at, at + 1)
+
+
+def _closed_cells(row: Row, closed: Closed, columns: Layout, now: float) -> Line:
+    """The totals dimmed, and the reason where the offsets were."""
+    style = palette.DIM if closed.reason in ORDERLY else palette.ERROR
+    told_in = _told_in(columns)
+    line: Line = []
+    for index, column in enumerate(columns):
+        if index in told_in[1:]:
+            continue
+        if line:
+            line.append((" " * GAP, palette.FAINT))
+        if index in told_in:
+            room = sum(columns[each].width + GAP for each in told_in) - GAP
+            reason = row.reason + (f": {closed.detail}" if closed.detail else "")
+            line.append((_aligned(clip(reason, room), column._replace(width=room)), style))
+        elif column.key == "state":
+            line.append((_aligned(palette.state_label(State.CLOSED), column), style))
+        elif column.key in _OFFSETS or column.key == "why":
+            line.append((" " * column.width, palette.FAINT))
+        else:
+            text = "".join(piece for piece, _ in _CELLS[column.key](row, column, now))
+            line.append((text, palette.FAINT))
+    return line

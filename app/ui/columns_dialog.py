@@ -1,0 +1,139 @@
+"""The dialog for the columns: which are shown, and in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, TypeAlias
+
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.widgets import Button, OptionList, Static
+from textual.widgets.option_list import Option
+
+from app.preferences import COLUMNS
+from app.ui import palette
+from app.ui.columns import WHAT_IT_IS
+from app.ui.dialogs import Dialog
+
+Chosen: TypeAlias = tuple[str, ...]
+_NAME = 15
+
+
+class ColumnList(OptionList):
+    """Every column with its mark; the order is that of the table."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("space", "select", "On, off"),
+        Binding("enter", "screen.apply", "Apply"),
+        Binding("shift+up,minus,K", "carry(-1)", "Up"),
+        Binding("shift+down,plus,J", "carry(1)", "Down"),
+        Binding("j", "cursor_down", "Down", show=False),
+        Binding("k", "cursor_up", "Up", show=False),
+    ]
+
+    def __init__(self, shown: Sequence[str]) -> None:
+        self._order = [*shown, *(name for name in COLUMNS if name not in shown)]
+        self._shown = set(shown)
+        super().__init__(*map(self._option, self._order), id="column-list")
+
+    @property
+    def chosen(self) -> Chosen:
+        """The marked columns in their order."""
+        return tuple(name for name in self._order if name in self._shown)
+
+    def _option(self, name: str) -> Option:
+        return Option(self._line(name), id=name)
+
+    def _line(self, name: str) -> Text:
+        is_shown = name in self._shown
+        title = name.replace("_", " ")
+        return Text.assemble(
+            ("✓ " if is_shown else "  ", palette.ACCENT),
+            (title.ljust(_NAME), palette.STRONG if is_shown else palette.DIM),
+            (WHAT_IT_IS[name], palette.DIM),
+            no_wrap=True,
+            overflow="ellipsis",
+        )
+
+    def toggle(self, index: int) -> None:
+        """Mark a column, or take its mark away; the last one keeps it."""
+        name = self._order[index]
+        changed = self._shown ^ {name}
+        if changed:
+            self._shown = changed
+            self.replace_option_prompt_at_index(index, self._line(name))
+
+    def action_carry(self, step: int) -> None:
+        """Move the column under the cursor up or down, cursor and all."""
+        at = self.highlighted
+        if at is None or not 0 <= at + step < len(self._order):
+            return
+        order = self._order
+        order[at], order[at + step] = order[at + step], order[at]
+        self.set_options(map(self._option, order))
+        self.highlighted = at + step
+
+
+class ColumnsDialog(Dialog[Chosen]):
+    """Which columns the table shows. It answers with their names; none: what fits."""
+
+    AUTO_FOCUS = "#column-list"
+    HELP = (
+        "Space or a click shows or hides a column; shift with an arrow key carries it up or down. "
+        "Enter applies the choice, Automatic goes back to whatever fits. Every column that is "
+        "shown can be sorted by: by a click on its title, or by the sort key."
+    )
+
+    def __init__(self, shown: Sequence[str]) -> None:
+        """`shown` are the columns that the table has now, in their order."""
+        super().__init__()
+        self._list = ColumnList(shown)
+
+    def compose(self) -> ComposeResult:
+        """The list, how to use it, and the ways out."""
+        with Vertical(classes="dialog", id="columns-dialog") as box:
+            box.border_title = "columns"
+            yield self._list
+            yield Static(
+                Text("space on, off   shift+↑ ↓ carries   Enter applies", palette.DIM),
+                classes="explanation",
+            )
+            with Horizontal(classes="buttons"):
+                yield Button("Up", id="carry-up")
+                yield Button("Down", id="carry-down")
+                yield Button("Automatic", id="automatic")
+                yield Button("Cancel", id="cancel")
+                yield Button("Apply", id="apply")
+
+    @on(OptionList.OptionSelected)
+    def toggle(self, event: OptionList.OptionSelected) -> None:
+        """Show or hide the column that was chosen."""
+        self._list.toggle(event.option_index)
+
+    @on(Button.Pressed, "#carry-up")
+    def carry_up(self) -> None:
+        """Carry the column under the cursor up."""
+        self._list.action_carry(-1)
+
+    @on(Button.Pressed, "#carry-down")
+    def carry_down(self) -> None:
+        """Carry the column under the cursor down."""
+        self._list.action_carry(1)
+
+    @on(Button.Pressed, "#automatic")
+    def automatic(self) -> None:
+        """Answer with no choice: what fits is shown."""
+        self.dismiss(())
+
+    @on(Button.Pressed, "#apply")
+    def action_apply(self) -> None:
+        """Answer with the marked columns."""
+        self.dismiss(self._list.chosen)
+
+    @on(Button.Pressed, "#cancel")
+    def leave(self) -> None:
+        """Answer nothing."""
+        self.dismiss(None)

@@ -1,0 +1,74 @@
+"""What the command palette offers: whatever can be done, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.content import Content
+
+from app.keys import ACTIONS, GROUPS, Keys, signs
+from app.ui.rows import Row
+from app.ui.themes import THEMES
+
+
+class Offer(NamedTuple):
+    """Something to choose: what it is called, what it is, and what choosing it does."""
+
+    name: str
+    words: str
+    run: Callable[[], object]
+
+
+def provider_of(offers: Callable[[str], Iterable[Offer]]) -> type[Provider]:
+    """What Textual's palette asks: all that is offered, or what is like the text typed.
+
+    A name may hold text of a person or of a peer: it is never read as markup.
+    """
+
+    class Offers(Provider):
+        async def discover(self) -> Hits:
+            for offer in offers(""):
+                yield DiscoveryHit(Content(offer.name), offer.run, offer.name, offer.words)
+
+        async def search(self, query: str) -> Hits:
+            matcher = self.matcher(query)
+            for offer in offers(query):
+                score = matcher.match(offer.name)
+                if score > 0:
+                    shown = matcher.highlight(offer.name)
+                    yield Hit(score, shown, offer.run, offer.name, offer.words)
+
+    return Offers
+
+
+def actions(keys: Keys, run: Callable[[str], object]) -> Iterator[Offer]:
+    """Every action but the palette itself, with its keys; moving, which fingers know, last."""
+    moves = {action.name for action in GROUPS["move"]}
+    for name, action in sorted(ACTIONS.items(), key=lambda each: each[0] in moves):
+        if name != "palette":
+            yield Offer(action.words, f"key {signs(keys, name)}", lambda name=name: run(name))  # type: ignore[misc]
+
+
+def themes(choose: Callable[[str], object]) -> Iterator[Offer]:
+    """Every theme."""
+    for name in THEMES:
+        yield Offer(f"theme {name}", "colours", lambda name=name: choose(name))  # type: ignore[misc]
+
+
+def filters(recent: Iterable[str], choose: Callable[[str], object]) -> Iterator[Offer]:
+    """The filters that were used last."""
+    for text in recent:
+        yield Offer(f"filter {text}", "as before", lambda text=text: choose(text))  # type: ignore[misc]
+
+
+def connection(
+    query: str, rows: dict[int, Row], select: Callable[[int], object]
+) -> Iterator[Offer]:
+    """The connection whose id is typed, as ``12`` or ``#12``: one, however many there are."""
+    typed = query.strip().removeprefix("#")
+    row = rows.get(int(typed)) if typed.isdecimal() and len(typed) < 20 else None
+    if row is not None:
+        number = row.id
+        yield Offer(f"go to #{number}", f"{row.peer} {row.state.value}", lambda: select(number))

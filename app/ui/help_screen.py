@@ -1,0 +1,91 @@
+"""The help: for what has the focus first, then all keys, then what the glyphs mean."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from rich.text import Text
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.dom import DOMNode
+from textual.widgets import Static
+
+from app.events import State
+from app.keys import GROUPS, Keys, signs
+from app.ui import palette
+from app.ui.dialogs import Dialog
+
+_COLUMNS = (("move", "table"), ("act", "look"), ("take along", "program"))
+"""The groups of keys, as they stand side by side."""
+
+
+def help_for(node: DOMNode | None) -> str:
+    """What the focused widget, or the nearest that holds it, has to say of itself."""
+    nodes = () if node is None else node.ancestors_with_self
+    return next((each.HELP for each in nodes if each.HELP), "")
+
+
+class HelpScreen(Dialog[None]):
+    """All keys, and what the glyphs mean."""
+
+    AUTO_FOCUS = "#help-dialog"
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (124, "-wide")]  # noqa: RUF012
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("question_mark,f1,q,enter", "cancel", "Close"),
+    ]
+
+    def __init__(self, keys: Keys, here: str = "") -> None:
+        """`keys` are those in force; `here` is the help for what has the focus."""
+        super().__init__()
+        self._keys = keys
+        self._here = here
+
+    def compose(self) -> ComposeResult:
+        """What is to be said of this place, the keys in groups, the glyphs."""
+        with VerticalScroll(classes="dialog", id="help-dialog") as box:
+            box.border_title = "help"
+            if self._here:
+                yield Static(Text(self._here, palette.PLAIN), id="help-here")
+            with Horizontal(id="help-columns"):
+                for groups in _COLUMNS:
+                    yield Static(self._column(groups), classes="help-keys")
+            yield Static(_legend(), id="help-legend")
+
+    def _column(self, groups: tuple[str, ...]) -> Text:
+        lines: list[Text] = []
+        for group in groups:
+            lines.append(Text(f"{group:>11}", palette.HEADING))
+            for action in GROUPS[group]:
+                key = f"{signs(self._keys, action.name):>11}  "
+                lines.append(Text.assemble((key, palette.ACCENT), (action.words, palette.PLAIN)))
+            lines.append(Text())
+        return Text("\n").join(lines)
+
+    def on_click(self, event: events.Click) -> None:
+        """A click anywhere closes the help."""
+        self.dismiss(None)
+
+
+def _legend() -> Text:
+    meanings = [
+        (palette.state_label(state), palette.STATES[state], words)
+        for state, words in (
+            (State.READ_LEN, "reads 4 header bytes"),
+            (State.READ_BODY, "reads the body"),
+            (State.WRITE_BODY, "echo pending"),
+            (State.DRAINING, "the end is decided"),
+            (State.CLOSED, "ended, with its reason"),
+        )
+    ]
+    meanings += [
+        ("● on", palette.WARNING, "POLLOUT armed"),
+        ("toggles", palette.STRONG, "times armed or disarmed"),
+        ("pending", palette.STRONG, "echo not yet taken"),
+        (palette.TAG, palette.ACCENT, "tagged; without tags, all that the filter shows is killed"),
+    ]
+    return Text("\n").join(
+        Text.assemble((f"{sign:>13}  ", style), (words, palette.PLAIN))
+        for sign, style, words in meanings
+    )

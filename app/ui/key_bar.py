@@ -1,0 +1,76 @@
+"""The line at the bottom: the keys that do something now, the most important ones that fit."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from textual import events
+from textual.screen import Screen
+
+from app.keys import IN_THE_FOOTER, key_sign
+from app.ui import palette
+from app.ui.lines_panel import Line, LinesPanel, line_width
+
+_GAP: Final = 2
+
+
+class _Entry(NamedTuple):
+    key: str
+    pieces: Line
+
+
+class KeyBar(LinesPanel):
+    """Keys and what they do; a click on one presses it."""
+
+    def __init__(self) -> None:
+        super().__init__(id="keys")
+        self._entries: list[_Entry] = []
+
+    def on_mount(self) -> None:
+        """Follow the focus: what has it decides which keys there are."""
+        self.screen.bindings_updated_signal.subscribe(self, self._show_keys)
+
+    def on_resize(self) -> None:
+        """Show what fits now."""
+        self._show_keys(self.screen)
+
+    def _show_keys(self, screen: Screen[object]) -> None:
+        if screen is not self.screen:
+            return
+        room = self.size.width - 1
+        self._entries = []
+        line: Line = [(" ", palette.PLAIN)]
+        for entry in _entries(screen):
+            width = line_width(entry.pieces)
+            if width > room:
+                continue
+            room -= width
+            self._entries.append(entry)
+            line += entry.pieces
+        self.show([line])
+
+    def on_click(self, event: events.Click) -> None:
+        """Press the key that was clicked."""
+        offset = event.get_content_offset(self)
+        end = 1
+        for entry in self._entries if offset is not None else ():
+            end += line_width(entry.pieces)
+            if offset is not None and 1 <= offset.x < end:
+                self.app.simulate_key(entry.key)
+                return
+
+
+def _entries(screen: Screen[object]) -> list[_Entry]:
+    """The keys that are in force, those of the focused widget first, then by importance."""
+    by_action: dict[str, _Entry] = {}
+    for active in screen.active_bindings.values():
+        binding = active.binding
+        if binding.show and active.enabled and binding.action not in by_action:
+            label = f" {binding.description}{' ' * _GAP}"
+            pieces: Line = [(key_sign(binding.key), palette.BRAND), (label, palette.DIM)]
+            by_action[binding.action] = _Entry(binding.key, pieces)
+    return [by_action[action] for action in sorted(by_action, key=_rank)]
+
+
+def _rank(action: str) -> int:
+    return IN_THE_FOOTER.index(action) if action in IN_THE_FOOTER else -1

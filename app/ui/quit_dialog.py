@@ -1,0 +1,66 @@
+"""The question before the dashboard ends: what ends with it?"""
+
+from __future__ import annotations
+
+from rich.text import Text
+from textual import events, on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.widgets import Button, Static
+
+from app.ui import palette
+from app.ui.dialogs import Dialog
+
+
+class QuitDialog(Dialog[bool]):
+    """Says whether the server goes too; Enter or the key that asked once more confirms."""
+
+    AUTO_FOCUS = "#quit"
+    HELP = "Enter, or the key that brought you here, quits. Escape goes back to the dashboard."
+
+    def __init__(self, connections: int, grace: float | None, keys: tuple[str, ...]) -> None:
+        """`grace` is how long the server's stop may take, in seconds; None: it does not stop.
+
+        `keys` are those that ask to quit.
+        """
+        super().__init__()
+        self._connections = connections
+        self._grace = grace
+        self._keys = keys
+
+    def compose(self) -> ComposeResult:
+        """What ends and what does not, and the two ways out."""
+        with Vertical(classes="dialog", id="quit-dialog") as box:
+            box.border_title = "quit?"
+            yield Static(self._what(), classes="what")
+            with Horizontal(classes="buttons"):
+                yield Button("Cancel", id="cancel")
+                yield Button("Quit", id="quit")
+
+    def _what(self) -> Text:
+        are_open = (
+            "1 connection is"
+            if self._connections == 1
+            else f"{self._connections:,} connections are"
+        )
+        if self._grace is None:
+            return Text.assemble(
+                ("Nothing stops: the server does not belong to this dashboard.", palette.STRONG),
+                (f"\n{are_open} open, and stay so.", palette.DIM),
+            )
+        return Text.assemble(
+            ("The server in this process stops with the dashboard.", palette.STRONG),
+            (f"\n{are_open} open. What they sent in full is still echoed, ", palette.DIM),
+            (f"for up to {self._grace:g} s.", palette.DIM),
+        )
+
+    @on(Button.Pressed)
+    def choose(self, event: Button.Pressed) -> None:
+        """Answer with the button."""
+        self.dismiss(event.button.id == "quit")
+
+    def on_key(self, event: events.Key) -> None:
+        """Whoever asks to quit twice means it."""
+        if event.key in self._keys:
+            event.stop()
+            self.dismiss(True)

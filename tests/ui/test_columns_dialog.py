@@ -1,0 +1,123 @@
+"""Which columns the table shows, and in which order: chosen by keys and by the mouse."""
+
+import pytest
+
+from app.preferences import COLUMNS
+from app.ui.cells import cells
+from app.ui.columns import _ALL, SORT_KEYS, WHAT_IT_IS, heading, layout
+from app.ui.columns_dialog import ColumnsDialog
+from app.ui.figures import clip, clip_start
+from app.ui.lines_panel import line_width
+from screenshots.scenes import NOW, FixedSource, overview
+from tests.ui.driving import look, order, running, table
+from tests.ui.test_columns import overview_model
+
+
+def shown(app: object) -> list[str]:
+    return [column.key for column in table(app).columns]  # type: ignore[arg-type]
+
+
+def test_every_column_that_can_be_chosen_is_there_told_and_sortable() -> None:
+    assert set(COLUMNS) == set(_ALL) == set(WHAT_IT_IS) == set(SORT_KEYS)
+    rows = list(overview_model().rows.values())
+    for key in COLUMNS:
+        assert len(sorted(rows, key=lambda row, by=SORT_KEYS[key]: by(row, NOW))) == len(rows)  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("width", [60, 77, 97, 157, 300])
+@pytest.mark.parametrize(
+    "chosen", [COLUMNS, COLUMNS[::-1], ("why",), ("fd", "reason", "peer", "id"), ("out", "why")]
+)
+def test_chosen_columns_keep_their_order_and_fit(chosen: tuple[str, ...], width: int) -> None:
+    columns = layout(width, 6, chosen)
+    keys = tuple(column.key for column in columns)
+    assert keys == chosen[: len(keys)]
+    assert keys
+    titles = heading(columns, "id", descending=False)
+    assert line_width(titles) <= width
+    for row in overview_model().rows.values():
+        assert line_width(cells(row, columns, NOW)) == line_width(titles) - 2
+
+
+async def test_columns_are_hidden_shown_and_carried_by_keys() -> None:
+    async with running(FixedSource(overview()), (120, 36)) as (app, pilot):
+        await pilot.press("o")
+        assert isinstance(app.screen, ColumnsDialog)
+        await pilot.press("down", "space", "down", "shift+down", "shift+down", "enter")
+        await look(app, pilot)
+        assert shown(app)[:4] == ["id", "header", "body", "state"]
+        assert "peer" not in shown(app)
+        await pilot.press("o", "end", "space", *["shift+up"] * 30, "enter")
+        await look(app, pilot)
+        assert shown(app)[:3] == ["why", "id", "header"]
+        await pilot.press("<")
+        assert table(app).sort_key == "why"
+
+
+async def test_leaving_the_dialog_changes_nothing_and_automatic_undoes_all() -> None:
+    async with running(FixedSource(overview())) as (app, pilot):
+        before = shown(app)
+        await pilot.press("o", "space", "escape")
+        assert shown(app) == before
+        await pilot.press("o", "space", "enter")
+        await look(app, pilot)
+        assert shown(app) == before[1:]
+        await pilot.press("o")
+        await pilot.click("#automatic")
+        await look(app, pilot)
+        assert shown(app) == before
+
+
+async def test_the_last_column_cannot_be_hidden() -> None:
+    async with running(FixedSource(overview())) as (app, pilot):
+        await pilot.press("o")
+        for _ in COLUMNS:
+            await pilot.press("space", "down")
+        await pilot.press("enter")
+        await look(app, pilot)
+        assert len(shown(app)) >= 1
+
+
+async def test_columns_are_chosen_with_the_mouse() -> None:
+    async with running(FixedSource(overview()), (80, 24)) as (app, pilot):
+        await pilot.press("o")
+        await pilot.click("#column-list", offset=(4, 1))
+        await pilot.click("#carry-up")
+        await pilot.click("#column-list", offset=(4, 8))
+        await pilot.click("#carry-up")
+        await pilot.click("#apply")
+        await look(app, pilot)
+        assert shown(app)[:2] == ["id", "state"]
+        assert "peer" not in shown(app)
+        assert shown(app)[-2:] == ["fd", "idle"]
+
+
+@pytest.mark.parametrize("key", ["fd", "eagains", "why"])
+async def test_a_click_on_the_title_of_a_chosen_column_sorts(key: str) -> None:
+    async with running(FixedSource(overview())) as (app, pilot):
+        table(app).chosen = ("peer", "fd", "eagains", "why")
+        await look(app, pilot)
+        start = 2
+        for column in table(app).columns:
+            if column.key == key:
+                break
+            start += column.width + 1
+        await pilot.click("#heading", offset=(start + 1, 0))
+        await look(app, pilot)
+        rows, by = list(app.model.rows.values()), SORT_KEYS[key]
+        wanted = sorted(rows, key=lambda row: by(row, NOW), reverse=table(app).descending)
+        assert (table(app).sort_key, order(app)) == (key, [row.id for row in wanted])
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "end", "start"),
+    [
+        ("abcdef", 6, "abcdef", "abcdef"),
+        ("abcdef", 4, "abc…", "…def"),
+        ("日本語", 6, "日本語", "日本語"),
+        ("日本語", 5, "日本…", "…本語"),
+        ("日本語", 4, "日 …", "…語"),
+    ],
+)
+def test_text_is_cut_by_cells(text: str, width: int, end: str, start: str) -> None:
+    assert (clip(text, width), clip_start(text, width)) == (end, start)

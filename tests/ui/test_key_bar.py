@@ -1,0 +1,53 @@
+"""The line at the bottom: what fits, the most important first; a click does what the key does."""
+
+import pytest
+
+from app.keys import ACTIONS, IN_THE_FOOTER
+from app.preferences import Preferences
+from app.ui.dialogs import CapDialog
+from app.ui.key_bar import KeyBar
+from screenshots.scenes import FixedSource, overview
+from tests.ui.driving import look, running
+
+
+def told(bar: KeyBar) -> str:
+    return "".join(segment.text for segment in bar.render_line(0))
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 120, 160])
+async def test_help_and_quit_are_there_at_every_width_and_nothing_is_cut(width: int) -> None:
+    async with running(FixedSource(overview()), (width, 24)) as (app, _):
+        line = told(app.query_one(KeyBar))
+        assert len(line) == width
+        labels = [ACTIONS[name].label for name in IN_THE_FOOTER]
+        shown = [label for label in labels if f" {label} " in line]
+        assert {"Help", "Quit", "Kill", "Filter"} <= set(shown)
+        assert set(line.split()) & set(labels) == set(shown)
+        if width == 160:
+            assert shown == labels
+
+
+async def test_it_follows_the_focus_and_the_size() -> None:
+    async with running(FixedSource(overview()), (100, 30)) as (app, pilot):
+        bar = app.query_one(KeyBar)
+        await pilot.press("slash")
+        await look(app, pilot)
+        assert "Restore" in told(bar)
+        assert "Kill" not in told(bar)
+        await pilot.press("escape")
+        await look(app, pilot)
+        assert "Kill" in told(bar)
+        assert "Export" not in told(bar)
+        await pilot.resize_terminal(160, 50)
+        await look(app, pilot)
+        assert "Export" in told(bar)
+
+
+async def test_a_click_presses_the_key_that_is_in_force() -> None:
+    preferences = Preferences(keys={"cap": "f7"})
+    async with running(FixedSource(overview()), preferences=preferences) as (app, pilot):
+        line = told(app.query_one(KeyBar))
+        assert "F7 CAP" in line
+        await pilot.click("#keys", offset=(line.index("CAP"), 0))
+        await pilot.pause()
+        assert isinstance(app.screen, CapDialog)
