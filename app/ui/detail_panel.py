@@ -11,7 +11,7 @@ from rich.style import Style
 from app.events import POLLIN, POLLOUT, Snapshot, State
 from app.framing import HEADER_SIZE, read_length
 from app.ui import palette, state_machine
-from app.ui.figures import bar, clock, short_micros, short_rate, words_size, words_span
+from app.ui.figures import bar, clip, clock, short_micros, short_rate, words_size, words_span
 from app.ui.lines_panel import Line, LinesPanel, pad
 from app.ui.rows import Row
 from app.ui.stuck import why_waiting
@@ -49,8 +49,8 @@ def _lines(row: Row, now: float, width: int, height: int) -> list[Line]:
     if width >= SIDE_BY_SIDE and height >= state_machine.HEIGHT + 3:
         drawing = state_machine.drawing(row)
         beside = _side_by_side(drawing, facts, state_machine.WIDTH + 3)
-        return [_peer(row, now), _why(row, now), [], *beside, [], labelled(row, now, width)]
-    strip = [state_machine.strip_drawing(row, width), _why(row, now)]
+        return [_peer(row, now), _why(row, now, width), [], *beside, [], labelled(row, now, width)]
+    strip = [state_machine.strip_drawing(row, width), _why(row, now, width)]
     if width < 2 * _COLUMN:
         return [*strip, *facts, _peer(row, now)]
     half = (len(facts) + 1) // 2
@@ -65,14 +65,13 @@ def _side_by_side(left: Sequence[Line], right: Sequence[Line], width: int) -> li
     return [[*pad(list(one), width, palette.PLAIN), *other] for one, other in both]
 
 
-def _why(row: Row, now: float) -> Line:
+def _why(row: Row, now: float, width: int) -> Line:
     if row.closed is None:
-        return [
-            *_label("why"),
-            (why_waiting(row.snapshot, now, row.held_by_budget), palette.STRONG),
-        ]
-    detail = f": {row.closed.detail}" if row.closed.detail else ""
-    return [*_label("why"), (f"closed, {row.closed.reason.value}{detail}", palette.STRONG)]
+        why = why_waiting(row.snapshot, now, row.held_by_budget)
+    else:
+        detail = f": {row.closed.detail}" if row.closed.detail else ""
+        why = f"closed, {row.closed.reason.value}{detail}"
+    return [*_label("why"), (clip(why, width - _LABEL), palette.STRONG)]
 
 
 def _label(text: str) -> Line:

@@ -28,6 +28,8 @@ SCREENS = {
     "filter": ("slash", *"pending>lots"),
     "filtered": ("slash", *"write", "enter"),
     "toast": ("y",),
+    "charts": ("v",),
+    "bytes": ("b",),
 }
 
 
