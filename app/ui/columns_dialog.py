@@ -58,13 +58,17 @@ class ColumnList(OptionList):
             overflow="ellipsis",
         )
 
-    def toggle(self, index: int) -> None:
-        """Mark a column, or take its mark away; the last one keeps it."""
-        name = self._order[index]
+    def action_select(self) -> None:
+        """Mark the column under the cursor, or take its mark away; the last one keeps it."""
+        # At once and by no message: whoever types ahead may have carried the column by then.
+        at = self.highlighted
+        if at is None:
+            return
+        name = self._order[at]
         changed = self._shown ^ {name}
         if changed:
             self._shown = changed
-            self.replace_option_prompt_at_index(index, self._line(name))
+            self.replace_option_prompt_at_index(at, self._line(name))
 
     def action_carry(self, step: int) -> None:
         """Move the column under the cursor up or down, cursor and all."""
@@ -107,11 +111,6 @@ class ColumnsDialog(Dialog[Chosen]):
                 yield Button("Automatic", id="automatic")
                 yield Button("Cancel", id="cancel")
                 yield Button("Apply", id="apply")
-
-    @on(OptionList.OptionSelected)
-    def toggle(self, event: OptionList.OptionSelected) -> None:
-        """Show or hide the column that was chosen."""
-        self._list.toggle(event.option_index)
 
     @on(Button.Pressed, "#carry-up")
     def carry_up(self) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import ClassVar, Final, TypeVar
 
 from rich.text import Text
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
@@ -36,7 +36,7 @@ _MODES: Final = {
 
 
 class Dialog(ModalScreen[Answer | None]):
-    """A box over the screen; Escape leaves it without an answer."""
+    """A box over the screen; Escape, or a click beside it, leaves it without an answer."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "cancel", "Cancel"),
@@ -49,6 +49,11 @@ class Dialog(ModalScreen[Answer | None]):
     def action_cancel(self) -> None:
         """Leave without an answer."""
         self.dismiss(None)
+
+    def on_click(self, event: events.Click) -> None:
+        """Leave by a click beside the box."""
+        if event.widget is self:
+            self.dismiss(None)
 
 
 class KillDialog(Dialog[KillMode]):

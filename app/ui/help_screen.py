@@ -64,7 +64,8 @@ class HelpScreen(Dialog[None]):
         return Text("\n").join(lines)
 
     def on_click(self, event: events.Click) -> None:
-        """A click anywhere closes the help."""
+        """A click anywhere closes the help, once."""
+        event.prevent_default()  # else the dialog's own handler would be run too
         self.dismiss(None)
 
 

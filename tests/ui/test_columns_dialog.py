@@ -2,10 +2,10 @@
 
 import pytest
 
-from app.preferences import COLUMNS
+from app.preferences import COLUMNS, Preferences
 from app.ui.cells import cells
 from app.ui.columns import _ALL, SORT_KEYS, WHAT_IT_IS, heading, layout
-from app.ui.columns_dialog import ColumnsDialog
+from app.ui.columns_dialog import ColumnList, ColumnsDialog
 from app.ui.figures import clip, clip_start
 from app.ui.lines_panel import line_width
 from screenshots.scenes import NOW, FixedSource, overview
@@ -78,8 +78,21 @@ async def test_the_last_column_cannot_be_hidden() -> None:
         assert len(shown(app)) >= 1
 
 
-async def test_columns_are_chosen_with_the_mouse() -> None:
-    async with running(FixedSource(overview()), (80, 24)) as (app, pilot):
+async def test_what_is_typed_ahead_acts_on_the_column_that_it_was_typed_at() -> None:
+    async with running(FixedSource(overview())) as (app, pilot):
+        await pilot.press("o", "down", "down")
+        columns = app.screen.query_one(ColumnList)
+        columns.action_select()
+        columns.action_carry(1)
+        await pilot.press("enter")
+        await look(app, pilot)
+        assert "state" not in shown(app)
+        assert "header" in shown(app)
+
+
+@pytest.mark.parametrize("preferences", [None, Preferences(theme="light", ascii=True)])
+async def test_columns_are_chosen_with_the_mouse(preferences: Preferences | None) -> None:
+    async with running(FixedSource(overview()), (80, 24), preferences) as (app, pilot):
         await pilot.press("o")
         await pilot.click("#column-list", offset=(4, 1))
         await pilot.click("#carry-up")

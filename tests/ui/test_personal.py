@@ -11,7 +11,7 @@ from app.ui.audit_screen import AuditScreen
 from app.ui.dialogs import KillDialog
 from app.ui.filter_bar import FilterBar
 from screenshots.scenes import NOW, FixedSource, closed, opened, overview
-from tests.ui.driving import look, order, running, screen_text, table
+from tests.ui.driving import actions, look, order, running, screen_text, table
 
 
 async def test_an_action_has_the_keys_that_it_was_given_and_no_others() -> None:
@@ -138,6 +138,21 @@ async def test_a_click_on_the_mark_or_with_control_tags(x: int, control: bool) -
         assert table(app).tagged == set()
         await pilot.click("#connections", offset=(9, 0))
         assert (table(app).tagged, table(app).selected_id) == (set(), 1)
+
+
+@pytest.mark.parametrize("key", ["k", "c", "t", "a", "o", "q", "question_mark"])
+async def test_a_click_beside_a_dialog_leaves_it_and_one_within_does_not(key: str) -> None:
+    source = FixedSource(overview())
+    async with running(source) as (app, pilot):
+        await pilot.press("down", key)
+        if key != "question_mark":  # a click anywhere leaves the help
+            await pilot.click(".dialog", offset=(2, 1))
+        assert len(app.screen_stack) == 2
+        await pilot.click(app.screen, offset=(1, 1))
+        await look(app, pilot)
+        assert len(app.screen_stack) == 1
+        assert app.is_running
+        assert actions(source) == []
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 36)])
