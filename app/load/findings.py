@@ -26,9 +26,12 @@ class Finding(Struct, frozen=True):
     offset: int
     kind: str
     text: str
+    profile: str = ""
+    """Of a client that misbehaves itself; empty for the connections that are measured."""
 
     def __str__(self) -> str:
-        where = f"connection {self.connection}, frame {self.frame}, offset {self.offset}"
+        who = f"{self.profile} client" if self.profile else "connection"
+        where = f"{who} {self.connection}, frame {self.frame}, offset {self.offset}"
         return f"{where}: {self.text}"
 
 
@@ -76,7 +79,8 @@ def _explain(reel: Reel, index: int, number: int, in_flight: int, got: bytes) ->
 
 def _which(reel: Reel, index: int, number: int, in_flight: int, got: bytes) -> int:
     """The number of the frame near this one that `got` begins with, or -1."""
-    for step in _nearest_first(later=in_flight - 1, earlier=min(number, reel.frames // 2)):
+    most = reel.frames // 2
+    for step in _nearest_first(later=min(in_flight - 1, most), earlier=min(number, most)):
         frame = reel.frame(index + step)
         compared = min(len(frame), len(got))
         if compared >= ENOUGH and got[:compared] == frame[:compared]:

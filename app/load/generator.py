@@ -296,7 +296,9 @@ class Generator:
     def _record_from_due(self, connection: Connection, done: int, now: int) -> None:
         turns = len(self._connections)
         for frame in range(connection.echoed, connection.echoed + done):
-            due = self._started_us + int((frame * turns + connection.place) * 1_000_000 / self._rate)
+            due = self._started_us + int(
+                (frame * turns + connection.place) * 1_000_000 / self._rate
+            )
             self._latency.record(max(0, now - due))
 
     # --- what goes wrong ---

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Final
 
 from msgspec import Struct
@@ -13,7 +14,7 @@ from app.settings import SettingError
 
 PROFILES: Final = {
     "slow-reader": "sends far ahead of what it reads, 64 KiB a second",
-    "dribbler": "sends one byte at a time, 20 a second",
+    "dribbler": "sends the start of each frame one byte at a time, 20 a second",
     "oversize": "announces a body of 4 GiB, which must be refused",
     "half-close": "sends, ends its side, and still wants every echo",
     "reset": "sends, and resets the connection with echoes unread",
@@ -93,6 +94,12 @@ class Plan(Struct, frozen=True, kw_only=True):
         if self.profiles and not self.duration:
             raise SettingError("--profile needs --duration: a profile goes on until the time is up")
 
+    @property
+    def where(self) -> str:
+        """The server, for a person."""
+        host = printable(self.host, 100)
+        return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
+
     def shares(self, family: int, address: tuple[str | int, ...]) -> Iterator[Share]:
         """One share for each process; those that misbehave have a process of their own."""
         common = {
@@ -114,7 +121,7 @@ class Plan(Struct, frozen=True, kw_only=True):
         all_of_them = self.connections
         processes = min(self.processes, all_of_them)
         bounds = [all_of_them * index // processes for index in range(processes + 1)]
-        for first, end in zip(bounds, bounds[1:], strict=False):
+        for first, end in pairwise(bounds):
             frames = self.frames * end // all_of_them - self.frames * first // all_of_them
             if self.frames and not frames:
                 continue
