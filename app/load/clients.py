@@ -203,6 +203,8 @@ async def keep_playing(
             notes.done += 1
         except Misbehaved as problem:
             notes.find(client, problem)
-        finally:
+            # What is still to be written could wait for ever for such a server to read it.
+            await peer.close(reset=True)
+        else:
             await peer.close()
         await stage.pause(max(0.0, pause - (monotonic() - started)))
