@@ -12,7 +12,7 @@ from app.histogram import Histogram
 from app.load.conduct import Worker, why_not
 from app.load.outcome import HISTOGRAM_BITS
 from app.load.plan import Plan
-from app.load.result import Result
+from app.load.result import PERCENTILES, Result
 from app.load.sizes import describe
 from app.printable import printable
 
@@ -91,9 +91,7 @@ def _echoes(result: Result) -> Iterator[str]:
             f"{'late':<12} {result.late:,} frames were due and could not be sent in time: "
             "the rate is more than was taken"
         )
-    told = (("p50", 50.0), ("p90", 90.0), ("p99", 99.0), ("p99.9", 99.9), ("max", 100.0))
-    figures = [f"{name} {milliseconds(latency.percentile(percent))}" for name, percent in told]
-    yield f"{'latency':<12} {'   '.join(figures)}"
+    yield f"{'latency':<12} {figures(latency)}"
     if plan.rate:
         yield f"{'':<12} from the moment each frame was due, also while the server stalled"
     shares = ", ".join(f"{100 * share:.0f} %" for share in result.cpu)
@@ -101,6 +99,15 @@ def _echoes(result: Result) -> Iterator[str]:
         ": the generator was the ceiling, use more --processes" if result.was_the_ceiling else ""
     )
     yield f"{'generator':<12} {shares or '0 %'} of a core{ceiling}"
+
+
+def figures(latency: Histogram) -> str:
+    """The percentiles in one line."""
+    told = [
+        f"{name.replace('_', '.')} {milliseconds(latency.percentile(percent))}"
+        for name, percent in PERCENTILES.items()
+    ]
+    return "   ".join(told)
 
 
 def _verdict(result: Result) -> Iterator[str]:
