@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -37,8 +38,10 @@ class Worker:
         self.outcome: Outcome | None = None
         self._rest = b""
         # Ctrl-C is for the one who conducts: a group of its own keeps it from the process.
+        # -P: an "app" in the current directory is not ours.
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "app.load.process", msgspec.json.encode(share).decode()],
+            [sys.executable, "-P", "-m", __package__ + ".process", msgspec.json.encode(share)],
+            env={**os.environ, "PYTHONPATH": _python_path()},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             process_group=0,
@@ -140,6 +143,12 @@ class Conductor:
             raise LoadError(f"no connection to {self.plan.where}: {why_not(failures(readies))}")
         for worker in self._workers:
             worker.say(STOP if self.stopped else GO)
+
+
+def _python_path() -> str:
+    """PYTHONPATH with the directory that this package is in, for one that is not installed."""
+    here = str(Path(__file__).parents[2])
+    return os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH", "")]))
 
 
 def failures(readies: Sequence[Ready]) -> Counter[str]:

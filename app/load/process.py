@@ -79,4 +79,7 @@ def _told_to_go() -> bool:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except BrokenPipeError:
+        sys.exit(1)  # the one who would have been told is gone
