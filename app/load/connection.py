@@ -52,3 +52,10 @@ class Connection:
         self.batches: deque[tuple[int, int]] = deque()
         """Frames that were begun together, and when, in microseconds (closed loop)."""
         self.waits_to_write = False
+
+    def due_after(self, frame: int, turns: int, rate: float) -> int:
+        """When a frame of this connection is due, in microseconds after the start of an open loop.
+
+        `turns` connections take turns, and `rate` frames per second are due on all of them.
+        """
+        return int((frame * turns + self.place) * 1_000_000 / rate)

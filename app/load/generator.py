@@ -116,7 +116,7 @@ class Generator:
         moved = -1
         while self._by_fd and not self._asked_to_stop:
             now = monotonic()
-            if now >= end or (self._begun >= self._limit and self._in_flight == 0):
+            if now >= end or (self._in_flight == 0 and self._nothing_to_send()):
                 return
             if now >= next_tell:
                 self._tell_progress(now - started)
@@ -142,6 +142,13 @@ class Generator:
     @property
     def _in_flight(self) -> int:
         return self._begun - self._echoed - self._given_up
+
+    def _nothing_to_send(self) -> bool:
+        if not self._rate:
+            return self._begun >= self._limit
+        # What was due on connections that are gone is not sent by others.
+        left = any(connection.due for connection in self._by_fd.values())
+        return self._next >= self._limit and not left
 
     def _tell_progress(self, seconds: float) -> None:
         recent = self._latency.minus(self._told)
@@ -259,7 +266,7 @@ class Generator:
             connection.unsent -= written
             connection.outstanding += written
             begin += written
-            connection.send_position = begin if begin < reel.size else begin % reel.size
+            connection.send_position = begin if begin < reel.size else begin - reel.size
             if written < len(piece):
                 break
         if connection.waits_to_write != (connection.unsent > 0):
@@ -296,9 +303,7 @@ class Generator:
     def _record_from_due(self, connection: Connection, done: int, now: int) -> None:
         turns = len(self._connections)
         for frame in range(connection.echoed, connection.echoed + done):
-            due = self._started_us + int(
-                (frame * turns + connection.place) * 1_000_000 / self._rate
-            )
+            due = self._started_us + connection.due_after(frame, turns, self._rate)
             self._latency.record(max(0, now - due))
 
     # --- what goes wrong ---

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from app.framing import frame, header
 from app.histogram import Histogram
+from app.load.connection import Connection
 from app.load.findings import wrong_echo
 from app.load.outcome import HISTOGRAM_BITS, Outcome, Progress
 from app.load.reel import Reel
@@ -110,6 +111,22 @@ def test_frames_that_could_not_be_sent_in_time_are_counted() -> None:
         outcome = generate(port, depth=1, rate=100.0, duration=0.2)
     assert (outcome.frames, outcome.missing, outcome.wrong) == (1, 0, 0)
     assert outcome.late >= 10
+
+
+def test_frames_are_due_in_turn_over_the_connections() -> None:
+    reel = Reel(parse_sizes("8"), 1, 1)
+    with socket.socket() as sock:
+        connections = [Connection(place, 10 + place, sock, reel) for place in range(3)]
+    due = [connections[n % 3].due_after(n // 3, turns=3, rate=50.0) for n in range(9)]
+    assert due == [20_000 * n for n in range(9)]
+
+
+def test_an_open_loop_ends_without_those_who_are_gone(serve: Serve) -> None:
+    port = serve(max_connections=1).server.port
+    outcome = generate(port, connections=2, depth=50, rate=400.0, frames=20)
+    assert outcome.lost == 1
+    assert outcome.frames == 10
+    assert outcome.missing + outcome.late == 10
 
 
 # --- servers that lie ---
