@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import click
@@ -120,10 +120,15 @@ def load(machine: bool, size: str, profiles: tuple[str, ...], **options: Any) ->
 
 def run(plan: Plan, machine: bool) -> int:
     """Run the plan and print its report; the exit code."""
-    progress = ProgressLine(plan)
+    progress = ProgressLine(plan, sys.stderr.fileno())
     conductor = Conductor(plan, progress.show)
+
+    def stop() -> None:
+        conductor.stop()
+        progress.ending()
+
     try:
-        with stop_on_signals(conductor):
+        with stop_on_signals(stop):
             workers = conductor.run()
     finally:
         progress.clear()
@@ -136,10 +141,10 @@ def run(plan: Plan, machine: bool) -> int:
 
 
 @contextlib.contextmanager
-def stop_on_signals(conductor: Conductor) -> Iterator[None]:
+def stop_on_signals(stop: Callable[[], None]) -> Iterator[None]:
     """The first SIGINT, SIGTERM or SIGHUP ends the run in order, the next at once."""
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = [signal.signal(number, lambda *_: conductor.stop()) for number in numbers]
+    before = [signal.signal(number, lambda *_: stop()) for number in numbers]
     try:
         yield
     finally:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from time import monotonic
-from typing import Final, TextIO
+from typing import Final
 
 from app.histogram import Histogram
 from app.load.conduct import Worker, why_not
@@ -162,13 +162,13 @@ def _begin(row: int) -> int:
 class ProgressLine:
     """One line on a terminal, rewritten as the workers tell; nothing anywhere else."""
 
-    def __init__(self, plan: Plan, stream: TextIO = sys.stderr) -> None:
+    def __init__(self, plan: Plan, descriptor: int) -> None:
         self._plan = plan
-        self._stream = stream
+        self._descriptor = descriptor
         self._shown = False
         self._next = 0.0
         self._last = (0.0, 0)
-        self.active = stream.isatty()
+        self.active = os.isatty(descriptor)
 
     def show(self, workers: Sequence[Worker]) -> None:
         """Draw it anew, four times a second at most."""
@@ -202,13 +202,24 @@ class ProgressLine:
 
     def _write(self, text: str) -> None:
         # A line that wraps could not be taken back.
-        self._stream.write(f"\r\x1b[2K\x1b[?7l{text}\x1b[?7h")
-        self._stream.flush()
+        self._put(f"\r\x1b[2K\x1b[?7l{text}\x1b[?7h")
         self._shown = True
+
+    def _put(self, text: str) -> None:
+        # Not through sys.stderr: a signal handler must not write to a stream that is being written.
+        try:
+            os.write(self._descriptor, text.encode())
+        except OSError:
+            self.active = False  # the terminal is gone; its SIGHUP ends the run
+
+    def ending(self) -> None:
+        """Say that the end has been asked for; from then on nothing else is shown."""
+        if self.active:
+            self.active = False
+            self._write("ending: waiting for the last echoes; Ctrl-C again does not wait")
 
     def clear(self) -> None:
         """Take the line away."""
         if self._shown:
-            self._stream.write("\r\x1b[2K")
-            self._stream.flush()
+            self._put("\r\x1b[2K")
             self._shown = False

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import json
+import os
 import socket
+import tempfile
 from collections.abc import Callable
 from typing import Any
 
@@ -189,6 +190,20 @@ def test_progress_on_a_terminal_and_ctrl_c(serve: Serve) -> None:
         assert "half-close   1 clients, as expected" in terminal.text
 
 
+@pytest.mark.slow
+def test_ctrl_c_again_ends_at_once() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = str(silent.getsockname()[1])
+        options = "--connections 1 --duration 600 --timeout 600".split()
+        with Terminal("load", "127.0.0.1", port, *options, columns=100) as terminal:
+            terminal.wait_for(lambda text: "of 600 · 1 connections · " in text)
+            terminal.press("\x03")
+            terminal.wait_for(lambda text: "ending" in text)
+            terminal.press("\x03")
+            assert terminal.exit_code() == 1
+            assert "1 processes of the generator ended without a result" in terminal.text
+
+
 # --- without a program ---
 
 
@@ -203,29 +218,30 @@ def progress_of(share: Share, frames: int = 10, wrong: int = 0) -> Worker:
     return worker
 
 
-class FakeTerminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
 def test_nothing_is_shown_where_there_is_no_terminal() -> None:
-    nowhere = io.StringIO()
-    line = ProgressLine(plan(frames=1), nowhere)
-    line.show([progress_of(only_share(1, frames=1))])
-    line.clear()
-    assert nowhere.getvalue() == ""
+    with tempfile.TemporaryFile() as nowhere:
+        line = ProgressLine(plan(frames=1), nowhere.fileno())
+        line.show([progress_of(only_share(1, frames=1))])
+        line.ending()
+        line.clear()
+        assert nowhere.tell() == 0
 
 
 def test_the_progress_line_sums_the_workers() -> None:
-    screen = FakeTerminal()
-    line = ProgressLine(plan(duration=9.0), screen)
-    one = only_share(1, frames=1)
-    line.show([progress_of(one), progress_of(one, frames=32, wrong=1)])
-    assert "1.0 s of 9 · 4 connections · 42 echoes · 42/s · p50 0.007 ms" in screen.getvalue()
-    assert "· 1 wrong" in screen.getvalue()
-    assert "\n" not in screen.getvalue()
-    line.clear()
-    assert screen.getvalue().endswith("\r\x1b[2K")
+    master, terminal = os.openpty()
+    try:
+        line = ProgressLine(plan(duration=9.0), terminal)
+        one = only_share(1, frames=1)
+        line.show([progress_of(one), progress_of(one, frames=32, wrong=1)])
+        shown = os.read(master, 1000).decode()
+        assert "1.0 s of 9 · 4 connections · 42 echoes · 42/s · p50 0.007 ms" in shown
+        assert "· 1 wrong" in shown
+        assert "\n" not in shown
+        line.clear()
+        assert os.read(master, 1000) == b"\r\x1b[2K"
+    finally:
+        os.close(terminal)
+        os.close(master)
 
 
 def merged(*outcomes: Outcome | None, **asked: Any) -> Result:
