@@ -39,7 +39,7 @@ class ServerCommand(click.Command):
             raise
 
 
-COMMANDS: Final = {"client": "app.client:client"}
+COMMANDS: Final = {"client": "app.client:client", "load": "app.load.command:load"}
 """Commands that live in modules of their own, ``module:function``, imported when they are run."""
 
 

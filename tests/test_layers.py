@@ -41,6 +41,7 @@ def within(package: str, names: set[str]) -> set[str]:
 
 SERVER = [name for name in MODULES if name.startswith("app.server")]
 SCREEN = [name for name in MODULES if name.startswith("app.ui")]
+LOAD = [name for name in MODULES if name.startswith("app.load")]
 
 
 def test_there_is_something_to_look_at() -> None:
@@ -65,6 +66,12 @@ def test_only_the_command_line_wires_both_together(module: str) -> None:
     found = imports(module)
     assert not (within("app.server", found) and within("app.ui", found))
     assert not within("textual", found)
+
+
+@pytest.mark.parametrize("module", LOAD)
+def test_the_load_generator_knows_of_neither_server_nor_screen(module: str) -> None:
+    found = imports(module)
+    assert not within("app.server", found) | within("app.ui", found) | within("app.cli", found)
 
 
 def test_the_command_line_wires_both_together() -> None:

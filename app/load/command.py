@@ -1,0 +1,152 @@
+"""`echo-tui load`: the options, the signals and the exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+import click
+import msgspec
+
+from app.load.conduct import Conductor, LoadError
+from app.load.plan import PROFILES, Plan, parse_profile
+from app.load.report import ProgressLine, report
+from app.load.result import as_json, merge
+from app.load.sizes import parse_sizes
+from app.options import Port
+from app.printable import printable
+
+EXIT_WRONG: Final = 1
+EXIT_USAGE: Final = 2
+OPEN_LOOP_DEPTH: Final = 64
+DEFAULT_DURATION: Final = 10.0
+_PROFILE_HELP = "; ".join(f"{name}: {what}" for name, what in PROFILES.items())
+
+
+@click.command()
+@click.argument("host")
+@click.argument("port", type=Port())
+@click.option("--connections", type=int, default=64, metavar="N", show_default=True, help="Open.")
+@click.option(
+    "--depth",
+    type=int,
+    metavar="N",
+    help="Frames in flight on each connection.  [default: 1; with --rate at most 64]",
+)
+@click.option(
+    "--size",
+    default="64",
+    metavar="SPEC",
+    show_default=True,
+    help="Of bodies: 64, a range 64-4KiB, or several with weights 64:80,4KiB:15,100KiB:5.",
+)
+@click.option(
+    "--rate",
+    type=float,
+    default=0.0,
+    metavar="R",
+    help="Frames per second in all, sent when due; latency counts from then.  "
+    "[default: the next frame as soon as an echo is back]",
+)
+@click.option(
+    "--duration", type=float, metavar="S", help="Seconds.  [default: 10, unless --frames]"
+)
+@click.option("--frames", type=int, metavar="N", help="End after N frames in all.")
+@click.option(
+    "--profile",
+    "profiles",
+    multiple=True,
+    metavar="NAME[:COUNT]",
+    help=f"Clients that misbehave, beside the others; repeatable. {_PROFILE_HELP}.",
+)
+@click.option(
+    "--processes",
+    type=int,
+    default=1,
+    metavar="N",
+    show_default=True,
+    help="That the connections are shared out to.",
+)
+@click.option(
+    "--connect-rate",
+    type=float,
+    default=2000.0,
+    metavar="R",
+    show_default=True,
+    help="Connections opened per second, before the clock starts.",
+)
+@click.option(
+    "--timeout",
+    type=float,
+    default=5.0,
+    metavar="S",
+    show_default=True,
+    help="Seconds without a byte after which a connect or the last echoes are given up.",
+)
+@click.option(
+    "--seed",
+    type=int,
+    default=1,
+    metavar="N",
+    show_default=True,
+    help="Of the bodies and their sizes.",
+)
+@click.option("--json", "machine", is_flag=True, help="The report as one JSON object.")
+def load(machine: bool, size: str, profiles: tuple[str, ...], **options: Any) -> int:
+    """Load the server on HOST and PORT with echoes, and verify every byte of them.
+
+    Exit code 1 if an echo was wrong or missing, or a connection was lost; 2 if there was no
+    connection at all. Ctrl-C ends in order and reports.
+    """
+    if options["depth"] is None:
+        options["depth"] = OPEN_LOOP_DEPTH if options["rate"] else 1
+    if options["duration"] is None:
+        options["duration"] = 0.0 if options["frames"] and not profiles else DEFAULT_DURATION
+    options["frames"] = options["frames"] or 0
+    plan = Plan(
+        **options,
+        sizes=parse_sizes(size),
+        profiles=tuple(parse_profile(text) for text in profiles),
+    )
+    try:
+        return run(plan, machine)
+    except LoadError as error:
+        print(f"echo-tui load: {printable(str(error), 300)}", file=sys.stderr)
+        return EXIT_USAGE
+
+
+def run(plan: Plan, machine: bool) -> int:
+    """Run the plan and print its report; the exit code."""
+    progress = ProgressLine(plan, sys.stderr.fileno())
+    conductor = Conductor(plan, progress.show)
+
+    def stop() -> None:
+        conductor.stop()
+        progress.ending()
+
+    try:
+        with stop_on_signals(stop):
+            workers = conductor.run()
+    finally:
+        progress.clear()
+    result = merge(plan, workers, conductor.stopped)
+    if machine:
+        print(msgspec.json.encode(as_json(result)).decode())
+    else:
+        print("\n".join(report(result)))
+    return 0 if result.well else EXIT_WRONG
+
+
+@contextlib.contextmanager
+def stop_on_signals(stop: Callable[[], None]) -> Iterator[None]:
+    """The first SIGINT, SIGTERM or SIGHUP ends the run in order, the next at once."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = [signal.signal(number, lambda *_: stop()) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)

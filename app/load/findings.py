@@ -1,0 +1,95 @@
+"""What was wrong with an echo, in words: which connection, which frame, which byte of it."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from typing import Final
+
+from msgspec import Struct
+
+from app.framing import HEADER_SIZE, read_length
+from app.load.reel import WINDOW, Reel
+
+ENOUGH: Final = HEADER_SIZE + 4
+"""Bytes that must agree before an echo is said to be that of another frame."""
+
+
+class Finding(Struct, frozen=True):
+    """One thing that went wrong; `offset` counts the bytes of the frame, from its header on.
+
+    `kind` is ``wrong``, ``missing`` or ``lost`` (the connection ended with no echo missing).
+    """
+
+    connection: int
+    frame: int
+    offset: int
+    kind: str
+    text: str
+    profile: str = ""
+    """Of a client that misbehaves itself; empty for the connections that are measured."""
+
+    def __str__(self) -> str:
+        who = f"{self.profile} client" if self.profile else "connection"
+        where = f"{who} {self.connection}, frame {self.frame}, offset {self.offset}"
+        return f"{where}: {self.text}"
+
+
+def first_difference(left: bytes, right: bytes) -> int:
+    """The first offset at which they differ, or the length of the shorter one."""
+    pairs = enumerate(zip(left, right, strict=False))
+    return next((at for at, (one, other) in pairs if one != other), min(len(left), len(right)))
+
+
+def wrong_echo(
+    reel: Reel, position: int, frame: int, number: int, in_flight: int, data: bytes, due: int
+) -> tuple[int, int, str]:
+    """Where `data` leaves the reel: the frame's number, the offset in it, and what is wrong.
+
+    `data` came where the reel's `position` was due, in the reel's frame `frame`, which is the
+    connection's frame `number`; `in_flight` frames and `due` bytes of them were still to come.
+    """
+    at = position + first_difference(data[:due], reel.stream[position : position + WINDOW])
+    index = bisect_right(reel.starts, at) - 1
+    begin = reel.starts[index]
+    got = reel.stream[begin:at] + data[at - position :]
+    passed = index - frame
+    text = _explain(reel, index, number + passed, in_flight - passed, got)
+    return number + passed, at - begin, text
+
+
+def _explain(reel: Reel, index: int, number: int, in_flight: int, got: bytes) -> str:
+    if in_flight == 0:
+        return "more came back than was sent"
+    came = _which(reel, index, number, in_flight, got)
+    if came > number:
+        return f"the echo of frame {came} came in its place: swapped, or this one was dropped"
+    if came >= 0:
+        return f"the echo of frame {came} came once more in its place"
+    expected = reel.frame(index)
+    at = first_difference(got, expected)
+    if at < HEADER_SIZE <= len(got):
+        return (
+            f"the echo announces a body of {read_length(got, 0)[0]:,} bytes, "
+            f"sent were {len(expected) - HEADER_SIZE:,}"
+        )
+    return f"this byte came back as 0x{got[at]:02x}, sent was 0x{expected[at]:02x}"
+
+
+def _which(reel: Reel, index: int, number: int, in_flight: int, got: bytes) -> int:
+    """The number of the frame near this one that `got` begins with, or -1."""
+    most = reel.frames // 2
+    for step in _nearest_first(later=min(in_flight - 1, most), earlier=min(number, most)):
+        frame = reel.frame(index + step)
+        compared = min(len(frame), len(got))
+        if compared >= ENOUGH and got[:compared] == frame[:compared]:
+            return number + step
+    return -1
+
+
+def _nearest_first(later: int, earlier: int) -> Iterator[int]:
+    for step in range(1, max(later, earlier) + 1):
+        if step <= later:
+            yield step
+        if step <= earlier:
+            yield -step

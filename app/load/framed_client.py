@@ -1,0 +1,111 @@
+"""A client that keeps its connection and verifies every echo, for the Locust user.
+
+Plain blocking sockets: under Locust gevent has made them cooperative. It imports no Locust, which
+would patch the standard library of whoever imports it.
+"""
+
+from __future__ import annotations
+
+import socket
+from time import monotonic_ns
+from typing import Protocol
+
+from app.framing import HEADER_SIZE, frame, read_length
+from app.load.findings import first_difference
+
+REQUEST_TYPE = "FRAME"
+
+
+class EchoError(Exception):
+    """An echo that was wrong or did not come; the text is one line."""
+
+
+class RequestEvent(Protocol):
+    """Locust's `events.request`."""
+
+    def fire(self, **told: object) -> None:
+        """Tell the listeners."""
+
+
+class FramedClient:
+    """Sends frames to `host`:`port` and fires a request event for each.
+
+    `timeout` is in seconds, for the connection and for each wait. Times are taken in microseconds
+    and told in milliseconds, as Locust has them, with three decimals.
+    """
+
+    def __init__(self, host: str, port: int, request: RequestEvent, timeout: float = 10.0) -> None:
+        self._address = (host, port)
+        self._request = request
+        self._timeout = timeout
+        self._socket: socket.socket | None = None
+
+    def echo(self, body: bytes, name: str = "echo") -> bool:
+        """Send one frame, wait for its echo, compare every byte; whether it was right.
+
+        What went wrong is told with the event and ends the connection; the next call opens another.
+        """
+        begun = monotonic_ns()
+        problem: Exception | None = None
+        try:
+            self._exchange(body)
+        except (OSError, EchoError) as error:
+            problem = error
+        finally:
+            if problem:
+                self.close()
+        self._request.fire(
+            request_type=REQUEST_TYPE,
+            name=name,
+            response_time=(monotonic_ns() - begun) // 1000 / 1000,
+            response_length=0 if problem else len(body),
+            exception=problem,
+            context={},
+        )
+        return problem is None
+
+    def _exchange(self, body: bytes) -> None:
+        if self._socket is None:
+            self._socket = socket.create_connection(self._address, self._timeout)
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._socket.sendall(frame(body))
+        (length,) = read_length(self._read(self._socket, HEADER_SIZE), 0)
+        if length != len(body):
+            raise EchoError(f"the echo announces a body of {length:,} bytes, sent were {len(body)}")
+        echoed = self._read(self._socket, length)
+        if echoed != body:
+            at = first_difference(echoed, body)
+            raise EchoError(
+                f"byte {at} of the body came back as 0x{echoed[at]:02x}, sent was 0x{body[at]:02x}"
+            )
+
+    def _read(self, sock: socket.socket, size: int) -> bytes:
+        parts, missing = [], size
+        while missing:
+            part = sock.recv(min(missing, 1 << 18))
+            if not part:
+                raise EchoError(f"closed by the server with {missing:,} of {size:,} bytes missing")
+            parts.append(part)
+            missing -= len(part)
+        return b"".join(parts)
+
+    def close(self) -> None:
+        """End the connection, if there is one."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+
+def split_address(text: str, default_port: int = 9000) -> tuple[str, int]:
+    """The host and port of ``HOST:PORT``, ``[::1]:9000``, ``tcp://HOST:PORT`` or only a host.
+
+    Raises `ValueError`.
+    """
+    rest = text.removeprefix("tcp://").rstrip("/")
+    host, colon, port = rest.rpartition(":")
+    if not colon or rest.endswith("]"):
+        host, port = rest, str(default_port)
+    host = host.removeprefix("[").removesuffix("]")
+    if not (host and port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+        raise ValueError(f"--host {text!r}: write HOST:PORT, as in 127.0.0.1:9000")
+    return host, int(port)

@@ -1,0 +1,92 @@
+"""A Locust user class for the protocol, to load a server from several machines.
+
+    pip install 'echo-tui[load]'
+
+In a locustfile, subclass `FramedUser` and call `self.client.echo(body)` in tasks; docs/load.md has
+a whole one. Importing this imports Locust, which patches the standard library with gevent.
+
+Locust counts response times in milliseconds, and rounds them to whole ones (`bucket_response_time`
+in its `stats.py`), which says 0 for most echoes. So a histogram in microseconds is kept beside it:
+each worker sends what it has measured with its regular report, the master adds it up, and prints
+it when Locust ends, that is after the last report of each worker (at Locust's `test_stop` some are
+still to come).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from locust import User, events
+from locust.env import Environment
+from locust.runners import WorkerRunner
+
+from app.histogram import Histogram
+from app.load.framed_client import REQUEST_TYPE, FramedClient, split_address
+from app.load.outcome import HISTOGRAM_BITS
+from app.load.report import figures, histogram_lines
+
+REPORT_KEY = "echo_tui_latency"
+
+
+class FramedUser(User):  # type: ignore[misc]
+    """A user with one connection; `host` (Locust's ``--host``) is ``HOST:PORT``."""
+
+    abstract = True
+    timeout = 10.0
+    """Seconds for the connection, and for each wait for the server."""
+
+    def __init__(self, environment: Environment) -> None:
+        super().__init__(environment)
+        host, port = split_address(self.host or "127.0.0.1")
+        self.client = FramedClient(host, port, environment.events.request, self.timeout)
+
+    def on_stop(self) -> None:
+        """Locust calls this at a user's end."""
+        self.client.close()
+
+
+class Microseconds:
+    """The latencies of right echoes, in this process and as the workers report them."""
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+        self._latency = Histogram(HISTOGRAM_BITS)
+        self._by_worker: dict[str, int] = {}
+        environment.events.test_start.add_listener(self._begin)
+        environment.events.request.add_listener(self._record)
+        environment.events.report_to_master.add_listener(self._send)
+        environment.events.worker_report.add_listener(self._add)
+        environment.events.quit.add_listener(self._print)
+
+    def _begin(self, **_told: Any) -> None:
+        self._latency = Histogram(HISTOGRAM_BITS)
+        self._by_worker = {}
+
+    def _record(
+        self, request_type: str, response_time: float, exception: Exception | None, **_told: Any
+    ) -> None:
+        if request_type == REQUEST_TYPE and exception is None:
+            self._latency.record(round(response_time * 1000))
+
+    def _send(self, client_id: str, data: dict[str, Any]) -> None:
+        data[REPORT_KEY] = self._latency.to_counts()
+        self._latency = Histogram(HISTOGRAM_BITS)
+
+    def _add(self, client_id: str, data: dict[str, Any]) -> None:
+        told = Histogram.from_counts(data.get(REPORT_KEY, ()), HISTOGRAM_BITS)
+        self._latency.merge(told)
+        self._by_worker[client_id] = self._by_worker.get(client_id, 0) + told.count
+
+    def _print(self, **_told: Any) -> None:
+        if isinstance(self._environment.runner, WorkerRunner):
+            return
+        print(f"echo-tui: {self._latency.count:,} right echoes; {figures(self._latency)}")
+        for worker, echoes in sorted(self._by_worker.items()):
+            print(f"  worker {worker}: {echoes:,} right echoes")
+        if self._latency.count:
+            print("\n".join(histogram_lines(self._latency)))
+
+
+@events.init.add_listener  # type: ignore[untyped-decorator]
+def _measure(environment: Environment, **_told: Any) -> None:
+    Microseconds(environment)

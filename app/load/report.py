@@ -1,0 +1,225 @@
+"""The report of a run for a person, and the one line that shows its progress."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from time import monotonic
+from typing import Final
+
+from app.histogram import Histogram
+from app.load.conduct import Worker, why_not
+from app.load.outcome import HISTOGRAM_BITS
+from app.load.plan import Plan
+from app.load.result import PERCENTILES, Result
+from app.load.sizes import describe
+from app.printable import printable
+
+BAR: Final = 40
+"""Columns of the longest bar of the histogram."""
+_EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
+MOST_FINDINGS: Final = 10
+
+
+def milliseconds(us: float) -> str:
+    """A duration of whole microseconds, three digits of it: ``0.08 ms``, ``12.3 ms``, ``4.1 s``."""
+    if us >= 1_000_000:
+        return f"{us / 1_000_000:.3g} s" if us < 1_000_000_000 else f"{us / 1_000_000:,.0f} s"
+    if us >= 100_000:
+        return f"{us / 1000:.0f} ms"
+    return f"{us / 1000:.3g} ms"
+
+
+def megabytes(per_second: float) -> str:
+    """A rate in bytes per second, with a unit that fits."""
+    if per_second < 100_000:
+        return f"{per_second / 1000:.3g} kB/s"
+    return (
+        f"{per_second / 1_000_000:,.3g} MB/s"
+        if per_second < 1e9
+        else f"{per_second / 1e9:.3g} GB/s"
+    )
+
+
+def report(result: Result) -> Iterator[str]:
+    """The lines of the report."""
+    plan = result.plan
+    yield heading(plan)
+    if result.interrupted:
+        yield "interrupted: what was measured until then"
+    yield ""
+    if plan.connections:
+        yield from _echoes(result)
+    for profile in result.profiles:
+        verdict = "as expected" if profile.as_expected else "NOT AS EXPECTED"
+        yield f"{profile.profile:<12} {profile.clients:,} clients, {verdict}: {profile.saw}"
+    if plan.connections and result.latency.count:
+        yield from ("", *histogram_lines(result.latency))
+    yield ""
+    yield from _verdict(result)
+
+
+def heading(plan: Plan) -> str:
+    """What was asked for, in one line."""
+    parts = [plan.where]
+    if plan.connections:
+        pace = f"{plan.rate:,.0f} frames/s asked for" if plan.rate else "closed loop"
+        flight = "up to " if plan.rate else ""
+        parts += [
+            f"{plan.connections:,} connections, {flight}{plan.depth:,} frames in flight on each",
+            f"bodies of {describe(plan.sizes)}",
+            pace,
+        ]
+    ends = [f"{plan.duration:g} s"] if plan.duration else []
+    ends += [f"{plan.frames:,} frames"] if plan.frames else []
+    return "; ".join([*parts, " or ".join(ends), f"seed {plan.seed}"])
+
+
+def _echoes(result: Result) -> Iterator[str]:
+    plan, latency = result.plan, result.latency
+    connected = f"{result.connected:,} of {plan.connections:,}"
+    if result.failures:
+        connected += f"; not: {why_not(Counter(result.failures))}"
+    yield f"{'connected':<12} {connected}"
+    rates = (
+        f"{result.frames_per_s:,.0f} frames/s, {megabytes(result.bytes_per_s)} of bodies each way"
+    )
+    yield f"{'echoes':<12} {result.frames:,} in {result.measured_s:.2f} s: {rates}"
+    if result.late:
+        yield (
+            f"{'late':<12} {result.late:,} frames were due and could not be sent in time: "
+            "the rate is more than was taken"
+        )
+    yield f"{'latency':<12} {figures(latency)}"
+    if plan.rate:
+        yield f"{'':<12} from the moment each frame was due, also while the server stalled"
+    shares = ", ".join(f"{100 * share:.0f} %" for share in result.cpu)
+    ceiling = (
+        ": the generator was the ceiling, use more --processes" if result.was_the_ceiling else ""
+    )
+    yield f"{'generator':<12} {shares or '0 %'} of a core{ceiling}"
+
+
+def figures(latency: Histogram) -> str:
+    """The percentiles in one line."""
+    told = [
+        f"{name.replace('_', '.')} {milliseconds(latency.percentile(percent))}"
+        for name, percent in PERCENTILES.items()
+    ]
+    return "   ".join(told)
+
+
+def _verdict(result: Result) -> Iterator[str]:
+    for finding in result.findings[:MOST_FINDINGS]:
+        yield printable(str(finding), 300)
+    hidden = result.wrong + result.missing + result.lost - MOST_FINDINGS
+    if len(result.findings) > MOST_FINDINGS:
+        yield f"and {hidden:,} more"
+    if result.dead:
+        yield f"{result.dead} processes of the generator ended without a result"
+    if result.well:
+        yield f"every byte of {result.frames:,} echoes was right"
+    else:
+        bad = (
+            f"{result.wrong:,} wrong, {result.missing:,} missing echoes",
+            f"{result.lost:,} connections lost",
+            f"{sum(result.failures.values()):,} not opened",
+        )
+        yield f"NOT WELL: {', '.join(bad)}; {result.frames:,} echoes were right"
+
+
+def histogram_lines(latency: Histogram) -> Iterator[str]:
+    """One line for each doubling of the latency and its half-way point, with a bar."""
+    rows: dict[int, int] = {}
+    for low, _, times in latency.buckets():
+        rows[_row(low)] = rows.get(_row(low), 0) + times
+    total, most, seen = latency.count, max(rows.values()), 0
+    for row in range(min(rows), max(rows) + 1):
+        times = rows.get(row, 0)
+        seen += times
+        eighths = round(times / most * BAR * 8) or (times > 0)
+        bar = "█" * (eighths // 8) + _EIGHTHS[eighths % 8].strip()
+        yield (
+            f"{milliseconds(_begin(row)):>9} to {milliseconds(_begin(row + 1)):<8} "
+            f"{bar:<{BAR}} {times:>13,} {100 * seen / total:7.3f} %"
+        )
+
+
+def _row(us: int) -> int:
+    """Two rows for each power of two; below 2 µs one."""
+    if us < 2:
+        return 1
+    top = us.bit_length() - 1
+    return 2 * top + (us >> (top - 1) & 1)
+
+
+def _begin(row: int) -> int:
+    """The smallest value of a row, in microseconds."""
+    return 0 if row < 2 else (2 + row % 2) << (row // 2) >> 1
+
+
+class ProgressLine:
+    """One line on a terminal, rewritten as the workers tell; nothing anywhere else."""
+
+    def __init__(self, plan: Plan, descriptor: int) -> None:
+        self._plan = plan
+        self._descriptor = descriptor
+        self._shown = False
+        self._next = 0.0
+        self._last = (0.0, 0)
+        self.active = os.isatty(descriptor)
+
+    def show(self, workers: Sequence[Worker]) -> None:
+        """Draw it anew, four times a second at most."""
+        now = monotonic()
+        if not self.active or now < self._next:
+            return
+        self._next = now + 0.25
+        self._write(self._text(workers))
+
+    def _text(self, workers: Sequence[Worker]) -> str:
+        told = [worker.progress for worker in workers if worker.progress]
+        if not told:
+            return f"connecting to {self._plan.where} …"
+        seconds = max(progress.seconds for progress in told)
+        frames = sum(progress.frames for progress in told)
+        (before_s, before), self._last = self._last, (seconds, frames)
+        rate = (frames - before) / (seconds - before_s) if seconds > before_s else 0.0
+        latency = Histogram(HISTOGRAM_BITS)
+        for progress in told:
+            latency.merge(Histogram.from_counts(progress.latency, HISTOGRAM_BITS))
+        parts = [
+            f"{seconds:.1f} s" + (f" of {self._plan.duration:g}" if self._plan.duration else ""),
+            f"{sum(progress.alive for progress in told):,} connections",
+            f"{frames:,} echoes",
+            f"{rate:,.0f}/s",
+            f"p50 {milliseconds(latency.percentile(50))}",
+            f"p99 {milliseconds(latency.percentile(99))}",
+            f"{sum(progress.wrong for progress in told):,} wrong",
+        ]
+        return " · ".join(parts)
+
+    def _write(self, text: str) -> None:
+        # A line that wraps could not be taken back.
+        self._put(f"\r\x1b[2K\x1b[?7l{text}\x1b[?7h")
+        self._shown = True
+
+    def _put(self, text: str) -> None:
+        # Not through sys.stderr: a signal handler must not write to a stream that is being written.
+        try:
+            os.write(self._descriptor, text.encode())
+        except OSError:
+            self.active = False  # the terminal is gone; its SIGHUP ends the run
+
+    def ending(self) -> None:
+        """Say that the end has been asked for; from then on nothing else is shown."""
+        if self.active:
+            self.active = False
+            self._write("ending: waiting for the last echoes; Ctrl-C again does not wait")
+
+    def clear(self) -> None:
+        """Take the line away."""
+        if self._shown:
+            self._put("\r\x1b[2K")
+            self._shown = False

@@ -1,0 +1,90 @@
+"""Body sizes as `--size` has them: ``64``, ``64-4KiB``, ``64:80,4KiB:15,100KiB:5``."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from msgspec import Struct
+
+from app.framing import HEADER_SIZE
+from app.printable import printable
+from app.settings import CAP_RANGE, SettingError, format_size, parse_size
+
+LARGEST_BODY: Final = CAP_RANGE[1]
+LARGEST_WEIGHT: Final = 1_000_000
+_KIND = re.compile(r"\s*([^-:,]+)(?:-([^-:,]+))?(?::(\d{1,12})\s*)?")
+
+
+class SizeRange(Struct, frozen=True):
+    """Bodies of `low` to `high` bytes, both included, all as likely; `weight` is their share."""
+
+    low: int
+    high: int
+    weight: int = 1
+
+    def __str__(self) -> str:
+        low = format_size(self.low)
+        return low if self.low == self.high else f"{low}-{format_size(self.high)}"
+
+
+Sizes = tuple[SizeRange, ...]
+
+
+def parse_sizes(text: str) -> Sizes:
+    """The ranges that `text` lists; raises `SettingError`."""
+    return tuple(_range(part, text) for part in text.split(","))
+
+
+def _range(part: str, whole: str) -> SizeRange:
+    match = _KIND.fullmatch(part)
+    if match is None:
+        raise SettingError(
+            f"--size {printable(whole)!r}: write a size (64), a range (64-4KiB), or several with "
+            "weights (64:80,4KiB:15,100KiB:5)"
+        )
+    low, high = parse_size(match[1]), parse_size(match[2] or match[1])
+    weight = int(match[3] or 1)
+    if not low <= high <= LARGEST_BODY:
+        raise SettingError(
+            f"--size {printable(part)!r} is out of range: 0 to 1GiB, the smaller size first"
+        )
+    if not 1 <= weight <= LARGEST_WEIGHT:
+        raise SettingError(
+            f"--size {printable(part)!r}: the weight must be 1 to {LARGEST_WEIGHT:,}"
+        )
+    return SizeRange(low, high, weight)
+
+
+def describe(sizes: Sizes) -> str:
+    """The sizes as a person writes them; weights in percent."""
+    total = sum(kind.weight for kind in sizes)
+    if len(sizes) == 1:
+        return str(sizes[0])
+    return ", ".join(f"{kind} {100 * kind.weight / total:.3g} %" for kind in sizes)
+
+
+def mean_frame(sizes: Sizes) -> float:
+    """Bytes of an average frame, with its header."""
+    total = sum(kind.weight for kind in sizes)
+    body = sum((kind.low + kind.high) / 2 * kind.weight for kind in sizes) / total
+    return HEADER_SIZE + body
+
+
+def draw(sizes: Sizes, number: int, chance: random.Random) -> Sequence[int]:
+    """`number` sizes in random order, each range with its exact share of them."""
+    drawn = list(_by_share(sizes, number, chance))
+    chance.shuffle(drawn)
+    return drawn
+
+
+def _by_share(sizes: Sizes, number: int, chance: random.Random) -> Iterator[int]:
+    total = sum(kind.weight for kind in sizes)
+    before = 0
+    for kind in sizes:
+        until = before + kind.weight
+        for _ in range(number * until // total - number * before // total):
+            yield chance.randint(kind.low, kind.high)
+        before = until

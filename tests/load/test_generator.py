@@ -1,0 +1,221 @@
+"""The generator against servers that echo, and against servers that lie."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import threading
+from collections.abc import Callable
+from itertools import cycle
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.framing import frame, header
+from app.histogram import Histogram
+from app.load.connection import Connection
+from app.load.findings import wrong_echo
+from app.load.outcome import HISTOGRAM_BITS, Outcome, Progress
+from app.load.reel import Reel
+from app.load.sizes import parse_sizes
+from tests.load.lying import generate, lying_server
+from tests.peers import Running
+
+Serve = Callable[..., Running]
+
+
+def assert_well(outcome: Outcome, frames: int) -> None:
+    assert outcome.findings == ()
+    assert (outcome.wrong, outcome.missing, outcome.lost, outcome.late) == (0, 0, 0, 0)
+    assert outcome.frames == frames == sum(times for _, times in outcome.latency)
+
+
+@pytest.mark.parametrize("size", ["0", "1", "64", "0-300", "64:80,4KiB:15,100KiB:5", "700kB"])
+@pytest.mark.parametrize("depth", [1, 7])
+def test_every_echo_of_a_server_that_is_well(serve: Serve, size: str, depth: int) -> None:
+    port = serve().server.port
+    outcome = generate(port, connections=3, depth=depth, size=size, frames=200)
+    assert_well(outcome, 200)
+
+
+def test_round_and_round_the_reel(serve: Serve) -> None:
+    port = serve().server.port
+    reel = Reel(parse_sizes("100kB"), 3, 7)
+    assert_well(generate(port, depth=3, size="100kB", frames=9 * reel.frames), 9 * reel.frames)
+
+
+def test_the_server_has_seen_what_was_counted(serve: Serve) -> None:
+    running = serve()
+    outcome = generate(running.server.port, connections=2, depth=4, frames=100)
+    watcher = running.watcher
+    watcher.until(lambda: watcher.stats and watcher.stats.closed == 2, "closed")
+    assert watcher.stats
+    assert watcher.stats.frames_in == outcome.frames == 100
+
+
+@pytest.mark.parametrize("piece", [1, 3, 67, 69])
+def test_echoes_in_pieces(piece: int) -> None:
+    def in_pieces(client: socket.socket, frames: list[bytes]) -> None:
+        data = b"".join(frames)
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for start in range(0, len(data), piece):
+            client.sendall(data[start : start + piece])
+
+    with lying_server(6, in_pieces) as port:
+        assert_well(generate(port, depth=6, frames=6), 6)
+
+
+def test_a_duration_ends_it(serve: Serve) -> None:
+    told: list[Progress] = []
+    outcome = generate(serve().server.port, told, connections=2, duration=0.05)
+    assert_well(outcome, outcome.frames)
+    assert outcome.frames >= outcome.measured_frames > 0
+    assert outcome.measured_s >= 0.05
+    assert outcome.measured_bytes == 64 * outcome.measured_frames
+    assert told[0].alive == 2
+
+
+# --- the open loop ---
+
+
+def test_an_open_loop_sends_what_is_due_and_no_more(serve: Serve) -> None:
+    outcome = generate(
+        serve().server.port, connections=3, depth=50, rate=400.0, duration=60.0, frames=40
+    )
+    assert_well(outcome, 40)
+    # Frame 39 is due after 39/400 s: sooner would be a burst.
+    assert outcome.measured_s >= 39 / 400
+
+
+def test_a_stall_is_charged_to_every_frame_that_was_due_meanwhile() -> None:
+    def stall(client: socket.socket, frames: list[bytes]) -> None:
+        threading.Event().wait(0.3)
+        client.sendall(frames[0])
+
+    with lying_server(1, stall) as port:
+        outcome = generate(port, depth=1, rate=100.0, frames=40)
+    latency = Histogram.from_counts(outcome.latency, HISTOGRAM_BITS)
+    assert (outcome.frames, outcome.findings) == (40, ())
+    assert latency.percentile(100) >= 300_000
+    # One frame was on its way; those due 10, 20 … 200 ms into the stall waited over 90 ms too.
+    assert sum(bucket.times for bucket in latency.buckets() if bucket.high >= 90_000) >= 20
+
+
+def test_frames_that_could_not_be_sent_in_time_are_counted() -> None:
+    def late(client: socket.socket, frames: list[bytes]) -> None:
+        threading.Event().wait(0.3)
+        client.sendall(frames[0])
+
+    with lying_server(1, late) as port:
+        outcome = generate(port, depth=1, rate=100.0, duration=0.2)
+    assert (outcome.frames, outcome.missing, outcome.wrong) == (1, 0, 0)
+    assert outcome.late >= 10
+
+
+def test_frames_are_due_in_turn_over_the_connections() -> None:
+    reel = Reel(parse_sizes("8"), 1, 1)
+    with socket.socket() as sock:
+        connections = [Connection(place, 10 + place, sock, reel) for place in range(3)]
+    due = [connections[n % 3].due_after(n // 3, turns=3, rate=50.0) for n in range(9)]
+    assert due == [20_000 * n for n in range(9)]
+
+
+def test_an_open_loop_ends_without_those_who_are_gone(serve: Serve) -> None:
+    port = serve(max_connections=1).server.port
+    outcome = generate(port, connections=2, depth=50, rate=400.0, frames=20)
+    assert outcome.lost == 1
+    assert outcome.frames == 10
+    assert outcome.missing + outcome.late == 10
+
+
+# --- servers that lie ---
+
+GROUP = 4
+SIZE = 4 + 64
+
+
+def sent(data: Callable[[list[bytes]], bytes]) -> Callable[[socket.socket, list[bytes]], None]:
+    return lambda client, frames: client.sendall(data(frames))
+
+
+def flip(data: bytes, at: int) -> bytes:
+    return data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
+
+
+@pytest.mark.parametrize(
+    ("lie", "where", "says"),
+    [
+        (lambda f: flip(b"".join(f), SIZE + 10), (1, 10), "this byte came back as 0x"),
+        (lambda f: flip(b"".join(f), 2 * SIZE - 1), (1, SIZE - 1), "sent was 0x"),
+        (lambda f: flip(b"".join(f), 2 * SIZE + 3), (2, 3), "announces a body of 65 bytes"),
+        (lambda f: f[0] + f[2] + f[1] + f[3], (1, 4), "the echo of frame 2 came in its place"),
+        (lambda f: f[0] + f[2] + f[3], (1, 4), "swapped, or this one was dropped"),
+        (lambda f: f[0] + f[1] + f[1] + f[2] + f[3], (2, 4), "echo of frame 1 came once more"),
+        (lambda f: f[0] + frame(f[1][4:20]) + f[2], (1, 3), "announces a body of 16 bytes"),
+        (lambda f: f[0] + f[1][:-1] + f[2] + f[3], (1, SIZE - 1), "this byte came back as 0x00"),
+        (lambda f: b"".join(f) + f[3], (4, 0), "more came back than was sent"),
+        (lambda f: header(1 << 31) + b"".join(f), (0, 0), "announces a body of 2,147,483,648"),
+    ],
+    ids=[
+        "flip", "flip-last", "flip-header", "swap", "drop", "twice", "short", "shift", "surplus",
+        "huge",
+    ],
+)  # fmt: skip
+def test_a_wrong_echo_is_told(
+    lie: Callable[[list[bytes]], bytes], where: tuple[int, int], says: str
+) -> None:
+    with lying_server(GROUP, sent(lie)) as port:
+        outcome = generate(port, depth=GROUP, frames=GROUP)
+    (finding,) = outcome.findings
+    assert (finding.frame, finding.offset) == where
+    assert finding.kind == "wrong"
+    assert says in str(finding)
+    assert str(finding).startswith(f"connection 0, frame {where[0]}, offset {where[1]}: ")
+    assert (outcome.wrong, outcome.missing) == (1, 0)
+
+
+def test_the_last_echo_never_comes() -> None:
+    with lying_server(GROUP, sent(lambda frames: b"".join(frames)[:-5])) as port:
+        outcome = generate(port, depth=GROUP, frames=GROUP, timeout=0.2)
+    (finding,) = outcome.findings
+    assert (outcome.frames, outcome.missing, outcome.wrong) == (3, 1, 0)
+    assert (finding.frame, finding.offset, finding.kind) == (3, SIZE - 5, "missing")
+    assert "not a byte for 0.2 s with 1 echoes missing; of this one came 63 of 68" in finding.text
+
+
+@pytest.mark.parametrize("lingering", [b"", struct.pack("ii", 1, 0)], ids=["end", "reset"])
+def test_an_early_end(lingering: bytes) -> None:
+    def leave(client: socket.socket, frames: list[bytes]) -> None:
+        if lingering:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, lingering)
+        else:
+            client.sendall(frames[0] + frames[1][:20])
+        client.close()
+
+    with lying_server(GROUP, leave) as port:
+        outcome = generate(port, depth=GROUP, frames=GROUP)
+    (finding,) = outcome.findings
+    assert (outcome.lost, outcome.wrong, finding.kind) == (1, 0, "missing")
+    if lingering:
+        assert (outcome.missing, finding.frame) == (4, 0)
+        assert "reset" in finding.text
+    else:
+        assert (outcome.missing, finding.frame, finding.offset) == (3, 1, 20)
+        assert "closed by the server with 3 echoes missing" in finding.text
+
+
+reels = cycle([Reel(parse_sizes("60-80"), 8, 1)])
+
+
+@given(st.integers(0, 10**6), st.integers(1, 8), st.integers(0, 10**6), st.integers(1, 255))
+def test_whichever_byte_is_wrong_is_found(start: int, frames: int, at: int, change: int) -> None:
+    reel = next(reels)
+    first = start % reel.frames
+    begin, end = reel.starts[first], reel.starts[first + frames]
+    at %= end - begin
+    data = bytearray(reel.stream[begin:end])
+    data[at] ^= change
+    number, offset, _ = wrong_echo(reel, begin, first, 1000, frames, bytes(data), end - begin)
+    assert reel.starts[first + number - 1000] + offset - begin == at
+    assert 0 <= offset < len(reel.frame(first + number - 1000))

@@ -1,0 +1,98 @@
+"""What is sent: sizes from the command line, and the reel made of them."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.framing import HEADER_SIZE, read_length
+from app.load.reel import WINDOW, Reel
+from app.load.sizes import SizeRange, describe, draw, mean_frame, parse_sizes
+from app.settings import SettingError
+
+
+@pytest.mark.parametrize(
+    ("text", "sizes"),
+    [
+        ("64", [SizeRange(64, 64)]),
+        ("0", [SizeRange(0, 0)]),
+        ("64-4KiB", [SizeRange(64, 4096)]),
+        (" 64 - 4KiB ", [SizeRange(64, 4096)]),
+        (
+            "64:80,4KiB:15,100kB:5",
+            [SizeRange(64, 64, 80), SizeRange(4096, 4096, 15), SizeRange(100_000, 100_000, 5)],
+        ),
+        ("1-9:3,1MiB", [SizeRange(1, 9, 3), SizeRange(1 << 20, 1 << 20, 1)]),
+    ],
+)
+def test_sizes(text: str, sizes: list[SizeRange]) -> None:
+    assert parse_sizes(text) == tuple(sizes)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "x", "64-", "-64", "4KiB-64", "2GiB", "64:0", "64:-1", "64:1.5", "64,,65", "1-2-3"]
+)
+def test_sizes_that_cannot_be(text: str) -> None:
+    with pytest.raises(SettingError) as caught:
+        parse_sizes(text)
+    assert "\n" not in str(caught.value)
+    assert repr(text)[1:-1] in str(caught.value) or "size" in str(caught.value)
+
+
+def test_sizes_in_words() -> None:
+    assert describe(parse_sizes("64")) == "64B"
+    assert describe(parse_sizes("64:3,1KiB-2KiB:1")) == "64B 75 %, 1KiB-2KiB 25 %"
+
+
+def test_each_size_has_its_share_whatever_chance_says() -> None:
+    drawn = Counter(draw(parse_sizes("64:80,4KiB:15,100KiB:5"), 200, random.Random(1)))
+    assert drawn == {64: 160, 4096: 30, 102_400: 10}
+    ranged = draw(parse_sizes("10-20"), 500, random.Random(1))
+    assert (min(ranged), max(ranged)) == (10, 20)
+
+
+def test_the_mean_frame() -> None:
+    assert mean_frame(parse_sizes("10-20:1,100:1")) == HEADER_SIZE + (15 + 100) / 2
+
+
+@given(st.sampled_from(["0", "1", "64", "0-9", "64:80,4KiB:15", "100kB"]), st.integers(1, 40))
+def test_a_reel_is_whole_frames_round_and_round(text: str, depth: int) -> None:
+    reel = Reel(parse_sizes(text), depth, 1)
+    assert len(reel.stream) == reel.size + WINDOW
+    assert reel.frames > 2 * depth
+    assert len(reel.starts) == 2 * reel.frames + 1
+    for index in {0, 1, depth, reel.frames - 1, reel.frames, reel.frames + depth}:
+        frame = reel.frame(index)
+        assert len(frame) == HEADER_SIZE + read_length(frame, 0)[0]
+        assert reel.starts[index + 1] - reel.starts[index] == len(frame)
+    assert (
+        reel.stream[reel.size :] == (reel.stream[: reel.size] * (WINDOW // reel.size + 1))[:WINDOW]
+    )
+
+
+def test_frames_of_a_reel_are_all_different() -> None:
+    reel = Reel(parse_sizes("16"), 16, 3)
+    assert len({reel.frame(index) for index in range(reel.frames)}) == reel.frames
+
+
+def test_the_seed_decides() -> None:
+    sizes = parse_sizes("1-100")
+    assert Reel(sizes, 1, 5).stream == Reel(sizes, 1, 5).stream
+    assert Reel(sizes, 1, 5).stream != Reel(sizes, 1, 6).stream
+
+
+def test_connections_start_far_apart() -> None:
+    reel = Reel(parse_sizes("64"), 16, 1)
+    firsts = sorted(reel.first_frame(number) for number in range(64))
+    apart = [b - a for a, b in pairwise(firsts)]
+    assert min(apart) > 2 * 16
+
+
+def test_more_memory_than_there_should_be() -> None:
+    with pytest.raises(SettingError, match="--depth 1000 need"):
+        Reel(parse_sizes("1MiB"), 1000, 1)
