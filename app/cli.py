@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -18,6 +18,11 @@ from app import __version__
 from app.options import server_options
 from app.printable import printable
 from app.settings import SettingError, Settings
+
+if TYPE_CHECKING:
+    from app.server.server import Server
+    from app.server.workers import Workers
+    from app.stream import EventStream
 
 EXIT_CRASH = 1
 EXIT_USAGE = 2
@@ -149,14 +154,24 @@ def signals_for_main_thread_only() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
+def make_server(settings: Settings, stream: EventStream) -> Server | Workers:
+    """The server, in a thread of this process or in workers of its own, bound and not started."""
+    if settings.workers:
+        from app.server.workers import Workers
+
+        return Workers(settings, stream)
+    from app.server.server import Server
+
+    return Server(settings, stream)
+
+
 def run_headless(settings: Settings, log_format: str) -> int:
     """Serve until a signal; the exit code."""
     from app.headless import LogWriter, as_json, as_text
-    from app.server.server import Server
     from app.stream import EventStream
 
     stream = EventStream()
-    server = Server(settings, stream)
+    server = make_server(settings, stream)
     log = LogWriter(stream, sys.stdout.fileno(), as_json if log_format == "json" else as_text)
     with stop_signals(server.stop):
         with signals_for_main_thread_only():
@@ -179,14 +194,15 @@ def run_dashboard(settings: Settings, with_clients: bool = False) -> int:
 
     from app.demo import start_clients
     from app.process import ProcessSampler
-    from app.server.server import Server
     from app.stream import EventStream
     from app.ui.app import EchoApp
     from app.ui.source import StreamSource
 
     stream = EventStream()
-    server = Server(settings, stream)
-    source = StreamSource(stream, server.submit, server.now, ProcessSampler(server.now))
+    server = make_server(settings, stream)
+    source = StreamSource(
+        stream, server.submit, server.now, ProcessSampler(server.now, lambda: server.worker_pids)
+    )
     screen = EchoApp(source)
     # With a shorter turn at the GIL the loop waits less for the screen: p99.9 of an echo is 3 ms
     # at 0.2 ms and 10 ms at the default of 5 ms, at the same throughput (ARCHITECTURE.md).

@@ -176,6 +176,8 @@ def _give(subscriber: EventStream, drained: Drained, new_drops: int, with_detail
     if with_detail:
         subscriber.count_drops(new_drops)
     for event in drained.events:
+        if isinstance(event, WorkerStats) and not subscriber.watched:
+            continue
         if not isinstance(event, DETAIL):
             subscriber.publish(event)
             if isinstance(event, Closed):

@@ -20,6 +20,7 @@ from app.events import (
     Snapshot,
 )
 from app.server.server import Server
+from app.server.workers import Workers
 from app.settings import Settings
 from app.stream import EventStream
 
@@ -85,7 +86,8 @@ class Running:
         self.stream = EventStream()
         self.stream.watched = True
         self.watcher = Watcher(self.stream)
-        self.server = Server(self.settings, self.stream, clock)
+        make = Workers if self.settings.workers else Server
+        self.server: Server | Workers = make(self.settings, self.stream, clock)
         self._requests = count(1)
         self._clients: list[socket.socket] = []
 
