@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterable
 from itertools import count
 from time import monotonic
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from app.events import (
     Closed,
@@ -87,7 +87,8 @@ class Running:
         self.stream.watched = True
         self.watcher = Watcher(self.stream)
         make = Workers if self.settings.workers else Server
-        self.server: Server | Workers = make(self.settings, self.stream, clock)
+        # Both are the same to whoever only looks from outside.
+        self.server = cast("Server", make(self.settings, self.stream, clock))
         self._requests = count(1)
         self._clients: list[socket.socket] = []
 

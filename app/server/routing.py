@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from itertools import count
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from app.events import Command, CommandResult, Event, Kill, Set, SettingChanged, Trace
 from app.server.worker_place import WorkerPlace
 from app.settings import SettingError, Settings
+
+TOO_LATE: Final = "the server has stopped"
 
 
 class _Change(NamedTuple):
@@ -122,7 +124,7 @@ class Routing:
 
     def refuse(self, command: Command) -> None:
         """Answer a command that came too late."""
-        self._answer(command.request, _name(command), False, "the server has stopped")
+        self._answer(command.request, _name(command), False, TOO_LATE)
 
     def _answer(
         self, request: int, name: str, ok: bool, message: str, connection_id: int | None = None

@@ -46,7 +46,7 @@ from app.server.commands import CommandQueue
 from app.server.listener import make_listeners
 from app.server.loop import COMMAND_BUDGET, EXIT_RESERVE
 from app.server.poller import make_poller
-from app.server.routing import Routing
+from app.server.routing import TOO_LATE, Routing
 from app.server.seats import make_counts, map_counts
 from app.server.server import fit_descriptors, listening
 from app.server.totals import together
@@ -269,7 +269,7 @@ class Workers:
         reason = Reason.SHUTDOWN if self._is_late else Reason.ERROR
         for closed in process.bury(self.now(), reason, detail):
             self._take_event(place, process, closed)
-        self._routing.died(place, detail)
+        self._routing.died(place, TOO_LATE if process.has_stopped else detail)
         place.is_free(process)
         if self._stopping:
             if not process.has_stopped:
