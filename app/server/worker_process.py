@@ -164,13 +164,20 @@ class WorkerProcess:
                 for name in COUNTED:
                     self._sums[name] += getattr(event, name)
             case CommandResult():
-                self.asked.pop((event.request, event.id), None)
+                self._answered(event)
             case Stopped():
                 self.has_stopped = True
             case Crashed():
                 self._crash = f"{event.error} ({_innermost(event.traceback)})"
             case _:
                 pass
+
+    def _answered(self, result: CommandResult) -> None:
+        if result.id is not None:
+            self.asked.pop((result.request, result.id), None)
+            return
+        # One answer for the whole command, whatever connections it named.
+        self.asked = {key: name for key, name in self.asked.items() if key[0] != result.request}
 
     def take_snapshots(self, snapshots: list[Snapshot]) -> list[Snapshot]:
         """Remember those of connections that are still open, and give them back."""
