@@ -9,6 +9,8 @@ import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
+from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import psutil
@@ -40,12 +42,13 @@ from app.server.poller import available_pollers
 from app.server.workers import Workers
 from app.settings import SettingError, Settings
 from app.stream import EventStream
-from tests.peers import Running, connect, exchange, read_exactly, read_to_end
+from tests.peers import PATIENCE, Running, connect, exchange, read_exactly, read_to_end
 from tests.server import test_commands, test_loop
 
 pytestmark = pytest.mark.slow
 Serve = Callable[..., Running]
 PING = frame(b"ping")
+POLLERS = [name for name in available_pollers() if name != "epoll-et"]
 
 LOOP_TESTS = [
     test_loop.test_small_pieces,
@@ -98,6 +101,15 @@ class Crowd:
         return pid
 
 
+def suspend(pid: int) -> None:
+    """SIGSTOP, and wait until every thread has obeyed: a signal is on its way for a moment."""
+    os.kill(pid, signal.SIGSTOP)
+    stats = list(Path(f"/proc/{pid}/task").glob("*/stat"))
+    deadline = monotonic() + PATIENCE
+    while not all(stat.read_text().rpartition(")")[2].split()[0] == "T" for stat in stats):
+        assert monotonic() < deadline
+
+
 def echoes(client: socket.socket) -> bool:
     return exchange(client, [PING], len(PING)) == PING
 
@@ -105,7 +117,7 @@ def echoes(client: socket.socket) -> bool:
 # --- one server, whoever serves ---
 
 
-@pytest.mark.parametrize("poller", available_pollers())
+@pytest.mark.parametrize("poller", POLLERS)
 @pytest.mark.parametrize("test", LOOP_TESTS, ids=lambda test: test.__name__)
 def test_what_one_loop_does(test: Callable[..., None], workers: Serve, poller: str) -> None:
     test(workers, {"poller": poller, "write_mode": "direct"})
@@ -124,7 +136,7 @@ def test_what_commands_do(test: Callable[..., None], workers: Serve) -> None:
     test(workers)
 
 
-@pytest.mark.parametrize("poller", available_pollers())
+@pytest.mark.parametrize("poller", POLLERS)
 def test_all_share_one_queue_where_the_kernel_does_not_spread(
     serve: Serve, poller: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -306,7 +318,7 @@ def test_a_worker_that_dies_is_replaced_and_nobody_else_notices(crowd: Crowd) ->
 
 def test_what_waits_in_the_queue_of_a_dead_worker_is_served_by_the_next(crowd: Crowd) -> None:
     crowd.watcher.wait_for(WorkerStats, lambda event: event.worker == 1 and event.alive)
-    os.kill(crowd.pid(1), signal.SIGSTOP)
+    suspend(crowd.pid(1))
     with ExitStack() as late:
         port = crowd.running.server.port
         clients = [late.enter_context(connect(port)) for _ in range(24)]
@@ -322,7 +334,7 @@ def test_what_waits_in_the_queue_of_a_dead_worker_is_served_by_the_next(crowd: C
 def test_a_command_for_a_worker_that_dies_is_answered(crowd: Crowd) -> None:
     crowd.watcher.wait_for(WorkerStats, lambda event: event.worker == 1 and event.alive)
     pid = crowd.pid(1)
-    os.kill(pid, signal.SIGSTOP)
+    suspend(pid)
     connection_id = next(iter(crowd.of(1)))
     submit = crowd.running.server.submit
     submit(Trace(request=50, id=connection_id, level=TraceLevel.IO))
@@ -455,7 +467,7 @@ def test_a_worker_that_hangs_does_not_outlast_the_grace(workers: Serve) -> None:
     running = workers(grace=0.6)
     crowd = Crowd(running)
     processes = processes_of(running)
-    os.kill(crowd.pid(1), signal.SIGSTOP)
+    suspend(crowd.pid(1))
     running.server.stop("test")
     assert running.server.join(10)
     running.watcher.drain()
