@@ -114,6 +114,14 @@ def echoes(client: socket.socket) -> bool:
     return exchange(client, [PING], len(PING)) == PING
 
 
+def refused(running: Running, client: socket.socket, connection_id: int) -> bool:
+    """Whether a frame of 11 bytes is too large."""
+    client.sendall(header(11))
+    assert read_to_end(client) == b""
+    client.close()
+    return running.closed(connection_id).reason is Reason.FRAME_TOO_LARGE
+
+
 # --- one server, whoever serves ---
 
 
@@ -248,15 +256,12 @@ def test_a_setting_is_in_force_everywhere_and_told_once(crowd: Crowd) -> None:
     assert (answer.ok, answer.message) == (True, f"cap: {1 << 20} → 10")
     for worker in (1, 2):
         connection_id, client = next(iter(crowd.of(worker).items()))
-        client.sendall(header(11))
-        assert crowd.running.closed(connection_id).reason is Reason.FRAME_TOO_LARGE
+        assert refused(crowd.running, client, connection_id)
     assert len(crowd.watcher.all(SettingChanged)) == len(crowd.watcher.all(CommandResult)) == 1
     crowd.kill_worker(1)
     crowd.watcher.wait_for(Notice, lambda notice: "serves again" in notice.text)
     for _ in range(12):
-        _, connection_id = late = crowd.running.connect_known()
-        late[0].sendall(header(11))
-        assert crowd.running.closed(connection_id).reason is Reason.FRAME_TOO_LARGE
+        assert refused(crowd.running, *crowd.running.connect_known())
 
 
 def test_a_bad_setting_is_refused_once(workers: Serve) -> None:
