@@ -52,6 +52,7 @@ Layout = tuple[Column, ...]
 SORT_KEYS: Final[dict[str, Callable[[Row, float], float | str]]] = {
     "id": lambda row, _now: row.id,
     "peer": lambda row, _now: row.peer,
+    "worker": lambda row, _now: row.worker,
     "state": lambda row, _now: tuple(State).index(row.state),
     "toggles": lambda row, _now: row.toggles,
     "pending": lambda row, _now: row.pending,
@@ -65,6 +66,7 @@ SORT_KEYS: Final[dict[str, Callable[[Row, float], float | str]]] = {
 _FULL: Final = (
     Column("id", "id", ID_AT_LEAST, right=True),
     Column("peer", "peer", 21),
+    Column("worker", "worker", 6, right=True),
     Column("state", "state", 12),
     Column("header", "hdr", 3),
     Column("body", "body read", 8 + 1 + _AMOUNT),
@@ -94,6 +96,7 @@ _SHRINK: Final = (
     ("toggles", 0),
     ("pollout", 5),
     ("idle", 0),
+    ("worker", 0),
     ("out", 0),
     ("header", 0),
 )
@@ -104,17 +107,19 @@ _STEPS_FOR_WHY: Final = 3
 
 
 @lru_cache(maxsize=32)
-def layout(width: int, id_width: int = ID_AT_LEAST) -> Layout:
+def layout(width: int, id_width: int = ID_AT_LEAST, with_worker: bool = False) -> Layout:
     """The columns that fit into `width` cells; why a connection waits comes before long bars.
 
     `id_width` is what the largest id takes: ids only grow, and are never cut.
     """
-    columns = {column.key: column for column in _FULL}
+    columns = {column.key: column for column in _FULL if column.key != "worker" or with_worker}
     columns["id"] = columns["id"]._replace(width=max(ID_AT_LEAST, id_width))
     spare = width - _taken(columns) - GAP
     for steps, (key, smaller) in enumerate(_SHRINK):
         if spare >= WHY_AT_LEAST or (steps >= _STEPS_FOR_WHY and spare + GAP >= 0):
             break
+        if key not in columns:
+            continue
         if smaller:
             title = _SHORT_TITLES.get(key, columns[key].title)
             columns[key] = columns[key]._replace(width=smaller, title=title)
@@ -182,6 +187,10 @@ def _id(row: Row, column: Column, _now: float) -> Line:
 
 def _peer(row: Row, column: Column, _now: float) -> Line:
     return [(_aligned(clip_start(row.peer, column.width), column), palette.PLAIN)]
+
+
+def _worker(row: Row, column: Column, _now: float) -> Line:
+    return [(_aligned(str(row.worker), column), palette.DIM)]
 
 
 def _state(row: Row, column: Column, _now: float) -> Line:
@@ -269,6 +278,7 @@ def _number(text: str, matters: bool, column: Column, style: Style = palette.PLA
 _CELLS: Final[dict[str, Callable[[Row, Column, float], Line]]] = {
     "id": _id,
     "peer": _peer,
+    "worker": _worker,
     "state": _state,
     "header": _header,
     "body": _body,

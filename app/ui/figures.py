@@ -70,6 +70,11 @@ def short_span(seconds: float) -> str:
     return f"{whole // 86_400}d{whole % 86_400 // 3600:02}"
 
 
+def short_micros(micros: int) -> str:
+    """A span of microseconds: ``870 µs``, ``1.3 ms``."""
+    return f"{micros} µs" if micros < 1000 else f"{micros / 1000:.1f} ms"
+
+
 def words_span(seconds: float) -> str:
     """A span of time for a sentence: ``4 s``, ``2 min 3 s``, ``1 h 5 min``, ``3 d 4 h``."""
     whole = max(0, int(seconds))

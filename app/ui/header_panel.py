@@ -8,7 +8,7 @@ from rich.style import Style
 
 from app.settings import format_size
 from app.ui import palette
-from app.ui.figures import short_count, short_rate, short_size, sparkline, uptime
+from app.ui.figures import short_count, short_micros, short_rate, short_size, sparkline, uptime
 from app.ui.journal import address
 from app.ui.lines_panel import Line, LinesPanel, line_width, pad
 from app.ui.model import Model, Rates
@@ -52,6 +52,7 @@ def _server(model: Model, now: float, width: int, mode: str, mode_style: Style) 
             ("poller", listening.poller),
             ("writes", str(model.settings.get("write_mode", listening.write_mode))),
             ("pid", str(listening.pid)),
+            *([("workers", str(listening.workers))] if listening.workers else []),
         )
         for label, value in facts:
             piece: Line = [(f"   {label} ", palette.LABEL), (value, palette.PLAIN)]
@@ -113,7 +114,7 @@ def _cards(model: Model) -> list[_Card]:
             keep=7,
         ),
         _Card("loop", "-" if rates is None else f"{rates.loop_share:.0%}", width=5, keep=3),
-        _Card("longest", "-" if stats is None else _micros(stats.longest_us), keep=2),
+        _Card("longest", "-" if stats is None else short_micros(stats.longest_us), keep=2),
         _Card("cpu", "-" if process is None else f"{process.cpu_percent:.0f}%", width=5, keep=5),
         _Card("memory", "-" if process is None else short_size(process.rss), width=6, keep=4),
         _Card("opened", short_count(model.opened), keep=1),
@@ -125,7 +126,3 @@ def _cards(model: Model) -> list[_Card]:
             keep=6,
         ),
     ]
-
-
-def _micros(micros: int) -> str:
-    return f"{micros} µs" if micros < 1000 else f"{micros / 1000:.1f} ms"
