@@ -114,9 +114,10 @@ def layout(width: int, id_width: int = ID_AT_LEAST, with_worker: bool = False) -
     """
     columns = {column.key: column for column in _FULL if column.key != "worker" or with_worker}
     columns["id"] = columns["id"]._replace(width=max(ID_AT_LEAST, id_width))
+    steps_for_why = _STEPS_FOR_WHY + with_worker
     spare = width - _taken(columns) - GAP
     for steps, (key, smaller) in enumerate(_SHRINK):
-        if spare >= WHY_AT_LEAST or (steps >= _STEPS_FOR_WHY and spare + GAP >= 0):
+        if spare >= WHY_AT_LEAST or (steps >= steps_for_why and spare + GAP >= 0):
             break
         if key not in columns:
             continue

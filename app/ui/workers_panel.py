@@ -9,7 +9,7 @@ from app.ui.figures import short_count, short_micros, short_rate, short_size
 from app.ui.lines_panel import Line, LinesPanel, line_width
 from app.ui.model import Model, WorkerRow
 
-LINES_OF_SCREEN: Final = 6
+LINES_OF_SCREEN: Final = 8
 """One line of so many is for the workers at the most."""
 _GAP: Final = "   "
 

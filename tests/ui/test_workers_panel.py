@@ -53,7 +53,7 @@ async def test_lines_are_never_cut(size: tuple[int, int]) -> None:
     async with running(FixedSource(overview_with_workers()), size) as (app, pilot):
         await look(app, pilot)
         lines = app.query_one(WorkersPanel)._lines
-        assert 1 <= len(lines) <= max(1, size[1] // 6)
+        assert 1 <= len(lines) <= max(1, size[1] // 8)
         assert all(line_width(line) <= size[0] - 2 for line in lines)
 
 
@@ -62,14 +62,15 @@ async def test_many_workers_leave_room_for_the_connections() -> None:
     async with running(FixedSource([*overview_with_workers(), *events])) as (app, pilot):
         await look(app, pilot)
         lines = text_of(app.query_one(WorkersPanel))
-        assert len(lines) == 8
+        assert len(lines) == 6
         assert lines[0].startswith("worker 40 ✕ is down")
-        assert lines[-1].startswith("and 57 more: 285 open, ")
+        assert lines[-1].startswith("and 59 more: 295 open, ")
 
 
 def test_the_column_gives_way_late() -> None:
     model = Model()
     model.apply(Drained(overview_with_workers(), [], None, 0), NOW)
+    assert "why" in {column.key for column in layout(157, 4, True)}
     for width in range(57, 240, 3):
         columns = layout(width, 6, True)
         titles = heading(columns, "worker", descending=False)
