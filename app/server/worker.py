@@ -12,6 +12,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from typing import Final
 
@@ -36,6 +37,9 @@ PARENTS_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 """Signals that are the parent's business."""
 INTERVAL: Final = 0.1
 """Seconds between two looks for snapshots while somebody watches."""
+PACE: Final = 0.01
+"""Seconds between two batches at least. The first event after a pause goes at once; under churn,
+without this, each would wake both processes: 390 µs of CPU for a connection instead of 90."""
 BATCH_LIMIT: Final = 1000
 """Events or snapshots in one batch: encoding holds the GIL, 1 ms for so many snapshots."""
 SWITCH_INTERVAL: Final = 0.0002
@@ -50,6 +54,7 @@ class Teller:
         self._stream = stream
         self._ready = threading.Event()
         self._parent_is_gone = False
+        self._told_at = 0.0
 
     def look(self) -> None:
         """Somebody has begun to watch; from any thread."""
@@ -65,6 +70,8 @@ class Teller:
             self._ready.clear()
             self._stream.notify_once(self._ready.set)
             self._ready.wait(INTERVAL if self._stream.watched else None)
+            time.sleep(max(0.0, self._told_at + PACE - time.monotonic()))
+            self._told_at = time.monotonic()
             drained = self._stream.drain()
             for batch in batches(drained):
                 self._send(encode(batch))

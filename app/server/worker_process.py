@@ -151,8 +151,6 @@ class WorkerProcess:
     def take(self, event: Event) -> None:
         """Remember what an event says of this process."""
         match event:
-            case Listening():
-                self.ready = True
             case Opened():
                 self.opened[event.id] = event
                 self._sums["opened"] += 1
@@ -163,6 +161,8 @@ class WorkerProcess:
                 self._sums["refused"] += event.reason is Reason.LIMIT
                 for name in COUNTED:
                     self._sums[name] += getattr(event, name)
+            case Listening():
+                self.ready = True
             case CommandResult():
                 self._answered(event)
             case Stopped():

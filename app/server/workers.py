@@ -339,6 +339,12 @@ class Workers:
         """Pass an event on, unless it is this process that tells of such a thing, for all."""
         process.take(event)
         match event:
+            case Opened():
+                place.next_id = event.id + len(self._places)
+                self._stream.publish(event)
+            case Closed():
+                self._stream.publish(event)
+                self._stream.forget(event.id)
             case Listening():
                 self._one_was_ready = True
                 if place.restarts:
@@ -353,12 +359,6 @@ class Workers:
             case StateChanged() | Toggled() | Io():
                 if self._stream.room_for_detail():
                     self._stream.publish_detail(event)
-            case Opened():
-                place.next_id = event.id + len(self._places)
-                self._stream.publish(event)
-            case Closed():
-                self._stream.publish(event)
-                self._stream.forget(event.id)
             case _:
                 self._stream.publish(event)
 
