@@ -61,7 +61,7 @@ class ExclusivePoller(EpollPoller):
 def work(way: str, fd: int) -> None:
     """One worker: the loop of the server, and on stdout how many connections it has accepted."""
     if way == "exclusive":
-        server_module.make_poller = lambda name: ExclusivePoller()  # type: ignore[attr-defined]
+        server_module.make_poller = lambda _name: ExclusivePoller()  # type: ignore
     sock = socket.socket(fileno=fd)
     sock.setblocking(False)
     stream = EventStream()
