@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -19,6 +19,11 @@ from app.options import server_options, ui_options
 from app.preferences import Preferences
 from app.printable import printable
 from app.settings import SettingError, Settings
+
+if TYPE_CHECKING:
+    from app.server.server import Server
+    from app.server.workers import Workers
+    from app.stream import EventStream
 
 EXIT_CRASH = 1
 EXIT_USAGE = 2
@@ -154,14 +159,24 @@ def signals_for_main_thread_only() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
+def make_server(settings: Settings, stream: EventStream) -> Server | Workers:
+    """The server, in a thread of this process or in workers of its own, bound and not started."""
+    if settings.workers:
+        from app.server.workers import Workers
+
+        return Workers(settings, stream)
+    from app.server.server import Server
+
+    return Server(settings, stream)
+
+
 def run_headless(settings: Settings, log_format: str) -> int:
     """Serve until a signal; the exit code."""
     from app.headless import LogWriter, as_json, as_text
-    from app.server.server import Server
     from app.stream import EventStream
 
     stream = EventStream()
-    server = Server(settings, stream)
+    server = make_server(settings, stream)
     log = LogWriter(stream, sys.stdout.fileno(), as_json if log_format == "json" else as_text)
     with stop_signals(server.stop):
         with signals_for_main_thread_only():
@@ -184,14 +199,13 @@ def run_dashboard(settings: Settings, preferences: Preferences, with_clients: bo
 
     from app.demo import start_clients
     from app.process import ProcessSampler
-    from app.server.server import Server
     from app.stream import EventStream
     from app.ui.app import EchoApp
     from app.ui.source import StreamSource
 
     stream = EventStream()
-    server = Server(settings, stream)
-    sampler = ProcessSampler(server.now)
+    server = make_server(settings, stream)
+    sampler = ProcessSampler(server.now, lambda: server.worker_pids)
     source = StreamSource(stream, server.submit, server.now, sampler, grace=settings.grace)
     screen = EchoApp(source, preferences=preferences)
     # With a shorter turn at the GIL the loop waits less for the screen: p99.9 of an echo is 3 ms

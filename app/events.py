@@ -104,6 +104,8 @@ class Listening(_Message, frozen=True, tag="listening"):
     body_timeout: float
     write_timeout: float
     idle_timeout: float
+    workers: int = 0
+    """Worker processes; 0 where the loop is a thread of this process."""
     notes: tuple[str, ...] = ()
     """What was adapted at start-up (no IPv6, a lowered limit), one line each."""
 
@@ -115,6 +117,8 @@ class Opened(_Message, frozen=True, tag="opened"):
     id: int
     fd: int
     peer: str
+    worker: int = 0
+    """The number of the worker process that has it, from 1; 0 where there are none."""
 
 
 class Closed(_Message, frozen=True, tag="closed"):
@@ -361,7 +365,7 @@ class LoopStats(_Message, frozen=True, tag="loop_stats"):
 
 
 class ProcessStats(_Message, frozen=True, tag="process_stats"):
-    """The server process as the operating system sees it."""
+    """The server's process, its workers' included, as the operating system sees it."""
 
     t: float
     cpu_percent: float
@@ -369,6 +373,27 @@ class ProcessStats(_Message, frozen=True, tag="process_stats"):
     rss: int
     fds: int
     threads: int
+
+
+class WorkerStats(_Message, frozen=True, tag="worker_stats"):
+    """One worker process; told about once a second while somebody watches."""
+
+    t: float
+    worker: int
+    """Its number, from 1; a worker that was restarted keeps it."""
+    pid: int
+    """Of the process that runs now, or that ran last."""
+    alive: bool
+    restarts: int
+    """How often a new process took this worker's place."""
+    open: int
+    frames: int
+    """Frames echoed, those of its earlier processes included."""
+    cpu_seconds: float
+    """CPU time of its processes, all threads; without the last moments of one that died."""
+    rss: int
+    longest_us: int
+    """Longest iteration of its loop since its previous statistics."""
 
 
 Event: TypeAlias = (
@@ -389,6 +414,7 @@ Event: TypeAlias = (
     | Snapshot
     | LoopStats
     | ProcessStats
+    | WorkerStats
 )
 
 

@@ -32,6 +32,7 @@ from app.events import (
     StateChanged,
     Stopped,
     Toggled,
+    WorkerStats,
 )
 from app.stream import Drained, EventStream
 
@@ -39,7 +40,7 @@ INTERVAL: Final = 0.1
 """Seconds between two looks for snapshots while somebody watches."""
 SAMPLE_INTERVAL: Final = 1.0
 """Seconds between two looks at the process while somebody watches."""
-DETAIL: Final = (StateChanged, Toggled, Io)
+DETAIL: Final = (StateChanged, Toggled, Io, WorkerStats)
 """What a stream may drop when nobody drains it."""
 
 S = TypeVar("S", bound=EventStream)
@@ -175,6 +176,8 @@ def _give(subscriber: EventStream, drained: Drained, new_drops: int, with_detail
     if with_detail:
         subscriber.count_drops(new_drops)
     for event in drained.events:
+        if isinstance(event, WorkerStats) and not subscriber.watched:
+            continue
         if not isinstance(event, DETAIL):
             subscriber.publish(event)
             if isinstance(event, Closed):

@@ -47,7 +47,8 @@ def as_text(event: Event) -> str:
 def _words(event: Event) -> str:
     match event:
         case Opened():
-            return f"opened   #{event.id} {event.peer} fd {event.fd}"
+            worker = f" worker {event.worker}" if event.worker else ""
+            return f"opened   #{event.id} {event.peer} fd {event.fd}{worker}"
         case Closed():
             detail = f" ({event.detail})" if event.detail else ""
             return (

@@ -78,6 +78,7 @@ def server_options(command: F) -> F:
         setting("write_timeout", write, "S"),
         setting("idle_timeout", "Seconds between frames; 0 = off.", "S"),
         setting("grace", "Seconds that a stop may take.", "S"),
+        setting("workers", "Processes that serve; 0 = a thread of this one does."),
         setting("trace", "Tell every state change, or every call.", "|".join(TRACE_LEVELS)),
     ]
     for option in reversed(options):

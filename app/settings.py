@@ -17,6 +17,7 @@ GIB: Final = 1024**3
 
 CAP_RANGE: Final = (1, GIB)
 """Smallest and largest CAP, in bytes."""
+MOST_WORKERS: Final = 256
 POLLER_NAMES: Final = ("auto", "epoll", "epoll-et", "poll", "select", "kqueue")
 WRITE_MODES: Final = ("direct", "armed")
 TRACE_LEVELS: Final = ("off", "state", "io")
@@ -89,6 +90,8 @@ class Settings:
     grace: float = 5.0
     """How long a stop may take."""
     trace: str = "off"
+    workers: int = 0
+    """Processes that serve behind the one port; 0: a thread of this process does."""
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
@@ -145,5 +148,6 @@ _RANGES: Final = {
     "max_connections": (1, 1_000_000, ""),
     "backlog": (1, 65535, ""),
     "grace": (0, 3600, " s"),
+    "workers": (0, MOST_WORKERS, " (0 = none, this process serves)"),
     **dict.fromkeys(TIMEOUTS, (0, 86_400, " s (0 = off)")),
 }

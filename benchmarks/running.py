@@ -16,7 +16,7 @@ import termios
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -49,7 +49,13 @@ class Running:
 
     port: int
     started_s: float  # seconds from the command to listening
-    processes: list[psutil.Process] = field(default_factory=list)
+    root: psutil.Process
+
+    @property
+    def processes(self) -> list[psutil.Process]:
+        """The server's own and those that it has started by now: workers may come a moment later
+        than the line that says where it listens."""
+        return [self.root, *self.root.children(recursive=True)]
 
     def pids(self) -> str:
         """Its processes as the load generator's `--cpu-of` takes them."""
@@ -79,8 +85,7 @@ def running(server: Server) -> Iterator[Running]:
             time.sleep(SETTLE)
         if server.watcher and watcher.poll() is not None:
             raise ServerFailedError(last_line(scratch, "watcher"))
-        root = psutil.Process(process.pid)
-        yield Running(port, started_s, [root, *root.children(recursive=True)])
+        yield Running(port, started_s, psutil.Process(process.pid))
 
 
 def start(

@@ -32,6 +32,7 @@ from app.events import (
     State,
     StateChanged,
     Toggled,
+    WorkerStats,
 )
 from app.framing import frame
 from app.histogram import Histogram
@@ -392,4 +393,47 @@ def overview() -> list[Event]:
         CommandResult(t=NOW - 0.9, request=901, command="kill", ok=True, message="killed", id=1),
         *server(35),
     ]
+    return events
+
+
+def worker(number: int, t: float = NOW, frames: int = 0, **fields: int | float) -> WorkerStats:
+    """One worker at `t`, after `frames` frames."""
+    figures = {
+        "pid": 4242 + number,
+        "alive": True,
+        "restarts": 0,
+        "open": 0,
+        "cpu_seconds": 0.0,
+        "rss": 24 * 1024**2,
+        "longest_us": 870 * number,
+        **fields,
+    }
+    return WorkerStats(t=t, worker=number, frames=frames, **figures)  # type: ignore[arg-type]
+
+
+def overview_with_workers() -> list[Event]:
+    """The same connections at two workers, one of which has been restarted, and a third is down."""
+    events: list[Event] = []
+    for event in overview():
+        match event:
+            case Listening():
+                events.append(msgspec.structs.replace(event, workers=3))
+            case Opened():
+                events.append(msgspec.structs.replace(event, worker=1 + (event.id + 1) % 2))
+            case _:
+                events.append(event)
+    for second in (1, 0):
+        ago = float(second)
+        events += [
+            worker(1, NOW - ago, 900_000 - 41_204 * second, open=18, cpu_seconds=90.0 - 0.97 * ago),
+            worker(
+                2,
+                NOW - ago,
+                700_000 - 3_811 * second,
+                open=17,
+                cpu_seconds=70.0 - 0.31 * ago,
+                restarts=2,
+            ),
+            worker(3, NOW - ago, 1_200, alive=False, restarts=7, rss=0, longest_us=0),
+        ]
     return events

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterable
 from itertools import count
 from time import monotonic
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from app.events import (
     Closed,
@@ -20,6 +20,7 @@ from app.events import (
     Snapshot,
 )
 from app.server.server import Server
+from app.server.workers import Workers
 from app.settings import Settings
 from app.stream import EventStream
 
@@ -85,7 +86,9 @@ class Running:
         self.stream = EventStream()
         self.stream.watched = True
         self.watcher = Watcher(self.stream)
-        self.server = Server(self.settings, self.stream, clock)
+        make = Workers if self.settings.workers else Server
+        # Both are the same to whoever only looks from outside.
+        self.server = cast("Server", make(self.settings, self.stream, clock))
         self._requests = count(1)
         self._clients: list[socket.socket] = []
 

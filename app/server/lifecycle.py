@@ -7,6 +7,7 @@ changed interest, the timing wheel of a deadline, the reporter of what can be se
 from __future__ import annotations
 
 import socket
+from itertools import count
 from math import inf
 
 from app.events import POLLIN, POLLOUT, Reason, TraceLevel
@@ -30,13 +31,16 @@ from app.server.deadlines import TimingWheel, deadline
 from app.server.memory import TRIM_AFTER
 from app.server.poller import Poller
 from app.server.reporter import Reporter
+from app.server.share import Share
 from app.settings import Settings
 
 
 class Lifecycle:
     """Opens, settles and closes connections; used by the loop's thread only."""
 
-    def __init__(self, settings: Settings, poller: Poller, reporter: Reporter) -> None:
+    def __init__(
+        self, settings: Settings, poller: Poller, reporter: Reporter, share: Share
+    ) -> None:
         self.settings = settings
         self.reporter = reporter
         self.poller = poller
@@ -52,16 +56,17 @@ class Lifecycle:
         """When to give freed memory back."""
         self._sockets: dict[int, socket.socket] = {}  # by descriptor
         self._resetting: set[int] = set()  # ids to be closed with RST
-        self._last_id = 0
+        self._ids = count(share.first_id, share.workers)
+        self._seats = share.seats
 
     def open(self, sock: socket.socket, peer: str, now: float) -> None:
         """Take an accepted socket in, or close it at once as `limit`."""
-        self._last_id += 1
         fd = sock.fileno()
-        connection = Connection(self._last_id, fd, peer, now)
+        connection = Connection(next(self._ids), fd, peer, now)
         fd_limit = self.poller.fd_limit
-        over = len(self.by_id) >= self.settings.max_connections
-        if over or (fd_limit is not None and fd >= fd_limit):
+        unwatchable = fd_limit is not None and fd >= fd_limit
+        over = not unwatchable and not self._seats.take(self.settings.max_connections)
+        if over or unwatchable:
             self.reporter.refused += 1
             self.reporter.opened(connection)
             limit = f"--max-connections {self.settings.max_connections:,}"
@@ -120,6 +125,7 @@ class Lifecycle:
         self._resetting.discard(connection.id)
         close_socket(self._sockets.pop(fd), reset)
         del self.connections[fd], self.by_id[connection.id]
+        self._seats.leave()
         self.quick.pop(fd, None)
         self.wheel.cancel(connection)
         self.reporter.inspected.pop(connection, None)

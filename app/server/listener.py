@@ -5,9 +5,13 @@ from __future__ import annotations
 import errno
 import os
 import socket
-from typing import Any, NamedTuple
+import sys
+from typing import Any, Final, NamedTuple
 
 from app.settings import SettingError
+
+KERNEL_SPREADS: Final = sys.platform == "linux"
+"""Whether SO_REUSEPORT spreads connections over all listeners of a port."""
 
 
 class Listener(NamedTuple):
@@ -55,10 +59,39 @@ def make_listener(host: str, port: int, backlog: int) -> Listener:
     raise SettingError(_explain(host, port, failure))
 
 
-def _listen(family: int, address: Any, backlog: int) -> socket.socket:
+def make_listeners(host: str, port: int, backlog: int, count: int) -> list[Listener]:
+    """One listener for each of `count` workers on one port. Raises `SettingError`.
+
+    On Linux each has a queue of its own, and the kernel spreads connections over them by a hash of
+    the addresses (SO_REUSEPORT, socket(7)). The first is bound without the option: it would be let
+    in beside another server's otherwise, and "in use" would go unnoticed. Elsewhere the option
+    does not spread, so all share one queue, and the one who is first takes a connection.
+    """
+    first = make_listener(host, port, backlog)
+    listeners = [first]
+    try:
+        if KERNEL_SPREADS:
+            first.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        for _ in range(count - 1):
+            if KERNEL_SPREADS:
+                bound = first.sock.getsockname()
+                sock = _listen(first.sock.family, bound, backlog, beside_others=True)
+            else:
+                sock = first.sock.dup()
+            listeners.append(first._replace(sock=sock))
+    except OSError as error:
+        for listener in listeners:
+            listener.sock.close()
+        raise SettingError(_explain(host, port, error)) from None
+    return listeners
+
+
+def _listen(family: int, address: Any, backlog: int, beside_others: bool = False) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if beside_others:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         sock.setblocking(False)

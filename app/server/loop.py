@@ -22,6 +22,7 @@ from app.server.memory import release_free_memory
 from app.server.poller import Poller
 from app.server.reporter import Reporter
 from app.server.serving import Serving
+from app.server.share import Share
 from app.settings import Settings
 
 EXIT_RESERVE: Final = 0.1
@@ -41,16 +42,16 @@ class Loop:
         self,
         settings: Settings,
         poller: Poller,
-        acceptor: Acceptor,
+        share: Share,
         commands: CommandQueue,
         reporter: Reporter,
         clock: Callable[[], float],
     ) -> None:
         self.reporter = reporter
-        self.life = Lifecycle(settings, poller, reporter)
+        self.life = Lifecycle(settings, poller, reporter, share)
         self._serving = Serving(self.life, clock)
         self._poller = poller
-        self._acceptor = acceptor
+        self._acceptor = Acceptor(share.listener)
         self._commands = commands
         self._clock = clock
         self._stopping = ""  # the cause, once a stop was asked for

@@ -47,8 +47,11 @@ COST_SHARE: Final = 50
 class Reporter:
     """Turns what happens in the loop into events on the stream."""
 
-    def __init__(self, stream: EventStream, epoch: float, trace_all: TraceLevel) -> None:
+    def __init__(
+        self, stream: EventStream, epoch: float, trace_all: TraceLevel, worker: int = 0
+    ) -> None:
         self.stream = stream
+        self._worker = worker
         self.epoch = epoch
         """Add to the loop's clock to get Unix time."""
         self.changed: set[Connection] = set()
@@ -95,7 +98,13 @@ class Reporter:
         connection.changed = True
         self.changed.add(connection)
         self.stream.publish(
-            Opened(t=self.time(), id=connection.id, fd=connection.fd, peer=connection.peer)
+            Opened(
+                t=self.time(),
+                id=connection.id,
+                fd=connection.fd,
+                peer=connection.peer,
+                worker=self._worker,
+            )
         )
 
     def closed(self, connection: Connection) -> None:

@@ -11,12 +11,13 @@ from collections.abc import Callable
 from typing import Final
 
 from app.events import Command, Crashed, Listening, Stop, Stopped, TraceLevel
-from app.server.acceptor import Acceptor
 from app.server.commands import CommandQueue
-from app.server.listener import make_listener
+from app.server.listener import Listener, make_listener
 from app.server.loop import Loop
 from app.server.poller import Poller, make_poller
 from app.server.reporter import Reporter
+from app.server.seats import Seats
+from app.server.share import Share
 from app.server.verbs import Verbs
 from app.settings import SettingError, Settings
 from app.stream import EventStream
@@ -29,52 +30,42 @@ class Server:
     """One listening socket and one loop in a thread of its own.
 
     Binding happens in the constructor, so that what is wrong at start-up is raised there as
-    `SettingError`, in the caller's thread.
+    `SettingError`, in the caller's thread. A worker process is given a `share` instead, with a
+    socket that is bound already.
     """
+
+    worker_pids: tuple[int, ...] = ()
+    """The processes that serve in place of this one: none."""
 
     def __init__(
         self,
         settings: Settings,
         stream: EventStream,
         clock: Callable[[], float] = time.monotonic,
+        share: Share | None = None,
     ) -> None:
         self._clock = clock
-        self._epoch = time.time() - clock()
         poller = make_poller(settings.poller)
         try:
-            settings, note = _fit_descriptors(settings, poller)
-            listener = make_listener(settings.host, settings.port, settings.backlog)
+            settings, note = fit_descriptors(settings, poller)
+            if share is None:
+                listener = make_listener(settings.host, settings.port, settings.backlog)
+                share = Share(listener, Seats(), epoch=time.time() - clock())
         except BaseException:
             poller.close()
             raise
-        self.host, self.port = listener.host, listener.port
+        self._epoch = share.epoch
+        self.host, self.port = share.listener.host, share.listener.port
         self.failure = ""
         """What the loop thread died of, in one line; empty while it is well."""
         self._commands = CommandQueue()
         self._poller = poller
-        self._reporter = Reporter(stream, self._epoch, TraceLevel(settings.trace))
-        self._loop = Loop(
-            settings, poller, Acceptor(listener), self._commands, self._reporter, clock
-        )
+        self._reporter = Reporter(stream, self._epoch, TraceLevel(settings.trace), share.worker)
+        self._loop = Loop(settings, poller, share, self._commands, self._reporter, clock)
         self._verbs = Verbs(self._loop)
         self._thread = threading.Thread(target=self._run, name="echo-tui loop", daemon=True)
-        stream.publish(
-            Listening(
-                t=self.now(),
-                host=self.host,
-                port=self.port,
-                pid=os.getpid(),
-                poller=poller.name,
-                write_mode=settings.write_mode,
-                cap=settings.cap,
-                max_connections=settings.max_connections,
-                header_timeout=settings.header_timeout,
-                body_timeout=settings.body_timeout,
-                write_timeout=settings.write_timeout,
-                idle_timeout=settings.idle_timeout,
-                notes=(*listener.notes, *note),
-            )
-        )
+        notes = (*share.listener.notes, *note)
+        stream.publish(listening(settings, share.listener, poller.name, self.now(), notes))
 
     def start(self) -> None:
         """Begin to accept."""
@@ -145,8 +136,33 @@ class Server:
             self._verbs.refuse(command)
 
 
-def _fit_descriptors(settings: Settings, poller: Poller) -> tuple[Settings, tuple[str, ...]]:
-    """Make --max-connections and the descriptor limit agree: raise the limit, or lower the wish."""
+def listening(
+    settings: Settings, listener: Listener, poller: str, t: float, notes: tuple[str, ...]
+) -> Listening:
+    """The first event of all, told by this process."""
+    return Listening(
+        t=t,
+        host=listener.host,
+        port=listener.port,
+        pid=os.getpid(),
+        poller=poller,
+        write_mode=settings.write_mode,
+        cap=settings.cap,
+        max_connections=settings.max_connections,
+        header_timeout=settings.header_timeout,
+        body_timeout=settings.body_timeout,
+        write_timeout=settings.write_timeout,
+        idle_timeout=settings.idle_timeout,
+        workers=settings.workers,
+        notes=notes,
+    )
+
+
+def fit_descriptors(settings: Settings, poller: Poller) -> tuple[Settings, tuple[str, ...]]:
+    """Make --max-connections and the descriptor limit agree: raise the limit, or lower the wish.
+
+    The notes say what was lowered. Raises `SettingError` where no connection is left.
+    """
     wanted = settings.max_connections + RESERVED_DESCRIPTORS
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and soft < wanted:

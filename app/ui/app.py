@@ -37,6 +37,7 @@ from app.ui.rows import Row
 from app.ui.settings_dialog import SettingsDialog, Values
 from app.ui.source import Source
 from app.ui.what_if import effect_of_cap
+from app.ui.workers_panel import WorkersPanel
 
 SMALLEST: Final = (60, 15)
 """Columns and lines below which the dashboard only says that it needs more."""
@@ -60,6 +61,7 @@ class EchoApp(PersonalApp):
         self._traced: int | None = None
         self._cpu_at_refresh = time.thread_time()
         self._header = HeaderPanel(id="header")
+        self._workers_panel = WorkersPanel()
         self._detail = DetailPanel(id="detail")
         self._recent = RecentEvents()
         self._hex = HexPanel()
@@ -70,6 +72,7 @@ class EchoApp(PersonalApp):
     def compose(self) -> ComposeResult:
         """Header, table, detail and events, footer."""
         yield self._header
+        yield self._workers_panel
         yield Static("", id="banner", markup=False)
         yield self._pane
         with Horizontal(id="lower"):
@@ -112,6 +115,7 @@ class EchoApp(PersonalApp):
         if not self._header.is_attached or self.screen_stack[0].has_class("too-small"):
             return
         self._header.show_model(model, now, *self._mode())
+        self._workers_panel.show_model(model)
         self._pane.table.held = len(self.screen_stack) > 1
         if isinstance(self.screen, AuditScreen):
             self.screen.show(model.audit.deeds)

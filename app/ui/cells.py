@@ -60,6 +60,10 @@ def _peer(row: Row, column: Column, _now: float) -> Line:
     return [(_aligned(clip_start(row.peer, column.width), column), palette.PLAIN)]
 
 
+def _worker(row: Row, column: Column, _now: float) -> Line:
+    return [(_aligned(str(row.worker), column), palette.DIM)]
+
+
 def _state(row: Row, column: Column, _now: float) -> Line:
     label = palette.state_label(row.state)
     resting = row.state is State.READ_LEN and not (row.snapshot and row.snapshot.header)
@@ -166,6 +170,7 @@ _CELLS: Final[dict[str, Callable[[Row, Column, float], Line]]] = {
     "id": _id,
     "fd": _fd,
     "peer": _peer,
+    "worker": _worker,
     "state": _state,
     "reason": _reason,
     "header": _header,

@@ -55,6 +55,7 @@ SORT_KEYS: Final[dict[str, Callable[[Row, float], float | str]]] = {
     "id": lambda row, _now: row.id,
     "fd": lambda row, _now: row.fd,
     "peer": lambda row, _now: row.peer,
+    "worker": lambda row, _now: row.worker,
     "state": lambda row, _now: tuple(State).index(row.state),
     "reason": lambda row, _now: row.reason,
     "header": lambda row, _now: 0 if row.snapshot is None else row.snapshot.header_read,
@@ -74,7 +75,7 @@ SORT_KEYS: Final[dict[str, Callable[[Row, float], float | str]]] = {
     "why": _why,
 }
 """What each column is sorted by."""
-STEADY: Final = frozenset({"id", "fd", "peer"})
+STEADY: Final = frozenset({"id", "fd", "peer", "worker"})
 """The columns that never change for a connection."""
 DESCENDING_AT_FIRST: Final = frozenset(SORT_KEYS) - STEADY - {"state", "reason", "age", "why"}
 """The columns of which the largest figures are looked for."""
@@ -87,6 +88,7 @@ _ALL: Final = {
         Column("id", "id", ID_AT_LEAST, right=True),
         Column("fd", "fd", 5, right=True),
         Column("peer", "peer", 21),
+        Column("worker", "worker", 6, right=True),
         Column("state", "state", 12),
         Column("reason", "reason", 15),
         Column("header", "hdr", 3),
@@ -107,14 +109,15 @@ _ALL: Final = {
     )
 }
 _AT_FIRST: Final = (
-    "id", "peer", "state", "header", "body", "out", "pollout", "toggles", "pending", "frames",
-    "rate", "age", "idle",
+    "id", "peer", "worker", "state", "header", "body", "out", "pollout", "toggles", "pending",
+    "frames", "rate", "age", "idle",
 )  # fmt: skip
 """The columns for which room is looked for when nobody chose any; then for the words."""
 WHAT_IT_IS: Final = {
     "id": "its number, never used again",
     "fd": "its file descriptor",
     "peer": "address and port of the peer",
+    "worker": "the process that serves it",
     "state": "state of its frame, or of its end",
     "reason": "why it closed or is closing",
     "header": "header bytes read, of 4",
@@ -149,6 +152,7 @@ _SHRINK: Final = (
     ("toggles", 0),
     ("pollout", 5),
     ("idle", 0),
+    ("worker", 0),
     ("out", 0),
     ("header", 0),
 )
@@ -159,12 +163,18 @@ _STEPS_FOR_WHY: Final = 3
 
 
 @lru_cache(maxsize=32)
-def layout(width: int, id_width: int = ID_AT_LEAST, chosen: tuple[str, ...] = ()) -> Layout:
+def layout(
+    width: int,
+    id_width: int = ID_AT_LEAST,
+    chosen: tuple[str, ...] = (),
+    with_worker: bool = False,
+) -> Layout:
     """The columns that fit into `width` cells: the chosen ones, or those that matter most.
 
     `id_width` is what the largest id takes: ids only grow, and are never cut.
     """
-    columns = {key: _ALL[key] for key in chosen or _AT_FIRST}
+    keys = chosen or (key for key in _AT_FIRST if key != "worker" or with_worker)
+    columns = {key: _ALL[key] for key in keys}
     if "id" in columns:
         columns["id"] = columns["id"]._replace(width=max(ID_AT_LEAST, id_width))
     return _as_chosen(columns, width) if chosen else _as_it_fits(columns, width)
@@ -187,10 +197,13 @@ def _as_chosen(columns: dict[str, Column], width: int) -> Layout:
 
 def _as_it_fits(columns: dict[str, Column], width: int) -> Layout:
     """Why a connection waits comes before long bars."""
+    steps_for_why = _STEPS_FOR_WHY + ("worker" in columns)
     spare = width - _taken(columns) - GAP
     for steps, (key, smaller) in enumerate(_SHRINK):
-        if spare >= WHY_AT_LEAST or (steps >= _STEPS_FOR_WHY and spare + GAP >= 0):
+        if spare >= WHY_AT_LEAST or (steps >= steps_for_why and spare + GAP >= 0):
             break
+        if key not in columns:
+            continue
         if smaller:
             columns[key] = _narrower(columns[key], smaller)
         else:

@@ -75,6 +75,7 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         self._filter: Filter | None = None
         self._order: list[Row] = []
         self._id_width = 0
+        self._has_workers = False
         self._index = 0
         """Where the cursor was last seen: its neighbour inherits it when its row leaves."""
         self._model: Model | None = None
@@ -89,6 +90,7 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
     def show(self, model: Model, now: float) -> None:
         """Take the state of the model at `now`; asks for a redraw of the lines that changed."""
         self._now = now
+        self._has_workers = model.listening is not None and model.listening.workers > 0
         if model is not self._model:
             self._model, self._membership = model, -1
         if not self.held and self._is_order_old(model, now):
@@ -132,7 +134,8 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
     @property
     def columns(self) -> Layout:
         """The columns that fit the present width."""
-        return layout(self.scrollable_content_region.width, self._id_width, self.chosen)
+        width = self.scrollable_content_region.width
+        return layout(width, self._id_width, self.chosen, self._has_workers)
 
     def _is_order_old(self, model: Model, now: float) -> bool:
         is_steady = self.sort_key in STEADY and self._filter is None
@@ -150,7 +153,8 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
             passes = self._filter.passes
             rows = [row for row in rows if passes(row, now)]
         self.hidden = len(model.rows) - len(rows)
-        if self.sort_key != "id":
+        # The rows come in the order of opening, which is that of the ids of one worker only.
+        if self.sort_key != "id" or self._has_workers:
             by = SORT_KEYS[self.sort_key]
             rows.sort(key=lambda row: by(row, now), reverse=self.descending)
         elif self.descending:
@@ -161,7 +165,7 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         if len(self._strips) > 2 * len(rows) + 256:
             self._strips.clear()
         self._order = rows
-        self._id_width = len(str(next(reversed(model.rows), 0)))
+        self._id_width = len(str(max(model.rows, default=0)))
         self._membership, self._sorted_at = model.membership, now
         self._keep_cursor(model)
 

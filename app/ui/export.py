@@ -26,6 +26,7 @@ FIELDS: Final[Mapping[str, Callable[[Row, float], Figure]]] = {
     "id": lambda row, _now: row.id,
     "fd": lambda row, _now: row.fd,
     "peer": lambda row, _now: row.peer,
+    "worker": lambda row, _now: row.worker,
     "state": lambda row, _now: row.state.value,
     "reason": lambda row, _now: row.reason,
     "armed": lambda row, _now: row.armed,

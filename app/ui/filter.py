@@ -2,7 +2,7 @@
 
     slow text             rows whose peer, state, reason or #id has it; "in quotes" for anything
     state:WRITE_BODY      also peer: and reason:, which are parts of the words; = and != are whole
-    pending>64K           also idle and age (10s, 2m, 1h), toggles, frames, rate, id
+    pending>64K           also idle and age (10s, 2m, 1h), toggles, frames, rate, id, worker
     and or not ( )        side by side means `and`
 
 Every mistake is a `FilterError` that says where it is and what to write instead.
@@ -92,6 +92,7 @@ _FIGURES: Final[dict[str, tuple[Callable[[Row, float], float], Callable[[str], f
     "frames": (lambda row, _now: row.frames, _read_number),
     "rate": (lambda row, now: row.rate(now), _read_number),
     "id": (lambda row, _now: row.id, _read_number),
+    "worker": (lambda row, _now: row.worker, _read_number),
 }
 """The columns of figures: how to get one, and how to read what it is compared with."""
 _KNOWN: Final = ", ".join((*_TEXTS, *_FIGURES))

@@ -52,6 +52,7 @@ def _server(model: Model, now: float, width: int, mode: str, mode_style: Style) 
             ("poller", listening.poller),
             ("writes", str(model.settings.get("write_mode", listening.write_mode))),
             ("pid", str(listening.pid)),
+            *([("workers", str(listening.workers))] if listening.workers else []),
         )
         for label, value in facts:
             piece: Line = [(f"   {label} ", palette.LABEL), (value, palette.PLAIN)]

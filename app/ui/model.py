@@ -30,6 +30,7 @@ from app.events import (
     Stopped,
     Stopping,
     Toggled,
+    WorkerStats,
 )
 from app.settings import TIMEOUTS
 from app.stream import Drained
@@ -59,7 +60,7 @@ class Rates(NamedTuple):
     bytes_in: float
     bytes_out: float
     loop_share: float
-    """Of one core, 0 to 1, by the loop thread."""
+    """Of one core, 0 to 1, by the loop thread; by those of all workers together."""
     open: int
     armed: int
     longest_us: int
@@ -69,6 +70,27 @@ class Rates(NamedTuple):
     rss: int
     service_us: tuple[tuple[int, int], ...]
     """Service times since the server's start (`LoopStats.service_us`)."""
+
+
+class WorkerRow(NamedTuple):
+    """One worker process: what it told last, and what it did per second before."""
+
+    stats: WorkerStats
+    frames: float = 0.0
+    """Frames echoed."""
+    cpu_share: float = 0.0
+    """Of one core."""
+
+    def then(self, stats: WorkerStats) -> WorkerRow:
+        """The same worker a moment later."""
+        span = stats.t - self.stats.t
+        if span <= 0:
+            return self._replace(stats=stats)
+        return WorkerRow(
+            stats,
+            frames=(stats.frames - self.stats.frames) / span,
+            cpu_share=(stats.cpu_seconds - self.stats.cpu_seconds) / span,
+        )
 
 
 class Model:
@@ -86,6 +108,8 @@ class Model:
         self.settings: dict[str, int | float | str] = {}
         self.stats: LoopStats | None = None
         self.process: ProcessStats | None = None
+        self.workers: dict[int, WorkerRow] = {}
+        """By number; empty where there are no worker processes."""
         self.drops = 0
         """Detail events that the server dropped because nobody took them in time."""
         self.rates: Rates | None = None
@@ -125,6 +149,7 @@ class Model:
         model.bodies = self.bodies.copy()
         model.log = self.log.copy()
         model.settings = self.settings.copy()
+        model.workers = self.workers.copy()
         return model
 
     @property
@@ -156,6 +181,10 @@ class Model:
                 return
             case ProcessStats():
                 self.process = event
+                return
+            case WorkerStats():
+                known = self.workers.get(event.worker)
+                self.workers[event.worker] = known.then(event) if known else WorkerRow(event)
                 return
             case Listening():
                 self._forget_rates()

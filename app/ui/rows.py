@@ -51,12 +51,14 @@ class Row:
         "snapshot",
         "toggled",
         "version",
+        "worker",
     )
 
     def __init__(self, opened: Opened) -> None:
         self.id = opened.id
         self.fd = opened.fd
         self.peer = opened.peer
+        self.worker = opened.worker
         self.opened_at = opened.t
         self.snapshot: Snapshot | None = None
         self.closed: Closed | None = None

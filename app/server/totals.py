@@ -1,0 +1,41 @@
+"""The figures of several loops as those of one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any, Final
+
+from app.events import LoopStats
+
+COUNTED: Final = ("frames_in frames_out bytes_in bytes_out toggles eagains partial_writes").split()
+"""What a connection counts, as a snapshot, a close and the loop's statistics all name it."""
+_LARGEST: Final = frozenset({"t", "longest_us"})
+_LISTS: Final = ("service_us", "iteration_us", "bodies")
+_NUMBERS: Final = tuple(name for name in LoopStats.__struct_fields__ if name not in _LISTS)
+NOTHING: Final = LoopStats(**dict.fromkeys(_NUMBERS, 0))  # type: ignore[arg-type]
+"""The statistics of a loop that has not told any."""
+
+
+def together(figures: Iterable[LoopStats]) -> LoopStats:
+    """Counters and histograms are added; the time is the latest, the longest iteration the longest.
+
+    The samples of bodies are left out: each is of one moment, and is told once.
+    """
+    rows = list(figures) or [NOTHING]
+    numbers: dict[str, Any] = {
+        name: (max if name in _LARGEST else sum)(getattr(row, name) for row in rows)
+        for name in _NUMBERS
+    }
+    return LoopStats(
+        **numbers,
+        service_us=_added(row.service_us for row in rows),
+        iteration_us=_added(row.iteration_us for row in rows),
+    )
+
+
+def _added(histograms: Iterable[tuple[tuple[int, int], ...]]) -> tuple[tuple[int, int], ...]:
+    counts: Counter[int] = Counter()
+    for histogram in histograms:
+        counts.update(dict(histogram))
+    return tuple(sorted(counts.items()))

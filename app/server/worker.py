@@ -1,0 +1,166 @@
+"""A worker process: one `Server` that takes its orders from the parent and tells it everything.
+
+``python -m app.server.worker DESCRIPTOR`` is run by `app.server.workers`, with its end of a
+channel. A worker obeys its parent alone: the terminal sends Ctrl-C to the whole process group, and
+a service manager its SIGTERM to all processes, so the stop signals are ignored here. When the
+parent is gone, which the channel's end tells, it stops in order.
+"""
+
+from __future__ import annotations
+
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from typing import Final
+
+from app.events import Crashed, Stopped
+from app.server.channel import (
+    RECEIVE_SIZE,
+    Assignment,
+    Batch,
+    Frames,
+    Order,
+    Watch,
+    decode_order,
+    encode,
+)
+from app.server.listener import Listener
+from app.server.seats import Seats, map_counts
+from app.server.server import Server
+from app.server.share import Share
+from app.stream import Drained, EventStream
+
+PARENTS_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+"""Signals that are the parent's business."""
+INTERVAL: Final = 0.1
+"""Seconds between two looks for snapshots while somebody watches."""
+PACE: Final = 0.01
+"""Seconds between two batches at least. The first event after a pause goes at once; under churn,
+without this, each would wake both processes: 390 µs of CPU for a connection instead of 90."""
+BATCH_LIMIT: Final = 1000
+"""Events or snapshots in one batch: encoding holds the GIL, 1 ms for so many snapshots."""
+SWITCH_INTERVAL: Final = 0.0002
+"""Seconds that this thread may hold the GIL while the loop wants it."""
+
+
+class Teller:
+    """Sends what the stream holds to the parent, until the server's last event."""
+
+    def __init__(self, channel: socket.socket, stream: EventStream) -> None:
+        self._channel = channel
+        self._stream = stream
+        self._ready = threading.Event()
+        self._parent_is_gone = False
+        self._told_at = 0.0
+
+    def look(self) -> None:
+        """Somebody has begun to watch; from any thread."""
+        self._ready.set()
+
+    def run(self) -> bool:
+        """Tell everything; whether the server has ended well.
+
+        A parent that does not read blocks this thread and no other: the stream bounds what
+        gathers meanwhile.
+        """
+        while True:
+            self._ready.clear()
+            self._stream.notify_once(self._ready.set)
+            self._ready.wait(INTERVAL if self._stream.watched else None)
+            time.sleep(max(0.0, self._told_at + PACE - time.monotonic()))
+            self._told_at = time.monotonic()
+            drained = self._stream.drain()
+            for batch in batches(drained):
+                self._send(encode(batch))
+            if drained.events and isinstance(drained.events[-1], Stopped | Crashed):
+                return isinstance(drained.events[-1], Stopped)
+
+    def _send(self, data: bytes) -> None:
+        if self._parent_is_gone:
+            return
+        try:
+            self._channel.sendall(data)
+        except OSError:
+            # The reading end of the channel tells it too, and that is what stops the server.
+            self._parent_is_gone = True
+
+
+def batches(drained: Drained) -> Iterator[Batch]:
+    """What was drained, in portions; the statistics are in the last one."""
+    events, snapshots = drained.events, drained.snapshots
+    for start in range(0, len(events), BATCH_LIMIT):
+        yield Batch(events[start : start + BATCH_LIMIT], [], None, drained.dropped)
+    for start in range(0, len(snapshots), BATCH_LIMIT):
+        yield Batch([], snapshots[start : start + BATCH_LIMIT], None, drained.dropped)
+    if drained.stats is not None:
+        yield Batch([], [], drained.stats, drained.dropped)
+
+
+def orders(channel: socket.socket) -> Iterator[Order]:
+    """What the parent says, until it is gone."""
+    frames = Frames()
+    while data := channel.recv(RECEIVE_SIZE):
+        for body in frames.feed(data):
+            yield decode_order(body)
+
+
+def obey(given: Iterator[Order], server: Server, stream: EventStream, teller: Teller) -> None:
+    """Carry out orders until there can be no more."""
+    try:
+        for order in given:
+            if isinstance(order, Watch):
+                stream.watched = order.watched
+                server.watch()
+                teller.look()
+            elif not isinstance(order, Assignment):
+                server.submit(order)
+    except OSError:
+        # ECONNRESET is how a socketpair says that its other end was closed with something unread.
+        return
+    finally:
+        server.stop("the parent process is gone")
+
+
+def share_of(assignment: Assignment) -> Share:
+    """The inherited descriptors as what they are."""
+    sock = socket.socket(fileno=assignment.listener)
+    sock.setblocking(False)
+    counts = map_counts(assignment.counts)
+    return Share(
+        Listener(sock, assignment.host, assignment.port, ()),
+        Seats(counts, assignment.worker - 1),
+        assignment.epoch,
+        assignment.worker,
+        assignment.settings.workers,
+        assignment.first_id,
+    )
+
+
+def main() -> None:
+    """Serve as the parent says; the exit status is 0 after a stop in order."""
+    for number in PARENTS_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    sys.setswitchinterval(SWITCH_INTERVAL)
+    with socket.socket(fileno=int(sys.argv[1])) as channel:
+        given = orders(channel)
+        assignment = next(given, None)
+        if not isinstance(assignment, Assignment):
+            return
+        stream = EventStream()
+        stream.watched = assignment.watched
+        server = Server(assignment.settings, stream, share=share_of(assignment))
+        teller = Teller(channel, stream)
+        threading.Thread(
+            target=obey, args=(given, server, stream, teller), name="echo-tui orders", daemon=True
+        ).start()
+        server.start()
+        ended_well = teller.run()
+        server.join()
+    sys.exit(0 if ended_well else 1)
+
+
+if __name__ == "__main__":
+    main()

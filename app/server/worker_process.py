@@ -1,0 +1,268 @@
+"""One worker process as its parent knows it: its channel, its end, and what it has told."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections import Counter
+from typing import Final
+
+import msgspec
+
+from app.events import (
+    Closed,
+    Command,
+    CommandResult,
+    Crashed,
+    Event,
+    Kill,
+    Listening,
+    LoopStats,
+    Opened,
+    Reason,
+    Set,
+    Snapshot,
+    Stopped,
+    Trace,
+)
+from app.server.channel import (
+    RECEIVE_SIZE,
+    Assignment,
+    Batch,
+    Frames,
+    Order,
+    decode_batch,
+    encode,
+)
+from app.server.totals import COUNTED, NOTHING
+
+COMMAND: Final = (sys.executable, "-P", "-m", "app.server.worker")
+"""A fresh interpreter: a fork of a process with threads would inherit locks that they hold."""
+LAST_WORDS: Final = 4096
+"""Bytes kept of what a worker wrote to stderr."""
+END_PATIENCE: Final = 1.0
+"""Seconds from the end of a channel to that of its process, before it is killed."""
+
+
+class WorkerProcess:
+    """Started in the constructor, which raises OSError where that cannot be."""
+
+    def __init__(self, assignment: Assignment, inherited: tuple[int, ...], now: float) -> None:
+        """`inherited` are the descriptors that the process gets besides its channel."""
+        self.worker = assignment.worker
+        self.started_at = now
+        self.ready = False
+        """Whether its loop has begun."""
+        self.has_stopped = False
+        """Whether its loop has ended in order, and everything was told."""
+        self.ended = False
+        """Whether the channel has come to its end."""
+        self.opened: dict[int, Opened] = {}
+        """Its open connections."""
+        self.snapshots: dict[int, Snapshot] = {}
+        self.stats = NOTHING
+        self.dropped = 0
+        self.watched = assignment.watched
+        self.asked: dict[tuple[int, int | None], str] = {}
+        """Commands without an answer yet, by request and connection."""
+        self._sums: Counter[str] = Counter()  # of what its closed connections had counted
+        self._frames = Frames()
+        self._unsent = b""
+        self._written = b""
+        self._crash = ""
+        self.channel, theirs = socket.socketpair()
+        with theirs:
+            self.channel.setblocking(False)
+            try:
+                self._process = _start(theirs.fileno(), inherited)
+            except OSError:
+                self.channel.close()
+                raise
+        assert self._process.stderr is not None
+        self.errors = self._process.stderr
+        os.set_blocking(self.errors.fileno(), False)
+        self.pid = self._process.pid
+        self.send(assignment)
+
+    # --- the channel ---
+
+    @property
+    def has_unsent(self) -> bool:
+        """Whether `flush` is to be called when the channel is writable."""
+        return bool(self._unsent)
+
+    def send(self, order: Order) -> None:
+        """Give an order; a worker that does not read delays it and nobody else."""
+        self._unsent += encode(order)
+        self.flush()
+
+    def ask(self, command: Command) -> None:
+        """Give a command whose answers are waited for."""
+        name = type(command).__name__.lower()
+        match command:
+            case Kill():
+                for connection_id in command.ids:
+                    self.asked[command.request, connection_id] = name
+            case Trace():
+                self.asked[command.request, command.id] = name
+            case Set():
+                self.asked[command.request, None] = name
+            case _:
+                pass  # a stop has no answer but its events
+        self.send(command)
+
+    def flush(self) -> None:
+        """Send what the channel has room for."""
+        try:
+            while self._unsent:
+                self._unsent = self._unsent[self.channel.send(self._unsent) :]
+        except BlockingIOError:
+            return
+        except OSError:
+            # It is ending; its channel tells so too, after its last batches.
+            self._unsent = b""
+
+    def receive(self) -> list[Batch]:
+        """What has arrived; sets `ended` at the channel's end."""
+        try:
+            data = self.channel.recv(RECEIVE_SIZE)
+        except BlockingIOError:
+            return []
+        except OSError:
+            data = b""
+        if not data:
+            self.ended = True
+        return [decode_batch(body) for body in self._frames.feed(data)]
+
+    def listen_to_errors(self) -> bool:
+        """Keep the end of what it writes to stderr; False when there is no more to come."""
+        try:
+            while data := os.read(self.errors.fileno(), RECEIVE_SIZE):
+                self._written = (self._written + data)[-LAST_WORDS:]
+        except BlockingIOError:
+            return True
+        return False
+
+    # --- what it tells ---
+
+    def take(self, event: Event) -> None:
+        """Remember what an event says of this process."""
+        match event:
+            case Opened():
+                self.opened[event.id] = event
+                self._sums["opened"] += 1
+            case Closed():
+                self.opened.pop(event.id, None)
+                self.snapshots.pop(event.id, None)
+                self._sums["closed"] += 1
+                self._sums["refused"] += event.reason is Reason.LIMIT
+                for name in COUNTED:
+                    self._sums[name] += getattr(event, name)
+            case Listening():
+                self.ready = True
+            case CommandResult():
+                self._answered(event)
+            case Stopped():
+                self.has_stopped = True
+            case Crashed():
+                self._crash = f"{event.error} ({_innermost(event.traceback)})"
+            case _:
+                pass
+
+    def _answered(self, result: CommandResult) -> None:
+        if result.id is not None:
+            self.asked.pop((result.request, result.id), None)
+            return
+        # One answer for the whole command, whatever connections it named.
+        self.asked = {key: name for key, name in self.asked.items() if key[0] != result.request}
+
+    def take_snapshots(self, snapshots: list[Snapshot]) -> list[Snapshot]:
+        """Remember those of connections that are still open, and give them back."""
+        current = [snapshot for snapshot in snapshots if snapshot.id in self.opened]
+        self.snapshots.update((snapshot.id, snapshot) for snapshot in current)
+        return current
+
+    def new_drops(self, dropped: int) -> int:
+        """Detail events dropped since the last call."""
+        new, self.dropped = dropped - self.dropped, dropped
+        return new
+
+    def bury(self, t: float, reason: Reason, detail: str) -> list[Closed]:
+        """The last word on each open connection of a process that has died.
+
+        The totals are those of the last snapshot; nobody watching means that there is none.
+        """
+        last = self.snapshots
+        return [
+            _closed(opened, last.get(opened.id), t, reason, detail)
+            for opened in self.opened.values()
+        ]
+
+    def final_figures(self) -> LoopStats:
+        """What it has counted, once it is dead and its connections are closed."""
+        sums = {name: max(getattr(self.stats, name), count) for name, count in self._sums.items()}
+        momentary = {"longest_us": 0, "open": 0, "armed": 0, "queue_depth": 0}
+        return msgspec.structs.replace(self.stats, **{**momentary, **sums})
+
+    # --- the end ---
+
+    def kill(self) -> None:
+        """End it at once."""
+        self._process.kill()
+
+    def reap(self) -> str:
+        """Give everything back once the channel has ended; how the process ended, in words."""
+        try:
+            code = self._process.wait(END_PATIENCE)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            code = self._process.wait()
+        self.listen_to_errors()
+        self.errors.close()
+        self.channel.close()
+        return f"signal {-code}" if code < 0 else f"exit status {code}"
+
+    @property
+    def last_words(self) -> str:
+        """What its loop died of, or the last line that it wrote to stderr; in one line."""
+        lines = self._written.decode(errors="backslashreplace").splitlines()
+        return self._crash or next((line for line in reversed(lines) if line.strip()), "").strip()
+
+
+def _start(channel: int, inherited: tuple[int, ...]) -> subprocess.Popen[bytes]:
+    """A stop signal that comes before the process ignores it is blocked, which is inherited."""
+    stop_signals = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, stop_signals)
+    try:
+        return subprocess.Popen(
+            [*COMMAND, str(channel)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            pass_fds=(channel, *inherited),
+            # It imports from where this process does, and from no folder that it happens to be in.
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))},
+        )
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _innermost(traceback: str) -> str:
+    places = [line.strip() for line in traceback.splitlines() if line.startswith("  File ")]
+    return places[-1] if places else "no traceback"
+
+
+def _closed(opened: Opened, last: Snapshot | None, t: float, reason: Reason, detail: str) -> Closed:
+    return Closed(
+        t=t,
+        id=opened.id,
+        peer=opened.peer,
+        reason=reason,
+        detail=detail,
+        opened_at=opened.t,
+        **{name: getattr(last, name, 0) for name in COUNTED},
+    )

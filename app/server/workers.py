@@ -1,0 +1,415 @@
+"""The server as several worker processes behind one port, supervised by this one.
+
+Outside, `Workers` is what `Server` is: the same calls, and the same events on the same stream, as
+if one loop had made them. A worker's number and the ids that it gives belong together, so a command
+for a connection finds its worker without a table: see `app.server.routing`.
+
+This process keeps every listening socket open. What the kernel has queued in one outlives the
+worker that was to accept it, and the next process in its place takes it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import selectors
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from functools import partial
+from math import inf
+from typing import Final
+
+import msgspec
+
+from app.events import (
+    Closed,
+    Command,
+    CommandResult,
+    Crashed,
+    Event,
+    Io,
+    Listening,
+    Notice,
+    Opened,
+    Reason,
+    SettingChanged,
+    StateChanged,
+    Stop,
+    Stopped,
+    Stopping,
+    Toggled,
+)
+from app.server.channel import Assignment, Batch, Watch
+from app.server.commands import CommandQueue
+from app.server.listener import make_listeners
+from app.server.loop import COMMAND_BUDGET, EXIT_RESERVE
+from app.server.poller import make_poller
+from app.server.routing import TOO_LATE, Routing
+from app.server.seats import make_counts, map_counts
+from app.server.server import fit_descriptors, listening
+from app.server.totals import together
+from app.server.worker_place import WorkerPlace
+from app.server.worker_process import WorkerProcess
+from app.settings import Settings
+from app.stream import EventStream
+
+TELL_INTERVAL: Final = 1.0
+"""Seconds between two looks at the workers' processes while somebody watches."""
+GRACE_RESERVE: Final = 0.15
+"""Seconds of the grace that are kept for the workers' last events to come in and be told."""
+KILL_AFTER: Final = 0.5
+"""Seconds that a worker has for its end at least, however short the grace."""
+
+
+class NoWorker(Exception):
+    """Not one worker could be started."""
+
+
+class Workers:
+    """Starts the workers, restarts those that die, and passes everything on in both directions.
+
+    Binding happens in the constructor, so that what is wrong at start-up is raised there as
+    `SettingError`, in the caller's thread. Everything else happens in one thread.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        stream: EventStream,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock = clock
+        self._epoch = time.time() - clock()
+        poller = make_poller(settings.poller)
+        try:
+            settings, notes = fit_descriptors(settings, poller)
+        finally:
+            poller.close()
+        listeners = make_listeners(settings.host, settings.port, settings.backlog, settings.workers)
+        first = listeners[0]
+        self.host, self.port = first.host, first.port
+        self.failure = ""
+        """Why there is no server any more, in one line; empty while it is well."""
+        self._stream = stream
+        self._commands = CommandQueue()
+        self._counts_fd = make_counts(settings.workers)
+        self._counts = map_counts(self._counts_fd)
+        self._places = [
+            WorkerPlace(number, listener) for number, listener in enumerate(listeners, start=1)
+        ]
+        self._routing = Routing(settings, self._places, self._send, stream.publish, self.now)
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._commands.fd, selectors.EVENT_READ, self._obey)
+        self._one_was_ready = False
+        self._stopping = ""  # the cause, once a stop was asked for
+        self._kill_at = inf  # when who has not ended is killed
+        self._is_late = False  # that time has come
+        self._tell_at = 0.0
+        self._thread = threading.Thread(target=self._run, name="echo-tui workers", daemon=True)
+        stream.publish(listening(settings, first, poller.name, self.now(), (*first.notes, *notes)))
+
+    # --- what the rest of the program sees, from any thread ---
+
+    def start(self) -> None:
+        """Start the workers."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Give everything back that workers hold which were never started."""
+        self._close_listeners()
+        self._counts.release()
+        os.close(self._counts_fd)
+        self._selector.close()
+        self._commands.close()
+
+    def now(self) -> float:
+        """The time on the clock of the events, in Unix seconds."""
+        return self._clock() + self._epoch
+
+    def submit(self, command: Command) -> None:
+        """Hand a command to the workers that it concerns; its answer comes through the stream."""
+        self._commands.submit(command)
+
+    def watch(self) -> None:
+        """Tell the workers that somebody has begun to watch the stream."""
+        self._commands.wake()
+
+    def stop(self, cause: str, now: bool = False) -> None:
+        """Ask for a stop of all: in order, or at once if `now`."""
+        self._commands.submit(Stop(request=0, cause=cause, now=now))
+
+    def join(self, timeout: float | None = None) -> bool:
+        """Wait for the end of all, up to `timeout` seconds; whether it has come."""
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    @property
+    def running(self) -> bool:
+        """Whether the workers are looked after."""
+        return self._thread.is_alive()
+
+    @property
+    def worker_pids(self) -> tuple[int, ...]:
+        """The processes that run now."""
+        processes = [place.process for place in self._places]
+        return tuple(process.pid for process in processes if process is not None)
+
+    # --- the thread ---
+
+    def _run(self) -> None:
+        try:
+            self._supervise()
+            self._refuse_the_rest()
+            self._stream.publish(self._stopped())
+        except BaseException as error:  # whatever it is, it must be seen and not lost with a thread
+            expected = isinstance(error, NoWorker)
+            self.failure = str(error) if expected else f"{type(error).__name__}: {error}"
+            self._kill_all()
+            self._refuse_the_rest()
+            trace = "" if expected else traceback.format_exc()
+            self._stream.publish(Crashed(t=self.now(), error=self.failure, traceback=trace))
+        finally:
+            self.close()
+
+    def _supervise(self) -> None:
+        while True:
+            now = self._clock()
+            self._keep_time(now)
+            if self._stopping and not self.worker_pids:
+                return
+            due = self._next_due()
+            patience = None if due == inf else max(due - now, 0)
+            for key, mask in self._selector.select(patience):
+                key.data(mask)
+
+    def _next_due(self) -> float:
+        due = min(self._kill_at, self._tell_at if self._stream.watched else inf)
+        if self._stopping:
+            return due
+        return min(due, *(place.start_at for place in self._places))
+
+    def _keep_time(self, now: float) -> None:
+        """Do what the clock says is due."""
+        watched = self._stream.watched
+        for place in self._places:
+            process = place.process
+            if process is None:
+                if place.start_at <= now and not self._stopping:
+                    self._start(place, now)
+            elif process.watched is not watched:
+                process.watched = watched
+                process.send(Watch(watched))
+                self._await_room(process)
+        if self._kill_at <= now:
+            self._kill_at = inf
+            self._is_late = True
+            for place in self._places:
+                if place.process is not None:
+                    place.process.kill()
+        if watched and self._tell_at <= now:
+            self._tell_at = now + TELL_INTERVAL
+            for place in self._places:
+                if self._stream.room_for_detail():
+                    self._stream.publish_detail(place.figures(self.now()))
+
+    # --- processes ---
+
+    def _start(self, place: WorkerPlace, now: float) -> None:
+        settings = self._routing.settings
+        grace = max(settings.grace - GRACE_RESERVE, 0)
+        listener = place.listener
+        assignment = Assignment(
+            settings=dataclasses.replace(settings, grace=grace),
+            host=listener.host,
+            port=listener.port,
+            listener=listener.sock.fileno(),
+            counts=self._counts_fd,
+            worker=place.number,
+            first_id=place.next_id,
+            epoch=self._epoch,
+            watched=self._stream.watched,
+        )
+        try:
+            process = WorkerProcess(assignment, (assignment.listener, self._counts_fd), now)
+        except OSError as error:
+            self._try_again(place, now, now, f"could not be started: {error}")
+            return
+        place.took_over(process)
+        self._selector.register(
+            process.channel, selectors.EVENT_READ, partial(self._hear, place, process)
+        )
+        self._selector.register(
+            process.errors, selectors.EVENT_READ, partial(self._hear_errors, process)
+        )
+        self._await_room(process)
+
+    def _try_again(self, place: WorkerPlace, started_at: float, now: float, how: str) -> None:
+        """Plan the next start after a death, and tell."""
+        place.plan_restart(started_at, now)
+        if not self._one_was_ready and all(place.failures for place in self._places):
+            raise NoWorker(f"no worker could be started: worker {place.number} {how}")
+        wait = place.start_at - now
+        when = f"again in {wait:.1f} s" if wait else "again at once"
+        self._notice("error", f"worker {place.number} {how}; it is started {when}")
+        self._tell_at = now
+
+    def _bury(self, place: WorkerPlace, process: WorkerProcess) -> None:
+        """A process has ended: in order after a stop, or else it has died."""
+        self._selector.unregister(process.channel)
+        if process.errors in self._selector.get_map():
+            self._selector.unregister(process.errors)
+        how = process.reap()
+        self._counts[place.number - 1] = 0
+        lost = len(process.opened)
+        detail = f"worker {place.number} died: {how}"
+        if self._is_late:
+            detail = f"worker {place.number} had not ended in the grace time"
+        reason = Reason.SHUTDOWN if self._is_late else Reason.ERROR
+        for closed in process.bury(self.now(), reason, detail):
+            self._take_event(place, process, closed)
+        self._routing.died(place, TOO_LATE if process.has_stopped else detail)
+        place.is_free(process)
+        if self._stopping:
+            if not process.has_stopped:
+                self._notice("error", f"{detail}; {lost:,} connections lost")
+            return
+        words = f": {process.last_words}" if process.last_words else ""
+        self._try_again(
+            place,
+            process.started_at,
+            self._clock(),
+            f"(pid {process.pid}) died: {how}{words}; {lost:,} connections lost",
+        )
+
+    def _kill_all(self) -> None:
+        for place in self._places:
+            if place.process is not None:
+                place.process.kill()
+                place.process.reap()
+                place.process = None
+
+    def _send(self, place: WorkerPlace, command: Command) -> None:
+        if place.process is not None:
+            place.process.ask(command)
+            self._await_room(place.process)
+
+    def _await_room(self, process: WorkerProcess) -> None:
+        key = self._selector.get_key(process.channel)
+        wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if process.has_unsent else 0)
+        if key.events != wanted:
+            self._selector.modify(process.channel, wanted, key.data)
+
+    # --- what comes in ---
+
+    def _hear(self, place: WorkerPlace, process: WorkerProcess, mask: int) -> None:
+        if mask & selectors.EVENT_WRITE:
+            process.flush()
+            self._await_room(process)
+        if mask & selectors.EVENT_READ:
+            for batch in process.receive():
+                self._take(place, process, batch)
+            if process.ended:
+                self._bury(place, process)
+
+    def _hear_errors(self, process: WorkerProcess, _mask: int) -> None:
+        # It may have been buried a moment ago, in the same batch of readiness.
+        if not process.errors.closed and not process.listen_to_errors():
+            self._selector.unregister(process.errors)
+
+    def _take(self, place: WorkerPlace, process: WorkerProcess, batch: Batch) -> None:
+        for event in batch.events:
+            self._take_event(place, process, event)
+        self._stream.count_drops(process.new_drops(batch.dropped))
+        snapshots = process.take_snapshots(batch.snapshots)
+        process.stats = batch.stats or process.stats
+        if snapshots or batch.stats:
+            figures = together(place.totals for place in self._places)
+            self._stream.publish_latest(
+                snapshots,
+                msgspec.structs.replace(
+                    figures,
+                    queue_depth=figures.queue_depth + self._stream.depth,
+                    drops=self._stream.dropped,
+                    bodies=batch.stats.bodies if batch.stats else (),
+                ),
+            )
+
+    def _take_event(self, place: WorkerPlace, process: WorkerProcess, event: Event) -> None:
+        """Pass an event on, unless it is this process that tells of such a thing, for all."""
+        process.take(event)
+        match event:
+            case Opened():
+                place.next_id = event.id + len(self._places)
+                self._stream.publish(event)
+            case Closed():
+                self._stream.publish(event)
+                self._stream.forget(event.id)
+            case Listening():
+                self._one_was_ready = True
+                if place.restarts:
+                    self._notice("info", f"worker {place.number} serves again (pid {process.pid})")
+            case Stopping() | Stopped() | Crashed() | SettingChanged():
+                pass
+            case CommandResult():
+                self._routing.answered(place, event)
+            case Notice():
+                text = f"worker {place.number}: {event.text}"
+                self._stream.publish(msgspec.structs.replace(event, text=text))
+            case StateChanged() | Toggled() | Io():
+                if self._stream.room_for_detail():
+                    self._stream.publish_detail(event)
+            case _:
+                self._stream.publish(event)
+
+    def _notice(self, level: str, text: str) -> None:
+        self._stream.publish(Notice(t=self.now(), level=level, text=text))
+
+    # --- commands ---
+
+    def _obey(self, _mask: int) -> None:
+        for command in self._commands.take(COMMAND_BUDGET):
+            if isinstance(command, Stop):
+                self._stop(command)
+            else:
+                self._routing.apply(command)
+
+    def _stop(self, command: Stop) -> None:
+        now = self._clock()
+        grace = 0.0 if command.now else self._routing.settings.grace
+        self._kill_at = min(self._kill_at, now + max(grace - EXIT_RESERVE, KILL_AFTER))
+        if not self._stopping:
+            self._stopping = command.cause
+            self._close_listeners()
+            alive = [place.process for place in self._places if place.process is not None]
+            self._stream.publish(
+                Stopping(
+                    t=self.now(),
+                    cause=command.cause,
+                    grace=grace,
+                    open=sum(len(process.opened) for process in alive),
+                )
+            )
+        for place in self._places:
+            self._send(place, command)
+
+    def _stopped(self) -> Stopped:
+        figures = together(place.totals for place in self._places)
+        return Stopped(
+            t=self.now(),
+            cause=self._stopping,
+            opened=figures.opened,
+            closed=figures.closed,
+            frames_out=figures.frames_out,
+            bytes_in=figures.bytes_in,
+            bytes_out=figures.bytes_out,
+        )
+
+    def _refuse_the_rest(self) -> None:
+        for command in self._commands.rest():
+            self._routing.refuse(command)
+
+    def _close_listeners(self) -> None:
+        for place in self._places:
+            place.listener.sock.close()

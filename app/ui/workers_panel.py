@@ -1,0 +1,74 @@
+"""A line for each worker process, under the header; no line where there are none."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from app.ui import palette
+from app.ui.figures import short_count, short_micros, short_rate, short_size
+from app.ui.lines_panel import Line, LinesPanel, line_width
+from app.ui.model import Model, WorkerRow
+
+LINES_OF_SCREEN: Final = 8
+"""One line of so many is for the workers at the most."""
+_GAP: Final = "   "
+
+
+class WorkersPanel(LinesPanel):
+    """Who serves, and how busy each of them is."""
+
+    DEFAULT_CSS = """
+    WorkersPanel { display: none; padding: 0 1; background: $surface; }
+    WorkersPanel.some { display: block; }
+    .too-small WorkersPanel.some { display: none; }
+    """
+
+    def show_model(self, model: Model) -> None:
+        """Show the workers that there are."""
+        screen = self.app.size
+        lines = _lines(list(model.workers.values()), screen.width - 2, _room(screen.height))
+        self.set_class(bool(lines), "some")
+        if len(lines) != self.size.height:
+            self.styles.height = len(lines)
+        self.show(lines)
+
+
+def _room(height: int) -> int:
+    return max(1, height // LINES_OF_SCREEN)
+
+
+def _lines(workers: list[WorkerRow], width: int, room: int) -> list[Line]:
+    """Those that do not serve come first, where there is no room for all."""
+    if len(workers) <= room:
+        return [_line(worker, width) for worker in workers]
+    workers = sorted(workers, key=lambda worker: worker.stats.alive)
+    shown, rest = workers[: room - 1], workers[room - 1 :]
+    frames = short_rate(sum(worker.frames for worker in rest))
+    opened = short_count(sum(worker.stats.open for worker in rest))
+    more: Line = [(f"and {len(rest)} more: {opened} open, {frames} frames/s", palette.DIM)]
+    return [*(_line(worker, width) for worker in shown), more]
+
+
+def _line(worker: WorkerRow, width: int) -> Line:
+    stats = worker.stats
+    line: Line = [(f"worker {stats.worker:<3}", palette.LABEL)]
+    if stats.alive:
+        line.append(("● serves ", palette.GOOD))
+    else:
+        line.append(("✕ is down", palette.ERROR))
+    facts = (
+        ("open", short_count(stats.open), 7),
+        ("frames/s", short_rate(worker.frames), 7),
+        ("cpu", f"{worker.cpu_share:.0%}", 4),
+        ("longest", short_micros(stats.longest_us), 7),
+        ("memory", short_size(stats.rss), 5),
+        ("pid", str(stats.pid), 7),
+        ("restarts", str(stats.restarts), 3),
+    )
+    for label, value, cells in facts:
+        style = palette.WARNING if label == "restarts" and stats.restarts else palette.PLAIN
+        piece: Line = [(f"{_GAP}{label} ", palette.LABEL), (value.ljust(cells), style)]
+        if line_width(line) + line_width(piece) > width:
+            break
+        line += piece
+    return line
