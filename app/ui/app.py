@@ -13,6 +13,7 @@ from rich.style import Style
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
+from textual.content import Content
 from textual.widgets import Static
 
 from app.events import CommandResult, KillMode, TraceLevel
@@ -333,6 +334,6 @@ class EchoApp(PersonalApp):
         )
 
 
-def _link(text: str) -> str:
-    """A title that does on a click what the key does; `text` is ours and may be markup."""
-    return f"[@click=app.log]{text}[/]"
+def _link(text: str) -> Content:
+    """A title that does on a click what the key does; `text`, which names a key, is no markup."""
+    return Content.from_markup("[@click=app.log]$text[/]", text=text)

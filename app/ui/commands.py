@@ -14,18 +14,17 @@ from app.ui.themes import THEMES
 
 
 class Offer(NamedTuple):
-    """Something to choose: what it is called, what it is, and what choosing it does."""
+    """Something to choose."""
 
     name: str
+    """What it is called; it may hold text of a person or of a peer and is never read as markup."""
     words: str
+    """What it is, in words of ours only: Textual reads them as markup."""
     run: Callable[[], object]
 
 
 def provider_of(offers: Callable[[str], Iterable[Offer]]) -> type[Provider]:
-    """What Textual's palette asks: all that is offered, or what is like the text typed.
-
-    A name may hold text of a person or of a peer: it is never read as markup.
-    """
+    """What Textual's palette asks: all that is offered, or what is like the text typed."""
 
     class Offers(Provider):
         async def discover(self) -> Hits:
@@ -35,9 +34,12 @@ def provider_of(offers: Callable[[str], Iterable[Offer]]) -> type[Provider]:
         async def search(self, query: str) -> Hits:
             matcher = self.matcher(query)
             for offer in offers(query):
-                score = matcher.match(offer.name)
+                # `Matcher.highlight` does the same, but reads the name as markup.
+                score, offsets = matcher.fuzzy_search.match(matcher.query, offer.name)
                 if score > 0:
-                    shown = matcher.highlight(offer.name)
+                    shown = Content(offer.name)
+                    for at in offsets:
+                        shown = shown.stylize(matcher.match_style, at, at + 1)
                     yield Hit(score, shown, offer.run, offer.name, offer.words)
 
     return Offers
@@ -71,4 +73,4 @@ def connection(
     row = rows.get(int(typed)) if typed.isdecimal() and len(typed) < 20 else None
     if row is not None:
         number = row.id
-        yield Offer(f"go to #{number}", f"{row.peer} {row.state.value}", lambda: select(number))
+        yield Offer(f"go to #{number}  {row.peer}", row.state.value, lambda: select(number))

@@ -74,7 +74,8 @@ class PersonalApp(App[int], inherit_bindings=False):
         """Turn the filter off, or on again."""
         if not self._pane.filter_bar.toggle():
             key = signs(self.keys, "filter")
-            self.notify(f"there is no filter yet: {key} makes one", severity="warning")
+            text = f"there is no filter yet: {key} makes one"
+            self.notify(text, severity="warning", markup=False)
 
     def action_sort(self) -> None:
         """Sort by the next column that is shown."""

@@ -20,9 +20,9 @@ async def test_help_and_quit_are_there_at_every_width_and_nothing_is_cut(width: 
         line = told(app.query_one(KeyBar))
         assert len(line) == width
         labels = [ACTIONS[name].label for name in IN_THE_FOOTER]
-        shown = [label for label in labels if f" {label} " in line]
-        assert {"Help", "Quit", "Kill", "Filter"} <= set(shown)
-        assert set(line.split()) & set(labels) == set(shown)
+        shown = line.split()[1::2]  # each after its key
+        assert [label for label in labels if label in shown] == shown
+        assert shown[:4] == ["Help", "Quit", "Kill", "Filter"]
         if width == 160:
             assert shown == labels
 

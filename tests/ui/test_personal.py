@@ -3,11 +3,14 @@
 import json
 
 import pytest
+from textual.content import Content
 from textual.events import MouseScrollDown
+from textual.widgets import Static
 
 from app.events import CommandResult, Reason
 from app.preferences import Preferences
 from app.ui.audit_screen import AuditScreen
+from app.ui.commands import Offer, provider_of
 from app.ui.dialogs import KillDialog
 from app.ui.filter_bar import FilterBar
 from screenshots.scenes import NOW, FixedSource, closed, opened, overview
@@ -27,6 +30,19 @@ async def test_an_action_has_the_keys_that_it_was_given_and_no_others() -> None:
             await pilot.press(key)
             assert isinstance(app.screen, KillDialog)
             await pilot.press("escape")
+
+
+async def test_a_key_is_never_read_as_markup() -> None:
+    brackets = {"log": "[", "filter": "]", "pause": "backslash"}
+    preferences = Preferences(keys=brackets)
+    async with running(FixedSource(overview()), (80, 24), preferences) as (app, pilot):
+        assert "[ event log" in screen_text(app)
+        await pilot.press("f", "left_square_bracket", "backslash")
+        await look(app, pilot)
+        assert "[ detail" in screen_text(app)
+        [notification] = app._notifications
+        assert notification.message == "there is no filter yet: ] makes one"
+        assert "\\ resumes" in screen_text(app)
 
 
 async def test_the_vim_preset_moves_with_hjkl() -> None:
@@ -84,8 +100,18 @@ async def test_every_action_and_theme_is_offered() -> None:
         assert len(names) == len(set(names))
         assert {"quit", "choose the columns", "theme colour-blind"} <= set(names)
         assert not [name for name in names if name.startswith("go to")]
-        assert next(app._offers("9")).name == "go to #9"
+        assert next(app._offers("9")).name == "go to #9  127.0.0.1:52271"
         assert next(app._offers("99")).name == names[0]
+
+
+async def test_no_offer_is_read_as_markup() -> None:
+    async with running(FixedSource(overview())) as (app, _):
+        name = "filter [b]peer[/b] [@click=app.quit]x"
+        provider = provider_of(lambda query: [Offer(name, query, app.refresh_view)])(app.screen)
+        for hits in (provider.discover(), provider.search("peer")):
+            [hit] = [hit async for hit in hits]
+            assert isinstance(hit.prompt, Content)
+            assert hit.prompt.plain == name
 
 
 async def test_the_latest_filters_are_remembered_once() -> None:
@@ -120,13 +146,17 @@ async def test_the_audit_grows_while_it_is_open() -> None:
     source = FixedSource(overview())
     async with running(source) as (app, pilot):
         await pilot.press("a")
-        assert isinstance(app.screen, AuditScreen)
-        assert "late news" not in screen_text(app)
+        audit = app.screen
+        assert isinstance(audit, AuditScreen)
+        listed = audit.query_one("#audit-list Static", Static)
+        before = str(listed.content)
         source.feed(
             CommandResult(t=NOW, request=7, command="kill", ok=False, message="late news", id=4)
         )
         await look(app, pilot)
-        assert "late news" in screen_text(app)
+        newest, _, rest = str(listed.content).partition("\n")
+        assert newest.endswith("✕ late news")
+        assert rest == before
 
 
 @pytest.mark.parametrize(("x", "control"), [(0, False), (1, False), (9, True)])

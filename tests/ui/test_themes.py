@@ -108,14 +108,24 @@ async def test_nothing_of_the_dark_theme_is_left(name: str, keys: tuple[str, ...
         assert not dark & set(colours_on(app))
 
 
-async def test_a_key_goes_through_the_themes() -> None:
-    async with running(FixedSource(overview())) as (app, pilot):
+async def test_a_key_goes_through_the_themes_and_leaves_nothing_of_them() -> None:
+    preferences = Preferences(theme="light")
+    async with running(FixedSource(overview()), preferences=preferences) as (app, pilot):
         seen = [app.theme]
         for _ in THEMES:
             await pilot.press("T")
             await look(app, pilot)
             seen.append(app.theme)
-        assert seen == [*THEMES, "dark"]
+        assert seen == ["light", "high-contrast", "colour-blind", "dark", "light"]
+        app.theme = "dark"
+        await look(app, pilot)
+        others = {
+            triplet(getattr(THEMES[name], role))
+            for name in THEMES
+            for role in ROLES
+            if name != "dark"
+        }
+        assert not others & set(colours_on(app))
 
 
 async def second_line(pilot: Pilot[int], *keys: str) -> Style:
