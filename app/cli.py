@@ -10,21 +10,30 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from app import __version__
+from app.configuration import ConfiguredCommand, current, file_option, show_option
 from app.options import server_options
 from app.printable import printable
-from app.settings import SettingError, Settings
+from app.settings import RUNTIME_SETTINGS, SettingError, Settings
+
+if TYPE_CHECKING:
+    from app.server.server import Server
+    from app.stream import EventStream
 
 EXIT_CRASH = 1
 EXIT_USAGE = 2
+LOOK_INTERVAL = 0.5
+"""Seconds after which the main thread looks for a signal. One that comes just before a join without
+a time-out, while the handler of another ends, would wait for the next one."""
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
-class ServerCommand(click.Command):
+class ServerCommand(ConfiguredCommand):
     """Takes ``-1`` for a port that is out of range, not for an unknown option."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -94,6 +103,8 @@ def cli() -> None:
     show_default=True,
     help="Of the event lines.",
 )
+@file_option
+@show_option
 def serve(no_ui: bool, log_format: str, **options: Any) -> int:
     """Serve, with the dashboard or without."""
     settings = Settings(**options)
@@ -104,6 +115,7 @@ def serve(no_ui: bool, log_format: str, **options: Any) -> int:
 
 @cli.command(cls=ServerCommand)
 @server_options
+@file_option
 def demo(**options: Any) -> int:
     """The dashboard, and built-in clients that show every state."""
     options["port"] = options["port"] if _given("port") else 0
@@ -116,12 +128,20 @@ def _given(name: str) -> bool:
 
 
 @contextlib.contextmanager
-def stop_signals(stop: Callable[[str, bool], None]) -> Iterator[None]:
-    """The first SIGTERM, SIGINT or SIGHUP asks for a stop in order, the next for one at once."""
+def stop_signals(
+    stop: Callable[[str, bool], None], reload: Callable[[], None] | None = None
+) -> Iterator[None]:
+    """The first SIGTERM, SIGINT or SIGHUP asks for a stop in order, the next for one at once.
+
+    Where there is something to `reload`, SIGHUP asks for that instead.
+    """
     asked = False
 
     def handle(number: int, _frame: object) -> None:
         nonlocal asked
+        if reload is not None and number == signal.SIGHUP:
+            reload()
+            return
         stop(signal.Signals(number).name, asked)
         asked = True
 
@@ -158,16 +178,35 @@ def run_headless(settings: Settings, log_format: str) -> int:
     stream = EventStream()
     server = Server(settings, stream)
     log = LogWriter(stream, sys.stdout.fileno(), as_json if log_format == "json" else as_text)
-    with stop_signals(server.stop):
+    with stop_signals(server.stop, _reloader(server, stream)):
         with signals_for_main_thread_only():
             server.start()
             log.start()
-        server.join()
+        while not server.join(LOOK_INTERVAL):
+            pass
         log.join(timeout=1.0)
     if server.failure:
         print(f"echo-tui: the server thread died: {server.failure}", file=sys.stderr)
         return EXIT_CRASH
     return 0
+
+
+def _reloader(server: Server, stream: EventStream) -> Callable[[], None] | None:
+    """What SIGHUP does; None where it stops the server, for want of a configuration file."""
+    from app.events import Notice, Set
+    from app.reloading import Reloader
+
+    ctx = click.get_current_context()
+    if not current(ctx).path:
+        return None
+
+    def change(name: str, value: int | float | str) -> None:
+        server.submit(Set(request=0, name=name, value=value))
+
+    def tell(level: str, text: str) -> None:
+        stream.publish(Notice(t=server.now(), level=level, text=text))
+
+    return Reloader(ctx, {name: partial(change, name) for name in RUNTIME_SETTINGS}, tell)
 
 
 def run_dashboard(settings: Settings, with_clients: bool = False) -> int:

@@ -65,8 +65,8 @@ def server_options(command: F) -> F:
     body = "Seconds for a frame, from its first byte; 0 = off."
     write = "Seconds that a pending echo waits for the peer to take a byte; 0 = off."
     options = [
-        click.argument("host", default=DEFAULTS.host),
-        click.argument("port", type=Port(), default=DEFAULTS.port),
+        click.argument("host", default=DEFAULTS.host, envvar="ECHO_TUI_HOST"),
+        click.argument("port", type=Port(), default=DEFAULTS.port, envvar="ECHO_TUI_PORT"),
         setting("cap", "Largest body accepted.", "SIZE", type=Size(), show_default="1MiB"),
         setting("poller", "How the loop waits.", "|".join(POLLER_NAMES)),
         setting("write_mode", "Write first, or arm POLLOUT first.", "|".join(WRITE_MODES)),
