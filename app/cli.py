@@ -22,6 +22,8 @@ from app.printable import printable
 from app.settings import RUNTIME_SETTINGS, SettingError, Settings
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from app.server.server import Server
     from app.stream import EventStream
 
@@ -47,7 +49,7 @@ class ServerCommand(ConfiguredCommand):
             raise
 
 
-COMMANDS: Final = {"client": "app.client:client"}
+COMMANDS: Final = {"client": "app.client:client", "completion": "app.completion:completion"}
 """Commands that live in modules of their own, ``module:function``, imported when they are run."""
 
 
@@ -70,9 +72,18 @@ class DefaultToServe(click.Group):
         return command
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args and ctx.resilient_parsing:
+            return super().parse_args(ctx, args)  # completing the first word: `shell_complete`
         if not args or (args[0] not in self.known_words and args[0] not in ("--help", "--version")):
             args = ["serve", *args]
         return super().parse_args(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The first word is a command, or else what `serve` begins with."""
+        own = super().shell_complete(ctx, incomplete)
+        words = {item.value for item in own}
+        served = serve.shell_complete(ctx, incomplete)
+        return own + [item for item in served if item.value not in words]
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         serve.format_options(ctx, formatter)

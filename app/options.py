@@ -57,7 +57,15 @@ class Port(IntParameter):
 def setting(name: str, text: str, metavar: str = "N", **how: Any) -> Callable[[F], F]:
     """The option of one server setting, with its default."""
     how = {"show_default": True, "default": getattr(DEFAULTS, name), **how}
+    if "|" in metavar:
+        how["shell_complete"] = _one_of(metavar.split("|"))
     return click.option("--" + name.replace("_", "-"), metavar=metavar, help=text, **how)
+
+
+def _one_of(
+    choices: list[str],
+) -> Callable[[click.Context, click.Parameter, str], list[str]]:
+    return lambda _ctx, _parameter, begun: [word for word in choices if word.startswith(begun)]
 
 
 def server_options(command: F) -> F:
