@@ -24,6 +24,7 @@ from app.settings import RUNTIME_SETTINGS, SettingError, Settings
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
+    from app.headless import LogWriter
     from app.server.server import Server
     from app.stream import EventStream
 
@@ -114,13 +115,19 @@ def cli() -> None:
     show_default=True,
     help="Of the event lines.",
 )
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    callback=lambda ctx, _, level: level or ("info" if ctx.params["trace"] == "off" else "debug"),
+    help="Event lines of that level and above.  [default: info; with --trace debug]",
+)
 @file_option
 @show_option
-def serve(no_ui: bool, log_format: str, **options: Any) -> int:
+def serve(no_ui: bool, log_format: str, log_level: str, **options: Any) -> int:
     """Serve, with the dashboard or without."""
     settings = Settings(**options)
     if no_ui:
-        return run_headless(settings, log_format)
+        return run_headless(settings, log_format, log_level)
     return run_dashboard(settings)
 
 
@@ -180,7 +187,7 @@ def signals_for_main_thread_only() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def run_headless(settings: Settings, log_format: str) -> int:
+def run_headless(settings: Settings, log_format: str, log_level: str) -> int:
     """Serve until a signal; the exit code."""
     from app.headless import LogWriter, as_json, as_text
     from app.server.server import Server
@@ -188,8 +195,9 @@ def run_headless(settings: Settings, log_format: str) -> int:
 
     stream = EventStream()
     server = Server(settings, stream)
-    log = LogWriter(stream, sys.stdout.fileno(), as_json if log_format == "json" else as_text)
-    with stop_signals(server.stop, _reloader(server, stream)):
+    lines = as_json if log_format == "json" else as_text
+    log = LogWriter(stream, sys.stdout.fileno(), lines, log_level)
+    with stop_signals(server.stop, _reloader(server, stream, log)):
         with signals_for_main_thread_only():
             server.start()
             log.start()
@@ -202,7 +210,7 @@ def run_headless(settings: Settings, log_format: str) -> int:
     return 0
 
 
-def _reloader(server: Server, stream: EventStream) -> Callable[[], None] | None:
+def _reloader(server: Server, stream: EventStream, log: LogWriter) -> Callable[[], None] | None:
     """What SIGHUP does; None where it stops the server, for want of a configuration file."""
     from app.events import Notice, Set
     from app.reloading import Reloader
@@ -217,7 +225,9 @@ def _reloader(server: Server, stream: EventStream) -> Callable[[], None] | None:
     def tell(level: str, text: str) -> None:
         stream.publish(Notice(t=server.now(), level=level, text=text))
 
-    return Reloader(ctx, {name: partial(change, name) for name in RUNTIME_SETTINGS}, tell)
+    changes: dict[str, Callable[[Any], None]] = {"log_level": log.set_level}
+    changes |= {name: partial(change, name) for name in RUNTIME_SETTINGS}
+    return Reloader(ctx, changes, tell)
 
 
 def run_dashboard(settings: Settings, with_clients: bool = False) -> int:
