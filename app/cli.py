@@ -17,14 +17,16 @@ import click
 
 from app import __version__
 from app.configuration import ConfiguredCommand, current, file_option, show_option
-from app.options import server_options
+from app.options import Address, metrics_option, server_options
 from app.printable import printable
 from app.settings import RUNTIME_SETTINGS, SettingError, Settings
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
+    from app.fanout import Fanout
     from app.headless import LogWriter
+    from app.server.metrics_page import MetricsPage
     from app.server.server import Server
     from app.stream import EventStream
 
@@ -107,6 +109,7 @@ def cli() -> None:
 
 @cli.command(cls=ServerCommand, hidden=True)
 @server_options
+@metrics_option
 @click.option("--no-ui", is_flag=True, help="No dashboard: event lines on stdout.")
 @click.option(
     "--log-format",
@@ -123,12 +126,14 @@ def cli() -> None:
 )
 @file_option
 @show_option
-def serve(no_ui: bool, log_format: str, log_level: str, **options: Any) -> int:
+def serve(
+    no_ui: bool, log_format: str, log_level: str, metrics: Address | None, **options: Any
+) -> int:
     """Serve, with the dashboard or without."""
     settings = Settings(**options)
     if no_ui:
-        return run_headless(settings, log_format, log_level)
-    return run_dashboard(settings)
+        return run_headless(settings, log_format, log_level, metrics)
+    return run_dashboard(settings, metrics)
 
 
 @cli.command(cls=ServerCommand)
@@ -187,32 +192,79 @@ def signals_for_main_thread_only() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def run_headless(settings: Settings, log_format: str, log_level: str) -> int:
+def run_headless(
+    settings: Settings, log_format: str, log_level: str, metrics: Address | None
+) -> int:
     """Serve until a signal; the exit code."""
+    from app.fanout import Fanout
     from app.headless import LogWriter, as_json, as_text
     from app.server.server import Server
     from app.stream import EventStream
 
     stream = EventStream()
     server = Server(settings, stream)
+    fanout = Fanout(stream, server.watch)
+    page = open_metrics(metrics, server, stream, fanout)
+    told = fanout.subscribe(EventStream(), traced=settings.trace != "off")
     lines = as_json if log_format == "json" else as_text
-    log = LogWriter(stream, sys.stdout.fileno(), lines, log_level)
+    log = LogWriter(told, sys.stdout.fileno(), lines, log_level)
     with stop_signals(server.stop, _reloader(server, stream, log)):
         with signals_for_main_thread_only():
             server.start()
+            fanout.start()
             log.start()
+            if page:
+                page.start()
         while not server.join(LOOK_INTERVAL):
             pass
         log.join(timeout=1.0)
+        if page:
+            page.close()
     if server.failure:
         print(f"echo-tui: the server thread died: {server.failure}", file=sys.stderr)
         return EXIT_CRASH
     return 0
 
 
+def open_metrics(
+    address: Address | None, server: Server, stream: EventStream, fanout: Fanout
+) -> MetricsPage | None:
+    """The page for Prometheus, bound and not yet answering; it is announced as a notice.
+
+    Raises `SettingError`; the server, which must not be started yet, is closed then.
+    """
+    if address is None:
+        return None
+    complain = partial(_tell, server, stream, "error")
+    try:
+        from app.server.metrics import ServerCollector, registry_of
+        from app.server.metrics_page import MetricsPage
+
+        registry = registry_of(ServerCollector(fanout, server.now))
+        page = MetricsPage(address.host, address.port, registry, complain)
+    except SettingError:
+        server.close()
+        raise
+    except ModuleNotFoundError as error:
+        server.close()
+        if error.name != "prometheus_client":
+            raise
+        raise SettingError(
+            "--metrics needs prometheus-client: pip install 'echo-tui[metrics]'"
+        ) from None
+    _tell(server, stream, "info", f"metrics on {page.url}")
+    return page
+
+
+def _tell(server: Server, stream: EventStream, level: str, text: str) -> None:
+    from app.events import Notice
+
+    stream.publish(Notice(t=server.now(), level=level, text=text))
+
+
 def _reloader(server: Server, stream: EventStream, log: LogWriter) -> Callable[[], None] | None:
     """What SIGHUP does; None where it stops the server, for want of a configuration file."""
-    from app.events import Notice, Set
+    from app.events import Set
     from app.reloading import Reloader
 
     ctx = click.get_current_context()
@@ -222,15 +274,14 @@ def _reloader(server: Server, stream: EventStream, log: LogWriter) -> Callable[[
     def change(name: str, value: int | float | str) -> None:
         server.submit(Set(request=0, name=name, value=value))
 
-    def tell(level: str, text: str) -> None:
-        stream.publish(Notice(t=server.now(), level=level, text=text))
-
     changes: dict[str, Callable[[Any], None]] = {"log_level": log.set_level}
     changes |= {name: partial(change, name) for name in RUNTIME_SETTINGS}
-    return Reloader(ctx, changes, tell)
+    return Reloader(ctx, changes, partial(_tell, server, stream))
 
 
-def run_dashboard(settings: Settings, with_clients: bool = False) -> int:
+def run_dashboard(
+    settings: Settings, metrics: Address | None = None, with_clients: bool = False
+) -> int:
     """Serve with the dashboard in this terminal; the exit code."""
     # Textual reads the keys from stdin and draws on stderr.
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
@@ -238,6 +289,7 @@ def run_dashboard(settings: Settings, with_clients: bool = False) -> int:
     import asyncio
 
     from app.demo import start_clients
+    from app.fanout import Fanout
     from app.process import ProcessSampler
     from app.server.server import Server
     from app.stream import EventStream
@@ -246,7 +298,11 @@ def run_dashboard(settings: Settings, with_clients: bool = False) -> int:
 
     stream = EventStream()
     server = Server(settings, stream)
-    source = StreamSource(stream, server.submit, server.now, ProcessSampler(server.now))
+    fanout = Fanout(stream, server.watch)
+    page = open_metrics(metrics, server, stream, fanout)
+    told = EventStream()
+    source = StreamSource(told, server.submit, server.now, ProcessSampler(server.now))
+    fanout.subscribe(told)
     screen = EchoApp(source)
     # With a shorter turn at the GIL the loop waits less for the screen: p99.9 of an echo is 3 ms
     # at 0.2 ms and 10 ms at the default of 5 ms, at the same throughput (ARCHITECTURE.md).
@@ -271,6 +327,9 @@ def run_dashboard(settings: Settings, with_clients: bool = False) -> int:
     with stop_signals(server.stop):
         with signals_for_main_thread_only():
             server.start()
+            fanout.start()
+            if page:
+                page.start()
         try:
             asyncio.run(show())
         finally:
@@ -280,6 +339,8 @@ def run_dashboard(settings: Settings, with_clients: bool = False) -> int:
                 if clients:
                     complaint = _end_clients(clients)
                 server.join()
+                if page:
+                    page.close()
     if complaint:
         print(f"echo-tui demo: the clients failed: {complaint}", file=sys.stderr)
         return EXIT_CRASH

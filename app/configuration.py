@@ -9,6 +9,7 @@ place where a mistake stands.
 
 from __future__ import annotations
 
+import datetime
 import difflib
 import json
 import os
@@ -278,5 +279,7 @@ def _toml(value: object) -> str:
             return f"[{', '.join(map(_toml, value))}]"
         case dict():
             return "{" + ", ".join(f"{_key(k)} = {_toml(v)}" for k, v in value.items()) + "}"
-        case _:
+        case datetime.date() | datetime.time():
             return str(value)
+        case _:
+            return _toml(str(value))

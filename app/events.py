@@ -300,6 +300,13 @@ class LoopStats(_Message, frozen=True, tag="loop_stats"):
     """Events waiting to be drained."""
     drops: int
     """Detail events dropped because the journal was full."""
+    service_us: tuple[tuple[int, int], ...] = ()
+    """Service time: how many frames were echoed within how many microseconds of the wake-up that
+    completed them, since the start, as `app.histogram` counts."""
+    iteration_us: tuple[tuple[int, int], ...] = ()
+    """How many iterations (poll return to next poll) took how many microseconds, likewise."""
+    bodies: tuple[tuple[int, int], ...] = ()
+    """A sample of the latest frames, so many from each round: connection id, body length."""
 
 
 class ProcessStats(_Message, frozen=True, tag="process_stats"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -20,10 +21,25 @@ from app.settings import (
 DEFAULTS = Settings()
 F = TypeVar("F", bound=Callable[..., Any])
 
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where to listen."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
 if TYPE_CHECKING:
     IntParameter = click.ParamType[int]
+    AddressParameter = click.ParamType[Address]
 else:
-    IntParameter = click.ParamType  # click 8.1 knows no parameter types with parameters
+    IntParameter = AddressParameter = (
+        click.ParamType
+    )  # click 8.1 knows no parameter types with parameters
 
 
 class Size(IntParameter):
@@ -52,6 +68,34 @@ class Port(IntParameter):
             raise click.UsageError(
                 f"PORT {printable(str(value))!r} is not a number: it must be 0 to 65,535"
             ) from None
+
+
+class LoopbackAddress(AddressParameter):
+    """``9100``, ``127.0.0.1:9100``, ``[::1]:9100``: without a host it is 127.0.0.1."""
+
+    name = "address"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Address:
+        if isinstance(value, Address):
+            return value
+        host, colon, port = str(value).rpartition(":")
+        host = host.removeprefix("[").removesuffix("]") if colon else "127.0.0.1"
+        if not host or not port.isascii() or not port.isdecimal() or int(port[:9]) > 65535:
+            shown = printable(str(value))
+            self.fail(f"{shown!r} is not [HOST:]PORT, as in 9100 or 127.0.0.1:9100", param, ctx)
+        return Address(host, int(port[:9]))
+
+
+def metrics_option(command: F) -> F:
+    """Where Prometheus may ask for figures."""
+    return click.option(
+        "--metrics",
+        type=LoopbackAddress(),
+        metavar="[HOST:]PORT",
+        help="Figures for Prometheus; HOST is 127.0.0.1 if none is given; 0 = any port.",
+    )(command)
 
 
 def setting(name: str, text: str, metavar: str = "N", **how: Any) -> Callable[[F], F]:

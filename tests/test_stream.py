@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.events import Event, LoopStats, Notice, Snapshot, State
 from app.stream import EventStream
+from screenshots.scenes import loop_stats
 
 
 def notice(number: int) -> Notice:
@@ -22,7 +24,7 @@ def snapshot(connection_id: int, bytes_in: int) -> Snapshot:
 
 
 def stats(polls: int) -> LoopStats:
-    return LoopStats(**{**dict.fromkeys(LoopStats.__struct_fields__, 0), "polls": polls})
+    return msgspec.structs.replace(loop_stats(0.0, 0, 0, 0), polls=polls)
 
 
 def publish_detail(stream: EventStream, event: Event) -> None:
