@@ -16,19 +16,13 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from app import __version__
-from app.configuration import ConfiguredCommand, current, file_option, show_option
+from app.configuration import ConfiguredCommand, file_option, show_option
 from app.options import Address, metrics_option, server_options
 from app.printable import printable
-from app.settings import RUNTIME_SETTINGS, SettingError, Settings
+from app.settings import SettingError, Settings
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
-
-    from app.fanout import Fanout
-    from app.headless import LogWriter
-    from app.server.metrics_page import MetricsPage
-    from app.server.server import Server
-    from app.stream import EventStream
 
 EXIT_CRASH = 1
 EXIT_USAGE = 2
@@ -198,25 +192,31 @@ def run_headless(
     """Serve until a signal; the exit code."""
     from app.fanout import Fanout
     from app.headless import LogWriter, as_json, as_text
+    from app.operating import open_metrics, reloader, tell
+    from app.server.listener import format_address
     from app.server.server import Server
     from app.stream import EventStream
+    from app.systemd import Notifier, passed_socket
 
     stream = EventStream()
-    server = Server(settings, stream)
+    server = Server(settings, stream, passed=passed_socket(os.environ))
     fanout = Fanout(stream, server.watch)
     page = open_metrics(metrics, server, stream, fanout)
     told = fanout.subscribe(EventStream(), traced=settings.trace != "off")
+    systemd = fanout.subscribe(Notifier(os.environ, partial(tell, server, stream, "warning")))
+    status = f"listening on {format_address((server.host, server.port))}"
     lines = as_json if log_format == "json" else as_text
     log = LogWriter(told, sys.stdout.fileno(), lines, log_level)
-    with stop_signals(server.stop, _reloader(server, stream, log)):
+    with stop_signals(server.stop, reloader(server, stream, log, systemd, status)):
         with signals_for_main_thread_only():
             server.start()
             fanout.start()
             log.start()
             if page:
                 page.start()
+        systemd.ready(status)
         while not server.join(LOOK_INTERVAL):
-            pass
+            systemd.beat(server.polls, server.watch)
         log.join(timeout=1.0)
         if page:
             page.close()
@@ -224,59 +224,6 @@ def run_headless(
         print(f"echo-tui: the server thread died: {server.failure}", file=sys.stderr)
         return EXIT_CRASH
     return 0
-
-
-def open_metrics(
-    address: Address | None, server: Server, stream: EventStream, fanout: Fanout
-) -> MetricsPage | None:
-    """The page for Prometheus, bound and not yet answering; it is announced as a notice.
-
-    Raises `SettingError`; the server, which must not be started yet, is closed then.
-    """
-    if address is None:
-        return None
-    complain = partial(_tell, server, stream, "error")
-    try:
-        from app.server.metrics import ServerCollector, registry_of
-        from app.server.metrics_page import MetricsPage
-
-        registry = registry_of(ServerCollector(fanout, server.now))
-        page = MetricsPage(address.host, address.port, registry, complain)
-    except SettingError:
-        server.close()
-        raise
-    except ModuleNotFoundError as error:
-        server.close()
-        if error.name != "prometheus_client":
-            raise
-        raise SettingError(
-            "--metrics needs prometheus-client: pip install 'echo-tui[metrics]'"
-        ) from None
-    _tell(server, stream, "info", f"metrics on {page.url}")
-    return page
-
-
-def _tell(server: Server, stream: EventStream, level: str, text: str) -> None:
-    from app.events import Notice
-
-    stream.publish(Notice(t=server.now(), level=level, text=text))
-
-
-def _reloader(server: Server, stream: EventStream, log: LogWriter) -> Callable[[], None] | None:
-    """What SIGHUP does; None where it stops the server, for want of a configuration file."""
-    from app.events import Set
-    from app.reloading import Reloader
-
-    ctx = click.get_current_context()
-    if not current(ctx).path:
-        return None
-
-    def change(name: str, value: int | float | str) -> None:
-        server.submit(Set(request=0, name=name, value=value))
-
-    changes: dict[str, Callable[[Any], None]] = {"log_level": log.set_level}
-    changes |= {name: partial(change, name) for name in RUNTIME_SETTINGS}
-    return Reloader(ctx, changes, partial(_tell, server, stream))
 
 
 def run_dashboard(
@@ -290,6 +237,7 @@ def run_dashboard(
 
     from app.demo import start_clients
     from app.fanout import Fanout
+    from app.operating import open_metrics
     from app.process import ProcessSampler
     from app.server.server import Server
     from app.stream import EventStream

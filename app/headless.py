@@ -84,9 +84,13 @@ def as_text(event: Event) -> str:
     """One line for a person."""
     if isinstance(event, Listening):
         host = f"[{event.host}]" if ":" in event.host else event.host
-        return f"listening on {host}:{event.port}"
-    clock = datetime.fromtimestamp(event.t).strftime("%H:%M:%S.%f")[:-3]
-    return f"{clock} {_words(event)}"
+        notes = "".join(f"\n{_clock(event.t)} info     {note}" for note in event.notes)
+        return f"listening on {host}:{event.port}{notes}"
+    return f"{_clock(event.t)} {_words(event)}"
+
+
+def _clock(t: float) -> str:
+    return datetime.fromtimestamp(t).strftime("%H:%M:%S.%f")[:-3]
 
 
 def _words(event: Event) -> str:

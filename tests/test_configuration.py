@@ -274,6 +274,9 @@ def test_hangup_applies_what_may_change_and_tells_what_may_not(tmp_path: Path) -
         events = program.reload('poller = "auto"')
         assert changes(events) == {"cap": (1024, 1 << 20), "idle_timeout": (5.0, 0.0)}
         assert texts(events, "warning") == []
+
+        # News is what the file did not say the last time, though it did before.
+        assert changes(program.reload('cap = "64KiB"')) == {"cap": (1 << 20, 65536)}
         code, _, errors = program.end(signal.SIGTERM)
     assert (code, errors) == (0, "")
 

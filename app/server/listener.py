@@ -55,6 +55,17 @@ def make_listener(host: str, port: int, backlog: int) -> Listener:
     raise SettingError(_explain(host, port, failure))
 
 
+def adopt_listener(sock: socket.socket) -> Listener:
+    """Use a socket that listens already. Raises `SettingError` if it is none of TCP's."""
+    is_tcp = sock.family in (socket.AF_INET, socket.AF_INET6) and sock.type == socket.SOCK_STREAM
+    if not is_tcp or not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+        sock.close()
+        raise SettingError("the socket that was passed does not listen on TCP: use ListenStream=")
+    sock.setblocking(False)
+    host, port = sock.getsockname()[:2]
+    return Listener(sock, host, port, ("listening on a socket that was passed, not on HOST, PORT",))
+
+
 def _listen(family: int, address: Any, backlog: int) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import socket
 import threading
 import time
 import traceback
@@ -13,7 +14,7 @@ from typing import Final
 from app.events import Command, Crashed, Listening, Stop, Stopped, TraceLevel
 from app.server.acceptor import Acceptor
 from app.server.commands import CommandQueue
-from app.server.listener import make_listener
+from app.server.listener import adopt_listener, make_listener
 from app.server.loop import Loop
 from app.server.poller import Poller, make_poller
 from app.server.reporter import Reporter
@@ -37,13 +38,20 @@ class Server:
         settings: Settings,
         stream: EventStream,
         clock: Callable[[], float] = time.monotonic,
+        passed: socket.socket | None = None,
     ) -> None:
+        """`passed` is a socket that listens already, for which host, port and backlog do not
+        count.
+        """
         self._clock = clock
         self._epoch = time.time() - clock()
         poller = make_poller(settings.poller)
         try:
             settings, note = _fit_descriptors(settings, poller)
-            listener = make_listener(settings.host, settings.port, settings.backlog)
+            if passed is not None:
+                listener = adopt_listener(passed)
+            else:
+                listener = make_listener(settings.host, settings.port, settings.backlog)
         except BaseException:
             poller.close()
             raise
@@ -106,6 +114,11 @@ class Server:
         """Wait for the loop's end, up to `timeout` seconds; whether it has ended."""
         self._thread.join(timeout)
         return not self._thread.is_alive()
+
+    @property
+    def polls(self) -> int:
+        """How often the loop has polled. Woken (`watch`), it polls once more, unless it hangs."""
+        return self._reporter.polls
 
     @property
     def running(self) -> bool:
