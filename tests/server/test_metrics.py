@@ -353,7 +353,7 @@ def queries() -> list[str]:
     return [target["expr"] for panel in board["panels"] for target in panel["targets"]]
 
 
-def test_every_query_of_the_dashboard_is_of_figures_that_there_are(
+def test_every_query_of_the_dashboard_and_the_alerts_is_of_figures_that_there_are(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(metrics, "PATIENCE", 0.0)
@@ -365,6 +365,8 @@ def test_every_query_of_the_dashboard_is_of_figures_that_there_are(
     assert all(used)
     shown = {name for names in used for name in names}
     assert shown <= exported
+    alerts = (ROOT / "docs" / "alerts.yml").read_text("utf-8")
+    assert set(re.findall(r"\b(?:echo_tui|process)_\w+", alerts)) <= exported
     parts_of_histograms = {
         name for name in exported if name.endswith(("_bucket", "_sum", "_count"))
     }
