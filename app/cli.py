@@ -246,11 +246,10 @@ def run_dashboard(
 
     stream = EventStream()
     server = Server(settings, stream)
-    fanout = Fanout(stream, server.watch)
-    page = open_metrics(metrics, server, stream, fanout)
-    told = EventStream()
+    fanout = Fanout(stream, server.watch) if metrics else None
+    page = open_metrics(metrics, server, stream, fanout) if fanout else None
+    told = fanout.subscribe(EventStream()) if fanout else stream
     source = StreamSource(told, server.submit, server.now, ProcessSampler(server.now))
-    fanout.subscribe(told)
     screen = EchoApp(source)
     # With a shorter turn at the GIL the loop waits less for the screen: p99.9 of an echo is 3 ms
     # at 0.2 ms and 10 ms at the default of 5 ms, at the same throughput (ARCHITECTURE.md).
@@ -275,8 +274,9 @@ def run_dashboard(
     with stop_signals(server.stop):
         with signals_for_main_thread_only():
             server.start()
-            fanout.start()
-            if page:
+            if fanout and page:
+                fanout.attention()
+                fanout.start()
                 page.start()
         try:
             asyncio.run(show())
