@@ -10,10 +10,7 @@ place where a mistake stands.
 from __future__ import annotations
 
 import datetime
-import difflib
-import json
 import os
-import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
@@ -56,6 +53,8 @@ def current(ctx: click.Context) -> Configuration:
 
 def read(path: str, parameters: Mapping[str, click.Parameter]) -> Configuration:
     """Read the TOML file `path` and judge what it says. Raises `SettingError`."""
+    import tomllib
+
     name = printable(path, 200)
     try:
         with open(path, "rb") as file:
@@ -87,6 +86,8 @@ def _check_ui(name: str, ui: object) -> None:
 
 
 def _suggestion(name: str, known: Iterable[str]) -> str:
+    import difflib
+
     close = difflib.get_close_matches(name, known, n=1)
     return f"did you mean {close[0]!r}?" if close else f"known are {', '.join(sorted(known))}"
 
@@ -262,7 +263,14 @@ def _origin(ctx: click.Context, parameter: click.Parameter) -> str:
 
 def _key(name: str) -> str:
     plain = name.replace("_", "").replace("-", "")
-    return name if plain.isascii() and plain.isalnum() else json.dumps(name, ensure_ascii=False)
+    return name if plain.isascii() and plain.isalnum() else _quoted(name)
+
+
+def _quoted(text: str) -> str:
+    """JSON's escapes are TOML's, but for DEL, which JSON leaves as it is."""
+    import json
+
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _toml(value: object) -> str:
@@ -273,8 +281,7 @@ def _toml(value: object) -> str:
         case int() | float():
             return str(value)
         case str():
-            # JSON's escapes are TOML's, but for DEL, which JSON leaves as it is.
-            return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+            return _quoted(value)
         case list() | tuple():
             return f"[{', '.join(map(_toml, value))}]"
         case dict():
