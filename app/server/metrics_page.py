@@ -27,7 +27,7 @@ TIMEOUT: Final = 5.0
 ENOUGH: Final = 8
 """Fetches at a time; with one more, the oldest is hung up on."""
 MOST: Final = 2 * ENOUGH
-"""Threads at a time; while so many have not ended, a newcomer is hung up on."""
+"""Threads at a time; while so many have not ended, newcomers wait in the kernel's queue."""
 PAUSE: Final = 0.5
 """Seconds without accepting after the system ran out of something."""
 
@@ -98,7 +98,7 @@ class _Server(ThreadingMixIn, WSGIServer):
         self.address_family = family
         self.ending = threading.Event()
         self._complain = complain
-        self._lock = threading.Lock()
+        self._room = threading.Condition()
         self._fetching: dict[socket.socket, bool] = {}  # the oldest first; and whether hung up on
         super().__init__(address, _Handler)
 
@@ -116,16 +116,16 @@ class _Server(ThreadingMixIn, WSGIServer):
             raise
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        with self._lock:
-            is_full = len(self._fetching) >= MOST
+        with self._room:
             if len(self._fetching) >= ENOUGH:
                 self._hang_up_on_the_oldest()
-            if not is_full:
+            has_room = self._room.wait_for(lambda: len(self._fetching) < MOST, TIMEOUT)
+            if has_room:
                 self._fetching[request] = False
-        if is_full:
-            super().shutdown_request(request)
-        else:
+        if has_room:
             super().process_request(request, client_address)
+        else:
+            super().shutdown_request(request)
 
     def _hang_up_on_the_oldest(self) -> None:
         for request, is_hung_up in self._fetching.items():
@@ -139,8 +139,9 @@ class _Server(ThreadingMixIn, WSGIServer):
                 return
 
     def shutdown_request(self, request: Any) -> None:
-        with self._lock:
+        with self._room:
             self._fetching.pop(request, None)
+            self._room.notify()
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:

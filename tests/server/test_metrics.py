@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import socket
@@ -270,11 +271,11 @@ def fetching() -> int:
 
 @pytest.mark.slow
 def test_clients_that_say_nothing_do_not_keep_others_out(page: Page) -> None:
-    silent = [page.silent() for _ in range(5 * MOST)]
-    until(lambda: fetching() <= ENOUGH)
-    assert "echo_tui_connections" in page.fetch()
-    for client in silent:
-        client.close()
+    with contextlib.ExitStack() as clients:
+        for _ in range(5 * MOST):
+            clients.enter_context(page.silent())
+        assert "echo_tui_connections" in page.fetch()
+        until(lambda: fetching() <= ENOUGH)
     until(lambda: fetching() == 0)
     assert page.complaints == []
 
