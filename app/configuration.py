@@ -27,7 +27,8 @@ PREFIX: Final = "ECHO_TUI"
 UI_TABLE: Final = "ui"
 """The table of the file that is the dashboard's own."""
 UI_KEYS: Final = frozenset({"theme", "ascii", "columns", "sort", "preset", "keys"})
-"""What may stand in that table; the dashboard judges the values."""
+"""What may stand in that table, and nowhere else; the dashboard judges the values. Those that are
+options too have their flag and their variable as any other option."""
 NEVER_IN_A_FILE: Final = frozenset({"config", "show_config", "help"})
 _ARGUMENTS: Final = f"{__name__}.arguments"
 
@@ -51,6 +52,12 @@ def current(ctx: click.Context) -> Configuration:
     return ctx.obj if isinstance(ctx.obj, Configuration) else Configuration()
 
 
+def chosen_ui(ctx: click.Context) -> dict[str, Any]:
+    """What was chosen for the dashboard: the file's table, and the options that beat it."""
+    options = {name: value for name, value in ctx.params.items() if name in UI_KEYS}
+    return {**current(ctx).ui, **{k: v for k, v in options.items() if v is not None}}
+
+
 def read(path: str, parameters: Mapping[str, click.Parameter]) -> Configuration:
     """Read the TOML file `path` and judge what it says. Raises `SettingError`."""
     import tomllib
@@ -65,9 +72,15 @@ def read(path: str, parameters: Mapping[str, click.Parameter]) -> Configuration:
         raise SettingError(f"{name}: not valid TOML: {error}") from None
     ui = table.pop(UI_TABLE, {})
     _check_ui(name, ui)
-    values: dict[str, Any] = {}
+    values: dict[str, Any] = {
+        key: _from_file(f"{name}: [{UI_TABLE}] {key}", parameters[key], value)
+        for key, value in ui.items()
+        if key in parameters
+    }
     for key, value in table.items():
         parameter = key.replace("-", "_")
+        if parameter in UI_KEYS:
+            raise SettingError(f"{name}: {key} stands in the table [{UI_TABLE}]")
         if parameter not in parameters:
             known = [known.replace("_", "-") for known in parameters]
             raise SettingError(f"{name}: unknown key {key!r}: {_suggestion(key, known)}")
@@ -219,22 +232,24 @@ def show_option(command: F) -> F:
 
 
 def _shown(ctx: click.Context) -> list[str]:
-    file = current(ctx)
-    rows = []
+    file = f"file {printable(current(ctx).path, 200)}"
+    rows: dict[str, list[tuple[str, object, str]]] = {"": [], UI_TABLE: []}
     for parameter in ctx.command.get_params(ctx):
         if parameter.name in ctx.params:
             value = ctx.params[parameter.name]
             if isinstance(parameter.type, Size):
                 value = format_size(value)
-            rows.append((parameter.name.replace("_", "-"), value, _origin(ctx, parameter)))
-    lines = _aligned(rows)
-    tables = {UI_TABLE: {k: v for k, v in file.ui.items() if not isinstance(v, dict)}}
-    tables |= {f"{UI_TABLE}.{k}": v for k, v in file.ui.items() if isinstance(v, dict)}
-    for table, entries in tables.items():
+            row = (parameter.name.replace("_", "-"), value, _origin(ctx, parameter))
+            rows[UI_TABLE if parameter.name in UI_KEYS else ""].append(row)
+    for key, value in current(ctx).ui.items():
+        if isinstance(value, dict):
+            rows[f"{UI_TABLE}.{key}"] = [(name, each, file) for name, each in value.items()]
+        elif key not in ctx.params:
+            rows[UI_TABLE].append((key, value, file))
+    lines = _aligned(rows.pop(""))
+    for table, entries in rows.items():
         if entries:
-            lines += ["", f"[{table}]"]
-            origin = f"file {printable(file.path, 200)}"
-            lines += _aligned([(key, value, origin) for key, value in entries.items()])
+            lines += ["", f"[{table}]", *_aligned(entries)]
     return lines
 
 

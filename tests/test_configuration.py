@@ -16,6 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 from app.cli import cli, serve
+from app.configuration import ConfiguredCommand, chosen_ui, file_option, show_option
 from app.settings import SettingError, Settings
 from tests.peers import PATIENCE
 from tests.program import Headless, run
@@ -141,6 +142,44 @@ def test_the_table_of_the_dashboard_is_passed_through(write: WriteFile) -> None:
     assert tomllib.loads(show("--config", path))["ui"] == ui
 
 
+def test_a_choice_for_the_dashboard_that_is_an_option_has_all_the_places(write: WriteFile) -> None:
+    told: list[dict[str, object]] = []
+
+    @click.command(cls=ConfiguredCommand)
+    @click.option("--theme", default="dark")
+    @click.option("--ascii", is_flag=True, default=None)
+    @file_option
+    @show_option
+    @click.pass_context
+    def program(ctx: click.Context, /, **_options: object) -> None:
+        told.append(chosen_ui(ctx))
+
+    def ask(*arguments: str, **environment: str) -> dict[str, object]:
+        result = CliRunner().invoke(
+            program, arguments, env=environment, standalone_mode=False, catch_exceptions=False
+        )
+        assert result.exit_code == 0
+        return told.pop()
+
+    path = write('[ui]\ntheme = "light"\nsort = "id"')
+    assert ask() == {"theme": "dark"}
+    assert ask("--config", path) == {"theme": "light", "sort": "id"}
+    assert ask("--config", path, ECHO_TUI_ASCII="1") == {
+        "theme": "light",
+        "sort": "id",
+        "ascii": True,
+    }
+    assert ask("--config", path, "--theme", "x", ECHO_TUI_THEME="y")["theme"] == "x"
+    shown = CliRunner().invoke(program, ["--config", path, "--show-config"]).output
+    assert shown.split("\n")[1] == "[ui]"
+    assert tomllib.loads(shown) == {"ui": {"theme": "light", "sort": "id"}}
+    assert "# ascii is not set" in shown
+    wrong = write("[ui]\nascii = 3")
+    with pytest.raises(SettingError) as caught:
+        ask("--config", wrong)
+    assert str(caught.value) == f"{wrong}: [ui] ascii = 3: it must be true or false"
+
+
 # --- mistakes -------------------------------------------------------------------------------------
 
 IN_THE_FILE = {
@@ -164,6 +203,7 @@ IN_THE_FILE = {
     "a file in a file": ('config = "x"', "unknown key 'config'"),
     "no TOML": ("cap =", "not valid TOML: Invalid value (at "),
     "no table": ("ui = 3", "ui = 3: it must be a table, [ui]"),
+    "outside of its table": ('theme = "dark"', "theme stands in the table [ui]"),
     "misspelt in ui": ("[ui]\nthem = 1", "unknown key 'them' in [ui]: did you mean 'theme'?"),
 }
 
