@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import os
 import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from app import __version__
-from app.options import server_options, ui_options
+from app.configuration import ConfiguredCommand, chosen_ui, file_option, show_option
+from app.hosting import Company, Hosting, take_company
+from app.options import metrics_option, server_options, ui_options
 from app.preferences import Preferences
 from app.printable import printable
 from app.settings import SettingError, Settings
+from app.signals import LOOK_INTERVAL, STOP_SIGNALS, signals_for_main_thread_only, stop_signals
 
 if TYPE_CHECKING:
-    from app.server.server import Server
-    from app.server.workers import Workers
-    from app.stream import EventStream
+    from click.shell_completion import CompletionItem
 
 EXIT_CRASH = 1
 EXIT_USAGE = 2
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
-class ServerCommand(click.Command):
+class ServerCommand(ConfiguredCommand):
     """Takes ``-1`` for a port that is out of range, not for an unknown option."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -44,7 +43,11 @@ class ServerCommand(click.Command):
             raise
 
 
-COMMANDS: Final = {"client": "app.client:client", "load": "app.load.command:load"}
+COMMANDS: Final = {
+    "client": "app.client:client",
+    "completion": "app.completion:completion",
+    "load": "app.load.command:load",
+}
 """Commands that live in modules of their own, ``module:function``, imported when they are run."""
 
 
@@ -67,9 +70,18 @@ class DefaultToServe(click.Group):
         return command
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args and ctx.resilient_parsing:
+            return super().parse_args(ctx, args)  # completing the first word: `shell_complete`
         if not args or (args[0] not in self.known_words and args[0] not in ("--help", "--version")):
             args = ["serve", *args]
         return super().parse_args(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The first word is a command, or else what `serve` begins with."""
+        own = super().shell_complete(ctx, incomplete)
+        words = {item.value for item in own}
+        served = serve.shell_complete(ctx, incomplete)
+        return own + [item for item in served if item.value not in words]
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         serve.format_options(ctx, formatter)
@@ -93,6 +105,7 @@ def cli() -> None:
 @cli.command(cls=ServerCommand, hidden=True)
 @server_options
 @ui_options
+@metrics_option
 @click.option("--no-ui", is_flag=True, help="No dashboard: event lines on stdout.")
 @click.option(
     "--log-format",
@@ -101,23 +114,40 @@ def cli() -> None:
     show_default=True,
     help="Of the event lines.",
 )
-def serve(no_ui: bool, log_format: str, theme: str, ascii: bool | None, **options: Any) -> int:  # noqa: A002
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    callback=lambda ctx, _, level: level or ("info" if ctx.params["trace"] == "off" else "debug"),
+    help="Event lines of that level and above.  [default: info; with --trace debug]",
+)
+@file_option
+@show_option
+def serve(no_ui: bool, log_format: str, log_level: str, **options: Any) -> int:
     """Serve, with the dashboard or without."""
+    preferences, company = _take_preferences(options), take_company(options)
     settings = Settings(**options)
-    preferences = Preferences(theme=theme, ascii=ascii)
     if no_ui:
-        return run_headless(settings, log_format)
-    return run_dashboard(settings, preferences)
+        return run_headless(settings, company, log_format, log_level)
+    return run_dashboard(settings, company, preferences)
 
 
 @cli.command(cls=ServerCommand)
 @server_options
 @ui_options
-def demo(theme: str, ascii: bool | None, **options: Any) -> int:  # noqa: A002
+@metrics_option
+@file_option
+def demo(**options: Any) -> int:
     """The dashboard, and built-in clients that show every state."""
     options["port"] = options["port"] if _given("port") else 0
-    preferences = Preferences(theme=theme, ascii=ascii)
-    return run_dashboard(Settings(**options), preferences, with_clients=True)
+    preferences, company = _take_preferences(options), take_company(options)
+    return run_dashboard(Settings(**options), company, preferences, with_clients=True)
+
+
+def _take_preferences(options: dict[str, Any]) -> Preferences:
+    """What the file and the options say of the dashboard. Raises `SettingError`."""
+    for name in ("theme", "ascii"):
+        del options[name]
+    return Preferences.from_mapping(chosen_ui(click.get_current_context()))
 
 
 def _given(name: str) -> bool:
@@ -125,72 +155,35 @@ def _given(name: str) -> bool:
     return source is not click.core.ParameterSource.DEFAULT
 
 
-@contextlib.contextmanager
-def stop_signals(stop: Callable[[str, bool], None]) -> Iterator[None]:
-    """The first SIGTERM, SIGINT or SIGHUP asks for a stop in order, the next for one at once."""
-    asked = False
-
-    def handle(number: int, _frame: object) -> None:
-        nonlocal asked
-        stop(signal.Signals(number).name, asked)
-        asked = True
-
-    for number in STOP_SIGNALS:
-        signal.signal(number, handle)
-    try:
-        yield
-    finally:
-        # On the way out one more signal must not turn the exit code into a death by signal.
-        for number in STOP_SIGNALS:
-            signal.signal(number, signal.SIG_IGN)
-
-
-@contextlib.contextmanager
-def signals_for_main_thread_only() -> Iterator[None]:
-    """Threads started in here never take a stop signal.
-
-    The kernel gives a signal to any thread that does not block it, but Python runs handlers in the
-    main thread, which a join does not leave for a signal that another thread took.
-    """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def make_server(settings: Settings, stream: EventStream) -> Server | Workers:
-    """The server, in a thread of this process or in workers of its own, bound and not started."""
-    if settings.workers:
-        from app.server.workers import Workers
-
-        return Workers(settings, stream)
-    from app.server.server import Server
-
-    return Server(settings, stream)
-
-
-def run_headless(settings: Settings, log_format: str) -> int:
+def run_headless(settings: Settings, company: Company, log_format: str, log_level: str) -> int:
     """Serve until a signal; the exit code."""
     from app.headless import LogWriter, as_json, as_text
-    from app.stream import EventStream
+    from app.operating import reloader
+    from app.server.listener import format_address
+    from app.systemd import Notifier, passed_socket
 
-    stream = EventStream()
-    server = make_server(settings, stream)
-    log = LogWriter(stream, sys.stdout.fileno(), as_json if log_format == "json" else as_text)
-    with stop_signals(server.stop):
+    hosting = Hosting(settings, company, passed_socket(os.environ))
+    server = hosting.server
+    systemd = hosting.fanout.subscribe(Notifier(os.environ, partial(hosting.tell, "warning")))
+    status = f"listening on {format_address((server.host, server.port))}"
+    lines = as_json if log_format == "json" else as_text
+    log = LogWriter(hosting.subscribe(), sys.stdout.fileno(), lines, log_level)
+    reload = reloader(server.submit, hosting.tell, log, systemd, status)
+    with stop_signals(server.stop, reload):
         with signals_for_main_thread_only():
-            server.start()
+            hosting.start()
             log.start()
-        server.join()
+        systemd.ready(status)
+        while not server.join(LOOK_INTERVAL):
+            systemd.beat(server.polls, server.watch)
+        hosting.end()
         log.join(timeout=1.0)
-    if server.failure:
-        print(f"echo-tui: the server thread died: {server.failure}", file=sys.stderr)
-        return EXIT_CRASH
-    return 0
+    return _exit_code(hosting)
 
 
-def run_dashboard(settings: Settings, preferences: Preferences, with_clients: bool = False) -> int:
+def run_dashboard(
+    settings: Settings, company: Company, preferences: Preferences, with_clients: bool = False
+) -> int:
     """Serve with the dashboard in this terminal; the exit code."""
     # Textual reads the keys from stdin and draws on stderr.
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
@@ -198,15 +191,13 @@ def run_dashboard(settings: Settings, preferences: Preferences, with_clients: bo
     import asyncio
 
     from app.demo import start_clients
-    from app.process import ProcessSampler
-    from app.stream import EventStream
     from app.ui.app import EchoApp
     from app.ui.source import StreamSource
 
-    stream = EventStream()
-    server = make_server(settings, stream)
-    sampler = ProcessSampler(server.now, lambda: server.worker_pids)
-    source = StreamSource(stream, server.submit, server.now, sampler, grace=settings.grace)
+    hosting = Hosting(settings, company)
+    server = hosting.server
+    told = hosting.subscribe(watched=True)
+    source = StreamSource(told, server.submit, server.now, grace=settings.grace)
     screen = EchoApp(source, preferences=preferences)
     # With a shorter turn at the GIL the loop waits less for the screen: p99.9 of an echo is 3 ms
     # at 0.2 ms and 10 ms at the default of 5 ms, at the same throughput (ARCHITECTURE.md).
@@ -230,7 +221,7 @@ def run_dashboard(settings: Settings, preferences: Preferences, with_clients: bo
     clients = start_clients(server.host, server.port) if with_clients else None
     with stop_signals(server.stop):
         with signals_for_main_thread_only():
-            server.start()
+            hosting.start()
         try:
             asyncio.run(show())
         finally:
@@ -240,13 +231,19 @@ def run_dashboard(settings: Settings, preferences: Preferences, with_clients: bo
                 if clients:
                     complaint = _end_clients(clients)
                 server.join()
+                hosting.end()
     if complaint:
         print(f"echo-tui demo: the clients failed: {complaint}", file=sys.stderr)
         return EXIT_CRASH
-    if server.failure:
-        print(f"echo-tui: the server thread died: {server.failure}", file=sys.stderr)
-        return EXIT_CRASH
-    return screen.return_code or 0
+    return _exit_code(hosting) or screen.return_code or 0
+
+
+def _exit_code(hosting: Hosting) -> int:
+    """0, or that of a crash, which is said on stderr."""
+    if not hosting.server.failure:
+        return 0
+    print(f"echo-tui: the server thread died: {hosting.server.failure}", file=sys.stderr)
+    return EXIT_CRASH
 
 
 def _end_clients(clients: subprocess.Popen[bytes]) -> str:

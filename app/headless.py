@@ -7,6 +7,8 @@ import sys
 import threading
 from collections.abc import Callable
 from datetime import datetime
+from enum import IntEnum
+from typing import Final
 
 import msgspec
 
@@ -21,27 +23,76 @@ from app.events import (
     Listening,
     Notice,
     Opened,
+    Reason,
     SettingChanged,
     StateChanged,
     Stopped,
     Stopping,
     Toggled,
 )
+from app.fanout import DETAIL
 from app.stream import EventStream
 
 
+class Level(IntEnum):
+    """How much an event matters to who operates the server."""
+
+    DEBUG = 10
+    INFO = 20
+    WARNING = 30
+    ERROR = 40
+
+
+LEVELS: Final = tuple(level.name.lower() for level in Level)
+"""What `--log-level` may be."""
+ALWAYS_TOLD: Final = (Listening, Stopping, Stopped)
+"""Where the server listens and how it ends is told at every level."""
+_CLOSED: Final = {
+    Reason.EOF: Level.INFO,
+    Reason.KILLED: Level.INFO,
+    Reason.SHUTDOWN: Level.INFO,
+    Reason.TIMEOUT_IDLE: Level.INFO,
+    Reason.ERROR: Level.ERROR,
+}
+"""Ends in order, and faults of ours. Of all other ends the peer, or the limit, is the cause."""
+
+
+def level_of(event: Event) -> Level:
+    """The level of an event: detail is ``debug``, what an operator should look at ``warning``."""
+    match event:
+        case Opened():
+            return Level.INFO
+        case Closed():
+            return _CLOSED.get(event.reason, Level.WARNING)
+        case Notice():
+            return Level[event.level.upper()]
+        case CommandResult(ok=False):
+            return Level.WARNING
+        case Crashed():
+            return Level.ERROR
+        case _:
+            return Level.DEBUG if isinstance(event, DETAIL) else Level.INFO
+
+
 def as_json(event: Event) -> str:
-    """One JSON object: at least ``event`` (its kind) and ``t`` (Unix seconds)."""
-    return msgspec.json.encode(event).decode()
+    """One JSON object: at least ``event`` (its kind), ``t`` (Unix seconds) and ``level``."""
+    text = msgspec.json.encode(event).decode()
+    if isinstance(event, Notice):
+        return text  # it has its level already
+    return f'{text[:-1]},"level":"{level_of(event).name.lower()}"}}'
 
 
 def as_text(event: Event) -> str:
     """One line for a person."""
     if isinstance(event, Listening):
         host = f"[{event.host}]" if ":" in event.host else event.host
-        return f"listening on {host}:{event.port}"
-    clock = datetime.fromtimestamp(event.t).strftime("%H:%M:%S.%f")[:-3]
-    return f"{clock} {_words(event)}"
+        notes = "".join(f"\n{_clock(event.t)} info     {note}" for note in event.notes)
+        return f"listening on {host}:{event.port}{notes}"
+    return f"{_clock(event.t)} {_words(event)}"
+
+
+def _clock(t: float) -> str:
+    return datetime.fromtimestamp(t).strftime("%H:%M:%S.%f")[:-3]
 
 
 def _words(event: Event) -> str:
@@ -98,11 +149,18 @@ class LogWriter:
     signals, which are the main thread's, nor the loop.
     """
 
-    def __init__(self, stream: EventStream, fd: int, log_format: Callable[[Event], str]) -> None:
+    def __init__(
+        self,
+        stream: EventStream,
+        fd: int,
+        log_format: Callable[[Event], str],
+        level: str = "debug",
+    ) -> None:
         """Writes to the descriptor `fd` itself: a buffer that a stuck pipe holds could not be
         flushed at the program's end either.
         """
         self._stream = stream
+        self._least = Level[level.upper()]
         self._fd = fd
         self._format = log_format
         self._ready = threading.Event()
@@ -111,6 +169,10 @@ class LogWriter:
     def start(self) -> None:
         """Begin to write."""
         self._thread.start()
+
+    def set_level(self, level: str) -> None:
+        """Write only what matters at least so much, from now on; from any thread."""
+        self._least = Level[level.upper()]
 
     def join(self, timeout: float) -> None:
         """Wait until the last event is written, at most `timeout` seconds."""
@@ -124,8 +186,13 @@ class LogWriter:
             self._stream.notify_once(self._ready.set)
             self._ready.wait()
             drained = self._stream.drain()
-            lines = [self._format(event) for event in drained.events]
-            if drained.events and drained.dropped > dropped:
+            least = self._least
+            lines = [
+                self._format(event)
+                for event in drained.events
+                if level_of(event) >= least or isinstance(event, ALWAYS_TOLD)
+            ]
+            if drained.events and drained.dropped > dropped and least <= Level.WARNING:
                 news = Notice(
                     t=drained.events[-1].t,
                     level="warning",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -21,10 +22,25 @@ from app.settings import (
 DEFAULTS = Settings()
 F = TypeVar("F", bound=Callable[..., Any])
 
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where to listen."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
 if TYPE_CHECKING:
     IntParameter = click.ParamType[int]
+    AddressParameter = click.ParamType[Address]
 else:
-    IntParameter = click.ParamType  # click 8.1 knows no parameter types with parameters
+    IntParameter = AddressParameter = (
+        click.ParamType
+    )  # click 8.1 knows no parameter types with parameters
 
 
 class Size(IntParameter):
@@ -55,10 +71,46 @@ class Port(IntParameter):
             ) from None
 
 
+class LoopbackAddress(AddressParameter):
+    """``9100``, ``127.0.0.1:9100``, ``[::1]:9100``: without a host it is 127.0.0.1."""
+
+    name = "address"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Address:
+        if isinstance(value, Address):
+            return value
+        host, colon, port = str(value).rpartition(":")
+        host = host.removeprefix("[").removesuffix("]") if colon else "127.0.0.1"
+        if not host or not port.isascii() or not port.isdecimal() or int(port[:9]) > 65535:
+            shown = printable(str(value))
+            self.fail(f"{shown!r} is not [HOST:]PORT, as in 9100 or 127.0.0.1:9100", param, ctx)
+        return Address(host, int(port[:9]))
+
+
+def metrics_option(command: F) -> F:
+    """Where Prometheus may ask for figures."""
+    return click.option(
+        "--metrics",
+        type=LoopbackAddress(),
+        metavar="[HOST:]PORT",
+        help="Figures for Prometheus; HOST is 127.0.0.1 if none is given; 0 = any port.",
+    )(command)
+
+
 def setting(name: str, text: str, metavar: str = "N", **how: Any) -> Callable[[F], F]:
     """The option of one server setting, with its default."""
     how = {"show_default": True, "default": getattr(DEFAULTS, name), **how}
+    if "|" in metavar:
+        how["shell_complete"] = _one_of(metavar.split("|"))
     return click.option("--" + name.replace("_", "-"), metavar=metavar, help=text, **how)
+
+
+def _one_of(
+    choices: list[str],
+) -> Callable[[click.Context, click.Parameter, str], list[str]]:
+    return lambda _ctx, _parameter, begun: [word for word in choices if word.startswith(begun)]
 
 
 def server_options(command: F) -> F:
@@ -66,8 +118,8 @@ def server_options(command: F) -> F:
     body = "Seconds for a frame, from its first byte; 0 = off."
     write = "Seconds that a pending echo waits for the peer to take a byte; 0 = off."
     options = [
-        click.argument("host", default=DEFAULTS.host),
-        click.argument("port", type=Port(), default=DEFAULTS.port),
+        click.argument("host", default=DEFAULTS.host, envvar="ECHO_TUI_HOST"),
+        click.argument("port", type=Port(), default=DEFAULTS.port, envvar="ECHO_TUI_PORT"),
         setting("cap", "Largest body accepted.", "SIZE", type=Size(), show_default="1MiB"),
         setting("poller", "How the loop waits.", "|".join(POLLER_NAMES)),
         setting("write_mode", "Write first, or arm POLLOUT first.", "|".join(WRITE_MODES)),

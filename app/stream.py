@@ -53,7 +53,7 @@ class EventStream:
     # --- producer ---
 
     def publish(self, event: Event) -> None:
-        """Append an event that must arrive."""
+        """Append an event that must arrive; from any thread."""
         self._events.append((False, event))
         if self._notify is not None:
             self._wake()

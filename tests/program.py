@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 15.0
@@ -71,7 +71,7 @@ class Headless:
         out, errors = self.process.communicate(timeout=PATIENCE)
         return self.process.returncode, out, errors
 
-    def __enter__(self) -> Headless:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_error: object) -> None:

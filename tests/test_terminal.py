@@ -8,6 +8,8 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.request
+from pathlib import Path
 
 import pytest
 
@@ -67,6 +69,36 @@ def test_a_signal_leaves_in_order_and_restores_the_terminal(number: signal.Signa
     with Terminal("127.0.0.1", "0") as terminal:
         wait_for_port(terminal)
         terminal.process.send_signal(number)
+        assert terminal.exit_code() == 0
+        assert terminal.restored()
+
+
+def test_a_hangup_is_a_lost_terminal_also_with_a_configuration(tmp_path: Path) -> None:
+    path = tmp_path / "echo.toml"
+    path.write_text("cap = 5")
+    with Terminal("--config", str(path), "127.0.0.1", "0") as terminal:
+        wait_for_port(terminal)
+        terminal.process.send_signal(signal.SIGHUP)
+        assert terminal.exit_code() == 0
+        assert terminal.restored()
+
+
+def test_the_dashboard_has_metrics_too() -> None:
+    with Terminal("--metrics", "0", "127.0.0.1", "0", columns=140) as terminal:
+        port = wait_for_port(terminal)
+        found = re.compile(r"http://127\.0\.0\.1:\d+/")
+        terminal.wait_for(lambda screen: found.search(screen) is not None)
+        url = found.search(terminal.text)
+        assert url is not None
+        with socket.create_connection(("127.0.0.1", port)) as peer:
+            peer.sendall(header(100) + b"x" * 40)
+            terminal.wait_for(lambda screen: "READ_BODY" in screen and "40/100" in screen)
+            with urllib.request.urlopen(url[0] + "metrics", timeout=10) as answer:
+                assert b'echo_tui_connections{state="READ_BODY"} 1.0' in answer.read()
+            # The screen goes on being told.
+            peer.sendall(b"x" * 20)
+            terminal.wait_for(lambda screen: "60/100" in screen)
+        terminal.press("q")
         assert terminal.exit_code() == 0
         assert terminal.restored()
 

@@ -59,21 +59,25 @@ def make_listener(host: str, port: int, backlog: int) -> Listener:
     raise SettingError(_explain(host, port, failure))
 
 
-def make_listeners(host: str, port: int, backlog: int, count: int) -> list[Listener]:
+def make_listeners(
+    host: str, port: int, backlog: int, count: int, passed: socket.socket | None = None
+) -> list[Listener]:
     """One listener for each of `count` workers on one port. Raises `SettingError`.
 
     On Linux each has a queue of its own, and the kernel spreads connections over them by a hash of
     the addresses (SO_REUSEPORT, socket(7)). The first is bound without the option: it would be let
     in beside another server's otherwise, and "in use" would go unnoticed. Elsewhere the option
-    does not spread, so all share one queue, and the one who is first takes a connection.
+    does not spread, so all share one queue, and the one who is first takes a connection; so they do
+    where a socket was `passed`, because others could not be bound beside it.
     """
-    first = make_listener(host, port, backlog)
+    first = make_listener(host, port, backlog) if passed is None else adopt_listener(passed)
+    spreads = KERNEL_SPREADS and passed is None
     listeners = [first]
     try:
-        if KERNEL_SPREADS:
+        if spreads:
             first.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         for _ in range(count - 1):
-            if KERNEL_SPREADS:
+            if spreads:
                 bound = first.sock.getsockname()
                 sock = _listen(first.sock.family, bound, backlog, beside_others=True)
             else:
@@ -84,6 +88,17 @@ def make_listeners(host: str, port: int, backlog: int, count: int) -> list[Liste
             listener.sock.close()
         raise SettingError(_explain(host, port, error)) from None
     return listeners
+
+
+def adopt_listener(sock: socket.socket) -> Listener:
+    """Use a socket that listens already. Raises `SettingError` if it is none of TCP's."""
+    is_tcp = sock.family in (socket.AF_INET, socket.AF_INET6) and sock.type == socket.SOCK_STREAM
+    if not is_tcp or not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+        sock.close()
+        raise SettingError("the socket that was passed does not listen on TCP: use ListenStream=")
+    sock.setblocking(False)
+    host, port = sock.getsockname()[:2]
+    return Listener(sock, host, port, ("listening on a socket that was passed, not on HOST, PORT",))
 
 
 def _listen(family: int, address: Any, backlog: int, beside_others: bool = False) -> socket.socket:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import socket
 import threading
 import time
 import traceback
@@ -12,7 +13,7 @@ from typing import Final
 
 from app.events import Command, Crashed, Listening, Stop, Stopped, TraceLevel
 from app.server.commands import CommandQueue
-from app.server.listener import Listener, make_listener
+from app.server.listener import Listener, adopt_listener, make_listener
 from app.server.loop import Loop
 from app.server.poller import Poller, make_poller
 from app.server.reporter import Reporter
@@ -43,13 +44,21 @@ class Server:
         stream: EventStream,
         clock: Callable[[], float] = time.monotonic,
         share: Share | None = None,
+        passed: socket.socket | None = None,
     ) -> None:
+        """`passed` is a socket that listens already, for which host, port and backlog do not
+        count.
+        """
         self._clock = clock
         poller = make_poller(settings.poller)
         try:
             settings, note = fit_descriptors(settings, poller)
             if share is None:
-                listener = make_listener(settings.host, settings.port, settings.backlog)
+                listener = (
+                    make_listener(settings.host, settings.port, settings.backlog)
+                    if passed is None
+                    else adopt_listener(passed)
+                )
                 share = Share(listener, Seats(), epoch=time.time() - clock())
         except BaseException:
             poller.close()
@@ -97,6 +106,11 @@ class Server:
         """Wait for the loop's end, up to `timeout` seconds; whether it has ended."""
         self._thread.join(timeout)
         return not self._thread.is_alive()
+
+    @property
+    def polls(self) -> int:
+        """How often the loop has polled. Woken (`watch`), it polls once more, unless it hangs."""
+        return self._reporter.polls
 
     @property
     def running(self) -> bool:

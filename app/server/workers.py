@@ -13,6 +13,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import selectors
+import socket
 import threading
 import time
 import traceback
@@ -79,7 +80,11 @@ class Workers:
         settings: Settings,
         stream: EventStream,
         clock: Callable[[], float] = time.monotonic,
+        passed: socket.socket | None = None,
     ) -> None:
+        """`passed` is a socket that listens already, for which host, port and backlog do not
+        count.
+        """
         self._clock = clock
         self._epoch = time.time() - clock()
         poller = make_poller(settings.poller)
@@ -87,7 +92,9 @@ class Workers:
             settings, notes = fit_descriptors(settings, poller)
         finally:
             poller.close()
-        listeners = make_listeners(settings.host, settings.port, settings.backlog, settings.workers)
+        listeners = make_listeners(
+            settings.host, settings.port, settings.backlog, settings.workers, passed
+        )
         first = listeners[0]
         self.host, self.port = first.host, first.port
         self.failure = ""
@@ -102,6 +109,8 @@ class Workers:
         self._routing = Routing(settings, self._places, self._send, stream.publish, self.now)
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._commands.fd, selectors.EVENT_READ, self._obey)
+        self.polls = 0
+        """How often the parent has polled. Woken (`watch`), it polls once more, unless it hangs."""
         self._one_was_ready = False
         self._stopping = ""  # the cause, once a stop was asked for
         self._kill_at = inf  # when who has not ended is killed
@@ -181,7 +190,9 @@ class Workers:
                 return
             due = self._next_due()
             patience = None if due == inf else max(due - now, 0)
-            for key, mask in self._selector.select(patience):
+            ready = self._selector.select(patience)
+            self.polls += 1
+            for key, mask in ready:
                 key.data(mask)
 
     def _next_due(self) -> float:

@@ -1,0 +1,108 @@
+"""A server and all that goes with it while it runs: who is told of it, and who may tell it."""
+
+from __future__ import annotations
+
+import importlib
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from app.events import Notice, ProcessStats
+from app.fanout import Fanout
+from app.operating import open_metrics
+from app.options import Address
+from app.settings import Settings
+from app.stream import EventStream
+
+if TYPE_CHECKING:
+    from app.server.server import Server
+    from app.server.workers import Workers
+
+
+@dataclass(frozen=True, slots=True)
+class Company:
+    """What the command line wants beside the server."""
+
+    metrics: Address | None = None
+    """Where Prometheus may ask."""
+
+
+def take_company(options: dict[str, Any]) -> Company:
+    """Take what these options say out of all `options`. Raises `SettingError`."""
+    return Company(metrics=options.pop("metrics"))
+
+
+class Hosting:
+    """A server, the fan-out of its events, and everybody who gets them."""
+
+    def __init__(
+        self, settings: Settings, company: Company, passed: socket.socket | None = None
+    ) -> None:
+        """Everything is bound and opened here, and nothing runs before `start`.
+
+        `passed` is a listening socket to be used. Raises `SettingError`.
+        """
+        stream = EventStream()
+        self.server = make_server(settings, stream, passed)
+        self._stream = stream
+        self._traces = settings.trace != "off"
+        server = self.server
+        self.fanout = Fanout(stream, server.watch, lazy_sampler(server))
+        try:
+            self._page = open_metrics(company.metrics, self.fanout, server.now, self.tell)
+        except BaseException:
+            server.close()
+            raise
+
+    def subscribe(self, watched: bool = False) -> EventStream:
+        """A stream of everything, for a screen if `watched`, else for a log."""
+        stream = EventStream()
+        stream.watched = watched
+        return self.fanout.subscribe(stream, traced=self._traces)
+
+    def tell(self, level: str, text: str) -> None:
+        """Put a word of the program's own among the server's events; from any thread."""
+        self._stream.publish(Notice(t=self.server.now(), level=level, text=text))
+
+    def start(self) -> None:
+        """Have all of it run, each in a thread of its own."""
+        self.server.start()
+        self.fanout.start()
+        if self._page:
+            self._page.start()
+
+    def end(self) -> None:
+        """Hand on the server's last event, and end the rest; the server has ended before."""
+        self.fanout.join(timeout=1.0)
+        if self._page:
+            self._page.close()
+
+
+def make_server(
+    settings: Settings, stream: EventStream, passed: socket.socket | None = None
+) -> Server | Workers:
+    """The server, in a thread of this process or in workers of its own, bound and not started.
+
+    Raises `SettingError`.
+    """
+    if settings.workers:
+        from app.server.workers import Workers
+
+        return Workers(settings, stream, passed=passed)
+    from app.server.server import Server
+
+    return Server(settings, stream, passed=passed)
+
+
+def lazy_sampler(server: Server | Workers) -> Callable[[], ProcessStats]:
+    """Looks at this process and its workers; psutil is imported when somebody wants to know."""
+    samplers: list[Callable[[], ProcessStats]] = []
+
+    def sample() -> ProcessStats:
+        if not samplers:
+            process = importlib.import_module("app.process")
+            samplers.append(process.ProcessSampler(server.now, lambda: server.worker_pids))
+        return samplers[0]()
+
+    return sample

@@ -1,0 +1,55 @@
+"""The signals that ask for a stop, and which thread hears of them."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from collections.abc import Callable, Iterator
+from typing import Final
+
+STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+LOOK_INTERVAL: Final = 0.5
+"""Seconds after which the main thread looks for a signal. One that comes just before a join without
+a time-out, while the handler of another ends, would wait for the next one."""
+
+
+@contextlib.contextmanager
+def stop_signals(
+    stop: Callable[[str, bool], None], reload: Callable[[], None] | None = None
+) -> Iterator[None]:
+    """The first SIGTERM, SIGINT or SIGHUP asks for a stop in order, the next for one at once.
+
+    Where there is something to `reload`, SIGHUP asks for that instead.
+    """
+    asked = False
+
+    def handle(number: int, _frame: object) -> None:
+        nonlocal asked
+        if reload is not None and number == signal.SIGHUP:
+            reload()
+            return
+        stop(signal.Signals(number).name, asked)
+        asked = True
+
+    for number in STOP_SIGNALS:
+        signal.signal(number, handle)
+    try:
+        yield
+    finally:
+        # On the way out one more signal must not turn the exit code into a death by signal.
+        for number in STOP_SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+
+
+@contextlib.contextmanager
+def signals_for_main_thread_only() -> Iterator[None]:
+    """Threads started in here never take a stop signal.
+
+    The kernel gives a signal to any thread that does not block it, but Python runs handlers in the
+    main thread, which a join does not leave for a signal that another thread took.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
