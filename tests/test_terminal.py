@@ -98,7 +98,7 @@ def test_the_dashboard_has_metrics_too() -> None:
             # The screen goes on being told.
             peer.sendall(b"x" * 20)
             terminal.wait_for(lambda screen: "60/100" in screen)
-        terminal.press("q")
+        terminal.process.send_signal(signal.SIGTERM)
         assert terminal.exit_code() == 0
         assert terminal.restored()
 
