@@ -10,14 +10,15 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, Final
 
 import click
 
 from app import __version__
-from app.options import server_options
+from app.options import control_options, server_options
 from app.printable import printable
-from app.settings import SettingError, Settings
+from app.settings import SettingError, Settings, Where
 
 EXIT_CRASH = 1
 EXIT_USAGE = 2
@@ -38,7 +39,11 @@ class ServerCommand(click.Command):
             raise
 
 
-COMMANDS: Final = {"client": "app.client:client"}
+COMMANDS: Final = {
+    "attach": "app.attach:attach",
+    "client": "app.client:client",
+    "ctl": "app.ctl.commands:ctl",
+}
 """Commands that live in modules of their own, ``module:function``, imported when they are run."""
 
 
@@ -86,6 +91,7 @@ def cli() -> None:
 
 @cli.command(cls=ServerCommand, hidden=True)
 @server_options
+@control_options
 @click.option("--no-ui", is_flag=True, help="No dashboard: event lines on stdout.")
 @click.option(
     "--log-format",
@@ -94,20 +100,29 @@ def cli() -> None:
     show_default=True,
     help="Of the event lines.",
 )
-def serve(no_ui: bool, log_format: str, **options: Any) -> int:
+def serve(
+    no_ui: bool,
+    log_format: str,
+    control: str | None,
+    control_token_file: Path | None,
+    **options: Any,
+) -> int:
     """Serve, with the dashboard or without."""
     settings = Settings(**options)
+    where = Where(control, control_token_file)
     if no_ui:
-        return run_headless(settings, log_format)
-    return run_dashboard(settings)
+        return run_headless(settings, log_format, where)
+    return run_dashboard(settings, where)
 
 
 @cli.command(cls=ServerCommand)
 @server_options
-def demo(**options: Any) -> int:
+@control_options
+def demo(control: str | None, control_token_file: Path | None, **options: Any) -> int:
     """The dashboard, and built-in clients that show every state."""
     options["port"] = options["port"] if _given("port") else 0
-    return run_dashboard(Settings(**options), with_clients=True)
+    where = Where(control, control_token_file)
+    return run_dashboard(Settings(**options), where, with_clients=True)
 
 
 def _given(name: str) -> bool:
@@ -149,20 +164,25 @@ def signals_for_main_thread_only() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def run_headless(settings: Settings, log_format: str) -> int:
+def run_headless(settings: Settings, log_format: str, where: Where) -> int:
     """Serve until a signal; the exit code."""
     from app.headless import LogWriter, as_json, as_text
     from app.server.server import Server
+    from app.sharing import Shared
     from app.stream import EventStream
 
     stream = EventStream()
     server = Server(settings, stream)
-    log = LogWriter(stream, sys.stdout.fileno(), as_json if log_format == "json" else as_text)
+    shared = Shared(server, stream, where)
+    told = shared.subscribe(traced=settings.trace != "off")
+    log = LogWriter(told, sys.stdout.fileno(), as_json if log_format == "json" else as_text)
     with stop_signals(server.stop):
         with signals_for_main_thread_only():
             server.start()
+            shared.start()
             log.start()
         server.join()
+        shared.close()
         log.join(timeout=1.0)
     if server.failure:
         print(f"echo-tui: the server thread died: {server.failure}", file=sys.stderr)
@@ -170,7 +190,7 @@ def run_headless(settings: Settings, log_format: str) -> int:
     return 0
 
 
-def run_dashboard(settings: Settings, with_clients: bool = False) -> int:
+def run_dashboard(settings: Settings, where: Where, with_clients: bool = False) -> int:
     """Serve with the dashboard in this terminal; the exit code."""
     # Textual reads the keys from stdin and draws on stderr.
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
@@ -178,15 +198,18 @@ def run_dashboard(settings: Settings, with_clients: bool = False) -> int:
     import asyncio
 
     from app.demo import start_clients
-    from app.process import ProcessSampler
     from app.server.server import Server
+    from app.sharing import Shared, lazy_sampler
     from app.stream import EventStream
     from app.ui.app import EchoApp
     from app.ui.source import StreamSource
 
     stream = EventStream()
     server = Server(settings, stream)
-    source = StreamSource(stream, server.submit, server.now, ProcessSampler(server.now))
+    shared = Shared(server, stream, where)
+    # A fan-out has samples of the process among its events.
+    sample = None if shared.fanout else lazy_sampler(server.now)
+    source = StreamSource(shared.subscribe(watched=True), server.submit, server.now, sample)
     screen = EchoApp(source)
     # With a shorter turn at the GIL the loop waits less for the screen: p99.9 of an echo is 3 ms
     # at 0.2 ms and 10 ms at the default of 5 ms, at the same throughput (ARCHITECTURE.md).
@@ -211,6 +234,7 @@ def run_dashboard(settings: Settings, with_clients: bool = False) -> int:
     with stop_signals(server.stop):
         with signals_for_main_thread_only():
             server.start()
+            shared.start()
         try:
             asyncio.run(show())
         finally:
@@ -220,6 +244,7 @@ def run_dashboard(settings: Settings, with_clients: bool = False) -> int:
                 if clients:
                     complaint = _end_clients(clients)
                 server.join()
+                shared.close()
     if complaint:
         print(f"echo-tui demo: the clients failed: {complaint}", file=sys.stderr)
         return EXIT_CRASH

@@ -131,11 +131,19 @@ class EchoApp(App[int]):
         self._pane.show(model, now)
         self._show_selected(model, now)
         self._events.show_model(model)
-        if self._frozen is not None:
+        self._show_banner(now)
+
+    def _show_banner(self, now: float) -> None:
+        screen, text = self.screen_stack[0], ""
+        if self.model.gone:
+            text = f"GONE: {self.model.gone}. It is shown again when it is back; q quits"
+        elif self._frozen is not None:
             behind = self._source.now() - now
-            self.screen_stack[0].query_one("#banner", Static).update(
+            text = (
                 f"PAUSED {behind:.0f} s ago: the screen stands still, the server goes on. p resumes"
             )
+        screen.set_class(bool(self.model.gone), "gone")
+        screen.query_one("#banner", Static).update(text)
 
     def _show_selected(self, model: Model, now: float) -> None:
         selected = self._pane.table.selected_id
@@ -147,6 +155,8 @@ class EchoApp(App[int]):
         model = self.model
         if model.crashed is not None:
             return "DEAD", palette.BROKEN
+        if model.gone:
+            return "GONE", palette.BROKEN
         if model.stopped is not None:
             return "STOPPED", palette.BROKEN
         if model.stopping is not None:
