@@ -29,17 +29,16 @@ class Shared:
         self._stream = stream
         self.fanout: Fanout | None = None
         try:
-            self._entrance, note = open_entrance(where.control, where.token_file, server.port)
+            entrance, note = open_entrance(where.control, where.token_file, server.port)
         except AddressError as error:
             server.close()
             raise SettingError(str(error)) from None
         if note:
             stream.publish(Notice(t=server.now(), level="warning", text=note))
-        if self._entrance is None:
+        if entrance is None:
             return
         self.fanout = Fanout(stream, server.watch, lazy_sampler(server.now), now=server.now)
-        gate, listener = self._entrance.gate, self._entrance.listener
-        self._service = Service(listener, self.fanout, server.submit, gate)
+        self._service = Service(entrance, self.fanout, server.submit)
 
     def subscribe(self, watched: bool = False, traced: bool = False) -> EventStream:
         """A stream of everything, to be asked for before `start`."""
@@ -58,10 +57,9 @@ class Shared:
 
     def close(self) -> None:
         """Hand on the server's last event, and end; the server has ended before."""
-        if self.fanout is not None and self._entrance is not None:
+        if self.fanout is not None:
             self.fanout.join(timeout=1.0)
             self._service.close()
-            self._entrance.close()
 
 
 def lazy_sampler(now: Callable[[], float]) -> Callable[[], ProcessStats]:

@@ -30,6 +30,8 @@ from app.control.address import (
 BACKLOG: Final = 64
 LOCK_WITHIN: Final = 1.0
 """Seconds to wait for another server that is just starting."""
+ROOM_WITHIN: Final = 0.3
+"""Seconds to wait for a server that is just stopping: its port is free a moment earlier."""
 _NEW: Final = ".new"
 
 
@@ -91,7 +93,11 @@ def _make_room(path: Path) -> None:
         raise AddressError(f"{path} exists and is no socket: it is left alone; choose another path")
     if found.st_uid != os.geteuid():
         raise AddressError(f"{path} belongs to another user: choose another path")
-    if is_alive(path):
+    deadline = time.monotonic() + ROOM_WITHIN
+    while is_alive(path):
+        if time.monotonic() < deadline:
+            time.sleep(0.02)
+            continue
         raise InUse(f"{path}: another server listens there: choose another path, or `none`")
 
 

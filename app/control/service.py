@@ -17,11 +17,13 @@ from itertools import count
 from math import inf
 from typing import Final
 
+from app.control.entrance import Entrance
 from app.control.protocol import Refused, pack
-from app.control.session import Desk, Gate, Session
-from app.events import Command, Notice, Trace, TraceLevel
+from app.control.session import Desk, Session
+from app.events import Command, Notice, Stopping, Trace, TraceLevel
 from app.fanout import Fanout
 from app.printable import printable
+from app.stream import Drained
 
 MOST_CLIENTS: Final = 32
 FIRST_NUMBER: Final = 1 << 32
@@ -38,30 +40,33 @@ class Service:
 
     def __init__(
         self,
-        listener: socket.socket,
+        entrance: Entrance,
         fanout: Fanout,
         submit: Callable[[Command], None],
-        gate: Gate,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Takes the bound and listening `listener`, and closes it."""
-        self._listener = listener
+        """Takes the `entrance`, and closes it when the server begins to stop."""
+        self.watched = False
+        self._entrance = entrance
+        self._listener = entrance.listener
         self._fanout = fanout
         self._submit_to_loop = submit
         self._clock = clock
         self._selector = selectors.DefaultSelector()
         self._waker, self._wakened = socket.socketpair()
-        for sock in (listener, self._waker, self._wakened):
+        for sock in (self._listener, self._waker, self._wakened):
             sock.setblocking(False)
         self._sessions: set[Session] = set()
         self._announced: set[Session] = set()
         self._traces: dict[int, dict[Session, TraceLevel]] = {}
         self._numbers = count(FIRST_NUMBER)
         self._accept_again = inf
+        self._is_open = True
+        self._server_stops = False
         self._closing = False
         self._desk = Desk(
             fanout=fanout,
-            gate=gate,
+            gate=entrance.gate,
             next_number=self._numbers.__next__,
             submit=self._submit,
             wake=self._wake,
@@ -72,7 +77,18 @@ class Service:
 
     def start(self) -> None:
         """Begin to accept."""
+        self._fanout.follow(self)
         self._thread.start()
+
+    def hear(self, drained: Drained, _new_drops: int) -> None:
+        """Take note of the server's stop; the fan-out calls this in its own thread.
+
+        The next server on the same port may start as soon as this one no longer listens, and must
+        find its control socket's place free.
+        """
+        if any(isinstance(event, Stopping) for event in drained.events):
+            self._server_stops = True
+            self._wake()
 
     def close(self) -> None:
         """Let clients take the last words, a moment long, and end."""
@@ -94,6 +110,8 @@ class Service:
         try:
             while not self._closing:
                 self._turn()
+                if self._server_stops and self._is_open:
+                    self._shut()
             self._say_farewell()
         except Exception as error:  # a fault of ours: the server goes on, and says so
             text = f"the control socket has died: {type(error).__name__}: {error}"
@@ -102,8 +120,9 @@ class Service:
             for session in self._sessions:
                 self._fanout.unfollow(session.follower)
                 session.sock.close()
+            self._fanout.unfollow(self)
             self._selector.close()
-            self._listener.close()
+            self._entrance.close()
             self._waker.close()
             self._wakened.close()
 
@@ -121,6 +140,13 @@ class Service:
         if self._clock() >= self._accept_again:
             self._accept_again = inf
             self._selector.register(self._listener, selectors.EVENT_READ)
+
+    def _shut(self) -> None:
+        self._is_open = False
+        if self._accept_again == inf:
+            self._selector.unregister(self._listener)
+        self._accept_again = inf
+        self._entrance.close()
 
     def _patience(self) -> float | None:
         due = min((session.due() for session in self._sessions), default=inf)
