@@ -149,7 +149,6 @@ class Follower:
         fanout = self._fanout
         self._to_page = array("Q", fanout.opened)
         self._pages = 0
-        self._round = fanout.round
         self._to_tell = array("Q")
 
     def _page(self, to_page: array[int]) -> Page | None:
@@ -159,6 +158,7 @@ class Follower:
         first = self._pages == 0
         if first:
             self._fresh_round = 0
+            self._round = fanout.round
             self._process = fanout.process
         ids = to_page[self._pages * PAGE :][:PAGE]
         self._pages += 1

@@ -96,6 +96,7 @@ class Session:
         self._close_at = inf  # a refused client lingers until then
         self._message_due = now + HELLO_WITHIN
         self._command_at = now
+        self._resume_at = inf
         self._next_news = now
         self._results_due = 0
         self._answer_due = inf
@@ -124,8 +125,7 @@ class Session:
                 return 0.0
             if self.follower.watched:
                 due = min(due, self._next_news)
-            if len(self._inbox) and not self._results_due:
-                due = min(due, self._command_at)
+            due = min(due, self._resume_at)
         return due
 
     def step(self, readable: bool) -> None:
@@ -146,8 +146,9 @@ class Session:
         if now >= self._answer_due:
             self._results_due, self._answer_due = 0, inf
         self._flush()
+        self._tell(now)  # first: a result may be what the next command waits for
         self._take_messages(now)
-        self._tell(now)
+        self._resume_at = self._command_at if self._command_at > now else inf
 
     def refuse(self, code: str, text: str) -> None:
         """Say why, and end."""
@@ -178,9 +179,7 @@ class Session:
             self._inbox.feed(data)
 
     def _is_busy(self) -> bool:
-        return self._results_due > 0 or (
-            self.hello is not None and self._command_at > self._desk.clock()
-        )
+        return self._results_due > 0 or self._command_at > self._desk.clock()
 
     def _take_messages(self, now: float) -> None:
         """Take what has arrived in full, as long as nothing is under way for this client."""
