@@ -6,6 +6,7 @@ import os
 import socket
 import stat
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -88,7 +89,7 @@ def test_one_that_ends_meanwhile_is_waited_for(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["file", "directory", "symlink", "fifo"])
 def test_any_other_file_is_never_touched(tmp_path: Path, kind: str) -> None:
     path, target = tmp_path / "s", stale(tmp_path / "t")
-    make = {
+    make: dict[str, Callable[[], object]] = {
         "file": lambda: path.write_text("precious"),
         "directory": path.mkdir,
         "symlink": lambda: path.symlink_to(target),

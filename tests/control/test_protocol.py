@@ -13,6 +13,7 @@ from app.control.protocol import (
     LARGEST_HELLO,
     MOST_IDS,
     Do,
+    FromServer,
     Hello,
     Inbox,
     Known,
@@ -21,6 +22,7 @@ from app.control.protocol import (
     ProtocolError,
     Refused,
     TooLarge,
+    ToServer,
     Watch,
     Welcome,
     pack,
@@ -31,7 +33,7 @@ from app.control.protocol import (
 from app.events import Kill, KillMode, Set, Stop, Trace, TraceLevel
 from screenshots.scenes import listening, loop_stats, opened, snapshot
 
-TO_SERVER = [
+TO_SERVER: list[ToServer] = [
     Hello(version=1, client="x", token="t", read_only=True, announce=True),
     Watch(detail=False),
     Do(command=Kill(request=1, ids=(1, 2), mode=KillMode.RESET)),
@@ -39,7 +41,7 @@ TO_SERVER = [
     Do(command=Trace(request=3, id=4, level=TraceLevel.IO)),
     Do(command=Stop(request=4, cause="test", now=True)),
 ]
-FROM_SERVER = [
+FROM_SERVER: list[FromServer] = [
     Welcome(version=1, program="1", pid=2, t=3.0),
     Refused(code="busy", text="full"),
     Page(

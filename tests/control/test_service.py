@@ -365,7 +365,7 @@ def test_nobody_watching_means_no_figures_are_made(controlled: Controlled) -> No
     assert not controlled.fanout.is_watched
     with controlled.link() as link:
         link.pages()
-        assert controlled.fanout.is_watched
+        until(lambda: controlled.fanout.is_watched, "watched")
     until(lambda: not controlled.fanout.is_watched, "unwatched again")
 
 
