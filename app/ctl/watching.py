@@ -23,7 +23,7 @@ from app.ui.filter import Filter
 from app.ui.rows import Row
 
 FIGURES: Final = (Snapshot, LoopStats, ProcessStats)
-_KINDS: Final[Mapping[str, type]] = {kind.__struct_config__.tag: kind for kind in Event.__args__}
+KINDS: Final[Mapping[str, type]] = {kind.__struct_config__.tag: kind for kind in Event.__args__}
 
 
 class Watcher:
@@ -92,11 +92,11 @@ class Watcher:
 def parse_kinds(events: str) -> tuple[type, ...]:
     """Read ``opened,closed``; raises `click.UsageError`."""
     if events == "all":
-        return tuple(_KINDS.values())
+        return tuple(KINDS.values())
     if not events:
-        return tuple(kind for kind in _KINDS.values() if kind not in FIGURES)
-    unknown = [name for name in events.split(",") if name not in _KINDS]
+        return tuple(kind for kind in KINDS.values() if kind not in FIGURES)
+    unknown = [name for name in events.split(",") if name not in KINDS]
     if unknown:
-        known = ", ".join(_KINDS)
+        known = ", ".join(KINDS)
         raise click.UsageError(f"--events: no event is called {unknown[0]!r}; there are {known}")
-    return tuple(_KINDS[name] for name in events.split(","))
+    return tuple(KINDS[name] for name in events.split(","))
