@@ -14,25 +14,22 @@ from app.control.entrance import Entrance
 from app.control.listening import SocketFile
 from app.control.owner import OwnerGate
 from app.control.protocol import (
-    Do,
     FromServer,
     Hello,
     News,
-    Page,
     ToServer,
-    Watch,
     pack,
     read_from_server,
 )
 from app.control.service import Service
 from app.control.session import Gate
-from app.events import Command, CommandResult
+from app.events import Command, CommandResult, Set
 from app.fanout import Fanout
-from app.framing import HEADER_SIZE, read_length
+from app.framing import HEADER_SIZE, frame, read_length
 from app.server.server import Server
 from app.settings import Settings
 from app.stream import EventStream
-from tests.peers import PATIENCE, Watcher, read_exactly
+from tests.peers import PATIENCE, Watcher, connect, exchange, read_exactly
 
 
 class Controlled:
@@ -123,10 +120,6 @@ class Raw:
         self.sock.close()
 
 
-def pages(link: Link) -> list[Page]:
-    return link.pages()
-
-
 def ask(link: Link, command: Command) -> list[CommandResult]:
     return list(link.do(command))
 
@@ -141,4 +134,18 @@ def news_until(link: Link, holds: Callable[[News], object]) -> list[News]:
     return told
 
 
-__all__ = ["Controlled", "Do", "Raw", "Watch", "ask", "news_until", "pages", "until"]
+class Clock:
+    """Seconds that pass only when a test says so."""
+
+    def __init__(self) -> None:
+        self.time = 0.0
+
+    def __call__(self) -> float:
+        return self.time
+
+
+def is_well(controlled: Controlled) -> bool:
+    """Whether a client of the control socket and one of the server are served."""
+    with controlled.link() as link, connect(controlled.server.port) as client:
+        (answer,) = ask(link, Set(request=5, name="cap", value=1000))
+        return answer.ok and exchange(client, [frame(b"hi")], 6) == frame(b"hi")

@@ -1,40 +1,27 @@
-"""The service on a real server: who may come in, what is answered, and what harms nobody."""
+"""The service on a real server: commands and their results, coming, going, flooding."""
 
 from __future__ import annotations
 
-import json
-import os
 import socket
 import struct
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from app.control.address import TcpAddress
-from app.control.client import ControlError, Link, ServerGone, hello
-from app.control.entrance import Entrance
-from app.control.listening import listen_on_tcp
-from app.control.owner import OwnerGate, peer_uid
+from app.control.client import ServerGone
 from app.control.protocol import (
-    LARGEST_HELLO,
-    LARGEST_MESSAGE,
     Do,
-    FromServer,
-    Hello,
     News,
-    Page,
-    Refused,
     Watch,
-    Welcome,
     pack,
 )
-from app.control.service import MOST_CLIENTS, Service
-from app.control.session import ANSWER_WITHIN, HELLO_WITHIN, MESSAGE_WITHIN
-from app.control.token import TokenGate
+from app.control.session import ANSWER_WITHIN
+from app.control.source import AttachedSource
 from app.events import (
     Closed,
     CommandResult,
@@ -50,8 +37,9 @@ from app.events import (
     TraceLevel,
 )
 from app.framing import frame, header
-from tests.control.serving import Controlled, Raw, ask, news_until, until
-from tests.peers import connect, exchange
+from app.ui.model import Model
+from tests.control.serving import Clock, Controlled, ask, is_well, news_until, until
+from tests.peers import connect, exchange, read_exactly
 from tests.program import ROOT, environment
 
 pytestmark = pytest.mark.slow
@@ -61,207 +49,6 @@ pytestmark = pytest.mark.slow
 def controlled(tmp_path: Path) -> Iterator[Controlled]:
     with Controlled(tmp_path / "s") as running:
         yield running
-
-
-def is_well(controlled: Controlled) -> bool:
-    """Whether a client of the control socket and one of the server are served."""
-    with controlled.link() as link, connect(controlled.server.port) as client:
-        (answer,) = ask(link, Set(request=5, name="cap", value=1000))
-        return answer.ok and exchange(client, [frame(b"hi")], 6) == frame(b"hi")
-
-
-# --- garbage ------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("said", "code"),
-    [
-        (b"GET / HTTP/1.1\r\n\r\n", "too_large"),
-        (b"\xff" * 8, "too_large"),
-        (header(2**32 - 1), "too_large"),
-        (header(LARGEST_HELLO + 1), "too_large"),
-        (header(0), "garbage"),
-        (frame(b"\0" * 100), "garbage"),
-        (frame(b"[" * 4000), "garbage"),
-        (frame(b'{"type":"watch"}'), "garbage"),
-        (frame(b'{"type":"hello","version":1,"client":7}'), "garbage"),
-        (frame(b'{"type":"hello","version":2}'), "version"),
-        (frame(b'{"type":"hello","version":-1,"client":[]}'), "version"),
-    ],
-)
-def test_a_first_message_that_is_none_is_answered_and_the_connection_ended(
-    controlled: Controlled, said: bytes, code: str
-) -> None:
-    with controlled.raw() as client:
-        client.sock.sendall(said)
-        answer = client.receive()
-        assert isinstance(answer, Refused)
-        assert answer.code == code
-        assert answer.text
-        assert client.receive() is None
-    assert is_well(controlled)
-
-
-@pytest.mark.parametrize(
-    ("said", "code"),
-    [
-        (header(2**32 - 1), "too_large"),
-        (header(LARGEST_MESSAGE + 1), "too_large"),
-        (frame(b"[" * LARGEST_MESSAGE), "garbage"),
-        (frame(b'{"type":"watch","x":' + b'{"a":' * 5000), "garbage"),
-        (frame(b"nonsense"), "garbage"),
-        (pack(Hello(version=1)), "garbage"),
-        (pack(Watch()) + pack(Watch()), "garbage"),
-        (frame(b'{"type":"do","command":{"command":"kill","request":0,"ids":[1]}}'), "garbage"),
-    ],
-)
-def test_garbage_after_the_hello_too(controlled: Controlled, said: bytes, code: str) -> None:
-    with controlled.raw() as client:
-        assert isinstance(client.greet(), Welcome)
-        client.sock.sendall(said)
-        last: FromServer | None = None
-        while (message := client.receive()) is not None:
-            last = message
-        assert isinstance(last, Refused)
-        assert last.code == code
-    assert is_well(controlled)
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.time = 0.0
-
-    def __call__(self) -> float:
-        return self.time
-
-
-@pytest.mark.parametrize(
-    ("greets", "said", "after"),
-    [
-        (False, b"", HELLO_WITHIN),
-        (False, header(50) + b"{", HELLO_WITHIN),
-        (True, header(50) + b"half a message", MESSAGE_WITHIN),
-        (True, b"\0\0", MESSAGE_WITHIN),
-    ],
-)
-def test_half_a_message_is_not_waited_for_without_end(
-    tmp_path: Path, greets: bool, said: bytes, after: float
-) -> None:
-    clock = Clock()
-    with Controlled(tmp_path / "s", clock=clock) as controlled, controlled.raw() as client:
-        if greets:
-            assert isinstance(client.greet(), Welcome)
-        client.sock.sendall(said)
-        until(lambda: controlled.service.clients == 1, "taken in")
-        waiting = threading.Thread(target=lambda: answers.append(client.receive()))
-        answers: list[FromServer | None] = []
-        waiting.start()
-        # The message may not have been read yet: time passes until its time is up.
-        while waiting.is_alive():
-            clock.time += after / 4
-            with controlled.raw():  # wakes the service
-                waiting.join(0.05)
-        assert isinstance(answers[0], Refused)
-        assert answers[0].code == "slow"
-        assert clock.time >= after
-
-
-def test_a_silent_client_that_has_said_hello_may_stay(tmp_path: Path) -> None:
-    clock = Clock()
-    with Controlled(tmp_path / "s", clock=clock) as controlled, controlled.raw() as client:
-        assert isinstance(client.greet(), Welcome)
-        for _ in range(3):
-            clock.time += 1000.0
-            with controlled.raw() as other:
-                other.greet()
-        client.send(Do(command=Set(request=1, name="cap", value=64)))
-        assert isinstance(client.receive(), News)
-
-
-# --- who may come in ----------------------------------------------------------------------------
-
-
-def test_another_user_is_told_so_and_refused(tmp_path: Path) -> None:
-    with Controlled(tmp_path / "s", gate=OwnerGate(uid_of=lambda sock: 65534)) as controlled:
-        with controlled.raw() as client:
-            answer = client.receive()
-            assert isinstance(answer, Refused)
-            assert answer.code == "uid"
-            assert f"user 65534 may not control the server of user {os.geteuid()}" in answer.text
-            assert client.receive() is None
-        controlled.watcher.wait_for(Notice, lambda notice: "65534" in notice.text)
-
-
-def test_the_kernel_names_the_peer() -> None:
-    here, there = socket.socketpair()
-    with here, there:
-        assert peer_uid(here) == os.geteuid()
-        assert OwnerGate().on_connect(here) == ""
-    assert "unknown" in OwnerGate(uid_of=lambda sock: None).on_connect(here)
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
-@pytest.mark.parametrize("opened_up", [False, True])
-def test_a_process_of_another_user_does_not_get_in(tmp_path: Path, opened_up: bool) -> None:
-    """By the file's mode, and by its uid where the modes would let it in."""
-    directory = Path(f"/tmp/echo-tui-test-{os.getpid()}-{opened_up}")
-    code = (
-        "import os, socket, sys; os.setgid(65534); os.setuid(65534)\n"
-        "s = socket.socket(socket.AF_UNIX); s.settimeout(10)\n"
-        "s.connect(sys.argv[1]); print(s.recv(999)[4:].decode())"
-    )
-    try:
-        with Controlled(directory / "s") as controlled:
-            if opened_up:
-                directory.chmod(0o755)
-                controlled.path.chmod(0o666)
-            ended = subprocess.run(
-                [sys.executable, "-c", code, str(controlled.path)],
-                capture_output=True,
-                text=True,
-                timeout=15,
-                check=False,
-            )
-            if opened_up:
-                assert json.loads(ended.stdout)["code"] == "uid"
-            else:
-                assert "PermissionError" in ended.stderr
-            assert is_well(controlled)
-    finally:
-        directory.rmdir()
-
-
-def test_over_tcp_the_token_is_asked_for(tmp_path: Path) -> None:
-    token = "correct horse battery staple"
-    with Controlled(tmp_path / "s") as controlled:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            address = TcpAddress("127.0.0.1", free.getsockname()[1])
-        listener = listen_on_tcp(address)
-        entrance = Entrance(listener, TokenGate(token), str(address))
-        service = Service(entrance, controlled.fanout, controlled.server.submit)
-        service.start()
-        try:
-            with Link.open(address, hello("test", token)) as link:
-                assert ask(link, Set(request=1, name="cap", value=64))[0].ok
-            for wrong in ("", token[:-1], "café"):
-                with pytest.raises(ControlError, match="the token is not the server's"):
-                    Link.open(address, hello("test", wrong))
-        finally:
-            service.close()
-
-
-def test_there_is_a_limit_on_clients(controlled: Controlled) -> None:
-    links = [controlled.link() for _ in range(MOST_CLIENTS)]
-    try:
-        with pytest.raises(ControlError, match="32 clients are attached already"):
-            controlled.link()
-        links.pop().close()
-        until(lambda: controlled.service.clients < MOST_CLIENTS, "room again")
-        controlled.link().close()
-    finally:
-        for link in links:
-            link.close()
 
 
 # --- commands -----------------------------------------------------------------------------------
@@ -430,18 +217,49 @@ def test_the_file_is_gone_as_soon_as_the_server_stops_listening(controlled: Cont
 
 
 def test_attaching_and_detaching_often_loses_nothing(controlled: Controlled) -> None:
-    with connect(controlled.server.port) as busy:
-        for turn in range(50):
-            body = b"%d" % turn * 100
-            busy.sendall(frame(body))
-            link = controlled.link()
-            first = link.pages()[0]
-            assert isinstance(first, Page)
-            assert [one.opened.id for one in first.connections] == [1]
-            link.close()
-            assert exchange(busy, [], 4 + len(body)) == frame(body)
-    assert controlled.watcher.wait_for(Closed).frames_out == 50
+    with ExitStack() as stack:
+        clients = [stack.enter_context(connect(controlled.server.port)) for _ in range(500)]
+        controlled.watcher.until(lambda: len(controlled.watcher.all(Opened)) == 500, "open")
+        over = threading.Event()
+        rounds: list[int] = []
+        busy = threading.Thread(target=keep_busy, args=(clients, over, rounds))
+        busy.start()
+        try:
+            for _ in range(50):
+                assert rows_seen(controlled) == 500
+        finally:
+            over.set()
+            busy.join()
+    watcher = controlled.watcher
+    watcher.until(lambda: len(watcher.all(Closed)) == 500, "all closed")
+    assert {closed.frames_out for closed in watcher.all(Closed)} == {len(rounds)}
     until(lambda: controlled.service.clients == 0, "all have gone")
+
+
+def rows_seen(controlled: Controlled) -> int:
+    """How many connections a dashboard shows that is attached, looks once and leaves."""
+    source, model = AttachedSource(controlled.path), Model()
+
+    def shows() -> bool:
+        model.apply(source.drain(), source.now())
+        return bool(model.rows)
+
+    try:
+        until(shows, "rows")
+        return len(model.rows)
+    finally:
+        source.close()
+
+
+def keep_busy(clients: list[socket.socket], over: threading.Event, rounds: list[int]) -> None:
+    """Echo a frame on every connection, again and again; every round that was right is kept."""
+    while not over.is_set():
+        body = b"%d" % len(rounds)
+        for client in clients:
+            client.sendall(frame(body))
+        if not all(read_exactly(client, 4 + len(body)) == frame(body) for client in clients):
+            return
+        rounds.append(len(rounds))
 
 
 @pytest.mark.parametrize("linger", [False, True])
@@ -490,6 +308,3 @@ def test_the_program_says_at_once_when_its_control_socket_is_taken(tmp_path: Pat
         (line,) = ended.stderr.splitlines()
         assert "another server listens there: choose another path, or `none`" in line
         assert is_well(controlled)
-
-
-__all__ = ["Raw"]

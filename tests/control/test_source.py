@@ -44,19 +44,11 @@ from app.stream import Drained
 from app.ui.model import Model
 from app.ui.source import Source
 from screenshots.scenes import closed, listening, loop_stats, opened, snapshot
-from tests.control.serving import Controlled, until
+from tests.control.serving import Clock, Controlled, until
 from tests.peers import PATIENCE, connect
 
 EOF = closed(2, Reason.EOF)
 STOPPED = Stopped(t=9.0, cause="SIGTERM", opened=1, closed=1, frames_out=0, bytes_in=0, bytes_out=0)
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.time = 100.0
-
-    def __call__(self) -> float:
-        return self.time
 
 
 class ScriptedServer:
@@ -115,6 +107,7 @@ class Attached:
         self.path = path
         self.server = ScriptedServer(path)
         self.clock = Clock()
+        self.clock.time = 100.0
         # The connection is queued: what the server will say can be there before it is asked.
         self.source = self._source(read_only)
         self.heard = [self.server.heard() for _ in range(2)]
