@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ from app.control.session import ANSWER_WITHIN
 from app.control.source import AttachedSource
 from app.events import (
     Closed,
+    Command,
     CommandResult,
     Kill,
     Notice,
@@ -272,6 +274,33 @@ def test_a_client_that_vanishes_is_let_go(controlled: Controlled, linger: bool) 
     client.sock.close()
     until(lambda: controlled.service.clients == 0, "let go")
     assert is_well(controlled)
+
+
+def test_one_command_of_a_client_is_under_way_at_a_time(tmp_path: Path) -> None:
+    clock = Clock()
+    with Controlled(tmp_path / "s", clock=clock) as controlled, controlled.raw() as client:
+        client.greet()
+        held: list[Command] = []
+        controlled.service._submit_to_loop = held.append
+        commands = [Set(request=number, name="cap", value=number) for number in (1, 2)]
+        client.send(*(Do(command=command) for command in commands))
+        until(lambda: held, "the first under way")
+        clock.time += 1.0
+        with controlled.raw() as other:
+            other.greet()  # the service has had its turn with everybody
+        assert len(held) == 1
+        for number in (1, 2):
+            until(partial(reaches, held, number), "the next under way")
+            controlled.server.submit(held[number - 1])
+            answer = client.receive()
+            assert isinstance(answer, News)
+            (result,) = answer.events
+            assert isinstance(result, CommandResult)
+            assert (result.request, result.ok) == (number, True)
+
+
+def reaches(held: list[Command], count: int) -> bool:
+    return len(held) == count
 
 
 def test_no_answer_does_not_stall_a_client_for_ever(tmp_path: Path) -> None:
