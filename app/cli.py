@@ -209,7 +209,8 @@ def run_dashboard(settings: Settings, where: Where, with_clients: bool = False) 
     shared = Shared(server, stream, where)
     # A fan-out has samples of the process among its events.
     sample = None if shared.fanout else lazy_sampler(server.now)
-    source = StreamSource(shared.subscribe(watched=True), server.submit, server.now, sample)
+    watched = shared.subscribe(watched=True)
+    source = StreamSource(watched, server.submit, server.now, sample, shared.failure)
     screen = EchoApp(source)
     # With a shorter turn at the GIL the loop waits less for the screen: p99.9 of an echo is 3 ms
     # at 0.2 ms and 10 ms at the default of 5 ms, at the same throughput (ARCHITECTURE.md).

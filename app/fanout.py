@@ -98,6 +98,8 @@ class Fanout:
         self.stats: LoopStats | None = None
         self.process: ProcessStats | None = None
         self.ended = False
+        self.failure = ""
+        """What handing on died of, in one line; empty while it is well."""
 
     def start(self) -> None:
         """Begin to hand on."""
@@ -174,11 +176,15 @@ class Fanout:
             self._watch()
 
     def _run(self) -> None:
-        while not self.ended:
-            self._ready.clear()
-            self._stream.notify_once(self._ready.set)
-            self._ready.wait(INTERVAL if self._stream.watched else None)
-            self.hand_on(self._stream.drain())
+        try:
+            while not self.ended:
+                self._ready.clear()
+                self._stream.notify_once(self._ready.set)
+                self._ready.wait(INTERVAL if self._stream.watched else None)
+                self.hand_on(self._stream.drain())
+        except Exception as error:
+            self.failure = f"events are no longer handed on: {type(error).__name__}: {error}"
+            raise
 
     def hand_on(self, drained: Drained) -> None:
         """Take in what was drained, and give it to every subscriber."""

@@ -49,6 +49,10 @@ class Shared:
         stream.watched = watched
         return self.fanout.subscribe(stream, traced)
 
+    def failure(self) -> str | None:
+        """Why nothing comes any more though the server may live; None while all is well."""
+        return self.fanout.failure or None if self.fanout is not None else None
+
     def start(self) -> None:
         """Begin to hand on."""
         if self.fanout is not None:

@@ -30,6 +30,10 @@ FIRST_NUMBER: Final = 1 << 32
 """Of requests: far above those of a dashboard in the server's own terminal, which begins at 1."""
 ACCEPT_PAUSE: Final = 1.0
 """Seconds without accepting after the descriptors have run out."""
+ACCEPT_INTERVAL: Final = 0.005
+"""Seconds between two accepts: who connects in a loop must not keep this thread busy."""
+STRANGERS_TOLD: Final = 60.0
+"""Seconds between two words in the log on users who are refused."""
 FAREWELL: Final = 0.5
 """Seconds in which clients may take the last words at the end."""
 _LEVELS: Final = tuple(TraceLevel)  # from the least to the most
@@ -61,6 +65,8 @@ class Service:
         self._traces: dict[int, dict[Session, TraceLevel]] = {}
         self._numbers = count(FIRST_NUMBER)
         self._accept_again = inf
+        self._strangers = 0
+        self._strangers_told_at = -inf
         self._is_open = True
         self._server_stops = False
         self._closing = False
@@ -174,14 +180,14 @@ class Service:
         except (BlockingIOError, ConnectionAbortedError, InterruptedError):
             return
         except OSError as error:
-            self._selector.unregister(self._listener)
-            self._accept_again = self._clock() + ACCEPT_PAUSE
+            self._pause_accepting(ACCEPT_PAUSE)
             self._note("warning", f"control socket: accepting pauses: {error.strerror or error}")
             return
+        self._pause_accepting(ACCEPT_INTERVAL)
         sock.setblocking(False)
         objection = self._desk.gate.on_connect(sock)
         if objection:
-            self._note("warning", f"control socket: {objection}")
+            self._tell_of_stranger(objection)
             _turn_away(sock, Refused(code="uid", text=objection))
         elif len(self._sessions) >= MOST_CLIENTS:
             text = f"{MOST_CLIENTS} clients are attached already"
@@ -190,6 +196,17 @@ class Service:
             session = Session(sock, self._desk)
             self._sessions.add(session)
             self._fanout.follow(session.follower)
+
+    def _pause_accepting(self, seconds: float) -> None:
+        self._selector.unregister(self._listener)
+        self._accept_again = self._clock() + seconds
+
+    def _tell_of_stranger(self, objection: str) -> None:
+        self._strangers += 1
+        if self._clock() - self._strangers_told_at < STRANGERS_TOLD:
+            return
+        self._strangers_told_at = self._clock()
+        self._note("warning", f"control socket: {objection}; refused so far: {self._strangers:,}")
 
     def _attend_to(self, session: Session, readable: bool) -> None:
         try:

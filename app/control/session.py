@@ -46,6 +46,8 @@ LINGER: Final = 1.0
 """Seconds that a refused client has to read why."""
 COMMAND_INTERVAL: Final = 0.01
 """Seconds between two commands of one client."""
+KILL_INTERVAL: Final = 0.0001
+"""Seconds more for each connection that the first of the two ends."""
 ROUND: Final = 0.1
 """Seconds between two pieces of news, if there is no haste."""
 AT_ONCE: Final = 4
@@ -204,7 +206,8 @@ class Session:
             return
         message = read_to_server(body)
         if isinstance(message, Do):
-            self._command_at = now + COMMAND_INTERVAL
+            ids = len(message.command.ids) if isinstance(message.command, Kill) else 0
+            self._command_at = now + COMMAND_INTERVAL + ids * KILL_INTERVAL
             self._do(message.command)
         elif isinstance(message, Watch):
             if self.follower.watched:

@@ -193,7 +193,7 @@ class AttachedSource:
         self._link = None
         self._retry_at = self._clock() + RETRY
         if not (self._why_gone and isinstance(error, ServerGone)):
-            self._why_gone = str(error)
+            self._why_gone = str(error).removeprefix(f"{self._address}: ")
 
     def _absence(self, events: list[Event]) -> str:
         for event in events:

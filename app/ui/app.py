@@ -136,7 +136,7 @@ class EchoApp(App[int]):
     def _show_banner(self, now: float) -> None:
         screen, text = self.screen_stack[0], ""
         if self.model.gone:
-            text = f"GONE: {self.model.gone}. It is shown again when it is back; q quits"
+            text = f"GONE: {self.model.gone}. Waiting for it; q quits"
         elif self._frozen is not None:
             behind = self._source.now() - now
             text = (

@@ -160,7 +160,11 @@ def test_another_user_is_told_so_and_refused(tmp_path: Path) -> None:
             assert answer.code == "uid"
             assert f"user 65534 may not control the server of user {os.geteuid()}" in answer.text
             assert client.receive() is None
-        controlled.watcher.wait_for(Notice, lambda notice: "65534" in notice.text)
+        with controlled.raw() as again:
+            assert isinstance(again.receive(), Refused)
+        notice = controlled.watcher.wait_for(Notice, lambda notice: "65534" in notice.text)
+        assert notice.text.endswith("refused so far: 1")
+    assert len(controlled.watcher.all(Notice)) == 1  # a flood of them does not fill the log
 
 
 def test_the_kernel_names_the_peer() -> None:
