@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from app.events import Command, Event, Notice, Trace
+from app.control.client import Link, hello
+from app.events import Command, Event, Notice, Set, Trace
 from app.framing import frame
 from app.stream import Drained
 from app.ui.app import EchoApp
@@ -144,3 +145,20 @@ async def test_a_server_that_is_gone_is_a_banner_and_not_the_end() -> None:
         source.last = Drained([], [], None, 0)
         await look(app, pilot)
         assert "GONE" not in screen_text(app)
+
+
+def test_a_dashboard_has_a_control_socket_too(tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    with Terminal("--control", str(path), "127.0.0.1", "0") as terminal:
+        terminal.wait_for(lambda text: "LIVE" in text)
+        with Link.open(path, hello("test")) as link:
+            (first,) = link.pages()
+            assert first.listening is not None
+            assert str(first.listening.port) in terminal.text
+            (answer,) = link.do(Set(request=1, name="cap", value="64KiB"))
+            assert answer.ok
+            terminal.wait_for(lambda text: "CAP 64KiB" in text)
+        terminal.press("q")
+        assert terminal.exit_code() == 0
+        assert terminal.restored()
+    assert not path.exists()
