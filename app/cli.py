@@ -16,7 +16,7 @@ import click
 from app import __version__
 from app.configuration import ConfiguredCommand, chosen_ui, file_option, show_option
 from app.hosting import Company, Hosting, take_company
-from app.options import metrics_option, server_options, ui_options
+from app.options import control_options, metrics_option, server_options, ui_options
 from app.preferences import Preferences
 from app.printable import printable
 from app.settings import SettingError, Settings
@@ -44,8 +44,10 @@ class ServerCommand(ConfiguredCommand):
 
 
 COMMANDS: Final = {
+    "attach": "app.attach:attach",
     "client": "app.client:client",
     "completion": "app.completion:completion",
+    "ctl": "app.ctl.commands:ctl",
     "load": "app.load.command:load",
 }
 """Commands that live in modules of their own, ``module:function``, imported when they are run."""
@@ -106,6 +108,7 @@ def cli() -> None:
 @server_options
 @ui_options
 @metrics_option
+@control_options
 @click.option("--no-ui", is_flag=True, help="No dashboard: event lines on stdout.")
 @click.option(
     "--log-format",
@@ -135,6 +138,7 @@ def serve(no_ui: bool, log_format: str, log_level: str, **options: Any) -> int:
 @server_options
 @ui_options
 @metrics_option
+@control_options
 @file_option
 def demo(**options: Any) -> int:
     """The dashboard, and built-in clients that show every state."""
@@ -197,7 +201,9 @@ def run_dashboard(
     hosting = Hosting(settings, company)
     server = hosting.server
     told = hosting.subscribe(watched=True)
-    source = StreamSource(told, server.submit, server.now, grace=settings.grace)
+    source = StreamSource(
+        told, server.submit, server.now, failure=hosting.failure, grace=settings.grace
+    )
     screen = EchoApp(source, preferences=preferences)
     # With a shorter turn at the GIL the loop waits less for the screen: p99.9 of an echo is 3 ms
     # at 0.2 ms and 10 ms at the default of 5 ms, at the same throughput (ARCHITECTURE.md).
@@ -230,7 +236,8 @@ def run_dashboard(
                 server.stop(cause)
                 if clients:
                     complaint = _end_clients(clients)
-                server.join()
+                while not server.join(LOOK_INTERVAL):
+                    pass  # a look at the signals
                 hosting.end()
     if complaint:
         print(f"echo-tui demo: the clients failed: {complaint}", file=sys.stderr)

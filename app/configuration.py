@@ -9,6 +9,7 @@ place where a mistake stands.
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import os
 from collections.abc import Callable, Iterable, Mapping
@@ -19,6 +20,7 @@ import click
 from click.core import ParameterSource
 
 from app.options import Size
+from app.preferences import Preferences
 from app.printable import printable
 from app.settings import SettingError, check, format_size
 
@@ -26,8 +28,8 @@ PREFIX: Final = "ECHO_TUI"
 """What the environment variables of the options begin with, before an underscore."""
 UI_TABLE: Final = "ui"
 """The table of the file that is the dashboard's own."""
-UI_KEYS: Final = frozenset({"theme", "ascii", "columns", "sort", "preset", "keys"})
-"""What may stand in that table, and nowhere else; the dashboard judges the values. Those that are
+UI_KEYS: Final = frozenset(field.name for field in dataclasses.fields(Preferences))
+"""What may stand in that table, and nowhere else; `Preferences` judges the values. Those that are
 options too have their flag and their variable as any other option."""
 NEVER_IN_A_FILE: Final = frozenset({"config", "show_config", "help"})
 _ARGUMENTS: Final = f"{__name__}.arguments"
@@ -93,9 +95,10 @@ def read(path: str, parameters: Mapping[str, click.Parameter]) -> Configuration:
 def _check_ui(name: str, ui: object) -> None:
     if not isinstance(ui, dict):
         raise SettingError(f"{name}: {UI_TABLE} = {_toml(ui)}: it must be a table, [{UI_TABLE}]")
-    for key in ui:
-        if key not in UI_KEYS:
-            raise SettingError(f"{name}: unknown key {key!r} in [ui]: {_suggestion(key, UI_KEYS)}")
+    try:
+        Preferences.from_mapping(ui)
+    except SettingError as error:
+        raise SettingError(f"{name}: {error}") from None
 
 
 def _suggestion(name: str, known: Iterable[str]) -> str:

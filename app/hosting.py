@@ -8,11 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from app.control.address import AddressError
+from app.control.entrance import open_entrance
+from app.control.service import Service
 from app.events import Notice, ProcessStats
 from app.fanout import Fanout
 from app.operating import open_metrics
 from app.options import Address
-from app.settings import Settings
+from app.settings import NO_WISH, SettingError, Settings, Where
 from app.stream import EventStream
 
 if TYPE_CHECKING:
@@ -26,11 +29,16 @@ class Company:
 
     metrics: Address | None = None
     """Where Prometheus may ask."""
+    control: Where = NO_WISH
+    """Where `attach` and `ctl` may ask."""
 
 
 def take_company(options: dict[str, Any]) -> Company:
     """Take what these options say out of all `options`. Raises `SettingError`."""
-    return Company(metrics=options.pop("metrics"))
+    return Company(
+        metrics=options.pop("metrics"),
+        control=Where(options.pop("control"), options.pop("control_token_file")),
+    )
 
 
 class Hosting:
@@ -48,18 +56,34 @@ class Hosting:
         self._stream = stream
         self._traces = settings.trace != "off"
         server = self.server
-        self.fanout = Fanout(stream, server.watch, lazy_sampler(server))
+        self.fanout = Fanout(stream, server.watch, lazy_sampler(server), now=server.now)
         try:
-            self._page = open_metrics(company.metrics, self.fanout, server.now, self.tell)
+            self._page = open_metrics(
+                company.metrics, self.fanout, server.now, lambda: server.worker_pids, self.tell
+            )
+            self._service = self._open_service(company.control)
         except BaseException:
             server.close()
             raise
+
+    def _open_service(self, where: Where) -> Service | None:
+        try:
+            entrance, note = open_entrance(where.control, where.token_file, self.server.port)
+        except AddressError as error:
+            raise SettingError(str(error)) from None
+        if note:
+            self.tell("warning", note)
+        return Service(entrance, self.fanout, self.server.submit) if entrance else None
 
     def subscribe(self, watched: bool = False) -> EventStream:
         """A stream of everything, for a screen if `watched`, else for a log."""
         stream = EventStream()
         stream.watched = watched
         return self.fanout.subscribe(stream, traced=self._traces)
+
+    def failure(self) -> str | None:
+        """Why nothing is told any more though the server may live; None while all is well."""
+        return self.fanout.failure or None
 
     def tell(self, level: str, text: str) -> None:
         """Put a word of the program's own among the server's events; from any thread."""
@@ -69,12 +93,16 @@ class Hosting:
         """Have all of it run, each in a thread of its own."""
         self.server.start()
         self.fanout.start()
+        if self._service:
+            self._service.start()
         if self._page:
             self._page.start()
 
     def end(self) -> None:
         """Hand on the server's last event, and end the rest; the server has ended before."""
         self.fanout.join(timeout=1.0)
+        if self._service:
+            self._service.close()
         if self._page:
             self._page.close()
 

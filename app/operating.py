@@ -4,7 +4,7 @@ be read again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,7 @@ def open_metrics(
     address: Address | None,
     fanout: Fanout,
     now: Callable[[], float],
+    worker_pids: Callable[[], Iterable[int]],
     tell: Callable[[str, str], None],
 ) -> MetricsPage | None:
     """The page for Prometheus, bound and not yet answering; it is announced as a notice.
@@ -39,7 +40,7 @@ def open_metrics(
         from app.server.metrics import ServerCollector, registry_of
         from app.server.metrics_page import MetricsPage
 
-        registry = registry_of(ServerCollector(fanout, now))
+        registry = registry_of(ServerCollector(fanout, now, worker_pids))
         page = MetricsPage(address.host, address.port, registry, partial(tell, "error"))
     except ModuleNotFoundError as error:
         if error.name != "prometheus_client":

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -158,3 +160,43 @@ def ui_options(command: F) -> F:
     for option in reversed(options):
         command = option(command)
     return command
+
+
+def control_options(command: F) -> F:
+    """Where a server takes its control clients."""
+    command = click.option(
+        "--control-token-file",
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        help="The token that clients of --control tcp://… need.",
+    )(command)
+    return click.option(
+        "--control",
+        metavar="PATH|none",
+        help="Socket for `attach` and `ctl`, or tcp://127.0.0.1:PORT.  [default: one per port]",
+    )(command)
+
+
+def client_options(command: F) -> F:
+    """Which server a client of the control socket means."""
+    command = click.option(
+        "--control-token-file",
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        help="The token of a server on --control tcp://….",
+    )(command)
+    return click.option(
+        "--control",
+        metavar="PATH|PORT",
+        help="The server: its control socket, its port, or tcp://127.0.0.1:PORT."
+        "  [default: the only one]",
+    )(command)
+
+
+def read_token_file(path: Path | None) -> str:
+    """The token to say hello with; empty without a file. Raises `AddressError`."""
+    if path is None:
+        return ""
+    # Only who needs it pays for the import of hmac and hashlib.
+    token: str = importlib.import_module("app.control.token").read_token(path)
+    return token

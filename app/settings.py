@@ -9,7 +9,8 @@ from __future__ import annotations
 import dataclasses
 import re
 from dataclasses import dataclass
-from typing import Any, Final
+from pathlib import Path
+from typing import Any, Final, NamedTuple
 
 KIB: Final = 1024
 MIB: Final = 1024**2
@@ -63,6 +64,19 @@ def format_size(size: int) -> str:
         if size and size % unit == 0:
             return f"{size // unit}{name}"
     return f"{size}B"
+
+
+class Where(NamedTuple):
+    """Where the control socket is wanted: nothing given means the default one."""
+
+    control: str | None = None
+    """A path, ``tcp://127.0.0.1:PORT``, or ``none``."""
+    token_file: Path | None = None
+    """What clients over TCP must know."""
+
+
+NO_WISH: Final = Where()
+"""The default socket."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,10 @@ class Drained(NamedTuple):
     stats: LoopStats | None
     dropped: int
     """Detail events dropped since the server's start."""
+    afresh: bool = False
+    """Whether what was known before is void: the events tell of all that there is."""
+    gone: str = ""
+    """Why nothing comes from the server at present, in plain words; empty while all is well."""
 
 
 class EventStream:

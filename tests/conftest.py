@@ -18,6 +18,16 @@ hypothesis_settings.load_profile("echo-tui")
 LOOP_KINDS = [(poller, mode) for poller in available_pollers() for mode in WRITE_MODES]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_runtime_directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Control sockets of the tests' servers stay among themselves."""
+    directory = tmp_path_factory.mktemp("run")
+    directory.chmod(0o700)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", str(directory))
+        yield
+
+
 @pytest.fixture
 def serve() -> Iterator[Callable[..., Running]]:
     """`serve(cap=…, poller=…)` starts a server; it is stopped, and must be well, at the end."""

@@ -1,40 +1,69 @@
-"""The dashboard's actions on a real server: what a key does is seen when the event is back."""
+"""The dashboard's actions on a real server: what a key does is seen when the event is back.
+
+All of it is the same for a server in this process and for one at the other end of a control socket.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from pathlib import Path
 from time import monotonic
 
 import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from app.control.source import AttachedSource
 from app.framing import frame, header
 from app.server.server import Server
 from app.settings import Settings
 from app.stream import EventStream
 from app.ui.app import EchoApp
-from app.ui.source import StreamSource
+from app.ui.source import Source, StreamSource
+from tests.control.serving import Controlled
 
 pytestmark = pytest.mark.slow
 
 
-@asynccontextmanager
-async def dashboard() -> AsyncIterator[tuple[Server, EchoApp, Pilot[int]]]:
+@contextmanager
+def local(_directory: Path) -> Iterator[tuple[Server, Source]]:
     stream = EventStream()
     server = Server(Settings(port=0, max_connections=100), stream)
-    app = EchoApp(StreamSource(stream, server.submit, server.now))
     server.start()
     try:
-        async with app.run_test(size=(160, 50)) as pilot:
-            yield server, app, pilot
+        yield server, StreamSource(stream, server.submit, server.now)
     finally:
         server.stop("test", now=True)
         assert server.join(5)
         assert not server.failure
+
+
+@contextmanager
+def attached(directory: Path) -> Iterator[tuple[Server, Source]]:
+    with Controlled(directory / "s", max_connections=100) as controlled:
+        source = AttachedSource(controlled.path)
+        try:
+            yield controlled.server, source
+        finally:
+            source.close()
+
+
+Dashboard = Callable[[], AbstractAsyncContextManager[tuple[Server, EchoApp, Pilot[int]]]]
+
+
+@pytest.fixture(params=[local, attached])
+def dashboard(request: pytest.FixtureRequest, tmp_path: Path) -> Dashboard:
+    @asynccontextmanager
+    async def run() -> AsyncIterator[tuple[Server, EchoApp, Pilot[int]]]:
+        with request.param(tmp_path) as (server, source):
+            app = EchoApp(source)
+            async with app.run_test(size=(160, 50)) as pilot:
+                yield server, app, pilot
+
+    return run
 
 
 async def until(app: EchoApp, pilot: Pilot[int], holds: Callable[[], bool]) -> None:
@@ -52,7 +81,9 @@ def echo(client: socket.socket, body: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("mode", ["drain", "close", "reset"])
-async def test_k_ends_the_connection_that_it_names_and_no_other(mode: str) -> None:
+async def test_k_ends_the_connection_that_it_names_and_no_other(
+    dashboard: Dashboard, mode: str
+) -> None:
     async with dashboard() as (server, app, pilot):
         with (
             socket.create_connection(("127.0.0.1", server.port), 10) as first,
@@ -73,7 +104,7 @@ async def test_k_ends_the_connection_that_it_names_and_no_other(mode: str) -> No
             assert app.model.rows[2].closed is None
 
 
-async def test_cancel_kills_nobody() -> None:
+async def test_cancel_kills_nobody(dashboard: Dashboard) -> None:
     async with dashboard() as (server, app, pilot):
         with socket.create_connection(("127.0.0.1", server.port), 10) as client:
             await until(app, pilot, lambda: len(app.model.rows) == 1)
@@ -81,7 +112,7 @@ async def test_cancel_kills_nobody() -> None:
             assert echo(client, b"alive") == frame(b"alive")
 
 
-async def test_c_changes_the_cap_for_the_next_frame() -> None:
+async def test_c_changes_the_cap_for_the_next_frame(dashboard: Dashboard) -> None:
     async with dashboard() as (server, app, pilot):
         with socket.create_connection(("127.0.0.1", server.port), 10) as client:
             assert echo(client, b"x" * 100) == frame(b"x" * 100)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from app.events import (
     Closed,
+    CommandResult,
     Event,
     Opened,
     ProcessStats,
@@ -133,3 +136,32 @@ def test_it_ends_with_the_server_and_not_before_all_is_handed_on() -> None:
     events = log.drain().events
     assert isinstance(events[0], Opened)
     assert events[-1] == end
+
+
+def test_a_fault_in_handing_on_is_not_silent() -> None:
+    stream, fan, _ = fanout()
+
+    class Faulty:
+        watched = False
+
+        def hear(self, drained: Drained, new_drops: int) -> None:
+            raise ValueError("out of cheese")
+
+    fan.follow(Faulty())
+    stream.publish(opened(1))
+    with pytest.raises(ValueError, match="out of cheese"):
+        fan._run()
+    assert fan.failure == "events are no longer handed on: ValueError: out of cheese"
+
+
+def test_figures_and_answers_to_traces_are_for_who_watches() -> None:
+    _, fan, _ = fanout()
+    log, screen = fan.subscribe(EventStream()), fan.subscribe(watching())
+    sample = ProcessStats(t=1.0, cpu_percent=1.0, rss=1, fds=1, threads=1)
+    traced, killed = (
+        CommandResult(t=1.0, request=1, command=command, ok=True, message="done", id=1)
+        for command in ("trace", "kill")
+    )
+    give(fan, sample, traced, killed)
+    assert log.drain().events == [killed]
+    assert screen.drain().events == [sample, traced, killed]

@@ -40,6 +40,7 @@ def within(package: str, names: set[str]) -> set[str]:
 
 
 SERVER = [name for name in MODULES if name.startswith("app.server")]
+CONTROL = [name for name in MODULES if name.startswith("app.control")]
 SCREEN = [name for name in MODULES if name.startswith("app.ui")]
 LOAD = [name for name in MODULES if name.startswith("app.load")]
 
@@ -59,6 +60,12 @@ def test_the_server_knows_of_no_screen(module: str) -> None:
 def test_the_screen_knows_of_no_server(module: str) -> None:
     found = imports(module)
     assert not within("app.server", found) | within("app.cli", found)
+
+
+@pytest.mark.parametrize("module", CONTROL)
+def test_the_control_socket_knows_of_neither(module: str) -> None:
+    found = imports(module)
+    assert not within("app.server", found) | within("app.ui", found) | within("app.cli", found)
 
 
 @pytest.mark.parametrize("module", sorted(set(MODULES) - {"app.cli", *SERVER, *SCREEN}))
@@ -92,7 +99,9 @@ def test_what_everything_stands_on_imports_nothing_of_ours(module: str, allowed:
     assert within("app", imports(module)) == allowed
 
 
-@pytest.mark.parametrize("module", ["app.ui.model"])
+@pytest.mark.parametrize(
+    "module", ["app.ui.model", "app.ui.rows", "app.ui.filter", "app.ui.export", "app.ui.stuck"]
+)
 def test_the_model_is_free_of_textual(module: str) -> None:
     assert not within("textual", imports(module))
 
@@ -104,6 +113,16 @@ def test_server_and_log_load_no_textual() -> None:
         [sys.executable, "-c", code], capture_output=True, check=True, env=environment(), timeout=15
     )
     assert ended.stdout == b"False\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("module", ["app.ctl.commands", "app.attach", "app.hosting"])
+def test_who_draws_nothing_loads_neither_textual_nor_rich(module: str) -> None:
+    code = f"import sys, {module}; print({{'textual', 'rich', 'asyncio'}} & set(sys.modules))"
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, check=True, env=environment(), timeout=15
+    )
+    assert ended.stdout == (b"{'asyncio'}\n" if module == "app.attach" else b"set()\n")
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.events import Event, LoopStats, Notice, Snapshot, State
-from app.stream import EventStream
+from app.stream import Drained, EventStream
 from screenshots.scenes import loop_stats
 
 
@@ -92,7 +92,7 @@ def test_of_figures_the_latest_wins() -> None:
     assert {one.id: one.bytes_in for one in drained.snapshots} == {1: 11, 2: 20}
     assert drained.stats is not None
     assert drained.stats.polls == 2
-    assert stream.drain() == ([], [], None, 0)
+    assert stream.drain() == Drained([], [], None, 0)
 
 
 def test_a_closed_connection_leaves_no_snapshot() -> None:

@@ -126,12 +126,21 @@ class EchoApp(PersonalApp):
         else:
             self._show_selected(model, now)
             self._events.show_model(model)
-        if self._frozen is not None:
-            behind = self._source.now() - now
-            self.screen_stack[0].query_one("#banner", Static).update(
-                f"PAUSED {behind:.0f} s ago: the screen stands still, the server goes on. "
-                f"{signs(self.keys, 'pause')} resumes"
+        self._show_banner(now)
+
+    def _show_banner(self, now: float) -> None:
+        screen, text = self.screen_stack[0], ""
+        if self.model.gone:
+            quits = signs(self.keys, "quit")
+            text = f"GONE: {self.model.gone}. Waiting for it; {quits} quits"
+        elif self._frozen is not None:
+            behind, resumes = self._source.now() - now, signs(self.keys, "pause")
+            text = (
+                f"PAUSED {behind:.0f} s ago: the screen stands still, the server goes on."
+                f" {resumes} resumes"
             )
+        screen.set_class(bool(self.model.gone), "gone")
+        screen.query_one("#banner", Static).update(text)
 
     def _show_selected(self, model: Model, now: float) -> None:
         selected = self._pane.table.selected_id
@@ -145,6 +154,8 @@ class EchoApp(PersonalApp):
         model = self.model
         if model.crashed is not None:
             return "DEAD", palette.BROKEN
+        if model.gone:
+            return "GONE", palette.BROKEN
         if model.stopped is not None:
             return "STOPPED", palette.BROKEN
         if model.stopping is not None:
@@ -301,12 +312,13 @@ class EchoApp(PersonalApp):
             panel.border_subtitle = _link(f"{sign} detail") if shares else ""
 
     async def action_quit(self) -> None:
-        """End the dashboard in good order, after a question if connections are open.
+        """End the dashboard in good order; ask before if connections end with it.
 
         After a death of the server with exit code 1.
         """
         failed = self._source.failure() is not None
-        if failed or not self.model.open or self.model.stopped or self._is_asked():
+        ends_some = self._source.owns_server and self.model.open and not self.model.stopped
+        if failed or not ends_some or self._is_asked():
             self.exit(int(failed), return_code=int(failed))
             return
 
@@ -314,8 +326,8 @@ class EchoApp(PersonalApp):
             if sure:
                 self.exit(0, return_code=0)
 
-        grace = self._source.grace if self._source.owns_server else None
-        self.push_screen(QuitDialog(self.model.open, grace, self.keys["quit"]), leave)
+        grace, keys = self._source.grace, self.keys["quit"]
+        self.push_screen(QuitDialog(self.model.open, grace, keys), leave)
 
     def _is_asked(self) -> bool:
         return isinstance(self.screen, QuitDialog)

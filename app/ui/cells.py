@@ -15,11 +15,10 @@ from rich.style import Style
 from app.events import Closed, State
 from app.framing import HEADER_SIZE
 from app.ui import palette
+from app.ui.clipping import clip, clip_start
 from app.ui.columns import AMOUNT, GAP, Column, Layout
 from app.ui.figures import (
     bar,
-    clip,
-    clip_start,
     short_count,
     short_rate,
     short_size,

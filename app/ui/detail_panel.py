@@ -11,7 +11,8 @@ from rich.style import Style
 from app.events import POLLIN, POLLOUT, Snapshot, State
 from app.framing import HEADER_SIZE, read_length
 from app.ui import palette, state_machine
-from app.ui.figures import bar, clip, clock, short_micros, short_rate, words_size, words_span
+from app.ui.clipping import clip
+from app.ui.figures import bar, clock, short_micros, short_rate, words_size, words_span
 from app.ui.lines_panel import Line, LinesPanel, pad
 from app.ui.rows import Row
 from app.ui.stuck import why_waiting

@@ -7,7 +7,8 @@ from itertools import islice
 
 from app.events import Event
 from app.ui import palette
-from app.ui.figures import clip, clock, exact_clock
+from app.ui.clipping import clip
+from app.ui.figures import clock, exact_clock
 from app.ui.journal import Entry, entry
 from app.ui.lines_panel import Line, LinesPanel
 from app.ui.model import Model

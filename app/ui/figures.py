@@ -9,8 +9,6 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
-from rich.cells import cell_len, set_cell_size
-
 _UNITS: Final = "KMGTP"
 _SPARKS: Final = "▁▂▃▄▅▆▇█"
 SHORT_SIZE_WIDTH: Final = 5
@@ -130,20 +128,3 @@ def sparkline(values: Sequence[float], width: int) -> str:
         return (" " * (width - len(shown))) + _SPARKS[0] * len(shown)
     blocks = (_SPARKS[min(7, int(value / top * 7.999))] for value in shown)
     return "".join(blocks).rjust(width)
-
-
-def clip(text: str, width: int) -> str:
-    """`text` cut at the end to `width` cells, with an ellipsis where something was cut."""
-    if cell_len(text) <= width:
-        return text
-    return set_cell_size(text, max(0, width - 1)) + "…"
-
-
-def clip_start(text: str, width: int) -> str:
-    """`text` cut at the front: of an address, the port is what tells two peers apart."""
-    if cell_len(text) <= width:
-        return text
-    start = 0
-    while cell_len(text[start:]) > max(0, width - 1):
-        start += 1
-    return "…" + text[start:]

@@ -14,7 +14,7 @@ from textual.widgets import Input
 
 from app.keys import Keys, signs
 from app.ui import palette
-from app.ui.figures import clip
+from app.ui.clipping import clip
 from app.ui.filter import LONGEST, Filter, FilterError, parse_filter
 from app.ui.lines_panel import Line, LinesPanel, line_width
 

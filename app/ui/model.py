@@ -122,6 +122,8 @@ class Model:
         self.stopping: Stopping | None = None
         self.stopped: Stopped | None = None
         self.crashed: Crashed | None = None
+        self.gone = ""
+        """Why the server is not heard of at present; empty while all is well."""
         self._departing: deque[Row] = deque()
         self._window_from: LoopStats | None = None
         self._longest_us = 0
@@ -129,8 +131,11 @@ class Model:
     def apply(self, drained: Drained, now: float) -> list[CommandResult]:
         """Take in what was drained; the results of commands are handed back for whoever asked."""
         results: list[CommandResult] = []
+        self.gone = drained.gone
+        if drained.afresh:
+            self._begin_afresh()
         for event in drained.events:
-            self._apply_event(event)
+            self._apply_event(event, is_news=not drained.afresh)
             if isinstance(event, CommandResult):
                 results.append(event)
         for snapshot in drained.snapshots:
@@ -162,10 +167,24 @@ class Model:
         """The rows of open connections."""
         return (row for row in self.rows.values() if row.closed is None)
 
-    def _apply_event(self, event: Event) -> None:
+    def _begin_afresh(self) -> None:
+        """Forget the server as it was known; what was told of it and done to it stays told."""
+        self.rows = {}
+        self.membership += 1
+        self.open = self.opened = self.closed = 0
+        self.listening = self.stats = self.process = None
+        self.settings = {}
+        self.stopping = self.stopped = self.crashed = None
+        self._departing.clear()
+        self._forget_rates()
+        self.bodies.clear()
+
+    def _apply_event(self, event: Event, is_news: bool = True) -> None:
         match event:
             case Opened():
                 self._open(event)
+                if not is_news:
+                    return  # it is open, but that it opened was long ago
             case Closed():
                 self._close(event)
             case Toggled() | StateChanged() | Io() | Bytes() | Kernel():

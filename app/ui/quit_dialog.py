@@ -1,4 +1,4 @@
-"""The question before the dashboard ends: what ends with it?"""
+"""The question before a dashboard ends with which the server ends too."""
 
 from __future__ import annotations
 
@@ -13,16 +13,13 @@ from app.ui.dialogs import Dialog
 
 
 class QuitDialog(Dialog[bool]):
-    """Says whether the server goes too; Enter or the key that asked once more confirms."""
+    """Says what the server's end means; Enter or the key that asked once more confirms."""
 
     AUTO_FOCUS = "#quit"
     HELP = "Enter, or the key that brought you here, quits. Escape goes back to the dashboard."
 
-    def __init__(self, connections: int, grace: float | None, keys: tuple[str, ...]) -> None:
-        """`grace` is how long the server's stop may take, in seconds; None: it does not stop.
-
-        `keys` are those that ask to quit.
-        """
+    def __init__(self, connections: int, grace: float, keys: tuple[str, ...]) -> None:
+        """`grace` is how long the server's stop may take, in seconds; `keys` ask to quit."""
         super().__init__()
         self._connections = connections
         self._grace = grace
@@ -43,11 +40,6 @@ class QuitDialog(Dialog[bool]):
             if self._connections == 1
             else f"{self._connections:,} connections are"
         )
-        if self._grace is None:
-            return Text.assemble(
-                ("Nothing stops: the server does not belong to this dashboard.", palette.STRONG),
-                (f"\n{are_open} open, and stay so.", palette.DIM),
-            )
         return Text.assemble(
             ("The server in this process stops with the dashboard.", palette.STRONG),
             (f"\n{are_open} open. What they sent in full is still echoed, ", palette.DIM),

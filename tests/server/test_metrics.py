@@ -108,6 +108,10 @@ def test_the_figures_are_those_that_the_clients_count(measured: Measured) -> Non
     # Two bytes of a header, and a header that was refused.
     assert figure(told, "bytes_total", direction="in") == size + 2 + 4
     assert figure(told, "bytes_total", direction="out") == size
+    assert figure(told, "service_seconds_count") == frames
+    assert figure(told, "service_seconds_bucket", le="+Inf") == frames
+    # All but the iteration in which the figures are told.
+    assert figure(told, "loop_iteration_seconds_count") >= figure(told, "loop_wakeups_total") - 1
     assert figure(told, "connections_opened_total") == 5
     ends = {reason: figure(told, "connections_closed_total", reason=reason) for reason in Reason}
     assert {reason: count for reason, count in ends.items() if count} == {

@@ -1,0 +1,65 @@
+"""`echo-tui attach`: the dashboard, here, of a server that runs elsewhere on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from app.control.address import AddressError, choose, who_runs
+from app.control.client import ControlError, ServerGone
+from app.control.source import AttachedSource
+from app.options import client_options, read_token_file, ui_options
+from app.preferences import Preferences
+from app.settings import SettingError
+
+
+@click.command()
+@client_options
+@ui_options
+@click.option("--read-only", is_flag=True, help="Only look: no key changes the server.")
+def attach(
+    control: str | None,
+    control_token_file: Path | None,
+    read_only: bool,
+    theme: str,
+    ascii: bool | None,  # noqa: A002
+) -> int:
+    """The dashboard, on a server that runs already.
+
+    The server goes on when the dashboard ends. Any number of them may be attached.
+    """
+    # Textual reads the keys from stdin and draws on stderr.
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise SettingError("attach needs a terminal: use `echo-tui ctl` for scripts")
+    preferences = Preferences(theme=theme, ascii=ascii)
+    try:
+        token = read_token_file(control_token_file)
+        source = AttachedSource(choose(control), token, read_only)
+    except ServerGone as error:
+        raise SettingError(f"{error}; {who_runs()}") from None
+    except (ControlError, AddressError) as error:
+        raise SettingError(str(error)) from None
+    # Textual is loaded only once it is clear that there is something to show.
+    screen = importlib.import_module("app.ui.app").EchoApp(source, preferences=preferences)
+    try:
+        asyncio.run(_show(screen))
+    finally:
+        goes_on = source.is_linked
+        source.close()
+    if goes_on and screen.return_value == 0:
+        print(f"detached: the server at {source.address} goes on")
+    return screen.return_code or 0
+
+
+async def _show(screen: Any) -> None:
+    # A signal must not leave the terminal as the screen has set it.
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        loop.add_signal_handler(number, screen.exit)
+    await screen.run_async()

@@ -1,0 +1,237 @@
+"""What passes on the control socket: JSON messages behind our own 4-byte length (docs/control.md).
+
+A client says `Hello` first and is answered with `Welcome` or `Refused`. Then it may `Watch`, once,
+and `Do` commands. Who watches gets `Page` messages with everything that there is to know, the last
+of them marked, then `News`. Who was too slow is told how much it missed by a new first `Page`.
+
+A version is a promise: fields may be added to it, nothing else changes. Unknown fields are ignored.
+"""
+
+from __future__ import annotations
+
+from typing import Final, TypeAlias
+
+import msgspec
+
+from app.events import (
+    Command,
+    Event,
+    Kill,
+    Listening,
+    LoopStats,
+    Opened,
+    ProcessStats,
+    Snapshot,
+    Trace,
+)
+from app.framing import HEADER_SIZE, frame, read_length
+
+VERSION: Final = 1
+LARGEST_HELLO: Final = 4096
+"""Bytes of the first message, at the most: who it is from is not known yet."""
+LARGEST_MESSAGE: Final = 64 * 1024
+"""Bytes of any other message to the server; of one that is no `Kill`, `LARGEST_HELLO`."""
+LARGEST_ANSWER: Final = 16 * 1024**2
+"""Bytes of a message from the server that a client takes; the server's own are far smaller."""
+MOST_IDS: Final = 1000
+"""Connections that one `Kill` may name."""
+_LARGEST_NUMBER: Final = 2**63 - 1
+
+
+class ProtocolError(Exception):
+    """What came is not the protocol; the text says in what, on one line."""
+
+
+class _Message(msgspec.Struct, frozen=True, tag_field="type", kw_only=True):
+    pass
+
+
+# --- to the server ------------------------------------------------------------------------------
+
+
+class Hello(_Message, frozen=True, tag="hello"):
+    """The first message."""
+
+    version: int
+    client: str = ""
+    """What the client is, in a word or two, for the server's log."""
+    token: str = ""
+    """Needed over TCP only."""
+    read_only: bool = False
+    """Refuse every command of this client but `Trace`."""
+    announce: bool = False
+    """Have the server's log tell when this client comes and goes."""
+
+
+class Watch(_Message, frozen=True, tag="watch"):
+    """Tell everything that there is to know, then what happens."""
+
+    detail: bool = True
+    """Whether state changes, toggles and system calls are wanted too."""
+    figures: bool = True
+    """Whether snapshots and statistics are wanted after the pages."""
+
+
+class Do(_Message, frozen=True, tag="do"):
+    """Carry out a command; its results come as `CommandResult` events with its request number."""
+
+    command: Command
+
+
+# --- from the server ----------------------------------------------------------------------------
+
+
+class Welcome(_Message, frozen=True, tag="welcome"):
+    """The client may go on."""
+
+    version: int
+    program: str
+    """The version of echo-tui."""
+    pid: int
+    t: float
+
+
+class Refused(_Message, frozen=True, tag="refused"):
+    """The last message of a connection that the server ends."""
+
+    code: str
+    """``version``, ``uid``, ``token``, ``busy``, ``garbage``, ``too_large`` or ``slow``."""
+    text: str
+
+
+class Known(msgspec.Struct, frozen=True, kw_only=True):
+    """An open connection, and the latest that was seen of it."""
+
+    opened: Opened
+    snapshot: Snapshot | None = None
+
+
+class Page(_Message, frozen=True, tag="page"):
+    """A part of all that there is to know. What was known before number 1 is void."""
+
+    t: float
+    number: int
+    last: bool
+    connections: tuple[Known, ...]
+    missed: int = 0
+    """On number 1: how many events were not told because nobody read."""
+    listening: Listening | None = None
+    """On number 1: the server, as it is set now."""
+    stats: LoopStats | None = None
+    """On number 1."""
+    process: ProcessStats | None = None
+    """On number 1."""
+
+
+class News(_Message, frozen=True, tag="news"):
+    """What happened, then what is: apply the events in their order, then the snapshots."""
+
+    t: float
+    events: tuple[Event, ...] = ()
+    snapshots: tuple[Snapshot, ...] = ()
+    stats: LoopStats | None = None
+    dropped: int = 0
+    """Detail events that were not told, since the server's start."""
+
+
+ToServer: TypeAlias = Hello | Watch | Do
+FromServer: TypeAlias = Welcome | Refused | Page | News
+
+
+class _Greeting(msgspec.Struct, frozen=True, tag_field="type", tag="hello"):
+    """What is asked of a first message of any version."""
+
+    version: int
+
+
+_greeting: Final = msgspec.json.Decoder(_Greeting)
+_to_server: Final = msgspec.json.Decoder(ToServer)
+_from_server: Final[msgspec.json.Decoder[FromServer]] = msgspec.json.Decoder(FromServer)
+_encode: Final = msgspec.json.Encoder().encode
+
+
+def pack(message: ToServer | FromServer) -> bytes:
+    """A message as a whole frame."""
+    return frame(_encode(message))
+
+
+def version_of(body: bytes) -> int:
+    """The version that a first message speaks. Raises `ProtocolError` if it is no `Hello`."""
+    try:
+        return _greeting.decode(body).version
+    except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
+        raise ProtocolError(f"the first message is no hello: {_words(error)}") from None
+
+
+def read_to_server(body: bytes) -> ToServer:
+    """A message to the server. Raises `ProtocolError` also for what no command may hold."""
+    try:
+        message: ToServer = _to_server.decode(body)
+    except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
+        raise ProtocolError(f"not understood: {_words(error)}") from None
+    if isinstance(message, Do):
+        _check(message.command, len(body))
+    return message
+
+
+def read_from_server(body: bytes) -> FromServer:
+    """A message from the server. Raises `ProtocolError`."""
+    try:
+        return _from_server.decode(body)
+    except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
+        raise ProtocolError(f"not understood: {_words(error)}") from None
+
+
+def _words(error: Exception) -> str:
+    return "nested too deep" if isinstance(error, RecursionError) else str(error)
+
+
+def _check(command: Command, size: int) -> None:
+    """What the types leave open: numbers that no message can carry back, texts without bounds."""
+    # 0 is the request of everybody else: results of others' commands carry it.
+    numbers = [command.request or -1]
+    if isinstance(command, Kill):
+        if len(command.ids) > MOST_IDS:
+            raise ProtocolError(f"a kill names {MOST_IDS:,} connections at the most")
+        numbers += command.ids
+    elif size > LARGEST_HELLO:
+        raise ProtocolError(f"a command that is no kill has {LARGEST_HELLO:,} bytes at the most")
+    elif isinstance(command, Trace):
+        numbers.append(command.id)
+    if not all(0 <= number <= _LARGEST_NUMBER for number in numbers):
+        raise ProtocolError("an id must be 0 to 2^63 - 1, a request 1 to 2^63 - 1")
+
+
+class TooLarge(ProtocolError):
+    """A header announces more than may come."""
+
+
+class Inbox:
+    """Bytes in, message bodies out. Grows with what arrives, never with what a header promises."""
+
+    def __init__(self, limit: int) -> None:
+        """`limit` is in bytes of one body; it may be changed between two messages."""
+        self.limit = limit
+        self._data = bytearray()
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    def feed(self, data: bytes) -> None:
+        """Append what was received."""
+        self._data += data
+
+    def take(self) -> bytes | None:
+        """The next whole body. Raises `TooLarge` as soon as a header announces too much."""
+        data = self._data
+        if len(data) < HEADER_SIZE:
+            return None
+        (length,) = read_length(data, 0)
+        if length > self.limit:
+            raise TooLarge(f"a message of {length:,} bytes: {self.limit:,} may come at the most")
+        end = HEADER_SIZE + length
+        if len(data) < end:
+            return None
+        body = bytes(data[HEADER_SIZE:end])
+        del data[:end]
+        return body

@@ -1,0 +1,1 @@
+"""`echo-tui ctl`: a running server for scripts."""

@@ -1,0 +1,151 @@
+"""A server with a control socket in this process, and raw clients of that socket."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from app.control.client import Link, hello
+from app.control.entrance import Entrance
+from app.control.listening import SocketFile
+from app.control.owner import OwnerGate
+from app.control.protocol import (
+    FromServer,
+    Hello,
+    News,
+    ToServer,
+    pack,
+    read_from_server,
+)
+from app.control.service import Service
+from app.control.session import Gate
+from app.events import Command, CommandResult, Set
+from app.fanout import Fanout
+from app.framing import HEADER_SIZE, frame, read_length
+from app.server.server import Server
+from app.settings import Settings
+from app.stream import EventStream
+from tests.peers import PATIENCE, Watcher, connect, exchange, read_exactly
+
+
+class Controlled:
+    """A running server and its control service; `watcher` hears what a log would."""
+
+    def __init__(
+        self,
+        path: Path,
+        gate: Gate | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        **settings: Any,
+    ) -> None:
+        self.path = path
+        stream = EventStream()
+        self.server = Server(Settings(**{"port": 0, "max_connections": 1000, **settings}), stream)
+        self.fanout = Fanout(stream, self.server.watch, now=self.server.now)
+        self.watcher = Watcher(self.fanout.subscribe(EventStream()))
+        file = SocketFile(path)
+        entrance = Entrance(file.listener, gate or OwnerGate(), str(path), file)
+        self.service = Service(entrance, self.fanout, self.server.submit, clock)
+
+    def __enter__(self) -> Controlled:
+        self.server.start()
+        self.fanout.start()
+        self.service.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.server.stop("test", now=True)
+        assert self.server.join(PATIENCE)
+        self.fanout.join(PATIENCE)
+        self.service.close()
+        assert not self.server.failure
+        self.watcher.drain()
+        assert not [event for event in self.watcher.events if "died" in str(event)]
+
+    def link(self, **how: Any) -> Link:
+        return Link.open(self.path, hello("test", **how))
+
+    def raw(self) -> Raw:
+        return Raw(self.path)
+
+    def until(self, holds: Callable[[], object], what: str) -> None:
+        until(holds, what)
+
+
+def until(holds: Callable[[], object], what: str) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < deadline, f"never: {what}"
+        time.sleep(0.005)
+
+
+class Raw:
+    """A client that may say anything."""
+
+    def __init__(self, path: Path) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(PATIENCE)
+        self.sock.connect(str(path))
+
+    def send(self, *messages: ToServer) -> None:
+        self.sock.sendall(b"".join(map(pack, messages)))
+
+    def receive(self) -> FromServer | None:
+        """The next message; None when the server has ended."""
+        try:
+            head = read_exactly(self.sock, HEADER_SIZE)
+        except ConnectionResetError:
+            return None
+        if not head:
+            return None
+        return read_from_server(read_exactly(self.sock, read_length(head, 0)[0]))
+
+    def greet(self, **how: Any) -> FromServer | None:
+        self.send(Hello(version=1, **how))
+        return self.receive()
+
+    def __enter__(self) -> Raw:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.sock.close()
+
+
+def ask(link: Link, command: Command) -> list[CommandResult]:
+    return list(link.do(command))
+
+
+def news_until(link: Link, holds: Callable[[News], object]) -> list[News]:
+    """Everything told up to the piece of news of which `holds` is true."""
+    told: list[News] = []
+    while not told or not holds(told[-1]):
+        message = link.receive()
+        assert isinstance(message, News), message
+        told.append(message)
+    return told
+
+
+class Clock:
+    """Seconds that pass only when a test says so."""
+
+    def __init__(self) -> None:
+        self.time = 0.0
+
+    def __call__(self) -> float:
+        return self.time
+
+
+def is_well(controlled: Controlled) -> bool:
+    """Whether a client of the control socket and one of the server are served."""
+    with controlled.link() as link, connect(controlled.server.port) as client:
+        (answer,) = ask(link, Set(request=5, name="cap", value=1000))
+        return answer.ok and exchange(client, [frame(b"hi")], 6) == frame(b"hi")
