@@ -20,7 +20,7 @@ from typing import Final
 from app.framing import HEADER_SIZE
 from app.histogram import Histogram
 from app.load.connection import Connection
-from app.load.findings import Finding, wrong_echo
+from app.load.findings import Finding, counted, wrong_echo
 from app.load.outcome import HISTOGRAM_BITS, MOST_FINDINGS, Outcome, Progress
 from app.load.plan import Share
 from app.load.poller import POLLIN, POLLOUT, best_poller
@@ -323,7 +323,7 @@ class Generator:
         )
         behind = connection.in_flight - (number - connection.echoed) - 1
         if behind > 0:
-            text += f" ({behind:,} echoes behind it were not looked at)"
+            text += f" (not looked at: {counted(behind, 'echo', 'echoes')} behind it)"
         self._wrong += 1
         self._find(Finding(connection.number, number, offset, "wrong", text))
         self._close(connection)
@@ -342,7 +342,7 @@ class Generator:
         came = connection.position - self._reel.starts[connection.frame]
         size = len(self._reel.frame(connection.frame))
         text = (
-            f"{how} with {connection.in_flight:,} echoes missing; "
+            f"{how} with {counted(connection.in_flight, 'echo', 'echoes')} missing; "
             f"of this one came {came:,} of {size:,} bytes"
         )
         self._missing += connection.in_flight

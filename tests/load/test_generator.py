@@ -181,7 +181,7 @@ def test_the_last_echo_never_comes() -> None:
     (finding,) = outcome.findings
     assert (outcome.frames, outcome.missing, outcome.wrong) == (3, 1, 0)
     assert (finding.frame, finding.offset, finding.kind) == (3, SIZE - 5, "missing")
-    assert "not a byte for 0.2 s with 1 echoes missing; of this one came 63 of 68" in finding.text
+    assert "not a byte for 0.2 s with 1 echo missing; of this one came 63 of 68" in finding.text
 
 
 @pytest.mark.parametrize("lingering", [b"", struct.pack("ii", 1, 0)], ids=["end", "reset"])
