@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from time import monotonic
 
-from app.load.findings import Finding, wrong_echo
+from app.load.findings import Finding, counted, wrong_echo
 from app.load.outcome import MOST_FINDINGS
 from app.load.plan import Share
 from app.load.reel import Reel
@@ -167,7 +167,7 @@ class Peer:
         """What to raise when nothing more comes."""
         missing = self.sent - self.echoed
         came = self._position - self._reel.starts[self._index]
-        text = f"{how} with {missing:,} echoes missing"
+        text = f"{how} with {counted(missing, 'echo', 'echoes')} missing"
         return Misbehaved("missing", self.echoed, came, text, missing)
 
     async def close(self, reset: bool = False) -> None:

@@ -29,7 +29,9 @@ _PROFILE_HELP = "; ".join(f"{name}: {what}" for name, what in PROFILES.items())
 @click.command()
 @click.argument("host")
 @click.argument("port", type=Port())
-@click.option("--connections", type=int, default=64, metavar="N", show_default=True, help="Open.")
+@click.option(
+    "--connections", type=int, default=64, metavar="N", show_default=True, help="How many."
+)
 @click.option(
     "--depth",
     type=int,

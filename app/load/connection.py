@@ -25,6 +25,7 @@ class Connection:
         "send_frame",
         "send_position",
         "sock",
+        "takes_no_more",
         "unsent",
         "waits_to_write",
     )
@@ -52,6 +53,8 @@ class Connection:
         self.batches: deque[tuple[int, int]] = deque()
         """Frames that were begun together, and when, in microseconds (closed loop)."""
         self.waits_to_write = False
+        self.takes_no_more = False
+        """Whether a write has failed; what the server sent before that may still be read."""
 
     def due_after(self, frame: int, turns: int, rate: float) -> int:
         """When a frame of this connection is due, in microseconds after the start of an open loop.

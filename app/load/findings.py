@@ -35,6 +35,11 @@ class Finding(Struct, frozen=True):
         return f"{where}: {self.text}"
 
 
+def counted(number: int, one: str, many: str = "") -> str:
+    """``1 frame``, ``2 frames``; `many` where an s at the end will not do."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
 def first_difference(left: bytes, right: bytes) -> int:
     """The first offset at which they differ, or the length of the shorter one."""
     pairs = enumerate(zip(left, right, strict=False))

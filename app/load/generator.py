@@ -20,7 +20,7 @@ from typing import Final
 from app.framing import HEADER_SIZE
 from app.histogram import Histogram
 from app.load.connection import Connection
-from app.load.findings import Finding, wrong_echo
+from app.load.findings import Finding, counted, wrong_echo
 from app.load.outcome import HISTOGRAM_BITS, MOST_FINDINGS, Outcome, Progress
 from app.load.plan import Share
 from app.load.poller import POLLIN, POLLOUT, best_poller
@@ -236,7 +236,7 @@ class Generator:
 
     def _begin(self, connection: Connection, frames: int) -> None:
         """Send `frames` more frames, in one write if the socket takes them."""
-        if frames <= 0:
+        if frames <= 0 or connection.takes_no_more:
             return
         reel, first = self._reel, connection.send_frame
         end = first + frames
@@ -260,9 +260,11 @@ class Generator:
                 written = os.write(connection.fd, piece)
             except BlockingIOError:
                 break
-            except OSError as error:
-                self._lose(connection, f"{error.strerror}".lower())
-                return
+            except OSError:
+                # Echoes may stand before the end: reading goes on, and tells of it.
+                connection.takes_no_more = True
+                connection.unsent = 0
+                break
             connection.unsent -= written
             connection.outstanding += written
             begin += written
@@ -294,7 +296,8 @@ class Generator:
         return max(0.0, self._next / self._rate - passed / 1_000_000)
 
     def _begin_due(self, connection: Connection) -> None:
-        if connection.sock.fileno() < 0 or self._begun >= self._limit:
+        gone = connection.takes_no_more or connection.sock.fileno() < 0
+        if gone or self._begun >= self._limit:
             return
         frames = min(connection.due, self._depth - connection.in_flight)
         connection.due -= frames
@@ -323,7 +326,7 @@ class Generator:
         )
         behind = connection.in_flight - (number - connection.echoed) - 1
         if behind > 0:
-            text += f" ({behind:,} echoes behind it were not looked at)"
+            text += f" (not looked at: {counted(behind, 'echo', 'echoes')} behind it)"
         self._wrong += 1
         self._find(Finding(connection.number, number, offset, "wrong", text))
         self._close(connection)
@@ -342,7 +345,7 @@ class Generator:
         came = connection.position - self._reel.starts[connection.frame]
         size = len(self._reel.frame(connection.frame))
         text = (
-            f"{how} with {connection.in_flight:,} echoes missing; "
+            f"{how} with {counted(connection.in_flight, 'echo', 'echoes')} missing; "
             f"of this one came {came:,} of {size:,} bytes"
         )
         self._missing += connection.in_flight

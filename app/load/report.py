@@ -10,6 +10,7 @@ from typing import Final
 
 from app.histogram import Histogram
 from app.load.conduct import Worker, why_not
+from app.load.findings import counted
 from app.load.outcome import HISTOGRAM_BITS
 from app.load.plan import Plan
 from app.load.result import PERCENTILES, Result
@@ -52,8 +53,9 @@ def report(result: Result) -> Iterator[str]:
     if plan.connections:
         yield from _echoes(result)
     for profile in result.profiles:
+        clients = counted(profile.clients, "client")
         verdict = "as expected" if profile.as_expected else "NOT AS EXPECTED"
-        yield f"{profile.profile:<12} {profile.clients:,} clients, {verdict}: {profile.saw}"
+        yield f"{profile.profile:<12} {clients}, {verdict}: {profile.saw}"
     if plan.connections and result.latency.count:
         yield from ("", *histogram_lines(result.latency))
     yield ""
@@ -117,7 +119,8 @@ def _verdict(result: Result) -> Iterator[str]:
     if len(result.findings) > MOST_FINDINGS:
         yield f"and {hidden:,} more"
     if result.dead:
-        yield f"{result.dead} processes of the generator ended without a result"
+        processes = counted(result.dead, "process", "processes")
+        yield f"{processes} of the generator ended without a result"
     if result.well:
         yield f"every byte of {result.frames:,} echoes was right"
     else:

@@ -187,7 +187,7 @@ def test_progress_on_a_terminal_and_ctrl_c(serve: Serve) -> None:
         assert "interrupted: what was measured until then" in terminal.text
         assert "echoes was right" in terminal.text
         assert "of 600 · 3" not in terminal.text, "the progress line is taken away"
-        assert "half-close   1 clients, as expected" in terminal.text
+        assert "half-close   1 client, as expected" in terminal.text
 
 
 @pytest.mark.slow
@@ -201,7 +201,7 @@ def test_ctrl_c_again_ends_at_once() -> None:
             terminal.wait_for(lambda text: "ending" in text)
             terminal.press("\x03")
             assert terminal.exit_code() == 1
-            assert "1 processes of the generator ended without a result" in terminal.text
+            assert "1 process of the generator ended without a result" in terminal.text
 
 
 # --- without a program ---
@@ -276,7 +276,7 @@ def test_outcomes_are_merged() -> None:
 def test_a_process_without_an_outcome_is_told() -> None:
     result = merged(Outcome(measured_s=1.0), None)
     assert not result.well
-    assert "1 processes of the generator ended without a result" in "\n".join(report(result))
+    assert "1 process of the generator ended without a result" in "\n".join(report(result))
 
 
 def test_a_profile_that_saw_what_it_should_not() -> None:
@@ -286,7 +286,7 @@ def test_a_profile_that_saw_what_it_should_not() -> None:
     )  # fmt: skip
     result = merged(Outcome(measured_s=1.0, profiles=(seen,)))
     assert not result.well
-    assert "oversize     1 clients, NOT AS EXPECTED: not refused" in "\n".join(report(result))
+    assert "oversize     1 client, NOT AS EXPECTED: not refused" in "\n".join(report(result))
 
 
 @pytest.mark.parametrize(

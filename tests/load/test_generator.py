@@ -181,7 +181,7 @@ def test_the_last_echo_never_comes() -> None:
     (finding,) = outcome.findings
     assert (outcome.frames, outcome.missing, outcome.wrong) == (3, 1, 0)
     assert (finding.frame, finding.offset, finding.kind) == (3, SIZE - 5, "missing")
-    assert "not a byte for 0.2 s with 1 echoes missing; of this one came 63 of 68" in finding.text
+    assert "not a byte for 0.2 s with 1 echo missing; of this one came 63 of 68" in finding.text
 
 
 @pytest.mark.parametrize("lingering", [b"", struct.pack("ii", 1, 0)], ids=["end", "reset"])
@@ -203,6 +203,24 @@ def test_an_early_end(lingering: bytes) -> None:
     else:
         assert (outcome.missing, finding.frame, finding.offset) == (3, 1, 20)
         assert "closed by the server with 3 echoes missing" in finding.text
+
+
+def test_echoes_before_an_end_that_a_write_sees_first() -> None:
+    sizes = "10:1,8MiB:1"
+
+    def small_then_large(seed: int) -> bool:
+        reel = Reel(parse_sizes(sizes), 2, seed)
+        return len(reel.frame(reel.first_frame(0))) < 100 < len(reel.frame(reel.first_frame(0) + 1))
+
+    seed = next(seed for seed in range(50) if small_then_large(seed))
+
+    def echo_one_and_reset(client: socket.socket, frames: list[bytes]) -> None:
+        client.sendall(frames[0])
+        client.close()  # with input unread: the kernel sends RST
+
+    with lying_server(1, echo_one_and_reset) as port:
+        outcome = generate(port, depth=2, size=sizes, frames=2, seed=seed)
+    assert (outcome.frames, outcome.missing, outcome.lost) == (1, 1, 1)
 
 
 reels = cycle([Reel(parse_sizes("60-80"), 8, 1)])
