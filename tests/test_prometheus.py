@@ -138,14 +138,14 @@ class Prometheus:
         self.process.wait()
         self._log.close()
 
-    def port(self) -> int:
-        """Where it listens: its log says so."""
+    def address(self) -> str:
+        """Where it listens: its log says so, some time before it is ready."""
         deadline = monotonic() + 60
         while True:
             log = (self._folder / "log").read_text()
-            found = re.search(r'msg="Listening on" address=127\.0\.0\.1:(\d+)', log)
-            if found:
-                return int(found[1])
+            found = re.search(r'msg="Listening on" address=(127\.0\.0\.1:\d+)', log)
+            if found and "Server is ready to receive web requests" in log:
+                return found[1]
             assert self.process.poll() is None, log
             assert monotonic() < deadline, log
             sleep(0.05)
@@ -153,7 +153,7 @@ class Prometheus:
     def ask(self, query: str) -> list[dict[str, Any]]:
         """The result of a query; it fails if the query is none."""
         asked = urllib.parse.urlencode({"query": query})
-        answer = json.loads(fetch(f"http://127.0.0.1:{self.port()}/api/v1/query?{asked}"))
+        answer = json.loads(fetch(f"http://{self.address()}/api/v1/query?{asked}"))
         assert answer["status"] == "success", query
         found: list[dict[str, Any]] = answer["data"]["result"]
         return found
