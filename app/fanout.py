@@ -110,6 +110,10 @@ class Fanout:
             self._subscribers.pop(stream, None)
         self.attention()
 
+    def announce(self, event: Event) -> None:
+        """Tell every subscriber something that the server did not say; from any thread."""
+        self.hand_on(Drained([event], [], None, self._dropped))
+
     def attention(self) -> None:
         """Let the loop make snapshots exactly while a subscriber wants them."""
         with self._lock:
