@@ -38,7 +38,7 @@ class ServerCommand(click.Command):
             raise
 
 
-COMMANDS: Final = {"client": "app.client:client"}
+COMMANDS: Final = {"client": "app.client:client", "replay": "app.replay:replay"}
 """Commands that live in modules of their own, ``module:function``, imported when they are run."""
 
 
