@@ -10,14 +10,21 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from app import __version__
 from app.options import server_options
 from app.printable import printable
+from app.recording.options import record_options, take_plan
+from app.recording.plan import Plan
 from app.settings import SettingError, Settings
+
+if TYPE_CHECKING:
+    from app.fanout import Fanout
+    from app.recording.recordings import Recordings
+    from app.server.server import Server
 
 EXIT_CRASH = 1
 EXIT_USAGE = 2
@@ -86,6 +93,7 @@ def cli() -> None:
 
 @cli.command(cls=ServerCommand, hidden=True)
 @server_options
+@record_options
 @click.option("--no-ui", is_flag=True, help="No dashboard: event lines on stdout.")
 @click.option(
     "--log-format",
@@ -96,18 +104,21 @@ def cli() -> None:
 )
 def serve(no_ui: bool, log_format: str, **options: Any) -> int:
     """Serve, with the dashboard or without."""
+    plan = take_plan(options)
     settings = Settings(**options)
     if no_ui:
-        return run_headless(settings, log_format)
-    return run_dashboard(settings)
+        return run_headless(settings, log_format, plan)
+    return run_dashboard(settings, plan)
 
 
 @cli.command(cls=ServerCommand)
 @server_options
+@record_options
 def demo(**options: Any) -> int:
     """The dashboard, and built-in clients that show every state."""
     options["port"] = options["port"] if _given("port") else 0
-    return run_dashboard(Settings(**options), with_clients=True)
+    plan = take_plan(options)
+    return run_dashboard(Settings(**options), plan, with_clients=True)
 
 
 def _given(name: str) -> bool:
@@ -149,28 +160,60 @@ def signals_for_main_thread_only() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def run_headless(settings: Settings, log_format: str) -> int:
-    """Serve until a signal; the exit code."""
-    from app.headless import LogWriter, as_json, as_text
+def watched_server(settings: Settings, plan: Plan) -> tuple[Server, Fanout, Recordings]:
+    """A server that has not started yet, and what hands its events on and records them.
+
+    Raises `SettingError`.
+    """
+    from app.fanout import Fanout
+    from app.process import ProcessSampler
+    from app.recording.recordings import Recordings
     from app.server.server import Server
     from app.stream import EventStream
 
     stream = EventStream()
     server = Server(settings, stream)
-    log = LogWriter(stream, sys.stdout.fileno(), as_json if log_format == "json" else as_text)
+    fanout = Fanout(stream, server.watch, ProcessSampler(server.now))
+    recordings = Recordings(fanout, server.now, plan)
+    try:
+        recordings.start_planned()
+    except BaseException:
+        server.close()
+        raise
+    return server, fanout, recordings
+
+
+def run_headless(settings: Settings, log_format: str, plan: Plan) -> int:
+    """Serve until a signal; the exit code."""
+    from app.headless import LogWriter, as_json, as_text
+    from app.stream import EventStream
+
+    server, fanout, recordings = watched_server(settings, plan)
+    events = fanout.subscribe(EventStream(), traced=settings.trace != "off")
+    log = LogWriter(events, sys.stdout.fileno(), as_json if log_format == "json" else as_text)
     with stop_signals(server.stop):
         with signals_for_main_thread_only():
             server.start()
+            fanout.start()
             log.start()
         server.join()
+        fanout.join(timeout=1.0)
+        recordings.stop()
         log.join(timeout=1.0)
+    tell_of(recordings)
     if server.failure:
         print(f"echo-tui: the server thread died: {server.failure}", file=sys.stderr)
         return EXIT_CRASH
     return 0
 
 
-def run_dashboard(settings: Settings, with_clients: bool = False) -> int:
+def tell_of(recordings: Recordings) -> None:
+    """Say on stderr what became of a recording that failed."""
+    if recordings.failure:
+        print(f"echo-tui: the recording ends early: {recordings.failure}", file=sys.stderr)
+
+
+def run_dashboard(settings: Settings, plan: Plan, with_clients: bool = False) -> int:
     """Serve with the dashboard in this terminal; the exit code."""
     # Textual reads the keys from stdin and draws on stderr.
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
@@ -178,16 +221,14 @@ def run_dashboard(settings: Settings, with_clients: bool = False) -> int:
     import asyncio
 
     from app.demo import start_clients
-    from app.process import ProcessSampler
-    from app.server.server import Server
     from app.stream import EventStream
     from app.ui.app import EchoApp
     from app.ui.source import StreamSource
 
-    stream = EventStream()
-    server = Server(settings, stream)
-    source = StreamSource(stream, server.submit, server.now, ProcessSampler(server.now))
-    screen = EchoApp(source)
+    server, fanout, recordings = watched_server(settings, plan)
+    source = StreamSource(fanout.subscribe(EventStream()), server.submit, server.now)
+    fanout.attention()
+    screen = EchoApp(source, recorder=recordings)
     # With a shorter turn at the GIL the loop waits less for the screen: p99.9 of an echo is 3 ms
     # at 0.2 ms and 10 ms at the default of 5 ms, at the same throughput (ARCHITECTURE.md).
     sys.setswitchinterval(0.0002)
@@ -211,6 +252,7 @@ def run_dashboard(settings: Settings, with_clients: bool = False) -> int:
     with stop_signals(server.stop):
         with signals_for_main_thread_only():
             server.start()
+            fanout.start()
         try:
             asyncio.run(show())
         finally:
@@ -220,6 +262,9 @@ def run_dashboard(settings: Settings, with_clients: bool = False) -> int:
                 if clients:
                     complaint = _end_clients(clients)
                 server.join()
+                fanout.join(timeout=1.0)
+                recordings.stop()
+    tell_of(recordings)
     if complaint:
         print(f"echo-tui demo: the clients failed: {complaint}", file=sys.stderr)
         return EXIT_CRASH

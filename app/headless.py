@@ -19,6 +19,7 @@ from app.events import (
     Listening,
     Notice,
     Opened,
+    ProcessStats,
     SettingChanged,
     StateChanged,
     Stopped,
@@ -114,7 +115,8 @@ class LogWriter:
             self._stream.notify_once(self._ready.set)
             self._ready.wait()
             drained = self._stream.drain()
-            lines = [self._format(event) for event in drained.events]
+            told = (event for event in drained.events if not isinstance(event, ProcessStats))
+            lines = [self._format(event) for event in told]
             if drained.events and drained.dropped > dropped:
                 news = Notice(
                     t=drained.events[-1].t,

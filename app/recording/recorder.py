@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final
 
 from app.events import Crashed, Event, Stopped
 from app.recording.disk import Disk
@@ -19,6 +19,7 @@ from app.recording.format import (
     marks_of,
     pack,
 )
+from app.recording.plan import NO_LIMITS, Limits
 from app.recording.remembered import Remembered
 from app.settings import format_size
 from app.stream import Drained, EventStream
@@ -37,15 +38,6 @@ PATIENCE: Final = 2.0
 """Seconds that an end waits for the disk."""
 
 
-class Limits(NamedTuple):
-    """When a recording ends by itself; 0 = never."""
-
-    size: int = 0
-    """Bytes of the file."""
-    age: float = 0.0
-    """Seconds."""
-
-
 class Recorder:
     """One recording, from its first record to its last."""
 
@@ -54,7 +46,7 @@ class Recorder:
         stream: EventStream,
         disk: Disk,
         now: Callable[[], float],
-        limits: Limits = Limits(),  # noqa: B008  an immutable tuple
+        limits: Limits = NO_LIMITS,
         has_payload: bool = False,
         on_end: Callable[[Recorder], None] = lambda _recorder: None,
     ) -> None:

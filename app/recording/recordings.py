@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -13,22 +12,13 @@ from app.events import Notice
 from app.fanout import Fanout
 from app.recording.disk import Disk, Sink
 from app.recording.format import MAGIC, looks_like_ours
-from app.recording.recorder import Limits, Recorder
+from app.recording.plan import Plan
+from app.recording.recorder import Recorder
 from app.settings import SettingError
 from app.stream import EventStream
 
 MODE: Final = 0o600
 """Peers' addresses are nobody else's business."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What the command line says about recording."""
-
-    path: Path | None = None
-    limits: Limits = Limits()  # noqa: RUF009  an immutable tuple
-    has_payload: bool = False
-    may_replace: bool = False
 
 
 class Recordings:

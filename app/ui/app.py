@@ -32,7 +32,7 @@ from app.ui.pace import next_delay
 from app.ui.requests import Requests
 from app.ui.rows import Row
 from app.ui.settings_dialog import SettingsDialog, Values
-from app.ui.source import Source
+from app.ui.source import RecorderControl, Source
 
 SMALLEST: Final = (60, 15)
 """Columns and lines below which the dashboard only says that it needs more."""
@@ -62,16 +62,22 @@ class EchoApp(App[int]):
         Binding("a", "audit", "Audit"),
         Binding("e", "export", "Export"),
         Binding("S", "export_screen", "Export screen", show=False),
+        Binding("R", "record", "Record", show=False),
     ]
 
-    def __init__(self, source: Source, title: str = "echo-tui") -> None:
-        """`source` is the server to show; `title` names the terminal's window."""
+    def __init__(
+        self, source: Source, title: str = "echo-tui", recorder: RecorderControl | None = None
+    ) -> None:
+        """`source` is the server to show; `title` names the terminal's window; without a
+        `recorder` nothing can be recorded.
+        """
         super().__init__()
         self.register_theme(palette.THEME)
         self.theme = palette.THEME.name
         self.title = title
         self.model = Model()
         self._source = source
+        self._recorder = recorder
         self._frozen: tuple[Model, float] | None = None
         """What a paused screen shows: the model and the time at which it was paused."""
         self._requests = Requests(source.submit)
@@ -126,7 +132,10 @@ class EchoApp(App[int]):
     def _show(self, model: Model, now: float) -> None:
         if not self._header.is_attached or self.screen_stack[0].has_class("too-small"):
             return
-        self._header.show_model(model, now, *self._mode())
+        mode, style = self._mode()
+        if self._recorder is not None and self._recorder.path is not None:
+            mode, style = f"● REC  {mode}", palette.ALARM
+        self._header.show_model(model, now, mode, style)
         self._pane.table.held = len(self.screen_stack) > 1
         self._pane.show(model, now)
         self._show_selected(model, now)
@@ -310,6 +319,18 @@ class EchoApp(App[int]):
     def action_export_screen(self) -> None:
         """Write the screen as SVG."""
         self._write({"svg": self.export_screenshot()})
+
+    def action_record(self) -> None:
+        """Begin to record what happens, or end that."""
+        if self._recorder is None:
+            self.notify("this dashboard cannot record", severity="warning")
+            return
+        try:
+            self.notify(self._recorder.toggle(), title="record", markup=False)
+        except OSError as error:
+            text = f"not recorded: {error.strerror or error}"
+            self.notify(text, title="record", severity="error", markup=False)
+        self.refresh_view()
 
     def _write(self, contents: dict[str, str]) -> None:
         try:

@@ -20,6 +20,7 @@ KEYS: Final = [
     ("s", "sort by next column"),
     ("r", "reverse the order"),
     ("e S", "export table, screen"),
+    ("R", "record, stop recording"),
     ("l", "detail or event log"),
     ("? F1", "this help"),
     ("q", "quit"),
