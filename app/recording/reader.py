@@ -10,9 +10,10 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from app.events import Event
 from app.recording.format import (
@@ -43,6 +44,14 @@ KEPT: Final = 128
 
 class RecordingError(Exception):
     """There is no recording that can be read here; the text is one line for a person."""
+
+
+class Readable(Protocol):
+    """A binary file, buffered or not."""
+
+    def read(self, size: int, /) -> bytes | None:
+        """The next bytes, fewer at the end."""
+        ...
 
 
 class Damage(NamedTuple):
@@ -99,11 +108,14 @@ class Recording:
         self._kept: OrderedDict[int, Played] = OrderedDict()
         self._until = 0.0
         try:
-            self._file: BinaryIO = path.open("rb", buffering=READ_AHEAD)
+            # Unbuffered: who reads here and there wants what is in the file now.
+            self._file = path.open("rb", buffering=0)
         except OSError as error:
             raise RecordingError(f"{path}: {error.strerror or error}") from None
         try:
-            self._index()
+            ahead = BufferedReader(self._file, READ_AHEAD)
+            self._index(ahead)
+            ahead.detach()
         except OSError as error:
             self._file.close()
             raise RecordingError(f"{path}: {error.strerror or error}") from None
@@ -187,7 +199,7 @@ class Recording:
         self.decoded += 1
         try:
             self._file.seek(entry.offset)
-            record = self._record()
+            record = _record(self._file)
             if record is None:
                 raise DamageError("a record is gone")
             return unpack(kind, record[1])
@@ -205,8 +217,8 @@ class Recording:
 
     # --- opening ---
 
-    def _index(self) -> None:
-        head = self._file.read(FILE_SIZE)
+    def _index(self, file: Readable) -> None:
+        head = file.read(FILE_SIZE) or b""
         if not looks_like_ours(head) and head:
             raise RecordingError(f"{self.path} is not a recording of echo-tui")
         try:
@@ -221,28 +233,13 @@ class Recording:
             )
         offset = FILE_SIZE
         try:
-            while (record := self._record()) is not None:
+            while (record := _record(file)) is not None:
                 self._take(offset, *record)
                 offset += RECORD_SIZE + len(record[1])
             if not self.end_reason:
                 raise DamageError("it ends without its end: cut off, or still being written")
         except DamageError as error:
             self.damage = Damage(offset, str(error))
-
-    def _record(self) -> tuple[Head, bytes] | None:
-        """The next record, checked; None at the end of the file. Raises `DamageError`."""
-        data = self._file.read(RECORD_SIZE)
-        if not data:
-            return None
-        if len(data) < RECORD_SIZE:
-            raise DamageError("a record is cut off")
-        head = read_head(data)
-        body = self._file.read(min(head.size, LARGEST_BODY))
-        if len(body) < head.size:
-            raise DamageError("a record is cut off, or its length is wrong")
-        if not check(head, body):
-            raise DamageError("a record does not match its checksum")
-        return head, body
 
     def _take(self, offset: int, head: Head, body: bytes) -> None:
         if self.end_reason:
@@ -261,6 +258,22 @@ class Recording:
             case _:
                 pass  # of a kind that a later version of this format added
         self._until = max(self._until, head.t)
+
+
+def _record(file: Readable) -> tuple[Head, bytes] | None:
+    """The next record, checked; None at the end of the file. Raises `DamageError`."""
+    data = file.read(RECORD_SIZE)
+    if not data:
+        return None
+    if len(data) < RECORD_SIZE:
+        raise DamageError("a record is cut off")
+    head = read_head(data)
+    body = file.read(min(head.size, LARGEST_BODY)) or b""
+    if len(body) < head.size:
+        raise DamageError("a record is cut off, or its length is wrong")
+    if not check(head, body):
+        raise DamageError("a record does not match its checksum")
+    return head, body
 
 
 def _timed(batch: Batch, after: float, until: float) -> Iterator[Item]:

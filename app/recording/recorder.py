@@ -101,7 +101,7 @@ class Recorder:
     def take(self, drained: Drained) -> None:
         """Record what was drained, or end with the reason why that cannot be."""
         if trouble := self._disk.trouble:
-            self._end(trouble, failed=True)
+            self.end(trouble, failed=True)
             return
         batch, marks = self._batch(drained)
         self._until = max(self._until, self._now())
@@ -111,9 +111,18 @@ class Recorder:
             return
         last = drained.events[-1] if drained.events else None
         if isinstance(last, Stopped | Crashed):
-            self._end("the server ended")
+            self.end("the server ended")
         elif self._limits.age and self._now() - self.started_at >= self._limits.age:
-            self._end(f"it is {self._limits.age:g} s old, as --record-max-age allows")
+            self.end(f"it is {self._limits.age:g} s old, as --record-max-age allows")
+
+    def end(self, why: str, failed: bool = False) -> None:
+        """End here; a disk that failed gets no last record, so that a reader will know."""
+        if not failed:
+            self._put(pack(End(why=why), self._until))
+        self.failed = failed
+        self.ended = why
+        self._disk.close()
+        self._on_end(self)
 
     def _run(self) -> None:
         # Stop signals are the main thread's, which a join leaves only for a signal of its own.
@@ -123,9 +132,9 @@ class Recorder:
                 is_last = self._asked.wait(INTERVAL)
                 self.take(self._stream.drain())
                 if is_last and not self.ended:
-                    self._end("it was stopped")
+                    self.end("it was stopped")
         except Exception as fault:  # of ours: it ends the recording, and must be seen
-            self._end(f"a fault of echo-tui: {type(fault).__name__}: {fault}", failed=True)
+            self.end(f"a fault of echo-tui: {type(fault).__name__}: {fault}", failed=True)
 
     def _batch(self, drained: Drained) -> tuple[Batch, Mark]:
         marks = UNMARKED
@@ -144,7 +153,7 @@ class Recorder:
         record = pack(batch, self._until, marks)
         if self._limits.size and self.size + len(record) + ROOM_FOR_END > self._limits.size:
             allowed = format_size(self._limits.size)
-            self._end(f"it is as large as --record-max-size {allowed} allows")
+            self.end(f"it is as large as --record-max-size {allowed} allows")
             return
         self._put(record)
         self.events += len(batch.events)
@@ -173,14 +182,6 @@ class Recorder:
         self.size += len(data)
         self._size_since += len(data)
         self._disk.put(data)
-
-    def _end(self, why: str, failed: bool = False) -> None:
-        if not failed:
-            self._put(pack(End(why=why), self._until))
-        self.failed = failed
-        self.ended = why
-        self._disk.close()
-        self._on_end(self)
 
 
 def _is_payload(event: Event) -> bool:

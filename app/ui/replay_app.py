@@ -23,18 +23,18 @@ SEEK_BY: Final = 10.0
 """Seconds that one key goes forward, or back."""
 REPLAY_KEYS: Final = [
     ("p", "play, pause"),
-    (", .", "event before, next event"),
+    (", .", "previous, next event"),
     ("< >", "10 s back, on"),
     ("[ ]", "slower, faster"),
-    ("{ }", "start, end"),
-    (":", "go to a time"),
-    ("x X", "next close, one before"),
-    ("o O", "next POLLOUT toggle"),
-    ("n N", "next error"),
+    ("{ } :", "start, end, a time"),
+    ("x X", "next, previous close"),
+    ("o O", "next, previous toggle"),
+    ("n N", "next, previous error"),
 ]
 """The keys of the transport, as the help shows them."""
 _REFUSED: Final = "a recording cannot be changed"
-_OF_A_SERVER: Final = ("k", "K", "c", "t", "p", "R")
+_NOT_SHOWN: Final = ("k", "K", "c", "t", "p", "R", "? F1")
+"""Keys of a live dashboard that mean nothing here, or that one has just found."""
 _MARKS: Final = {
     "close": (Mark.CLOSE, "close"),
     "toggle": (Mark.TOGGLE, "POLLOUT toggle"),
@@ -48,6 +48,9 @@ class ReplayApp(EchoApp):
     CSS_PATH = ["echo.tcss", "replay.tcss"]  # type: ignore[assignment]  # noqa: RUF012  as Textual's
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("p", "pause", "Play/pause"),
+        Binding("k", "kill", "Kill", show=False),
+        Binding("c", "cap", "CAP", show=False),
+        Binding("t", "settings", "Timeouts", show=False),
         Binding("comma", "step(True)", "Event before", show=False),
         Binding("full_stop", "step(False)", "Next event", show=False),
         Binding("less_than_sign", "seek_by(-1)", "10 s back", show=False),
@@ -92,7 +95,7 @@ class ReplayApp(EchoApp):
         screen = self.screen_stack[0]
         screen.set_class(damage is not None, "damaged")
         if damage is not None:
-            screen.query_one("#banner", Static).update(f"{damage}; all before it is shown")
+            screen.query_one("#banner", Static).update(f"{damage} (all before is shown)")
 
     def _mode(self) -> tuple[str, Style]:
         if self._replay.playing:
@@ -183,5 +186,5 @@ class ReplayApp(EchoApp):
 
     def action_help(self) -> None:
         """Show the keys of the transport, and those that look."""
-        looking = [(key, words) for key, words in KEYS if key not in _OF_A_SERVER]
+        looking = [(key, words) for key, words in KEYS if key not in _NOT_SHOWN]
         self.push_screen(HelpScreen([*REPLAY_KEYS, *looking]))
