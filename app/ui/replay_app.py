@@ -14,6 +14,7 @@ from app.ui import palette
 from app.ui.app import EchoApp
 from app.ui.dialogs import HelpScreen
 from app.ui.keys import KEYS
+from app.ui.model import Model
 from app.ui.moment_dialog import MomentDialog
 from app.ui.replay_source import ReplaySource
 from app.ui.resuming import model_at
@@ -84,11 +85,15 @@ class ReplayApp(EchoApp):
         if keyframe is not None:
             self.model = model_at(keyframe, self._replay.now())
         super().refresh_view()
-        self._transport.show_source(self._replay)
-        self._tell_of_damage()
         if self._replay.refused:
             self._replay.refused.clear()
             self._refuse()
+
+    def _show(self, model: Model, now: float) -> None:
+        super()._show(model, now)
+        if self._transport.is_attached:
+            self._transport.show_source(self._replay)
+            self._tell_of_damage()
 
     def _tell_of_damage(self) -> None:
         damage = self._replay.recording.damage
