@@ -270,7 +270,7 @@ def _record(file: Readable) -> tuple[Head, bytes] | None:
     head = read_head(data)
     body = file.read(min(head.size, LARGEST_BODY)) or b""
     if len(body) < head.size:
-        raise DamageError("a record is cut off, or its length is wrong")
+        raise DamageError("a record is cut off")
     if not check(head, body):
         raise DamageError("a record does not match its checksum")
     return head, body

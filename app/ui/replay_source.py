@@ -38,6 +38,8 @@ class ReplaySource:
     """Plays a recording; at first it stands at its beginning."""
 
     owns_server: Final = False
+    grace: Final = 0.0
+    """Seconds: nothing stops when a replay is left."""
 
     def __init__(
         self,
