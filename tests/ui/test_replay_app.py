@@ -10,9 +10,11 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Button, Input, Static
 
-from app.events import Kill, Reason, Toggled
+from app.events import Event, Kill, Notice, Reason, Toggled
 from app.recording.reader import Recording
+from app.stream import Drained
 from app.ui.dialogs import HelpScreen
+from app.ui.model import Model
 from app.ui.moment_dialog import MomentDialog
 from app.ui.replay_app import ReplayApp
 from app.ui.replay_source import ReplaySource
@@ -240,19 +242,21 @@ async def test_it_fits_every_size(tmp_path: Path, size: tuple[int, int]) -> None
             assert not bar.display
 
 
-async def test_the_table_is_drawn_anew_where_versions_repeat(tmp_path: Path) -> None:
-    """A row of another moment may have the same id and version: it is another row."""
-    steps = [
-        drain(NOW, listening(), opened(1, age=0), frames=1),
-        drain(NOW + 1, snapshots=[snapshot(1, frames=1111, at=NOW + 1)]),
-        drain(NOW + 20, snapshots=[snapshot(1, frames=2222, at=NOW + 20)]),
-        drain(NOW + 40, snapshots=[snapshot(1, frames=3333, at=NOW + 40)]),
-    ]
-    async with replaying(write_recording(tmp_path / "a.rec", steps)) as (app, source, _, pilot):
-        for t, frames in ((1, "1,111"), (40, "3,333"), (20, "2,222"), (1, "1,111")):
-            source.seek(NOW + t)
+async def test_a_row_of_another_model_is_another_row(path: Path) -> None:
+    """After a seek, a row may have the id and the version that it had at another moment."""
+
+    def told(frames: int, pending: int) -> list[Event]:
+        looked = snapshot(1, frames=frames, at=NOW, quiet=0)
+        toggled = Toggled(t=NOW, id=1, armed=True, pending=pending, toggles=1)
+        return [listening(), opened(1), looked, toggled, Notice(t=NOW, level="info", text="x")]
+
+    async with replaying(path) as (app, _, _, pilot):
+        for frames, words in ((1111, "1,111"), (2222, "2,222")):
+            app.model = Model()
+            app.model.apply(Drained(told(frames, pending=frames), [], None, 0), NOW)
             await look(app, pilot)
-            assert frames in screen_text(app)
+            assert words in screen_text(app)
+            assert f"{frames / 1024:.1f} KiB pending" in screen_text(app)
 
 
 @pytest.mark.parametrize(
