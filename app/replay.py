@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 from typing import Final
@@ -55,7 +56,8 @@ def replay(
             elif stand is not None:
                 _print_table(recording, stand)
             else:
-                _print_events(recording, begin, end, with_figures)
+                with contextlib.suppress(BrokenPipeError):  # whoever reads has seen enough
+                    _print_events(recording, begin, end, with_figures)
         return _verdict(recording)
 
 

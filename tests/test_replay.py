@@ -7,6 +7,8 @@ import re
 import signal
 import socket
 import stat
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +20,7 @@ from app.framing import frame
 from app.recording.reader import Recording
 from screenshots.scenes import NOW
 from tests.peers import connect, exchange
-from tests.program import Headless, run
+from tests.program import Headless, environment, run
 from tests.recording.making import history, write_recording
 from tests.terminal import Terminal
 from tests.test_terminal import wait_for_port
@@ -133,6 +135,22 @@ def test_from_until_and_all(life: Path) -> None:
     some = lines(str(life), "--json", "--from", "+10", "--until", "+20")
     assert some
     assert some == [event for event in events if NOW + 10 <= event["t"] <= NOW + 20]
+
+
+def test_a_reader_that_has_seen_enough_is_no_failure(life: Path) -> None:
+    program = subprocess.Popen(
+        [sys.executable, "-m", "app", "replay", str(life), "--json", "--all"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(),
+    )
+    assert program.stdout is not None
+    assert program.stdout.readline().startswith(b'{"event":"listening"')
+    program.stdout.close()
+    assert program.stderr is not None
+    assert program.stderr.read() == b""
+    program.stderr.close()
+    assert program.wait(15) == 0
 
 
 def test_the_table_at_a_time(life: Path) -> None:
