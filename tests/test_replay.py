@@ -214,7 +214,7 @@ def test_the_replayed_dashboard_in_a_terminal(life: Path) -> None:
         terminal.wait_for(lambda screen: "REPLAY 1x" not in screen and "paused" in screen)
         terminal.press("{")
         terminal.wait_for(lambda screen: " 0:00 of " in screen)
-        terminal.press("x")
+        terminal.press("d")
         terminal.wait_for(lambda screen: "just closed" in screen)
         terminal.press("q")
         assert terminal.exit_code() == 0

@@ -15,10 +15,10 @@ from app.ui.replay_source import ReplaySource
 KEYS: Final = (
     ("p", "play"),
     (", .", "event"),
-    ("< >", "10 s"),
+    ("( )", "10 s"),
     ("[ ]", "speed"),
-    ("x X", "close"),
-    ("o O", "POLLOUT"),
+    ("d D", "close"),
+    ("i I", "POLLOUT"),
     ("n N", "error"),
     ("{ }", "ends"),
     (":", "time"),

@@ -94,7 +94,7 @@ def test_replay_screen(
 
     async def prepare(pilot: Pilot[int]) -> None:
         await pilot.pause()
-        await pilot.press(*["greater_than_sign"] * 6, "end", *keys)
+        await pilot.press(*["right_parenthesis"] * 6, "end", *keys)
         await pilot.pause()
         app.refresh_view()
         await pilot.pause()
