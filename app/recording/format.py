@@ -25,7 +25,6 @@ from app.events import (
     LoopStats,
     Notice,
     Opened,
-    ProcessStats,
     SettingChanged,
     Snapshot,
     Stopping,
@@ -103,10 +102,11 @@ class Keyframe(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The latest changes, and answers to commands."""
     detail: tuple[Event, ...] = ()
     """The latest detail of these connections."""
-    history: tuple[LoopStats, ...] = ()
-    """Statistics a second apart, for the charts."""
+    history: tuple[Event, ...] = ()
+    """Statistics of loop and process, each about a second apart, for the charts."""
     stats: LoopStats | None = None
-    process: ProcessStats | None = None
+    figures: tuple[Event, ...] = ()
+    """The two latest of all other figures that are not of a connection."""
     stopping: Stopping | None = None
     dropped: int = 0
 

@@ -8,21 +8,26 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+from math import inf
 from typing import Final
+
+import msgspec
 
 from app.events import (
     Closed,
     CommandResult,
+    Crashed,
     Event,
     Listening,
     LoopStats,
+    Notice,
     Opened,
     ProcessStats,
     SettingChanged,
     Snapshot,
+    Stopped,
     Stopping,
 )
-from app.fanout import DETAIL
 from app.recording.format import Batch, Keyframe
 
 LOG_LIMIT: Final = 500
@@ -31,13 +36,15 @@ DEEDS_LIMIT: Final = 1100
 """Changes and answers: a change and its answer are one line of the audit."""
 DETAIL_LIMIT: Final = 2000
 """Detail events that are kept, of all connections together."""
-HISTORY_LIMIT: Final = 181
-"""Statistics that are kept: one more than the rates that are made of them."""
+HISTORY_LIMIT: Final = 362
+"""Statistics that are kept, the loop's and the process's by turns: one more of each than the rates
+that are made of them."""
 HISTORY_STEP: Final = 1.0
 """Seconds between two of them at the least."""
 DEPARTED_FOR: Final = 6.0
 """Seconds for which a closed connection is kept."""
 DEPARTED_LIMIT: Final = 200
+_LOGGED: Final = (Notice, Stopped, Crashed)
 
 
 class Remembered:
@@ -54,9 +61,11 @@ class Remembered:
         self._log: deque[Event] = deque(maxlen=LOG_LIMIT)
         self._deeds: deque[SettingChanged | CommandResult] = deque(maxlen=DEEDS_LIMIT)
         self._detail: deque[Event] = deque(maxlen=DETAIL_LIMIT)
-        self._history: deque[LoopStats] = deque(maxlen=HISTORY_LIMIT)
+        self._history: deque[Event] = deque(maxlen=HISTORY_LIMIT)
+        self._kept_at = -inf
+        self._longest_us = 0
         self._stats: LoopStats | None = None
-        self._process: ProcessStats | None = None
+        self._figures: dict[tuple[object, ...], deque[Event]] = {}
         self._stopping: Stopping | None = None
         self._dropped = 0
 
@@ -83,20 +92,22 @@ class Remembered:
             log=tuple(self._log),
             deeds=tuple(self._deeds),
             detail=tuple(event for event in self._detail if self._is_shown(event)),
-            history=tuple(self._history),
+            history=(*self._history, *self._since_kept()),
             stats=self._stats,
-            process=self._process,
+            figures=tuple(event for latest in self._figures.values() for event in latest),
             stopping=self._stopping,
             dropped=self._dropped,
         )
+
+    def _since_kept(self) -> Iterable[Event]:
+        """Statistics that stand for those since the last ones that were kept."""
+        if self._stats is not None and self._longest_us:
+            yield msgspec.structs.replace(self._stats, longest_us=self._longest_us)
 
     def _is_shown(self, event: Event) -> bool:
         return getattr(event, "id", None) in self._connections
 
     def _take_event(self, event: Event) -> None:
-        if isinstance(event, DETAIL):
-            self._detail.append(event)
-            return
         match event:
             case Snapshot():
                 self._take_snapshots((event,))
@@ -105,7 +116,8 @@ class Remembered:
                 self._take_stats(event)
                 return
             case ProcessStats():
-                self._process = event
+                self._history.append(event)
+                self._take_figures(event)
                 return
             case Opened():
                 self._connections[event.id] = event
@@ -125,9 +137,24 @@ class Remembered:
                 self._deeds.append(event)
             case Stopping():
                 self._stopping = event
+            case _ if not isinstance(event, _LOGGED):
+                self._take_detail(event)
+                return
             case _:
                 pass
         self._log.append(event)
+
+    def _take_detail(self, event: Event) -> None:
+        """Keep what a connection did, or the figures of something else than a connection."""
+        if hasattr(event, "id"):
+            self._detail.append(event)
+        else:
+            self._take_figures(event)
+
+    def _take_figures(self, event: Event) -> None:
+        """Keep the two latest of a kind, and of each worker: of two, a rate can be made."""
+        key = (type(event), getattr(event, "worker", 0))
+        self._figures.setdefault(key, deque(maxlen=2)).append(event)
 
     def _take_snapshots(self, snapshots: Iterable[Snapshot]) -> None:
         latest = self._snapshots
@@ -140,8 +167,11 @@ class Remembered:
     def _take_stats(self, stats: LoopStats) -> None:
         self._stats = stats
         self._dropped = max(self._dropped, stats.drops)
-        if not self._history or stats.t - self._history[-1].t >= HISTORY_STEP:
-            self._history.append(stats)
+        self._longest_us = max(self._longest_us, stats.longest_us)
+        if stats.t - self._kept_at >= HISTORY_STEP:
+            # The longest iteration of those that are not kept must not be lost.
+            self._history.append(msgspec.structs.replace(stats, longest_us=self._longest_us))
+            self._kept_at, self._longest_us = stats.t, 0
 
     def _let_go(self, now: float) -> None:
         departed = self._departed

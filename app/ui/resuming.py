@@ -21,8 +21,9 @@ def model_at(keyframe: Keyframe, now: float) -> Model:
     events += keyframe.detail
     events += keyframe.departed
     events += keyframe.history
-    last = [told for told in (keyframe.stats, keyframe.process, keyframe.stopping) if told]
-    model.apply(Drained([*events, *last], [], None, keyframe.dropped), now)
+    events += keyframe.figures
+    events += [told for told in (keyframe.stats, keyframe.stopping) if told is not None]
+    model.apply(Drained(events, [], None, keyframe.dropped), now)
     model.settings.update(keyframe.settings)
     model.opened, model.closed = keyframe.opened, keyframe.closed
     model.retell(keyframe.log, keyframe.deeds)
