@@ -186,6 +186,10 @@ class ReplayApp(EchoApp):
         """Refuse."""
         self._refuse()
 
+    async def action_quit(self) -> None:
+        """Leave: nothing ends with it, so nothing is asked."""
+        self.exit(0, return_code=0)
+
     def _refuse(self) -> None:
         self.notify(_REFUSED, severity="warning")
 
