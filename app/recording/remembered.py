@@ -36,8 +36,8 @@ DEEDS_LIMIT: Final = 1100
 """Changes and answers: a change and its answer are one line of the audit."""
 DETAIL_LIMIT: Final = 2000
 """Detail events that are kept, of all connections together."""
-HISTORY_LIMIT: Final = 362
-"""Statistics that are kept, the loop's and the process's by turns: one more of each than the rates
+HISTORY_LIMIT: Final = 400
+"""Statistics that are kept, the loop's and the process's by turns: some more of each than the rates
 that are made of them."""
 HISTORY_STEP: Final = 1.0
 """Seconds between two of them at the least."""

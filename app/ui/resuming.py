@@ -22,8 +22,9 @@ def model_at(keyframe: Keyframe, now: float) -> Model:
     events += keyframe.departed
     events += keyframe.history
     events += keyframe.figures
-    events += [told for told in (keyframe.stats, keyframe.stopping) if told is not None]
+    events += [] if keyframe.stopping is None else [keyframe.stopping]
     model.apply(Drained(events, [], None, keyframe.dropped), now)
+    model.stats = keyframe.stats  # those of the history stand for the ones between them too
     model.settings.update(keyframe.settings)
     model.opened, model.closed = keyframe.opened, keyframe.closed
     model.retell(keyframe.log, keyframe.deeds)
