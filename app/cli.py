@@ -19,11 +19,15 @@ from app.hosting import Company, Hosting, take_company
 from app.options import control_options, metrics_option, server_options, ui_options
 from app.preferences import Preferences
 from app.printable import printable
+from app.recording.options import record_options
 from app.settings import SettingError, Settings
 from app.signals import LOOK_INTERVAL, STOP_SIGNALS, signals_for_main_thread_only, stop_signals
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
+
+if TYPE_CHECKING:
+    pass
 
 EXIT_CRASH = 1
 EXIT_USAGE = 2
@@ -49,6 +53,7 @@ COMMANDS: Final = {
     "completion": "app.completion:completion",
     "ctl": "app.ctl.commands:ctl",
     "load": "app.load.command:load",
+    "replay": "app.replay:replay",
 }
 """Commands that live in modules of their own, ``module:function``, imported when they are run."""
 
@@ -109,6 +114,7 @@ def cli() -> None:
 @ui_options
 @metrics_option
 @control_options
+@record_options
 @click.option("--no-ui", is_flag=True, help="No dashboard: event lines on stdout.")
 @click.option(
     "--log-format",
@@ -139,6 +145,7 @@ def serve(no_ui: bool, log_format: str, log_level: str, **options: Any) -> int:
 @ui_options
 @metrics_option
 @control_options
+@record_options
 @file_option
 def demo(**options: Any) -> int:
     """The dashboard, and built-in clients that show every state."""
@@ -204,7 +211,7 @@ def run_dashboard(
     source = StreamSource(
         told, server.submit, server.now, failure=hosting.failure, grace=settings.grace
     )
-    screen = EchoApp(source, preferences=preferences)
+    screen = EchoApp(source, preferences=preferences, recorder=hosting.recordings)
     # With a shorter turn at the GIL the loop waits less for the screen: p99.9 of an echo is 3 ms
     # at 0.2 ms and 10 ms at the default of 5 ms, at the same throughput (ARCHITECTURE.md).
     sys.setswitchinterval(0.0002)
@@ -246,7 +253,9 @@ def run_dashboard(
 
 
 def _exit_code(hosting: Hosting) -> int:
-    """0, or that of a crash, which is said on stderr."""
+    """0, or that of a crash; what failed is said on stderr."""
+    if hosting.recordings.failure:
+        print(f"echo-tui: the recording ends early: {hosting.recordings.failure}", file=sys.stderr)
     if not hosting.server.failure:
         return 0
     print(f"echo-tui: the server thread died: {hosting.server.failure}", file=sys.stderr)

@@ -14,7 +14,7 @@ Text that came from a peer is escaped (`app.printable`) before it is put into an
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 
@@ -45,6 +45,10 @@ class Reason(StrEnum):
     LIMIT = "limit"
     SHUTDOWN = "shutdown"
     ERROR = "error"
+
+
+ORDERLY: Final = frozenset({Reason.EOF, Reason.KILLED, Reason.SHUTDOWN})
+"""The reasons for which a connection closes in good order or by our own will."""
 
 
 class KillMode(StrEnum):

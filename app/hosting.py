@@ -15,6 +15,9 @@ from app.events import Notice, ProcessStats
 from app.fanout import Fanout
 from app.operating import open_metrics
 from app.options import Address
+from app.recording.options import take_plan
+from app.recording.plan import NO_PLAN, Plan
+from app.recording.recordings import Recordings
 from app.settings import NO_WISH, SettingError, Settings, Where
 from app.stream import EventStream
 
@@ -31,6 +34,7 @@ class Company:
     """Where Prometheus may ask."""
     control: Where = NO_WISH
     """Where `attach` and `ctl` may ask."""
+    recording: Plan = NO_PLAN
 
 
 def take_company(options: dict[str, Any]) -> Company:
@@ -38,6 +42,7 @@ def take_company(options: dict[str, Any]) -> Company:
     return Company(
         metrics=options.pop("metrics"),
         control=Where(options.pop("control"), options.pop("control_token_file")),
+        recording=take_plan(options),
     )
 
 
@@ -61,6 +66,9 @@ class Hosting:
             self._page = open_metrics(
                 company.metrics, self.fanout, server.now, lambda: server.worker_pids, self.tell
             )
+            self.recordings = Recordings(self.fanout, server.now, company.recording)
+            self.recordings.start_planned()
+            # Last: its file would stay where something after it fails.
             self._service = self._open_service(company.control)
         except BaseException:
             server.close()
@@ -101,6 +109,7 @@ class Hosting:
     def end(self) -> None:
         """Hand on the server's last event, and end the rest; the server has ended before."""
         self.fanout.join(timeout=1.0)
+        self.recordings.stop()
         if self._service:
             self._service.close()
         if self._page:

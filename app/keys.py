@@ -73,6 +73,7 @@ GROUPS: Final[dict[str, tuple[Action, ...]]] = {
         Action("copy_json", "Y", "copy it as JSON"),
         Action("export", "e", "export the table", "Export"),
         Action("export_screen", "S", "export the screen"),
+        Action("record", "R", "record, end recording"),
     ),
     "program": (
         Action("palette", "ctrl+p", "any of these by name", "Palette"),

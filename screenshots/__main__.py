@@ -1,4 +1,4 @@
-"""Write every screenshot of the README anew: ``python -m screenshots``."""
+"""Write the recorded scene and every screenshot of the README anew: ``python -m screenshots``."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import time
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from app.recording.reader import Recording
 from app.ui.app import EchoApp
-from screenshots.scenes import SLOW_READER, FixedSource, overview
+from screenshots.recorded import OVERVIEW, held, record_overview
+from screenshots.scenes import SLOW_READER
 
 FOLDER: Final = Path(__file__).parent
 
@@ -35,9 +37,9 @@ SHOTS: Final = (
 )
 
 
-async def shoot(shot: Shot) -> str:
+async def shoot(shot: Shot, recording: Recording) -> str:
     """The screen as SVG."""
-    app = EchoApp(FixedSource(overview()))
+    app = EchoApp(held(recording))
     async with app.run_test(size=shot.size) as pilot:
         app.refresh_view()
         await pilot.pause()
@@ -52,9 +54,11 @@ def main() -> None:
     """Write all of them, in UTC and in colour whatever the environment says."""
     os.environ["TZ"] = "UTC"
     time.tzset()
-    for shot in SHOTS:
-        (FOLDER / f"{shot.name}.svg").write_text(asyncio.run(shoot(shot)))
-        print(f"screenshots/{shot.name}.svg")
+    record_overview()
+    with Recording(OVERVIEW) as recording:
+        for shot in SHOTS:
+            (FOLDER / f"{shot.name}.svg").write_text(asyncio.run(shoot(shot, recording)))
+            print(f"screenshots/{shot.name}.svg")
 
 
 if __name__ == "__main__":

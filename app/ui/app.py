@@ -36,7 +36,7 @@ from app.ui.quit_dialog import QuitDialog
 from app.ui.requests import Requests
 from app.ui.rows import Row
 from app.ui.settings_dialog import SettingsDialog, Values
-from app.ui.source import Source
+from app.ui.source import RecorderControl, Source
 from app.ui.what_if import effect_of_cap
 from app.ui.workers_panel import WorkersPanel
 
@@ -53,11 +53,18 @@ class EchoApp(PersonalApp):
     CSS_PATH = "echo.tcss"
 
     def __init__(
-        self, source: Source, title: str = "echo-tui", preferences: Preferences | None = None
+        self,
+        source: Source,
+        title: str = "echo-tui",
+        preferences: Preferences | None = None,
+        recorder: RecorderControl | None = None,
     ) -> None:
-        """`source` is the server to show; `title` names the terminal's window."""
+        """`source` is the server to show; `title` names the terminal's window; without a
+        `recorder` nothing can be recorded.
+        """
         super().__init__(source, preferences or Preferences())
         self.title = title
+        self._recorder = recorder
         self._requests = Requests(source.submit)
         self._traced: int | None = None
         self._cpu_at_refresh = time.thread_time()
@@ -115,7 +122,10 @@ class EchoApp(PersonalApp):
     def _show(self, model: Model, now: float) -> None:
         if not self._header.is_attached or self.screen_stack[0].has_class("too-small"):
             return
-        self._header.show_model(model, now, *self._mode())
+        mode, style = self._mode()
+        if self._recorder is not None and self._recorder.path is not None:
+            mode, style = f"● REC  {mode}", palette.ALARM
+        self._header.show_model(model, now, mode, style)
         self._workers_panel.show_model(model)
         self._pane.table.held = len(self.screen_stack) > 1
         if isinstance(self.screen, AuditScreen):
@@ -289,6 +299,18 @@ class EchoApp(PersonalApp):
         self.screen_stack[0].toggle_class("log-first")
         self._name_the_other_panel()
         self.call_after_refresh(self.refresh_view)
+
+    def action_record(self) -> None:
+        """Begin to record what happens, or end that."""
+        if self._recorder is None:
+            self.notify("this dashboard cannot record", severity="warning")
+            return
+        try:
+            self.notify(self._recorder.toggle(), title="record", markup=False)
+        except OSError as error:
+            text = f"not recorded: {error.strerror or error}"
+            self.notify(text, title="record", severity="error", markup=False)
+        self.refresh_view()
 
     def action_charts(self) -> None:
         """Show the charts of the server, or the selected connection again."""

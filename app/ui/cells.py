@@ -12,7 +12,7 @@ from typing import Final
 from rich.cells import cell_len
 from rich.style import Style
 
-from app.events import Closed, State
+from app.events import ORDERLY, Closed, State
 from app.framing import HEADER_SIZE
 from app.ui import palette
 from app.ui.clipping import clip, clip_start
@@ -24,7 +24,6 @@ from app.ui.figures import (
     short_size,
     short_span,
 )
-from app.ui.journal import ORDERLY
 from app.ui.lines_panel import Line
 from app.ui.rows import Row
 from app.ui.stuck import why_in_brief

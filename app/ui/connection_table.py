@@ -1,7 +1,7 @@
 """The table of connections: a line-API widget that makes only the visible lines.
 
 Ten thousand connections cost what fifty do, plus the sorting: a line is made when it is in view
-and one of (connection, its version, the second, the cursor) is new. The cursor is a connection id,
+and one of (row, its version, the second, the cursor) is new. The cursor is a connection id,
 so it stays on its connection while rows come, go and change places.
 """
 
@@ -192,7 +192,7 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         selected = row.id == self.selected_id
         tagged = row.id in self.tagged
         time = int(self._now)
-        return (row.id, row.version, time, selected, tagged, self.has_focus, self.columns)
+        return (row, row.version, time, selected, tagged, self.has_focus, self.columns)
 
     def render_line(self, y: int) -> Strip:
         """The connection in line `y` of the view, as Textual's line API wants it."""

@@ -25,7 +25,7 @@ class EventLog(LinesPanel):
 
     def show_model(self, model: Model) -> None:
         """Show the newest entries that fit."""
-        shown = (id(model), model.log_version, self.size)
+        shown = (model, model.log_version, self.size)
         if shown == self._shown:
             return
         self._shown = shown
@@ -43,7 +43,7 @@ class RecentEvents(LinesPanel):
 
     def show_row(self, row: Row | None) -> None:
         """Show the newest detail events of a connection that fit."""
-        shown = (None, 0, self.size) if row is None else (row.id, row.recent_version, self.size)
+        shown = (None, 0, self.size) if row is None else (row, row.recent_version, self.size)
         if shown == self._shown:
             return
         self._shown = shown

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from app.events import (
+    ORDERLY,
     Closed,
     CommandResult,
     Crashed,
@@ -13,7 +14,6 @@ from app.events import (
     Listening,
     Notice,
     Opened,
-    Reason,
     SettingChanged,
     StateChanged,
     Stopped,
@@ -22,9 +22,6 @@ from app.events import (
 )
 from app.settings import TIMEOUTS, format_size
 from app.ui.figures import words_size
-
-ORDERLY: Final = frozenset({Reason.EOF, Reason.KILLED, Reason.SHUTDOWN})
-"""The reasons for which a connection closes in good order or by our own will."""
 
 
 class Entry(NamedTuple):

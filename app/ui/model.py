@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 from app.events import (
@@ -145,6 +145,15 @@ class Model:
         self.drops = max(self.drops, drained.dropped)
         self._let_go(now)
         return results
+
+    def retell(self, log: Iterable[Event], deeds: Iterable[Event]) -> None:
+        """Have the log and the audit tell of these events, and of nothing else."""
+        self.log.clear()
+        self.audit = Audit()
+        for event in log:
+            self._note(event)
+        for event in deeds:
+            self.audit.take(event)
 
     def frozen(self) -> Model:
         """A copy that stays as it is while this model goes on: what a paused screen shows."""

@@ -6,6 +6,7 @@ A live server, an attached one and a recording all look the same from here: a `S
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final, Protocol
 
 from app.events import Command, Crashed, ProcessStats
@@ -42,6 +43,19 @@ class Source(Protocol):
 
     def failure(self) -> str | None:
         """Plain words when the server died, else nothing."""
+        ...
+
+
+class RecorderControl(Protocol):
+    """Lets a dashboard record what it shows."""
+
+    @property
+    def path(self) -> Path | None:
+        """The file that is being written now."""
+        ...
+
+    def toggle(self) -> str:
+        """Begin a recording, or end the present one; what was done. Raises `OSError`."""
         ...
 
 

@@ -1,23 +1,42 @@
-"""The screen as pictures, from fixed events. Look at a changed one before it is accepted."""
+"""The screen as pictures, from a fixed recording. Look at a changed one before it is accepted."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
 from app.preferences import THEMES, Preferences
+from app.recording.reader import Recording
 from app.ui.app import EchoApp
-from screenshots.scenes import FixedSource, overview
+from app.ui.replay_app import ReplayApp
+from app.ui.replay_source import ReplaySource
+from app.ui.source import Source
+from screenshots.recorded import OVERVIEW, held
+from screenshots.scenes import NOW, FixedSource, overview
+from tests.recording.making import history, write_recording
 
 SIZES = [(160, 50), (100, 30), (80, 24)]
 Compare = Callable[..., bool]
 
 
+@pytest.fixture
+def recording() -> Iterator[Recording]:
+    with Recording(OVERVIEW) as recording:
+        yield recording
+
+
+def test_the_recording_is_of_the_present_scene(recording: Recording) -> None:
+    recorded = [item.event for item in recording.items(NOW, NOW)]
+    assert recorded == overview(), "the scene has changed: run python -m screenshots"
+    assert recording.damage is None
+
+
 def prepared(
-    *keys: str, preferences: Preferences | None = None
+    source: Source, *keys: str, preferences: Preferences | None = None
 ) -> tuple[EchoApp, Callable[[Pilot[int]], object]]:
-    app = EchoApp(FixedSource(overview()), preferences=preferences)
+    app = EchoApp(source, preferences=preferences)
 
     async def prepare(pilot: Pilot[int]) -> None:
         await pilot.pause()
@@ -54,12 +73,13 @@ def prepared(
         pytest.param(("b",), id="bytes"),
         pytest.param(("slash", *"pending>lots"), id="filter-mistake"),
         pytest.param(("o", "down", "space", "down", "shift+down"), id="columns"),
-        pytest.param(("q",), id="quit"),
         pytest.param(("ctrl+p", *"the"), id="palette"),
     ],
 )
-def test_screen(snap_compare: Compare, size: tuple[int, int], keys: tuple[str, ...]) -> None:
-    app, prepare = prepared(*keys)
+def test_screen(
+    snap_compare: Compare, recording: Recording, size: tuple[int, int], keys: tuple[str, ...]
+) -> None:
+    app, prepare = prepared(held(recording), *keys)
     assert snap_compare(app, terminal_size=size, run_before=prepare)
 
 
@@ -79,14 +99,61 @@ CHOSEN = ("id", "fd", "peer", "reason", "state", "bytes_in", "eagains", "partial
     ],
 )
 def test_preferred(
-    snap_compare: Compare, size: tuple[int, int], preferences: Preferences, keys: tuple[str, ...]
+    snap_compare: Compare,
+    recording: Recording,
+    size: tuple[int, int],
+    preferences: Preferences,
+    keys: tuple[str, ...],
 ) -> None:
-    app, prepare = prepared(*keys, preferences=preferences)
+    app, prepare = prepared(held(recording), *keys, preferences=preferences)
     assert snap_compare(app, terminal_size=size, run_before=prepare)
 
 
 @pytest.mark.slow
-def test_without_colour(snap_compare: Compare, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_colour(
+    snap_compare: Compare, recording: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
-    app, prepare = prepared("space")
+    app, prepare = prepared(held(recording), "space")
     assert snap_compare(app, terminal_size=(160, 50), run_before=prepare)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+def test_quit(snap_compare: Compare, size: tuple[int, int]) -> None:
+    """A recording is left without a question; a server of one's own is not."""
+    app, prepare = prepared(FixedSource(overview()), "q")
+    assert snap_compare(app, terminal_size=size, run_before=prepare)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize(
+    ("damage", "keys"),
+    [
+        pytest.param(0, (), id="replay"),
+        pytest.param(0, ("colon", *"+1:30"), id="moment"),
+        pytest.param(0, ("question_mark",), id="replay-help"),
+        pytest.param(9, ("p",), id="damaged"),
+    ],
+)
+def test_replay_screen(
+    snap_compare: Compare,
+    tmp_path: Path,
+    size: tuple[int, int],
+    damage: int,
+    keys: tuple[str, ...],
+) -> None:
+    path = write_recording(tmp_path / "life.rec", history(3))
+    path.write_bytes(path.read_bytes()[: -damage or None])
+
+    async def prepare(pilot: Pilot[int]) -> None:
+        await pilot.pause()
+        await pilot.press(*["right_parenthesis"] * 6, "end", *keys)
+        await pilot.pause()
+        app.refresh_view()
+        await pilot.pause()
+
+    with Recording(path) as recording:
+        app = ReplayApp(ReplaySource(recording, clock=lambda: 0.0))
+        assert snap_compare(app, terminal_size=size, run_before=prepare)

@@ -1,0 +1,127 @@
+"""Recording a server: into which file, when it begins, when it ends, and who is told."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from app.events import Notice
+from app.fanout import Fanout
+from app.recording.disk import Disk, Sink
+from app.recording.format import MAGIC, looks_like_ours
+from app.recording.plan import Plan
+from app.recording.recorder import Recorder
+from app.settings import SettingError
+from app.stream import EventStream
+
+MODE: Final = 0o600
+"""Peers' addresses are nobody else's business."""
+
+
+class Recordings:
+    """Records one server, one recording at a time."""
+
+    def __init__(self, fanout: Fanout, now: Callable[[], float], plan: Plan) -> None:
+        self._fanout = fanout
+        self._now = now
+        self._plan = plan
+        self._stream: EventStream | None = None
+        self._recorder: Recorder | None = None
+        self._path = Path()
+
+    @property
+    def path(self) -> Path | None:
+        """The file that is being written now."""
+        recorder = self._recorder
+        return self._path if recorder is not None and not recorder.ended else None
+
+    @property
+    def failure(self) -> str:
+        """Why the latest recording is not what was asked for; empty if it is."""
+        recorder = self._recorder
+        return f"{self._path}: {recorder.ended}" if recorder is not None and recorder.failed else ""
+
+    def start_planned(self) -> None:
+        """Begin the recording of the command line, if it wants one. Raises `SettingError`."""
+        path = self._plan.path
+        if path is None:
+            return
+        try:
+            file = create(path, self._plan.may_replace)
+        except FileExistsError:
+            raise SettingError(
+                f"--record {path}: the file exists: choose another name, or replace a recording"
+                " with --record-force"
+            ) from None
+        except OSError as error:
+            raise SettingError(f"--record {path}: {error.strerror or error}") from None
+        self.start(path, file)
+
+    def start(self, path: Path, file: Sink) -> None:
+        """Begin to record into an open file."""
+        stream = EventStream()
+        stream.watched = True
+        recorder = Recorder(
+            stream,
+            Disk(file),
+            self._now,
+            self._plan.limits,
+            self._plan.has_payload,
+            self._ended,
+        )
+        self._stream, self._recorder, self._path = stream, recorder, path
+        self._fanout.subscribe(stream)
+        recorder.start()
+
+    def toggle(self) -> str:
+        """Begin a recording in the current directory, or end the present one; what was done.
+
+        Raises `OSError` if there can be no file.
+        """
+        if self.path is not None:
+            self.stop()
+            return self.failure or self._told()
+        path = Path(time.strftime("echo-tui-%Y%m%d-%H%M%S.rec", time.localtime(self._now())))
+        path = path.absolute()
+        self.start(path, create(path, may_replace=False))
+        return f"recording into {path}"
+
+    def stop(self) -> None:
+        """End the recording, if there is one; waits a while for the disk."""
+        if self._recorder is not None:
+            self._recorder.stop()
+
+    def _told(self) -> str:
+        recorder = self._recorder
+        if recorder is None:
+            return "nothing was recorded"
+        return f"recorded {recorder.events:,} events, {recorder.size:,} bytes, in {self._path}"
+
+    def _ended(self, recorder: Recorder) -> None:
+        if self._stream is not None:
+            self._fanout.unsubscribe(self._stream)
+        text = f"recording stopped: {recorder.ended} ({self._path})"
+        level = "error" if recorder.failed else "info"
+        self._fanout.tell(Notice(t=self._now(), level=level, text=text))
+
+
+def create(path: Path, may_replace: bool) -> BinaryIO:
+    """A new file that only its owner may read. Raises `OSError`; `FileExistsError` if it exists.
+
+    With `may_replace` an existing recording of ours is removed first, and never anything else.
+    """
+    if may_replace and _is_recording(path):
+        path.unlink()
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, MODE)
+    return open(descriptor, "wb", buffering=0)
+
+
+def _is_recording(path: Path) -> bool:
+    if path.is_symlink() or not path.is_file():
+        return False
+    with path.open("rb") as file:
+        head = file.read(len(MAGIC))
+    return not head or looks_like_ours(head)

@@ -1,0 +1,114 @@
+"""``echo-tui replay``: a recording on the screen, or as JSON for scripts."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from pathlib import Path
+from typing import Final
+
+import click
+
+from app.events import LoopStats, ProcessStats, Snapshot
+from app.headless import as_json
+from app.printable import printable
+from app.recording.reader import Recording, RecordingError
+from app.recording.times import parse_moment
+from app.settings import SettingError
+
+EXIT_DAMAGED: Final = 3
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--from", "since", metavar="TIME", help="Show nothing earlier.")
+@click.option("--until", metavar="TIME", help="Show nothing later.")
+@click.option("--at", metavar="TIME", help="Stand still at this time.")
+@click.option(
+    "--json", "with_json", is_flag=True, help="Events as JSON lines, or the table with --at."
+)
+@click.option("--all", "with_figures", is_flag=True, help="With --json: snapshots and figures too.")
+def replay(
+    file: Path,
+    since: str | None,
+    until: str | None,
+    at: str | None,
+    with_json: bool,
+    with_figures: bool,
+) -> int:
+    """Play a recording in the dashboard, or print what it tells.
+
+    TIME is +SECONDS from the start, -SECONDS from the end, HH:MM:SS or Unix seconds. A damaged
+    recording is shown up to where it is good, and the exit code is 3.
+    """
+    try:
+        recording = Recording(file)
+    except RecordingError as error:
+        raise SettingError(str(error)) from None
+    with recording:
+        begin, end = _moment(since, recording), _moment(until, recording)
+        stand = _moment(at, recording)
+        if begin is not None and end is not None and begin > end:
+            raise SettingError(f"--from {since} is later than --until {until}: exchange them")
+        if recording.batches or not recording.damage:
+            if not with_json:
+                _show(recording, begin, end, stand)
+            elif stand is not None:
+                _print_table(recording, stand)
+            else:
+                with contextlib.suppress(BrokenPipeError):  # whoever reads has seen enough
+                    _print_events(recording, begin, end, with_figures)
+        return _verdict(recording)
+
+
+def _moment(text: str | None, recording: Recording) -> float | None:
+    return None if text is None else parse_moment(text, recording.start, recording.end)
+
+
+def _verdict(recording: Recording) -> int:
+    if recording.damage is None:
+        return 0
+    name = printable(str(recording.path), 200)
+    print(f"echo-tui: {name} is {recording.damage}", file=sys.stderr)
+    return EXIT_DAMAGED
+
+
+def _print_events(
+    recording: Recording, since: float | None, until: float | None, with_figures: bool
+) -> None:
+    figures = () if with_figures else (Snapshot, LoopStats, ProcessStats)
+    begin = recording.start if since is None else since
+    end = recording.end if until is None else until
+    for item in recording.items(begin, end):
+        if not isinstance(item.event, figures):
+            print(as_json(item.event))
+
+
+def _print_table(recording: Recording, at: float) -> None:
+    from app.ui.export import as_json as table_as_json  # noqa: PLC0415  only scripts come here
+    from app.ui.replay_source import ReplaySource  # noqa: PLC0415
+    from app.ui.resuming import model_at  # noqa: PLC0415
+
+    source = ReplaySource(recording)
+    source.seek(at)
+    now = source.now()
+    keyframe = source.restart()
+    assert keyframe is not None  # nothing has been played yet
+    model = model_at(keyframe, now)
+    model.apply(source.drain(), now)
+    print(table_as_json(model.rows.values(), now, ""), end="")
+
+
+def _show(recording: Recording, since: float | None, until: float | None, at: float | None) -> None:
+    # Textual reads the keys from stdin and draws on stderr.
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise SettingError("the dashboard needs a terminal: use --json for events on stdout")
+    from app.ui.replay_app import ReplayApp  # noqa: PLC0415  Textual is slow to import
+    from app.ui.replay_source import ReplaySource  # noqa: PLC0415
+
+    source = ReplaySource(recording, since, until)
+    if at is None:
+        source.play()
+    else:
+        source.seek(at)
+    ReplayApp(source, f"echo-tui replay {printable(recording.path.name)}").run()

@@ -1,0 +1,197 @@
+"""The dashboard on a recording: the same screen, and a transport under it."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Final
+
+from rich.style import Style
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.widgets import Static
+
+from app.preferences import Preferences
+from app.recording.format import Mark
+from app.ui import palette
+from app.ui.app import EchoApp
+from app.ui.help_screen import HelpScreen
+from app.ui.model import Model
+from app.ui.moment_dialog import MomentDialog
+from app.ui.replay_source import ReplaySource
+from app.ui.resuming import model_at
+from app.ui.transport_bar import TransportBar
+
+SEEK_BY: Final = 10.0
+"""Seconds that one key goes forward, or back."""
+HELP: Final = """A recording, not a live server: nothing in it can be changed.
+
+  p      play, pause              ( )    10 seconds back, on
+  [ ]    slower, faster           { }    to the start, to the end
+  , .    event before, next       :      to a time
+  d D    next close, one before   i I    next POLLOUT toggle, one before
+  n N    next error, one before"""
+_REFUSED: Final = "a recording cannot be changed"
+_MARKS: Final = {
+    "close": (Mark.CLOSE, "close"),
+    "toggle": (Mark.TOGGLE, "POLLOUT toggle"),
+    "error": (Mark.ERROR, "error"),
+}
+
+
+class ReplayApp(EchoApp):
+    """The dashboard of a recording."""
+
+    CSS_PATH = ["echo.tcss", "replay.tcss"]  # type: ignore[assignment]  # noqa: RUF012  as Textual's
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("p", "pause", "Play/pause"),
+        Binding("k", "kill", "Kill", show=False),
+        Binding("c", "cap", "CAP", show=False),
+        Binding("t", "settings", "Timeouts", show=False),
+        Binding("comma", "step(True)", "Event before", show=False),
+        Binding("full_stop", "step(False)", "Next event", show=False),
+        Binding("left_parenthesis", "seek_by(-1)", "10 s back", show=False),
+        Binding("right_parenthesis", "seek_by(1)", "10 s on", show=False),
+        Binding("left_square_bracket", "speed(-1)", "Slower", show=False),
+        Binding("right_square_bracket", "speed(1)", "Faster", show=False),
+        Binding("left_curly_bracket", "seek_to_end(False)", "Start", show=False),
+        Binding("right_curly_bracket", "seek_to_end(True)", "End", show=False),
+        Binding("colon", "ask_moment", "Go to", show=False),
+        Binding("d", "jump('close', False)", "Next close", show=False),
+        Binding("D", "jump('close', True)", "Close before", show=False),
+        Binding("i", "jump('toggle', False)", "Next toggle", show=False),
+        Binding("I", "jump('toggle', True)", "Toggle before", show=False),
+        Binding("n", "jump('error', False)", "Next error", show=False),
+        Binding("N", "jump('error', True)", "Error before", show=False),
+    ]
+
+    def __init__(
+        self,
+        source: ReplaySource,
+        title: str = "echo-tui",
+        preferences: Preferences | None = None,
+    ) -> None:
+        super().__init__(source, title, preferences)
+        self._replay = source
+        self._transport = TransportBar()
+
+    def compose(self) -> ComposeResult:
+        """The dashboard, and the transport over its footer."""
+        yield from super().compose()
+        yield self._transport
+
+    def refresh_view(self) -> None:
+        """As of a live server; a place that was set anew begins with a model of its own."""
+        keyframe = self._replay.restart()
+        if keyframe is not None:
+            self.model = model_at(keyframe, self._replay.now())
+        super().refresh_view()
+        if self._replay.refused:
+            self._replay.refused.clear()
+            self._refuse()
+
+    def _show(self, model: Model, now: float) -> None:
+        super()._show(model, now)
+        if self._transport.is_attached:
+            self._transport.show_source(self._replay)
+            self._tell_of_damage()
+
+    def _tell_of_damage(self) -> None:
+        damage = self._replay.recording.damage
+        screen = self.screen_stack[0]
+        screen.set_class(damage is not None, "damaged")
+        if damage is not None:
+            screen.query_one("#banner", Static).update(f"{damage} (all before is shown)")
+
+    def _mode(self) -> tuple[str, Style]:
+        if self._replay.playing:
+            return f"▶ REPLAY {self._replay.speed:g}x", palette.GOOD
+        return "REPLAY", palette.ALARM
+
+    # --- the transport ---
+
+    def action_pause(self) -> None:
+        """Play, or pause."""
+        if self._replay.playing:
+            self._replay.pause()
+        else:
+            self._replay.play()
+        self.refresh_view()
+
+    def action_step(self, back: bool) -> None:
+        """Go to the next event, or to the one before."""
+        if not self._replay.step(back):
+            self._tell_of_none("event", back)
+        self.refresh_view()
+
+    def action_jump(self, what: str, back: bool) -> None:
+        """Go to the next close, POLLOUT toggle or error, or to the one before."""
+        mark, word = _MARKS[what]
+        if not self._replay.jump(mark, back):
+            self._tell_of_none(word, back)
+        self.refresh_view()
+
+    def _tell_of_none(self, word: str, back: bool) -> None:
+        self.notify(f"no {word} {'before' if back else 'after'} this", severity="warning")
+
+    def action_seek_by(self, steps: int) -> None:
+        """Go on, or back, by ten seconds."""
+        self._seek(self._replay.now() + steps * SEEK_BY)
+
+    def action_seek_to_end(self, last: bool) -> None:
+        """Go to the start, or to the end."""
+        self._seek(self._replay.end if last else self._replay.start)
+
+    def action_ask_moment(self) -> None:
+        """Ask for a time to go to."""
+
+        def go(moment: float | None) -> None:
+            if moment is not None:
+                self._seek(moment)
+
+        self.push_screen(MomentDialog(self._replay.start, self._replay.end), go)
+
+    def on_transport_bar_clicked(self, message: TransportBar.Clicked) -> None:
+        """Go to where the line was clicked."""
+        start, end = self._replay.start, self._replay.end
+        self._seek(start + message.share * (end - start))
+
+    def action_speed(self, steps: int) -> None:
+        """Play slower, or faster."""
+        self._replay.change_speed(steps)
+        self.refresh_view()
+
+    def _seek(self, t: float) -> None:
+        self._replay.seek(t)
+        self.refresh_view()
+
+    # --- what only a live server can do ---
+
+    def action_kill(self) -> None:
+        """Refuse."""
+        self._refuse()
+
+    def action_kill_several(self) -> None:
+        """Refuse."""
+        self._refuse()
+
+    def action_cap(self) -> None:
+        """Refuse."""
+        self._refuse()
+
+    def action_settings(self) -> None:
+        """Refuse."""
+        self._refuse()
+
+    def action_record(self) -> None:
+        """Refuse."""
+        self._refuse()
+
+    async def action_quit(self) -> None:
+        """Leave: nothing ends with it, so nothing is asked."""
+        self.exit(0, return_code=0)
+
+    def _refuse(self) -> None:
+        self.notify(_REFUSED, severity="warning")
+
+    def action_help(self) -> None:
+        """Show the keys of the transport before all others."""
+        self.push_screen(HelpScreen(self.keys, HELP))

@@ -1,0 +1,232 @@
+"""A recording as a source: time passes as fast as one likes, and back. No Textual.
+
+A place in a recording is a number of batches and a number of items of the next one. Playing moves
+it forward over items; to go back, or far ahead, it is set anew: to the keyframe before, from which
+the items up to the wanted place are played. Whoever shows the source must then begin with what that
+keyframe tells (`ReplaySource.restart`).
+"""
+
+from __future__ import annotations
+
+import time
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from typing import Final, NamedTuple
+
+from app.events import Command, Event, LoopStats, ProcessStats, Snapshot, Trace
+from app.recording.format import Keyframe, Mark, marks_of
+from app.recording.reader import Recording
+from app.stream import Drained
+
+SPEEDS: Final = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
+SETTLING: Final = 2.5
+"""Seconds that are played before a place is shown, so that the rates of connections are right."""
+_FIGURES: Final = (Snapshot, LoopStats, ProcessStats)
+"""What comes all the time and is no event to step to."""
+
+
+class Place(NamedTuple):
+    """How much of a recording has been played."""
+
+    batch: int
+    """Batches played in full."""
+    item: int
+    """Items played of the next one."""
+
+
+class ReplaySource:
+    """Plays a recording; at first it stands at its beginning."""
+
+    owns_server: Final = False
+    grace: Final = 0.0
+    """Seconds: nothing stops when a replay is left."""
+
+    def __init__(
+        self,
+        recording: Recording,
+        since: float | None = None,
+        until: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`since` and `until`, in Unix seconds, narrow what can be seen of it."""
+        self.recording = recording
+        self.playing = False
+        """Whether time passes."""
+        self.speed = 1.0
+        """Seconds of the recording in one second."""
+        self.refused: list[Command] = []
+        """Commands that came all the same, until whoever shows the source has told of them."""
+        self._since, self._until = since, until
+        self._clock = clock
+        self._clock_at = clock()
+        self._position = self.start
+        self._place = self._target = Place(0, 0)
+        self._dropped = 0
+        self._restart: Keyframe | None = None
+        self.seek(self.start)
+
+    # --- the source ---
+
+    def now(self) -> float:
+        """The position, in Unix seconds; it passes while playing."""
+        clock = self._clock()
+        if self.playing:
+            self._position += (clock - self._clock_at) * self.speed
+            self.playing = self._position < self.end
+            self._position = min(self._position, self.end)
+            self._target = max(self._target, self._place_at(self._position))
+        self._clock_at = clock
+        return self._position
+
+    def drain(self) -> Drained:
+        """What happened up to the position since the last call, or since the last `restart`."""
+        return Drained(list(self._play_on()), [], None, self._dropped)
+
+    def submit(self, command: Command) -> None:
+        """Keep what cannot be done, to be told; a trace follows the cursor and needs no telling."""
+        if not isinstance(command, Trace):
+            self.refused.append(command)
+
+    def failure(self) -> str | None:
+        """A recording does not die; that its server did is among its events."""
+        return None
+
+    def restart(self) -> Keyframe | None:
+        """What to begin anew with before the next drain, if the place was set anew."""
+        keyframe, self._restart = self._restart, None
+        return keyframe
+
+    # --- the transport ---
+
+    @property
+    def start(self) -> float:
+        """Unix time of the earliest position."""
+        start, end = self.recording.start, self.recording.end
+        return start if self._since is None else max(start, min(self._since, end))
+
+    @property
+    def end(self) -> float:
+        """Unix time of the latest position."""
+        end = self.recording.end
+        return end if self._until is None else max(self.start, min(self._until, end))
+
+    def play(self) -> None:
+        """Let time pass; from the beginning if it is at its end."""
+        if self.now() >= self.end:
+            self.seek(self.start)
+        self.playing = True
+
+    def pause(self) -> None:
+        """Let time stand still."""
+        self.now()
+        self.playing = False
+
+    def change_speed(self, steps: int) -> None:
+        """Choose the speed so many steps faster, or slower."""
+        self.now()
+        index = SPEEDS.index(self.speed) + steps
+        self.speed = SPEEDS[max(0, min(index, len(SPEEDS) - 1))]
+
+    def seek(self, t: float) -> None:
+        """Go to a time; instead of one that cannot be seen, to the nearer end."""
+        self.now()
+        t = max(self.start, min(t, self.end))
+        self._go_to(self._place_at(t), t)
+
+    def step(self, back: bool = False) -> bool:
+        """Pause, and go to the next event, or to the one before; whether there is one."""
+        return self._go_to_next(lambda event: not isinstance(event, _FIGURES), None, back)
+
+    def jump(self, mark: Mark, back: bool = False) -> bool:
+        """Pause, and go to the next event with a mark, or to the one before; whether there is one.
+
+        Batches without the mark are not even decoded.
+        """
+        return self._go_to_next(lambda event: bool(marks_of(event) & mark), mark, back)
+
+    # --- moving ---
+
+    def _play_on(self) -> Iterator[Event]:
+        while self._place < self._target and self._place.batch < len(self.recording.batches):
+            batch, first = self._place
+            items, self._dropped = self.recording.played(batch)
+            is_last = batch == self._target.batch
+            end = self._target.item if is_last else None
+            yield from (item.event for item in items[first:end])
+            self._place = self._target if is_last else Place(batch + 1, 0)
+
+    def _place_at(self, t: float) -> Place:
+        """The place at which everything up to `t` has been played."""
+        batch = self.recording.batch_at(t)
+        items = self.recording.played(batch).items
+        return Place(batch, bisect_right(items, t, key=lambda item: item.t))
+
+    def _go_to(self, place: Place, t: float) -> None:
+        """Have the next drain end at `place`; what cannot be played on begins at a keyframe."""
+        recording = self.recording
+        self._position, self._target = t, place
+        while recording.keyframes:
+            index = recording.keyframe_before(place.batch, t - SETTLING)
+            after = recording.keyframes[index][0]
+            if after <= self._place.batch and self._place <= place and self._has_begun:
+                return
+            keyframe = recording.keyframe(index)
+            if keyframe is not None:
+                self._restart, self._place = keyframe, Place(after, 0)
+                self._dropped = keyframe.dropped
+                return
+
+    @property
+    def _has_begun(self) -> bool:
+        return self._place != (0, 0)
+
+    def _go_to_next(
+        self, is_wanted: Callable[[Event], bool], mark: Mark | None, back: bool
+    ) -> bool:
+        self.pause()
+        for place, t in self._places(is_wanted, mark, back):
+            if not self.start <= t <= self.end:
+                break
+            self._go_to(place, t)
+            return True
+        return False
+
+    def _places(
+        self, is_wanted: Callable[[Event], bool], mark: Mark | None, back: bool
+    ) -> Iterator[tuple[Place, float]]:
+        """Where each wanted event has just been played; backwards, from the one before this."""
+        places = self._before(is_wanted, mark) if back else self._after(is_wanted, mark)
+        first = next(places, None)
+        if first is not None and not (back and first[1] >= self._position):
+            yield first
+        yield from places
+
+    def _after(
+        self, is_wanted: Callable[[Event], bool], mark: Mark | None
+    ) -> Iterator[tuple[Place, float]]:
+        first = self._target.item
+        for batch in range(self._target.batch, len(self.recording.batches)):
+            if self._may_hold(batch, mark):
+                items = self.recording.played(batch).items
+                for index in range(first, len(items)):
+                    if is_wanted(items[index].event):
+                        yield Place(batch, index + 1), items[index].t
+            first = 0
+
+    def _before(
+        self, is_wanted: Callable[[Event], bool], mark: Mark | None
+    ) -> Iterator[tuple[Place, float]]:
+        end: int | None = self._target.item
+        for batch in range(self._target.batch, -1, -1):
+            if self._may_hold(batch, mark):
+                items = self.recording.played(batch).items[:end]
+                for index in reversed(range(len(items))):
+                    if is_wanted(items[index].event):
+                        yield Place(batch, index + 1), items[index].t
+            end = None
+
+    def _may_hold(self, batch: int, mark: Mark | None) -> bool:
+        if batch >= len(self.recording.batches):
+            return False
+        entry = self.recording.batches[batch]
+        return bool(entry.marks & mark) if mark is not None else entry.events > 0

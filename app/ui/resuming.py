@@ -1,0 +1,31 @@
+"""The model that a dashboard has at a keyframe. No Textual."""
+
+from __future__ import annotations
+
+from app.events import Event
+from app.recording.format import Keyframe
+from app.stream import Drained
+from app.ui.model import Model
+
+
+def model_at(keyframe: Keyframe, now: float) -> Model:
+    """A model as if everything before the keyframe had been applied to it.
+
+    Only the rates of the connections are missing: they are there after a second or two.
+    """
+    model = Model()
+    events: list[Event] = [] if keyframe.listening is None else [keyframe.listening]
+    # What stays with a connection must be told while it still counts as open.
+    events += keyframe.connections
+    events += keyframe.snapshots
+    events += keyframe.detail
+    events += keyframe.departed
+    events += keyframe.history
+    events += keyframe.figures
+    events += [] if keyframe.stopping is None else [keyframe.stopping]
+    model.apply(Drained(events, [], None, keyframe.dropped), now)
+    model.stats = keyframe.stats  # those of the history stand for the ones between them too
+    model.settings.update(keyframe.settings)
+    model.opened, model.closed = keyframe.opened, keyframe.closed
+    model.retell(keyframe.log, keyframe.deeds)
+    return model

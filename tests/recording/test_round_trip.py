@@ -1,0 +1,133 @@
+"""What is recorded is what is read: every kind of event, with every value."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from typing import Any, get_args, get_type_hints
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.events import Event, LoopStats, Notice, Snapshot
+from app.recording.format import (
+    FILE_SIZE,
+    RECORD_SIZE,
+    Batch,
+    DamageError,
+    Keyframe,
+    Mark,
+    check,
+    marks_of,
+    pack,
+    read_head,
+    unpack,
+)
+from app.recording.remembered import Remembered
+from screenshots.scenes import NOW
+from tests.recording.making import drain, history, recorded
+
+KINDS: tuple[type[msgspec.Struct], ...] = get_args(Event)
+st.register_type_strategy(float, st.floats(allow_nan=False))
+st.register_type_strategy(int, st.integers(-(2**63), 2**64 - 1))
+
+
+def any_of(kind: type[msgspec.Struct]) -> st.SearchStrategy[Any]:
+    hints = get_type_hints(kind)
+    fields = {name: st.from_type(hints[name]) for name in kind.__struct_fields__}
+    return st.builds(kind, **fields)
+
+
+def read_back(record: bytes) -> Batch:
+    head, body = read_head(record[:24]), record[24:]
+    assert check(head, body)
+    return unpack(Batch, body)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: str(kind.__name__))
+@given(data=st.data())
+def test_every_kind_of_event_comes_back_as_it_was(
+    kind: type[msgspec.Struct], data: st.DataObject
+) -> None:
+    events = tuple(data.draw(st.lists(any_of(kind), max_size=3)))
+    batch = Batch(events=events, dropped=data.draw(st.integers(0, 2**40)))
+    assert read_back(pack(batch, NOW)) == batch
+
+
+@given(st.lists(any_of(Snapshot), max_size=3), any_of(LoopStats), st.floats(allow_nan=False))
+def test_figures_come_back_as_they_were(
+    snapshots: list[Snapshot], stats: LoopStats, t: float
+) -> None:
+    batch = Batch(snapshots=tuple(snapshots), stats=stats)
+    record = pack(batch, t)
+    assert read_back(record) == batch
+    assert read_head(record[:24]).t == t
+
+
+@given(st.integers(0, 2**32))
+def test_a_keyframe_comes_back_as_it_was(seed: int) -> None:
+    remembered = Remembered()
+    for t, drained in history(seed, steps=40):
+        batch = Batch(
+            events=tuple(drained.events), snapshots=tuple(drained.snapshots), stats=drained.stats
+        )
+        remembered.take(batch, t)
+    keyframe = remembered.keyframe()
+    assert keyframe.connections
+    assert unpack(Keyframe, pack(keyframe, NOW)[24:]) == keyframe
+
+
+@given(st.lists(st.one_of([any_of(kind) for kind in KINDS]), max_size=5))
+def test_a_head_tells_what_its_batch_holds(events: list[Event]) -> None:
+    marks = Mark(0)
+    for event in events:
+        marks |= marks_of(event)
+    head = read_head(pack(Batch(events=tuple(events)), NOW, marks)[:24])
+    assert (head.events, head.marks) == (len(events), marks)
+
+
+def bodies_of(data: bytes) -> Iterator[bytes]:
+    offset = FILE_SIZE
+    while offset < len(data):
+        body = offset + RECORD_SIZE
+        offset = body + read_head(data[offset:body]).size
+        yield data[body:offset]
+
+
+class Later(msgspec.Struct, frozen=True, tag_field="event", tag="not_invented_yet"):
+    t: float
+    id: int
+
+
+def test_an_event_of_a_later_version_is_left_out() -> None:
+    [_, known] = [event for _, drained in history(1, 20) for event in drained.events][:2]
+    body = msgspec.msgpack.encode({"events": [Later(t=NOW, id=3), known], "later_field": 7})
+    assert unpack(Batch, zlib.compress(body)) == Batch(events=(known,))
+
+
+@pytest.mark.parametrize(
+    "body", [7, {"events": 3}, {"events": [{"event": "opened"}]}, {"stats": [1]}, [[[[]]]]]
+)
+def test_what_is_no_batch_is_damage(body: object) -> None:
+    with pytest.raises(DamageError):
+        unpack(Batch, zlib.compress(msgspec.msgpack.encode(body)))
+
+
+class Payload(msgspec.Struct, frozen=True, tag_field="event", tag="bytes", kw_only=True):
+    """As `app.events.Bytes`, whose only mark is its tag."""
+
+    t: float
+    id: int
+    data: bytes
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_bytes_of_peers_are_recorded_only_on_request(wanted: bool) -> None:
+    secret: Any = Payload(t=NOW, id=1, data=b"a secret")
+    notice = Notice(t=NOW, level="info", text="before it")
+    data = recorded([drain(NOW, notice, secret)], has_payload=wanted).data
+    bodies = b"".join(zlib.decompress(body) for body in bodies_of(data))
+    assert b"before it" in bodies
+    assert (b"a secret" in bodies) == wanted
