@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from app.events import Event
 from app.ui.app import EchoApp
-from screenshots.scenes import SLOW_READER, FixedSource, overview
+from screenshots.scenes import SLOW_READER, FixedSource, overview, overview_with_workers
 
 FOLDER: Final = Path(__file__).parent
 
@@ -21,6 +23,7 @@ class Shot(NamedTuple):
     size: tuple[int, int]
     keys: tuple[str, ...] = ()
     selected: int = SLOW_READER
+    scene: Callable[[], list[Event]] = overview
 
 
 SHOTS: Final = (
@@ -30,6 +33,7 @@ SHOTS: Final = (
     Shot("cap-dialog", (160, 50), ("c", "4", "0", "K", "i", "B")),
     Shot("paused", (120, 36), ("p",)),
     Shot("help", (120, 36), ("question_mark",)),
+    Shot("workers", (160, 50), selected=5, scene=overview_with_workers),
     Shot("100x30", (100, 30)),
     Shot("80x24", (80, 24)),
 )
@@ -37,7 +41,7 @@ SHOTS: Final = (
 
 async def shoot(shot: Shot) -> str:
     """The screen as SVG."""
-    app = EchoApp(FixedSource(overview()))
+    app = EchoApp(FixedSource(shot.scene()))
     async with app.run_test(size=shot.size) as pilot:
         app.refresh_view()
         await pilot.pause()
