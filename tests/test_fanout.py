@@ -14,7 +14,7 @@ from app.events import (
 )
 from app.fanout import Fanout
 from app.stream import Drained, EventStream
-from screenshots.scenes import closed, listening, loop_stats, opened, snapshot
+from screenshots.scenes import closed, listening, loop_stats, opened, snapshot, worker
 
 
 class Woken:
@@ -133,3 +133,11 @@ def test_it_ends_with_the_server_and_not_before_all_is_handed_on() -> None:
     events = log.drain().events
     assert isinstance(events[0], Opened)
     assert events[-1] == end
+
+
+def test_the_lines_of_workers_are_for_those_who_watch() -> None:
+    _, fan, _ = fanout()
+    log, screen = fan.subscribe(EventStream(), traced=True), fan.subscribe(watching())
+    give(fan, listening(), worker(1), toggled(1))
+    assert log.drain().events == [listening(), toggled(1)]
+    assert screen.drain().events == [listening(), worker(1), toggled(1)]
