@@ -422,6 +422,10 @@ Event: TypeAlias = (
 )
 
 
+DETAIL: Final = (StateChanged, Toggled, Io, Bytes, Kernel, WorkerStats)
+"""What may be dropped when nobody drains it."""
+
+
 # --- commands -----------------------------------------------------------------------------------
 
 

@@ -21,20 +21,18 @@ from typing import Final, Protocol, TypeVar
 import msgspec
 
 from app.events import (
+    DETAIL,
     Closed,
     CommandResult,
     Crashed,
     Event,
-    Io,
     Listening,
     LoopStats,
     Opened,
     ProcessStats,
     SettingChanged,
     Snapshot,
-    StateChanged,
     Stopped,
-    Toggled,
     WorkerStats,
 )
 from app.stream import Drained, EventStream
@@ -43,8 +41,6 @@ INTERVAL: Final = 0.1
 """Seconds between two looks for snapshots while somebody watches."""
 SAMPLE_INTERVAL: Final = 1.0
 """Seconds between two looks at the process while somebody watches."""
-DETAIL: Final = (StateChanged, Toggled, Io, WorkerStats)
-"""What a stream may drop when nobody drains it."""
 
 S = TypeVar("S", bound=EventStream)
 

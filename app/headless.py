@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 from app.events import (
+    DETAIL,
     Bytes,
     Closed,
     CommandResult,
@@ -30,7 +31,6 @@ from app.events import (
     Stopping,
     Toggled,
 )
-from app.fanout import DETAIL
 from app.stream import EventStream
 
 

@@ -10,10 +10,8 @@ from typing import Final, NamedTuple
 
 from app.recording.reader import Recording
 from app.ui.app import EchoApp
-from screenshots.recorded import OVERVIEW, held, record_overview
+from screenshots.recorded import FOLDER, OVERVIEW, WORKERS, held, record_scenes
 from screenshots.scenes import SLOW_READER
-
-FOLDER: Final = Path(__file__).parent
 
 
 class Shot(NamedTuple):
@@ -23,42 +21,45 @@ class Shot(NamedTuple):
     size: tuple[int, int]
     keys: tuple[str, ...] = ()
     selected: int = SLOW_READER
+    recording: Path = OVERVIEW
 
 
 SHOTS: Final = (
     Shot("overview", (160, 50), selected=5),
     Shot("slow-reader", (160, 50)),
-    Shot("kill-dialog", (160, 50), ("k",)),
-    Shot("cap-dialog", (160, 50), ("c", "4", "0", "K", "i", "B")),
-    Shot("paused", (120, 36), ("p",)),
+    Shot("why-stuck", (120, 36), selected=6),
+    Shot("charts", (160, 50), ("v",)),
+    Shot("kill-dialog", (160, 50), ("slash", *"state:READ_BODY", "enter", "K")),
+    Shot("cap-dialog", (160, 50), ("c", *"40KiB")),
     Shot("help", (120, 36), ("question_mark",)),
+    Shot("workers", (160, 50), selected=5, recording=WORKERS),
     Shot("100x30", (100, 30)),
     Shot("80x24", (80, 24)),
 )
 
 
-async def shoot(shot: Shot, recording: Recording) -> str:
+async def shoot(shot: Shot) -> str:
     """The screen as SVG."""
-    app = EchoApp(held(recording))
-    async with app.run_test(size=shot.size) as pilot:
-        app.refresh_view()
-        await pilot.pause()
-        await pilot.press("g", *["down"] * (shot.selected - 1), *shot.keys)
-        await pilot.pause()
-        app.refresh_view()
-        await pilot.pause()
-        return app.export_screenshot(title="echo-tui", simplify=True)
+    with Recording(shot.recording) as recording:
+        app = EchoApp(held(recording))
+        async with app.run_test(size=shot.size) as pilot:
+            app.refresh_view()
+            await pilot.pause()
+            await pilot.press("g", *["down"] * (shot.selected - 1), *shot.keys)
+            await pilot.pause()
+            app.refresh_view()
+            await pilot.pause()
+            return app.export_screenshot(title="echo-tui", simplify=True)
 
 
 def main() -> None:
     """Write all of them, in UTC and in colour whatever the environment says."""
     os.environ["TZ"] = "UTC"
     time.tzset()
-    record_overview()
-    with Recording(OVERVIEW) as recording:
-        for shot in SHOTS:
-            (FOLDER / f"{shot.name}.svg").write_text(asyncio.run(shoot(shot, recording)))
-            print(f"screenshots/{shot.name}.svg")
+    record_scenes()
+    for shot in SHOTS:
+        (FOLDER / f"{shot.name}.svg").write_text(asyncio.run(shoot(shot)))
+        print(f"screenshots/{shot.name}.svg")
 
 
 if __name__ == "__main__":

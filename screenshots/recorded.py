@@ -1,4 +1,4 @@
-"""The overview as a recording, from which the screenshots and the snapshot tests are made."""
+"""The scenes as recordings, from which the screenshots and the snapshot tests are made."""
 
 from __future__ import annotations
 
@@ -10,22 +10,26 @@ from app.recording.reader import Recording
 from app.recording.recorder import Recorder
 from app.stream import Drained, EventStream
 from app.ui.replay_source import ReplaySource
-from screenshots.scenes import NOW, overview
+from screenshots.scenes import NOW, overview, overview_with_workers
 
-OVERVIEW: Final = Path(__file__).parent / "overview.rec"
+FOLDER: Final = Path(__file__).parent
+OVERVIEW: Final = FOLDER / "overview.rec"
+WORKERS: Final = FOLDER / "workers.rec"
+_SCENES: Final = {OVERVIEW: overview, WORKERS: overview_with_workers}
 
 
-def record_overview() -> None:
-    """Write `OVERVIEW` anew: for when the scene has changed."""
-    with OVERVIEW.open("wb", buffering=0) as file:
-        disk = Disk(file)
-        recorder = Recorder(EventStream(), disk, lambda: NOW, has_payload=True)
-        recorder.begin()
-        recorder.take(Drained(overview(), [], None, 0))
-        recorder.end("the scene stands still")
-        disk.start()
-        if not disk.join(timeout=10):
-            raise OSError(f"{OVERVIEW} could not be written: {disk.trouble}")
+def record_scenes() -> None:
+    """Write the recordings anew: for when a scene has changed."""
+    for path, scene in _SCENES.items():
+        with path.open("wb", buffering=0) as file:
+            disk = Disk(file)
+            recorder = Recorder(EventStream(), disk, lambda: NOW, has_payload=True)
+            recorder.begin()
+            recorder.take(Drained(scene(), [], None, 0))
+            recorder.end("the scene stands still")
+            disk.start()
+            if not disk.join(timeout=10):
+                raise OSError(f"{path} could not be written: {disk.trouble}")
 
 
 def held(recording: Recording) -> ReplaySource:

@@ -17,7 +17,7 @@ from app.events import (
 )
 from app.fanout import Fanout
 from app.stream import Drained, EventStream
-from screenshots.scenes import closed, listening, loop_stats, opened, snapshot
+from screenshots.scenes import closed, listening, loop_stats, opened, snapshot, worker
 
 
 class Woken:
@@ -165,3 +165,11 @@ def test_figures_and_answers_to_traces_are_for_who_watches() -> None:
     give(fan, sample, traced, killed)
     assert log.drain().events == [killed]
     assert screen.drain().events == [sample, traced, killed]
+
+
+def test_the_lines_of_workers_are_for_those_who_watch() -> None:
+    _, fan, _ = fanout()
+    log, screen = fan.subscribe(EventStream(), traced=True), fan.subscribe(watching())
+    give(fan, listening(), worker(1), toggled(1))
+    assert log.drain().events == [listening(), toggled(1)]
+    assert screen.drain().events == [listening(), worker(1), toggled(1)]

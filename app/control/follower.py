@@ -14,8 +14,8 @@ from typing import Final
 import msgspec
 
 from app.control.protocol import Known, News, Page, Watch
-from app.events import CommandResult, Event, ProcessStats, Snapshot
-from app.fanout import DETAIL, Fanout
+from app.events import DETAIL, CommandResult, Event, ProcessStats, Snapshot
+from app.fanout import Fanout
 from app.stream import Drained
 
 CAPACITY: Final = 1024

@@ -22,10 +22,10 @@ from app.control.protocol import Page, Watch
 from app.ctl.printing import cell, print_facts, print_objects, print_result, print_table
 from app.ctl.watching import FIGURES, Watcher, parse_kinds
 from app.events import (
+    DETAIL,
     KillMode,
     Set,
 )
-from app.fanout import DETAIL
 from app.options import client_options, read_token_file
 from app.settings import TIMEOUTS
 from app.ui.export import FIELDS

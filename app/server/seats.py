@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import sys
 import tempfile
 from typing import Final
 
@@ -42,9 +43,13 @@ class Seats:
 
 def make_counts(workers: int) -> int:
     """A descriptor of memory that holds a count for each worker, to be passed on and closed."""
-    with tempfile.TemporaryFile() as file:
-        file.truncate(workers * CELL)
-        return os.dup(file.fileno())
+    if sys.platform == "linux":
+        descriptor = os.memfd_create("echo-tui seats")
+    else:
+        with tempfile.TemporaryFile() as file:
+            descriptor = os.dup(file.fileno())
+    os.ftruncate(descriptor, workers * CELL)
+    return descriptor
 
 
 def map_counts(descriptor: int) -> memoryview[int]:

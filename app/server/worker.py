@@ -1,14 +1,12 @@
 """A worker process: one `Server` that takes its orders from the parent and tells it everything.
 
 ``python -m app.server.worker DESCRIPTOR`` is run by `app.server.workers`, with its end of a
-channel. A worker obeys its parent alone: the terminal sends Ctrl-C to the whole process group, and
-a service manager its SIGTERM to all processes, so the stop signals are ignored here. When the
-parent is gone, which the channel's end tells, it stops in order.
+channel. A worker obeys its parent alone, and when that is gone, which the channel's end tells, it
+stops in order.
 """
 
 from __future__ import annotations
 
-import signal
 import socket
 import sys
 import threading
@@ -33,8 +31,6 @@ from app.server.server import Server
 from app.server.share import Share
 from app.stream import Drained, EventStream
 
-PARENTS_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-"""Signals that are the parent's business."""
 INTERVAL: Final = 0.1
 """Seconds between two looks for snapshots while somebody watches."""
 PACE: Final = 0.01
@@ -141,8 +137,6 @@ def share_of(assignment: Assignment) -> Share:
 
 def main() -> None:
     """Serve as the parent says; the exit status is 0 after a stop in order."""
-    for number in PARENTS_SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
     sys.setswitchinterval(SWITCH_INTERVAL)
     with socket.socket(fileno=int(sys.argv[1])) as channel:
         given = orders(channel)

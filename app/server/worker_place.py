@@ -29,6 +29,8 @@ class WorkerPlace:
         """The first id that no process in this place has been heard to give."""
         self.start_at = 0.0
         """When to start a process; ``inf`` while there is one."""
+        self.has_served = False
+        """Whether a loop has ever begun here."""
         self.restarts = 0
         self.failures = 0
         """Deaths in a row, each soon after its start."""

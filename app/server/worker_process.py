@@ -41,6 +41,7 @@ from app.server.totals import COUNTED, NOTHING
 
 COMMAND: Final = (sys.executable, "-P", "-m", "app.server.worker")
 """A fresh interpreter: a fork of a process with threads would inherit locks that they hold."""
+STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 LAST_WORDS: Final = 4096
 """Bytes kept of what a worker wrote to stderr."""
 END_PATIENCE: Final = 1.0
@@ -233,9 +234,12 @@ class WorkerProcess:
 
 
 def _start(channel: int, inherited: tuple[int, ...]) -> subprocess.Popen[bytes]:
-    """A stop signal that comes before the process ignores it is blocked, which is inherited."""
-    stop_signals = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, stop_signals)
+    """Start a process that no stop signal reaches: what is blocked here stays so over there.
+
+    The terminal sends Ctrl-C to the whole process group, and a service manager its SIGTERM to all
+    processes of the service; for the workers the parent has something better.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     try:
         return subprocess.Popen(
             [*COMMAND, str(channel)],

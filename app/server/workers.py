@@ -22,35 +22,22 @@ from functools import partial
 from math import inf
 from typing import Final
 
-import msgspec
-
 from app.events import (
-    Closed,
     Command,
-    CommandResult,
     Crashed,
-    Event,
-    Io,
-    Listening,
-    Notice,
-    Opened,
     Reason,
-    SettingChanged,
-    StateChanged,
     Stop,
-    Stopped,
     Stopping,
-    Toggled,
 )
-from app.server.channel import Assignment, Batch, Watch
+from app.server.channel import Assignment, Watch
 from app.server.commands import CommandQueue
 from app.server.listener import make_listeners
 from app.server.loop import COMMAND_BUDGET, EXIT_RESERVE
+from app.server.merging import Merging
 from app.server.poller import make_poller
 from app.server.routing import TOO_LATE, Routing
 from app.server.seats import make_counts, map_counts
 from app.server.server import fit_descriptors, listening
-from app.server.totals import together
 from app.server.worker_place import WorkerPlace
 from app.server.worker_process import WorkerProcess
 from app.settings import Settings
@@ -107,11 +94,11 @@ class Workers:
             WorkerPlace(number, listener) for number, listener in enumerate(listeners, start=1)
         ]
         self._routing = Routing(settings, self._places, self._send, stream.publish, self.now)
+        self._merging = Merging(stream, self._places, self._routing, self.now)
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._commands.fd, selectors.EVENT_READ, self._obey)
         self.polls = 0
         """How often the parent has polled. Woken (`watch`), it polls once more, unless it hangs."""
-        self._one_was_ready = False
         self._stopping = ""  # the cause, once a stop was asked for
         self._kill_at = inf  # when who has not ended is killed
         self._is_late = False  # that time has come
@@ -171,7 +158,7 @@ class Workers:
         try:
             self._supervise()
             self._refuse_the_rest()
-            self._stream.publish(self._stopped())
+            self._stream.publish(self._merging.stopped(self._stopping))
         except BaseException as error:  # whatever it is, it must be seen and not lost with a thread
             expected = isinstance(error, NoWorker)
             self.failure = str(error) if expected else f"{type(error).__name__}: {error}"
@@ -259,11 +246,11 @@ class Workers:
     def _try_again(self, place: WorkerPlace, started_at: float, now: float, how: str) -> None:
         """Plan the next start after a death, and tell."""
         place.plan_restart(started_at, now)
-        if not self._one_was_ready and all(place.failures for place in self._places):
+        if all(place.failures and not place.has_served for place in self._places):
             raise NoWorker(f"no worker could be started: worker {place.number} {how}")
         wait = place.start_at - now
         when = f"again in {wait:.1f} s" if wait else "again at once"
-        self._notice("error", f"worker {place.number} {how}; it is started {when}")
+        self._merging.notice("error", f"worker {place.number} {how}; it is started {when}")
         self._tell_at = now
 
     def _bury(self, place: WorkerPlace, process: WorkerProcess) -> None:
@@ -279,12 +266,12 @@ class Workers:
             detail = f"worker {place.number} had not ended in the grace time"
         reason = Reason.SHUTDOWN if self._is_late else Reason.ERROR
         for closed in process.bury(self.now(), reason, detail):
-            self._take_event(place, process, closed)
+            self._merging.take_event(place, process, closed)
         self._routing.died(place, TOO_LATE if process.has_stopped else detail)
         place.is_free(process)
         if self._stopping:
             if not process.has_stopped:
-                self._notice("error", f"{detail}; {lost:,} connections lost")
+                self._merging.notice("error", f"{detail}; {lost:,} connections lost")
             return
         words = f": {process.last_words}" if process.last_words else ""
         self._try_again(
@@ -320,7 +307,7 @@ class Workers:
             self._await_room(process)
         if mask & selectors.EVENT_READ:
             for batch in process.receive():
-                self._take(place, process, batch)
+                self._merging.take(place, process, batch)
             if process.ended:
                 self._bury(place, process)
 
@@ -328,54 +315,6 @@ class Workers:
         # It may have been buried a moment ago, in the same batch of readiness.
         if not process.errors.closed and not process.listen_to_errors():
             self._selector.unregister(process.errors)
-
-    def _take(self, place: WorkerPlace, process: WorkerProcess, batch: Batch) -> None:
-        for event in batch.events:
-            self._take_event(place, process, event)
-        self._stream.count_drops(process.new_drops(batch.dropped))
-        snapshots = process.take_snapshots(batch.snapshots)
-        process.stats = batch.stats or process.stats
-        if snapshots or batch.stats:
-            figures = together(place.totals for place in self._places)
-            self._stream.publish_latest(
-                snapshots,
-                msgspec.structs.replace(
-                    figures,
-                    queue_depth=figures.queue_depth + self._stream.depth,
-                    drops=self._stream.dropped,
-                    bodies=batch.stats.bodies if batch.stats else (),
-                ),
-            )
-
-    def _take_event(self, place: WorkerPlace, process: WorkerProcess, event: Event) -> None:
-        """Pass an event on, unless it is this process that tells of such a thing, for all."""
-        process.take(event)
-        match event:
-            case Opened():
-                place.next_id = event.id + len(self._places)
-                self._stream.publish(event)
-            case Closed():
-                self._stream.publish(event)
-                self._stream.forget(event.id)
-            case Listening():
-                self._one_was_ready = True
-                if place.restarts:
-                    self._notice("info", f"worker {place.number} serves again (pid {process.pid})")
-            case Stopping() | Stopped() | Crashed() | SettingChanged():
-                pass
-            case CommandResult():
-                self._routing.answered(place, event)
-            case Notice():
-                text = f"worker {place.number}: {event.text}"
-                self._stream.publish(msgspec.structs.replace(event, text=text))
-            case StateChanged() | Toggled() | Io():
-                if self._stream.room_for_detail():
-                    self._stream.publish_detail(event)
-            case _:
-                self._stream.publish(event)
-
-    def _notice(self, level: str, text: str) -> None:
-        self._stream.publish(Notice(t=self.now(), level=level, text=text))
 
     # --- commands ---
 
@@ -404,18 +343,6 @@ class Workers:
             )
         for place in self._places:
             self._send(place, command)
-
-    def _stopped(self) -> Stopped:
-        figures = together(place.totals for place in self._places)
-        return Stopped(
-            t=self.now(),
-            cause=self._stopping,
-            opened=figures.opened,
-            closed=figures.closed,
-            frames_out=figures.frames_out,
-            bytes_in=figures.bytes_in,
-            bytes_out=figures.bytes_out,
-        )
 
     def _refuse_the_rest(self) -> None:
         for command in self._commands.rest():

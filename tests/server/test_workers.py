@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import Any, cast
 
 import psutil
 import pytest
@@ -222,7 +222,9 @@ def test_nobody_watching_costs_no_snapshots(workers: Serve) -> None:
     running.shown(connection_id, lambda snapshot: snapshot.frames_out == 0)
     running.stream.watched = False
     running.server.watch()
-    # A round that was on its way when the workers were told may still come.
+    places = cast("Workers", running.server)._places
+    watcher.until(lambda: not any(place.process and place.process.watched for place in places))
+    # An answer that comes after what was on its way when the workers were told.
     assert running.ask(Set, name="cap", value=999).ok
     watcher.drain()
     assert echoes(client)
@@ -282,6 +284,15 @@ def test_the_limit_is_for_all_together(serve: Serve) -> None:
     running.closed(known[0][1])
     client, _ = running.connect_known()
     assert echoes(client)
+
+
+def test_a_dead_worker_s_seats_are_free_again(serve: Serve) -> None:
+    running = serve(workers=1, max_connections=3)
+    clients = [running.connect_known() for _ in range(3)]
+    os.kill(running.server.worker_pids[0], signal.SIGKILL)
+    assert running.closed(clients[0][1]).reason is Reason.ERROR
+    again = [running.connect_known()[0] for _ in range(3)]
+    assert all(map(echoes, again))
 
 
 # --- a worker dies ---

@@ -1,0 +1,103 @@
+"""The events of all workers as those of one server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from app.events import (
+    DETAIL,
+    Closed,
+    CommandResult,
+    Crashed,
+    Event,
+    Listening,
+    Notice,
+    Opened,
+    SettingChanged,
+    Stopped,
+    Stopping,
+)
+from app.server.channel import Batch
+from app.server.routing import Routing
+from app.server.totals import together
+from app.server.worker_place import WorkerPlace
+from app.server.worker_process import WorkerProcess
+from app.stream import EventStream
+
+
+class Merging:
+    """Takes what the workers tell, and publishes it."""
+
+    def __init__(
+        self,
+        stream: EventStream,
+        places: Sequence[WorkerPlace],
+        routing: Routing,
+        now: Callable[[], float],
+    ) -> None:
+        self._stream = stream
+        self._places = places
+        self._routing = routing
+        self._now = now
+
+    def take(self, place: WorkerPlace, process: WorkerProcess, batch: Batch) -> None:
+        """Publish a batch; its statistics as those of all together."""
+        for event in batch.events:
+            self.take_event(place, process, event)
+        self._stream.count_drops(process.new_drops(batch.dropped))
+        snapshots = process.take_snapshots(batch.snapshots)
+        process.stats = batch.stats or process.stats
+        if snapshots or batch.stats:
+            figures = together(place.totals for place in self._places)
+            depth = figures.queue_depth + self._stream.depth
+            drops = self._stream.dropped
+            bodies = batch.stats.bodies if batch.stats else ()
+            figures = msgspec.structs.replace(
+                figures, queue_depth=depth, drops=drops, bodies=bodies
+            )
+            self._stream.publish_latest(snapshots, figures)
+
+    def take_event(self, place: WorkerPlace, process: WorkerProcess, event: Event) -> None:
+        """Pass an event on, unless it is this process that tells of such a thing, for all."""
+        process.take(event)
+        match event:
+            case Opened():
+                place.next_id = event.id + len(self._places)
+                self._stream.publish(event)
+            case Closed():
+                self._stream.publish(event)
+                self._stream.forget(event.id)
+            case Listening():
+                place.has_served = True
+                if place.restarts:
+                    self.notice("info", f"worker {place.number} serves again (pid {process.pid})")
+            case Stopping() | Stopped() | Crashed() | SettingChanged():
+                pass
+            case CommandResult():
+                self._routing.answered(place, event)
+            case Notice():
+                self.notice(event.level, f"worker {place.number}: {event.text}")
+            case _ if isinstance(event, DETAIL):
+                if self._stream.room_for_detail():
+                    self._stream.publish_detail(event)
+            case _:
+                self._stream.publish(event)
+
+    def notice(self, level: str, text: str) -> None:
+        """Tell an operator."""
+        self._stream.publish(Notice(t=self._now(), level=level, text=text))
+
+    def stopped(self, cause: str) -> Stopped:
+        """The last event of all."""
+        figures = together(place.totals for place in self._places)
+        return Stopped(
+            t=self._now(),
+            cause=cause,
+            opened=figures.opened,
+            closed=figures.closed,
+            frames_out=figures.frames_out,
+            bytes_in=figures.bytes_in,
+            bytes_out=figures.bytes_out,
+        )
