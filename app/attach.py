@@ -36,8 +36,9 @@ def attach(control: str | None, control_token_file: Path | None, read_only: bool
         raise SettingError(f"{error}; {who_runs()}") from None
     except (ControlError, AddressError) as error:
         raise SettingError(str(error)) from None
+    title = "echo-tui attach, read-only" if read_only else "echo-tui attach"
     # Textual is loaded only once it is clear that there is something to show.
-    screen = importlib.import_module("app.ui.app").EchoApp(source)
+    screen = importlib.import_module("app.ui.app").EchoApp(source, title)
     try:
         asyncio.run(_show(screen))
     finally:
