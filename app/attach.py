@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from app.control.address import AddressError, choose, who_runs
-from app.control.client import ControlError, ServerGone
+from app.control.client import ControlError, NobodyThere
 from app.control.source import AttachedSource
 from app.options import client_options, read_token_file
 from app.settings import SettingError
@@ -32,7 +32,7 @@ def attach(control: str | None, control_token_file: Path | None, read_only: bool
     try:
         token = read_token_file(control_token_file)
         source = AttachedSource(choose(control), token, read_only)
-    except ServerGone as error:
+    except NobodyThere as error:
         raise SettingError(f"{error}; {who_runs()}") from None
     except (ControlError, AddressError) as error:
         raise SettingError(str(error)) from None
