@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from app.control.address import AddressError, choose, who_runs
-from app.control.client import ControlError, ServerGone
+from app.control.client import ControlError, NobodyThere
 from app.control.source import AttachedSource
 from app.options import client_options, read_token_file, ui_options
 from app.preferences import Preferences
@@ -41,12 +41,13 @@ def attach(
     try:
         token = read_token_file(control_token_file)
         source = AttachedSource(choose(control), token, read_only)
-    except ServerGone as error:
+    except NobodyThere as error:
         raise SettingError(f"{error}; {who_runs()}") from None
     except (ControlError, AddressError) as error:
         raise SettingError(str(error)) from None
+    title = "echo-tui attach, read-only" if read_only else "echo-tui attach"
     # Textual is loaded only once it is clear that there is something to show.
-    screen = importlib.import_module("app.ui.app").EchoApp(source, preferences=preferences)
+    screen = importlib.import_module("app.ui.app").EchoApp(source, title, preferences)
     try:
         asyncio.run(_show(screen))
     finally:

@@ -47,11 +47,15 @@ class ServerGone(ControlError):
     """The server has closed the connection, or never was there."""
 
 
+class NobodyThere(ServerGone):
+    """There was no connection at all."""
+
+
 class Link:
     """One connection to a server's control socket; the socket never blocks."""
 
     def __init__(self, address: Path | TcpAddress, hello: Hello) -> None:
-        """Connect and say hello. Raises `ServerGone`."""
+        """Connect and say hello. Raises `NobodyThere`."""
         self.address = address
         self.welcome: Welcome | None = None
         self._sock = _connect(address)
@@ -207,6 +211,6 @@ def _connect(address: Path | TcpAddress) -> socket.socket:
         sock.close()
         nobody = isinstance(error, ConnectionRefusedError | FileNotFoundError)
         why = "no server listens there" if nobody else error.strerror or str(error)
-        raise ServerGone(f"{address}: {why}") from None
+        raise NobodyThere(f"{address}: {why}") from None
     sock.setblocking(False)
     return sock

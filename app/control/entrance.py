@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import socket
 from pathlib import Path
+from typing import Final
 
 from app.control.address import (
     AddressError,
@@ -18,19 +19,16 @@ from app.control.listening import SocketFile, listen_on_tcp, sweep
 from app.control.owner import OwnerGate
 from app.control.session import Gate
 
-NONE = "none"
+NONE: Final = "none"
 """What switches the control socket off."""
 
 
 class Entrance:
     """A listening control socket and what belongs to it."""
 
-    def __init__(
-        self, listener: socket.socket, gate: Gate, where: str, file: SocketFile | None = None
-    ) -> None:
+    def __init__(self, listener: socket.socket, gate: Gate, file: SocketFile | None = None) -> None:
         self.listener = listener
         self.gate = gate
-        self.where = where
         self._file = file
 
     def close(self) -> None:
@@ -59,7 +57,7 @@ def open_entrance(
         # Only who needs it pays for the import of hmac and hashlib.
         token = importlib.import_module("app.control.token")
         gate = token.TokenGate(token.read_token(token_file))
-        return Entrance(listen_on_tcp(tcp), gate, str(tcp)), ""
+        return Entrance(listen_on_tcp(tcp), gate), ""
     if control is not None:
         return _at(Path(control)), ""
     try:
@@ -74,4 +72,4 @@ def open_entrance(
 
 def _at(path: Path) -> Entrance:
     file = SocketFile(path)
-    return Entrance(file.listener, OwnerGate(), str(path), file)
+    return Entrance(file.listener, OwnerGate(), file)

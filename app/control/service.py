@@ -34,8 +34,8 @@ ACCEPT_INTERVAL: Final = 0.005
 """Seconds between two accepts: who connects in a loop must not keep this thread busy."""
 STRANGERS_TOLD: Final = 60.0
 """Seconds between two words in the log on users who are refused."""
-FAREWELL: Final = 0.5
-"""Seconds in which clients may take the last words at the end."""
+FAREWELL: Final = 0.2
+"""Seconds in which clients may take the last words at the end: they add to the grace of a stop."""
 _LEVELS: Final = tuple(TraceLevel)  # from the least to the most
 
 
@@ -268,11 +268,14 @@ class Service:
 
     def _trace(self, session: Session, connection_id: int, level: TraceLevel, number: int) -> None:
         """Have a connection traced as much as the client that wants the most of it wants."""
+        # Closed ones need no end of their trace, and made-up ones no memory.
+        still_open = self._fanout.opened
+        self._traces = {i: wishes for i, wishes in self._traces.items() if i in still_open}
         wishes = self._traces.setdefault(connection_id, {})
         wishes[session] = level
         if level is TraceLevel.OFF:
             del wishes[session]
-        if not wishes:
+        if not wishes or connection_id not in still_open:
             del self._traces[connection_id]
         most = max(wishes.values(), key=_LEVELS.index, default=TraceLevel.OFF)
         self._submit_to_loop(Trace(request=number, id=connection_id, level=most))

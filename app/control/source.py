@@ -42,6 +42,7 @@ class AttachedSource:
     owns_server = False
     """The server goes on when the dashboard ends."""
     grace = 0.0
+    """Of no meaning for a server that goes on."""
 
     def __init__(
         self,

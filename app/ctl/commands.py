@@ -17,7 +17,7 @@ import click
 import msgspec
 
 from app.control.address import AddressError, choose, who_runs
-from app.control.client import ControlError, Link, ServerGone, hello, kills
+from app.control.client import ControlError, Link, NobodyThere, ServerGone, hello, kills
 from app.control.protocol import Page, Watch
 from app.ctl.printing import cell, print_facts, print_objects, print_result, print_table
 from app.ctl.watching import FIGURES, Watcher, parse_kinds
@@ -52,8 +52,11 @@ def plainly(command: Callable[P, int]) -> Callable[P, int]:
     def run(*arguments: P.args, **options: P.kwargs) -> int:
         try:
             return command(*arguments, **options)
-        except ServerGone as error:
+        except NobodyThere as error:
             raise click.ClickException(f"{error}; {who_runs()}") from None
+        except ServerGone as error:
+            print(f"echo-tui ctl: {error}", file=sys.stderr)
+            return EXIT_FAILED
         except (ControlError, AddressError) as error:
             raise click.ClickException(str(error)) from None
         except FilterError as error:
@@ -263,12 +266,7 @@ def watch(control: str | None, control_token_file: Path | None, where: str, even
         watcher = Watcher(kinds, chosen if chosen.text else None)
         link.send(Watch(detail=detail, figures=figures))
         while not watcher.has_ended:
-            try:
-                message = link.receive(within=None)
-            except ServerGone as error:
-                print(f"echo-tui ctl: {error}", file=sys.stderr)
-                return EXIT_FAILED
-            for line in watcher.lines(message):
+            for line in watcher.lines(link.receive(within=None)):
                 sys.stdout.buffer.write(line + b"\n")
             sys.stdout.buffer.flush()
     return 0

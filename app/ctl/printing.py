@@ -46,8 +46,10 @@ def print_facts(facts: Mapping[str, Any], as_json: bool) -> None:
     if as_json:
         print_objects([facts])
         return
-    width = max(map(len, facts))
-    for name, value in facts.items():
+    # What has parts, such as a histogram, is for programs: it has no line of its own.
+    plain = {name: value for name, value in facts.items() if not isinstance(value, tuple)}
+    width = max(map(len, plain))
+    for name, value in plain.items():
         print(f"{name:<{width}}  {cell(value)}")
     sys.stdout.flush()
 

@@ -48,7 +48,7 @@ class Controlled:
         self.fanout = Fanout(stream, self.server.watch, now=self.server.now)
         self.watcher = Watcher(self.fanout.subscribe(EventStream()))
         file = SocketFile(path)
-        entrance = Entrance(file.listener, gate or OwnerGate(), str(path), file)
+        entrance = Entrance(file.listener, gate or OwnerGate(), file)
         self.service = Service(entrance, self.fanout, self.server.submit, clock)
 
     def __enter__(self) -> Controlled:

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,9 +16,10 @@ from typing import Any
 
 import pytest
 
+from app.control.protocol import Watch, Welcome, pack
 from app.framing import frame, header
 from app.ui.export import FIELDS
-from tests.control.serving import Controlled
+from tests.control.serving import Controlled, Raw
 from tests.peers import connect, exchange, read_to_end
 from tests.program import PATIENCE, ROOT, Headless, environment
 
@@ -315,6 +317,40 @@ def test_a_server_by_tcp_is_for_who_knows_the_token(tmp_path: Path) -> None:
         ended = ctl("stats", "--control", where)
         assert ended.returncode == 2
         assert "the token is not the server's" in ended.stderr
+
+
+@pytest.mark.parametrize("command", [("kill", "1"), ("list",), ("watch",)])
+def test_a_server_that_vanishes_meanwhile_is_a_failure(
+    tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "s"))
+        listener.listen()
+
+        def vanish() -> None:
+            client, _ = listener.accept()
+            with client:
+                client.sendall(pack(Welcome(version=1, program="1", pid=1, t=1.0)))
+                client.recv(1)
+
+        vanishing = threading.Thread(target=vanish)
+        vanishing.start()
+        ended = ctl(*command, "--control", str(tmp_path / "s"))
+        vanishing.join()
+    assert (ended.returncode, ended.stdout) == (1, "")
+    (line,) = ended.stderr.splitlines()
+    assert "the server has closed the connection" in line
+
+
+def test_a_server_ends_in_time_though_a_client_reads_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    with Headless("--control", str(path)) as program, Raw(path) as lazy:
+        assert isinstance(lazy.greet(announce=True), Welcome)
+        lazy.send(Watch())
+        code, out, errors = program.end(signal.SIGTERM)
+        assert (code, errors) == (0, "")
+        assert "a client attached, 1 attached now" in out
+        assert not path.exists()
 
 
 def test_a_killed_servers_socket_is_replaced(tmp_path: Path) -> None:

@@ -130,6 +130,18 @@ def test_a_trace_ends_with_the_client_that_wanted_it_and_serves_who_wants_the_mo
         assert said(news_until(watcher, lambda news: said(news, "trace off"))[-1], "trace off")
 
 
+def test_traces_of_what_is_not_open_are_not_kept(controlled: Controlled) -> None:
+    with controlled.link() as link:
+        with connect(controlled.server.port):
+            controlled.watcher.wait_for(Opened)
+            ask(link, Trace(request=1, id=1, level=TraceLevel.IO))
+            assert list(controlled.service._traces) == [1]
+        controlled.watcher.wait_for(Closed)
+        (answer,) = ask(link, Trace(request=2, id=99, level=TraceLevel.IO))
+        assert not answer.ok
+        assert not controlled.service._traces
+
+
 def said(news: News, message: str) -> bool:
     results = [event for event in news.events if isinstance(event, CommandResult)]
     # The latest: one piece of news may tell of all that led to it.

@@ -213,7 +213,7 @@ def test_over_tcp_the_token_is_asked_for(tmp_path: Path) -> None:
             free.bind(("127.0.0.1", 0))
             address = TcpAddress("127.0.0.1", free.getsockname()[1])
         listener = listen_on_tcp(address)
-        entrance = Entrance(listener, TokenGate(token), str(address))
+        entrance = Entrance(listener, TokenGate(token))
         service = Service(entrance, controlled.fanout, controlled.server.submit)
         service.start()
         try:
