@@ -16,9 +16,9 @@ from app.settings import SettingError
 
 THEMES: Final = ("dark", "light", "high-contrast", "colour-blind")
 COLUMNS: Final = (
-    "id", "fd", "peer", "state", "reason", "header", "body", "out", "pollout", "toggles",
-    "pending", "frames", "rate", "bytes_in", "bytes_out", "eagains", "partial_writes", "age",
-    "idle", "why",
+    "id", "fd", "peer", "worker", "state", "reason", "header", "body", "out", "pollout",
+    "toggles", "pending", "frames", "rate", "bytes_in", "bytes_out", "eagains",
+    "partial_writes", "age", "idle", "why",
 )  # fmt: skip
 """The columns of the table, in the order in which the dialog offers them."""
 

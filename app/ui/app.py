@@ -7,7 +7,7 @@ attached and a replayed server look and feel the same.
 from __future__ import annotations
 
 import time
-from typing import Final
+from typing import ClassVar, Final
 
 from rich.style import Style
 from textual import events
@@ -51,6 +51,8 @@ class EchoApp(PersonalApp):
     """The dashboard of one server. Its return value is the exit code."""
 
     CSS_PATH = "echo.tcss"
+    NOT_HERE: ClassVar[frozenset[str]] = frozenset()
+    """Actions that this dashboard does not have."""
 
     def __init__(
         self,
@@ -91,7 +93,7 @@ class EchoApp(PersonalApp):
                 yield self._events
         yield self._charts
         yield self._too_small
-        yield KeyBar()
+        yield KeyBar(self.NOT_HERE)
 
     def on_mount(self) -> None:
         """Begin to refresh."""

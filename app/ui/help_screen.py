@@ -37,7 +37,9 @@ class HelpScreen(Dialog[None]):
     ]
 
     def __init__(self, keys: Keys, here: str = "") -> None:
-        """`keys` are those in force; `here` is the help for what has the focus."""
+        """`keys` are those in force, of the actions that there are; `here` is the help for what has
+        the focus.
+        """
         super().__init__()
         self._keys = keys
         self._here = here
@@ -58,6 +60,8 @@ class HelpScreen(Dialog[None]):
         for group in groups:
             lines.append(Text(f"{group:>11}", palette.HEADING))
             for action in GROUPS[group]:
+                if action.name not in self._keys:
+                    continue
                 key = f"{signs(self._keys, action.name):>11}  "
                 lines.append(Text.assemble((key, palette.ACCENT), (action.words, palette.PLAIN)))
             lines.append(Text())

@@ -22,8 +22,10 @@ class _Entry(NamedTuple):
 class KeyBar(LinesPanel):
     """Keys and what they do; a click on one presses it."""
 
-    def __init__(self) -> None:
+    def __init__(self, hidden: frozenset[str] = frozenset()) -> None:
+        """`hidden` are actions of which nothing is said."""
         super().__init__(id="keys")
+        self._hidden = hidden
         self._entries: list[_Entry] = []
 
     def on_mount(self) -> None:
@@ -40,7 +42,7 @@ class KeyBar(LinesPanel):
         room = self.size.width - 1
         self._entries = []
         line: Line = [(" ", palette.PLAIN)]
-        for entry in _entries(screen):
+        for entry in _entries(screen, self._hidden):
             width = line_width(entry.pieces)
             if width > room:
                 continue
@@ -60,12 +62,13 @@ class KeyBar(LinesPanel):
                 return
 
 
-def _entries(screen: Screen[object]) -> list[_Entry]:
+def _entries(screen: Screen[object], hidden: frozenset[str]) -> list[_Entry]:
     """The keys that are in force, those of the focused widget first, then by importance."""
     by_action: dict[str, _Entry] = {}
     for active in screen.active_bindings.values():
         binding = active.binding
-        if binding.show and active.enabled and binding.action not in by_action:
+        is_new = binding.action not in by_action and binding.action not in hidden
+        if binding.show and active.enabled and is_new:
             label = f" {binding.description}{' ' * _GAP}"
             pieces: Line = [(key_sign(binding.key), palette.BRAND), (label, palette.DIM)]
             by_action[binding.action] = _Entry(binding.key, pieces)

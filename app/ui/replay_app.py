@@ -41,11 +41,9 @@ class ReplayApp(EchoApp):
     """The dashboard of a recording."""
 
     CSS_PATH = ["echo.tcss", "replay.tcss"]  # type: ignore[assignment]  # noqa: RUF012  as Textual's
+    NOT_HERE = frozenset({"kill", "kill_several", "cap", "settings", "record"})
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("p", "pause", "Play/pause"),
-        Binding("k", "kill", "Kill", show=False),
-        Binding("c", "cap", "CAP", show=False),
-        Binding("t", "settings", "Timeouts", show=False),
         Binding("comma", "step(True)", "Event before", show=False),
         Binding("full_stop", "step(False)", "Next event", show=False),
         Binding("left_parenthesis", "seek_by(-1)", "10 s back", show=False),
@@ -194,4 +192,5 @@ class ReplayApp(EchoApp):
 
     def action_help(self) -> None:
         """Show the keys of the transport before all others."""
-        self.push_screen(HelpScreen(self.keys, HELP))
+        keys = {name: keys for name, keys in self.keys.items() if name not in self.NOT_HERE}
+        self.push_screen(HelpScreen(keys, HELP))

@@ -125,7 +125,7 @@ async def test_a_connection_is_copied_as_a_line() -> None:
     async with running(FixedSource(overview())) as (app, pilot):
         await pilot.press("g", *["down"] * 8, "y")
         line = app.clipboard
-        assert line.startswith("id=9 fd=17 peer=127.0.0.1:52271 state=WRITE_BODY reason=")
+        assert line.startswith("id=9 fd=17 peer=127.0.0.1:52271 worker=0 state=WRITE_BODY reason=")
         assert 'why="peer is not reading: ' in line
         assert "\n" not in line
         await pilot.press("Y")
