@@ -19,7 +19,7 @@ def record_overview() -> None:
     """Write `OVERVIEW` anew: for when the scene has changed."""
     with OVERVIEW.open("wb", buffering=0) as file:
         disk = Disk(file)
-        recorder = Recorder(EventStream(), disk, lambda: NOW)
+        recorder = Recorder(EventStream(), disk, lambda: NOW, has_payload=True)
         recorder.begin()
         recorder.take(Drained(overview(), [], None, 0))
         recorder.end("the scene stands still")
@@ -28,8 +28,15 @@ def record_overview() -> None:
             raise OSError(f"{OVERVIEW} could not be written: {disk.trouble}")
 
 
+class Held(ReplaySource):
+    """A recording that stands for a live server: leaving the dashboard would stop it."""
+
+    owns_server = True
+    grace = 5.0
+
+
 def held(recording: Recording) -> ReplaySource:
-    """A scene that stands still at its end, as on a paused screen."""
-    source = ReplaySource(recording, clock=lambda: 0.0)
+    """A scene that stands still at its end."""
+    source = Held(recording, clock=lambda: 0.0)
     source.seek(source.end)
     return source

@@ -37,8 +37,8 @@ class Place(NamedTuple):
 class ReplaySource:
     """Plays a recording; at first it stands at its beginning."""
 
-    owns_server: Final = False
-    grace: Final = 0.0
+    owns_server = False
+    grace = 0.0
     """Seconds: nothing stops when a replay is left."""
 
     def __init__(
