@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import os
 import re
@@ -158,7 +159,8 @@ def _take_preferences(options: dict[str, Any]) -> Preferences:
     """What the file and the options say of the dashboard. Raises `SettingError`."""
     for name in ("theme", "ascii"):
         del options[name]
-    return Preferences.from_mapping(chosen_ui(click.get_current_context()))
+    chosen = chosen_ui(click.get_current_context())
+    return dataclasses.replace(Preferences.from_mapping(chosen), ascii=chosen.get("ascii"))
 
 
 def _given(name: str) -> bool:

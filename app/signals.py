@@ -28,8 +28,9 @@ def stop_signals(
         if reload is not None and number == signal.SIGHUP:
             reload()
             return
-        stop(signal.Signals(number).name, asked)
-        asked = True
+        # Before the call: the next signal may interrupt it.
+        at_once, asked = asked, True
+        stop(signal.Signals(number).name, at_once)
 
     for number in STOP_SIGNALS:
         signal.signal(number, handle)

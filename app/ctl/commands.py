@@ -26,6 +26,7 @@ from app.events import (
     KillMode,
     Set,
 )
+from app.histogram import Histogram
 from app.options import client_options, read_token_file
 from app.settings import TIMEOUTS
 from app.ui.export import FIELDS
@@ -238,13 +239,22 @@ def stats(control: str | None, control_token_file: Path | None, as_json: bool) -
         facts = {name: getattr(listening, name) for name in ("host", "port", "pid", "poller")}
         facts["up_seconds"] = round(known.now - listening.t, 3)
         facts |= {name: getattr(listening, name) for name in _RUNTIME}
-    for figures in (known.stats, known.process):
-        if figures is not None:
-            facts |= msgspec.structs.asdict(figures)
+    if known.stats is not None:
+        told_apart = (*HISTOGRAMS, "bodies")
+        figures = msgspec.structs.asdict(known.stats)
+        facts |= {name: value for name, value in figures.items() if name not in told_apart}
+        for name in HISTOGRAMS:
+            told = Histogram.from_counts(getattr(known.stats, name))
+            facts |= {f"{name}_{word}": told.percentile(of) for word, of in PERCENTILES.items()}
+    if known.process is not None:
+        facts |= msgspec.structs.asdict(known.process)
     print_facts(facts, as_json)
     return 0
 
 
+HISTOGRAMS: Final = ("service_us", "iteration_us")
+"""Told by their percentiles, in microseconds since the server's start."""
+PERCENTILES: Final = {"p50": 50.0, "p99": 99.0, "p999": 99.9}
 _RUNTIME: Final = ("cap", "write_mode", "max_connections", *TIMEOUTS)
 
 
