@@ -197,7 +197,7 @@ def _as_chosen(columns: dict[str, Column], width: int) -> Layout:
 
 def _as_it_fits(columns: dict[str, Column], width: int) -> Layout:
     """Why a connection waits comes before long bars."""
-    steps_for_why = _STEPS_FOR_WHY + ("worker" in columns)
+    steps_for_why = _STEPS_FOR_WHY + 2 * ("worker" in columns)
     spare = width - _taken(columns) - GAP
     for steps, (key, smaller) in enumerate(_SHRINK):
         if spare >= WHY_AT_LEAST or (steps >= steps_for_why and spare + GAP >= 0):
