@@ -18,6 +18,7 @@ FULL = 2.0
 """The ratio that fills the width; a longer bar is cut, and an arrow and its number say so."""
 
 OURS, OTHERS, PAR = "#2f7fd1", "#a9b4c0", "#57606a"
+OVER_THE_LINE = "paint-order='stroke' stroke='#ffffff' stroke-width='6'"
 FONT = "font-family='system-ui, sans-serif' font-size='12' fill='#24292f'"
 
 
@@ -33,11 +34,10 @@ def as_svg(scenarios: Sequence[Scenario], results: Results, servers: list[str]) 
             continue
         y += TITLE
         parts.append(text(MARGIN, y - 8, scenario.title, "font-weight='600'"))
-        top = y
+        parts.append(par(y, y + len(rows) * (BAR + GAP) - GAP))
         for row in rows:
             parts += bar(row, y)
             y += BAR + GAP
-        parts.append(par(top, y - GAP))
     y += TITLE
     note = (
         f"frames (churn: connections) a second over those of {results.against} (the dashed line), "
@@ -58,7 +58,7 @@ def bar(row: Row, y: int) -> list[str]:
     return [
         text(MARGIN, y + BAR - 4, row.server),
         f"<rect x='{LEFT}' y='{y}' width='{width:.1f}' height='{BAR}' fill='{colour}'/>",
-        text(LEFT + width + 6, y + BAR - 4, f"{arrow}{ratio:.2f}"),
+        text(LEFT + width + 6, y + BAR - 4, f"{arrow}{ratio:.2f}", OVER_THE_LINE),
     ]
 
 

@@ -108,7 +108,7 @@ def test_a_server_that_ends_with_echoes_missing() -> None:
 def test_a_dribbler_whose_server_is_gone_says_it_once(caplog: pytest.LogCaptureFixture) -> None:
     """asyncio warns of each byte that is written to a connection that has failed."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        thread = threading.Thread(target=reset_at_once, args=(listening,))
+        thread = threading.Thread(target=reset_at_the_first_byte, args=(listening,))
         thread.start()
         outcome = misbehave_once(listening.getsockname()[1], "dribbler", duration=0.4)
         thread.join()
@@ -116,8 +116,9 @@ def test_a_dribbler_whose_server_is_gone_says_it_once(caplog: pytest.LogCaptureF
     assert caplog.records == []
 
 
-def reset_at_once(listening: socket.socket) -> None:
+def reset_at_the_first_byte(listening: socket.socket) -> None:
     client, _ = listening.accept()
+    client.recv(1)
     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     client.close()
 
