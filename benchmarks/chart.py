@@ -11,10 +11,14 @@ from benchmarks.summary import Results, Row
 WIDTH, LABELS, VALUES = 860, 200, 60  # pixels: of all, of the names, of the numbers
 BAR, GAP, TITLE = 16, 4, 30  # pixels of height
 MARGIN = 16
+LEFT = MARGIN + LABELS
+ROOM = WIDTH - LABELS - VALUES - 2 * MARGIN
+"""Pixels of the longest bar."""
 FULL = 2.0
-"""The ratio that fills the width; a longer bar is cut, and its number says by how much."""
+"""The ratio that fills the width; a longer bar is cut, and an arrow and its number say so."""
 
-OURS, OTHERS = "#2f7fd1", "#a9b4c0"
+OURS, OTHERS, PAR = "#2f7fd1", "#a9b4c0", "#57606a"
+OVER_THE_LINE = "paint-order='stroke' stroke='#ffffff' stroke-width='6'"
 FONT = "font-family='system-ui, sans-serif' font-size='12' fill='#24292f'"
 
 
@@ -30,11 +34,15 @@ def as_svg(scenarios: Sequence[Scenario], results: Results, servers: list[str]) 
             continue
         y += TITLE
         parts.append(text(MARGIN, y - 8, scenario.title, "font-weight='600'"))
+        parts.append(par(y, y + len(rows) * (BAR + GAP) - GAP))
         for row in rows:
             parts += bar(row, y)
             y += BAR + GAP
     y += TITLE
-    note = f"ratio of frames (churn: connections) a second to {results.against}, median of rounds"
+    note = (
+        f"frames (churn: connections) a second over those of {results.against} (the dashed line), "
+        f"median of rounds; a bar with an arrow is cut"
+    )
     parts.append(text(MARGIN, y - 8, note))
     size = f"width='{WIDTH}' height='{y + MARGIN}' viewBox='0 0 {WIDTH} {y + MARGIN}'"
     background = "<rect width='100%' height='100%' fill='#ffffff'/>"
@@ -44,15 +52,21 @@ def as_svg(scenarios: Sequence[Scenario], results: Results, servers: list[str]) 
 
 def bar(row: Row, y: int) -> list[str]:
     ratio = row.ratio or 0.0
-    room = WIDTH - LABELS - VALUES - 2 * MARGIN
-    width = max(1.0, min(ratio, FULL) / FULL * room)
+    width = max(1.0, min(ratio, FULL) / FULL * ROOM)
     colour = OURS if row.server.startswith("echo-tui") else OTHERS
-    left = MARGIN + LABELS
+    arrow = "" if ratio <= FULL else "→ "
     return [
         text(MARGIN, y + BAR - 4, row.server),
-        f"<rect x='{left}' y='{y}' width='{width:.1f}' height='{BAR}' fill='{colour}'/>",
-        text(left + width + 6, y + BAR - 4, f"{ratio:.2f}"),
+        f"<rect x='{LEFT}' y='{y}' width='{width:.1f}' height='{BAR}' fill='{colour}'/>",
+        text(LEFT + width + 6, y + BAR - 4, f"{arrow}{ratio:.2f}", OVER_THE_LINE),
     ]
+
+
+def par(top: int, bottom: int) -> str:
+    """The line that a server reaches which is as good as the one compared with."""
+    x = LEFT + ROOM / FULL
+    dashes = f"stroke='{PAR}' stroke-dasharray='3 3'"
+    return f"<line x1='{x:.1f}' y1='{top}' x2='{x:.1f}' y2='{bottom}' {dashes}/>"
 
 
 def text(x: float, y: float, content: str, style: str = "") -> str:

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import psutil
 
+import app
 from benchmarks import native
 
-PACKAGES = ("echo-tui", "uvloop", "twisted", "gevent", "textual", "psutil")
+PACKAGES = ("uvloop", "twisted", "gevent", "textual", "psutil")
 
 
 def describe() -> dict[str, str]:
@@ -26,6 +27,8 @@ def describe() -> dict[str, str]:
     if found := native.compiler():
         said = subprocess.run([found, "--version"], capture_output=True, text=True, check=False)
         facts["compiler"] = said.stdout.partition("\n")[0]
+    # Of the code that is measured: an editable installation may tell of an earlier one.
+    facts["echo-tui"] = app.__version__
     for package in PACKAGES:
         try:
             facts[package] = importlib.metadata.version(package)

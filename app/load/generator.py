@@ -285,12 +285,15 @@ class Generator:
         due = int(passed * self._rate / 1_000_000) + 1
         if self._share.frames:
             due = min(due, self._share.frames)
-        while self._next < due:
-            connection = connections[self._next % turns]
-            self._next += 1
-            connection.due += 1
+        # By connection and not by frame: at a rate beyond the server's, or this process's, going
+        # through what is due would take longer than it takes as much again to be due.
+        behind = due - self._next
+        for place in range(min(behind, turns)):
+            connection = connections[(self._next + place) % turns]
+            connection.due += 1 + (behind - place - 1) // turns
             if connection.in_flight < self._depth:
                 self._begin_due(connection)
+        self._next = due
         if due == self._share.frames:
             return TELL_EVERY
         return max(0.0, self._next / self._rate - passed / 1_000_000)

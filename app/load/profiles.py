@@ -65,9 +65,12 @@ async def dribbler(stage: Stage, notes: Notes, peer: Peer) -> None:
         started = monotonic()
         frame = peer.next_frame()
         for byte in frame[:DRIBBLED]:
+            if peer.writer.is_closing():
+                break  # the connection is gone, as the read below will tell
             peer.writer.write(bytes([byte]))
             await stage.pause(DRIBBLE)
-        peer.writer.write(frame[DRIBBLED:])
+        else:
+            peer.writer.write(frame[DRIBBLED:])
         await peer.read_all()
         notes.took(monotonic() - started)
 

@@ -24,6 +24,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable
+from math import floor
 from typing import Final
 
 from app.events import Reason
@@ -137,7 +138,7 @@ class Serving:
                     connection.frames_in += frames
                     connection.bytes_in += size
                     connection.active_at = now
-                    took = int((clock() - now) * 1e6)
+                    took = floor((clock() - now) * 1e6)
                     served[buckets[took] if took < TABLE_SIZE else index_of(took)] += frames
                     if not connection.changed:
                         connection.changed = True

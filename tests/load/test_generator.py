@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import struct
 import threading
 from collections.abc import Callable
 from itertools import cycle
+from time import monotonic_ns
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -16,10 +19,11 @@ from app.framing import frame, header
 from app.histogram import Histogram
 from app.load.connection import Connection
 from app.load.findings import wrong_echo
+from app.load.generator import Generator
 from app.load.outcome import HISTOGRAM_BITS, Outcome, Progress
 from app.load.reel import Reel
 from app.load.sizes import parse_sizes
-from tests.load.lying import generate, lying_server
+from tests.load.lying import generate, lying_server, share
 from tests.peers import Running
 
 Serve = Callable[..., Running]
@@ -119,6 +123,40 @@ def test_frames_are_due_in_turn_over_the_connections() -> None:
         connections = [Connection(place, 10 + place, sock, reel) for place in range(3)]
     due = [connections[n % 3].due_after(n // 3, turns=3, rate=50.0) for n in range(9)]
     assert due == [20_000 * n for n in range(9)]
+
+
+class LookedAt(list[Connection]):
+    """Counts how often one of them is looked at."""
+
+    times = 0
+
+    def __getitem__(self, place: Any) -> Any:
+        self.times += 1
+        return super().__getitem__(place)
+
+
+def test_however_much_is_due_each_connection_is_looked_at_once() -> None:
+    """Else a rate that is too much leaves no time for the echoes."""
+    asked = share(1, connections=3, depth=2, rate=1e6, duration=1.0)
+    sockets = [socket.socketpair() for _ in range(3)]
+    control, keeps_open = os.pipe()
+    opened = {number: pair[0] for number, pair in enumerate(sockets)}
+    reel = Reel(asked.sizes, asked.depth, asked.seed)
+    generator = Generator(asked, reel, opened, control, lambda _: None)
+    generator._connections = looked_at = LookedAt(generator._connections)
+    generator._started_us = monotonic_ns() // 1000 - 1_000_000
+    generator._send_what_is_due()
+    assert looked_at.times == 3
+    assert generator._next >= 1_000_000
+    shares = [connection.due + connection.in_flight for connection in list(looked_at)]
+    assert shares == [len(range(place, generator._next, 3)) for place in range(3)]
+    assert [connection.in_flight for connection in list(looked_at)] == [2, 2, 2]
+    generator._poller.close()
+    for pair in sockets:
+        for sock in pair:
+            sock.close()
+    os.close(control)
+    os.close(keeps_open)
 
 
 def test_an_open_loop_ends_without_those_who_are_gone(serve: Serve) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import struct
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -19,10 +21,17 @@ from tests.peers import Running
 Serve = Callable[..., Running]
 
 
-def misbehave_once(port: int, profile: str, size: str = "64", timeout: float = 5.0) -> Outcome:
+def misbehave_once(
+    port: int, profile: str, size: str = "64", timeout: float = 5.0, duration: float = 0.05
+) -> Outcome:
     """One client that is asked to end as soon as it has begun: it plays its part once."""
     asked = share(
-        port, connections=0, duration=0.05, size=size, timeout=timeout, profiles=((profile, 1),)
+        port,
+        connections=0,
+        duration=duration,
+        size=size,
+        timeout=timeout,
+        profiles=((profile, 1),),
     )
     control, keeps_open = os.pipe()
     try:
@@ -94,6 +103,24 @@ def test_a_server_that_ends_with_echoes_missing() -> None:
         outcome = misbehave_once(port, "half-close")
     assert (outcome.missing, outcome.profiles[0].as_expected) == (3, False)
     assert "with 3 echoes missing" in outcome.findings[0].text
+
+
+def test_a_dribbler_whose_server_is_gone_says_it_once(caplog: pytest.LogCaptureFixture) -> None:
+    """asyncio warns of each byte that is written to a connection that has failed."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=reset_at_the_first_byte, args=(listening,))
+        thread.start()
+        outcome = misbehave_once(listening.getsockname()[1], "dribbler", duration=0.4)
+        thread.join()
+    assert outcome.missing == 1
+    assert caplog.records == []
+
+
+def reset_at_the_first_byte(listening: socket.socket) -> None:
+    client, _ = listening.accept()
+    client.recv(1)
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    client.close()
 
 
 @pytest.mark.parametrize("answer", [b"", header(3) + b"yes"], ids=["waits", "answers"])
