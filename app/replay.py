@@ -9,7 +9,7 @@ from typing import Final
 
 import click
 
-from app.events import LoopStats, ProcessStats, Snapshot
+from app.events import LoopStats, ProcessStats, Snapshot, WorkerStats
 from app.headless import as_json
 from app.printable import printable
 from app.recording.reader import Recording, RecordingError
@@ -76,7 +76,7 @@ def _verdict(recording: Recording) -> int:
 def _print_events(
     recording: Recording, since: float | None, until: float | None, with_figures: bool
 ) -> None:
-    figures = () if with_figures else (Snapshot, LoopStats, ProcessStats)
+    figures = () if with_figures else (Snapshot, LoopStats, ProcessStats, WorkerStats)
     begin = recording.start if since is None else since
     end = recording.end if until is None else until
     for item in recording.items(begin, end):

@@ -18,10 +18,10 @@ import pytest
 
 from app.framing import frame
 from app.recording.reader import Recording
-from screenshots.scenes import NOW
+from screenshots.scenes import NOW, listening, opened, worker
 from tests.peers import connect, exchange
 from tests.program import Headless, environment, run
-from tests.recording.making import history, write_recording
+from tests.recording.making import drain, history, write_recording
 from tests.terminal import Terminal
 from tests.test_terminal import wait_for_port
 
@@ -76,6 +76,14 @@ def test_what_a_headless_server_recorded_is_what_it_logged(tmp_path: Path) -> No
     table = table_of(path, str(closed["t"]))
     [row] = table["connections"]
     assert (row["state"], row["reason"], row["frames_out"]) == ("CLOSED", "eof", 1)
+
+
+def test_figures_are_told_on_request_only(tmp_path: Path) -> None:
+    told = [listening(), worker(1, NOW), opened(1)]
+    path = write_recording(tmp_path / "a.rec", [drain(NOW, *told, frames=3)])
+    kinds = ["listening", "worker_stats", "opened", "loop_stats"]
+    assert [event["event"] for event in lines(str(path), "--json", "--all")] == kinds
+    assert [event["event"] for event in lines(str(path), "--json")] == ["listening", "opened"]
 
 
 def test_a_limit_ends_the_recording_and_the_log_says_so(tmp_path: Path) -> None:
