@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from app.configuration import ConfiguredCommand, chosen_ui, file_option
 from app.control.address import AddressError, choose, who_runs
 from app.control.client import ControlError, NobodyThere
 from app.control.source import AttachedSource
@@ -19,16 +20,13 @@ from app.preferences import Preferences
 from app.settings import SettingError
 
 
-@click.command()
+@click.command(cls=ConfiguredCommand)
 @client_options
 @ui_options
 @click.option("--read-only", is_flag=True, help="Only look: no key changes the server.")
+@file_option
 def attach(
-    control: str | None,
-    control_token_file: Path | None,
-    read_only: bool,
-    theme: str,
-    ascii: bool | None,  # noqa: A002
+    control: str | None, control_token_file: Path | None, read_only: bool, **_of_the_dashboard: Any
 ) -> int:
     """The dashboard, on a server that runs already.
 
@@ -37,7 +35,7 @@ def attach(
     # Textual reads the keys from stdin and draws on stderr.
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise SettingError("attach needs a terminal: use `echo-tui ctl` for scripts")
-    preferences = Preferences(theme=theme, ascii=ascii)
+    preferences = Preferences.from_mapping(chosen_ui(click.get_current_context()))
     try:
         token = read_token_file(control_token_file)
         source = AttachedSource(choose(control), token, read_only)

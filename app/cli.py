@@ -27,9 +27,6 @@ from app.signals import LOOK_INTERVAL, STOP_SIGNALS, signals_for_main_thread_onl
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-if TYPE_CHECKING:
-    pass
-
 EXIT_CRASH = 1
 EXIT_USAGE = 2
 

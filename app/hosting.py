@@ -5,11 +5,12 @@ from __future__ import annotations
 import importlib
 import socket
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from app.control.address import AddressError
-from app.control.entrance import open_entrance
+from app.control.entrance import Entrance, open_entrance
 from app.control.service import Service
 from app.events import Notice, ProcessStats
 from app.fanout import Fanout
@@ -62,26 +63,30 @@ class Hosting:
         self._traces = settings.trace != "off"
         server = self.server
         self.fanout = Fanout(stream, server.watch, lazy_sampler(server), now=server.now)
-        try:
+        self.recordings = Recordings(self.fanout, server.now, company.recording)
+        with ExitStack() as opened:
+            opened.callback(server.close)
             self._page = open_metrics(
                 company.metrics, self.fanout, server.now, lambda: server.worker_pids, self.tell
             )
-            self.recordings = Recordings(self.fanout, server.now, company.recording)
+            if self._page:
+                opened.callback(self._page.close)
+            entrance = self._open_entrance(company.control)
+            if entrance:
+                opened.callback(entrance.close)
+            # Last: a start that fails must leave no file, and replace none (--record-force).
             self.recordings.start_planned()
-            # Last: its file would stay where something after it fails.
-            self._service = self._open_service(company.control)
-        except BaseException:
-            server.close()
-            raise
+            self._service = Service(entrance, self.fanout, server.submit) if entrance else None
+            opened.pop_all()
 
-    def _open_service(self, where: Where) -> Service | None:
+    def _open_entrance(self, where: Where) -> Entrance | None:
         try:
             entrance, note = open_entrance(where.control, where.token_file, self.server.port)
         except AddressError as error:
             raise SettingError(str(error)) from None
         if note:
             self.tell("warning", note)
-        return Service(entrance, self.fanout, self.server.submit) if entrance else None
+        return entrance
 
     def subscribe(self, watched: bool = False) -> EventStream:
         """A stream of everything, for a screen if `watched`, else for a log."""

@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import sys
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 
-from app.events import LoopStats, ProcessStats, Snapshot
+from app.configuration import ConfiguredCommand, chosen_ui, file_option
+from app.events import LoopStats, ProcessStats, Snapshot, WorkerStats
 from app.headless import as_json
+from app.options import ui_options
+from app.preferences import Preferences
 from app.printable import printable
 from app.recording.reader import Recording, RecordingError
 from app.recording.times import parse_moment
@@ -19,7 +22,7 @@ from app.settings import SettingError
 EXIT_DAMAGED: Final = 3
 
 
-@click.command()
+@click.command(cls=ConfiguredCommand)
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--from", "since", metavar="TIME", help="Show nothing earlier.")
 @click.option("--until", metavar="TIME", help="Show nothing later.")
@@ -28,6 +31,8 @@ EXIT_DAMAGED: Final = 3
     "--json", "with_json", is_flag=True, help="Events as JSON lines, or the table with --at."
 )
 @click.option("--all", "with_figures", is_flag=True, help="With --json: snapshots and figures too.")
+@ui_options
+@file_option
 def replay(
     file: Path,
     since: str | None,
@@ -35,6 +40,7 @@ def replay(
     at: str | None,
     with_json: bool,
     with_figures: bool,
+    **_of_the_dashboard: Any,
 ) -> int:
     """Play a recording in the dashboard, or print what it tells.
 
@@ -45,6 +51,7 @@ def replay(
         recording = Recording(file)
     except RecordingError as error:
         raise SettingError(str(error)) from None
+    preferences = Preferences.from_mapping(chosen_ui(click.get_current_context()))
     with recording:
         begin, end = _moment(since, recording), _moment(until, recording)
         stand = _moment(at, recording)
@@ -52,7 +59,7 @@ def replay(
             raise SettingError(f"--from {since} is later than --until {until}: exchange them")
         if recording.batches or not recording.damage:
             if not with_json:
-                _show(recording, begin, end, stand)
+                _show(recording, begin, end, stand, preferences)
             elif stand is not None:
                 _print_table(recording, stand)
             else:
@@ -76,7 +83,7 @@ def _verdict(recording: Recording) -> int:
 def _print_events(
     recording: Recording, since: float | None, until: float | None, with_figures: bool
 ) -> None:
-    figures = () if with_figures else (Snapshot, LoopStats, ProcessStats)
+    figures = () if with_figures else (Snapshot, LoopStats, ProcessStats, WorkerStats)
     begin = recording.start if since is None else since
     end = recording.end if until is None else until
     for item in recording.items(begin, end):
@@ -99,7 +106,13 @@ def _print_table(recording: Recording, at: float) -> None:
     print(table_as_json(model.rows.values(), now, ""), end="")
 
 
-def _show(recording: Recording, since: float | None, until: float | None, at: float | None) -> None:
+def _show(
+    recording: Recording,
+    since: float | None,
+    until: float | None,
+    at: float | None,
+    preferences: Preferences,
+) -> None:
     # Textual reads the keys from stdin and draws on stderr.
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise SettingError("the dashboard needs a terminal: use --json for events on stdout")
@@ -111,4 +124,4 @@ def _show(recording: Recording, since: float | None, until: float | None, at: fl
         source.play()
     else:
         source.seek(at)
-    ReplayApp(source, f"echo-tui replay {printable(recording.path.name)}").run()
+    ReplayApp(source, f"echo-tui replay {printable(recording.path.name)}", preferences).run()

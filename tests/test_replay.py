@@ -16,12 +16,13 @@ from typing import Any
 
 import pytest
 
+from app.events import Event
 from app.framing import frame
 from app.recording.reader import Recording
-from screenshots.scenes import NOW
+from screenshots.scenes import NOW, listening, opened, worker
 from tests.peers import connect, exchange
 from tests.program import Headless, environment, run
-from tests.recording.making import history, write_recording
+from tests.recording.making import drain, history, write_recording
 from tests.terminal import Terminal
 from tests.test_terminal import wait_for_port
 
@@ -76,6 +77,14 @@ def test_what_a_headless_server_recorded_is_what_it_logged(tmp_path: Path) -> No
     table = table_of(path, str(closed["t"]))
     [row] = table["connections"]
     assert (row["state"], row["reason"], row["frames_out"]) == ("CLOSED", "eof", 1)
+
+
+def test_figures_are_told_on_request_only(tmp_path: Path) -> None:
+    told: list[Event] = [listening(), worker(1, NOW), opened(1)]
+    path = write_recording(tmp_path / "a.rec", [drain(NOW, *told, frames=3)])
+    kinds = ["listening", "worker_stats", "opened", "loop_stats"]
+    assert [event["event"] for event in lines(str(path), "--json", "--all")] == kinds
+    assert [event["event"] for event in lines(str(path), "--json")] == ["listening", "opened"]
 
 
 def test_a_limit_ends_the_recording_and_the_log_says_so(tmp_path: Path) -> None:
@@ -219,6 +228,18 @@ def test_the_replayed_dashboard_in_a_terminal(life: Path) -> None:
         terminal.press("q")
         assert terminal.exit_code() == 0
         assert terminal.restored()
+
+
+def test_a_replay_looks_as_its_options_and_a_file_say(life: Path, tmp_path: Path) -> None:
+    file = tmp_path / "echo-tui.toml"
+    file.write_text('[ui]\ncolumns = ["id", "peer"]\n')
+    arguments = ("replay", str(life), "--at", "+5", "--ascii", "--config", str(file))
+    with Terminal(*arguments, columns=140) as terminal:
+        terminal.wait_for(lambda screen: "paused" in screen and "peer" in screen)
+        assert "│" not in terminal.text
+        assert "body read" not in terminal.text
+        terminal.press("q")
+        assert terminal.exit_code() == 0
 
 
 def test_a_damaged_recording_in_a_terminal_is_shown_and_exits_3(life: Path) -> None:

@@ -158,6 +158,7 @@ class AttachedSource:
             self._trace_again()
         else:
             self._traces.clear()
+            self._dropped = 0
         self._pid = pid
         text = f"{back}: pid {pid}, {connections:,} open connections"
         return [Notice(t=first.t, level="info", text=text)]

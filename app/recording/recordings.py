@@ -103,6 +103,8 @@ class Recordings:
     def _ended(self, recorder: Recorder) -> None:
         if self._stream is not None:
             self._fanout.unsubscribe(self._stream)
+        if self._fanout.ended and not recorder.failed:
+            return  # it ended with the server, whose own word is the last one
         text = f"recording stopped: {recorder.ended} ({self._path})"
         level = "error" if recorder.failed else "info"
         self._fanout.tell(Notice(t=self._now(), level=level, text=text))

@@ -75,6 +75,8 @@ class Reporter:
         self.accept_errors = 0
         self._totals = NO_COUNTS
         self._next_round = 0.0
+        self._has_closed = False
+        """Whether a connection has ended since the latest round: its figures are not told yet."""
         self.now = 0.0
 
     def iterated(self, seconds: float) -> None:
@@ -109,6 +111,7 @@ class Reporter:
 
     def closed(self, connection: Connection) -> None:
         self.closed_count += 1
+        self._has_closed = True
         self.changed.discard(connection)
         self._tally(connection)
         assert connection.closing is not None
@@ -202,7 +205,9 @@ class Reporter:
         """When to call `round` next; ``inf`` while nobody watches."""
         if not self.stream.watched:
             return inf
-        return self._next_round if self.changed else self._next_round + MAX_INTERVAL - INTERVAL
+        if self.changed or self._has_closed:
+            return self._next_round
+        return self._next_round + MAX_INTERVAL - INTERVAL
 
     def round(self) -> None:
         """Publish a snapshot of each connection that changed, and the loop's statistics."""
@@ -213,6 +218,7 @@ class Reporter:
             self._tally(connection)
             snapshots.append(connection.snapshot(self.epoch))
         self.changed.clear()
+        self._has_closed = False
         for connection, sock in self.inspected.items():
             if self.stream.room_for_detail():
                 self.stream.publish_detail(kernel.look(sock, connection.id, self.time()))

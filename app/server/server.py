@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Final
 
 from app.events import Command, Crashed, Listening, Stop, Stopped, TraceLevel
+from app.printable import printable
 from app.server.commands import CommandQueue
 from app.server.listener import Listener, adopt_listener, make_listener
 from app.server.loop import Loop
@@ -135,7 +136,7 @@ class Server:
                 )
             )
         except BaseException as error:  # whatever it is, it must be seen and not lost with a thread
-            self.failure = f"{type(error).__name__}: {error}"
+            self.failure = printable(f"{type(error).__name__}: {error}", 500)
             self._loop.abandon()
             self._refuse_the_rest()
             reporter.publish(

@@ -29,6 +29,7 @@ from app.events import (
     Stop,
     Stopping,
 )
+from app.printable import printable
 from app.server.channel import Assignment, Watch
 from app.server.commands import CommandQueue
 from app.server.listener import make_listeners
@@ -161,7 +162,8 @@ class Workers:
             self._stream.publish(self._merging.stopped(self._stopping))
         except BaseException as error:  # whatever it is, it must be seen and not lost with a thread
             expected = isinstance(error, NoWorker)
-            self.failure = str(error) if expected else f"{type(error).__name__}: {error}"
+            words = str(error) if expected else f"{type(error).__name__}: {error}"
+            self.failure = printable(words, 500)
             self._kill_all()
             self._refuse_the_rest()
             trace = "" if expected else traceback.format_exc()

@@ -183,6 +183,8 @@ class Model:
         self.open = self.opened = self.closed = 0
         self.listening = self.stats = self.process = None
         self.settings = {}
+        self.workers = {}
+        self.drops = 0
         self.stopping = self.stopped = self.crashed = None
         self._departing.clear()
         self._forget_rates()

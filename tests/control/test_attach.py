@@ -46,6 +46,19 @@ def test_it_shows_the_server_and_leaves_it_alone(controlled: Controlled) -> None
     assert detached.t >= attached.t
 
 
+def test_a_file_says_which_server_and_how_it_looks(controlled: Controlled, tmp_path: Path) -> None:
+    file = tmp_path / "echo-tui.toml"
+    file.write_text(f'control = "{controlled.path}"\n[ui]\npreset = "vim"\nascii = true\n')
+    with Terminal("attach", "--config", str(file)) as terminal:
+        terminal.wait_for(lambda text: "LIVE" in text and "x Kill" in text)
+        assert "│" not in terminal.text
+        terminal.press("q")
+        assert terminal.exit_code() == 0
+    file.write_text("[ui]\npreset = 'emacs'\n")
+    ended = run("attach", "--config", str(file))
+    assert ended.returncode == 2
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_it_in_good_order(controlled: Controlled, number: signal.Signals) -> None:
     with Terminal("attach", "--control", str(controlled.path)) as terminal:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from app.control.client import ControlError
@@ -43,7 +44,7 @@ from app.events import (
 from app.stream import Drained
 from app.ui.model import Model
 from app.ui.source import Source
-from screenshots.scenes import closed, listening, loop_stats, opened, snapshot
+from screenshots.scenes import closed, listening, loop_stats, opened, snapshot, worker
 from tests.control.serving import Clock, Controlled, until
 from tests.peers import PATIENCE, connect
 
@@ -215,6 +216,21 @@ def test_a_server_that_is_gone_is_told_of_and_comes_back(one: Attached) -> None:
     model.apply(back, one.source.now())
     assert (len(model.rows), model.open, model.gone) == (1, 1, "")
     assert one.source.now() == pytest.approx(2000.0)
+
+
+def test_another_server_in_its_place_has_its_own_drops_and_workers(one: Attached) -> None:
+    model = Model()
+    one.server.say(page(1), News(t=1001.0, events=(worker(1),), dropped=7))
+    until(lambda: model.apply(one.source.drain(), one.source.now()) or model.workers, "workers")
+    assert model.drops == 7
+    one.server.end()
+    one.until(lambda drained: drained.gone)
+    one.restart()
+    one.source.drain()
+    another = msgspec.structs.replace(listening(), pid=4243)
+    one.server.say(welcome(), msgspec.structs.replace(page(1), listening=another))
+    model.apply(one.until(lambda drained: drained.afresh), one.source.now())
+    assert (model.drops, model.workers) == (0, {})
 
 
 def test_why_it_is_gone_is_what_the_server_said_last(one: Attached) -> None:

@@ -27,7 +27,7 @@ class FailingPoller(SelectPoller):
 
     def poll(self, timeout: float | None) -> Ready:
         if len(self._readers) > 2:
-            raise RuntimeError("the poller broke")
+            raise RuntimeError("the poller\nbroke \x1b[31m")
         return super().poll(timeout)
 
 
@@ -38,7 +38,7 @@ def test_a_crash_of_the_loop_is_told_and_frees_everything(
     running = Running().start()
     client = running.connect()
     crashed = running.watcher.wait_for(Crashed)
-    assert crashed.error == running.server.failure == "RuntimeError: the poller broke"
+    assert crashed.error == running.server.failure == r"RuntimeError: the poller\nbroke \x1b[31m"
     assert "in poll" in crashed.traceback
     assert client.recv(1) == b""
     assert running.server.join(5)

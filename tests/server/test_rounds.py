@@ -1,0 +1,30 @@
+"""When the loop tells its figures: soon after a change, seldom while nothing changes."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.events import Reason, TraceLevel
+from app.server.connection import Connection
+from app.server.reporter import INTERVAL, MAX_INTERVAL, Reporter
+from app.stream import EventStream
+
+
+def test_an_end_is_among_the_figures_of_the_next_round() -> None:
+    stream = EventStream()
+    stream.watched = True
+    reporter = Reporter(stream, 0.0, TraceLevel.OFF)
+    reporter.now = 50.0
+    connection = Connection(1, 7, "peer", 50.0)
+    reporter.opened(connection)
+    reporter.round()
+    late = reporter.next_round
+    connection.closing = Reason.EOF
+    reporter.closed(connection)
+    soon = reporter.next_round
+    assert late - soon == pytest.approx(MAX_INTERVAL - INTERVAL)
+    reporter.round()
+    assert reporter.next_round > soon
+    stats = stream.drain().stats
+    assert stats is not None
+    assert stats.closed == 1
