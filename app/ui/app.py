@@ -144,7 +144,7 @@ class EchoApp(PersonalApp):
     def _keep_the_focus(self) -> None:
         """Give the table its focus back: charts that hide it, or a tiny terminal, take it away."""
         screen = self.screen_stack[0]
-        if screen.focused is None and self.app_focus:
+        if screen.focused is None and self.app_focus and self._pane.display:
             screen.set_focus(self._pane.table)
 
     def _show_banner(self, now: float) -> None:
