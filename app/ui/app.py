@@ -124,6 +124,7 @@ class EchoApp(PersonalApp):
     def _show(self, model: Model, now: float) -> None:
         if not self._header.is_attached or self.screen_stack[0].has_class("too-small"):
             return
+        self._keep_the_focus()
         mode, style = self._mode()
         if self._recorder is not None and self._recorder.path is not None:
             mode, style = f"● REC  {mode}", palette.ALARM
@@ -139,6 +140,12 @@ class EchoApp(PersonalApp):
             self._show_selected(model, now)
             self._events.show_model(model)
         self._show_banner(now)
+
+    def _keep_the_focus(self) -> None:
+        """Give the table its focus back: charts that hide it, or a tiny terminal, take it away."""
+        screen = self.screen_stack[0]
+        if screen.focused is None and self.app_focus and self._pane.display:
+            screen.set_focus(self._pane.table)
 
     def _show_banner(self, now: float) -> None:
         screen, text = self.screen_stack[0], ""
@@ -261,6 +268,13 @@ class EchoApp(PersonalApp):
                 self._requests.kill(ids, mode)
 
         self.push_screen(KillDialog(rows, why_these), kill)
+
+    def action_filter(self) -> None:
+        """Type a filter, where it is seen: charts that hide the table make room for it."""
+        if not self._pane.display:
+            self.screen_stack[0].remove_class("charting")
+        if not self.screen_stack[0].has_class("too-small"):
+            super().action_filter()
 
     def action_cap(self) -> None:
         """Ask for a new CAP."""

@@ -61,6 +61,8 @@ class FilterBar(Vertical):
         """The filters that were kept, the latest first."""
         self._field = Input(placeholder=_EXAMPLE, id="filter", max_length=LONGEST)
         self._field.cursor_blink = False
+        # Textual gives the focus also to what is not displayed: keys would vanish in the field.
+        self._field.can_focus = False
         self._line = LinesPanel(id="filter-line")
 
     def compose(self) -> ComposeResult:
@@ -79,6 +81,7 @@ class FilterBar(Vertical):
             self._before = (self._chosen, self._is_on)
             self._field.value = "" if self._chosen is None else self._chosen.text
             self.add_class("typing")
+        self._field.can_focus = True
         self._field.focus()
         self._judge(self._field.value)
         self.call_after_refresh(self._tell)
@@ -147,6 +150,7 @@ class FilterBar(Vertical):
     def _leave(self) -> None:
         self._error = None
         self.remove_class("typing")
+        self._field.can_focus = False
         self.post_message(self.Left())
 
     def _words(self) -> Line:

@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 from textual import events
 from textual.screen import Screen
+from textual.widgets import Input
 
 from app.keys import IN_THE_FOOTER, key_sign
 from app.ui import palette
@@ -65,8 +66,11 @@ class KeyBar(LinesPanel):
 def _entries(screen: Screen[object], hidden: frozenset[str]) -> list[_Entry]:
     """The keys that are in force, those of the focused widget first, then by importance."""
     by_action: dict[str, _Entry] = {}
+    types = isinstance(screen.focused, Input)
     for active in screen.active_bindings.values():
         binding = active.binding
+        if types and len(key_sign(binding.key)) == 1:
+            continue  # the field takes it; of a slash Textual does not know that
         is_new = binding.action not in by_action and binding.action not in hidden
         if binding.show and active.enabled and is_new:
             label = f" {binding.description}{' ' * _GAP}"

@@ -34,6 +34,7 @@ async def test_it_follows_the_focus_and_the_size() -> None:
         await look(app, pilot)
         assert "Restore" in told(bar)
         assert "Kill" not in told(bar)
+        assert "Filter" not in told(bar)  # a slash is typed like any other character
         await pilot.press("escape")
         await look(app, pilot)
         assert "Kill" in told(bar)
