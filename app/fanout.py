@@ -178,7 +178,8 @@ class Fanout:
                 self._ready.clear()
                 self._stream.notify_once(self._ready.set)
                 self._ready.wait(INTERVAL if self._stream.watched else None)
-                self.hand_on(self._stream.drain())
+                for part in _end_apart(self._stream.drain()):
+                    self.hand_on(part)
         except Exception as error:
             self.failure = f"events are no longer handed on: {type(error).__name__}: {error}"
             raise
@@ -235,6 +236,16 @@ class Fanout:
             return False
         self._sampled_at = now
         return True
+
+
+def _end_apart(drained: Drained) -> list[Drained]:
+    """The server's last event after all else: who ends with it has the last figures by then."""
+    events = drained.events
+    for place, event in enumerate(events):
+        if isinstance(event, Stopped | Crashed):
+            before = drained._replace(events=events[:place])
+            return [before, Drained(events[place:], [], None, drained.dropped)]
+    return [drained]
 
 
 def _give(subscriber: EventStream, drained: Drained, new_drops: int, with_detail: bool) -> None:

@@ -120,4 +120,5 @@ def test_everybody_tells_the_same_and_what_clients_count(tmp_path: Path, workers
         items = played.items(played.start, played.end)
         *_, told_last = (item.event for item in items if isinstance(item.event, LoopStats))
     assert (told_last.frames_out, told_last.bytes_out) == (frames, moved)
-    assert told_last.opened == CLIENTS
+    # The last figures come before the last word.
+    assert (told_last.opened, told_last.closed) == (CLIENTS, CLIENTS)

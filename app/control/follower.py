@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from app.control.protocol import Known, News, Page, Watch
-from app.events import DETAIL, CommandResult, Event, ProcessStats, Snapshot
+from app.events import DETAIL, CommandResult, Event, ProcessStats, Snapshot, WorkerStats
 from app.fanout import Fanout
 from app.stream import Drained
 
@@ -93,6 +93,8 @@ class Follower:
     def _hear_event(self, event: Event) -> None:
         if isinstance(event, ProcessStats):
             return  # the latest is the fan-out's to keep
+        if isinstance(event, WorkerStats) and not self._wishes.figures:
+            return
         if not isinstance(event, DETAIL):
             self._keep(event)
         elif not self._wishes.detail or self._missed:

@@ -266,8 +266,8 @@ _RUNTIME: Final = ("cap", "write_mode", "max_connections", *TIMEOUTS)
 def watch(control: str | None, control_token_file: Path | None, where: str, events: str) -> int:
     """Events as they happen, as JSON lines, until the server ends.
 
-    Without --events all but the figures: snapshot, loop_stats, process_stats. With --where only
-    events of connections that pass.
+    Without --events all but the figures: snapshot, loop_stats, process_stats, worker_stats. With
+    --where only events of connections that pass.
     """
     kinds, chosen = parse_kinds(events), parse_filter(where)
     detail = any(kind in DETAIL for kind in kinds)

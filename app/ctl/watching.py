@@ -18,11 +18,12 @@ from app.events import (
     ProcessStats,
     Snapshot,
     Stopped,
+    WorkerStats,
 )
 from app.ui.filter import Filter
 from app.ui.rows import Row
 
-FIGURES: Final = (Snapshot, LoopStats, ProcessStats)
+FIGURES: Final = (Snapshot, LoopStats, ProcessStats, WorkerStats)
 KINDS: Final[Mapping[str, type]] = {kind.__struct_config__.tag: kind for kind in Event.__args__}
 
 

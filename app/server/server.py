@@ -124,6 +124,8 @@ class Server:
             cause = self._loop.run(self._verbs.apply)
             self._refuse_the_rest()
             stats = reporter.statistics()
+            if reporter.stream.watched:
+                reporter.stream.publish_latest((), stats)
             reporter.publish(
                 Stopped(
                     t=self.now(),

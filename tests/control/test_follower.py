@@ -10,7 +10,7 @@ from app.control.protocol import News, Page, Watch
 from app.events import Closed, CommandResult, Event, Opened, Reason, Toggled
 from app.fanout import Fanout
 from app.stream import Drained, EventStream
-from screenshots.scenes import closed, listening, loop_stats, opened, snapshot
+from screenshots.scenes import closed, listening, loop_stats, opened, snapshot, worker
 from tests.test_fanout import toggled
 
 
@@ -163,7 +163,7 @@ def test_who_wants_no_detail_and_no_figures_gets_none() -> None:
     watched.watch(detail=False, figures=False)
     watched.round()
     watched.told()
-    watched.give(opened(1), toggled(1))
+    watched.give(opened(1), toggled(1), worker(1))
     watched.round(1)
     (news,) = watched.told()
     assert isinstance(news, News)
