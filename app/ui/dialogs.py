@@ -45,6 +45,7 @@ class Dialog(ModalScreen[Answer | None]):
         Binding("f1", "app.help", "Help", show=False),
     ]
     HELP = "Tab and the arrow keys go round, Enter chooses, Escape leaves everything as it is."
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (23, "-high")]  # noqa: RUF012
 
     def action_cancel(self) -> None:
         """Leave without an answer."""
