@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
 import signal
 import sys
@@ -47,7 +48,8 @@ def main() -> None:
         options.chart.write_text(as_svg(options.scenario, results, names))
     if options.json:
         options.json.write_text(as_json(options, results, facts))
-    sys.exit(status)
+    failed = any(one.failure for rounds in results.rounds.values() for one in rounds)
+    sys.exit(status or failed)
 
 
 def end(_signal: int, _frame: FrameType | None) -> NoReturn:
@@ -137,6 +139,15 @@ def read_options() -> argparse.Namespace:
         print("\n".join(f"{one.name:10} {one.title}" for one in SCENARIOS))
         print("\n" + "\n".join(servers))
         sys.exit(0)
+
+    # Before a run of half an hour, not after it.
+    if options.rounds < 1:
+        parser.error(f"--rounds {options.rounds}: must be 1 at least")
+    if not 0.01 <= options.seconds <= 3600:
+        parser.error(f"--seconds {options.seconds}: must be 0.01 to 3600")
+    for path in filter(None, (options.json, options.markdown, options.chart)):
+        if path.is_dir() or not os.access(path.parent, os.W_OK):
+            parser.error(f"{path} cannot be written: name a file in a folder that is there")
 
     def chosen(flag: str, text: str, known: Sequence[str]) -> list[str]:
         names = [name for name in text.split(",") if name] or list(known)

@@ -18,6 +18,7 @@ from app.load.result import as_json, merge
 from app.load.sizes import parse_sizes
 from app.options import Port
 from app.printable import printable
+from app.settings import SettingError
 
 EXIT_WRONG: Final = 1
 EXIT_USAGE: Final = 2
@@ -107,6 +108,8 @@ def load(machine: bool, size: str, profiles: tuple[str, ...], **options: Any) ->
         options["depth"] = OPEN_LOOP_DEPTH if options["rate"] else 1
     if options["duration"] is None:
         options["duration"] = 0.0 if options["frames"] and not profiles else DEFAULT_DURATION
+    if options["frames"] == 0:  # to the plan it means that none were asked for
+        raise SettingError("--frames 0 is out of range: it must be 1 at least")
     options["frames"] = options["frames"] or 0
     plan = Plan(
         **options,

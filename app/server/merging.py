@@ -41,6 +41,7 @@ class Merging:
         self._places = places
         self._routing = routing
         self._now = now
+        self._held_back = False  # figures and snapshots, until all workers have told theirs
 
     def take(self, place: WorkerPlace, process: WorkerProcess, batch: Batch) -> None:
         """Publish a batch; its statistics as those of all together."""
@@ -48,8 +49,15 @@ class Merging:
             self.take_event(place, process, event)
         self._stream.count_drops(process.new_drops(batch.dropped))
         snapshots = process.take_snapshots(batch.snapshots)
-        process.stats = batch.stats or process.stats
-        if snapshots or batch.stats:
+        if batch.stats:
+            process.stats = batch.stats
+            process.awaited_until = 0.0
+        if self._awaits_figures():
+            self._held_back = True
+        elif self._held_back:
+            self._held_back = False
+            snapshots = [one for process in self._processes() for one in process.snapshots.values()]
+        if not self._held_back and (snapshots or batch.stats):
             figures = together(place.totals for place in self._places)
             depth = figures.queue_depth + self._stream.depth
             drops = self._stream.dropped
@@ -58,6 +66,14 @@ class Merging:
                 figures, queue_depth=depth, drops=drops, bodies=bodies
             )
             self._stream.publish_latest(snapshots, figures)
+
+    def _processes(self) -> list[WorkerProcess]:
+        return [place.process for place in self._places if place.process is not None]
+
+    def _awaits_figures(self) -> bool:
+        """Whether a sum would be of figures of now and of figures from before anybody watched."""
+        latest = max((process.awaited_until for process in self._processes()), default=0.0)
+        return latest > 0 and self._now() < latest
 
     def take_event(self, place: WorkerPlace, process: WorkerProcess, event: Event) -> None:
         """Pass an event on, unless it is this process that tells of such a thing, for all."""

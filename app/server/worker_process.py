@@ -34,6 +34,7 @@ from app.server.channel import (
     Batch,
     Frames,
     Order,
+    Watch,
     decode_batch,
     encode,
 )
@@ -44,6 +45,8 @@ COMMAND: Final = (sys.executable, "-P", "-m", "app.server.worker")
 STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 LAST_WORDS: Final = 4096
 """Bytes kept of what a worker wrote to stderr."""
+FIGURES_PATIENCE: Final = 0.5
+"""Seconds that the figures of all wait for this one's, when somebody begins to watch."""
 END_PATIENCE: Final = 1.0
 """Seconds from the end of a channel to that of its process, before it is killed."""
 
@@ -67,6 +70,8 @@ class WorkerProcess:
         self.stats = NOTHING
         self.dropped = 0
         self.watched = assignment.watched
+        self.awaited_until = 0.0
+        """Until when its figures are waited for since somebody began to watch, in Unix seconds."""
         self.asked: dict[tuple[int, int | None], str] = {}
         """Commands without an answer yet, by request and connection."""
         self._sums: Counter[str] = Counter()  # of what its closed connections had counted
@@ -99,6 +104,12 @@ class WorkerProcess:
         """Give an order; a worker that does not read delays it and nobody else."""
         self._unsent += encode(order)
         self.flush()
+
+    def watch(self, watched: bool, now: float) -> None:
+        """Tell it whether somebody watches; its last figures may be of any time before."""
+        self.watched = watched
+        self.awaited_until = now + FIGURES_PATIENCE if watched else 0.0
+        self.send(Watch(watched))
 
     def ask(self, command: Command) -> None:
         """Give a command whose answers are waited for."""

@@ -30,7 +30,7 @@ from app.events import (
     Stopping,
 )
 from app.printable import printable
-from app.server.channel import Assignment, Watch
+from app.server.channel import Assignment
 from app.server.commands import CommandQueue
 from app.server.listener import make_listeners
 from app.server.loop import COMMAND_BUDGET, EXIT_RESERVE
@@ -199,8 +199,7 @@ class Workers:
                 if place.start_at <= now and not self._stopping:
                     self._start(place, now)
             elif process.watched is not watched:
-                process.watched = watched
-                process.send(Watch(watched))
+                process.watch(watched, self.now())
                 self._await_room(process)
         if self._kill_at <= now:
             self._kill_at = inf

@@ -72,6 +72,12 @@ def test_json_of_two_processes_and_every_profile(serve: Serve) -> None:
     assert watcher.stats.frames_in >= echoed
 
 
+def test_no_frames_are_a_mistake_and_not_ten_seconds_of_them() -> None:
+    code, out, errors = load(1, "--frames", "0")
+    assert (code, out) == (2, "")
+    assert errors == "echo-tui: --frames 0 is out of range: it must be 1 at least\n"
+
+
 @pytest.mark.slow
 def test_the_report(serve: Serve) -> None:
     code, out, errors = load(serve().server.port, "--frames", "500", "--connections", "4")
