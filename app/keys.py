@@ -48,6 +48,7 @@ GROUPS: Final[dict[str, tuple[Action, ...]]] = {
     "table": (
         Action("filter", "/", "filter the table", "Filter"),
         Action("toggle_filter", "f", "filter off, on"),
+        Action("stuck", "w", "only what is stuck, or all", "Stuck"),
         Action("sort", "s,>", "sort by the next column", "Sort", vim="s,>,l"),
         Action("sort_back", "<", "sort by the one before", vim="<,h"),
         Action("reverse", "r", "reverse the order"),
@@ -86,7 +87,7 @@ PRESETS: Final = ("default", "vim")
 ALWAYS: Final = ("ctrl+c", "ctrl+q")
 """They always quit: no choice of keys can lock anybody in."""
 IN_THE_FOOTER: Final = (
-    "help", "quit", "kill", "filter", "pause", "charts", "sort", "columns", "cap", "tag",
+    "help", "quit", "kill", "filter", "stuck", "pause", "charts", "sort", "columns", "cap", "tag",
     "palette", "log", "settings", "audit", "copy", "export",
 )  # fmt: skip
 """The actions of the line at the bottom, the most important first: it shows what fits."""

@@ -9,6 +9,7 @@ from app.events import CommandResult, Event, SettingChanged
 from app.ui.journal import setting_words
 
 AUDIT_LIMIT: Final = 500
+"""Deeds that are kept. The answers that one kill gets for its many connections are one deed."""
 
 
 class Deed(NamedTuple):
@@ -29,6 +30,8 @@ class Audit:
 
     def __init__(self) -> None:
         self.deeds: deque[Deed] = deque(maxlen=AUDIT_LIMIT)
+        self._last: tuple[object, ...] = ()  # the latest answer: request, command, ok, message
+        self._alike = 0  # how many such answers there were in a row
 
     def take(self, event: Event) -> None:
         """Keep a change or the answer to a command; traces follow the cursor and are no deeds."""
@@ -39,8 +42,22 @@ class Audit:
             if event.ok and event.command == "set" and self._is_answer_due():
                 self.deeds.append(self.deeds.pop()._replace(result="done"))
                 return
-            what = event.command if event.id is None else f"{event.command} #{event.id}"
-            self.deeds.append(Deed(event.t, what, "", event.message, event.ok))
+            self._answered(event)
+
+    def _answered(self, event: CommandResult) -> None:
+        what = event.command if event.id is None else f"{event.command} #{event.id}"
+        answer = (event.request, event.command, event.ok, event.message)
+        if self._is_like_the_last(event, answer):
+            first, self._alike = self.deeds.pop(), self._alike + 1
+            what = f"{event.command} {self._alike:,} connections"
+            self.deeds.append(first._replace(what=what))
+            return
+        self._last, self._alike = answer, 1
+        self.deeds.append(Deed(event.t, what, "", event.message, event.ok))
+
+    def _is_like_the_last(self, event: CommandResult, answer: tuple[object, ...]) -> bool:
+        is_latest = bool(self.deeds) and not self.deeds[-1].change
+        return event.id is not None and is_latest and answer == self._last
 
     def _is_answer_due(self) -> bool:
         """Whether the latest deed is a change whose command was not answered yet."""

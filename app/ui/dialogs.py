@@ -26,8 +26,6 @@ from app.ui.rows import Row
 Answer = TypeVar("Answer")
 NAMED: Final = 5
 """Connections that a dialog about several tells of one by one; of the others it lists the ids."""
-LISTED: Final = 500
-"""Ids that it lists at most: to lay out ten thousand would take a second."""
 _MODES: Final = {
     KillMode.DRAIN: "finish the pending echo, then close in good order",
     KillMode.CLOSE: "give up the pending echo; the kernel delivers what it has",
@@ -120,9 +118,7 @@ def _several(rows: Sequence[Row], why_these: str) -> Text:
         text.append(f"{row.peer}\n", palette.PLAIN)
     if len(rows) > NAMED:
         text.append(f"and {len(rows) - NAMED:,} more: ", palette.DIM)
-        listed = rows[NAMED : NAMED + LISTED]
-        ellipsis = " …" if len(rows) > NAMED + LISTED else ""
-        text.append(" ".join(f"#{row.id}" for row in listed) + ellipsis + "\n", palette.PLAIN)
+        text.append(" ".join(f"#{row.id}" for row in rows[NAMED:]) + "\n", palette.PLAIN)
     text.append(f"{_pending(sum(row.pending for row in rows))} in all", palette.DIM)
     return text
 

@@ -3,6 +3,7 @@
     slow text             rows whose peer, state, reason or #id has it; "in quotes" for anything
     state:WRITE_BODY      also peer: and reason:, which are parts of the words; = and != are whole
     pending>64K           also idle and age (10s, 2m, 1h), toggles, frames, rate, id, worker
+    stuck                 in the middle of a frame or of its echo, and no byte for a second
     and or not ( )        side by side means `and`
 
 Every mistake is a `FilterError` that says where it is and what to write instead.
@@ -18,6 +19,7 @@ from typing import Final, NamedTuple, TypeAlias
 from app.events import Reason, State
 from app.settings import SettingError, parse_size
 from app.ui.rows import Row
+from app.ui.stuck import is_stuck
 
 LONGEST: Final = 200
 """Characters of a filter."""
@@ -172,6 +174,8 @@ class _Parser:
         if word is None:  # every character is a blank, a parenthesis, a quote or part of a word
             raise FilterError("this cannot be read", start)
         self._at = word.end()
+        if word[0].lower() == "stuck":
+            return lambda row, now: row.closed is None and is_stuck(row.snapshot, now)
         return _anywhere(_unquoted(word[0], start))
 
     def _skip_blanks(self) -> int:

@@ -77,6 +77,11 @@ class PersonalApp(App[int], inherit_bindings=False):
             text = f"there is no filter yet: {key} makes one"
             self.notify(text, severity="warning", markup=False)
 
+    def action_stuck(self) -> None:
+        """Show only the connections that stand still in the middle of something, or all."""
+        shown = self._pane.filter_bar.active
+        self._pane.filter_bar.choose("" if shown and shown.text == "stuck" else "stuck")
+
     def action_sort(self) -> None:
         """Sort by the next column that is shown."""
         self._sort_by_neighbour(1)

@@ -13,6 +13,14 @@ QUIET: Final = 1.0
 _HELD: Final = "held by the budget"
 
 
+def is_stuck(snapshot: Snapshot | None, now: float) -> bool:
+    """Whether a connection stands still in the middle of something: of a frame, or of its echo."""
+    if snapshot is None or now - snapshot.active_at < QUIET:
+        return False
+    between_frames = snapshot.state is State.READ_LEN and not snapshot.header
+    return not between_frames and snapshot.state is not State.CLOSED
+
+
 def why_waiting(snapshot: Snapshot | None, now: float, held: bool = False) -> str:
     """What the connection waits for and for how long; `now` is on the clock of its events.
 

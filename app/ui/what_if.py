@@ -28,8 +28,8 @@ def _in_flight(model: Model, cap: int) -> list[str]:
         and row.snapshot.body_length > cap
     }
     if not larger:
-        return ["in flight: no body is larger"]
-    bodies, are = ("body", "is") if len(larger) == 1 else ("bodies", "are")
+        return ["in flight: no body being read is larger"]
+    bodies, are = ("body being read", "is") if len(larger) == 1 else ("bodies being read", "are")
     return [
         f"in flight: {len(larger):,} {bodies} {are} larger and will still be echoed",
         _named(f"#{number} {words_size(size)}" for number, size in larger.items()),

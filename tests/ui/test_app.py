@@ -97,7 +97,7 @@ async def test_the_cap_changes_when_the_event_is_back() -> None:
     async with running(source) as (app, pilot):
         await pilot.press("c", *"40KiB")
         verdict = str(app.screen.query_one("#verdict", Static).content)
-        assert "3 bodies are larger and will still be echoed" in verdict
+        assert "3 bodies being read are larger and will still be echoed" in verdict
         await pilot.press("enter")
         await pilot.pause()
         [command] = actions(source)

@@ -93,3 +93,15 @@ async def test_leaving_the_field_keeps_the_filter(way: str) -> None:
         assert app.focused is table(app)
         await pilot.press("q", "enter")
     assert app.return_value == 0
+
+
+async def test_one_key_shows_what_is_stuck_and_all_again() -> None:
+    async with running(FixedSource(overview())) as (app, pilot):
+        everybody = order(app)
+        await pilot.press("w")
+        await look(app, pilot)
+        assert order(app) == [6, 8, 9, 11]
+        assert "shows 4, hides 35" in screen_text(app)
+        await pilot.press("w")
+        await look(app, pilot)
+        assert order(app) == everybody

@@ -5,7 +5,7 @@ import pytest
 
 from app.events import Reason, Snapshot, State
 from app.ui.rows import Row
-from app.ui.stuck import why_in_brief, why_waiting
+from app.ui.stuck import is_stuck, why_in_brief, why_waiting
 from screenshots.scenes import NOW, opened, snapshot
 
 WRITE = State.WRITE_BODY
@@ -97,3 +97,24 @@ def test_a_row_is_held_if_the_budget_alone_ended_its_wake_ups() -> None:
         row.update(hit(hits, NOW + number / 10, eagains))
         held.append(row.held_by_budget)
     assert held == [False, True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("seen", "stuck"),
+    [
+        (None, False),
+        (snapshot(1, quiet=50), False),
+        (snapshot(1, frames=9, quiet=50), False),
+        (snapshot(1, header=b"\0", quiet=0.5), False),
+        (snapshot(1, header=b"\0", quiet=1.5), True),
+        (snapshot(1, State.READ_BODY, body=(1, 9), quiet=2), True),
+        (snapshot(1, WRITE, out=(1, 9), quiet=2), True),
+        (snapshot(1, WRITE, out=(1, 9), quiet=0.2), False),
+        (snapshot(1, State.DRAINING, closing=Reason.EOF, quiet=2), True),
+        (snapshot(1, State.CLOSED, quiet=2), False),
+    ],
+)
+def test_stuck_is_who_stands_still_in_the_middle_of_something(
+    seen: Snapshot | None, stuck: bool
+) -> None:
+    assert is_stuck(seen, NOW) is stuck

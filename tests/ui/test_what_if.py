@@ -17,7 +17,7 @@ def model(*events: Event) -> Model:
 
 def test_without_frames_there_is_nothing_to_refuse() -> None:
     assert effect_of_cap(model(), 64, NOW) == [
-        "in flight: no body is larger",
+        "in flight: no body being read is larger",
         "recent frames: none seen yet",
     ]
 
@@ -28,18 +28,18 @@ def test_bodies_in_flight_are_named_and_still_echoed() -> None:
         for number, size in enumerate((64, 65, 4096, 1024**2, 70, 71), 1)
     ]
     assert effect_of_cap(model(*reading), 64, NOW)[:2] == [
-        "in flight: 5 bodies are larger and will still be echoed",
+        "in flight: 5 bodies being read are larger and will still be echoed",
         "  #2 65 B, #3 4 KiB, #4 1 MiB and 2 more",
     ]
     assert effect_of_cap(model(*reading[:2]), 64, NOW)[:2] == [
-        "in flight: 1 body is larger and will still be echoed",
+        "in flight: 1 body being read is larger and will still be echoed",
         "  #2 65 B",
     ]
 
 
 def test_a_frame_that_is_being_echoed_is_not_in_flight_any_more() -> None:
     writing = snapshot(1, State.WRITE_BODY, body=(900, 900), out=(0, 904))
-    assert effect_of_cap(model(writing), 64, NOW)[0] == "in flight: no body is larger"
+    assert effect_of_cap(model(writing), 64, NOW)[0] == "in flight: no body being read is larger"
 
 
 def test_of_the_recent_frames_those_that_are_larger_are_counted_by_connection() -> None:
