@@ -77,6 +77,7 @@ class EchoApp(PersonalApp):
         self._hex = HexPanel()
         self._events = EventLog()
         self._charts = ChartsPanel()
+        self._banner_shown = ""
         self._too_small = Static("", id="too-small", markup=False)
 
     def compose(self) -> ComposeResult:
@@ -148,18 +149,21 @@ class EchoApp(PersonalApp):
             screen.set_focus(self._pane.table)
 
     def _show_banner(self, now: float) -> None:
-        screen, text = self.screen_stack[0], ""
+        text = self._banner_text(now)
+        if text != self._banner_shown:  # to say the same again would lay the whole screen out anew
+            self._banner_shown = text
+            self.screen_stack[0].query_one("#banner", Static).update(text)
+        self.screen_stack[0].set_class(bool(self.model.gone), "gone")
+
+    def _banner_text(self, now: float) -> str:
+        """What stands over everything; empty while all is as it should be."""
         if self.model.gone:
-            quits = signs(self.keys, "quit")
-            text = f"GONE: {self.model.gone}. Waiting for it; {quits} quits"
-        elif self._frozen is not None:
-            behind, resumes = self._source.now() - now, signs(self.keys, "pause")
-            text = (
-                f"PAUSED {behind:.0f} s ago: the screen stands still, the server goes on."
-                f" {resumes} resumes"
-            )
-        screen.set_class(bool(self.model.gone), "gone")
-        screen.query_one("#banner", Static).update(text)
+            return f"GONE: {self.model.gone}. Waiting for it; {signs(self.keys, 'quit')} quits"
+        if self._frozen is None:
+            return ""
+        behind, resumes = self._source.now() - now, signs(self.keys, "pause")
+        stands = f"PAUSED {behind:.0f} s ago: the screen stands still, the server goes on."
+        return f"{stands} {resumes} resumes"
 
     def _show_selected(self, model: Model, now: float) -> None:
         selected = self._pane.table.selected_id

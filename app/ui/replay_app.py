@@ -7,7 +7,6 @@ from typing import ClassVar, Final
 from rich.style import Style
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.widgets import Static
 
 from app.preferences import Preferences
 from app.recording.format import Mark
@@ -90,14 +89,12 @@ class ReplayApp(EchoApp):
         super()._show(model, now)
         if self._transport.is_attached:
             self._transport.show_source(self._replay)
-            self._tell_of_damage()
+            damaged = self._replay.recording.damage is not None
+            self.screen_stack[0].set_class(damaged, "damaged")
 
-    def _tell_of_damage(self) -> None:
+    def _banner_text(self, now: float) -> str:
         damage = self._replay.recording.damage
-        screen = self.screen_stack[0]
-        screen.set_class(damage is not None, "damaged")
-        if damage is not None:
-            screen.query_one("#banner", Static).update(f"{damage} (all before is shown)")
+        return "" if damage is None else f"{damage} (all before is shown)"
 
     def _mode(self) -> tuple[str, Style]:
         if self._replay.playing:

@@ -1,6 +1,10 @@
 """The dashboard as a person uses it: keys in, commands out, the screen after the event."""
 
+from typing import Any
+
 import pytest
+from textual.geometry import Region
+from textual.widget import Widget
 from textual.widgets import Button, Input, Static
 
 from app.events import (
@@ -16,7 +20,16 @@ from app.events import (
 )
 from app.settings import SettingError
 from app.ui.dialogs import CapDialog, DeadServerScreen, KillDialog, read_cap
-from screenshots.scenes import NOW, FixedSource, closed, listening, opened, overview, snapshot
+from screenshots.scenes import (
+    NOW,
+    FixedSource,
+    closed,
+    listening,
+    opened,
+    overview,
+    server,
+    snapshot,
+)
 from tests.ui.driving import actions, look, running, screen_text, table
 
 
@@ -264,3 +277,26 @@ async def test_ten_thousand_connections_draw_only_what_is_in_view() -> None:
         await pilot.press("end")
         assert table(app).selected_id == 10_000
         assert len(table(app)._strips) < 200
+
+
+async def test_a_refresh_lays_nothing_out_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The screen's places change with keys and sizes, and not ten times a second."""
+    source = FixedSource(overview())
+    async with running(source) as (app, pilot):
+        await look(app, pilot)
+        laid_out: list[Widget] = []
+        refresh = Widget.refresh
+
+        def watched(widget: Widget, *regions: Region, layout: bool = False, **how: Any) -> Widget:
+            if layout:
+                laid_out.append(widget)
+            return refresh(widget, *regions, layout=layout, **how)
+
+        monkeypatch.setattr(Widget, "refresh", watched)
+        source.time += 1
+        source.feed(snapshot(4, frames=2_000_000, at=source.time), *server(35))
+        await look(app, pilot)
+        assert laid_out == []
+        await pilot.press("p")
+        await look(app, pilot)
+        assert laid_out != []
