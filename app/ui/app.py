@@ -117,6 +117,8 @@ class EchoApp(PersonalApp):
         now = self._source.now()
         for result in self.model.apply(self._source.drain(), now):
             self._report(result)
+        if self._is_asked() and not self.model.open:
+            self.exit(0, return_code=0)  # what the question was about has gone
         failure = self._source.failure()
         if failure is not None and not isinstance(self.screen, DeadServerScreen):
             self.push_screen(DeadServerScreen(failure))

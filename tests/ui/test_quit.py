@@ -3,8 +3,9 @@
 import pytest
 from textual.widgets import Static
 
+from app.events import Reason
 from app.ui.quit_dialog import QuitDialog
-from screenshots.scenes import FixedSource, listening, opened, overview
+from screenshots.scenes import FixedSource, closed, listening, opened, overview
 from tests.ui.driving import look, running
 
 
@@ -62,3 +63,14 @@ async def test_it_leaves_from_within_a_dialog_too() -> None:
         assert isinstance(app.screen, QuitDialog)
         await pilot.press("enter")
     assert app.return_value == 0
+
+
+async def test_the_question_is_answered_when_nothing_is_open_any_more() -> None:
+    source = FixedSource([opened(1)])
+    async with running(source) as (app, pilot):
+        await pilot.press("q")
+        await look(app, pilot)
+        assert isinstance(app.screen, QuitDialog)
+        source.feed(closed(1, Reason.EOF))
+        await look(app, pilot)
+    assert (app.return_value, app.return_code) == (0, 0)
