@@ -211,9 +211,6 @@ def run_dashboard(
         told, server.submit, server.now, failure=hosting.failure, grace=settings.grace
     )
     screen = EchoApp(source, preferences=preferences, recorder=hosting.recordings)
-    # With a shorter turn at the GIL the loop waits less for the screen: p99.9 of an echo is 3 ms
-    # at 0.2 ms and 10 ms at the default of 5 ms, at the same throughput (ARCHITECTURE.md).
-    sys.setswitchinterval(0.0002)
 
     cause = "quit"
 

@@ -37,6 +37,9 @@ from app.events import (
 )
 from app.stream import Drained, EventStream
 
+GATHERING: Final = 0.02
+"""Seconds after events in which more are left to gather: under churn, each event would wake every
+subscriber's thread."""
 INTERVAL: Final = 0.1
 """Seconds between two looks for snapshots while somebody watches."""
 SAMPLE_INTERVAL: Final = 1.0
@@ -178,8 +181,11 @@ class Fanout:
                 self._ready.clear()
                 self._stream.notify_once(self._ready.set)
                 self._ready.wait(INTERVAL if self._stream.watched else None)
-                for part in _end_apart(self._stream.drain()):
+                drained = self._stream.drain()
+                for part in _end_apart(drained):
                     self.hand_on(part)
+                if drained.events and not self.ended:
+                    time.sleep(GATHERING)
         except Exception as error:
             self.failure = f"events are no longer handed on: {type(error).__name__}: {error}"
             raise

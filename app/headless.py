@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable
 from datetime import datetime
 from enum import IntEnum
@@ -142,6 +143,10 @@ def _words(event: Event) -> str:
             return type(event).__name__
 
 
+GATHERING: Final = 0.01
+"""Seconds that the log waits for more before it writes."""
+
+
 class LogWriter:
     """Writes the stream's events as lines, in a thread of its own.
 
@@ -185,6 +190,8 @@ class LogWriter:
             self._ready.clear()
             self._stream.notify_once(self._ready.set)
             self._ready.wait()
+            # What follows closely is written with it: a line each would take its thread each time.
+            time.sleep(GATHERING)
             drained = self._stream.drain()
             least = self._least
             lines = [
