@@ -117,8 +117,6 @@ class EchoApp(PersonalApp):
         now = self._source.now()
         for result in self.model.apply(self._source.drain(), now):
             self._report(result)
-        if self._is_asked() and not self.model.open:
-            self.exit(0, return_code=0)  # what the question was about has gone
         failure = self._source.failure()
         if failure is not None and not isinstance(self.screen, DeadServerScreen):
             self.push_screen(DeadServerScreen(failure))
@@ -133,6 +131,8 @@ class EchoApp(PersonalApp):
             mode, style = f"● REC  {mode}", palette.ALARM
         self._header.show_model(model, now, mode, style)
         self._workers_panel.show_model(model)
+        if self._is_asked() and not self.model.open:
+            self.exit(0, return_code=0)  # what the question was about has gone
         self._pane.table.held = len(self.screen_stack) > 1
         if isinstance(self.screen, AuditScreen):
             self.screen.show(model.audit.deeds)

