@@ -24,8 +24,7 @@ from app.settings import NO_WISH, SettingError, Settings, Where
 from app.stream import EventStream
 
 if TYPE_CHECKING:
-    from app.server.server import Server
-    from app.server.workers import Workers
+    from app.server.front import Front
 
 
 SWITCH_INTERVAL: Final = 0.0002
@@ -132,7 +131,7 @@ class Hosting:
 
 def make_server(
     settings: Settings, stream: EventStream, passed: socket.socket | None = None
-) -> Server | Workers:
+) -> Front:
     """The server, in a thread of this process or in workers of its own, bound and not started.
 
     Raises `SettingError`.
@@ -146,7 +145,7 @@ def make_server(
     return Server(settings, stream, passed=passed)
 
 
-def lazy_sampler(server: Server | Workers) -> Callable[[], ProcessStats]:
+def lazy_sampler(server: Front) -> Callable[[], ProcessStats]:
     """Looks at this process and its workers; psutil is imported when somebody wants to know."""
     samplers: list[Callable[[], ProcessStats]] = []
 

@@ -164,33 +164,29 @@ def ui_options(command: F) -> F:
 
 def control_options(command: F) -> F:
     """Where a server takes its control clients."""
-    command = click.option(
-        "--control-token-file",
-        metavar="FILE",
-        type=click.Path(path_type=Path),
-        help="The token that clients of --control tcp://… need.",
-    )(command)
-    return click.option(
-        "--control",
-        metavar="PATH|none",
-        help="Socket for `attach` and `ctl`, or tcp://127.0.0.1:PORT.  [default: one per port]",
-    )(command)
+    socket = "Socket for `attach` and `ctl`, or tcp://127.0.0.1:PORT.  [default: one per port]"
+    token = "The token that clients of --control tcp://… need."
+    return _control("PATH|none", socket, token)(command)
 
 
 def client_options(command: F) -> F:
     """Which server a client of the control socket means."""
-    command = click.option(
-        "--control-token-file",
-        metavar="FILE",
-        type=click.Path(path_type=Path),
-        help="The token of a server on --control tcp://….",
-    )(command)
-    return click.option(
-        "--control",
-        metavar="PATH|PORT",
-        help="The server: its control socket, its port, or tcp://127.0.0.1:PORT."
-        "  [default: the only one]",
-    )(command)
+    server = "The server: its control socket, its port, or tcp://127.0.0.1:PORT."
+    token = "The token of a server on --control tcp://…."
+    return _control("PATH|PORT", f"{server}  [default: the only one]", token)(command)
+
+
+def _control(metavar: str, which: str, token: str) -> Callable[[F], F]:
+    """The two options of either end of a control socket."""
+
+    def decorate(command: F) -> F:
+        path = click.Path(path_type=Path)
+        command = click.option("--control-token-file", metavar="FILE", type=path, help=token)(
+            command
+        )
+        return click.option("--control", metavar=metavar, help=which)(command)
+
+    return decorate
 
 
 def read_token_file(path: Path | None) -> str:

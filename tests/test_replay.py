@@ -9,8 +9,6 @@ import socket
 import stat
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +23,7 @@ from tests.program import Headless, environment, run
 from tests.recording.making import drain, history, write_recording
 from tests.terminal import Terminal
 from tests.test_terminal import wait_for_port
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 
@@ -45,13 +44,6 @@ def table_of(path: Path, moment: str) -> dict[str, Any]:
     assert (ended.returncode, ended.stderr) == (0, b"")
     table: dict[str, Any] = json.loads(ended.stdout)
     return table
-
-
-def until(holds: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 10
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def test_what_a_headless_server_recorded_is_what_it_logged(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from app.events import (
 )
 from app.server.channel import Batch
 from app.server.routing import Routing
-from app.server.totals import together
+from app.server.totals import stopped, together
 from app.server.worker_place import WorkerPlace
 from app.server.worker_process import WorkerProcess
 from app.stream import EventStream
@@ -108,12 +108,4 @@ class Merging:
     def stopped(self, cause: str) -> Stopped:
         """The last event of all."""
         figures = together(place.totals for place in self._places)
-        return Stopped(
-            t=self._now(),
-            cause=cause,
-            opened=figures.opened,
-            closed=figures.closed,
-            frames_out=figures.frames_out,
-            bytes_in=figures.bytes_in,
-            bytes_out=figures.bytes_out,
-        )
+        return stopped(self._now(), cause, figures)

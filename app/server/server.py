@@ -11,15 +11,17 @@ import traceback
 from collections.abc import Callable
 from typing import Final
 
-from app.events import Command, Crashed, Listening, Stop, Stopped, TraceLevel
+from app.events import Crashed, Listening, TraceLevel
 from app.printable import printable
 from app.server.commands import CommandQueue
+from app.server.front import Front
 from app.server.listener import Listener, adopt_listener, make_listener
 from app.server.loop import Loop
 from app.server.poller import Poller, make_poller
 from app.server.reporter import Reporter
 from app.server.seats import Seats
 from app.server.share import Share
+from app.server.totals import stopped
 from app.server.verbs import Verbs
 from app.settings import SettingError, Settings
 from app.stream import EventStream
@@ -28,16 +30,13 @@ RESERVED_DESCRIPTORS: Final = 64
 """Descriptors kept for everything that is not a connection."""
 
 
-class Server:
+class Server(Front):
     """One listening socket and one loop in a thread of its own.
 
     Binding happens in the constructor, so that what is wrong at start-up is raised there as
     `SettingError`, in the caller's thread. A worker process is given a `share` instead, with a
     socket that is bound already.
     """
-
-    worker_pids: tuple[int, ...] = ()
-    """The processes that serve in place of this one: none."""
 
     def __init__(
         self,
@@ -67,7 +66,6 @@ class Server:
         self._epoch = share.epoch
         self.host, self.port = share.listener.host, share.listener.port
         self.failure = ""
-        """What the loop thread died of, in one line; empty while it is well."""
         self._commands = CommandQueue()
         self._poller = poller
         self._reporter = Reporter(stream, self._epoch, TraceLevel(settings.trace), share.worker)
@@ -77,46 +75,16 @@ class Server:
         notes = (*share.listener.notes, *note)
         stream.publish(listening(settings, share.listener, poller.name, self.now(), notes))
 
-    def start(self) -> None:
-        """Begin to accept."""
-        self._thread.start()
-
     def close(self) -> None:
         """Give everything back that a server holds which was never started."""
         self._loop.abandon()
         self._commands.close()
         self._poller.close()
 
-    def now(self) -> float:
-        """The time on the clock of the events, in Unix seconds."""
-        return self._clock() + self._epoch
-
-    def submit(self, command: Command) -> None:
-        """Hand a command to the loop; from any thread. Its answer comes through the stream."""
-        self._commands.submit(command)
-
-    def watch(self) -> None:
-        """Tell the loop that somebody has begun to watch the stream."""
-        self._commands.wake()
-
-    def stop(self, cause: str, now: bool = False) -> None:
-        """Ask for a stop: in order, or at once if `now`."""
-        self._commands.submit(Stop(request=0, cause=cause, now=now))
-
-    def join(self, timeout: float | None = None) -> bool:
-        """Wait for the loop's end, up to `timeout` seconds; whether it has ended."""
-        self._thread.join(timeout)
-        return not self._thread.is_alive()
-
     @property
     def polls(self) -> int:
-        """How often the loop has polled. Woken (`watch`), it polls once more, unless it hangs."""
+        """How often the loop has polled."""
         return self._reporter.polls
-
-    @property
-    def running(self) -> bool:
-        """Whether the loop thread is alive."""
-        return self._thread.is_alive()
 
     def _run(self) -> None:
         reporter = self._reporter
@@ -126,17 +94,7 @@ class Server:
             stats = reporter.statistics()
             if reporter.stream.watched:
                 reporter.stream.publish_latest((), stats)
-            reporter.publish(
-                Stopped(
-                    t=self.now(),
-                    cause=cause,
-                    opened=stats.opened,
-                    closed=stats.closed,
-                    frames_out=stats.frames_out,
-                    bytes_in=stats.bytes_in,
-                    bytes_out=stats.bytes_out,
-                )
-            )
+            reporter.publish(stopped(self.now(), cause, stats))
         except BaseException as error:  # whatever it is, it must be seen and not lost with a thread
             self.failure = printable(f"{type(error).__name__}: {error}", 500)
             self._loop.abandon()

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any, Final
 
-from app.events import LoopStats
+from app.events import LoopStats, Stopped
 
 COUNTED: Final = ("frames_in frames_out bytes_in bytes_out toggles eagains partial_writes").split()
 """What a connection counts, as a snapshot, a close and the loop's statistics all name it."""
@@ -39,3 +39,16 @@ def _added(histograms: Iterable[tuple[tuple[int, int], ...]]) -> tuple[tuple[int
     for histogram in histograms:
         counts.update(dict(histogram))
     return tuple(sorted(counts.items()))
+
+
+def stopped(t: float, cause: str, figures: LoopStats) -> Stopped:
+    """The last event of all, at `t` (Unix seconds)."""
+    return Stopped(
+        t=t,
+        cause=cause,
+        opened=figures.opened,
+        closed=figures.closed,
+        frames_out=figures.frames_out,
+        bytes_in=figures.bytes_in,
+        bytes_out=figures.bytes_out,
+    )

@@ -32,6 +32,7 @@ from app.events import (
 from app.printable import printable
 from app.server.channel import Assignment
 from app.server.commands import CommandQueue
+from app.server.front import Front
 from app.server.listener import make_listeners
 from app.server.loop import COMMAND_BUDGET, EXIT_RESERVE
 from app.server.merging import Merging
@@ -56,7 +57,7 @@ class NoWorker(Exception):
     """Not one worker could be started."""
 
 
-class Workers:
+class Workers(Front):
     """Starts the workers, restarts those that die, and passes everything on in both directions.
 
     Binding happens in the constructor, so that what is wrong at start-up is raised there as
@@ -86,7 +87,6 @@ class Workers:
         first = listeners[0]
         self.host, self.port = first.host, first.port
         self.failure = ""
-        """Why there is no server any more, in one line; empty while it is well."""
         self._stream = stream
         self._commands = CommandQueue()
         self._counts_fd = make_counts(settings.workers)
@@ -98,8 +98,7 @@ class Workers:
         self._merging = Merging(stream, self._places, self._routing, self.now)
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._commands.fd, selectors.EVENT_READ, self._obey)
-        self.polls = 0
-        """How often the parent has polled. Woken (`watch`), it polls once more, unless it hangs."""
+        self._polls = 0
         self._stopping = ""  # the cause, once a stop was asked for
         self._kill_at = inf  # when who has not ended is killed
         self._is_late = False  # that time has come
@@ -109,10 +108,6 @@ class Workers:
 
     # --- what the rest of the program sees, from any thread ---
 
-    def start(self) -> None:
-        """Start the workers."""
-        self._thread.start()
-
     def close(self) -> None:
         """Give everything back that workers hold which were never started."""
         self._close_listeners()
@@ -121,31 +116,10 @@ class Workers:
         self._selector.close()
         self._commands.close()
 
-    def now(self) -> float:
-        """The time on the clock of the events, in Unix seconds."""
-        return self._clock() + self._epoch
-
-    def submit(self, command: Command) -> None:
-        """Hand a command to the workers that it concerns; its answer comes through the stream."""
-        self._commands.submit(command)
-
-    def watch(self) -> None:
-        """Tell the workers that somebody has begun to watch the stream."""
-        self._commands.wake()
-
-    def stop(self, cause: str, now: bool = False) -> None:
-        """Ask for a stop of all: in order, or at once if `now`."""
-        self._commands.submit(Stop(request=0, cause=cause, now=now))
-
-    def join(self, timeout: float | None = None) -> bool:
-        """Wait for the end of all, up to `timeout` seconds; whether it has come."""
-        self._thread.join(timeout)
-        return not self._thread.is_alive()
-
     @property
-    def running(self) -> bool:
-        """Whether the workers are looked after."""
-        return self._thread.is_alive()
+    def polls(self) -> int:
+        """How often the parent has polled."""
+        return self._polls
 
     @property
     def worker_pids(self) -> tuple[int, ...]:
@@ -180,7 +154,7 @@ class Workers:
             due = self._next_due()
             patience = None if due == inf else max(due - now, 0)
             ready = self._selector.select(patience)
-            self.polls += 1
+            self._polls += 1
             for key, mask in ready:
                 key.data(mask)
 

@@ -30,6 +30,7 @@ from app.server.server import Server
 from app.settings import Settings
 from app.stream import EventStream
 from tests.peers import PATIENCE, Watcher, connect, exchange, read_exactly
+from tests.waiting import until
 
 
 class Controlled:
@@ -79,13 +80,6 @@ class Controlled:
 
     def until(self, holds: Callable[[], object], what: str) -> None:
         until(holds, what)
-
-
-def until(holds: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < deadline, f"never: {what}"
-        time.sleep(0.005)
 
 
 class Raw:

@@ -40,9 +40,10 @@ from app.events import (
 )
 from app.framing import frame, header
 from app.ui.model import Model
-from tests.control.serving import Clock, Controlled, ask, is_well, news_until, until
+from tests.control.serving import Clock, Controlled, ask, is_well, news_until
 from tests.peers import connect, exchange, read_exactly
 from tests.program import ROOT, environment
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 

@@ -45,8 +45,9 @@ from app.stream import Drained
 from app.ui.model import Model
 from app.ui.source import Source
 from screenshots.scenes import closed, listening, loop_stats, opened, snapshot, worker
-from tests.control.serving import Clock, Controlled, until
+from tests.control.serving import Clock, Controlled
 from tests.peers import PATIENCE, connect
+from tests.waiting import until
 
 EOF = closed(2, Reason.EOF)
 STOPPED = Stopped(t=9.0, cause="SIGTERM", opened=1, closed=1, frames_out=0, bytes_in=0, bytes_out=0)

@@ -38,7 +38,8 @@ from app.events import (
     Set,
 )
 from app.framing import frame, header
-from tests.control.serving import Clock, Controlled, ask, is_well, until
+from tests.control.serving import Clock, Controlled, ask, is_well
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 

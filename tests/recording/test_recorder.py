@@ -5,9 +5,7 @@ from __future__ import annotations
 import errno
 import stat
 import threading
-from collections.abc import Callable
 from pathlib import Path
-from time import monotonic, sleep
 
 import pytest
 
@@ -25,6 +23,7 @@ from app.stream import Drained, EventStream
 from screenshots.scenes import NOW, closed, listening, loop_stats, opened, snapshot
 from tests.recording.making import Drain, drain, history, recorded
 from tests.recording.making import Sink as Memory
+from tests.waiting import until
 
 
 class Slow(Memory):
@@ -52,13 +51,6 @@ class Full(Memory):
         taken = min(len(data), self.room)
         self.room -= taken
         return super().write(data[:taken])
-
-
-def until(holds: Callable[[], object]) -> None:
-    deadline = monotonic() + 10
-    while not holds():
-        assert monotonic() < deadline
-        sleep(0.005)
 
 
 class Watched:
@@ -160,11 +152,9 @@ def test_a_slow_disk_ends_the_recording_and_keeps_nobody(
     watched = Watched()
     sink = Slow()
     watched.recordings.start(tmp_path / "slow.rec", sink)
-    number = 0
-    while watched.recorded() is not None:
-        number += 1
+    for number in range(1, 2001):
         watched.tell(opened(number, peer=f"peer {hash(str(number))}"))
-        sleep(0.001)
+    until(lambda: watched.recorded() is None)
     notices = watched.notices()
     assert "the disk is too slow" in notices[0].text
     assert notices[0].level == "error"

@@ -9,8 +9,7 @@ import socket
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
-from time import monotonic
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -31,6 +30,7 @@ from app.stream import Drained, EventStream
 from screenshots.scenes import closed, listening, loop_stats, opened, snapshot
 from tests.peers import PATIENCE, connect, exchange
 from tests.program import ROOT
+from tests.waiting import until
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
@@ -50,14 +50,6 @@ def parsed(text: str) -> Samples:
 
 def figure(told: Samples, name: str, **labels: str) -> float:
     return told[f"echo_tui_{name}", tuple(sorted(labels.items()))]
-
-
-def until(holds: Callable[[], object]) -> None:
-    """Wait for what other threads bring about; a failure after `PATIENCE`."""
-    deadline = monotonic() + PATIENCE
-    while not holds():
-        assert monotonic() < deadline, "it never came about"
-        threading.Event().wait(0.01)
 
 
 class Measured:
