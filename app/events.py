@@ -1,7 +1,8 @@
-"""What the server tells and what it can be told: immutable events and commands.
+"""What the server tells: immutable events.
 
-Everything that crosses a thread or a process is one of these structs: events flow from the loop
-to whoever watches, commands flow back. They import nothing of ours, so both sides may use them.
+Everything that crosses a thread or a process is one of these structs or a command
+(`app.commands`): events flow from the loop to whoever watches, commands flow back. Events import
+nothing of ours, so both sides may use them.
 
 Units: ``t`` and every field named ``*_at`` are seconds since the Unix epoch on a clock that never
 steps back (the wall clock read once at the server's start, then advanced by the monotonic clock);
@@ -424,43 +425,3 @@ Event: TypeAlias = (
 
 DETAIL: Final = (StateChanged, Toggled, Io, Bytes, Kernel, WorkerStats)
 """What may be dropped when nobody drains it."""
-
-
-# --- commands -----------------------------------------------------------------------------------
-
-
-class _Command(msgspec.Struct, frozen=True, tag_field="command", kw_only=True):
-    request: int
-    """Chosen by the sender; every `CommandResult` that answers carries it."""
-
-
-class Kill(_Command, frozen=True, tag="kill"):
-    """End connections by id."""
-
-    ids: tuple[int, ...]
-    mode: KillMode = KillMode.CLOSE
-
-
-class Set(_Command, frozen=True, tag="set"):
-    """Change a setting that may change at run time (`app.settings.RUNTIME_SETTINGS`)."""
-
-    name: str
-    value: int | float | str
-
-
-class Trace(_Command, frozen=True, tag="trace"):
-    """Choose how much detail one connection puts into the journal."""
-
-    id: int
-    level: TraceLevel
-
-
-class Stop(_Command, frozen=True, tag="stop"):
-    """Stop accepting, finish what was received in full, end within the grace time."""
-
-    cause: str
-    now: bool = False
-    """Skip the grace: close everything at once."""
-
-
-Command: TypeAlias = Kill | Set | Trace | Stop

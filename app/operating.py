@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from app.commands import Command, Set
 from app.configuration import current
-from app.events import Command, Set
 from app.fanout import Fanout
 from app.headless import LogWriter
 from app.options import Address

@@ -15,7 +15,12 @@ from typing import Final
 
 import msgspec
 
-from app.events import Command, Opened, Snapshot, State
+from app.commands import Command
+from app.events import (
+    Opened,
+    Snapshot,
+    State,
+)
 from app.stream import Drained
 from app.ui.app import EchoApp
 from app.ui.connection_table import ConnectionTable

@@ -11,13 +11,13 @@ from typing import Final
 
 import msgspec
 
+from app.commands import Command
 from app.events import (
     POLLIN,
     POLLOUT,
     TRACED_BYTES,
     Bytes,
     Closed,
-    Command,
     CommandResult,
     Event,
     Io,

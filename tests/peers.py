@@ -10,9 +10,9 @@ from itertools import count
 from time import monotonic
 from typing import Any, TypeVar, cast
 
+from app.commands import Command
 from app.events import (
     Closed,
-    Command,
     CommandResult,
     Event,
     LoopStats,

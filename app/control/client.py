@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from app.commands import Command, Kill
 from app.control.address import TcpAddress
 from app.control.protocol import (
     LARGEST_ANSWER,
@@ -30,7 +31,10 @@ from app.control.protocol import (
     pack,
     read_from_server,
 )
-from app.events import Command, CommandResult, Kill, KillMode
+from app.events import (
+    CommandResult,
+    KillMode,
+)
 
 ANSWER_WITHIN: Final = 10.0
 """Seconds to wait for the next message of a server that should say something."""

@@ -13,16 +13,14 @@ from typing import Final, TypeAlias
 
 import msgspec
 
+from app.commands import Command, Kill, Trace
 from app.events import (
-    Command,
     Event,
-    Kill,
     Listening,
     LoopStats,
     Opened,
     ProcessStats,
     Snapshot,
-    Trace,
 )
 from app.framing import HEADER_SIZE, frame, read_length
 

@@ -17,10 +17,15 @@ from itertools import count
 from math import inf
 from typing import Final
 
+from app.commands import Command, Trace
 from app.control.entrance import Entrance
 from app.control.protocol import Refused, pack
 from app.control.session import Desk, Session
-from app.events import Command, Notice, Stopping, Trace, TraceLevel
+from app.events import (
+    Notice,
+    Stopping,
+    TraceLevel,
+)
 from app.fanout import Fanout
 from app.printable import printable
 from app.stream import Drained

@@ -14,6 +14,7 @@ from typing import Final, NamedTuple, Protocol
 import msgspec
 
 from app import __version__
+from app.commands import Command, Kill, Stop, Trace
 from app.control.follower import Follower
 from app.control.protocol import (
     LARGEST_HELLO,
@@ -32,7 +33,9 @@ from app.control.protocol import (
     read_to_server,
     version_of,
 )
-from app.events import Command, CommandResult, Kill, Stop, Trace
+from app.events import (
+    CommandResult,
+)
 from app.fanout import Fanout
 from app.printable import printable
 

@@ -13,19 +13,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from app.commands import Command, Kill, Trace
 from app.control.address import TcpAddress
 from app.control.client import ControlError, Link, ServerGone, hello, kills
 from app.control.protocol import Do, News, Page, Watch, Welcome
 from app.events import (
-    Command,
     CommandResult,
     Crashed,
     Event,
-    Kill,
     Notice,
     Snapshot,
     Stopped,
-    Trace,
     TraceLevel,
 )
 from app.stream import Drained

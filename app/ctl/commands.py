@@ -16,6 +16,7 @@ from typing import Any, Final, ParamSpec
 import click
 import msgspec
 
+from app.commands import Set
 from app.control.address import AddressError, choose, who_runs
 from app.control.client import ControlError, Link, NobodyThere, ServerGone, hello, kills
 from app.control.protocol import Page, Watch
@@ -24,7 +25,6 @@ from app.ctl.watching import FIGURES, Watcher, parse_kinds
 from app.events import (
     DETAIL,
     KillMode,
-    Set,
 )
 from app.histogram import Histogram
 from app.options import client_options, read_token_file

@@ -10,7 +10,12 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from app.events import Event, Kill, LoopStats, Set, Snapshot, Stop, Trace
+from app.commands import Kill, Set, Stop, Trace
+from app.events import (
+    Event,
+    LoopStats,
+    Snapshot,
+)
 from app.framing import HEADER_SIZE, frame, read_length
 from app.settings import Settings
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import socket
 from collections import deque
 
-from app.events import Command
+from app.commands import Command
 
 
 class CommandQueue:

@@ -6,7 +6,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
-from app.events import Command, Stop
+from app.commands import Command, Stop
 from app.server.commands import CommandQueue
 
 

@@ -11,7 +11,12 @@ from collections.abc import Callable
 from math import inf
 from typing import Final
 
-from app.events import POLLIN, Command, Reason, Stopping
+from app.commands import Command
+from app.events import (
+    POLLIN,
+    Reason,
+    Stopping,
+)
 from app.server.acceptor import ACCEPT_BUDGET, Acceptor
 from app.server.closing import LINGER
 from app.server.commands import CommandQueue

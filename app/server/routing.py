@@ -10,7 +10,12 @@ from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Final, NamedTuple
 
-from app.events import Command, CommandResult, Event, Kill, Set, SettingChanged, Trace
+from app.commands import Command, Kill, Set, Trace
+from app.events import (
+    CommandResult,
+    Event,
+    SettingChanged,
+)
 from app.server.worker_place import WorkerPlace
 from app.settings import SettingError, Settings
 

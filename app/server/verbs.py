@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from app.events import Command, Kill, KillMode, Reason, Set, State, Stop, Trace, TraceLevel
+from app.commands import Command, Kill, Set, Stop, Trace
+from app.events import (
+    KillMode,
+    Reason,
+    State,
+    TraceLevel,
+)
 from app.server.connection import Connection
 from app.server.loop import Loop
 from app.settings import SettingError

@@ -12,21 +12,18 @@ from typing import Final
 
 import msgspec
 
+from app.commands import Command, Kill, Set, Trace
 from app.events import (
     Closed,
-    Command,
     CommandResult,
     Crashed,
     Event,
-    Kill,
     Listening,
     LoopStats,
     Opened,
     Reason,
-    Set,
     Snapshot,
     Stopped,
-    Trace,
 )
 from app.server.channel import (
     RECEIVE_SIZE,

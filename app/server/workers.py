@@ -22,11 +22,10 @@ from functools import partial
 from math import inf
 from typing import Final
 
+from app.commands import Command, Stop
 from app.events import (
-    Command,
     Crashed,
     Reason,
-    Stop,
     Stopping,
 )
 from app.printable import printable

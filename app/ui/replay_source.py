@@ -13,7 +13,13 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
-from app.events import Command, Event, LoopStats, ProcessStats, Snapshot, Trace
+from app.commands import Command, Trace
+from app.events import (
+    Event,
+    LoopStats,
+    ProcessStats,
+    Snapshot,
+)
 from app.recording.format import Keyframe, Mark, marks_of
 from app.recording.reader import Recording
 from app.stream import Drained

@@ -7,7 +7,12 @@ from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Final, NamedTuple
 
-from app.events import Command, CommandResult, Kill, KillMode, Set, Trace, TraceLevel
+from app.commands import Command, Kill, Set, Trace
+from app.events import (
+    CommandResult,
+    KillMode,
+    TraceLevel,
+)
 
 FAILURES_NAMED: Final = 3
 """Failures of one command that are told one by one."""

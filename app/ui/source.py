@@ -9,7 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Protocol
 
-from app.events import Command, Crashed, ProcessStats
+from app.commands import Command
+from app.events import (
+    Crashed,
+    ProcessStats,
+)
 from app.stream import Drained, EventStream
 
 SAMPLE_INTERVAL: Final = 1.0

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from app.commands import Command, Set
 from app.control.client import Link, hello
 from app.control.entrance import Entrance
 from app.control.listening import SocketFile
@@ -23,7 +24,9 @@ from app.control.protocol import (
 )
 from app.control.service import Service
 from app.control.session import Gate
-from app.events import Command, CommandResult, Set
+from app.events import (
+    CommandResult,
+)
 from app.fanout import Fanout
 from app.framing import HEADER_SIZE, frame, read_length
 from app.server.server import Server

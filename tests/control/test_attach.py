@@ -8,8 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from app.commands import Command, Set, Trace
 from app.control.client import Link, hello
-from app.events import Command, Event, Notice, Set, Trace
+from app.events import (
+    Event,
+    Notice,
+)
 from app.framing import frame
 from app.stream import Drained
 from app.ui.app import EchoApp

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.commands import Kill, Set, Stop, Trace
 from app.control.protocol import (
     LARGEST_HELLO,
     MOST_IDS,
@@ -30,7 +31,10 @@ from app.control.protocol import (
     read_to_server,
     version_of,
 )
-from app.events import Kill, KillMode, Set, Stop, Trace, TraceLevel
+from app.events import (
+    KillMode,
+    TraceLevel,
+)
 from screenshots.scenes import listening, loop_stats, opened, snapshot
 
 TO_SERVER: list[ToServer] = [

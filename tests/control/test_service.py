@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from app.commands import Command, Kill, Set, Stop, Trace
 from app.control.client import ServerGone
 from app.control.protocol import (
     Do,
@@ -25,17 +26,12 @@ from app.control.session import ANSWER_WITHIN
 from app.control.source import AttachedSource
 from app.events import (
     Closed,
-    Command,
     CommandResult,
-    Kill,
     Notice,
     Opened,
-    Set,
     SettingChanged,
-    Stop,
     Stopped,
     Stopping,
-    Trace,
     TraceLevel,
 )
 from app.framing import frame, header

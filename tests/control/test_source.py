@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from app.commands import Kill, Set, Trace
 from app.control.client import ControlError
 from app.control.protocol import (
     Do,
@@ -30,15 +31,12 @@ from app.control.source import RETRY, SILENCE, AttachedSource
 from app.events import (
     CommandResult,
     Event,
-    Kill,
     KillMode,
     Notice,
     Opened,
     Reason,
-    Set,
     Snapshot,
     Stopped,
-    Trace,
     TraceLevel,
 )
 from app.stream import Drained

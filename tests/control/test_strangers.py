@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from app.commands import Set
 from app.control.address import TcpAddress
 from app.control.client import ControlError, Link, hello
 from app.control.entrance import Entrance
@@ -35,7 +36,6 @@ from app.control.session import HELLO_WITHIN, MESSAGE_WITHIN
 from app.control.token import TokenGate
 from app.events import (
     Notice,
-    Set,
 )
 from app.framing import frame, header
 from tests.control.serving import Clock, Controlled, ask, is_well

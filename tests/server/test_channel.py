@@ -14,7 +14,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.events import Crashed, Event, Io, Kill, KillMode, Opened, Stop, Stopped, Trace, TraceLevel
+from app.commands import Kill, Stop, Trace
+from app.events import (
+    Crashed,
+    Event,
+    Io,
+    KillMode,
+    Opened,
+    Stopped,
+    TraceLevel,
+)
 from app.server.channel import (
     Assignment,
     Batch,

@@ -6,18 +6,16 @@ from collections.abc import Callable
 
 import pytest
 
+from app.commands import Kill, Set, Stop
+from app.commands import Trace as TraceCommand
 from app.events import (
     CommandResult,
-    Kill,
     KillMode,
     Reason,
-    Set,
     SettingChanged,
-    Stop,
     Stopped,
     TraceLevel,
 )
-from app.events import Trace as TraceCommand
 from app.framing import frame, header
 from app.server.commands import CommandQueue
 from app.server.loop import COMMAND_BUDGET

@@ -9,7 +9,14 @@ from collections.abc import Callable
 
 import pytest
 
-from app.events import TRACED_BYTES, Bytes, Io, Kernel, Trace, TraceLevel
+from app.commands import Trace
+from app.events import (
+    TRACED_BYTES,
+    Bytes,
+    Io,
+    Kernel,
+    TraceLevel,
+)
 from app.framing import frame
 from app.server import kernel
 from app.server.reporter import SAMPLE

@@ -8,22 +8,20 @@ from random import Random
 
 import pytest
 
+from app.commands import Kill, Set, Trace
 from app.events import (
     POLLIN,
     POLLOUT,
     Closed,
     Io,
-    Kill,
     KillMode,
     Listening,
     Reason,
-    Set,
     State,
     StateChanged,
     Stopped,
     Stopping,
     Toggled,
-    Trace,
     TraceLevel,
 )
 from app.framing import frame, header

@@ -6,7 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
-from app.events import LoopStats, Trace, TraceLevel
+from app.commands import Trace
+from app.events import (
+    LoopStats,
+    TraceLevel,
+)
 from app.framing import frame
 from app.histogram import Histogram
 from tests.peers import Running, exchange

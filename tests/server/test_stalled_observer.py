@@ -7,7 +7,12 @@ from contextlib import closing
 
 import pytest
 
-from app.events import Closed, Opened, Trace, TraceLevel
+from app.commands import Trace
+from app.events import (
+    Closed,
+    Opened,
+    TraceLevel,
+)
 from app.framing import frame
 from tests.peers import Running
 

@@ -16,22 +16,20 @@ from typing import Any, cast
 import psutil
 import pytest
 
+from app.commands import Kill, Set, Trace
 from app.events import (
     Closed,
     CommandResult,
     Crashed,
-    Kill,
     KillMode,
     Listening,
     Notice,
     Opened,
     Reason,
-    Set,
     SettingChanged,
     Snapshot,
     Stopped,
     Stopping,
-    Trace,
     TraceLevel,
     WorkerStats,
 )

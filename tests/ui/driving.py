@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from textual.pilot import Pilot
 
-from app.events import Command, Trace
+from app.commands import Command, Trace
 from app.preferences import Preferences
 from app.ui.app import EchoApp
 from app.ui.connection_table import ConnectionTable

@@ -7,15 +7,13 @@ from textual.geometry import Region
 from textual.widget import Widget
 from textual.widgets import Button, Input, Static
 
+from app.commands import Kill, Set, Trace
 from app.events import (
     CommandResult,
-    Kill,
     KillMode,
     Reason,
-    Set,
     SettingChanged,
     State,
-    Trace,
     TraceLevel,
 )
 from app.settings import SettingError

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from app.events import Bytes, Trace, TraceLevel
+from app.commands import Trace
+from app.events import (
+    Bytes,
+    TraceLevel,
+)
 from app.ui.hex_panel import _dump
 from app.ui.rows import BYTES_LIMIT, Row
 from screenshots.scenes import FixedSource, listening, opened

@@ -2,7 +2,13 @@
 
 from textual.widgets import Static
 
-from app.events import Command, CommandResult, Kill, KillMode, Reason, TraceLevel
+from app.commands import Command, Kill
+from app.events import (
+    CommandResult,
+    KillMode,
+    Reason,
+    TraceLevel,
+)
 from app.ui import palette
 from app.ui.dialogs import NAMED, KillDialog
 from app.ui.requests import Outcome, Requests

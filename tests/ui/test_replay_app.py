@@ -10,7 +10,13 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Button, Input, Static
 
-from app.events import Event, Kill, Notice, Reason, Toggled
+from app.commands import Kill
+from app.events import (
+    Event,
+    Notice,
+    Reason,
+    Toggled,
+)
 from app.recording.reader import Recording
 from app.stream import Drained
 from app.ui.help_screen import HelpScreen

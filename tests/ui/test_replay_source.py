@@ -11,7 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.events import Closed, Event, Kill, Reason, Toggled, Trace, TraceLevel
+from app.commands import Kill, Trace
+from app.events import (
+    Closed,
+    Event,
+    Reason,
+    Toggled,
+    TraceLevel,
+)
 from app.recording.format import Mark
 from app.recording.reader import Recording
 from app.ui.model import Model

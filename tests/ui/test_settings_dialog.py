@@ -3,7 +3,12 @@
 import pytest
 from textual.widgets import Button, Static
 
-from app.events import CommandResult, Event, Set, SettingChanged
+from app.commands import Set
+from app.events import (
+    CommandResult,
+    Event,
+    SettingChanged,
+)
 from app.settings import SettingError
 from app.ui.audit import AUDIT_LIMIT, Audit, Deed
 from app.ui.audit_screen import AuditScreen

@@ -1,6 +1,10 @@
 """The source of a server in this process."""
 
-from app.events import Command, Crashed, ProcessStats, Stop
+from app.commands import Command, Stop
+from app.events import (
+    Crashed,
+    ProcessStats,
+)
 from app.stream import EventStream
 from app.ui.source import StreamSource
 from screenshots.scenes import NOW, opened
