@@ -7,8 +7,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from datetime import datetime
 from enum import IntEnum
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -93,7 +93,13 @@ def as_text(event: Event) -> str:
 
 
 def _clock(t: float) -> str:
-    return datetime.fromtimestamp(t).strftime("%H:%M:%S.%f")[:-3]
+    return f"{_second(int(t))}.{int(t % 1 * 1000):03}"
+
+
+@lru_cache(maxsize=4)
+def _second(t: int) -> str:
+    """The local time of day; made once for all lines of a second, as it takes as long as a line."""
+    return time.strftime("%H:%M:%S", time.localtime(t))
 
 
 def _words(event: Event) -> str:
