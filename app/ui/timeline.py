@@ -14,6 +14,7 @@ SPAN: Final = 60.0
 _BLOCKS: Final = "▁▂▃▄▅▆▇█"
 _OFF: Final = "·"
 _UNKNOWN: Final = " "
+_TAIL: Final = len("   top 16.5 KiB pending")
 
 
 class Slot(NamedTuple):
@@ -90,7 +91,7 @@ def _block(pending: int, top: int) -> str:
 def labelled(row: Row, now: float, width: int) -> Line:
     """The timeline between words that say what it shows, in `width` cells."""
     label, end = "POLLOUT  -60 s ", " now"
-    blocks, top = timeline(row, now, max(10, width - len(label) - len(end) - 22))
+    blocks, top = timeline(row, now, max(10, width - len(label) - len(end) - _TAIL))
     tail = f"   top {words_size(top)} pending" if top else "   not armed"
     return [
         (label, palette.LABEL), *blocks, (end, palette.DIM), (tail, palette.PLAIN)

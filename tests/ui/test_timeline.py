@@ -2,6 +2,7 @@
 
 from app.events import Event, Reason, State, Toggled
 from app.stream import Drained
+from app.ui.lines_panel import line_width
 from app.ui.model import Model
 from app.ui.rows import TOGGLES_LIMIT, Row
 from app.ui.timeline import labelled, slots, timeline
@@ -95,3 +96,13 @@ async def test_a_wide_detail_pane_shows_it() -> None:
     async with running(FixedSource(overview())) as (app, pilot):
         await pilot.press("g", *["down"] * 8)
         assert "top 304 KiB pending" in screen_text(app)
+
+
+def test_the_line_fits_with_the_longest_words() -> None:
+    row = Row(opened(1))
+    pending = 16_896  # 16.5 KiB
+    row.remember(Toggled(t=NOW - 5, id=1, armed=True, pending=pending, toggles=1))
+    row.update(snapshot(1, State.WRITE_BODY, out=(0, pending), toggles=1, armed_for=5))
+    line = labelled(row, NOW, 94)
+    assert line_width(line) == 94
+    assert "".join(text for text, _ in line).endswith("top 16.5 KiB pending")
