@@ -79,6 +79,8 @@ class TraceLevel(StrEnum):
         return self is TraceLevel.IO or self is TraceLevel.BYTES
 
 
+CALLS_A_ROUND = 64
+"""System calls told of one connection that is looked at, between two rounds of snapshots."""
 TRACED_BYTES = 256
 """Bytes of one system call that `Bytes` carries at most."""
 POLLIN = 1
@@ -238,6 +240,9 @@ class Io(_Message, frozen=True, tag="io"):
     result: int
     """Bytes moved; 0 from a read is EOF; -1 is an error, named in `error`."""
     error: str = ""
+    after_gap: bool = False
+    """Whether calls before this one were not told: a connection that is looked at tells of
+    `CALLS_A_ROUND` of them in a tenth of a second, which is more than anybody can read."""
 
 
 class Bytes(_Message, frozen=True, tag="bytes"):

@@ -30,7 +30,7 @@ from app.server.connection import (
 from app.server.deadlines import TimingWheel, deadline
 from app.server.memory import TRIM_AFTER
 from app.server.poller import Poller
-from app.server.reporter import Reporter
+from app.server.reporter import Inspection, Reporter
 from app.server.share import Share
 from app.settings import Settings
 
@@ -183,11 +183,18 @@ class Lifecycle:
         """Put more or less detail of one connection into the journal."""
         connection.trace = level
         if level.tells_calls:
-            self.reporter.inspected[connection] = self._sockets[connection.fd]
+            sock = self._sockets[connection.fd]
+            self.reporter.inspected.setdefault(connection, Inspection(sock))
         else:
             self.reporter.inspected.pop(connection, None)
-        # The hot path tells of no system call; a traced connection is not on it.
+        # The hot path tells of no system call; a connection that tells of them is not on it.
         self.quick.pop(connection.fd, None)
+
+    def round(self) -> None:
+        """Have a round told; who is looked at may tell of system calls again."""
+        self.reporter.round()
+        for connection in self.reporter.inspected:
+            self.quick.pop(connection.fd, None)
 
     def abandon(self) -> None:
         """Give every descriptor back after a crash; nothing is told of the connections."""

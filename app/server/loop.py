@@ -138,7 +138,7 @@ class Loop:
                     detail = "its echo was pending" if connection.out else "was still sending"
                     self.life.begin_close(connection, Reason.SHUTDOWN, detail)
         if self.reporter.next_round <= now:
-            self.reporter.round()
+            self.life.round()
 
     def change_settings(self, settings: Settings) -> None:
         """Put new settings into force."""

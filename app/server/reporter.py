@@ -8,11 +8,13 @@ at each frame.
 from __future__ import annotations
 
 import socket
+from dataclasses import dataclass
 from math import inf
 from time import perf_counter, thread_time
 from typing import Final
 
 from app.events import (
+    CALLS_A_ROUND,
     TRACED_BYTES,
     Bytes,
     Closed,
@@ -44,6 +46,19 @@ COST_SHARE: Final = 50
 """A round may take a fiftieth of the loop's time; with more to tell, rounds come further apart."""
 
 
+@dataclass(slots=True)
+class Inspection:
+    """A connection that somebody looks at."""
+
+    sock: socket.socket
+    calls_left: int = CALLS_A_ROUND
+    """System calls that it may still tell of in this round."""
+    told_at: float = 0.0
+    """When the last one was told, on the loop's clock."""
+    has_gap: bool = False
+    """Whether calls have gone untold since then."""
+
+
 class Reporter:
     """Turns what happens in the loop into events on the stream."""
 
@@ -57,7 +72,7 @@ class Reporter:
         self.changed: set[Connection] = set()
         """Open connections to be looked at in the next round; the loop adds."""
         self.trace_all = trace_all
-        self.inspected: dict[Connection, socket.socket] = {}
+        self.inspected: dict[Connection, Inspection] = {}
         """Those that somebody looks at: the kernel is asked about them in each round."""
         self.bodies: list[tuple[int, int]] = []
         """This round's sample of frames: connection id and body length; the loop adds."""
@@ -175,7 +190,27 @@ class Reporter:
                 StateChanged(t=self.time(), id=connection.id, old=old, new=connection.state)
             )
 
-    def io(self, connection: Connection, call: str, asked: int, result: int, error: str) -> None:
+    def tells_calls(self, connection: Connection) -> bool:
+        """Whether the next system call on this connection is told.
+
+        Where all connections are traced, every call is (until the journal is full); of one that
+        is looked at, so many in a round: untold, it is served as quickly as the others.
+        """
+        if self.trace_all.tells_calls:
+            return True
+        inspection = self.inspected.get(connection)
+        return inspection is not None and inspection.calls_left > 0
+
+    def io(self, connection: Connection, call: str, asked: int, result: int, error: str) -> bool:
+        """Tell of a system call; whether it was told."""
+        inspection, after_gap = self.inspected.get(connection), False
+        if inspection is not None:
+            if not self.tells_calls(connection):
+                inspection.has_gap = True
+                return False
+            after_gap, inspection.has_gap = inspection.has_gap, False
+            inspection.calls_left -= 1
+            inspection.told_at = self.now
         if self.stream.room_for_detail():
             self.stream.publish_detail(
                 Io(
@@ -185,8 +220,10 @@ class Reporter:
                     asked=asked,
                     result=result,
                     error=error,
+                    after_gap=after_gap,
                 )
             )
+        return True
 
     def bytes_moved(self, connection: Connection, call: str, data: bytes) -> None:
         """Tell the last of the bytes of a call; `data` may be longer than what is told."""
@@ -219,9 +256,12 @@ class Reporter:
             snapshots.append(connection.snapshot(self.epoch))
         self.changed.clear()
         self._has_closed = False
-        for connection, sock in self.inspected.items():
+        for connection, inspection in self.inspected.items():
+            if connection.active_at > inspection.told_at and not self.tells_calls(connection):
+                inspection.has_gap = True  # on the hot path, which tells of no call
+            inspection.calls_left = CALLS_A_ROUND
             if self.stream.room_for_detail():
-                self.stream.publish_detail(kernel.look(sock, connection.id, self.time()))
+                self.stream.publish_detail(kernel.look(inspection.sock, connection.id, self.time()))
         self.stream.publish_latest(snapshots, self.statistics())
         self.bodies.clear()
         self.longest = 0.0

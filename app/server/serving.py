@@ -175,7 +175,7 @@ class Serving:
             self._reporter.changed.add(connection)
         state = connection.state
         between_frames = state is READ_LEN and not connection.len_buf and not connection.backlog
-        if between_frames and self._may_be_quick and not self._traces_io(connection):
+        if between_frames and self._may_be_quick and not self._reporter.tells_calls(connection):
             self._life.quick[connection.fd] = connection
         else:
             self._life.quick.pop(connection.fd, None)
@@ -278,6 +278,3 @@ class Serving:
         reset = error.errno in _ENDED_BY_PEER
         words = os.strerror(error.errno) if error.errno else str(error)
         connection.close(Reason.RESET if reset else Reason.ERROR, words)
-
-    def _traces_io(self, connection: Connection) -> bool:
-        return connection.trace.tells_calls or self._reporter.trace_all.tells_calls

@@ -51,6 +51,6 @@ class TracedCalls:
         if not (connection.trace.tells_calls or self._reporter.trace_all.tells_calls):
             return
         name = errno.errorcode.get(error.errno or 0, str(error)) if error else ""
-        self._reporter.io(connection, call, asked, result, name)
-        if connection.trace is TraceLevel.BYTES and result > 0:
+        told = self._reporter.io(connection, call, asked, result, name)
+        if told and connection.trace is TraceLevel.BYTES and result > 0:
             self._reporter.bytes_moved(connection, call, b"".join(data)[:result])

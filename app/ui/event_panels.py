@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import islice
 
-from app.events import Event
+from app.events import Event, Io
 from app.ui import palette
 from app.ui.clipping import clip
 from app.ui.figures import clock, exact_clock
@@ -60,10 +60,14 @@ class RecentEvents(LinesPanel):
 
 
 def _entries(events: Iterable[Event]) -> Iterable[Entry]:
+    """In words, the newest first as they come."""
     for event in events:
         line = entry(event)
-        if line is not None:
-            yield line
+        if line is None:
+            continue
+        yield line
+        if isinstance(event, Io) and event.after_gap:
+            yield line._replace(level="info", text="… calls in between are not told")
 
 
 def _line(line: Entry, time: str, width: int) -> Line:

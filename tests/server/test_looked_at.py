@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from app.commands import Trace
 from app.events import (
+    CALLS_A_ROUND,
     TRACED_BYTES,
     Bytes,
     Io,
@@ -19,8 +20,10 @@ from app.events import (
 )
 from app.framing import frame
 from app.server import kernel
-from app.server.reporter import SAMPLE
-from tests.peers import Running, exchange
+from app.server.connection import Connection
+from app.server.reporter import SAMPLE, Inspection, Reporter
+from app.stream import EventStream
+from tests.peers import Running, exchange, read_exactly
 
 Serve = Callable[..., Running]
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="TCP_INFO has Linux's layout")
@@ -96,6 +99,70 @@ def test_of_a_long_call_only_the_last_bytes_are_told(serve: Serve) -> None:
     told = running.watcher.all(Bytes)
     assert {len(event.data) for event in told} == {TRACED_BYTES}
     assert [event.data for event in told if event.call == "write"][-1] == echo[-TRACED_BYTES:]
+
+
+@pytest.fixture
+def looked_at(two_ends: tuple[socket.socket, socket.socket]) -> Iterator[Reporter]:
+    client, server = two_ends
+    stream = EventStream()
+    stream.watched = True
+    reporter = Reporter(stream, 0.0, TraceLevel.OFF)
+    connection = Connection(1, server.fileno(), "peer", 0.0)
+    reporter.inspected[connection] = Inspection(server)
+    with client, server:
+        yield reporter
+
+
+def calls_told(reporter: Reporter) -> list[Io]:
+    return [event for event in reporter.stream.drain().events if isinstance(event, Io)]
+
+
+@pytest.mark.parametrize("more", [0, 1, 500])
+def test_a_busy_one_tells_of_so_many_calls_in_a_round(looked_at: Reporter, more: int) -> None:
+    (connection,) = looked_at.inspected
+    told = [looked_at.io(connection, "read", 4, 4, "") for _ in range(CALLS_A_ROUND + more)]
+    assert told == [True] * CALLS_A_ROUND + [False] * more
+    assert not looked_at.tells_calls(connection)
+    looked_at.round()
+    assert looked_at.tells_calls(connection)
+    looked_at.io(connection, "read", 4, 4, "")
+    looked_at.io(connection, "write", 4, 4, "")
+    gaps = [call.after_gap for call in calls_told(looked_at)]
+    assert gaps == [False] * CALLS_A_ROUND + [more > 0, False]
+
+
+def test_calls_on_the_hot_path_leave_a_gap(looked_at: Reporter) -> None:
+    (connection,) = looked_at.inspected
+    for _ in range(CALLS_A_ROUND):
+        looked_at.io(connection, "read", 4, 4, "")
+    connection.active_at = 0.05
+    looked_at.now = 0.1
+    looked_at.round()
+    looked_at.io(connection, "read", 4, 4, "")
+    assert [call.after_gap for call in calls_told(looked_at)][-1]
+
+
+def test_where_all_are_traced_every_call_is_told(looked_at: Reporter) -> None:
+    (connection,) = looked_at.inspected
+    looked_at.trace_all = TraceLevel.IO
+    for _ in range(3 * CALLS_A_ROUND):
+        looked_at.io(connection, "read", 4, 4, "")
+    calls = calls_told(looked_at)
+    assert len(calls) == 3 * CALLS_A_ROUND
+    assert not any(call.after_gap for call in calls)
+
+
+def test_a_firehose_that_is_looked_at_echoes_all_and_tells_little(serve: Serve) -> None:
+    running = serve()
+    client, connection_id = running.connect_known()
+    running.ask(Trace, id=connection_id, level=TraceLevel.IO)
+    echo = frame(b"0123456789")
+    for _ in range(1000):
+        client.sendall(echo)
+        assert read_exactly(client, len(echo)) == echo
+    running.shown(connection_id, lambda snapshot: snapshot.frames_out == 1000)
+    rounds = len(running.watcher.all(Kernel))
+    assert 0 < len(running.watcher.all(Io)) <= (rounds + 1) * CALLS_A_ROUND
 
 
 def test_nobody_is_asked_about_a_connection_that_has_closed(serve: Serve) -> None:
