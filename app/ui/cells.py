@@ -35,10 +35,16 @@ def cells(row: Row, columns: Layout, now: float) -> Line:
         return _closed_cells(row, row.closed, columns, now)
     line: Line = []
     for column in columns:
-        if line:
-            line.append((" " * GAP, palette.PLAIN))
+        _leave_gap(line)
         line += _CELLS[column.key](row, column, now)
     return line
+
+
+def _leave_gap(line: Line) -> None:
+    """Blanks behind the last cell, as part of it: a line of fewer pieces is drawn sooner."""
+    if line:
+        text, style = line[-1]
+        line[-1] = (text + " " * GAP, style)
 
 
 def _aligned(text: str, column: Column) -> str:
@@ -212,8 +218,7 @@ def _closed_cells(row: Row, closed: Closed, columns: Layout, now: float) -> Line
     for index, column in enumerate(columns):
         if index in told_in[1:]:
             continue
-        if line:
-            line.append((" " * GAP, palette.FAINT))
+        _leave_gap(line)
         if index in told_in:
             room = sum(columns[each].width + GAP for each in told_in) - GAP
             reason = row.reason + (f": {closed.detail}" if closed.detail else "")

@@ -7,9 +7,9 @@ so it stays on its connection while rows come, go and change places.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
-from rich.segment import Segment
+from rich.style import Style
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -34,12 +34,23 @@ from app.ui.columns import (
 from app.ui.filter import Filter
 from app.ui.filter_bar import FilterBar
 from app.ui.keys import TABLE_BINDINGS
-from app.ui.lines_panel import LinesPanel
+from app.ui.lines_panel import LinesPanel, strip_of
 from app.ui.model import Model
 from app.ui.rows import Row
 
 SORT_INTERVAL: Final = 1.0
 """Seconds between two sortings by a figure that changes, so that rows can be read."""
+
+
+class View(NamedTuple):
+    """What all lines of the table have in common; each is drawn anew when it is another."""
+
+    columns: Layout
+    width: int
+    ground: Style
+    focused: bool
+    second: int
+    """Ages are told in seconds."""
 
 
 class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
@@ -82,6 +93,7 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         self._membership = -1
         self._sorted_at = float("-inf")
         self._now = 0.0
+        self._view = View((), 0, Style(), False, 0)
         self._strips: dict[int, tuple[tuple[object, ...], Strip]] = {}
         self._drawn: list[tuple[object, ...]] = []
 
@@ -95,6 +107,7 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
             self._model, self._membership = model, -1
         if not self.held and self._is_order_old(model, now):
             self._reorder(model, now)
+        self._view = self._look()
         top = self.scroll_offset.y
         drawn = [self._key(top + y) for y in range(self.size.height)]
         if len(drawn) == len(self._drawn):
@@ -185,52 +198,47 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
 
     # --- drawing ---
 
+    def _look(self) -> View:
+        width = self.scrollable_content_region.width
+        return View(self.columns, width, self.rich_style, self.has_focus, int(self._now))
+
     def _key(self, index: int) -> tuple[object, ...]:
         if index >= len(self._order):
             return ()
         row = self._order[index]
-        selected = row.id == self.selected_id
-        tagged = row.id in self.tagged
-        time = int(self._now)
-        return (row, row.version, time, selected, tagged, self.has_focus, self.columns)
+        return (row, row.version, row.id == self.selected_id, row.id in self.tagged, self._view)
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """What Textual asks for; what the lines have in common is looked up once for all."""
+        self._view = self._look()
+        return super().render_lines(crop)
 
     def render_line(self, y: int) -> Strip:
         """The connection in line `y` of the view, as Textual's line API wants it."""
         index = self.scroll_offset.y + y
-        width = self.scrollable_content_region.width
         if index >= len(self._order):
-            return Strip.blank(width, self.rich_style)
+            return Strip.blank(self._view.width, self._view.ground)
         row = self._order[index]
         key = self._key(index)
         cached = self._strips.get(row.id)
         if cached is not None and cached[0] == key:
             return cached[1]
-        strip = self._strip(row, width)
+        strip = self._strip(row)
         self._strips[row.id] = (key, strip)
         return strip
 
-    def _strip(self, row: Row, width: int) -> Strip:
+    def _strip(self, row: Row) -> Strip:
+        columns, width, ground, focused, _ = self._view
         selected = row.id == self.selected_id
         mark = ("▌" if selected else " ") + (palette.TAG if row.id in self.tagged else " ")
-        pieces = cells(row, self.columns, self._now)
-        strip = Strip(
-            [
-                Segment(mark.ljust(MARK), palette.ACCENT),
-                *(Segment(text, style) for text, style in pieces),
-            ]
-        ).crop_extend(0, width, None)
+        line = [(mark.ljust(MARK), palette.ACCENT), *cells(row, columns, self._now)]
         if selected and self.app.no_color:
             # Reversed greys would make a patchwork of the line: it gets one colour throughout.
-            strip = Strip(Segment.apply_style(strip, post_style=palette.SELECTED_WITHOUT_COLOUR))
+            line = [(text, style + palette.SELECTED_WITHOUT_COLOUR) for text, style in line]
+            ground += palette.SELECTED_WITHOUT_COLOUR
         elif selected:
-            focused = self.has_focus
-            strip = strip.apply_style(palette.SELECTED if focused else palette.SELECTED_UNFOCUSED)
-        return strip.apply_style(self.rich_style)
-
-    def notify_style_update(self) -> None:
-        """Forget the lines that were made in another theme."""
-        super().notify_style_update()
-        self._strips.clear()
+            ground += palette.SELECTED if focused else palette.SELECTED_UNFOCUSED
+        return strip_of(line, width, ground)
 
     # --- the cursor ---
 

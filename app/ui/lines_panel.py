@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeAlias
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual.geometry import Region
@@ -23,6 +24,7 @@ class LinesPanel(Widget):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id, classes=classes)
         self._lines: list[Line] = []
+        self._ground = Style()
 
     def show(self, lines: Sequence[Line]) -> None:
         """Replace what is shown; lines that are equal to the shown ones cost a comparison."""
@@ -36,17 +38,44 @@ class LinesPanel(Widget):
         if changed:
             self.refresh(*changed)
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """What Textual asks for; the style of the ground is looked up once for all lines."""
+        self._ground = self.rich_style
+        return super().render_lines(crop)
+
     def render_line(self, y: int) -> Strip:
         """The line at `y`, as Textual's line API wants it."""
         line = self._lines[y] if y < len(self._lines) else []
-        width = self.size.width
-        strip = Strip([Segment(text, style) for text, style in line])
-        return strip.crop_extend(0, width, None).apply_style(self.rich_style)
+        return strip_of(line, self.size.width, self._ground)
+
+
+def strip_of(line: Line, width: int, ground: Style) -> Strip:
+    """The line on its ground, cut or filled up to `width` cells.
+
+    Neighbours of one style become one segment: each costs its share in everything that Textual
+    does with a strip on its way to the terminal.
+    """
+    segments: list[Segment] = []
+    run, run_style = "", ground
+    for text, style in line:
+        if style is run_style:
+            run += text
+            continue
+        if run:
+            segments.append(Segment(run, ground + run_style))
+        run, run_style = text, style
+    if run:
+        segments.append(Segment(run, ground + run_style))
+    cells = line_width(line)
+    if cells < width:
+        segments.append(Segment(" " * (width - cells), ground))
+    strip = Strip(segments, max(cells, width))
+    return strip if cells <= width else strip.crop(0, width)
 
 
 def line_width(line: Line) -> int:
     """Cells that a line takes; our own text has no wide characters, a peer's is measured."""
-    return Strip([Segment(text, style) for text, style in line]).cell_length
+    return sum(len(text) if text.isascii() else cell_len(text) for text, _ in line)
 
 
 def pad(line: Line, width: int, style: Style) -> Line:
