@@ -1,6 +1,7 @@
 """Which columns the table shows, and in which order: chosen by keys and by the mouse."""
 
 import pytest
+from textual.widgets import Button
 
 from app.preferences import COLUMNS, Preferences
 from app.ui.cells import cells
@@ -88,6 +89,18 @@ async def test_what_is_typed_ahead_acts_on_the_column_that_it_was_typed_at() -> 
         await look(app, pilot)
         assert "state" not in shown(app)
         assert "header" in shown(app)
+
+
+async def test_clicks_in_quick_succession_all_count() -> None:
+    async with running(FixedSource(overview()), (80, 24)) as (app, pilot):
+        await pilot.press("o", "end")
+        columns = app.screen.query_one(ColumnList)
+        at = columns.highlighted
+        assert at is not None
+        for _ in range(5):
+            app.screen.query_one("#carry-up", Button).action_press()
+        await pilot.pause()
+        assert columns.highlighted == at - 5
 
 
 @pytest.mark.parametrize("preferences", [None, Preferences(theme="light", ascii=True)])
