@@ -242,7 +242,7 @@ class Io(_Message, frozen=True, tag="io"):
     error: str = ""
     after_gap: bool = False
     """Whether calls before this one were not told: a connection that is looked at tells of
-    `CALLS_A_ROUND` of them in a tenth of a second, which is more than anybody can read."""
+    `CALLS_A_ROUND` of them between two rounds, which is more than anybody can read."""
 
 
 class Bytes(_Message, frozen=True, tag="bytes"):

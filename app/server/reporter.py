@@ -8,6 +8,7 @@ at each frame.
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
 from time import perf_counter, thread_time
@@ -32,12 +33,15 @@ from app.events import (
     TraceLevel,
 )
 from app.histogram import Histogram
+from app.pacing import pause_beside
 from app.server import kernel
 from app.server.connection import NO_COUNTS, Connection, Counts
 from app.stream import EventStream
 
 INTERVAL: Final = 0.1
-"""Seconds between two rounds of snapshots."""
+"""Seconds between two rounds of snapshots while the loop has time to spare."""
+BUSY_INTERVAL: Final = 0.4
+"""The same when it has none (`app.pacing`)."""
 MAX_INTERVAL: Final = 1.0
 """Seconds between two rounds at most, and between two when nothing changes."""
 SAMPLE: Final = 64
@@ -63,8 +67,17 @@ class Reporter:
     """Turns what happens in the loop into events on the stream."""
 
     def __init__(
-        self, stream: EventStream, epoch: float, trace_all: TraceLevel, worker: int = 0
+        self,
+        stream: EventStream,
+        epoch: float,
+        trace_all: TraceLevel,
+        worker: int = 0,
+        cpu_clock: Callable[[], float] = thread_time,
     ) -> None:
+        """`cpu_clock` tells the seconds of CPU that the loop's thread has used."""
+        self._cpu_clock = cpu_clock
+        self._round_cpu = 0.0
+        self._round_at = 0.0
         self.stream = stream
         self._worker = worker
         self.epoch = epoch
@@ -265,8 +278,15 @@ class Reporter:
         self.stream.publish_latest(snapshots, self.statistics())
         self.bodies.clear()
         self.longest = 0.0
-        pause = (perf_counter() - started) * COST_SHARE
-        self._next_round = self.now + min(max(INTERVAL, pause), MAX_INTERVAL)
+        pause = max(self._pause_by_load(), (perf_counter() - started) * COST_SHARE)
+        self._next_round = self.now + min(pause, MAX_INTERVAL)
+
+    def _pause_by_load(self) -> float:
+        cpu, self._round_cpu = self._round_cpu, self._cpu_clock()
+        since, self._round_at = self._round_at, self.now
+        span = self._round_at - since
+        share = (self._round_cpu - cpu) / span if span > 0 else 0.0
+        return pause_beside(share, INTERVAL, BUSY_INTERVAL)
 
     def statistics(self) -> LoopStats:
         """The loop's figures as they are now."""
@@ -277,7 +297,7 @@ class Reporter:
             wakeups=self.wakeups,
             ready=self.ready,
             longest_us=int(self.longest * 1e6),
-            cpu_seconds=thread_time(),
+            cpu_seconds=self._cpu_clock(),
             open=self.opened_count - self.closed_count,
             opened=self.opened_count,
             closed=self.closed_count,

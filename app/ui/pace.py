@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from app.pacing import pause_beside
+
 SHORTEST: Final = 0.1
 """Seconds between two refreshes at the least."""
 SHORTEST_WHEN_BUSY: Final = 0.5
@@ -16,10 +18,6 @@ and more, four times 0.76 (`python -m benchmarks`, 64 connections x 64 B)."""
 LONGEST: Final = 1.0
 REST_PER_WORK: Final = 8
 """Seconds of pause for each second of CPU that the screen took: a share of about 12%."""
-IDLE: Final = 0.3
-"""The share of a core up to which the loop counts as idle."""
-BUSY: Final = 0.8
-"""And from which on as busy; in between, the pause is in between."""
 
 
 def next_delay(work: float, loop_share: float) -> float:
@@ -28,6 +26,5 @@ def next_delay(work: float, loop_share: float) -> float:
     `work` is the CPU time, in seconds, that the screen took since the last refresh began;
     `loop_share` the share of a core that the loop thread takes.
     """
-    how_busy = min(1.0, max(0.0, (loop_share - IDLE) / (BUSY - IDLE)))
-    shortest = SHORTEST + how_busy * (SHORTEST_WHEN_BUSY - SHORTEST)
+    shortest = pause_beside(loop_share, SHORTEST, SHORTEST_WHEN_BUSY)
     return min(LONGEST, max(shortest, REST_PER_WORK * work))

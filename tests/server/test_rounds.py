@@ -6,7 +6,7 @@ import pytest
 
 from app.events import Reason, TraceLevel
 from app.server.connection import Connection
-from app.server.reporter import INTERVAL, MAX_INTERVAL, Reporter
+from app.server.reporter import BUSY_INTERVAL, INTERVAL, MAX_INTERVAL, Reporter
 from app.stream import EventStream
 
 
@@ -28,3 +28,22 @@ def test_an_end_is_among_the_figures_of_the_next_round() -> None:
     stats = stream.drain().stats
     assert stats is not None
     assert stats.closed == 1
+
+
+@pytest.mark.parametrize(
+    ("cpu", "pause"), [(0.0, INTERVAL), (0.3, INTERVAL), (0.9, BUSY_INTERVAL), (2.0, BUSY_INTERVAL)]
+)
+def test_a_busy_loop_is_told_of_less_often(cpu: float, pause: float) -> None:
+    stream, used = EventStream(), [7.0]
+    stream.watched = True
+    reporter = Reporter(stream, 0.0, TraceLevel.OFF, cpu_clock=lambda: used[0])
+    connection = Connection(1, 7, "peer", 0.0)
+    reporter.opened(connection)
+    for reporter.now in (1.0, 2.0):
+        reporter.changed.add(connection)
+        reporter.round()
+        used[0] += cpu
+    reporter.now = 3.0
+    reporter.round()
+    reporter.changed.add(connection)
+    assert reporter.next_round - reporter.now == pytest.approx(pause)

@@ -1,0 +1,22 @@
+"""How long to pause between two looks at a loop, by how busy it is.
+
+Whoever looks takes time from the loop, with which it shares the GIL or the machine: an idle loop
+has time to spare, a busy one has not. Measured on two cores (64 connections x 64 B, the loop in the
+dashboard's process): told ten times a second it keeps 0.96 of its throughput and its p99 doubles,
+told 2.5 times a second 1.00 and 1.4, whether or not a screen is drawn from it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+IDLE: Final = 0.3
+"""The share of a core up to which a loop counts as idle."""
+BUSY: Final = 0.8
+"""And from which on as busy; in between, the pause is in between."""
+
+
+def pause_beside(loop_share: float, when_idle: float, when_busy: float) -> float:
+    """Seconds of pause beside a loop whose thread takes `loop_share` of a core."""
+    how_busy = min(1.0, max(0.0, (loop_share - IDLE) / (BUSY - IDLE)))
+    return when_idle + how_busy * (when_busy - when_idle)
