@@ -129,14 +129,15 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def terminal(stack: contextlib.ExitStack, screen: Path) -> int:
-    """A new terminal whose output is read as it comes, the end of it kept in `screen`."""
+    """A new terminal whose output is read as it comes and kept in the file `screen`."""
     reader, writer = pty.openpty()
     fcntl.ioctl(writer, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
 
     def drain() -> None:
-        with contextlib.suppress(OSError):  # EIO: the last process on the terminal has gone
+        # EIO: the last process on the terminal has gone.
+        with contextlib.suppress(OSError), screen.open("wb", buffering=0) as kept:
             while data := os.read(reader, 65536):
-                screen.write_bytes(data)
+                kept.write(data)
         os.close(reader)
 
     thread = threading.Thread(target=drain, daemon=True)

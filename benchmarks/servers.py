@@ -48,17 +48,21 @@ ROOM = ("--max-connections", "12000")
 """Our default of 10,000 would refuse the busy ones among 10,000 idle; all else is as it comes."""
 
 
+def app_command(*words: str) -> tuple[str, ...]:
+    """``echo-tui`` with these words, of this very checkout."""
+    return (sys.executable, "-m", "app", *words)
+
+
 def echo_tui(name: str, *options: str, watcher: tuple[str, ...] = (), most: int = 0) -> Server:
     """Our server without its dashboard."""
     room = () if most else ROOM
-    command = (sys.executable, "-m", "app", "--no-ui", *room, *options, HOST, "0")
+    command = app_command("--no-ui", *room, *options, HOST, "0")
     return Server(name, command, watcher=watcher, most_connections=most)
 
 
 def dashboard(name: str, *options: str) -> Server:
     """Our server with its dashboard open."""
-    command = (sys.executable, "-m", "app", *ROOM, *options, HOST, PORT)
-    return Server(name, command, on_terminal=True)
+    return Server(name, app_command(*ROOM, *options, HOST, PORT), on_terminal=True)
 
 
 def peer(name: str, file: str, *options: str, module: str = "", most: int = 0) -> Server:
@@ -82,7 +86,7 @@ SERVERS = (
         "echo-tui-attached",
         "--control",
         CONTROL,
-        watcher=(sys.executable, "-m", "app", "attach", "--control", CONTROL),
+        watcher=app_command("attach", "--control", CONTROL),
     ),
     peer("echo-tui-watched", "events", "--events", "watched"),
     peer("echo-tui-no-events", "events", "--events", "none"),
