@@ -177,14 +177,22 @@ def client_options(command: F) -> F:
 
 
 def _control(metavar: str, which: str, token: str) -> Callable[[F], F]:
-    """The two options of either end of a control socket."""
+    """The two options of either end of a control socket.
+
+    Their variables are named here because the commands of `ctl` are no `ConfiguredCommand`s.
+    """
 
     def decorate(command: F) -> F:
-        path = click.Path(path_type=Path)
-        command = click.option("--control-token-file", metavar="FILE", type=path, help=token)(
-            command
-        )
-        return click.option("--control", metavar=metavar, help=which)(command)
+        command = click.option(
+            "--control-token-file",
+            metavar="FILE",
+            type=click.Path(path_type=Path),
+            envvar="ECHO_TUI_CONTROL_TOKEN_FILE",
+            help=token,
+        )(command)
+        return click.option(
+            "--control", metavar=metavar, envvar="ECHO_TUI_CONTROL", help=which
+        )(command)
 
     return decorate
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import socket
 import stat
 from pathlib import Path
@@ -12,6 +13,10 @@ from typing import Final, NamedTuple
 SUFFIX: Final = ".sock"
 LONGEST_PATH: Final = 107
 """Bytes of a Unix socket's path; the kernel keeps one more for the end."""
+
+
+_LIKE_TCP: Final = re.compile(r"(\[[0-9a-fA-F:.]*\]|[0-9.]+|localhost):[0-9]+")
+"""What is hardly meant as the name of a file."""
 
 
 class AddressError(Exception):
@@ -36,6 +41,10 @@ class TcpAddress(NamedTuple):
 def parse_tcp(text: str) -> TcpAddress | None:
     """Read ``tcp://127.0.0.1:PORT``; None for what is a path. Raises `AddressError`."""
     if not text.startswith("tcp://"):
+        if _LIKE_TCP.fullmatch(text):
+            raise AddressError(
+                f"--control {text}: write tcp://127.0.0.1:PORT for TCP, or ./{text} for a file"
+            )
         return None
     host, _, port = text.removeprefix("tcp://").rpartition(":")
     host = host.strip("[]")

@@ -303,6 +303,16 @@ def test_the_server_is_found_and_of_two_it_is_said_which_there_are(runtime: Path
         assert list(runtime.iterdir()) == []
 
 
+def test_the_environment_may_name_the_server(
+    controlled: Controlled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ECHO_TUI_CONTROL", str(controlled.path))
+    (found,) = objects(ctl("stats", "--json"))
+    assert found["port"] == controlled.server.port
+    ended = ctl("stats", "--control", "/no/such/file")  # a flag beats it
+    assert ended.returncode == 2
+
+
 def test_a_server_by_tcp_is_for_who_knows_the_token(tmp_path: Path) -> None:
     token = tmp_path / "token"
     token.write_text(os.urandom(16).hex() + "\n")
