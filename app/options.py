@@ -190,9 +190,9 @@ def _control(metavar: str, which: str, token: str) -> Callable[[F], F]:
             envvar="ECHO_TUI_CONTROL_TOKEN_FILE",
             help=token,
         )(command)
-        return click.option(
-            "--control", metavar=metavar, envvar="ECHO_TUI_CONTROL", help=which
-        )(command)
+        return click.option("--control", metavar=metavar, envvar="ECHO_TUI_CONTROL", help=which)(
+            command
+        )
 
     return decorate
 

@@ -58,9 +58,9 @@ class Inspection:
     calls_left: int = CALLS_A_ROUND
     """System calls that it may still tell of in this round."""
     told_at: float = 0.0
-    """When the last one was told, on the loop's clock."""
+    """When `Reporter.io` last heard of one, on the loop's clock."""
     has_gap: bool = False
-    """Whether calls have gone untold since then."""
+    """Whether calls have gone untold since the last one that was told."""
 
 
 class Reporter:
@@ -217,14 +217,12 @@ class Reporter:
     def io(self, connection: Connection, call: str, asked: int, result: int, error: str) -> bool:
         """Tell of a system call; whether it was told."""
         inspection, after_gap = self.inspected.get(connection), False
+        is_told = self.tells_calls(connection) and self.stream.room_for_detail()
         if inspection is not None:
-            if not self.tells_calls(connection):
-                inspection.has_gap = True
-                return False
-            after_gap, inspection.has_gap = inspection.has_gap, False
+            after_gap, inspection.has_gap = inspection.has_gap, not is_told
             inspection.calls_left -= 1
             inspection.told_at = self.now
-        if self.stream.room_for_detail():
+        if is_told:
             self.stream.publish_detail(
                 Io(
                     t=self.time(),
@@ -236,7 +234,7 @@ class Reporter:
                     after_gap=after_gap,
                 )
             )
-        return True
+        return is_told
 
     def bytes_moved(self, connection: Connection, call: str, data: bytes) -> None:
         """Tell the last of the bytes of a call; `data` may be longer than what is told."""

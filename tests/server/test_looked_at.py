@@ -142,6 +142,16 @@ def test_calls_on_the_hot_path_leave_a_gap(looked_at: Reporter) -> None:
     assert [call.after_gap for call in calls_told(looked_at)][-1]
 
 
+def test_what_a_full_journal_drops_is_a_gap_too(looked_at: Reporter) -> None:
+    (connection,) = looked_at.inspected
+    looked_at.stream = EventStream(journal_capacity=1)
+    assert looked_at.io(connection, "read", 4, 4, "")
+    assert not looked_at.io(connection, "write", 4, 4, "")
+    assert not calls_told(looked_at)[0].after_gap
+    assert looked_at.io(connection, "read", 4, 4, "")
+    assert calls_told(looked_at)[0].after_gap
+
+
 def test_where_all_are_traced_every_call_is_told(looked_at: Reporter) -> None:
     (connection,) = looked_at.inspected
     looked_at.trace_all = TraceLevel.IO
