@@ -240,9 +240,9 @@ class Io(_Message, frozen=True, tag="io"):
     result: int
     """Bytes moved; 0 from a read is EOF; -1 is an error, named in `error`."""
     error: str = ""
-    after_gap: bool = False
-    """Whether calls before this one were not told: a connection that is looked at tells of
-    `CALLS_A_ROUND` of them between two rounds, which is more than anybody can read."""
+    gap_follows: bool = False
+    """Whether those that come next are not told: a connection that is looked at tells of
+    `CALLS_A_ROUND` calls between two rounds, which is more than anybody can read."""
 
 
 class Bytes(_Message, frozen=True, tag="bytes"):

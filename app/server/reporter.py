@@ -57,10 +57,6 @@ class Inspection:
     sock: socket.socket
     calls_left: int = CALLS_A_ROUND
     """System calls that it may still tell of in this round."""
-    told_at: float = 0.0
-    """When `Reporter.io` last heard of one, on the loop's clock."""
-    has_gap: bool = False
-    """Whether calls have gone untold since the last one that was told."""
 
 
 class Reporter:
@@ -216,25 +212,23 @@ class Reporter:
 
     def io(self, connection: Connection, call: str, asked: int, result: int, error: str) -> bool:
         """Tell of a system call; whether it was told."""
-        inspection, after_gap = self.inspected.get(connection), False
-        is_told = self.tells_calls(connection) and self.stream.room_for_detail()
+        if not (self.tells_calls(connection) and self.stream.room_for_detail()):
+            return False
+        inspection = self.inspected.get(connection)
         if inspection is not None:
-            after_gap, inspection.has_gap = inspection.has_gap, not is_told
             inspection.calls_left -= 1
-            inspection.told_at = self.now
-        if is_told:
-            self.stream.publish_detail(
-                Io(
-                    t=self.time(),
-                    id=connection.id,
-                    call=call,
-                    asked=asked,
-                    result=result,
-                    error=error,
-                    after_gap=after_gap,
-                )
+        self.stream.publish_detail(
+            Io(
+                t=self.time(),
+                id=connection.id,
+                call=call,
+                asked=asked,
+                result=result,
+                error=error,
+                gap_follows=not self.tells_calls(connection),
             )
-        return is_told
+        )
+        return True
 
     def bytes_moved(self, connection: Connection, call: str, data: bytes) -> None:
         """Tell the last of the bytes of a call; `data` may be longer than what is told."""
@@ -268,8 +262,6 @@ class Reporter:
         self.changed.clear()
         self._has_closed = False
         for connection, inspection in self.inspected.items():
-            if connection.active_at > inspection.told_at and not self.tells_calls(connection):
-                inspection.has_gap = True  # on the hot path, which tells of no call
             inspection.calls_left = CALLS_A_ROUND
             if self.stream.room_for_detail():
                 self.stream.publish_detail(kernel.look(inspection.sock, connection.id, self.time()))

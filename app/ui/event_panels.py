@@ -65,9 +65,9 @@ def _entries(events: Iterable[Event]) -> Iterable[Entry]:
         line = entry(event)
         if line is None:
             continue
+        if isinstance(event, Io) and event.gap_follows:
+            yield line._replace(level="info", text="… the calls that follow are not told")
         yield line
-        if isinstance(event, Io) and event.after_gap:
-            yield line._replace(level="info", text="… calls in between are not told")
 
 
 def _line(line: Entry, time: str, width: int) -> Line:
