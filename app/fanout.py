@@ -172,8 +172,17 @@ class Fanout:
             begins = wanted and not self._stream.watched
             self._stream.watched = wanted
         if begins:
-            self._ready.set()
-            self._watch()
+            self.ask()
+
+    def ask(self) -> float:
+        """Have figures of now told at once; those are fresh of which `t` is not before the answer.
+
+        What is told next may be older: it may have been on its way already.
+        """
+        asked_at = self._stream.asked_at = self.now()
+        self._ready.set()
+        self._watch()
+        return asked_at
 
     def _run(self) -> None:
         try:

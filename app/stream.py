@@ -44,6 +44,9 @@ class EventStream:
     def __init__(self, journal_capacity: int = 4096) -> None:
         self.watched = False
         """Whether anyone looks at snapshots, statistics and detail; if not, none are made."""
+        self.asked_at = 0.0
+        """When somebody last asked for figures of now, in Unix seconds: the producer, once woken,
+        tells them without waiting for its next round."""
         self._capacity = journal_capacity
         self._events: deque[tuple[bool, Event]] = deque()
         self._detail_in = 0  # written by the producer only

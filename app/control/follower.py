@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable
+from math import inf
 from typing import Final
 
 import msgspec
@@ -29,7 +30,7 @@ PAGE: Final = 200
 BATCH: Final = 500
 """Events in one piece of news."""
 PATIENCE: Final = 1.0
-"""Seconds that a first page waits for figures of now, where nobody has watched before."""
+"""Seconds that a first page waits for figures of now; a loop that hangs tells none."""
 
 
 class Follower:
@@ -56,7 +57,7 @@ class Follower:
         self._dropped = 0
         self._to_page: array[int] | None = None
         self._pages = 0
-        self._fresh_round = 0
+        self._fresh_from = 0.0
         self._fresh_deadline = 0.0
         self._round = 0
         self._to_tell: array[int] = array("Q")
@@ -120,16 +121,14 @@ class Follower:
         """Begin with the first page."""
         fanout = self._fanout
         with fanout.lock:
-            was_watched = fanout.is_watched
             self._wishes = wishes
             self.watched = True
             self._dropped = fanout.dropped
             self._begin()
-            # Where somebody watches already, the latest figures are of now.
-            if not was_watched or fanout.stats is None:
-                self._fresh_round = fanout.round + 1
-                self._fresh_deadline = self._clock() + PATIENCE
+            self._fresh_deadline = self._clock() + PATIENCE
         fanout.attention()
+        # Also where somebody watches already: beside a busy loop the latest figures are old.
+        self._fresh_from = fanout.ask()
 
     def answer(self, result: CommandResult) -> None:
         """Tell this client alone of a command that never reached the server."""
@@ -155,11 +154,11 @@ class Follower:
 
     def _page(self, to_page: array[int]) -> Page | None:
         fanout = self._fanout
-        if self._fresh_round > fanout.round and self._clock() < self._fresh_deadline:
-            return None
         first = self._pages == 0
         if first:
-            self._fresh_round = 0
+            told_at = -inf if fanout.stats is None else fanout.stats.t
+            if told_at < self._fresh_from and self._clock() < self._fresh_deadline:
+                return None
             self._round = fanout.round
             self._process = fanout.process
         ids = to_page[self._pages * PAGE :][:PAGE]

@@ -43,6 +43,8 @@ class Watch(msgspec.Struct, frozen=True, tag_field="command", tag="watch"):
     """Whether anyone looks at snapshots, statistics and detail."""
 
     watched: bool
+    asked_at: float
+    """As `EventStream.asked_at`."""
 
 
 Order: TypeAlias = Assignment | Watch | Kill | Set | Trace | Stop

@@ -50,8 +50,7 @@ class Merging:
         self._stream.count_drops(process.new_drops(batch.dropped))
         snapshots = process.take_snapshots(batch.snapshots)
         if batch.stats:
-            process.stats = batch.stats
-            process.awaited_until = 0.0
+            process.take_stats(batch.stats)
         if self._awaits_figures():
             self._held_back = True
         elif self._held_back:

@@ -34,7 +34,7 @@ PREFIX: Final = "echo_tui"
 FRESH: Final = 0.5
 """Seconds for which figures are fresh: scraping more often tells the same ones again."""
 PATIENCE: Final = 1.5
-"""Seconds to wait for the loop's figures; an idle loop tells them once a second."""
+"""Seconds to wait for the loop's figures, before old ones are told with their age."""
 STATES: Final = (State.READ_LEN, State.READ_BODY, State.WRITE_BODY, State.DRAINING)
 EDGES_US: Final = tuple(2**power for power in range(3, 24))
 """The upper edges of the histograms' buckets, 8 µs to 8 s. The loop's own finer buckets end at
@@ -50,7 +50,8 @@ class Tally(EventStream):
         self.closed: Counter[str] = Counter()
         self.stats: LoopStats | None = None
         self.told = threading.Event()
-        """Set when statistics come."""
+        """Set when statistics come that are not of before `asked_at`."""
+        self.asked_at = inf
         self._longest_us = 0
 
     def publish(self, event: Event) -> None:
@@ -65,7 +66,8 @@ class Tally(EventStream):
     def publish_latest(self, snapshots: Iterable[Snapshot], stats: LoopStats) -> None:
         self.stats = stats
         self._longest_us = max(self._longest_us, stats.longest_us)
-        self.told.set()
+        if stats.t >= self.asked_at:
+            self.told.set()
 
     def take_longest_us(self) -> int:
         """The longest iteration since the last call, in microseconds."""
@@ -112,7 +114,9 @@ class ServerCollector:
         tally.told.clear()
         tally.watched = True
         self._fanout.attention()
+        tally.asked_at = self._fanout.ask()
         tally.told.wait(PATIENCE)
+        tally.asked_at = inf
         tally.watched = False
         self._fanout.attention()
         self._asked_at = self._clock()

@@ -247,9 +247,11 @@ class Reporter:
         """When to call `round` next; ``inf`` while nobody watches."""
         if not self.stream.watched:
             return inf
+        if self.stream.asked_at > self._round_at + self.epoch:
+            return 0.0
         if self.changed or self._has_closed:
             return self._next_round
-        return self._next_round + MAX_INTERVAL - INTERVAL
+        return self._round_at + MAX_INTERVAL
 
     def round(self) -> None:
         """Publish a snapshot of each connection that changed, and the loop's statistics."""

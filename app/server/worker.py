@@ -108,7 +108,7 @@ def obey(given: Iterator[Order], server: Server, stream: EventStream, teller: Te
     try:
         for order in given:
             if isinstance(order, Watch):
-                stream.watched = order.watched
+                stream.watched, stream.asked_at = order.watched, order.asked_at
                 server.watch()
                 teller.look()
             elif not isinstance(order, Assignment):

@@ -67,8 +67,10 @@ class WorkerProcess:
         self.stats = NOTHING
         self.dropped = 0
         self.watched = assignment.watched
+        self.asked_at = 0.0
+        """When its figures of now were last asked for, in Unix seconds."""
         self.awaited_until = 0.0
-        """Until when its figures are waited for since somebody began to watch, in Unix seconds."""
+        """Until when they are waited for, in Unix seconds; 0 when they have come."""
         self.asked: dict[tuple[int, int | None], str] = {}
         """Commands without an answer yet, by request and connection."""
         self._sums: Counter[str] = Counter()  # of what its closed connections had counted
@@ -102,11 +104,17 @@ class WorkerProcess:
         self._unsent += encode(order)
         self.flush()
 
-    def watch(self, watched: bool, now: float) -> None:
-        """Tell it whether somebody watches; its last figures may be of any time before."""
-        self.watched = watched
+    def watch(self, watched: bool, asked_at: float, now: float) -> None:
+        """Tell it whether somebody watches, and since when figures count as those of now."""
+        self.watched, self.asked_at = watched, asked_at
         self.awaited_until = now + FIGURES_PATIENCE if watched else 0.0
-        self.send(Watch(watched))
+        self.send(Watch(watched, asked_at))
+
+    def take_stats(self, stats: LoopStats) -> None:
+        """Remember its figures; those that were on their way when it was asked are still old."""
+        self.stats = stats
+        if stats.t >= self.asked_at:
+            self.awaited_until = 0.0
 
     def ask(self, command: Command) -> None:
         """Give a command whose answers are waited for."""

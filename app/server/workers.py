@@ -165,14 +165,14 @@ class Workers(Front):
 
     def _keep_time(self, now: float) -> None:
         """Do what the clock says is due."""
-        watched = self._stream.watched
+        watched, asked_at = self._stream.watched, self._stream.asked_at
         for place in self._places:
             process = place.process
             if process is None:
                 if place.start_at <= now and not self._stopping:
                     self._start(place, now)
-            elif process.watched is not watched:
-                process.watch(watched, self.now())
+            elif process.watched is not watched or process.asked_at < asked_at:
+                process.watch(watched, asked_at, self.now())
                 self._await_room(process)
         if self._kill_at <= now:
             self._kill_at = inf
@@ -208,6 +208,7 @@ class Workers(Front):
         except OSError as error:
             self._try_again(place, now, now, f"could not be started: {error}")
             return
+        process.asked_at = self._stream.asked_at  # the others' figures need not wait for its first
         place.took_over(process)
         self._selector.register(
             process.channel, selectors.EVENT_READ, partial(self._hear, place, process)

@@ -31,7 +31,7 @@ class Watched:
         self.fanout.hand_on(Drained(list(events), [], None, 0))
 
     def round(self, *ids: int, frames: int = 1) -> None:
-        stats = loop_stats(5.0, 10, 64, 2)
+        stats = loop_stats(self.fanout.now(), 10, 64, 2)
         snapshots = [snapshot(one, frames=frames) for one in ids]
         self.fanout.hand_on(Drained([], snapshots, stats, 0))
 
@@ -89,6 +89,24 @@ def test_figures_that_do_not_come_are_not_waited_for_without_end() -> None:
     assert watched.told() == []
     watched.time = 1.0
     assert len(pages_of(watched.told())) == 1
+
+
+def test_figures_that_were_on_their_way_are_not_those_of_now() -> None:
+    """Also where somebody watches already: beside a busy loop the latest figures are old."""
+    watched = Watched()
+    watched.give(listening(), opened(1))
+    watched.time = -0.4
+    watched.round(1, frames=1)
+    late = Drained([], [snapshot(1, frames=2)], loop_stats(watched.fanout.now(), 10, 64, 2), 0)
+    watched.time = 0.0
+    watched.watch()
+    watched.fanout.hand_on(late)
+    assert watched.told() == []
+    watched.round(1, frames=3)
+    (page,) = pages_of(watched.told())
+    (known,) = page.connections
+    assert known.snapshot is not None
+    assert known.snapshot.frames_in == 3
 
 
 def test_nothing_between_two_pages_is_lost() -> None:

@@ -59,7 +59,7 @@ def test_frames_come_out_whole_however_they_came_in(bodies: list[bytes], piece: 
     "order",
     [
         Assignment(Settings(cap=77, workers=2), "::1", 9000, 5, 6, 2, 8, 1.5, True),
-        Watch(True),
+        Watch(True, 1.5),
         Kill(request=3, ids=(1, 2), mode=KillMode.DRAIN),
         Trace(request=4, id=9, level=TraceLevel.IO),
         Stop(request=0, cause="SIGTERM", now=True),
@@ -178,7 +178,7 @@ def test_without_a_parent_the_server_stops_in_order(with_rest: bool) -> None:
         if with_rest:
             channel.send(b"unread")
         teller = Teller(channel, stream)
-        parent.sendall(encode(Watch(True)))
+        parent.sendall(encode(Watch(True, 0.0)))
         parent.close()
         obey(orders(channel), server, stream, teller)
     assert stream.watched or with_rest

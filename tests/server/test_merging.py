@@ -16,11 +16,11 @@ from app.server.worker_place import WorkerPlace
 from app.server.worker_process import WorkerProcess
 from app.stream import EventStream
 
-AWAITED_UNTIL = 100.5
+ASKED_AT, AWAITED_UNTIL = 100.0, 100.5
 
 
-def echoed(frames: int) -> LoopStats:
-    return msgspec.structs.replace(NOTHING, frames_out=frames)
+def echoed(frames: int, t: float = ASKED_AT) -> LoopStats:
+    return msgspec.structs.replace(NOTHING, t=t, frames_out=frames)
 
 
 class Process:
@@ -28,8 +28,11 @@ class Process:
 
     def __init__(self, before: int) -> None:
         self.stats = echoed(before)
+        self.asked_at = ASKED_AT
         self.awaited_until = AWAITED_UNTIL
         self.snapshots: dict[int, Any] = {}
+
+    take_stats = WorkerProcess.take_stats
 
     def new_drops(self, dropped: int) -> int:
         return dropped
@@ -51,9 +54,9 @@ class Two:
             place.process = cast(WorkerProcess, process)
         self._merging = Merging(self.stream, self.places, cast(Any, None), lambda: self.time)
 
-    def tell(self, worker: int, frames: int) -> None:
+    def tell(self, worker: int, frames: int, t: float = ASKED_AT) -> None:
         snapshot = cast(Any, SimpleNamespace(id=worker))
-        batch = Batch(events=[], snapshots=[snapshot], stats=echoed(frames), dropped=0)
+        batch = Batch(events=[], snapshots=[snapshot], stats=echoed(frames, t), dropped=0)
         place, process = self.places[worker - 1], self.processes[worker - 1]
         self._merging.take(place, cast(WorkerProcess, process), batch)
 
@@ -77,6 +80,14 @@ def test_the_first_figures_wait_for_all(two: Two) -> None:
     assert two.told() == (3000, [1, 2])
     two.tell(1, 1001)
     assert two.told() == (3001, [1])
+
+
+def test_figures_that_were_on_their_way_are_not_those_asked_for(two: Two) -> None:
+    two.tell(1, 900, ASKED_AT - 0.1)
+    two.tell(2, 2000)
+    assert two.told() == (None, [])
+    two.tell(1, 1000)
+    assert two.told() == (3000, [1, 2])
 
 
 def test_a_worker_that_hangs_is_not_waited_for(two: Two) -> None:

@@ -30,6 +30,20 @@ def test_an_end_is_among_the_figures_of_the_next_round() -> None:
     assert stats.closed == 1
 
 
+def test_who_asks_for_figures_of_now_need_not_wait_for_a_round() -> None:
+    stream = EventStream()
+    stream.watched = True
+    reporter = Reporter(stream, 1000.0, TraceLevel.OFF)
+    reporter.now = 50.0
+    reporter.round()
+    assert reporter.next_round == 50.0 + MAX_INTERVAL  # nothing has changed
+    stream.asked_at = 1050.1
+    assert reporter.next_round <= reporter.now
+    reporter.now = 50.2
+    reporter.round()
+    assert reporter.next_round == 50.2 + MAX_INTERVAL
+
+
 @pytest.mark.parametrize(
     ("cpu", "pause"), [(0.0, INTERVAL), (0.3, INTERVAL), (0.9, BUSY_INTERVAL), (2.0, BUSY_INTERVAL)]
 )
