@@ -166,7 +166,7 @@ def control_options(command: F) -> F:
     """Where a server takes its control clients."""
     socket = "Socket for `attach` and `ctl`, or tcp://127.0.0.1:PORT.  [default: one per port]"
     token = "The token that clients of --control tcp://… need."
-    return _control("PATH|none", socket, token)(command)
+    return _control("PATH|PORT|none", socket, token)(command)
 
 
 def client_options(command: F) -> F:

@@ -29,7 +29,9 @@ class Terminal:
         lines: int = 40,
         program: tuple[str, ...] = ("-m", "app"),
         environment: Mapping[str, str] | None = None,
+        controlling: bool = True,
     ) -> None:
+        """Only the hang-up of a `controlling` terminal is told by SIGHUP."""
         self.screen: Any = pyte.Screen(columns, lines)
         self._parser: Any = pyte.ByteStream(self.screen)
         self.output = bytearray()
@@ -46,7 +48,7 @@ class Terminal:
             stdout=slave,
             stderr=slave,
             env={**inherited, "TERM": "xterm-256color", **(environment or {})},
-            preexec_fn=self._own_terminal,
+            preexec_fn=self._own_terminal if controlling else os.setsid,
         )
 
     @staticmethod

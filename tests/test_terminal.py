@@ -103,8 +103,9 @@ def test_the_dashboard_has_metrics_too() -> None:
         assert terminal.restored()
 
 
-def test_a_lost_terminal_ends_the_program() -> None:
-    with Terminal("127.0.0.1", "0") as terminal:
+@pytest.mark.parametrize("controlling", [True, False])
+def test_a_lost_terminal_ends_the_program(controlling: bool) -> None:
+    with Terminal("127.0.0.1", "0", controlling=controlling) as terminal:
         wait_for_port(terminal)
         terminal.hang_up()
         assert terminal.process.wait(timeout=15) == 0

@@ -15,8 +15,11 @@ LONGEST_PATH: Final = 107
 """Bytes of a Unix socket's path; the kernel keeps one more for the end."""
 
 
-_LIKE_TCP: Final = re.compile(r"(\[[0-9a-fA-F:.]*\]|[0-9.]+|localhost):[0-9]+")
+_LIKE_TCP: Final = re.compile(r"(\[[0-9a-fA-F:.]*\]|[0-9.]*|localhost):[0-9]+")
 """What is hardly meant as the name of a file."""
+
+
+LOCALHOST: Final = {"localhost": "127.0.0.1"}
 
 
 class AddressError(Exception):
@@ -40,18 +43,18 @@ class TcpAddress(NamedTuple):
 
 def parse_tcp(text: str) -> TcpAddress | None:
     """Read ``tcp://127.0.0.1:PORT``; None for what is a path. Raises `AddressError`."""
-    if not text.startswith("tcp://"):
+    if not text.lower().startswith("tcp://"):
         if _LIKE_TCP.fullmatch(text):
             raise AddressError(
                 f"--control {text}: write tcp://127.0.0.1:PORT for TCP, or ./{text} for a file"
             )
         return None
-    host, _, port = text.removeprefix("tcp://").rpartition(":")
+    host, _, port = text[len("tcp://") :].rpartition(":")
     host = host.strip("[]")
     if not port.isdecimal() or not 0 < int(port) < 65536:
         raise AddressError(f"--control {text}: write tcp://127.0.0.1:PORT, with PORT 1 to 65,535")
     try:
-        is_loopback = ipaddress.ip_address(host).is_loopback
+        is_loopback = ipaddress.ip_address(LOCALHOST.get(host, host)).is_loopback
     except ValueError:
         is_loopback = False
     if not is_loopback:
@@ -59,7 +62,7 @@ def parse_tcp(text: str) -> TcpAddress | None:
             f"--control {text}: {host or 'no host'} is not a loopback address: write"
             " tcp://127.0.0.1:PORT, and reach it from elsewhere through an SSH tunnel"
         )
-    return TcpAddress(host, int(port))
+    return TcpAddress(LOCALHOST.get(host, host), int(port))
 
 
 def runtime_directory(environment: dict[str, str] | None = None) -> Path:

@@ -58,15 +58,17 @@ def open_entrance(
         token = importlib.import_module("app.control.token")
         gate = token.TokenGate(token.read_token(token_file))
         return Entrance(listen_on_tcp(tcp), gate), ""
-    if control is not None:
+    if control is not None and not control.isdecimal():
         return _at(Path(control)), ""
     try:
         make_private(runtime_directory())
         sweep(runtime_directory())
-        return _at(default_path(port)), ""
+        return _at(default_path(port if control is None else int(control))), ""
     except InUse:
         raise
     except (AddressError, OSError) as error:
+        if control is not None:
+            raise AddressError(f"--control {control}: {error}") from None
         return None, f"no control socket: {error}"
 
 

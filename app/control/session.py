@@ -194,6 +194,7 @@ class Session:
                 if body is None:
                     break
                 self._take(body, now)
+                self._message_due = inf  # what follows is another message, with its own time
             except TooLarge as error:
                 self.refuse("too_large", str(error))
             except ProtocolError as error:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
-from app.keys import ACTIONS, GROUPS, Keys, signs
+from app.keys import ACTIONS, GROUPS, Action, Keys, signs
 from app.ui.rows import Row
 from app.ui.themes import THEMES
 
@@ -50,7 +50,13 @@ def actions(keys: Keys, run: Callable[[str], object]) -> Iterator[Offer]:
     moves = {action.name for action in GROUPS["move"]}
     for name, action in sorted(ACTIONS.items(), key=lambda each: each[0] in moves):
         if name != "palette":
-            yield Offer(action.words, f"key {signs(keys, name)}", lambda name=name: run(name))  # type: ignore[misc]
+            yield Offer(_name(action), f"key {signs(keys, name)}", lambda name=name: run(name))  # type: ignore[misc]
+
+
+def _name(action: Action) -> str:
+    """What it does, after the word for it that stands in the bottom line."""
+    is_new = action.label and action.label.lower() not in action.words.lower()
+    return f"{action.label}: {action.words}" if is_new else action.words
 
 
 def themes(choose: Callable[[str], object]) -> Iterator[Offer]:

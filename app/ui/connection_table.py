@@ -89,6 +89,7 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         self._has_workers = False
         self._index = 0
         """Where the cursor was last seen: its neighbour inherits it when its row leaves."""
+        self._is_cursor_in_view = True
         self._model: Model | None = None
         self._membership = -1
         self._sorted_at = float("-inf")
@@ -109,6 +110,8 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
             self._reorder(model, now)
         self._view = self._look()
         top = self.scroll_offset.y
+        if self.size.height:
+            self._is_cursor_in_view = top <= self._index < top + self.size.height
         drawn = [self._key(top + y) for y in range(self.size.height)]
         if len(drawn) == len(self._drawn):
             width = self.size.width
@@ -131,6 +134,7 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         self._membership = -1
         if self._model is not None:
             self.show(self._model, self._now)
+            self._scroll_to_cursor()
 
     @property
     def shown(self) -> list[Row]:
@@ -260,12 +264,20 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         if not self._order:
             return
         self._select(index)
+        self._scroll_to_cursor()
+        self.refresh()
+
+    def _scroll_to_cursor(self) -> None:
         top, height = self.scroll_offset.y, self.scrollable_content_region.height
         if self._index < top:
             self.scroll_to(y=self._index, animate=False, immediate=True)
         elif self._index >= top + height:
             self.scroll_to(y=self._index - height + 1, animate=False, immediate=True)
-        self.refresh()
+
+    def on_resize(self) -> None:
+        """Keep the cursor in view; whoever has scrolled away from it stays there."""
+        if self._is_cursor_in_view:
+            self.call_after_refresh(self._scroll_to_cursor)
 
     def action_move(self, step: int) -> None:
         """Move the cursor by `step` rows."""

@@ -82,7 +82,8 @@ class FilterBar(Vertical):
             self._field.value = "" if self._chosen is None else self._chosen.text
             self.add_class("typing")
         self._field.can_focus = True
-        self._field.focus()
+        # At once: `focus` would do it after the keys that came in the same read as this one.
+        self.screen.set_focus(self._field)
         self._judge(self._field.value)
         self.call_after_refresh(self._tell)
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from textual.app import App
 from textual.command import CommandPalette
+from textual.driver import Driver
 from textual.filter import LineFilter
 
 from app.keys import signs
@@ -24,6 +25,7 @@ from app.ui.model import Model
 from app.ui.plain_text import PlainText
 from app.ui.rows import Row
 from app.ui.source import Source
+from app.ui.terminal import TerminalDriver
 from app.ui.themes import THEMES, Repaint, textual_theme
 
 
@@ -55,6 +57,11 @@ class PersonalApp(App[int], inherit_bindings=False):
     def looked_at(self) -> tuple[Model, float]:
         """The model that the screen shows, and the time at which it is so."""
         return self._frozen or (self.model, self._source.now())
+
+    def get_driver_class(self) -> type[Driver]:
+        """Textual's own, but for what it does when the terminal is lost."""
+        found = super().get_driver_class()
+        return TerminalDriver if issubclass(TerminalDriver, found) else found
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """What every line passes on its way to the screen: the theme's colours, ASCII."""
