@@ -208,7 +208,7 @@ def run_dashboard(
     server = hosting.server
     told = hosting.subscribe(watched=True)
     source = StreamSource(
-        told, server.submit, server.now, failure=hosting.failure, grace=settings.grace
+        told, hosting.submit, server.now, failure=hosting.failure, grace=settings.grace
     )
     screen = EchoApp(source, preferences=preferences, recorder=hosting.recordings)
 

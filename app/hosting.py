@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from app.commands import Command, Trace
 from app.control.address import AddressError
 from app.control.entrance import Entrance, open_entrance
 from app.control.service import Service
@@ -22,6 +23,7 @@ from app.recording.plan import NO_PLAN, Plan
 from app.recording.recordings import Recordings
 from app.settings import NO_WISH, SettingError, Settings, Where
 from app.stream import EventStream
+from app.traces import Traces
 
 if TYPE_CHECKING:
     from app.server.front import Front
@@ -67,6 +69,7 @@ class Hosting:
         self._traces = settings.trace != "off"
         server = self.server
         self.fanout = Fanout(stream, server.watch, lazy_sampler(server), now=server.now)
+        self._wishes = Traces(self.fanout.opened, server.submit)
         self.recordings = Recordings(self.fanout, server.now, company.recording)
         with ExitStack() as opened:
             opened.callback(server.close)
@@ -80,7 +83,9 @@ class Hosting:
                 opened.callback(entrance.close)
             # Last: a start that fails must leave no file, and replace none (--record-force).
             self.recordings.start_planned()
-            self._service = Service(entrance, self.fanout, server.submit) if entrance else None
+            self._service = (
+                Service(entrance, self.fanout, server.submit, self._wishes) if entrance else None
+            )
             opened.pop_all()
 
     def _open_entrance(self, where: Where) -> Entrance | None:
@@ -97,6 +102,13 @@ class Hosting:
         stream = EventStream()
         stream.watched = watched
         return self.fanout.subscribe(stream, traced=self._traces)
+
+    def submit(self, command: Command) -> None:
+        """Hand on a command of this program's own screen."""
+        if isinstance(command, Trace):
+            self._wishes.ask("screen", command)
+        else:
+            self.server.submit(command)
 
     def failure(self) -> str | None:
         """Why nothing is told any more though the server may live; None while all is well."""

@@ -103,6 +103,14 @@ def test_the_dashboard_has_metrics_too() -> None:
         assert terminal.restored()
 
 
+def test_keys_that_come_with_the_filters_key_are_the_filters() -> None:
+    with Terminal("127.0.0.1", "0") as terminal:
+        wait_for_port(terminal)
+        terminal.press("/peq>1")  # p pauses, e exports, q quits elsewhere
+        terminal.wait_for(lambda screen: "peq>1" in screen)
+        assert "PAUSED" not in terminal.text
+
+
 @pytest.mark.parametrize("controlling", [True, False])
 def test_a_lost_terminal_ends_the_program(controlling: bool) -> None:
     with Terminal("127.0.0.1", "0", controlling=controlling) as terminal:

@@ -24,11 +24,11 @@ from app.control.session import Desk, Session
 from app.events import (
     Notice,
     Stopping,
-    TraceLevel,
 )
 from app.fanout import Fanout
 from app.printable import printable
 from app.stream import Drained
+from app.traces import Traces
 
 MOST_CLIENTS: Final = 32
 FIRST_NUMBER: Final = 1 << 32
@@ -41,7 +41,6 @@ STRANGERS_TOLD: Final = 60.0
 """Seconds between two words in the log on users who are refused."""
 FAREWELL: Final = 0.2
 """Seconds in which clients may take the last words at the end: they add to the grace of a stop."""
-_LEVELS: Final = tuple(TraceLevel)  # from the least to the most
 
 
 class Service:
@@ -52,6 +51,7 @@ class Service:
         entrance: Entrance,
         fanout: Fanout,
         submit: Callable[[Command], None],
+        traces: Traces,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Takes the `entrance`, and closes it when the server begins to stop."""
@@ -67,7 +67,7 @@ class Service:
             sock.setblocking(False)
         self._sessions: set[Session] = set()
         self._announced: set[Session] = set()
-        self._traces: dict[int, dict[Session, TraceLevel]] = {}
+        self._traces = traces
         self._numbers = count(FIRST_NUMBER)
         self._accept_again = inf
         self._strangers = 0
@@ -247,8 +247,7 @@ class Service:
         if self._selector.get_map().get(session.sock) is not None:
             self._selector.unregister(session.sock)
         session.sock.close()
-        for connection_id in [i for i, wishes in self._traces.items() if session in wishes]:
-            self._trace(session, connection_id, TraceLevel.OFF, next(self._numbers))
+        self._traces.forget(session, self._numbers.__next__)
         if session in self._announced:
             self._announced.discard(session)
             self._note("info", f"{self._name(session)} detached, {self._attached()}")
@@ -267,23 +266,9 @@ class Service:
 
     def _submit(self, session: Session, command: Command) -> None:
         if isinstance(command, Trace):
-            self._trace(session, command.id, TraceLevel(command.level), command.request)
+            self._traces.ask(session, command)
         else:
             self._submit_to_loop(command)
-
-    def _trace(self, session: Session, connection_id: int, level: TraceLevel, number: int) -> None:
-        """Have a connection traced as much as the client that wants the most of it wants."""
-        # Closed ones need no end of their trace, and made-up ones no memory.
-        still_open = self._fanout.opened
-        self._traces = {i: wishes for i, wishes in self._traces.items() if i in still_open}
-        wishes = self._traces.setdefault(connection_id, {})
-        wishes[session] = level
-        if level is TraceLevel.OFF:
-            del wishes[session]
-        if not wishes or connection_id not in still_open:
-            del self._traces[connection_id]
-        most = max(wishes.values(), key=_LEVELS.index, default=TraceLevel.OFF)
-        self._submit_to_loop(Trace(request=number, id=connection_id, level=most))
 
     # --- the end ---
 

@@ -32,6 +32,7 @@ from app.framing import HEADER_SIZE, frame, read_length
 from app.server.server import Server
 from app.settings import Settings
 from app.stream import EventStream
+from app.traces import Traces
 from tests.peers import PATIENCE, Watcher, connect, exchange, read_exactly
 from tests.waiting import until
 
@@ -53,7 +54,8 @@ class Controlled:
         self.watcher = Watcher(self.fanout.subscribe(EventStream()))
         file = SocketFile(path)
         entrance = Entrance(file.listener, gate or OwnerGate(), file)
-        self.service = Service(entrance, self.fanout, self.server.submit, clock)
+        self.traces = Traces(self.fanout.opened, self.server.submit)
+        self.service = Service(entrance, self.fanout, self.server.submit, self.traces, clock)
 
     def __enter__(self) -> Controlled:
         self.server.start()

@@ -313,6 +313,14 @@ def test_the_environment_may_name_the_server(
     assert ended.returncode == 2
 
 
+def test_a_port_means_the_same_at_both_ends(runtime: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ECHO_TUI_CONTROL", "19070")
+    with Headless() as program:
+        assert [path.name for path in runtime.iterdir()] == ["19070.sock"]
+        (found,) = objects(ctl("stats", "--json"))
+        assert found["port"] == program.port
+
+
 def test_a_server_by_tcp_is_for_who_knows_the_token(tmp_path: Path) -> None:
     token = tmp_path / "token"
     token.write_text(os.urandom(16).hex() + "\n")

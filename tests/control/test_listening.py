@@ -190,9 +190,10 @@ def test_loopback_has_two_families() -> None:
     assert str(parse_tcp("tcp://[::1]:9100")) == "tcp://[::1]:9100"
     assert parse_tcp("/run/x.sock") is None
     assert parse_tcp("./127.0.0.1:9100") is None
+    assert parse_tcp("TCP://localhost:9100") == TcpAddress("127.0.0.1", 9100)
 
 
-@pytest.mark.parametrize("text", ["127.0.0.1:9100", "localhost:9100", "[::1]:9100"])
+@pytest.mark.parametrize("text", ["127.0.0.1:9100", "localhost:9100", "[::1]:9100", ":9100"])
 def test_what_is_hardly_meant_as_a_file_is_asked_about(text: str) -> None:
     with pytest.raises(AddressError, match=r"write tcp://127\.0\.0\.1:PORT for TCP, or \./"):
         parse_tcp(text)

@@ -132,11 +132,11 @@ def test_traces_of_what_is_not_open_are_not_kept(controlled: Controlled) -> None
         with connect(controlled.server.port):
             controlled.watcher.wait_for(Opened)
             ask(link, Trace(request=1, id=1, level=TraceLevel.IO))
-            assert list(controlled.service._traces) == [1]
+            assert list(controlled.traces._wishes) == [1]
         controlled.watcher.wait_for(Closed)
         (answer,) = ask(link, Trace(request=2, id=99, level=TraceLevel.IO))
         assert not answer.ok
-        assert not controlled.service._traces
+        assert not controlled.traces._wishes
 
 
 def said(news: News, message: str) -> bool:

@@ -107,6 +107,19 @@ def test_garbage_after_the_hello_too(controlled: Controlled, said: bytes, code: 
     assert is_well(controlled)
 
 
+def test_half_a_message_behind_a_hello_has_its_whole_time(tmp_path: Path) -> None:
+    clock = Clock()
+    with Controlled(tmp_path / "s", clock=clock) as controlled, controlled.raw() as client:
+        client.sock.sendall(pack(Hello(version=1)) + header(50) + b"half")
+        assert isinstance(client.receive(), Welcome)
+        clock.time += HELLO_WITHIN + 1
+        with controlled.raw():  # wakes the service
+            until(lambda: controlled.service.clients == 2, "taken in")
+        client.sock.settimeout(0.1)
+        with pytest.raises(TimeoutError):
+            client.sock.recv(1)
+
+
 @pytest.mark.parametrize(
     ("greets", "said", "after"),
     [
@@ -215,7 +228,7 @@ def test_over_tcp_the_token_is_asked_for(tmp_path: Path) -> None:
             address = TcpAddress("127.0.0.1", free.getsockname()[1])
         listener = listen_on_tcp(address)
         entrance = Entrance(listener, TokenGate(token))
-        service = Service(entrance, controlled.fanout, controlled.server.submit)
+        service = Service(entrance, controlled.fanout, controlled.server.submit, controlled.traces)
         service.start()
         try:
             with Link.open(address, hello("test", token)) as link:
