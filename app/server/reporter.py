@@ -46,6 +46,9 @@ MAX_INTERVAL: Final = 1.0
 """Seconds between two rounds at most, and between two when nothing changes."""
 SAMPLE: Final = 64
 """Frames in the sample of one round: all of them on a quiet server, a few of each on a busy one."""
+TOGGLES_A_ROUND: Final = 16
+"""Toggles told of one connection in a round. In `armed` mode each frame makes two: a busy server
+would tell of nothing else."""
 COST_SHARE: Final = 50
 """A round may take a fiftieth of the loop's time; with more to tell, rounds come further apart."""
 
@@ -182,7 +185,12 @@ class Reporter:
 
     def toggled(self, connection: Connection, armed: bool) -> None:
         self.armed += 1 if armed else -1
-        if (self.stream.watched or self._traces(connection)) and self.stream.room_for_detail():
+        if not (self.stream.watched or self._traces(connection)):
+            return
+        in_this_round = connection.toggles - connection.tallied.toggles
+        if self.trace_all is TraceLevel.OFF and in_this_round > TOGGLES_A_ROUND:
+            self.stream.count_drops(1)
+        elif self.stream.room_for_detail():
             self.stream.publish_detail(
                 Toggled(
                     t=self.time(),
@@ -194,7 +202,10 @@ class Reporter:
             )
 
     def state_changed(self, connection: Connection, old: State) -> None:
-        if self._traces(connection) and self.stream.room_for_detail():
+        is_told = self._traces(connection)
+        if connection in self.inspected:
+            is_told = self.tells_calls(connection)  # they belong to the calls that made them
+        if is_told and self.stream.room_for_detail():
             self.stream.publish_detail(
                 StateChanged(t=self.time(), id=connection.id, old=old, new=connection.state)
             )

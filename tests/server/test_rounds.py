@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from app.events import Reason, TraceLevel
+from app.events import Reason, Toggled, TraceLevel
 from app.server.connection import Connection
-from app.server.reporter import BUSY_INTERVAL, INTERVAL, MAX_INTERVAL, Reporter
+from app.server.reporter import (
+    BUSY_INTERVAL,
+    INTERVAL,
+    MAX_INTERVAL,
+    TOGGLES_A_ROUND,
+    Reporter,
+)
 from app.stream import EventStream
 
 
@@ -61,3 +67,25 @@ def test_a_busy_loop_is_told_of_less_often(cpu: float, pause: float) -> None:
     reporter.round()
     reporter.changed.add(connection)
     assert reporter.next_round - reporter.now == pytest.approx(pause)
+
+
+@pytest.mark.parametrize("trace_all", [TraceLevel.OFF, TraceLevel.STATE])
+def test_one_connection_cannot_fill_the_journal_with_toggles(trace_all: TraceLevel) -> None:
+    stream = EventStream()
+    stream.watched = True
+    reporter = Reporter(stream, 0.0, trace_all)
+    connection = Connection(1, 7, "peer", 0.0)
+    reporter.opened(connection)
+
+    def toggle(times: int) -> int:
+        for number in range(times):
+            connection.toggles += 1
+            reporter.toggled(connection, number % 2 == 0)
+        return sum(isinstance(event, Toggled) for event in stream.drain().events)
+
+    all_told = trace_all is not TraceLevel.OFF
+    assert toggle(100) == (100 if all_told else TOGGLES_A_ROUND)
+    assert stream.dropped == (0 if all_told else 100 - TOGGLES_A_ROUND)
+    reporter.changed.add(connection)
+    reporter.round()
+    assert toggle(4) == 4
