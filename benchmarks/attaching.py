@@ -3,7 +3,9 @@
 One headless server, a native load of 500 connections x 64 B without a pause between frames. In
 every other turn dashboards attach on a terminal of their own, are looked at for a moment and
 detach, one after the other. Told are, for each round, how often, what throughput was kept beside
-the turns without, and the server's CPU for a frame; a wrong or lost echo ends it with exit code 1.
+the turns without, and the server's CPU for a frame. Where load and server leave no core free, a
+visit costs what starting Python and Textual costs, whatever the server does. A wrong or lost echo,
+or a dashboard that fails, ends it with exit code 1.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from statistics import median
 
 from benchmarks import native
 from benchmarks.measuring import Measurement, run_load
-from benchmarks.running import Running, running, start
+from benchmarks.running import Running, last_line, running, start
 from benchmarks.scenarios import Scenario
 from benchmarks.servers import HOST, ROOM, Server, app_command
 
@@ -61,14 +63,17 @@ class Visitors:
         self._thread.join()
 
     def told(self) -> Visits:
-        """How it went, once it is over. Raises `SystemExit` if a dashboard showed nothing."""
-        if self._failure:
-            sys.exit(self._failure)
-        return Visits(len(self._starts), median(self._starts) if self._starts else 0.0)
+        """How it went, once it is over. Raises `SystemExit` if a dashboard failed, or none came."""
+        if self._failure or not self._starts:
+            sys.exit(f"a dashboard failed: {self._failure or 'none came in the time of a turn'}")
+        return Visits(len(self._starts), median(self._starts))
 
     def _run(self) -> None:
-        while not self._ended.wait(self._pause) and not self._failure:
-            self._visit()
+        try:
+            while not self._ended.wait(self._pause):
+                self._visit()
+        except Exception as error:  # whatever it is, the figures would be those of no visits
+            self._failure = f"{type(error).__name__}: {error}"
 
     def _visit(self) -> None:
         command = app_command("attach", "--control", self._control)
@@ -76,16 +81,20 @@ class Visitors:
             scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
             began = time.monotonic()
             process = start(stack, scratch, command, "dashboard", 0, True)
-            screen = scratch / "dashboard.out"
-            while not (screen.exists() and b"LIVE" in screen.read_bytes()):
+            while not is_live(scratch / "dashboard.out"):
                 if process.poll() is not None or time.monotonic() - began > START_LIMIT:
-                    self._failure = "a dashboard showed nothing"
-                    return
+                    raise RuntimeError(f"it showed nothing: {last_line(scratch, 'dashboard')}")
                 time.sleep(LOOK)
             self._starts.append(time.monotonic() - began)
             self._ended.wait(self._stay)
             process.send_signal(signal.SIGTERM)
-            process.wait(START_LIMIT)
+            if process.wait(START_LIMIT) != 0:
+                raise RuntimeError(f"exit {process.returncode}: {last_line(scratch, 'dashboard')}")
+
+
+def is_live(screen: Path) -> bool:
+    """Whether the server was seen on the screen."""
+    return screen.exists() and b"LIVE" in screen.read_bytes()
 
 
 def measure(target: Running, seconds: float) -> Measurement:
@@ -102,6 +111,8 @@ def main() -> None:
     parser.add_argument("--stay", type=float, default=0.5, help="seconds that each stays")
     parser.add_argument("--pause", type=float, default=0.3, help="seconds between two of them")
     options = parser.parse_args()
+    if options.rounds < 1 or options.seconds < 1:
+        parser.error("--rounds and --seconds must be 1 at least")
     native.build()
     with tempfile.TemporaryDirectory() as folder:
         control = f"{folder}/control"

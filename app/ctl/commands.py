@@ -99,7 +99,7 @@ class Known:
         return sorted(rows, key=lambda row: row.id)
 
 
-@click.group()
+@click.group(no_args_is_help=False)
 def ctl() -> None:
     """Look at a running server and change it, from scripts."""
 

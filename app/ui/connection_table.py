@@ -147,6 +147,7 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         self._membership = -1
         if self._model is not None:
             self.show(self._model, self._now)
+            self._scroll_to_cursor()
 
     @property
     def columns(self) -> Layout:

@@ -32,6 +32,16 @@ async def test_an_action_has_the_keys_that_it_was_given_and_no_others() -> None:
             await pilot.press("escape")
 
 
+async def test_the_palette_knows_the_words_of_the_bottom_line() -> None:
+    async with running(FixedSource(overview())) as (app, pilot):
+        await pilot.press("ctrl+p", *"audit")
+        await app.workers.wait_for_complete()
+        await pilot.pause()
+        await pilot.press("enter")
+        await look(app, pilot)
+        assert isinstance(app.screen, AuditScreen)
+
+
 async def test_a_key_is_never_read_as_markup() -> None:
     brackets = {"log": "[", "filter": "]", "pause": "backslash"}
     preferences = Preferences(keys=brackets)
