@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from textual.app import App
 from textual.command import CommandPalette
 from textual.driver import Driver
+from textual.events import Event, Key
 from textual.filter import LineFilter
+from textual.widgets import Input
 
 from app.keys import signs
 from app.preferences import Preferences
@@ -62,6 +64,21 @@ class PersonalApp(App[int], inherit_bindings=False):
         """Textual's own, but for what it does when the terminal is lost."""
         found = super().get_driver_class()
         return TerminalDriver if issubclass(TerminalDriver, found) else found
+
+    async def on_event(self, event: Event) -> None:
+        """Give a field the keys that came in the same read as the one that opened it.
+
+        Textual has handed them to what had the focus by then. A field takes every character, so
+        one that has bubbled up past a focused field was never the field's.
+        """
+        has_bubbled_up = isinstance(event, Key) and event.is_forwarded and event.is_printable
+        if has_bubbled_up and isinstance(field := self.focused, Input):
+            assert isinstance(event, Key)
+            again = Key(event.key, event.character)
+            again._set_forwarded()
+            field.post_message(again)
+        else:
+            await super().on_event(event)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """What every line passes on its way to the screen: the theme's colours, ASCII."""
