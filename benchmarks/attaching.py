@@ -106,10 +106,10 @@ def measure(target: Running, seconds: float) -> Measurement:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--seconds", type=float, default=10.0, help="of each turn")
-    parser.add_argument("--stay", type=float, default=0.5, help="seconds that each stays")
-    parser.add_argument("--pause", type=float, default=0.3, help="seconds between two of them")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=55.0, help="of each turn")
+    parser.add_argument("--stay", type=float, default=1.0, help="seconds that each stays")
+    parser.add_argument("--pause", type=float, default=3.5, help="seconds between two of them")
     options = parser.parse_args()
     if options.rounds < 1 or options.seconds < 1:
         parser.error("--rounds and --seconds must be 1 at least")
