@@ -203,7 +203,7 @@ class Reporter:
 
     def state_changed(self, connection: Connection, old: State) -> None:
         is_told = self._traces(connection)
-        if connection in self.inspected:
+        if self.trace_all is TraceLevel.OFF and connection in self.inspected:
             is_told = self.tells_calls(connection)  # they belong to the calls that made them
         if is_told and self.stream.room_for_detail():
             self.stream.publish_detail(

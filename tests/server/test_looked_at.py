@@ -16,6 +16,8 @@ from app.events import (
     Bytes,
     Io,
     Kernel,
+    State,
+    StateChanged,
     TraceLevel,
 )
 from app.framing import frame
@@ -127,6 +129,19 @@ def test_a_busy_one_tells_of_so_many_calls_in_a_round(looked_at: Reporter) -> No
     looked_at.io(connection, "read", 4, 4, "")
     gaps = [call.gap_follows for call in calls_told(looked_at)]
     assert gaps == [False] * (CALLS_A_ROUND - 1) + [True, False]
+
+
+@pytest.mark.parametrize("trace_all", [TraceLevel.OFF, TraceLevel.STATE])
+def test_states_belong_to_the_calls_unless_all_are_traced(
+    looked_at: Reporter, trace_all: TraceLevel
+) -> None:
+    (connection,) = looked_at.inspected
+    connection.trace, looked_at.trace_all = TraceLevel.IO, trace_all
+    for _ in range(CALLS_A_ROUND):
+        looked_at.io(connection, "read", 4, 4, "")
+    looked_at.state_changed(connection, State.READ_BODY)
+    told = [e for e in looked_at.stream.drain().events if isinstance(e, StateChanged)]
+    assert len(told) == (0 if trace_all is TraceLevel.OFF else 1)
 
 
 def test_where_all_are_traced_every_call_is_told(looked_at: Reporter) -> None:
