@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 from struct import Struct
-from typing import Final
+from typing import Final, TypeAlias
 
 from app.printable import printable
 
@@ -36,6 +36,29 @@ def frame(body: bytes) -> bytes:
     return _HEADER.pack(len(body)) + body
 
 
+Burst: TypeAlias = tuple[int, Callable[[bytes], tuple[int, ...]], tuple[int, ...], int]
+"""What a burst of frames of one length is known by: its size in bytes, what unpacks the headers of
+so many bytes at once, what that must give, and the frames. A plain tuple: taking a named one apart
+costs 20 ns more."""
+
+NO_BURST: Final[Burst] = (-1, lambda _: (), (), 0)
+"""Nothing that was read is like this one."""
+
+
+def burst_filling(data: bytes, cap: int) -> Burst | None:
+    """The burst that `data` is: 2 to `ALIKE_AT_ONCE` frames of one length within the CAP."""
+    size = len(data)
+    if size < 2 * HEADER_SIZE:
+        return None
+    length: int = read_length(data)[0]
+    count, rest = divmod(size, HEADER_SIZE + length)
+    if rest or length > cap or not 1 < count <= ALIKE_AT_ONCE:
+        return None
+    burst = _burst(length, count)
+    _, lengths_of, lengths, _ = burst
+    return burst if lengths_of(data) == lengths else None
+
+
 def frames_filling(data: bytes, cap: int, most: int) -> int:
     """How many frames `data` is, if it is nothing but whole frames within the CAP; else 0.
 
@@ -49,19 +72,17 @@ def frames_filling(data: bytes, cap: int, most: int) -> int:
     count = size // stride
     # A pipelined burst is mostly frames of one length: its headers are looked at without a step
     # for each. Stepping over 16 frames takes 1.5 µs, one unpacking 0.25, four slices 0.5; of 900
-    # frames 83 µs, 6.3 and 2.7.
-    if 1 < count <= most and count * stride == size and length <= cap:
-        if count <= ALIKE_AT_ONCE:
-            unpack, expected = _headers_of(length, count)
-            if unpack(data) == expected:
-                return count
-        elif (
-            data[::stride] == data[:1] * count
-            and data[1::stride] == data[1:2] * count
-            and data[2::stride] == data[2:3] * count
-            and data[3::stride] == data[3:4] * count
-        ):
-            return count
+    # frames 83 µs, 6.3 and 2.7. (One unpacking is `burst_filling`, which is asked before.)
+    if (
+        ALIKE_AT_ONCE < count <= most
+        and count * stride == size
+        and length <= cap
+        and data[::stride] == data[:1] * count
+        and data[1::stride] == data[1:2] * count
+        and data[2::stride] == data[2:3] * count
+        and data[3::stride] == data[3:4] * count
+    ):
+        return count
     end = frames = 0
     while size - end >= HEADER_SIZE and frames <= most:
         (length,) = read_length(data, end)
@@ -73,11 +94,9 @@ def frames_filling(data: bytes, cap: int, most: int) -> int:
 
 
 @lru_cache(maxsize=64)
-def _headers_of(
-    length: int, count: int
-) -> tuple[Callable[[bytes], tuple[int, ...]], tuple[int, ...]]:
-    """What unpacks the headers of `count` frames of one length, and what it must give."""
-    return Struct(">" + f"I{length}x" * count).unpack, (length,) * count
+def _burst(length: int, count: int) -> Burst:
+    headers = Struct(">" + f"I{length}x" * count)
+    return headers.size, headers.unpack, (length,) * count, count
 
 
 def whole_frames(data: bytes) -> int:

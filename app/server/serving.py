@@ -1,13 +1,14 @@
 """Serving the connections that are ready: the hot path and the general one.
 
-The hot path (`_serve_batch`) is whole frames in one read: one read(2), one look at the headers, one
-write(2) of the same bytes, and no call of ours but that look. It takes connections that are between
-frames, in direct mode, level-triggered and not traced (`_quick`); everything else goes the general
+The hot path (`batch`) is whole frames in one read: one read(2), one look at the headers, one
+write(2) of the same bytes, and no call of ours. It takes connections that are between frames, in
+direct mode, level-triggered and not traced (`Lifecycle.quick`); everything else goes the general
 way, through the state machine. The general way for everything would be 0.80 of a bare uvloop
-Protocol at 64 connections x 64 bytes; with the hot path it is 1.05 (`benchmarks/`). `os.read` and
-`os.write` on the descriptor cost 0.1 µs less than `socket.recv` and `send`, which ask for a
-time-out that a non-blocking socket does not have. A read that returns fresh bytes also means that
-no buffer is shared: what outlives the wake-up is kept without a copy.
+Protocol at 64 connections x 64 bytes; with the hot path it is 1.02 (`benchmarks/`). Read and write
+are 4.3 of its 4.7 µs for a frame; what the rest is for, and what was tried, is in
+`docs/decisions.md`. `os.read` and `os.write` on the descriptor cost 0.1 µs less than `socket.recv`
+and `send`, which ask for a time-out that a non-blocking socket does not have. A read that returns
+fresh bytes also means that no buffer is shared: what outlives the wake-up is kept without a copy.
 
 Facts that surprise:
 
@@ -28,7 +29,7 @@ from math import floor
 from typing import Final
 
 from app.events import Reason
-from app.framing import HEADER_SIZE, frames_filling, read_length
+from app.framing import HEADER_SIZE, NO_BURST, burst_filling, frames_filling, read_length
 from app.histogram import TABLE_SIZE, index_of, index_table
 from app.server.closing import discard_input
 from app.server.connection import (
@@ -39,6 +40,7 @@ from app.server.connection import (
     READ_BODY,
     READ_LEN,
     READ_SIZE,
+    SMALL_READ,
     Chunk,
     Connection,
 )
@@ -50,6 +52,8 @@ from app.settings import Settings
 BATCH_BUDGET: Final = 8 * 1024 * 1024
 """Bytes that a batch moves in each direction, shared by those who are ready, `READ_SIZE` each at
 least. Without it 200 readers that never read, with 256 KiB frames, made an iteration of 256 ms."""
+LOOK_EVERY: Final = 64
+"""Wake-ups from one look at how much the connections send at a time to the next."""
 _ENDED_BY_PEER: Final = frozenset(
     {errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED, errno.ENOTCONN, errno.ETIMEDOUT}
 )
@@ -83,6 +87,8 @@ class Serving:
         self._direct = settings.write_mode == "direct"
         self._may_be_quick = self._direct and not self._until_eagain
         self._life.quick.clear()
+        for connection in self._life.by_id.values():
+            connection.burst = NO_BURST  # it was within a CAP that may be lower now
 
     def wind_down(self, quiet: float) -> None:
         """Answer what comes in full until a connection was `quiet` seconds without a byte; end it.
@@ -104,17 +110,18 @@ class Serving:
         quick, connections = self._life.quick, self._life.connections
         changed = self._reporter.changed
         sampling = self._reporter.stream.watched and len(self._reporter.bodies) < SAMPLE
+        looking = sampling or self._reporter.wakeups % LOOK_EVERY == 0
         read, write, cap = os.read, os.write, self._life.settings.cap
         share = self._share = max(READ_SIZE, BATCH_BUDGET // (len(ready) or 1))
         clock, served, buckets = self._clock, self._reporter.service.counts, self._buckets
         for fd, _ in ready:
-            connection = quick.get(fd)
-            if connection is None:
-                connection = connections.get(fd)
-                if connection is None:
-                    others.append(fd)
+            try:
+                connection = quick[fd]
+            except KeyError:
+                if fd in connections:
+                    self._serve(connections[fd], now)
                 else:
-                    self._serve(connection, now)
+                    others.append(fd)
                 continue
             try:
                 ask = connection.ask
@@ -127,7 +134,9 @@ class Serving:
             if size >= HEADER_SIZE and read_length(data)[0] == size - HEADER_SIZE <= cap:
                 frames = 1
             else:
-                frames = frames_filling(data, cap, FRAME_BUDGET)
+                burst_size, lengths_of, lengths, frames = connection.burst
+                if size != burst_size or lengths_of(data) != lengths:
+                    frames = self._count_frames(connection, data, cap)
             if frames:
                 try:
                     sent = write(fd, data)
@@ -143,8 +152,11 @@ class Serving:
                     if not connection.changed:
                         connection.changed = True
                         changed.add(connection)
-                    if sampling:
-                        self._sample(connection, data)
+                    if looking:
+                        if size < SMALL_READ and ask == READ_SIZE:
+                            connection.ask = SMALL_READ
+                        if sampling:
+                            self._sample(connection, data)
                     continue
             else:
                 sent = 0
@@ -152,6 +164,16 @@ class Serving:
             self._take(connection, data, sent, now)
             self._serve_end(connection, now)
         return others
+
+    def _count_frames(self, connection: Connection, data: bytes, cap: int) -> int:
+        """How many frames `data` is on the hot path; 0 if it has to go the general way."""
+        if len(data) == SMALL_READ:  # it was full
+            connection.ask = max(connection.ask, READ_SIZE)
+        burst = burst_filling(data, cap)
+        if burst is None:
+            return frames_filling(data, cap, FRAME_BUDGET)
+        connection.burst = burst
+        return burst[-1]
 
     def _serve(self, connection: Connection, now: float) -> None:
         """Do what the state asks for: one read, or writes until the kernel takes no more."""
@@ -187,7 +209,8 @@ class Serving:
         data = connection.take_backlog()
         if not data:
             try:
-                data = self._calls.read(connection.fd, min(connection.ask, self._share))
+                ask = min(max(connection.ask, READ_SIZE), self._share)
+                data = self._calls.read(connection.fd, ask)
             except OSError as error:
                 self._unreadable(connection, error)
                 return

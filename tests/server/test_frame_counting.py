@@ -9,7 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app import framing
-from app.framing import ALIKE_AT_ONCE, HEADER_SIZE, frame, frames_filling, header, whole_frames
+from app.framing import (
+    ALIKE_AT_ONCE,
+    HEADER_SIZE,
+    burst_filling,
+    frame,
+    frames_filling,
+    header,
+    whole_frames,
+)
 from app.server.connection import FRAME_BUDGET
 
 CAP = 50
@@ -33,6 +41,11 @@ def slow_filling(data: bytes, cap: int) -> int:
     return len(lengths) if fits else 0
 
 
+def is_burst(lengths: list[int]) -> bool:
+    alike = len({*lengths}) == 1 and 0 <= lengths[0] <= CAP
+    return alike and 1 < len(lengths) <= ALIKE_AT_ONCE
+
+
 streams = st.one_of(
     st.binary(max_size=80),
     st.lists(st.binary(max_size=60), max_size=20).map(lambda b: b"".join(map(frame, b))),
@@ -47,6 +60,17 @@ def test_frames_filling_agrees_with_the_slow_count(data: bytes) -> None:
     assert frames_filling(data, CAP, FRAME_BUDGET) == slow_filling(data, CAP)
 
 
+@given(streams)
+def test_a_burst_is_frames_of_one_length_within_the_cap(data: bytes) -> None:
+    lengths = slow_frames(data)
+    burst = burst_filling(data, CAP)
+    assert bool(burst) == is_burst(lengths)
+    if burst:
+        size, lengths_of, of_burst, frames = burst
+        assert (size, list(of_burst), frames) == (len(data), lengths, len(lengths))
+        assert lengths_of(data) == of_burst
+
+
 @given(
     body=st.binary(max_size=20),
     count=st.integers(2, 2 * ALIKE_AT_ONCE),
@@ -58,6 +82,7 @@ def test_the_shortcut_for_alike_frames_sees_every_byte_of_every_header(
 ) -> None:
     data = bytearray(frame(body) * count)
     data[int(where * len(data))] ^= flip
+    assert bool(burst_filling(bytes(data), CAP)) == is_burst(slow_frames(bytes(data)))
     assert frames_filling(bytes(data), CAP, FRAME_BUDGET) == slow_filling(bytes(data), CAP)
 
 

@@ -1,0 +1,104 @@
+"""What the hot path remembers of a connection never outlives what made it true."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+
+import pytest
+
+from app.commands import Set, Trace
+from app.events import Reason, TraceLevel
+from app.framing import frame
+from app.server.connection import READ_SIZE, SMALL_READ
+from app.server.serving import LOOK_EVERY
+from tests.peers import Running, exchange, read_to_end
+
+Serve = Callable[..., Running]
+
+SMALL = frame(b"mark")
+LARGE = frame(b"mark" * 1000)
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The bytes asked for by the reads that bring a body of these tests, as they come."""
+    sizes: list[int] = []
+    real = os.read
+
+    def read(fd: int, size: int) -> bytes:
+        data = real(fd, size)
+        if b"mark" in data:
+            sizes.append(size)
+        return data
+
+    monkeypatch.setattr(os, "read", read)
+    return sizes
+
+
+def send_little(client: socket.socket) -> None:
+    """Until the loop has had a look at it."""
+    for _ in range(4 * LOOK_EVERY):
+        assert exchange(client, [SMALL], len(SMALL)) == SMALL
+
+
+@pytest.mark.parametrize("count", [2, 64])
+def test_a_burst_like_the_one_before_meets_a_cap_that_was_lowered(serve: Serve, count: int) -> None:
+    running = serve(cap=100)
+    client, connection_id = running.connect_known()
+    burst = frame(b"x" * 80) * count
+    for _ in range(3):
+        assert exchange(client, [burst], len(burst)) == burst
+    assert running.ask(Set, name="cap", value=50).ok
+    assert exchange(client, [SMALL], len(SMALL)) == SMALL  # which brings it back to the hot path
+    client.sendall(burst)
+    assert read_to_end(client) == b""
+    client.close()
+    assert running.closed(connection_id).reason is Reason.FRAME_TOO_LARGE
+
+
+def test_a_burst_of_the_same_size_with_other_lengths_is_counted_anew(serve: Serve) -> None:
+    running = serve()
+    client, connection_id = running.connect_known()
+    for bodies in ([8] * 4, [8] * 4, [4, 12, 8, 8], [20, 20], [8] * 4):
+        burst = b"".join(frame(b"x" * length) for length in bodies)
+        assert exchange(client, [burst], len(burst)) == burst
+    running.shown(connection_id, lambda snapshot: snapshot.frames_in == 18)
+
+
+def test_who_sends_little_is_read_in_small_pieces_until_one_is_full(
+    serve: Serve, asked: list[int]
+) -> None:
+    client = serve().connect()
+    send_little(client)
+    assert asked[0] == READ_SIZE
+    assert asked[-1] == SMALL_READ
+    asked.clear()
+    assert exchange(client, [LARGE], len(LARGE)) == LARGE
+    assert asked == [SMALL_READ, READ_SIZE]
+    assert exchange(client, [LARGE], len(LARGE)) == LARGE
+    assert asked == [SMALL_READ, READ_SIZE, READ_SIZE]
+
+
+def test_a_burst_that_fills_a_small_read_to_its_end_makes_the_next_one_large(
+    serve: Serve, asked: list[int]
+) -> None:
+    client = serve().connect()
+    send_little(client)
+    half = frame(b"mark".ljust(SMALL_READ // 2 - 4, b"x"))
+    burst = half + frame(b"mark".ljust(SMALL_READ - len(half) - 4, b"x"))
+    assert exchange(client, [burst], len(burst)) == burst
+    asked.clear()
+    assert exchange(client, [SMALL], len(SMALL)) == SMALL
+    assert asked == [READ_SIZE]
+
+
+def test_who_is_looked_at_is_read_as_everyone_else(serve: Serve, asked: list[int]) -> None:
+    running = serve()
+    client, connection_id = running.connect_known()
+    send_little(client)
+    assert running.ask(Trace, id=connection_id, level=TraceLevel.IO).ok
+    asked.clear()
+    assert exchange(client, [LARGE], len(LARGE)) == LARGE
+    assert asked == [READ_SIZE]
