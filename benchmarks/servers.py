@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks import native
@@ -31,6 +31,7 @@ class Server:
     on_terminal: bool = False  # runs in a terminal of its own, 160 columns by 50 lines
     watcher: tuple[str, ...] = ()  # a second program, on a terminal, that watches the first
     most_connections: int = 0  # 0: no limit of its own
+    stops_for_slow: bool = False  # it waits for a peer that does not read
     native: bool = False
 
     def reason_to_skip(self, scenario: Scenario) -> str:
@@ -39,6 +40,8 @@ class Server:
             return "no C compiler"
         if self.module and importlib.util.find_spec(self.module) is None:
             return f"{self.module} is not installed"
+        if self.stops_for_slow and scenario.slow:
+            return "a slow reader stops it"
         if self.most_connections and scenario.total > self.most_connections:
             return f"holds at most {self.most_connections} connections"
         return ""
@@ -99,6 +102,7 @@ SERVERS = (
     peer("gevent", "gevent_streams", module="gevent"),
     peer("threads", "threads"),
     peer("blocking", "blocking", most=1),
+    replace(peer("python-bare", "python_bare"), stops_for_slow=True),
     Server("c-epoll", (str(native.BUILD / "echo"), HOST, "0"), native=True),
 )
 

@@ -1,0 +1,55 @@
+"""What Python and its system calls cost: an epoll loop that reads, writes, and knows nothing else.
+
+No frames, no limits, no counters, and a peer that does not read stops it. No echo server in Python
+that makes a read and a write for each wake-up can be faster: it is the limit of one, as the C loop
+is the machine's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import socket
+
+from benchmarks.peers.serving import arguments, listening_socket
+
+READ_SIZE = 64 * 1024
+"""Bytes of a read where the last one brought more than `SMALL`."""
+
+SMALL = 479
+"""Bytes of a read otherwise: what CPython's own allocator holds, as in echo-tui."""
+
+
+def main(host: str, port: int) -> None:
+    listener = listening_socket(host, port)
+    accepting = listener.fileno()
+    epoll = select.epoll()
+    epoll.register(accepting, select.EPOLLIN)
+    sockets: dict[int, socket.socket] = {}
+    read, write, poll = os.read, os.write, epoll.poll
+    size = SMALL
+    while True:
+        for fd, _ in poll():
+            if fd == accepting:
+                sock, _ = listener.accept()
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                sockets[sock.fileno()] = sock
+                epoll.register(sock.fileno(), select.EPOLLIN)
+                continue
+            try:
+                data = read(fd, size)
+                write(fd, data)
+            except OSError:
+                data = b""
+            if len(data) == size:
+                size = READ_SIZE
+            if not data:
+                epoll.unregister(fd)
+                sockets.pop(fd).close()
+
+
+if __name__ == "__main__":
+    options = arguments(__doc__)
+    with contextlib.suppress(KeyboardInterrupt):
+        main(options.host, options.port)
