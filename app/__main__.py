@@ -1,6 +1,16 @@
 """``python -m app`` is the same as ``echo-tui``."""
 
-from app.cli import main
+import sys
+
+
+def main() -> None:
+    """Run the command line and exit; Ctrl-C while it is being loaded is no traceback either."""
+    try:
+        from app.cli import main as run  # noqa: PLC0415
+    except KeyboardInterrupt:
+        sys.exit(130)
+    run()
+
 
 if __name__ == "__main__":
     main()

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 EXIT_CRASH = 1
 EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
 
 
 class ServerCommand(ConfiguredCommand):
@@ -274,7 +275,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         code = cli.main(arguments, prog_name="echo-tui", standalone_mode=False)
     except click.exceptions.Abort:
-        code = EXIT_CRASH
+        code = EXIT_INTERRUPTED
     except click.ClickException as error:
         code = _complain(error.format_message())
     except SettingError as error:

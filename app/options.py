@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from app.completion import one_of
 from app.preferences import THEMES
 from app.printable import printable
 from app.settings import (
@@ -66,11 +67,28 @@ class Port(IntParameter):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         try:
+            if not str(value).isascii() or "_" in str(value):
+                raise ValueError
             return int(value)
         except ValueError:
             raise click.UsageError(
                 f"PORT {printable(str(value))!r} is not a number: it must be 0 to 65,535"
             ) from None
+
+
+class ConnectionId(IntParameter):
+    """The id of a connection, as the first column of a table has it."""
+
+    name = "id"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        text = str(value).removeprefix("#")
+        if text.isascii() and text.isdigit() and len(text) < 20 and 0 < int(text) < 2**63:
+            return int(text)
+        raise click.UsageError(
+            f"{printable(str(value), 40)!r} is not the id of a connection: write a whole number"
+            " from 1, as in the first column"
+        )
 
 
 class LoopbackAddress(AddressParameter):
@@ -105,14 +123,8 @@ def setting(name: str, text: str, metavar: str = "N", **how: Any) -> Callable[[F
     """The option of one server setting, with its default."""
     how = {"show_default": True, "default": getattr(DEFAULTS, name), **how}
     if "|" in metavar:
-        how["shell_complete"] = _one_of(metavar.split("|"))
+        how["shell_complete"] = one_of(metavar.split("|"))
     return click.option("--" + name.replace("_", "-"), metavar=metavar, help=text, **how)
-
-
-def _one_of(
-    choices: list[str],
-) -> Callable[[click.Context, click.Parameter, str], list[str]]:
-    return lambda _ctx, _parameter, begun: [word for word in choices if word.startswith(begun)]
 
 
 def server_options(command: F) -> F:

@@ -39,7 +39,7 @@ _UNITS: Final = {
     "GIB": GIB,
     "GB": 1000**3,
 }
-_SIZE = re.compile(r"\s*(\d{1,20})\s*([A-Za-z]*)\s*")
+_SIZE = re.compile(r"\s*(\d{1,20})\s*([A-Za-z]*)\s*", re.ASCII)
 
 
 class SettingError(ValueError):

@@ -34,7 +34,7 @@ def complete(*words: str, **more: str) -> list[str]:
         text=True,
     )
     assert ended.stderr == ""
-    return [line.partition(",")[2] for line in ended.stdout.splitlines()]
+    return [line.partition(",")[2] for line in ended.stdout.splitlines() if line]
 
 
 def test_the_first_word_is_a_command_or_an_option_of_the_server() -> None:
@@ -56,6 +56,17 @@ def test_values_are_offered() -> None:
     assert complete("--cap", "5", "--poller", "epoll") == ["epoll", "epoll-et"]
     assert complete("--write-mode", "a") == ["armed"]
     assert complete("--trace", "st") == ["state"]
+
+
+def test_values_of_the_other_commands_are_offered() -> None:
+    assert complete("load", "--profile", "s") == ["slow-reader"]
+    assert complete("ctl", "list", "--sort", "pen") == ["pending"]
+    assert complete("ctl", "list", "--columns", "id,pe") == ["id,peer", "id,pending"]
+    assert complete("ctl", "list", "--columns", "peer,pe") == ["peer,pending"]
+    assert complete("ctl", "watch", "--events", "opened,clo") == ["opened,closed"]
+    assert complete("ctl", "set", "wr") == ["write-mode", "write-timeout"]
+    assert complete("ctl", "set", "write-mode", "") == ["direct", "armed"]
+    assert complete("ctl", "set", "cap", "") == []
 
 
 def test_a_mistake_in_the_environment_or_the_file_does_not_spoil_it() -> None:

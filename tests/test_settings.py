@@ -125,6 +125,7 @@ def test_a_runtime_setting_is_read_as_on_the_command_line(
     ("name", "value", "says"),
     [
         ("cap", "lots", "'lots' is not a size"),
+        ("cap", "\uff16\uff14", "'\uff16\uff14' is not a size"),
         ("cap", 0, "--cap 0 is out of range"),
         ("cap", "2GiB", "--cap 2147483648 is out of range"),
         ("max_connections", "1.5", "--max-connections '1.5' is not a number"),

@@ -17,18 +17,19 @@ import click
 import msgspec
 
 from app.commands import Set
+from app.completion import list_of, one_of
 from app.control.address import AddressError, choose, who_runs
 from app.control.client import ControlError, Link, NobodyThere, ServerGone, hello, kills
 from app.control.protocol import Page, Watch
 from app.ctl.printing import cell, print_facts, print_objects, print_result, print_table
-from app.ctl.watching import FIGURES, Watcher, parse_kinds
+from app.ctl.watching import FIGURES, KINDS, Watcher, parse_kinds
 from app.events import (
     DETAIL,
     KillMode,
 )
 from app.histogram import Histogram
-from app.options import client_options, read_token_file
-from app.settings import TIMEOUTS
+from app.options import ConnectionId, client_options, read_token_file
+from app.settings import RUNTIME_SETTINGS, WRITE_MODES
 from app.ui.export import FIELDS
 from app.ui.filter import Filter, FilterError, parse_filter
 from app.ui.rows import Row
@@ -112,8 +113,20 @@ json_option = click.option("--json", "as_json", is_flag=True, help="One JSON obj
 @client_options
 @where_option
 @json_option
-@click.option("--columns", default=DEFAULT_COLUMNS, metavar="A,B,…", help="Which, in their order.")
-@click.option("--sort", default="id", metavar="COLUMN", help="By any column.  [default: id]")
+@click.option(
+    "--columns",
+    default=DEFAULT_COLUMNS,
+    metavar="A,B,…",
+    shell_complete=list_of(FIELDS),
+    help="Which, in their order.",
+)
+@click.option(
+    "--sort",
+    default="id",
+    metavar="COLUMN",
+    shell_complete=one_of(FIELDS),
+    help="By any column.  [default: id]",
+)
 @click.option("--reverse", is_flag=True, help="The largest first.")
 @click.option("--no-header", is_flag=True, help="No line of names.")
 @plainly
@@ -147,7 +160,7 @@ def list_command(
 @ctl.command()
 @client_options
 @json_option
-@click.argument("connection_id", metavar="ID", type=click.IntRange(0))
+@click.argument("connection_id", metavar="ID", type=ConnectionId())
 @plainly
 def show(
     control: str | None, control_token_file: Path | None, as_json: bool, connection_id: int
@@ -178,7 +191,7 @@ def show(
     show_default=True,
     help="Finish the echo, give it up, or RST.",
 )
-@click.argument("ids", metavar="[ID]…", nargs=-1, type=click.IntRange(1, 2**63 - 1))
+@click.argument("ids", metavar="[ID]…", nargs=-1, type=ConnectionId())
 @plainly
 def kill(
     control: str | None,
@@ -205,11 +218,19 @@ def kill(
     return EXIT_FAILED if failed else 0
 
 
+def _values(context: click.Context, parameter: click.Parameter, begun: str) -> list[str]:
+    """The words that a setting may be; those that are numbers are not guessed."""
+    is_mode = context.params.get("name") in ("write-mode", "write_mode")
+    return one_of(WRITE_MODES if is_mode else ())(context, parameter, begun)
+
+
 @ctl.command("set")
 @client_options
 @json_option
-@click.argument("name")
-@click.argument("value")
+@click.argument(
+    "name", shell_complete=one_of([name.replace("_", "-") for name in RUNTIME_SETTINGS])
+)
+@click.argument("value", shell_complete=_values)
 @plainly
 def set_command(
     control: str | None, control_token_file: Path | None, as_json: bool, name: str, value: str
@@ -238,7 +259,7 @@ def stats(control: str | None, control_token_file: Path | None, as_json: bool) -
     if listening is not None:
         facts = {name: getattr(listening, name) for name in ("host", "port", "pid", "poller")}
         facts["up_seconds"] = round(known.now - listening.t, 3)
-        facts |= {name: getattr(listening, name) for name in _RUNTIME}
+        facts |= {name: getattr(listening, name) for name in RUNTIME_SETTINGS}
     if known.stats is not None:
         told_apart = (*HISTOGRAMS, "bodies")
         figures = msgspec.structs.asdict(known.stats)
@@ -255,13 +276,18 @@ def stats(control: str | None, control_token_file: Path | None, as_json: bool) -
 HISTOGRAMS: Final = ("service_us", "iteration_us")
 """Told by their percentiles, in microseconds since the server's start."""
 PERCENTILES: Final = {"p50": 50.0, "p99": 99.0, "p999": 99.9}
-_RUNTIME: Final = ("cap", "write_mode", "max_connections", *TIMEOUTS)
 
 
 @ctl.command()
 @client_options
 @where_option
-@click.option("--events", metavar="A,B,…", default="", help="Kinds of events, or `all`.")
+@click.option(
+    "--events",
+    metavar="A,B,…",
+    default="",
+    shell_complete=list_of(["all", *KINDS]),
+    help="Kinds of events, or `all`.",
+)
 @plainly
 def watch(control: str | None, control_token_file: Path | None, where: str, events: str) -> int:
     """Events as they happen, as JSON lines, until the server ends.

@@ -11,6 +11,7 @@ from typing import Any, Final
 import click
 import msgspec
 
+from app.completion import one_of
 from app.load.conduct import Conductor, LoadError
 from app.load.plan import PROFILES, Plan, parse_profile
 from app.load.report import ProgressLine, report
@@ -63,6 +64,7 @@ _PROFILE_HELP = "; ".join(f"{name}: {what}" for name, what in PROFILES.items())
     "profiles",
     multiple=True,
     metavar="NAME[:COUNT]",
+    shell_complete=one_of(PROFILES),
     help=f"Clients that misbehave, beside the others; repeatable. {_PROFILE_HELP}.",
 )
 @click.option(

@@ -15,7 +15,7 @@ from app.settings import CAP_RANGE, SettingError, format_size, parse_size
 
 LARGEST_BODY: Final = CAP_RANGE[1]
 LARGEST_WEIGHT: Final = 1_000_000
-_KIND = re.compile(r"\s*([^-:,]+)(?:-([^-:,]+))?(?::(\d{1,12})\s*)?")
+_KIND = re.compile(r"\s*([^-:,]+)(?:-([^-:,]+))?(?::(\d{1,12})\s*)?", re.ASCII)
 
 
 class SizeRange(Struct, frozen=True):

@@ -9,9 +9,9 @@ from typing import Final
 from app.settings import SettingError
 
 HOW_TO: Final = "write +SECONDS from the start, -SECONDS from the end, HH:MM:SS or Unix seconds"
-_SPAN: Final = re.compile(r"([+-])(?:(?:(\d{1,4}):)?(\d{1,6}):)?(\d{1,9}(?:\.\d{1,9})?)")
-_CLOCK: Final = re.compile(r"(\d{1,2}):(\d\d)(?::(\d\d(?:\.\d{1,6})?))?")
-_UNIX: Final = re.compile(r"\d{9,11}(\.\d{1,9})?")
+_SPAN: Final = re.compile(r"([+-])(?:(?:(\d{1,4}):)?(\d{1,6}):)?(\d{1,9}(?:\.\d{1,9})?)", re.ASCII)
+_CLOCK: Final = re.compile(r"(\d{1,2}):(\d\d)(?::(\d\d(?:\.\d{1,6})?))?", re.ASCII)
+_UNIX: Final = re.compile(r"\d{9,11}(\.\d{1,9})?", re.ASCII)
 
 
 def parse_moment(text: str, start: float, end: float) -> float:
