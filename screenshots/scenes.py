@@ -151,10 +151,10 @@ def snapshot(
     )
 
 
-def kernel(connection_id: int, *, unread: int = 0, unacknowledged: int = 0) -> Kernel:
-    """The kernel's side of a connection on loopback."""
+def kernel(connection_id: int, ago: float, *, unread: int = 0, unacknowledged: int = 0) -> Kernel:
+    """The kernel's side of a connection on loopback, `ago` seconds ago."""
     return Kernel(
-        t=NOW - 0.1,
+        t=NOW - ago,
         id=connection_id,
         unread=unread,
         unacknowledged=unacknowledged,
@@ -375,7 +375,10 @@ def overview() -> list[Event]:
         )
     events += rows
     events += slow_reader()
-    events.append(kernel(SLOW_READER, unread=0, unacknowledged=2_621_804))
+    events += [
+        kernel(SLOW_READER, ago, unread=0, unacknowledged=2_621_804)
+        for ago in (4.1, 3.1, 2.1, 1.1, 0.1)  # a look in every round
+    ]
     text = b"a body of 524,288 bytes that says so " * 15_000
     for call in ("read", "write"):
         moved = frame(text[:524_288])[:212_992][-TRACED_BYTES:]

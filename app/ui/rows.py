@@ -11,12 +11,15 @@ from app.events import (
     Bytes,
     Closed,
     Event,
+    Io,
     Kernel,
+    Notice,
     Opened,
     Snapshot,
     State,
     Toggled,
 )
+from app.ui.figures import words_span
 
 RECENT_LIMIT: Final = 64
 """Detail events kept for one connection."""
@@ -24,6 +27,9 @@ TOGGLES_LIMIT: Final = 256
 """POLLOUT toggles kept for one connection, for its timeline."""
 BYTES_LIMIT: Final = 256
 """Bytes kept for one connection in each direction, if they are told at all."""
+UNSEEN_AFTER: Final = 2.0
+"""Seconds without a word of what is told only while somebody looks (each round has one, and two
+rounds are a second apart at most) after which it is said that nobody did."""
 RATE_WINDOW: Final = 1.0
 """Seconds over which a connection's frame rate is taken."""
 RATE_FADES: Final = 2.0
@@ -37,6 +43,7 @@ class Row:
         "_rate",
         "_rate_from_frames",
         "_rate_from_t",
+        "_seen_at",
         "closed",
         "fd",
         "held_by_budget",
@@ -76,6 +83,7 @@ class Row:
         self.recent_version = 0
         self.toggled: deque[Toggled] | None = None
         """The latest toggles; system calls cannot drive them out as they do from `recent`."""
+        self._seen_at: float | None = None
         self._rate = 0.0
         self._rate_from_t = opened.t
         self._rate_from_frames = 0
@@ -106,6 +114,8 @@ class Row:
 
     def remember(self, event: Event) -> None:
         """Keep a detail event."""
+        if isinstance(event, Kernel | Io):
+            self._see(event.t)
         if isinstance(event, Kernel):
             self.kernel = event
             return
@@ -120,6 +130,14 @@ class Row:
                 self.toggled = deque(maxlen=TOGGLES_LIMIT)
             self.toggled.append(event)
         self.recent_version += 1
+
+    def _see(self, t: float) -> None:
+        """Note that somebody looked at `t`, and if nobody did for a while before."""
+        seen_at, self._seen_at = self._seen_at, t
+        if seen_at is not None and t - seen_at > UNSEEN_AFTER and self.recent:
+            text = f"… not looked at for {words_span(t - seen_at)}"
+            self.recent.append(Notice(t=t, level="info", text=text))
+            self.recent_version += 1
 
     def _remember_bytes(self, event: Bytes) -> None:
         self.recent_version += 1

@@ -21,9 +21,19 @@ from app.events import (
     Toggled,
 )
 from app.stream import Drained
+from app.ui import journal
 from app.ui.model import CLOSED_LIMIT, CLOSED_SHOWN_FOR, LOG_LIMIT, Model
 from app.ui.rows import RECENT_LIMIT
-from screenshots.scenes import NOW, closed, listening, loop_stats, opened, overview, snapshot
+from screenshots.scenes import (
+    NOW,
+    closed,
+    kernel,
+    listening,
+    loop_stats,
+    opened,
+    overview,
+    snapshot,
+)
 
 
 def apply(model: Model, *events: Event, now: float = NOW) -> list[CommandResult]:
@@ -90,6 +100,23 @@ def test_detail_stays_with_its_connection_and_is_bounded() -> None:
     assert len(recent) == RECENT_LIMIT
     assert model.rows[2].recent is None
     assert len(model.log) == logged
+
+
+def test_a_time_in_which_nobody_looked_at_a_connection_is_marked() -> None:
+    """Each round tells of the kernel while somebody looks, also of one that stands still."""
+
+    def io(ago: float) -> Io:
+        return Io(t=NOW - ago, id=1, call="read", asked=4, result=4)
+
+    model = Model()
+    apply(model, opened(1), io(60.0), *[kernel(1, float(ago)) for ago in range(59, 45, -1)])
+    apply(model, io(45.0), io(44.5), io(14.5), kernel(1, 14.4), io(3.0))
+    marks = [
+        entry.text.lstrip("… ") if (entry := journal.entry(event)) and "…" in entry.text else "read"
+        for event in model.rows[1].recent or ()
+    ]
+    looked = "not looked at for"
+    assert marks == ["read", "read", "read", f"{looked} 30 s", "read", f"{looked} 11 s", "read"]
 
 
 def test_rates_come_from_successive_statistics() -> None:
