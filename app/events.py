@@ -428,5 +428,8 @@ Event: TypeAlias = (
 )
 
 
-DETAIL: Final = (StateChanged, Toggled, Io, Bytes, Kernel, WorkerStats)
-"""What may be dropped when nobody drains it."""
+DETAIL: Final = frozenset({StateChanged, Toggled, Io, Bytes, Kernel, WorkerStats})
+"""The types of what may be dropped when nobody drains it. Ask for ``type(event) in``: of a type
+that is a msgspec one `isinstance` asks its metaclass, 50 ns for each of the six."""
+LAST_WORDS: Final = frozenset({Stopped, Crashed})
+"""The types of the event after which a server tells nothing more."""

@@ -22,6 +22,7 @@ import msgspec
 
 from app.events import (
     DETAIL,
+    LAST_WORDS,
     Closed,
     CommandResult,
     Crashed,
@@ -44,6 +45,8 @@ INTERVAL: Final = 0.1
 """Seconds between two looks for snapshots while somebody watches."""
 SAMPLE_INTERVAL: Final = 1.0
 """Seconds between two looks at the process while somebody watches."""
+
+_OF_FIGURES: Final = frozenset({ProcessStats, WorkerStats})
 
 S = TypeVar("S", bound=EventStream)
 
@@ -257,7 +260,7 @@ def _end_apart(drained: Drained) -> list[Drained]:
     """The server's last event after all else: who ends with it has the last figures by then."""
     events = drained.events
     for place, event in enumerate(events):
-        if isinstance(event, Stopped | Crashed):
+        if type(event) in LAST_WORDS:
             before = drained._replace(events=events[:place])
             return [before, Drained(events[place:], [], None, drained.dropped)]
     return [drained]
@@ -269,7 +272,7 @@ def _give(subscriber: EventStream, drained: Drained, new_drops: int, with_detail
     for event in drained.events:
         if not subscriber.watched and _is_for_watchers(event):
             continue
-        if not isinstance(event, DETAIL):
+        if type(event) not in DETAIL:
             subscriber.publish(event)
             if isinstance(event, Closed):
                 subscriber.forget(event.id)
@@ -281,6 +284,6 @@ def _give(subscriber: EventStream, drained: Drained, new_drops: int, with_detail
 
 def _is_for_watchers(event: Event) -> bool:
     """Figures; and answers to traces, which a dashboard asks for wherever its cursor is."""
-    return isinstance(event, ProcessStats | WorkerStats) or (
-        isinstance(event, CommandResult) and event.command == "trace"
-    )
+    if type(event) in _OF_FIGURES:
+        return True
+    return isinstance(event, CommandResult) and event.command == "trace"

@@ -15,6 +15,7 @@ import msgspec
 
 from app.events import (
     DETAIL,
+    LAST_WORDS,
     Bytes,
     Closed,
     CommandResult,
@@ -46,7 +47,7 @@ class Level(IntEnum):
 
 LEVELS: Final = tuple(level.name.lower() for level in Level)
 """What `--log-level` may be."""
-ALWAYS_TOLD: Final = (Listening, Stopping, Stopped)
+ALWAYS_TOLD: Final = frozenset({Listening, Stopping, Stopped})
 """Where the server listens and how it ends is told at every level."""
 _CLOSED: Final = {
     Reason.EOF: Level.INFO,
@@ -72,7 +73,7 @@ def level_of(event: Event) -> Level:
         case Crashed():
             return Level.ERROR
         case _:
-            return Level.DEBUG if isinstance(event, DETAIL) else Level.INFO
+            return Level.DEBUG if type(event) in DETAIL else Level.INFO
 
 
 def as_json(event: Event) -> str:
@@ -203,7 +204,7 @@ class LogWriter:
             lines = [
                 self._format(event)
                 for event in drained.events
-                if level_of(event) >= least or isinstance(event, ALWAYS_TOLD)
+                if level_of(event) >= least or type(event) in ALWAYS_TOLD
             ]
             if drained.events and drained.dropped > dropped and least <= Level.WARNING:
                 news = Notice(
@@ -219,7 +220,7 @@ class LogWriter:
                 except OSError as error:
                     reader_is_gone = True
                     print(f"echo-tui: the log ends here: {error}", file=sys.stderr)
-            if any(isinstance(event, Stopped | Crashed) for event in drained.events):
+            if any(type(event) in LAST_WORDS for event in drained.events):
                 return
 
     def _write(self, data: bytes) -> None:

@@ -96,7 +96,7 @@ class Follower:
             return  # the latest is the fan-out's to keep
         if isinstance(event, WorkerStats) and not self._wishes.figures:
             return
-        if not isinstance(event, DETAIL):
+        if type(event) not in DETAIL:
             self._keep(event)
         elif not self._wishes.detail or self._missed:
             return
@@ -186,7 +186,7 @@ class Follower:
         fanout = self._fanout
         events = self._events[:BATCH]
         del self._events[:BATCH]
-        self._detail -= sum(isinstance(event, DETAIL) for event in events)
+        self._detail -= sum(type(event) in DETAIL for event in events)
         if not self._events:  # what was done comes before the word that it was done
             events += self._results[:BATCH]
             del self._results[:BATCH]

@@ -94,7 +94,7 @@ class Merging:
                 self._routing.answered(place, event)
             case Notice():
                 self.notice(event.level, f"worker {place.number}: {event.text}")
-            case _ if isinstance(event, DETAIL):
+            case _ if type(event) in DETAIL:
                 if self._stream.room_for_detail():
                     self._stream.publish_detail(event)
             case _:
