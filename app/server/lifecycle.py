@@ -101,6 +101,9 @@ class Lifecycle:
             if connection.out and seen is not WRITE_BODY:
                 connection.progress_at = connection.stalled_at = now
                 connection.stalled_sent = connection.out_bytes_sent
+        if state is DRAINING:
+            # A time-out or a kill takes a connection from between frames, where it is quick.
+            self.quick.pop(connection.fd, None)
         if state is DRAINING and not connection.out and not connection.linger_at:
             sock = self._sockets[connection.fd]
             if not begin_linger(connection, sock, now):

@@ -202,6 +202,9 @@ class Reporter:
             )
 
     def state_changed(self, connection: Connection, old: State) -> None:
+        if not connection.changed:
+            connection.changed = True
+            self.changed.add(connection)
         is_told = self._traces(connection)
         if self.trace_all is TraceLevel.OFF and connection in self.inspected:
             is_told = self.tells_calls(connection)  # they belong to the calls that made them

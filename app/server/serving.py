@@ -52,8 +52,9 @@ from app.settings import Settings
 BATCH_BUDGET: Final = 8 * 1024 * 1024
 """Bytes that a batch moves in each direction, shared by those who are ready, `READ_SIZE` each at
 least. Without it 200 readers that never read, with 256 KiB frames, made an iteration of 256 ms."""
-LOOK_EVERY: Final = 64
-"""Wake-ups from one look at how much the connections send at a time to the next."""
+LOOK_EVERY: Final = 61
+"""Wake-ups from one look at how much the connections send at a time to the next; a prime, so that
+it falls on all of several that take turns."""
 _ENDED_BY_PEER: Final = frozenset(
     {errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED, errno.ENOTCONN, errno.ETIMEDOUT}
 )
@@ -153,8 +154,10 @@ class Serving:
                         connection.changed = True
                         changed.add(connection)
                     if looking:
-                        if size < SMALL_READ and ask == READ_SIZE:
+                        if ask == READ_SIZE and size < SMALL_READ:
                             connection.ask = SMALL_READ
+                        elif ask == size:
+                            connection.ask = max(ask, READ_SIZE)
                         if sampling:
                             self._sample(connection, data)
                     continue
@@ -182,8 +185,11 @@ class Serving:
             if connection.state is READ_LEN and (connection.backlog or self._winding_down):
                 self._again[connection] = None
         elif connection.state is DRAINING:
+            seen = connection.bytes_in
             if not discard_input(connection, now):
                 connection.end_of_input()
+            elif self._until_eagain and connection.bytes_in > seen:
+                self._again[connection] = None
         else:
             self._take_input(connection, now)
         self._serve_end(connection, now)

@@ -60,7 +60,11 @@ class Verbs:
             return f"was ending already: {connection.closing}"
         pending = connection.pending
         self._loop.life.begin_close(connection, Reason.KILLED, "mode drain")
-        return f"draining: {pending:,} bytes of echo pending" if pending else "closed"
+        if connection.state is State.CLOSED:
+            return "closed"
+        if pending:
+            return f"draining: {pending:,} bytes of echo pending"
+        return f"draining: {connection.unacked:,} bytes not yet acknowledged by the peer"
 
     def _set(self, command: Set) -> None:
         settings = self._loop.settings

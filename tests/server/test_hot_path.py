@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from app.commands import Set, Trace
-from app.events import Reason, TraceLevel
+from app.commands import Kill, Set, Trace
+from app.events import KillMode, Reason, State, TraceLevel
 from app.framing import frame
 from app.server.connection import READ_SIZE, SMALL_READ
 from app.server.serving import LOOK_EVERY
@@ -92,6 +92,43 @@ def test_a_burst_that_fills_a_small_read_to_its_end_makes_the_next_one_large(
     asked.clear()
     assert exchange(client, [SMALL], len(SMALL)) == SMALL
     assert asked == [READ_SIZE]
+
+
+@pytest.mark.parametrize("poller", ["epoll", "epoll-et", "poll", "select"])
+@pytest.mark.parametrize("cause", ["kill", "idle"])
+def test_what_comes_behind_the_end_of_a_quick_connection_is_discarded(
+    serve: Serve, poller: str, cause: str
+) -> None:
+    """All is echoed, but the peer has not read it: the connection lingers, and sends more."""
+    running = serve(poller=poller, idle_timeout=0.5 if cause == "idle" else 0.0)
+    client, connection_id = running.connect_known(receive_buffer=4096)
+    sent = frame(b"x" * 2000) * 40
+    client.sendall(sent)
+    running.shown(connection_id, lambda snapshot: snapshot.frames_out == 40)
+    if cause == "kill":
+        answer = running.ask(Kill, ids=(connection_id,), mode=KillMode.DRAIN)
+        assert answer.message.startswith("draining: ")
+        assert answer.message.endswith(" bytes not yet acknowledged by the peer")
+    else:
+        running.shown(connection_id, lambda snapshot: snapshot.state is State.DRAINING)
+    client.sendall(frame(b"late"))
+    assert read_to_end(client) == sent
+    client.close()
+    closed = running.closed(connection_id)
+    assert (closed.frames_in, closed.bytes_out) == (40, len(sent))
+    another = running.connect()
+    assert exchange(another, [SMALL], len(SMALL)) == SMALL
+
+
+def test_a_frame_that_fills_a_small_read_makes_the_next_one_large(
+    serve: Serve, asked: list[int]
+) -> None:
+    client = serve().connect()
+    send_little(client)
+    full = frame(b"mark".ljust(SMALL_READ - 4, b"x"))
+    for _ in range(4 * LOOK_EVERY):
+        assert exchange(client, [full], len(full)) == full
+    assert asked[-1] == READ_SIZE
 
 
 def test_who_is_looked_at_is_read_as_everyone_else(serve: Serve, asked: list[int]) -> None:

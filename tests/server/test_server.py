@@ -192,6 +192,16 @@ def test_a_refused_peer_that_lingers_is_read_and_forgotten(serve: Serve) -> None
     assert (closed.reason, closed.bytes_in) == (Reason.FRAME_TOO_LARGE, 200_004)
 
 
+@pytest.mark.parametrize("poller", ["epoll", "epoll-et", "poll", "select"])
+def test_all_that_a_refused_peer_sent_before_its_end_is_read(serve: Serve, poller: str) -> None:
+    running = serve(cap=1000, poller=poller)
+    client, connection_id = running.connect_known()
+    client.sendall(frame(bytes(500)))
+    client.sendall(header(1001) + bytes(600_000))
+    client.shutdown(socket.SHUT_WR)
+    assert running.closed(connection_id).bytes_in == 504 + 600_004
+
+
 @pytest.mark.slow
 def test_a_refused_peer_that_never_ends_is_given_a_second(serve: Serve) -> None:
     running = serve(cap=10)
