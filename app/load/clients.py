@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import socket
 from bisect import bisect_right
 from collections.abc import Awaitable, Callable
@@ -119,8 +121,12 @@ class Peer:
 
     def send(self, frames: int = 1) -> None:
         """Hand over the next frames to be sent."""
-        for _ in range(frames):
-            self.writer.write(self.next_frame())
+        self.writer.write(b"".join(self.next_frame() for _ in range(frames)))
+
+    def send_unwanted(self, frames: int) -> None:
+        """Hand over frames whose echoes nobody will read: they are not counted."""
+        first = self._send_index
+        self.writer.write(b"".join(self._reel.frame(first + n) for n in range(frames)))
 
     def next_frame(self) -> bytes:
         """The next frame, counted as sent."""
@@ -138,7 +144,7 @@ class Peer:
         except TimeoutError:
             raise self.missing(f"not a byte for {self._timeout:g} s") from None
         except OSError as error:
-            raise self.missing(f"{error.strerror or error}".lower()) from None
+            raise self.missing(reason(error)) from None
         self._verify(data)
         return data
 
@@ -170,6 +176,19 @@ class Peer:
         text = f"{how} with {counted(missing, 'echo', 'echoes')} missing"
         return Misbehaved("missing", self.echoed, came, text, missing)
 
+    def failed(self, error: OSError) -> Misbehaved:
+        """What to raise when the connection is lost, whether or not an echo is missing."""
+        how = reason(error)
+        if self.sent > self.echoed:
+            return self.missing(how)
+        return Misbehaved("lost", self.echoed, 0, f"{how}, no echo missing")
+
+    def set_socket_option(self, option: int, value: int | bytes) -> None:
+        """Set an option of the socket level; a connection that is lost has none to set."""
+        if not self.writer.is_closing():
+            sock: socket.socket = self.writer.get_extra_info("socket")
+            sock.setsockopt(socket.SOL_SOCKET, option, value)
+
     async def close(self, reset: bool = False) -> None:
         """End the connection, in order or with a reset."""
         if reset:
@@ -182,6 +201,13 @@ class Peer:
             return  # the server has reset it: it is closed all the same
 
 
+def reason(error: OSError) -> str:
+    """Why a connection could not be opened or was lost, in the system's words and not asyncio's."""
+    if error.errno == errno.ENOTCONN:  # what ending one's side says after a reset
+        return os.strerror(errno.ECONNRESET).lower()
+    return os.strerror(error.errno).lower() if error.errno else str(error).lower() or "timed out"
+
+
 Play = Callable[[Stage, Notes, Peer], Awaitable[None]]
 
 
@@ -192,17 +218,16 @@ async def keep_playing(
     while not stage.stopping.is_set():
         try:
             peer = Peer(stage, notes, client, await stage.connect(receive_buffer))
-        except (OSError, TimeoutError) as error:
-            text = f"no connection: {error.strerror or 'timed out'}"
-            notes.find(client, Misbehaved("lost", 0, 0, text))
+        except OSError as error:
+            notes.find(client, Misbehaved("lost", 0, 0, f"no connection: {reason(error)}"))
             await stage.pause(max(pause, 1.0))
             continue
         started = monotonic()
         try:
             await play(stage, notes, peer)
             notes.done += 1
-        except Misbehaved as problem:
-            notes.find(client, problem)
+        except (Misbehaved, OSError) as problem:
+            notes.find(client, peer.failed(problem) if isinstance(problem, OSError) else problem)
             # What is still to be written could wait for ever for such a server to read it.
             await peer.close(reset=True)
         else:

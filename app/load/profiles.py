@@ -53,8 +53,7 @@ async def slow_reader(stage: Stage, notes: Notes, peer: Peer) -> None:
     finally:
         sending.cancel()
         await asyncio.gather(sending, return_exceptions=True)
-    sock: socket.socket = peer.writer.get_extra_info("socket")
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+    peer.set_socket_option(socket.SO_RCVBUF, 1 << 20)
     await peer.read_all()
     notes.took(monotonic() - started)
 
@@ -110,11 +109,9 @@ async def reset(_stage: Stage, notes: Notes, peer: Peer) -> None:
     peer.send()
     await peer.read_all()
     notes.took(monotonic() - started)
-    peer.send(BURST)
-    notes.sent -= BURST  # their echoes are not wanted
+    peer.send_unwanted(BURST)
     await peer.writer.drain()
-    sock: socket.socket = peer.writer.get_extra_info("socket")
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+    peer.set_socket_option(socket.SO_LINGER, _RESET_ON_CLOSE)
     await peer.close(reset=True)
 
 

@@ -2,36 +2,41 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import re
 import socket
+import socketserver
 import struct
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 import pytest
 
-from app.framing import header
+from app.framing import HEADER_SIZE, header
+from app.load.clients import Notes, Peer, Stage, keep_playing
 from app.load.outcome import Outcome
 from app.load.plan import PROFILES
 from app.load.profiles import misbehave
 from app.load.reel import Reel
 from tests.load.lying import lying_server, share
-from tests.peers import Running
+from tests.peers import PATIENCE, Running
 
 Serve = Callable[..., Running]
 
 
 def misbehave_once(
-    port: int, profile: str, size: str = "64", timeout: float = 5.0, duration: float = 0.05
+    port: int, *profiles: str, size: str = "64", timeout: float = 5.0, duration: float = 0.05
 ) -> Outcome:
-    """One client that is asked to end as soon as it has begun: it plays its part once."""
+    """A client of each that is asked to end as soon as it has begun: it plays its part once."""
     asked = share(
         port,
         connections=0,
         duration=duration,
         size=size,
         timeout=timeout,
-        profiles=((profile, 1),),
+        profiles=tuple((profile, 1) for profile in profiles),
     )
     control, keeps_open = os.pipe()
     try:
@@ -123,6 +128,68 @@ def reset_at_the_first_byte(listening: socket.socket) -> None:
     client.close()
 
 
+@contextmanager
+def ending_server(echoes: int, reset: bool) -> Iterator[int]:
+    """The port of a server that ends each connection after so many echoes of 64 bytes."""
+
+    class Ends(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            client: socket.socket = self.request
+            client.settimeout(PATIENCE)
+            with suppress(ConnectionError):  # clients reset too
+                for _ in range(echoes):
+                    client.sendall(client.recv(HEADER_SIZE + 64, socket.MSG_WAITALL))
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", reset, 0))
+            client.close()
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Ends) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield server.server_address[1]
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.mark.parametrize(
+    ("echoes", "reset"), [(0, False), (0, True), (1, False), (1, True), (2, True)]
+)
+@pytest.mark.slow
+def test_a_server_that_ends_connections_is_a_finding_for_each(
+    echoes: int, reset: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    with ending_server(echoes, reset) as port:
+        outcome = misbehave_once(port, *PROFILES, duration=0.6)
+    assert [profile.profile for profile in outcome.profiles] == list(PROFILES)
+    found = {finding.profile: finding.text for finding in outcome.findings}
+    assert set(found) >= {"slow-reader", "dribbler", "half-close"}
+    assert re.match("closed by the server|.*connection reset by peer", found["half-close"])
+    assert caplog.records == [], "asyncio warns of writes to a connection that has failed"
+
+
+def test_a_connection_that_is_lost_with_no_echo_missing() -> None:
+    with lying_server(1, lambda client, frames: client.sendall(frames[0])) as port:
+        asked = share(port, connections=0, duration=1.0, profiles=(("reset", 1),))
+        notes = Notes("reset", 1)
+
+        async def lose(stage: Stage, _notes: Notes, peer: Peer) -> None:
+            peer.send()
+            await peer.read_all()
+            stage.stopping.set()
+            raise ConnectionResetError("Connection lost")
+
+        async def play() -> None:
+            stage = Stage(asked, Reel(asked.sizes, 1, 1), asyncio.Event())
+            await keep_playing(stage, notes, 3, lose, receive_buffer=0, pause=0)
+
+        asyncio.run(play())
+    assert [str(finding) for finding in notes.findings] == [
+        "reset client 3, frame 1, offset 0: connection lost, no echo missing"
+    ]
+    assert (notes.unexpected, notes.missing, notes.done) == (1, 0, 0)
+
+
 @pytest.mark.parametrize("answer", [b"", header(3) + b"yes"], ids=["waits", "answers"])
 def test_a_server_that_does_not_refuse(answer: bytes) -> None:
     def accept_it(client: socket.socket, frames: list[bytes]) -> None:
@@ -143,4 +210,4 @@ def test_nobody_there() -> None:
         port = listening.getsockname()[1]
     outcome = misbehave_once(port, "reset")
     assert not outcome.profiles[0].as_expected
-    assert "no connection: " in outcome.findings[0].text
+    assert outcome.findings[0].text == "no connection: connection refused"
