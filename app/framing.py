@@ -6,9 +6,9 @@ header is complete. (Source document, section 5.2; the same framing as Erlang's 
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from functools import lru_cache
-from struct import Struct
 from typing import Final, TypeAlias
 
 from app.printable import printable
@@ -21,7 +21,7 @@ MAX_LENGTH: Final = 2**32 - 1
 ALIKE_AT_ONCE: Final = 64
 """Frames of one length up to which one unpacking of all headers is the quickest look at them."""
 
-_HEADER: Final = Struct(">I")
+_HEADER: Final = struct.Struct(">I")
 read_length: Final = _HEADER.unpack_from
 """``read_length(buffer, offset)``: a 1-tuple with the length in the header at `offset`."""
 
@@ -71,8 +71,8 @@ def frames_filling(data: bytes, cap: int, most: int) -> int:
     stride = HEADER_SIZE + length
     count = size // stride
     # A pipelined burst is mostly frames of one length: its headers are looked at without a step
-    # for each. Stepping over 16 frames takes 1.5 µs, one unpacking 0.25, four slices 0.5; of 900
-    # frames 83 µs, 6.3 and 2.7. (One unpacking is `burst_filling`, which is asked before.)
+    # for each. Stepping over 16 frames takes 1.2 µs, one unpacking 0.25, four slices 0.5; of 900
+    # frames 65 µs, 6.3 and 2.7. (One unpacking is `burst_filling`, which is asked before.)
     if (
         ALIKE_AT_ONCE < count <= most
         and count * stride == size
@@ -83,19 +83,23 @@ def frames_filling(data: bytes, cap: int, most: int) -> int:
         and data[3::stride] == data[3:4] * count
     ):
         return count
-    end = frames = 0
-    while size - end >= HEADER_SIZE and frames <= most:
-        (length,) = read_length(data, end)
-        if length > cap:
-            return 0
-        end += HEADER_SIZE + length
-        frames += 1
-    return frames if end == size and frames <= most else 0
+    end = 0
+    try:
+        for frames in range(1, most + 1):
+            (length,) = read_length(data, end)
+            if length > cap:
+                return 0
+            end += HEADER_SIZE + length
+            if end >= size:
+                return frames if end == size else 0
+    except struct.error:
+        return 0  # a header that is not complete
+    return 0
 
 
 @lru_cache(maxsize=64)
 def _burst(length: int, count: int) -> Burst:
-    headers = Struct(">" + f"I{length}x" * count)
+    headers = struct.Struct(">" + f"I{length}x" * count)
     return headers.size, headers.unpack, (length,) * count, count
 
 

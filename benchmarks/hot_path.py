@@ -97,6 +97,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--turns", type=int, default=3000)
     turns = parser.parse_args().turns
+    if turns < 1:
+        parser.error(f"--turns {turns}: must be 1 at least")
     listener = make_listener("127.0.0.1", 0, CONNECTIONS)
     for depth in (1, 16):
         data = frame(bytes(BODY)) * depth

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from benchmarks import machine, native
+from benchmarks import machine, native, readme
 from benchmarks.chart import as_svg
 from benchmarks.measuring import Measurement, measure
 from benchmarks.scenarios import SCENARIOS, Scenario, in_one_round
@@ -22,23 +22,26 @@ from benchmarks.servers import SERVERS, Server
 from benchmarks.summary import Results
 from benchmarks.tables import as_markdown, as_text
 
+AGAINST = readme.UVLOOP
+"""Bare: without CAP, time-outs, counters and events."""
+
 
 def main() -> None:
     """Run, print each table as soon as it is complete, and write the files asked for."""
     options = read_options()
-    signal.signal(signal.SIGTERM, end)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, end)
     raise_descriptor_limit()
     native.build()
     results = Results(options.against, {}, {})
-    status = 0
     try:
         for group in in_one_round(options.scenario):
             measure_group(group, options.server, results, options.rounds, options.seconds)
             for scenario in group:
                 print(as_text(scenario, results, [one.name for one in options.server]), "\n")
     except KeyboardInterrupt:
-        print("interrupted: what follows is incomplete", file=sys.stderr)
-        status = 130
+        print("interrupted: nothing is written into files", file=sys.stderr)
+        sys.exit(130)
     facts = machine.describe()
     print(" · ".join(f"{name} {value}" for name, value in facts.items()))
     names = [one.name for one in options.server]
@@ -48,12 +51,14 @@ def main() -> None:
         options.chart.write_text(as_svg(options.scenario, results, names))
     if options.json:
         options.json.write_text(as_json(options, results, facts))
+    if options.readme:
+        readme.put_into(options.readme, results, facts, options.rounds)
     failed = any(one.failure for rounds in results.rounds.values() for one in rounds)
-    sys.exit(status or failed)
+    sys.exit(failed)
 
 
 def end(_signal: int, _frame: FrameType | None) -> NoReturn:
-    """SIGTERM ends a run as Ctrl-C does, so that no server is left behind."""
+    """A run is ended as by Ctrl-C, so that no server is left behind."""
     raise KeyboardInterrupt
 
 
@@ -127,10 +132,11 @@ def read_options() -> argparse.Namespace:
     )
     parser.add_argument("--scenario", default="", help="names, with commas between (default all)")
     parser.add_argument("--server", default="", help="names, with commas between (default all)")
-    parser.add_argument("--against", default="uvloop-protocol", help="what the ratios are of")
+    parser.add_argument("--against", help=f"what the ratios are of (default {AGAINST})")
     parser.add_argument("--json", type=Path, help="write every figure to this file")
     parser.add_argument("--markdown", type=Path, help="write the tables to this file")
     parser.add_argument("--chart", type=Path, help="draw the ratios as an SVG in this file")
+    parser.add_argument("--readme", type=Path, help="write the tables of README.md into this file")
     parser.add_argument("--list", action="store_true", help="list scenarios and servers")
     options = parser.parse_args()
     scenarios = {one.name: one for one in SCENARIOS}
@@ -145,12 +151,12 @@ def read_options() -> argparse.Namespace:
         parser.error(f"--rounds {options.rounds}: must be 1 at least")
     if not 0.01 <= options.seconds <= 3600:
         parser.error(f"--seconds {options.seconds}: must be 0.01 to 3600")
-    for path in filter(None, (options.json, options.markdown, options.chart)):
+    for path in filter(None, (options.json, options.markdown, options.chart, options.readme)):
         if path.is_dir() or not os.access(path.parent, os.W_OK):
             parser.error(f"{path} cannot be written: name a file in a folder that is there")
 
     def chosen(flag: str, text: str, known: Sequence[str]) -> list[str]:
-        names = [name for name in text.split(",") if name] or list(known)
+        names = list(dict.fromkeys(name for name in text.split(",") if name)) or list(known)
         for name in names:
             if name not in known:
                 parser.error(f"{flag} {name}: not one of {', '.join(known)}")
@@ -158,5 +164,13 @@ def read_options() -> argparse.Namespace:
 
     options.scenario = [scenarios[n] for n in chosen("--scenario", options.scenario, [*scenarios])]
     options.server = [servers[n] for n in chosen("--server", options.server, [*servers])]
-    chosen("--against", options.against, [*servers])
+    measured = [one.name for one in options.server]
+    if not options.against:
+        options.against = AGAINST if AGAINST in measured else measured[0]
+    elif options.against not in measured:
+        parser.error(
+            f"--against {options.against}: not one of those measured, {', '.join(measured)}"
+        )
+    if options.readme and not readme.has_marks(options.readme):
+        parser.error(f"--readme {options.readme}: has no lines {readme.BEGIN} and {readme.END}")
     return options

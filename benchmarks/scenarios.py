@@ -27,6 +27,7 @@ class Scenario:
     connections: int = 0
     depth: int = 1
     size: int = 64  # bytes of a body
+    vary: int = 0  # bytes by which every other body is shorter, and the next one longer
     idle: int = 0  # connections that have sent one frame and stay silent
     slow: int = 0  # connections that send without pause and read 1 MB/s
     kind: Kind = Kind.ECHO
@@ -41,7 +42,8 @@ class Scenario:
     def load_arguments(self, seconds: float) -> list[str]:
         """The load generator's arguments after HOST and PORT."""
         arguments = ["--connections", str(self.connections), "--depth", str(self.depth)]
-        arguments += ["--size", str(self.size), "--idle", str(self.idle), "--slow", str(self.slow)]
+        arguments += ["--size", str(self.size), "--vary", str(self.vary)]
+        arguments += ["--idle", str(self.idle), "--slow", str(self.slow)]
         arguments += ["--seconds", str(seconds)]
         return [*arguments, "--churn"] if self.kind is Kind.CHURN else arguments
 
@@ -52,6 +54,7 @@ SCENARIOS = (
     Scenario("ping-1", "1 connection x 64 B, ping-pong on one core", 1, one_core=True),
     Scenario("ping-64", "64 connections x 64 B, ping-pong", 64),
     Scenario("pipeline", "64 connections x 16 frames of 64 B, pipelined", 64, depth=16),
+    Scenario("mixed", "the same with 56 and 72 B in turn", 64, depth=16, vary=8),
     Scenario("16k", "16 connections x 16 KiB", 16, size=16 * 1024),
     Scenario("100k", "8 connections x 100 kB", 8, size=100_000),
     Scenario("1m", "4 connections x 1 MB", 4, size=1_000_000),

@@ -78,7 +78,11 @@ UVLOOP = ("--loop", "uvloop")
 CONTROL = f"{SCRATCH}/control"
 
 SERVERS = (
+    # Neighbours in the table are neighbours in time: what is compared most stands together.
     echo_tui("echo-tui"),
+    peer("uvloop-protocol", "asyncio_protocol", *UVLOOP, module="uvloop"),
+    Server("c-epoll", (str(native.BUILD / "echo"), HOST, "0"), native=True),
+    replace(peer("python-bare", "python_bare"), stops_for_slow=True),
     echo_tui("echo-tui-poll", "--poller", "poll"),
     echo_tui("echo-tui-select", "--poller", "select", most=SELECT_LIMIT - SPARE_DESCRIPTORS),
     dashboard("echo-tui-dashboard"),
@@ -93,7 +97,6 @@ SERVERS = (
     ),
     peer("echo-tui-watched", "events", "--events", "watched"),
     peer("echo-tui-no-events", "events", "--events", "none"),
-    peer("uvloop-protocol", "asyncio_protocol", *UVLOOP, module="uvloop"),
     peer("uvloop-buffered", "uvloop_buffered", module="uvloop"),
     peer("uvloop-streams", "asyncio_streams", *UVLOOP, module="uvloop"),
     peer("asyncio-protocol", "asyncio_protocol"),
@@ -102,8 +105,6 @@ SERVERS = (
     peer("gevent", "gevent_streams", module="gevent"),
     peer("threads", "threads"),
     peer("blocking", "blocking", most=1),
-    replace(peer("python-bare", "python_bare"), stops_for_slow=True),
-    Server("c-epoll", (str(native.BUILD / "echo"), HOST, "0"), native=True),
 )
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -32,6 +32,13 @@ class Results:
     rounds: dict[tuple[str, str], Rounds]
     skipped: dict[tuple[str, str], str]
 
+    def ratio(
+        self, scenario: str, server: str, base: str, figure: Callable[[Measurement], float]
+    ) -> float | None:
+        """The median of the rounds' ratios of a figure of two servers in one scenario."""
+        mine, theirs = self.rounds.get((scenario, server)), self.rounds.get((scenario, base))
+        return paired(mine, theirs, figure) if mine and theirs else None
+
     def rows(self, scenario: Scenario, servers: list[str]) -> list[Row]:
         """The table of a scenario."""
         return [self.row(scenario, server) for server in servers]

@@ -4,8 +4,8 @@ The hot path (`batch`) is whole frames in one read: one read(2), one look at the
 write(2) of the same bytes, and no call of ours. It takes connections that are between frames, in
 direct mode, level-triggered and not traced (`Lifecycle.quick`); everything else goes the general
 way, through the state machine. The general way for everything would be 0.80 of a bare uvloop
-Protocol at 64 connections x 64 bytes; with the hot path it is 1.02 (`benchmarks/`). Read and write
-are 4.3 of its 4.7 µs for a frame; what the rest is for, and what was tried, is in
+Protocol at 64 connections x 64 bytes; with the hot path it is 1.02 (`benchmarks/`). Nine tenths of
+its time for a frame are the read and the write; what the rest is for, and what was tried, is in
 `docs/decisions.md`. `os.read` and `os.write` on the descriptor cost 0.1 µs less than `socket.recv`
 and `send`, which ask for a time-out that a non-blocking socket does not have. A read that returns
 fresh bytes also means that no buffer is shared: what outlives the wake-up is kept without a copy.

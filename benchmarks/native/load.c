@@ -57,7 +57,8 @@ struct connection {
     bool in_flight;       /* a group is on its way */
     uint32_t interest;    /* what epoll has registered */
     unsigned char *group; /* the frames in flight: ours alone once greeted */
-    size_t group_size, written, echoed, frame_size;
+    size_t group_size, written, echoed;
+    size_t frame_size, vary; /* the first frame of a pair is `vary` shorter, the second longer */
     uint64_t started_ns, sequence;
 };
 
@@ -100,17 +101,32 @@ static uint64_t watched_cpu_ns(void)
     return total;
 }
 
-static void fill_frames(unsigned char *out, size_t frames, size_t body_size, uint64_t seed)
+static void fill_frames(unsigned char *out, size_t frames, size_t body_size, size_t vary,
+                        uint64_t seed)
 {
     for (size_t f = 0; f < frames; f++) {
-        uint32_t header = htonl((uint32_t)body_size);
+        size_t size = f % 2 ? body_size + vary : body_size - vary;
+        uint32_t header = htonl((uint32_t)size);
         memcpy(out, &header, HEADER);
         out += HEADER;
-        for (size_t i = 0; i < body_size; i++) {
+        for (size_t i = 0; i < size; i++) {
             seed = seed * 6364136223846793005u + 1442695040888963407u;
             *out++ = (unsigned char)(seed >> 56);
         }
     }
+}
+
+/* Bytes of the first `frames` frames of a group. */
+static size_t size_of(const struct connection *c, size_t frames)
+{
+    return frames * c->frame_size - (frames % 2 ? c->vary : 0);
+}
+
+/* Frames that are whole within the first `size` bytes of a group. */
+static size_t whole_in(const struct connection *c, size_t size)
+{
+    size_t frames = size / c->frame_size;
+    return size >= size_of(c, frames + 1) ? frames + 1 : frames;
 }
 
 static void lose(struct connection *c)
@@ -162,9 +178,9 @@ static void write_group(struct connection *c)
 
 static void start_group(struct connection *c)
 {
-    size_t body = c->frame_size - HEADER, stamp = body < 8 ? body : 8;
+    size_t smallest = c->frame_size - HEADER - c->vary, stamp = smallest < 8 ? smallest : 8;
     if (c->group != greeting)
-        for (size_t start = 0; start < c->group_size; start += c->frame_size) {
+        for (size_t frame = 0, start; (start = size_of(c, frame)) < c->group_size; frame++) {
             c->sequence++;
             memcpy(c->group + start + HEADER, &c->sequence, stamp);
         }
@@ -217,12 +233,14 @@ static void open_connection(struct connection *c)
     c->started_ns = started; /* a churned connection's latency begins at its connect */
 }
 
-static void use_group(struct connection *c, size_t depth, size_t body_size, uint64_t seed)
+static void use_group(struct connection *c, size_t depth, size_t body_size, size_t vary,
+                      uint64_t seed)
 {
     c->frame_size = HEADER + body_size;
-    c->group_size = c->frame_size * depth;
+    c->vary = vary;
+    c->group_size = size_of(c, depth);
     c->group = allocate(c->group_size, 1);
-    fill_frames(c->group, depth, body_size, seed);
+    fill_frames(c->group, depth, body_size, vary, seed);
 }
 
 /* All echoes of the group in flight are back. */
@@ -260,9 +278,9 @@ static void read_echoes(struct connection *c, size_t limit)
         lose(c);
         return;
     }
-    size_t before = c->echoed / c->frame_size;
+    size_t before = whole_in(c, c->echoed);
     c->echoed += size;
-    size_t completed = c->echoed / c->frame_size - before;
+    size_t completed = whole_in(c, c->echoed) - before;
     if (completed && c->greeted && c->role != SLOW) {
         count.frames += completed;
         count.bytes += completed * (c->frame_size - HEADER);
@@ -338,7 +356,7 @@ int main(int argc, char **argv)
     size_t greeting_body = options.body_size < 64 ? options.body_size : 64;
     greeting_size = HEADER + greeting_body;
     greeting = allocate(greeting_size, 1);
-    fill_frames(greeting, 1, greeting_body, 1);
+    fill_frames(greeting, 1, greeting_body, 0, 1);
 
     size_t total = options.connections + options.slow + options.idle;
     struct connection *all = allocate(total, sizeof *all);
@@ -363,9 +381,9 @@ int main(int argc, char **argv)
             open_connection(c);
         } else {
             if (c->role == SLOW)
-                use_group(c, SLOW_DEPTH, SLOW_BODY, i + 2);
+                use_group(c, SLOW_DEPTH, SLOW_BODY, 0, i + 2);
             else
-                use_group(c, options.depth, options.body_size, i + 2);
+                use_group(c, options.depth, options.body_size, options.vary, i + 2);
             start_group(c);
         }
     }

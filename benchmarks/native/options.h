@@ -17,7 +17,7 @@ enum { MAX_WATCHED = 64 }; /* processes given to --cpu-of */
 static struct {
     struct sockaddr_storage address;
     socklen_t address_size;
-    size_t connections, idle, slow, depth, body_size;
+    size_t connections, idle, slow, depth, body_size, vary;
     double seconds, warmup;
     bool churn, json;
     pid_t watched[MAX_WATCHED];
@@ -37,8 +37,8 @@ static void fail(const char *format, ...)
 
 static void usage(void)
 {
-    fputs("usage: load HOST PORT [--connections N] [--depth D] [--size BYTES] [--idle N] [--slow N]\n"
-          "            [--seconds S] [--warmup S] [--churn] [--cpu-of PID[,PID...]] [--json]\n",
+    fputs("usage: load HOST PORT [--connections N] [--depth D] [--size BYTES] [--vary BYTES]\n"
+          "            [--idle N] [--slow N] [--seconds S] [--warmup S] [--churn] [--cpu-of PID[,PID...]] [--json]\n",
           stderr);
     exit(2);
 }
@@ -81,6 +81,8 @@ static void read_options(int argc, char **argv)
             options.depth = (size_t)number(argv[i], 1, 1e6);
         } else if (!strcmp(name, "--size")) {
             options.body_size = (size_t)number(argv[i], 0, 1e9);
+        } else if (!strcmp(name, "--vary")) {
+            options.vary = (size_t)number(argv[i], 0, 1e9);
         } else if (!strcmp(name, "--seconds")) {
             options.seconds = number(argv[i], 0.01, 3600);
         } else if (!strcmp(name, "--warmup")) {
@@ -93,6 +95,8 @@ static void read_options(int argc, char **argv)
             usage();
         }
     }
+    if (options.vary > options.body_size)
+        fail("--vary %zu: more than --size %zu", options.vary, options.body_size);
 }
 
 #endif
