@@ -230,6 +230,11 @@ class WorkerProcess:
         """End it at once."""
         self._process.kill()
 
+    def dismiss(self) -> None:
+        """End it before it has begun to serve: nothing is lost, and nothing to be told."""
+        self.has_stopped = True
+        self.kill()
+
     def reap(self) -> str:
         """Give everything back once the channel has ended; how the process ended, in words."""
         try:

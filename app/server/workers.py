@@ -123,8 +123,7 @@ class Workers(Front):
     @property
     def worker_pids(self) -> tuple[int, ...]:
         """The processes that run now."""
-        processes = [place.process for place in self._places]
-        return tuple(process.pid for process in processes if process is not None)
+        return tuple(process.pid for process in self._processes())
 
     # --- the thread ---
 
@@ -166,20 +165,19 @@ class Workers(Front):
     def _keep_time(self, now: float) -> None:
         """Do what the clock says is due."""
         watched, asked_at = self._stream.watched, self._stream.asked_at
-        for place in self._places:
-            process = place.process
-            if process is None:
-                if place.start_at <= now and not self._stopping:
-                    self._start(place, now)
-            elif process.watched is not watched or process.asked_at < asked_at:
+        for process in self._processes():
+            if process.watched is not watched or process.asked_at < asked_at:
                 process.watch(watched, asked_at, self.now())
                 self._await_room(process)
+        # One at a time: between two of many a stop must not wait.
+        due = next((place for place in self._places if place.start_at <= now), None)
+        if due and not self._stopping:
+            self._start(due, now)
         if self._kill_at <= now:
             self._kill_at = inf
             self._is_late = True
-            for place in self._places:
-                if place.process is not None:
-                    place.process.kill()
+            for process in self._processes():
+                process.kill()
         if watched and self._tell_at <= now:
             self._tell_at = now + TELL_INTERVAL
             for place in self._places:
@@ -187,6 +185,9 @@ class Workers(Front):
                     self._stream.publish_detail(place.figures(self.now()))
 
     # --- processes ---
+
+    def _processes(self) -> list[WorkerProcess]:
+        return [place.process for place in self._places if place.process is not None]
 
     def _start(self, place: WorkerPlace, now: float) -> None:
         settings = self._routing.settings
@@ -306,18 +307,29 @@ class Workers(Front):
         self._kill_at = min(self._kill_at, now + max(grace - EXIT_RESERVE, KILL_AFTER))
         if not self._stopping:
             self._stopping = command.cause
+            self._dismiss_beginners()
             self._close_listeners()
-            alive = [place.process for place in self._places if place.process is not None]
             self._stream.publish(
                 Stopping(
                     t=self.now(),
                     cause=command.cause,
                     grace=grace,
-                    open=sum(len(process.opened) for process in alive),
+                    open=sum(len(process.opened) for process in self._processes()),
                 )
             )
         for place in self._places:
             self._send(place, command)
+
+    def _dismiss_beginners(self) -> None:
+        """End those that have not begun to serve, unless somebody waits in their queue."""
+        with selectors.DefaultSelector() as queues:
+            for place in self._places:
+                queues.register(place.listener.sock, selectors.EVENT_READ, place)
+            awaited = [key.data for key, _ in queues.select(0)]
+        for place in self._places:
+            is_idle = place not in awaited and not self._counts[place.number - 1]
+            if place.process is not None and not place.process.ready and is_idle:
+                place.process.dismiss()
 
     def _refuse_the_rest(self) -> None:
         for command in self._commands.rest():

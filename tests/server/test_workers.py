@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, cast
 
 import psutil
@@ -28,11 +30,12 @@ from app.events import (
 )
 from app.framing import frame, header
 from app.server import listener as listener_module
+from app.server import worker_process
 from app.server.poller import available_pollers
 from app.server.workers import Workers
 from app.settings import SettingError, Settings
 from app.stream import EventStream
-from tests.peers import Running, connect, read_exactly, read_to_end
+from tests.peers import PATIENCE, Running, connect, read_exactly, read_to_end
 from tests.server import test_commands, test_loop
 from tests.server.crowd import Crowd, Serve, echoes, refused, suspend
 
@@ -262,6 +265,50 @@ def test_a_worker_that_hangs_does_not_outlast_the_grace(workers: Serve) -> None:
         assert (closed.reason, closed.detail) == (Reason.SHUTDOWN, detail)
     assert running.watcher.wait_for(Stopped).closed == len(crowd.clients)
     assert not [process for process in processes if process.is_running()]
+
+
+NEVER_BEGINS = (sys.executable, "-c", "import signal; signal.pause()")
+
+
+def test_a_stop_does_not_wait_for_workers_that_have_not_begun(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(worker_process, "COMMAND", NEVER_BEGINS)
+    running = Running(workers=3, grace=600).start()
+    running.watcher.until(lambda: len(running.server.worker_pids) == 3, "the processes")
+    running.server.stop("test")
+    assert running.server.join(PATIENCE)
+    running.watcher.drain()
+    assert not running.watcher.all(Notice)
+    running.end()
+
+
+def test_a_stop_does_not_wait_until_all_are_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker_process, "COMMAND", NEVER_BEGINS)
+    running = Running(workers=8)
+    running.server.stop("test")
+    running.start().watcher.wait_for(Stopped)
+    places = cast("Workers", running.server)._places
+    assert [place.figures(0).pid != 0 for place in places] == [True] + [False] * 7
+    running.end()
+
+
+def test_who_waits_for_a_worker_that_has_not_begun_is_answered_before_a_stop(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    begins_late = f'read _ < "{gate}"; exec {" ".join(worker_process.COMMAND)} $0'
+    monkeypatch.setattr(worker_process, "COMMAND", ("sh", "-c", begins_late))
+    running = Running(workers=1, grace=600).start()
+    client = running.connect()
+    client.sendall(PING)
+    running.server.stop("test")
+    running.watcher.wait_for(Stopping)
+    with open(os.open(gate, os.O_RDWR), "wb", buffering=0) as opened:
+        opened.write(b"now\n")
+        assert read_exactly(client, len(PING)) == PING
+    running.end()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
