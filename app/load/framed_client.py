@@ -14,10 +14,19 @@ from app.framing import HEADER_SIZE, frame, read_length
 from app.load.findings import first_difference
 
 REQUEST_TYPE = "FRAME"
+LONG_OUTSTANDING = 1.0
+"""Seconds that an echo may be outstanding when its user is stopped, and be no failure."""
 
 
 class EchoError(Exception):
-    """An echo that was wrong or did not come; the text is one line."""
+    """An echo that was wrong or did not come.
+
+    The text names the kind only: Locust has a row of its table for each text. `detail` is one line.
+    """
+
+    def __init__(self, kind: str, detail: str) -> None:
+        super().__init__(kind)
+        self.detail = detail
 
 
 class RequestEvent(Protocol):
@@ -39,30 +48,45 @@ class FramedClient:
         self._request = request
         self._timeout = timeout
         self._socket: socket.socket | None = None
+        self._longest = 0.0
+        """Seconds that a right echo took, at most."""
 
     def echo(self, body: bytes, name: str = "echo") -> bool:
         """Send one frame, wait for its echo, compare every byte; whether it was right.
 
         What went wrong is told with the event and ends the connection; the next call opens another.
+        Locust stops a user in the middle of its wait: then an echo that is outstanding for longer
+        than `LONG_OUTSTANDING`, and than twice what this client has waited before, has failed.
         """
         begun = monotonic_ns()
-        problem: Exception | None = None
         try:
             self._exchange(body)
         except (OSError, EchoError) as error:
-            problem = error
-        finally:
-            if problem:
-                self.close()
+            self._fail(name, begun, error)
+            return False
+        except BaseException:
+            waited = (monotonic_ns() - begun) / 1e9
+            if waited > max(LONG_OUTSTANDING, 2 * self._longest):
+                detail = f"no echo of a frame of {len(body):,} bytes {waited:.1f} s after it"
+                self._fail(name, begun, EchoError("no echo when the user was stopped", detail))
+            raise
+        self._longest = max(self._longest, (monotonic_ns() - begun) / 1e9)
+        self._tell(name, begun, len(body), None)
+        return True
+
+    def _fail(self, name: str, begun: int, problem: Exception) -> None:
+        self.close()
+        self._tell(name, begun, 0, problem)
+
+    def _tell(self, name: str, begun: int, length: int, problem: Exception | None) -> None:
         self._request.fire(
             request_type=REQUEST_TYPE,
             name=name,
             response_time=(monotonic_ns() - begun) // 1000 / 1000,
-            response_length=0 if problem else len(body),
+            response_length=length,
             exception=problem,
             context={},
         )
-        return problem is None
 
     def _exchange(self, body: bytes) -> None:
         if self._socket is None:
@@ -71,12 +95,16 @@ class FramedClient:
         self._socket.sendall(frame(body))
         (length,) = read_length(self._read(self._socket, HEADER_SIZE), 0)
         if length != len(body):
-            raise EchoError(f"the echo announces a body of {length:,} bytes, sent were {len(body)}")
+            raise EchoError(
+                "the echo announces another length than was sent",
+                f"the echo announces a body of {length:,} bytes, sent were {len(body):,}",
+            )
         echoed = self._read(self._socket, length)
         if echoed != body:
             at = first_difference(echoed, body)
             raise EchoError(
-                f"byte {at} of the body came back as 0x{echoed[at]:02x}, sent was 0x{body[at]:02x}"
+                "a byte of the body came back wrong",
+                f"byte {at} of the body came back as 0x{echoed[at]:02x}, sent was 0x{body[at]:02x}",
             )
 
     def _read(self, sock: socket.socket, size: int) -> bytes:
@@ -84,7 +112,10 @@ class FramedClient:
         while missing:
             part = sock.recv(min(missing, 1 << 18))
             if not part:
-                raise EchoError(f"closed by the server with {missing:,} of {size:,} bytes missing")
+                raise EchoError(
+                    "closed by the server with bytes of the echo missing",
+                    f"closed by the server with {missing:,} of {size:,} bytes missing",
+                )
             parts.append(part)
             missing -= len(part)
         return b"".join(parts)

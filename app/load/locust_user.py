@@ -14,18 +14,22 @@ still to come).
 
 from __future__ import annotations
 
-from typing import Any
+import logging
+from typing import Any, Final
 
 from locust import User, events
 from locust.env import Environment
 from locust.runners import WorkerRunner
 
 from app.histogram import Histogram
-from app.load.framed_client import REQUEST_TYPE, FramedClient, split_address
+from app.load.framed_client import REQUEST_TYPE, EchoError, FramedClient, split_address
 from app.load.outcome import HISTOGRAM_BITS
 from app.load.report import figures, histogram_lines
 
 REPORT_KEY = "echo_tui_latency"
+MOST_DETAILS: Final = 10
+"""Failures that a process tells in detail, in its log; Locust's table counts them by their kind."""
+_log = logging.getLogger("echo-tui")
 
 
 class FramedUser(User):  # type: ignore[misc]
@@ -52,21 +56,28 @@ class Microseconds:
         self._environment = environment
         self._latency = Histogram(HISTOGRAM_BITS)
         self._by_worker: dict[str, int] = {}
+        self._has_begun = False
+        self._details = 0
         environment.events.test_start.add_listener(self._begin)
         environment.events.request.add_listener(self._record)
         environment.events.report_to_master.add_listener(self._send)
         environment.events.worker_report.add_listener(self._add)
+        environment.events.quitting.add_listener(self._judge)
         environment.events.quit.add_listener(self._print)
 
     def _begin(self, **_told: Any) -> None:
         self._latency = Histogram(HISTOGRAM_BITS)
         self._by_worker = {}
+        self._has_begun = True
 
     def _record(
         self, request_type: str, response_time: float, exception: Exception | None, **_told: Any
     ) -> None:
         if request_type == REQUEST_TYPE and exception is None:
             self._latency.record(round(response_time * 1000))
+        elif isinstance(exception, EchoError) and self._details < MOST_DETAILS:
+            self._details += 1
+            _log.warning(exception.detail)
 
     def _send(self, client_id: str, data: dict[str, Any]) -> None:
         data[REPORT_KEY] = self._latency.to_counts()
@@ -76,6 +87,16 @@ class Microseconds:
         told = Histogram.from_counts(data.get(REPORT_KEY, ()), HISTOGRAM_BITS)
         self._latency.merge(told)
         self._by_worker[client_id] = self._by_worker.get(client_id, 0) + told.count
+
+    def _judge(self, **_told: Any) -> None:
+        """A run without one right echo has not gone well, whatever else there was."""
+        environment = self._environment
+        ours = any(issubclass(user, FramedUser) for user in environment.user_classes)
+        is_worker = isinstance(environment.runner, WorkerRunner)
+        if not ours or is_worker or not self._has_begun or self._latency.count:
+            return
+        if environment.process_exit_code is None:
+            environment.process_exit_code = 1
 
     def _print(self, **_told: Any) -> None:
         if isinstance(self._environment.runner, WorkerRunner):

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from app.framing import frame
-from app.load.framed_client import FramedClient, split_address
+from app.load import framed_client
+from app.load.framed_client import EchoError, FramedClient, split_address
 from tests.load.lying import Answer, lying_server
 from tests.peers import Running
 from tests.program import ROOT, environment
@@ -104,8 +105,57 @@ def test_a_wrong_echo_is_a_failed_request(
     with lying_server(1, lie) as port:
         assert not client_of(port).echo(b"here")
     (told,) = request_event.told
-    assert says in str(told["exception"])
+    problem = told["exception"]
+    assert isinstance(problem, EchoError)
+    assert says in problem.detail
+    assert not re.search(r"\d", repr(problem)), "a row of Locust's table for each would grow"
     assert told["response_length"] == 0
+
+
+class Killed(BaseException):
+    """As gevent's GreenletExit."""
+
+
+class Scripted(FramedClient):
+    """Each exchange takes the next of `seconds`; a negative one ends in a stop."""
+
+    def __init__(self, request: Request, seconds: list[float]) -> None:
+        super().__init__("127.0.0.1", 1, request)
+        self._seconds = iter(seconds)
+        self.now = 0.0
+
+    def _exchange(self, body: bytes) -> None:
+        seconds = next(self._seconds)
+        self.now += abs(seconds)
+        if seconds < 0:
+            raise Killed
+
+
+@pytest.mark.parametrize(
+    ("seconds", "failures"),
+    [
+        ([-0.9], 0),
+        ([-1.1], 1),
+        ([0.1, -0.9], 0),
+        ([0.1, -1.1], 1),
+        ([0.8, 0.1, -1.5], 0),
+        ([0.8, 0.1, -1.7], 1),
+    ],
+)
+def test_an_echo_that_is_outstanding_at_the_stop_for_long_is_a_failed_request(
+    request_event: Request, monkeypatch: pytest.MonkeyPatch, seconds: list[float], failures: int
+) -> None:
+    client = Scripted(request_event, seconds)
+    monkeypatch.setattr(framed_client, "monotonic_ns", lambda: round(client.now * 1e9))
+    for _ in seconds[:-1]:
+        assert client.echo(b"")
+    with pytest.raises(Killed):
+        client.echo(b"")
+    told = [event["exception"] for event in request_event.told]
+    assert told[: len(seconds) - 1] == [None] * (len(seconds) - 1)
+    assert [str(problem) for problem in told[len(seconds) - 1 :]] == (
+        ["no echo when the user was stopped"] * failures
+    )
 
 
 def test_after_a_failure_there_is_a_new_connection(
@@ -238,5 +288,20 @@ def test_locust_fails_on_a_wrong_echo(tmp_path: Path) -> None:
         options = f"--headless --users 1 --run-time 50s --host 127.0.0.1:{port}"
         code, out, log = finish(locust(["-f", str(locustfile), *options.split()]))
     assert code == 1, log
-    assert "came back as 0x" in log
+    assert "a byte of the body came back wrong" in log
+    assert "byte 3 of the body came back as 0x" in log
     assert out.startswith("echo-tui: 0 right echoes")
+
+
+@pytest.mark.slow
+@needs_locust
+@pytest.mark.parametrize(("seconds", "failed"), [(3, 2), (1, 0)])
+def test_locust_fails_on_a_server_that_never_answers(seconds: int, failed: int) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        options = f"--headless --users 2 --spawn-rate 2 --run-time {seconds}s"
+        where = ["-f", "docs/locustfile.py", "--host", f"127.0.0.1:{port}"]
+        code, out, log = finish(locust([*where, *options.split()]))
+    assert code == 1, log
+    assert out.startswith("echo-tui: 0 right echoes")
+    assert re.findall(r"Aggregated +(\d+) +(\d+)\(", log)[-1] == (str(failed), str(failed))
