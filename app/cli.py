@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import importlib
 import os
@@ -18,6 +19,7 @@ from app import __version__
 from app.configuration import ConfiguredCommand, chosen_ui, file_option, show_option
 from app.hosting import Company, Hosting, take_company
 from app.options import control_options, metrics_option, server_options, ui_options
+from app.output import flush, open_what_is_closed, print_whatever_the_encoding, unwritable
 from app.preferences import Preferences
 from app.printable import printable
 from app.recording.options import record_options
@@ -272,32 +274,32 @@ def _end_clients(clients: subprocess.Popen[bytes]) -> str:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit."""
+    open_what_is_closed()
+    print_whatever_the_encoding()
+    code, complaint = 0, ""
     try:
-        code = cli.main(arguments, prog_name="echo-tui", standalone_mode=False)
-    except click.exceptions.Abort:
-        code = EXIT_INTERRUPTED
-    except click.ClickException as error:
-        code = _complain(error.format_message())
-    except SettingError as error:
-        code = _complain(str(error))
-    _flush()
+        code = _run(arguments)
+    except OSError as error:
+        if not (complaint := unwritable(error)):
+            raise
+    if complaint := flush() or complaint:
+        code = code or _complain(complaint)
     sys.exit(code)
 
 
-def _flush() -> None:
-    """Write out what is buffered while a failure can still be dealt with.
-
-    With a reader that is gone, the interpreter's own flush at exit would fail and turn any exit
-    code into 120.
-    """
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except OSError:
-            with open(os.devnull, "wb") as nowhere:
-                os.dup2(nowhere.fileno(), stream.fileno())
+def _run(arguments: list[str] | None) -> int:
+    try:
+        code: int = cli.main(arguments, prog_name="echo-tui", standalone_mode=False)
+    except click.exceptions.Abort:
+        return EXIT_INTERRUPTED
+    except click.ClickException as error:
+        return _complain(error.format_message())
+    except SettingError as error:
+        return _complain(str(error))
+    return code
 
 
 def _complain(text: str) -> int:
-    print(f"echo-tui: {' '.join(text.split())}", file=sys.stderr)
+    with contextlib.suppress(OSError):  # if nobody can be told, the exit code still says it
+        print(f"echo-tui: {' '.join(text.split())}", file=sys.stderr)
     return EXIT_USAGE

@@ -140,10 +140,12 @@ def run(plan: Plan, machine: bool) -> int:
     finally:
         progress.clear()
     result = merge(plan, workers, conductor.stopped)
-    if machine:
-        print(msgspec.json.encode(as_json(result)).decode())
-    else:
-        print("\n".join(report(result)))
+    with contextlib.suppress(BrokenPipeError):  # whoever reads has seen enough
+        if machine:
+            sys.stdout.buffer.write(msgspec.json.encode(as_json(result)) + b"\n")
+        else:
+            print("\n".join(report(result, sys.stdout.encoding)))
+        sys.stdout.flush()
     return 0 if result.well else EXIT_WRONG
 
 

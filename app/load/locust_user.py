@@ -15,6 +15,7 @@ still to come).
 from __future__ import annotations
 
 import logging
+import sys
 from typing import Any, Final
 
 from locust import User, events
@@ -105,7 +106,7 @@ class Microseconds:
         for worker, echoes in sorted(self._by_worker.items()):
             print(f"  worker {worker}: {echoes:,} right echoes")
         if self._latency.count:
-            print("\n".join(histogram_lines(self._latency)))
+            print("\n".join(histogram_lines(self._latency, sys.stdout.encoding)))
 
 
 @events.init.add_listener  # type: ignore[untyped-decorator]

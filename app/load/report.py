@@ -17,8 +17,8 @@ from app.load.result import PERCENTILES, Result
 from app.load.sizes import describe
 from app.printable import printable
 
-BAR: Final = 40
-"""Columns of the longest bar of the histogram."""
+BAR: Final = 32
+"""Columns of the longest bar of the histogram: a line of it has 78."""
 _EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
 MOST_FINDINGS: Final = 10
 
@@ -43,8 +43,8 @@ def megabytes(per_second: float) -> str:
     )
 
 
-def report(result: Result) -> Iterator[str]:
-    """The lines of the report."""
+def report(result: Result, encoding: str = "utf-8") -> Iterator[str]:
+    """The lines of the report; in an `encoding` without blocks, bars are of ``#``."""
     plan = result.plan
     yield heading(plan)
     if result.interrupted:
@@ -57,7 +57,7 @@ def report(result: Result) -> Iterator[str]:
         verdict = "as expected" if profile.as_expected else "NOT AS EXPECTED"
         yield f"{profile.profile:<12} {clients}, {verdict}: {profile.saw}"
     if plan.connections and result.latency.count:
-        yield from ("", *histogram_lines(result.latency))
+        yield from ("", *histogram_lines(result.latency, encoding))
     yield ""
     yield from _verdict(result)
 
@@ -132,8 +132,9 @@ def _verdict(result: Result) -> Iterator[str]:
         yield f"NOT WELL: {', '.join(bad)}; {result.frames:,} echoes were right"
 
 
-def histogram_lines(latency: Histogram) -> Iterator[str]:
+def histogram_lines(latency: Histogram, encoding: str = "utf-8") -> Iterator[str]:
     """One line for each doubling of the latency and its half-way point, with a bar."""
+    has_blocks = _has_blocks(encoding)
     rows: dict[int, int] = {}
     for low, _, times in latency.buckets():
         rows[_row(low)] = rows.get(_row(low), 0) + times
@@ -142,11 +143,20 @@ def histogram_lines(latency: Histogram) -> Iterator[str]:
         times = rows.get(row, 0)
         seen += times
         eighths = round(times / most * BAR * 8) or (times > 0)
-        bar = "█" * (eighths // 8) + _EIGHTHS[eighths % 8].strip()
+        whole, rest = divmod(eighths, 8)
+        bar = "█" * whole + _EIGHTHS[rest].strip() if has_blocks else "#" * (whole + (rest > 0))
         yield (
             f"{milliseconds(_begin(row)):>9} to {milliseconds(_begin(row + 1)):<8} "
             f"{bar:<{BAR}} {times:>13,} {100 * seen / total:7.3f} %"
         )
+
+
+def _has_blocks(encoding: str) -> bool:
+    try:
+        _EIGHTHS.encode(encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _row(us: int) -> int:
