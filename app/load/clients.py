@@ -38,6 +38,8 @@ class Notes:
     profile: str
     clients: int
     connections: int = 0
+    alive: int = 0
+    """Connections that are open now."""
     sent: int = 0
     echoed: int = 0
     wrong: int = 0
@@ -49,12 +51,15 @@ class Notes:
     longest: float = 0.0
     """Seconds that the server took for what the profile is about, at most."""
     findings: list[Finding] = field(default_factory=list)
+    found: int = 0
+    """Findings in all, those included that are not kept."""
 
     def took(self, seconds: float) -> None:
         self.longest = max(self.longest, seconds)
 
     def find(self, client: int, problem: Misbehaved) -> None:
         """Keep it and count it."""
+        self.found += 1
         if problem.kind == "wrong":
             self.wrong += problem.count
         elif problem.kind == "missing":
@@ -118,6 +123,7 @@ class Peer:
         self.sent = self.echoed = 0
         self._in_flight_bytes = 0
         notes.connections += 1
+        notes.alive += 1
 
     def send(self, frames: int = 1) -> None:
         """Hand over the next frames to be sent."""
@@ -232,4 +238,5 @@ async def keep_playing(
             await peer.close(reset=True)
         else:
             await peer.close()
+        notes.alive -= 1
         await stage.pause(max(0.0, pause - (monotonic() - started)))

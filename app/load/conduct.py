@@ -14,7 +14,8 @@ from typing import Final
 
 import msgspec
 
-from app.load.outcome import Message, Outcome, Progress, Ready
+from app.load.findings import counted
+from app.load.outcome import Message, Opening, Outcome, Progress, Ready
 from app.load.plan import Plan, Share
 from app.load.process import GO, STOP
 from app.printable import printable
@@ -33,6 +34,7 @@ class Worker:
 
     def __init__(self, share: Share) -> None:
         self.share = share
+        self.opening: Opening | None = None
         self.ready: Ready | None = None
         self.progress: Progress | None = None
         self.outcome: Outcome | None = None
@@ -56,7 +58,9 @@ class Worker:
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
             message = _DECODER.decode(line)
-            if isinstance(message, Ready):
+            if isinstance(message, Opening):
+                self.opening = message
+            elif isinstance(message, Ready):
                 self.ready = message
             elif isinstance(message, Progress):
                 self.progress = message
@@ -83,7 +87,7 @@ class Worker:
 class Conductor:
     """Runs a plan; `stop` may be called from a signal handler.
 
-    `show` is called with the workers whenever one of them has told of its progress.
+    `show` is called with the workers at the start, and whenever one of them has told something.
     """
 
     def __init__(self, plan: Plan, show: Callable[[Sequence[Worker]], None]) -> None:
@@ -107,12 +111,15 @@ class Conductor:
 
         Raises `LoadError` if there is no connection at all, `SettingError` for what cannot be.
         """
+        self._show(())
         shares = self.plan.shares(*find_address(self.plan))
         with selectors.DefaultSelector() as selector:
             try:
                 for share in shares:
                     self._workers.append(Worker(share))
                     selector.register(self._workers[-1].stdout, selectors.EVENT_READ)
+                if self.stopped:  # before there was a process to be told
+                    raise self._interrupted()
                 self._conduct(selector)
             finally:
                 for worker in self._workers:
@@ -139,10 +146,21 @@ class Conductor:
         refusal = next((ready.refusal for ready in readies if ready.refusal), "")
         if refusal:
             raise SettingError(refusal)
-        if not self.stopped and not any(ready.connected for ready in readies):
+        if self.stopped:
+            raise self._interrupted()
+        if not any(ready.connected for ready in readies):
             raise LoadError(f"no connection to {self.plan.where}: {why_not(failures(readies))}")
         for worker in self._workers:
-            worker.say(STOP if self.stopped else GO)
+            worker.say(GO)
+
+    def _interrupted(self) -> LoadError:
+        readies = [worker.ready for worker in self._workers if not worker.share.profiles]
+        opened = sum(ready.connected for ready in readies if ready)
+        asked = counted(self.plan.connections, "connection")
+        how_far = f"{opened:,} of {asked} open, " if self.plan.connections else ""
+        return LoadError(
+            f"interrupted while connecting to {self.plan.where}: {how_far}nothing was sent"
+        )
 
 
 def _python_path() -> str:

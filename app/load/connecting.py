@@ -7,9 +7,11 @@ import os
 import resource
 import socket
 from collections import Counter
+from collections.abc import Callable
 from time import monotonic
 from typing import Final
 
+from app.load.outcome import TELL_EVERY, Opening
 from app.load.plan import Share
 from app.load.poller import POLLIN, POLLOUT, best_poller
 from app.settings import SettingError
@@ -35,9 +37,13 @@ def allow_files(connections: int) -> None:
 
 
 class Connecting:
-    """Opens the connections of a share; stops early when `control` becomes readable."""
+    """Opens the connections of a share; stops early when `control` becomes readable.
 
-    def __init__(self, share: Share, control: int) -> None:
+    `tell` takes an `Opening` now and then.
+    """
+
+    def __init__(self, share: Share, control: int, tell: Callable[[Opening], None]) -> None:
+        self._tell = tell
         self._share = share
         self._control = control
         self._poller = best_poller()
@@ -58,8 +64,12 @@ class Connecting:
 
     def _run(self) -> None:
         share, begun, started = self._share, 0, monotonic()
+        next_tell = started
         while begun < share.connections or self._pending:
             now = monotonic()
+            if now >= next_tell:
+                self._tell(Opening(len(self.opened), self.failures.total()))
+                next_tell = now + TELL_EVERY
             due = min(share.connections, 1 + int((now - started) * share.connect_rate))
             while begun < due and len(self._pending) < HANDSHAKES:
                 self._begin(share.first + begun, now)

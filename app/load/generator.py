@@ -21,13 +21,11 @@ from app.framing import HEADER_SIZE
 from app.histogram import Histogram
 from app.load.connection import Connection
 from app.load.findings import Finding, counted, wrong_echo
-from app.load.outcome import HISTOGRAM_BITS, MOST_FINDINGS, Outcome, Progress
+from app.load.outcome import HISTOGRAM_BITS, MOST_FINDINGS, TELL_EVERY, Outcome, Progress
 from app.load.plan import Share
 from app.load.poller import POLLIN, POLLOUT, best_poller
 from app.load.reel import WINDOW, Reel
 
-TELL_EVERY: Final = 0.25
-"""Seconds between two `Progress`."""
 UNLIMITED: Final = 1 << 62
 
 
@@ -60,6 +58,7 @@ class Generator:
         self._latency = Histogram(HISTOGRAM_BITS)
         self._told = Histogram(HISTOGRAM_BITS)
         self._findings: list[Finding] = []
+        self._found = 0
         self._limit = share.frames or UNLIMITED
         """Frames that may be begun in all; lowered to what is begun, nothing more is sent."""
         self._begun = self._echoed = self._given_up = self._bytes = 0
@@ -106,6 +105,7 @@ class Generator:
             lost=self._lost,
             late=sum(connection.due for connection in self._connections),
             findings=tuple(self._findings),
+            found=self._found,
             latency=self._latency.to_counts(),
         )
 
@@ -360,6 +360,7 @@ class Generator:
                 self._miss(connection, f"not a byte for {self._share.timeout:g} s")
 
     def _find(self, finding: Finding) -> None:
+        self._found += 1
         if len(self._findings) < MOST_FINDINGS:
             self._findings.append(finding)
 

@@ -11,8 +11,17 @@ from app.load.findings import Finding
 Counts: TypeAlias = tuple[tuple[int, int], ...]
 HISTOGRAM_BITS = 7
 """Of every latency histogram: a percentile is at most 0.8 % too high."""
+TELL_EVERY = 0.25
+"""Seconds between two `Opening` or `Progress` of a process."""
 MOST_FINDINGS = 20
-"""That a process tells in words; all are counted."""
+"""That a process, or the clients of a profile, tell in words; all are counted."""
+
+
+class Opening(Struct, frozen=True, tag="opening"):
+    """How far the connecting has come."""
+
+    connected: int
+    failed: int
 
 
 class Ready(Struct, frozen=True, tag="ready"):
@@ -25,7 +34,7 @@ class Ready(Struct, frozen=True, tag="ready"):
 
 
 class Progress(Struct, frozen=True, tag="progress", kw_only=True):
-    """Counts since the go; `latency` is of the last moment only."""
+    """Counts since the go; `latency` is of the last moment only, and none of who misbehaves."""
 
     seconds: float
     alive: int
@@ -66,9 +75,13 @@ class Outcome(Struct, frozen=True, tag="outcome", kw_only=True):
     """Connections that the server ended, or that were given up for a wrong echo."""
     late: int = 0
     """Frames that an open loop had to send within its time and could not."""
+    unexpected: int = 0
+    """What misbehaving clients met that is neither a wrong nor a missing echo."""
     findings: tuple[Finding, ...] = ()
+    found: int = 0
+    """Findings in all, those included that are not told."""
     latency: Counts = ()
     profiles: tuple[ProfileOutcome, ...] = ()
 
 
-Message: TypeAlias = Ready | Progress | Outcome
+Message: TypeAlias = Opening | Ready | Progress | Outcome

@@ -1,8 +1,8 @@
 """One process of the load generator: `python -m app.load.process SHARE`, the share as JSON.
 
-It connects, says `Ready`, waits for a ``g`` (go) on stdin, and says `Progress` and in the end
-`Outcome`, a JSON line each. Anything else on stdin, or its end, asks for the end; so no process is
-left behind when the one that started it is gone.
+It connects, says `Opening` meanwhile and then `Ready`, waits for a ``g`` (go) on stdin, and says
+`Progress` and in the end `Outcome`, a JSON line each. Anything else on stdin, or its end, asks for
+the end; so no process is left behind when the one that started it is gone.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def _measuring(share: Share, reel: Reel) -> Outcome:
-    connecting = Connecting(share, CONTROL)
+    connecting = Connecting(share, CONTROL, tell)
     connecting.run()
     tell(Ready(len(connecting.opened), dict(connecting.failures)))
     if not _told_to_go():
@@ -60,7 +60,7 @@ def _measuring(share: Share, reel: Reel) -> Outcome:
 
 def _misbehaving(share: Share, reel: Reel) -> Outcome:
     tell(_one_connection(share))
-    return misbehave(share, reel, CONTROL) if _told_to_go() else Outcome()
+    return misbehave(share, reel, CONTROL, tell) if _told_to_go() else Outcome()
 
 
 def _one_connection(share: Share) -> Ready:

@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 
 from app.framing import HEADER_SIZE, MAX_LENGTH, header
 from app.load.clients import Misbehaved, Notes, Peer, Play, Stage, keep_playing
-from app.load.outcome import Outcome, ProfileOutcome
+from app.load.outcome import TELL_EVERY, Outcome, ProfileOutcome, Progress
 from app.load.plan import Share
 from app.load.reel import Reel
 
@@ -155,12 +155,18 @@ CAST: Final = {
 }
 
 
-def misbehave(share: Share, reel: Reel, control: int) -> Outcome:
-    """Play the profiles of a share until the time is up or `control` becomes readable."""
-    return asyncio.run(_misbehave(share, reel, control))
+Tell = Callable[[Progress], None]
 
 
-async def _misbehave(share: Share, reel: Reel, control: int) -> Outcome:
+def misbehave(share: Share, reel: Reel, control: int, tell: Tell) -> Outcome:
+    """Play the profiles of a share until the time is up or `control` becomes readable.
+
+    `tell` takes a `Progress` now and then.
+    """
+    return asyncio.run(_misbehave(share, reel, control, tell))
+
+
+async def _misbehave(share: Share, reel: Reel, control: int, tell: Tell) -> Outcome:
     stage = Stage(share, reel, asyncio.Event())
     loop = asyncio.get_running_loop()
 
@@ -170,7 +176,8 @@ async def _misbehave(share: Share, reel: Reel, control: int) -> Outcome:
 
     loop.add_reader(control, stop)
     loop.call_later(share.duration, stage.stopping.set)
-    all_notes, playing, client = [], [], 0
+    all_notes: list[Notes] = []
+    playing, client = [], 0
     for name, clients in share.profiles:
         notes = Notes(name, clients)
         all_notes.append(notes)
@@ -182,13 +189,33 @@ async def _misbehave(share: Share, reel: Reel, control: int) -> Outcome:
                 )
             )
             client += 1
+    telling = asyncio.create_task(_keep_telling(all_notes, tell))
     await asyncio.gather(*playing)
+    telling.cancel()
     return Outcome(
         wrong=sum(notes.wrong for notes in all_notes),
         missing=sum(notes.missing for notes in all_notes),
+        unexpected=sum(notes.unexpected for notes in all_notes),
         findings=tuple(finding for notes in all_notes for finding in notes.findings),
+        found=sum(notes.found for notes in all_notes),
         profiles=tuple(_outcome(notes) for notes in all_notes),
     )
+
+
+async def _keep_telling(all_notes: list[Notes], tell: Tell) -> None:
+    started = monotonic()
+    while True:
+        tell(
+            Progress(
+                seconds=monotonic() - started,
+                alive=sum(notes.alive for notes in all_notes),
+                frames=sum(notes.echoed for notes in all_notes),
+                bytes=0,
+                wrong=sum(notes.wrong + notes.missing + notes.unexpected for notes in all_notes),
+                latency=(),
+            )
+        )
+        await asyncio.sleep(TELL_EVERY)
 
 
 def _outcome(notes: Notes) -> ProfileOutcome:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from time import monotonic
 from typing import Final
 
 from app.histogram import Histogram
 from app.load.conduct import Worker, why_not
 from app.load.findings import counted
-from app.load.outcome import HISTOGRAM_BITS
+from app.load.outcome import HISTOGRAM_BITS, Progress
 from app.load.plan import Plan
 from app.load.result import PERCENTILES, Result
 from app.load.sizes import describe
@@ -19,6 +19,8 @@ from app.printable import printable
 
 BAR: Final = 32
 """Columns of the longest bar of the histogram: a line of it has 78."""
+ECHOED: Final = 2
+"""Columns of the ``^C`` that a terminal shows for Ctrl-C."""
 _EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
 MOST_FINDINGS: Final = 10
 
@@ -69,12 +71,13 @@ def heading(plan: Plan) -> str:
         pace = f"{plan.rate:,.0f} frames/s asked for" if plan.rate else "closed loop"
         flight = "up to " if plan.rate else ""
         parts += [
-            f"{plan.connections:,} connections, {flight}{plan.depth:,} frames in flight on each",
+            f"{counted(plan.connections, 'connection')}, "
+            f"{flight}{counted(plan.depth, 'frame')} in flight on each",
             f"bodies of {describe(plan.sizes)}",
             pace,
         ]
     ends = [f"{plan.duration:g} s"] if plan.duration else []
-    ends += [f"{plan.frames:,} frames"] if plan.frames else []
+    ends += [counted(plan.frames, "frame")] if plan.frames else []
     return "; ".join([*parts, " or ".join(ends), f"seed {plan.seed}"])
 
 
@@ -109,27 +112,38 @@ def figures(latency: Histogram) -> str:
         f"{name.replace('_', '.')} {milliseconds(latency.percentile(percent))}"
         for name, percent in PERCENTILES.items()
     ]
-    return "   ".join(told)
+    return "  ".join(told)
 
 
 def _verdict(result: Result) -> Iterator[str]:
-    for finding in result.findings[:MOST_FINDINGS]:
+    told = result.findings[:MOST_FINDINGS]
+    for finding in told:
         yield printable(str(finding), 300)
-    hidden = result.wrong + result.missing + result.lost - MOST_FINDINGS
-    if len(result.findings) > MOST_FINDINGS:
-        yield f"and {hidden:,} more"
-    if result.dead:
-        processes = counted(result.dead, "process", "processes")
-        yield f"{processes} of the generator ended without a result"
+    if result.found > len(told):
+        yield f"and {result.found - len(told):,} more"
+    right = counted(result.verified, "echo", "echoes")
     if result.well:
-        yield f"every byte of {result.frames:,} echoes was right"
+        yield f"every byte of {right} was right"
+    elif problems := _problems(result):
+        yield f"NOT WELL: {', '.join(problems)}; right: {right}"
     else:
-        bad = (
-            f"{result.wrong:,} wrong, {result.missing:,} missing echoes",
-            f"{result.lost:,} connections lost",
-            f"{sum(result.failures.values()):,} not opened",
-        )
-        yield f"NOT WELL: {', '.join(bad)}; {result.frames:,} echoes were right"
+        yield "NOT WELL: not one echo came"
+
+
+def _problems(result: Result) -> list[str]:
+    kinds = (
+        (result.wrong, "wrong echo", "wrong echoes"),
+        (result.missing, "missing echo", "missing echoes"),
+        (result.lost, "connection lost", "connections lost"),
+        (sum(result.failures.values()), "connection not opened", "connections not opened"),
+        (result.unexpected, "surprise of a profile", "surprises of profiles"),
+        (
+            result.dead,
+            "process of the generator ended without a result",
+            "processes of the generator ended without a result",
+        ),
+    )
+    return [counted(number, one, many) for number, one, many in kinds if number]
 
 
 def histogram_lines(latency: Histogram, encoding: str = "utf-8") -> Iterator[str]:
@@ -172,6 +186,25 @@ def _begin(row: int) -> int:
     return 0 if row < 2 else (2 + row % 2) << (row // 2) >> 1
 
 
+def _told(workers: Iterable[Worker]) -> list[Progress]:
+    return [worker.progress for worker in workers if worker.progress]
+
+
+def _opened(worker: Worker) -> tuple[int, int]:
+    """Connections that are open, and that failed."""
+    if worker.ready:
+        return worker.ready.connected, sum(worker.ready.failures.values())
+    return (worker.opening.connected, worker.opening.failed) if worker.opening else (0, 0)
+
+
+def _columns(descriptor: int) -> int:
+    """Of a terminal; 0 if it does not know, or has gone."""
+    try:
+        return os.get_terminal_size(descriptor).columns
+    except OSError:
+        return 0
+
+
 class ProgressLine:
     """One line on a terminal, rewritten as the workers tell; nothing anywhere else."""
 
@@ -189,33 +222,52 @@ class ProgressLine:
         if not self.active or now < self._next:
             return
         self._next = now + 0.25
-        self._write(self._text(workers))
+        self._write(*self._parts(workers))
 
-    def _text(self, workers: Sequence[Worker]) -> str:
-        told = [worker.progress for worker in workers if worker.progress]
+    def _parts(self, workers: Sequence[Worker]) -> list[str]:
+        """What is told, the most important first."""
+        measuring = _told(worker for worker in workers if not worker.share.profiles)
+        misbehaving = _told(worker for worker in workers if worker.share.profiles)
+        told = measuring or misbehaving
         if not told:
-            return f"connecting to {self._plan.where} …"
+            return self._connecting(workers)
         seconds = max(progress.seconds for progress in told)
         frames = sum(progress.frames for progress in told)
         (before_s, before), self._last = self._last, (seconds, frames)
         rate = (frames - before) / (seconds - before_s) if seconds > before_s else 0.0
-        latency = Histogram(HISTOGRAM_BITS)
-        for progress in told:
-            latency.merge(Histogram.from_counts(progress.latency, HISTOGRAM_BITS))
         parts = [
             f"{seconds:.1f} s" + (f" of {self._plan.duration:g}" if self._plan.duration else ""),
-            f"{sum(progress.alive for progress in told):,} connections",
-            f"{frames:,} echoes",
+            f"{sum(progress.wrong for progress in measuring + misbehaving):,} wrong",
             f"{rate:,.0f}/s",
-            f"p50 {milliseconds(latency.percentile(50))}",
-            f"p99 {milliseconds(latency.percentile(99))}",
-            f"{sum(progress.wrong for progress in told):,} wrong",
         ]
-        return " · ".join(parts)
+        if measuring:
+            latency = Histogram(HISTOGRAM_BITS)
+            for progress in measuring:
+                latency.merge(Histogram.from_counts(progress.latency, HISTOGRAM_BITS))
+            parts += [f"p{p} {milliseconds(latency.percentile(p))}" for p in (50, 99)]
+        alive = sum(progress.alive for progress in told)
+        return [*parts, counted(alive, "connection"), counted(frames, "echo", "echoes")]
 
-    def _write(self, text: str) -> None:
-        # A line that wraps could not be taken back.
-        self._put(f"\r\x1b[2K\x1b[?7l{text}\x1b[?7h")
+    def _connecting(self, workers: Sequence[Worker]) -> list[str]:
+        counts = [_opened(worker) for worker in workers if not worker.share.profiles]
+        opened, failed = (sum(each) for each in zip((0, 0), *counts, strict=True))
+        parts = [f"connecting to {self._plan.where} …"]
+        if counts:
+            parts.append(f"{opened:,} of {counted(self._plan.connections, 'connection')}")
+        if failed:
+            parts.append(f"{failed:,} failed")
+        return parts
+
+    def _write(self, *parts: str) -> None:
+        """As many of the parts as fit: what is too much for the line is left out, the last first.
+
+        Some columns are left for the ``^C`` that a terminal puts behind it.
+        """
+        room = (_columns(self._descriptor) or 80) - ECHOED
+        while len(parts) > 1 and len(" · ".join(parts)) > room:
+            parts = parts[:-1]
+        # A host may be of wide characters, and a line that wraps could not be taken back.
+        self._put(f"\r\x1b[2K\x1b[?7l{' · '.join(parts)[:room]}\x1b[?7h")
         self._shown = True
 
     def _put(self, text: str) -> None:

@@ -39,15 +39,25 @@ class Result(Struct, frozen=True, kw_only=True):
     late: int
     cpu: tuple[float, ...]
     """Share of a core that each process of the generator used."""
+    unexpected: int
+    """What misbehaving clients met that is neither a wrong nor a missing echo."""
     findings: tuple[Finding, ...]
+    found: int
+    """Findings in all, those included that are not told."""
     profiles: tuple[ProfileOutcome, ...]
     latency: Histogram
 
     @property
+    def verified(self) -> int:
+        """Right echoes of all connections, those of misbehaving clients included."""
+        return self.frames + sum(profile.echoed for profile in self.profiles)
+
+    @property
     def well(self) -> bool:
-        """Whether every echo came and was right, and nothing else happened that should not."""
-        bad = self.wrong, self.missing, self.lost, self.dead, len(self.failures)
-        return not any(bad) and all(profile.as_expected for profile in self.profiles)
+        """Whether echoes came, all of them and right, and nothing happened that should not."""
+        bad = self.wrong, self.missing, self.lost, self.unexpected, self.dead, len(self.failures)
+        seen = all(profile.as_expected for profile in self.profiles)
+        return self.verified > 0 and seen and not any(bad)
 
     @property
     def was_the_ceiling(self) -> bool:
@@ -78,6 +88,8 @@ def merge(plan: Plan, workers: Sequence[Worker], interrupted: bool) -> Result:
         lost=_total(outcomes, "lost"),
         late=_total(outcomes, "late"),
         cpu=tuple(outcome.cpu_s / outcome.measured_s for outcome in measuring),
+        unexpected=_total(outcomes, "unexpected"),
+        found=_total(outcomes, "found"),
         findings=tuple(finding for outcome in outcomes for finding in outcome.findings),
         profiles=tuple(profile for outcome in outcomes for profile in outcome.profiles),
         latency=latency,
@@ -119,6 +131,7 @@ def as_json(result: Result) -> dict[str, Any]:
         "wrong": result.wrong,
         "missing": result.missing,
         "lost": result.lost,
+        "unexpected": result.unexpected,
         "latency_us": {
             "count": latency.count,
             "mean": latency.mean,
@@ -130,6 +143,7 @@ def as_json(result: Result) -> dict[str, Any]:
             "was_the_ceiling": result.was_the_ceiling,
             "dead": result.dead,
         },
+        "found": result.found,
         "findings": to_builtins(result.findings),
         "profiles": to_builtins(result.profiles),
     }

@@ -94,7 +94,7 @@ def generate(port: int, told: list[Progress] | None = None, **changes: Any) -> O
     asked = share(port, **changes)
     control, keeps_open = os.pipe()
     try:
-        connecting = Connecting(asked, control)
+        connecting = Connecting(asked, control, lambda _: None)
         connecting.run()
         assert len(connecting.opened) == asked.connections, connecting.failures
         reel = Reel(asked.sizes, asked.depth, asked.seed)

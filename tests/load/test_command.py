@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
+import re
 import socket
-import tempfile
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from app.load.conduct import Worker
-from app.load.outcome import Outcome, ProfileOutcome, Progress, Ready
-from app.load.plan import Share
-from app.load.report import ProgressLine, milliseconds, report
-from app.load.result import Result, merge
-from tests.load.lying import lying_server, plan
-from tests.load.lying import share as only_share
+from tests.load.lying import lying_server
 from tests.peers import Running
 from tests.program import run
 from tests.terminal import Terminal
@@ -25,7 +18,7 @@ from tests.terminal import Terminal
 Serve = Callable[..., Running]
 KEYS = (
     "schema target ok interrupted plan connected connect_failures frames seconds frames_per_s "
-    "bytes_per_s late wrong missing lost latency_us generator findings profiles"
+    "bytes_per_s late wrong missing lost unexpected latency_us generator found findings profiles"
 ).split()
 
 
@@ -83,13 +76,21 @@ def test_the_report(serve: Serve) -> None:
     code, out, errors = load(serve().server.port, "--frames", "500", "--connections", "4")
     assert (code, errors) == (0, "")
     lines = out.splitlines()
-    assert "4 connections, 1 frames in flight on each; bodies of 64B; closed loop" in lines[0]
+    assert "4 connections, 1 frame in flight on each; bodies of 64B; closed loop" in lines[0]
     assert "500 frames; seed 1" in lines[0]
     assert any(line.startswith("connected    4 of 4") for line in lines)
     assert any(line.startswith("echoes       500 in ") for line in lines)
     assert any("p99.9" in line and "max" in line for line in lines)
     assert any(" █" in line and " %" in line for line in lines)
     assert lines[-1] == "every byte of 500 echoes was right"
+
+
+@pytest.mark.slow
+def test_profiles_alone_verify_echoes_too(serve: Serve) -> None:
+    options = "--connections 0 --duration 0.1 --profile half-close:2".split()
+    code, out, errors = load(serve().server.port, *options)
+    assert (code, errors) == (0, "")
+    assert out.splitlines()[-1] == "every byte of 16 echoes was right"
 
 
 @pytest.mark.slow
@@ -112,7 +113,7 @@ def test_a_wrong_echo_is_exit_code_1(serve: Serve) -> None:
         code, out, _ = load(port, *options)
     assert code == 1
     assert "connection 0, frame 1, offset 20: this byte came back as 0x3f, sent was 0x" in out
-    assert out.splitlines()[-1].startswith("NOT WELL: 1 wrong, 0 missing echoes")
+    assert out.splitlines()[-1] == "NOT WELL: 1 wrong echo; right: 0 echoes"
     with lying_server(2, flipped) as port:
         code, told = load_json(port, *options)
     assert (code, told["ok"], told["wrong"]) == (1, False, 1)
@@ -183,16 +184,29 @@ def test_mistakes_are_one_line_and_exit_code_2(arguments: list[str], names: str)
 
 
 @pytest.mark.slow
+def test_ctrl_c_while_connecting_is_exit_code_2_and_no_praise(serve: Serve) -> None:
+    port = str(serve().server.port)
+    options = "--connections 500 --connect-rate 50 --profile reset".split()
+    with Terminal("load", "127.0.0.1", port, *options, columns=160) as terminal:
+        terminal.wait_for(lambda text: " of 500 connections" in text)
+        terminal.press("\x03")
+        assert terminal.exit_code() == 2
+        told = f"^echo-tui load: interrupted while connecting to 127.0.0.1:{port}: "
+        assert re.match(rf"{told}\d+ of 500 connections open, nothing was sent +\n", terminal.text)
+        assert "was right" not in terminal.text
+
+
+@pytest.mark.slow
 def test_progress_on_a_terminal_and_ctrl_c(serve: Serve) -> None:
     port = str(serve().server.port)
     options = "--connections 3 --duration 600 --processes 2 --profile half-close".split()
     with Terminal("load", "127.0.0.1", port, *options, columns=100) as terminal:
-        terminal.wait_for(lambda text: "of 600 · 3 connections · " in text and " · 0 wrong" in text)
+        terminal.wait_for(lambda text: "of 600 · 0 wrong · " in text and " · 3 connections" in text)
         terminal.press("\x03")
         assert terminal.exit_code() == 0
         assert "interrupted: what was measured until then" in terminal.text
         assert "echoes was right" in terminal.text
-        assert "of 600 · 3" not in terminal.text, "the progress line is taken away"
+        assert "of 600 · 0 wrong" not in terminal.text, "the progress line is taken away"
         assert "half-close   1 client, as expected" in terminal.text
 
 
@@ -202,103 +216,9 @@ def test_ctrl_c_again_ends_at_once() -> None:
         port = str(silent.getsockname()[1])
         options = "--connections 1 --duration 600 --timeout 600".split()
         with Terminal("load", "127.0.0.1", port, *options, columns=100) as terminal:
-            terminal.wait_for(lambda text: "of 600 · 1 connections · " in text)
+            terminal.wait_for(lambda text: " · 1 connection · " in text)
             terminal.press("\x03")
             terminal.wait_for(lambda text: "ending" in text)
             terminal.press("\x03")
             assert terminal.exit_code() == 1
             assert "1 process of the generator ended without a result" in terminal.text
-
-
-# --- without a program ---
-
-
-def progress_of(share: Share, frames: int = 10, wrong: int = 0) -> Worker:
-    worker = Worker.__new__(Worker)
-    worker.share = share
-    worker.ready = Ready(1, {})
-    worker.progress = Progress(
-        seconds=1.0, alive=2, frames=frames, bytes=640, wrong=wrong, latency=((7, 3),)
-    )
-    worker.outcome = None
-    return worker
-
-
-def test_nothing_is_shown_where_there_is_no_terminal() -> None:
-    with tempfile.TemporaryFile() as nowhere:
-        line = ProgressLine(plan(frames=1), nowhere.fileno())
-        line.show([progress_of(only_share(1, frames=1))])
-        line.ending()
-        line.clear()
-        assert nowhere.tell() == 0
-
-
-def test_the_progress_line_sums_the_workers() -> None:
-    master, terminal = os.openpty()
-    try:
-        line = ProgressLine(plan(duration=9.0), terminal)
-        one = only_share(1, frames=1)
-        line.show([progress_of(one), progress_of(one, frames=32, wrong=1)])
-        shown = os.read(master, 1000).decode()
-        assert "1.0 s of 9 · 4 connections · 42 echoes · 42/s · p50 0.007 ms" in shown
-        assert "· 1 wrong" in shown
-        assert "\n" not in shown
-        line.clear()
-        assert os.read(master, 1000) == b"\r\x1b[2K"
-    finally:
-        os.close(terminal)
-        os.close(master)
-
-
-def merged(*outcomes: Outcome | None, **asked: Any) -> Result:
-    workers = []
-    for outcome in outcomes:
-        workers.append(progress_of(only_share(1, frames=1)))
-        workers[-1].outcome = outcome
-    return merge(plan(**{"duration": 2.0, **asked}), workers, interrupted=False)
-
-
-def test_outcomes_are_merged() -> None:
-    one = Outcome(
-        frames=110, measured_frames=100, measured_bytes=6400, measured_s=2.0, cpu_s=1.9,
-        latency=((5, 110),),
-    )  # fmt: skip
-    other = Outcome(
-        frames=50, measured_frames=50, measured_bytes=3200, measured_s=2.0, cpu_s=0.2,
-        latency=((9, 50),), late=3,
-    )  # fmt: skip
-    result = merged(one, other)
-    assert (result.frames, result.connected, result.late) == (160, 2, 3)
-    assert (result.frames_per_s, result.bytes_per_s) == (75.0, 4800.0)
-    assert result.latency.to_counts() == ((5, 110), (9, 50))
-    assert result.cpu == (0.95, 0.1)
-    assert result.was_the_ceiling
-    assert result.well
-    text = "\n".join(report(result))
-    assert "95 %, 10 % of a core: the generator was the ceiling" in text
-    assert "3 frames were due and could not be sent in time" in text
-
-
-def test_a_process_without_an_outcome_is_told() -> None:
-    result = merged(Outcome(measured_s=1.0), None)
-    assert not result.well
-    assert "1 process of the generator ended without a result" in "\n".join(report(result))
-
-
-def test_a_profile_that_saw_what_it_should_not() -> None:
-    seen = ProfileOutcome(
-        profile="oversize", clients=1, connections=1, sent=1, echoed=1, as_expected=False,
-        saw="not refused",
-    )  # fmt: skip
-    result = merged(Outcome(measured_s=1.0, profiles=(seen,)))
-    assert not result.well
-    assert "oversize     1 client, NOT AS EXPECTED: not refused" in "\n".join(report(result))
-
-
-@pytest.mark.parametrize(
-    ("us", "text"),
-    [(7, "0.007 ms"), (1234, "1.23 ms"), (99_940, "99.9 ms"), (123_456, "123 ms"),
-     (4_100_000, "4.1 s"), (3_600_000_000, "3,600 s")],
-)  # fmt: skip
-def test_durations_in_words(us: int, text: str) -> None:
-    assert milliseconds(us) == text

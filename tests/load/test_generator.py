@@ -20,7 +20,7 @@ from app.histogram import Histogram
 from app.load.connection import Connection
 from app.load.findings import wrong_echo
 from app.load.generator import Generator
-from app.load.outcome import HISTOGRAM_BITS, Outcome, Progress
+from app.load.outcome import HISTOGRAM_BITS, MOST_FINDINGS, Outcome, Progress
 from app.load.reel import Reel
 from app.load.sizes import parse_sizes
 from tests.load.lying import generate, lying_server, share
@@ -165,6 +165,13 @@ def test_an_open_loop_ends_without_those_who_are_gone(serve: Serve) -> None:
     assert outcome.lost == 1
     assert outcome.frames == 10
     assert outcome.missing + outcome.late == 10
+
+
+def test_findings_are_counted_beyond_those_that_are_told(serve: Serve) -> None:
+    port = serve(max_connections=1).server.port
+    outcome = generate(port, connections=MOST_FINDINGS + 6, frames=200)
+    assert (outcome.lost, outcome.found) == (MOST_FINDINGS + 5, MOST_FINDINGS + 5)
+    assert len(outcome.findings) == MOST_FINDINGS
 
 
 # --- servers that lie ---

@@ -11,12 +11,13 @@ import struct
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 import pytest
 
 from app.framing import HEADER_SIZE, header
 from app.load.clients import Notes, Peer, Stage, keep_playing
-from app.load.outcome import Outcome
+from app.load.outcome import Outcome, Progress
 from app.load.plan import PROFILES
 from app.load.profiles import misbehave
 from app.load.reel import Reel
@@ -30,17 +31,19 @@ def misbehave_once(
     port: int, *profiles: str, size: str = "64", timeout: float = 5.0, duration: float = 0.05
 ) -> Outcome:
     """A client of each that is asked to end as soon as it has begun: it plays its part once."""
+    return misbehave_and_tell([], port, *profiles, size=size, timeout=timeout, duration=duration)
+
+
+def misbehave_and_tell(told: list[Progress], port: int, *profiles: str, **how: Any) -> Outcome:
     asked = share(
         port,
         connections=0,
-        duration=duration,
-        size=size,
-        timeout=timeout,
+        **how,
         profiles=tuple((profile, 1) for profile in profiles),
     )
     control, keeps_open = os.pipe()
     try:
-        return misbehave(asked, Reel(asked.sizes, asked.depth, asked.seed), control)
+        return misbehave(asked, Reel(asked.sizes, asked.depth, asked.seed), control, told.append)
     finally:
         os.close(control)
         os.close(keeps_open)
@@ -203,6 +206,18 @@ def test_a_server_that_does_not_refuse(answer: bytes) -> None:
         outcome = misbehave_once(port, "oversize", timeout=0.3)
     assert not outcome.profiles[0].as_expected
     assert "not refused" in str(outcome.findings[0])
+    assert (outcome.unexpected, outcome.found) == (1, 1)
+
+
+def test_progress_is_told(serve: Serve) -> None:
+    told: list[Progress] = []
+    misbehave_and_tell(
+        told, serve().server.port, "half-close", "dribbler", duration=0.3, size="64", timeout=5.0
+    )
+    assert told[0].frames == 0
+    assert told[-1].alive == 1, "the dribbler"
+    assert told[-1].frames == 8
+    assert told[-1].wrong == 0
 
 
 def test_nobody_there() -> None:
