@@ -9,7 +9,7 @@ import sys
 import click
 
 from app.framing import HEADER_SIZE, MAX_LENGTH, frame, read_length
-from app.options import Port
+from app.options import Decimal, Port
 from app.printable import printable
 from app.settings import SettingError
 
@@ -74,7 +74,7 @@ def _read_exactly(sock: socket.socket, size: int, what: str, where: str, body: b
 @click.argument("host")
 @click.argument("port", type=Port())
 @click.argument("message")
-@click.option("--timeout", type=float, default=10.0, show_default=True, help="Seconds to wait.")
+@click.option("--timeout", type=Decimal(), default=10.0, show_default=True, help="Seconds to wait.")
 def client(host: str, port: int, message: str, timeout: float) -> int:
     """Send MESSAGE as one frame and print its echo; `-` reads the body from stdin."""
     body = sys.stdin.buffer.read() if message == "-" else os.fsencode(message)

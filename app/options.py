@@ -19,7 +19,9 @@ from app.settings import (
     WRITE_MODES,
     SettingError,
     Settings,
+    parse_decimal,
     parse_size,
+    parse_whole,
 )
 
 DEFAULTS = Settings()
@@ -60,6 +62,28 @@ class Size(IntParameter):
             self.fail(str(error), param, ctx)
 
 
+class Whole(click.types.IntParamType):
+    """A whole number in ASCII digits; its range is judged with the other settings."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        try:
+            return parse_whole(value) if isinstance(value, str) else int(value)
+        except SettingError as error:
+            self.fail(str(error), param, ctx)
+
+
+class Decimal(click.types.FloatParamType):
+    """A number in ASCII digits; its range is judged with the other settings."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        try:
+            return parse_decimal(value) if isinstance(value, str) else float(value)
+        except SettingError as error:
+            self.fail(str(error), param, ctx)
+
+
 class Port(IntParameter):
     """A port number; its range is judged with the other settings."""
 
@@ -67,10 +91,8 @@ class Port(IntParameter):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         try:
-            if not str(value).isascii() or "_" in str(value):
-                raise ValueError
-            return int(value)
-        except ValueError:
+            return parse_whole(str(value))
+        except SettingError:
             raise click.UsageError(
                 f"PORT {printable(str(value))!r} is not a number: it must be 0 to 65,535"
             ) from None
@@ -122,6 +144,8 @@ def metrics_option(command: F) -> F:
 def setting(name: str, text: str, metavar: str = "N", **how: Any) -> Callable[[F], F]:
     """The option of one server setting, with its default."""
     how = {"show_default": True, "default": getattr(DEFAULTS, name), **how}
+    if "type" not in how and isinstance(how["default"], int | float):
+        how["type"] = Whole() if isinstance(how["default"], int) else Decimal()
     if "|" in metavar:
         how["shell_complete"] = one_of(metavar.split("|"))
     return click.option("--" + name.replace("_", "-"), metavar=metavar, help=text, **how)

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
+
+N = TypeVar("N", int, float)
 
 KIB: Final = 1024
 MIB: Final = 1024**2
@@ -56,6 +59,26 @@ def parse_size(text: str) -> int:
     if match is None or unit is None:
         raise SettingError(f"{text!r} is not a size: write bytes, or KiB, MiB, GiB, as in 64KiB")
     return int(match[1]) * unit
+
+
+def parse_whole(text: str) -> int:
+    """A whole number in plain ASCII digits, with a sign if need be. Raises `SettingError`."""
+    return _plain(int, text, "a whole number: write it in digits, as in 64")
+
+
+def parse_decimal(text: str) -> float:
+    """A number as in ``10``, ``2.5``, ``1e6``, in ASCII. Raises `SettingError`."""
+    return _plain(float, text, "a number: write it in digits, as in 2.5")
+
+
+def _plain(kind: Callable[[str], N], text: str, what: str) -> N:
+    # Python's own take the digits of every script, and underscores between them.
+    try:
+        if not text.isascii() or "_" in text:
+            raise ValueError
+        return kind(text)
+    except ValueError:
+        raise SettingError(f"{text!r} is not {what}") from None
 
 
 def format_size(size: int) -> str:
@@ -129,9 +152,9 @@ def _read(name: str, value: object) -> object:
     if name == "cap":
         return parse_size(value)
     try:
-        return int(value) if name == "max_connections" else float(value)
-    except ValueError:
-        raise SettingError(f"{_option(name)} {value!r} is not a number") from None
+        return parse_whole(value) if name == "max_connections" else parse_decimal(value)
+    except SettingError as error:
+        raise SettingError(f"{_option(name)} {error}") from None
 
 
 def check(name: str, value: object) -> None:

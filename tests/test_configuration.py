@@ -191,7 +191,7 @@ IN_THE_FILE = {
     "a date": ("grace = 1979-05-27", "grace = 1979-05-27: it must be a number"),
     "no size": ('cap = "abc"', "cap = \"abc\": 'abc' is not a size"),
     "out of range": ("cap = 0", "cap = 0: --cap 0 is out of range"),
-    "no whole number": ("backlog = 4096.7", "backlog = 4096.7: '4096.7' is not a valid integer"),
+    "no whole number": ("backlog = 4096.7", "backlog = 4096.7: '4096.7' is not a whole number"),
     "a number as text": ('backlog = "12"', 'backlog = "12": it must be a number'),
     "a port with a fraction": ("port = 9000.5", "port = 9000.5: it must be"),
     "text wanted": ("host = 5", "host = 5: it must be text"),

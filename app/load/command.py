@@ -17,7 +17,7 @@ from app.load.plan import PROFILES, Plan, parse_profile
 from app.load.report import ProgressLine, report
 from app.load.result import as_json, merge
 from app.load.sizes import parse_sizes
-from app.options import Port
+from app.options import Decimal, Port, Whole
 from app.printable import printable
 from app.settings import SettingError
 
@@ -32,11 +32,11 @@ _PROFILE_HELP = "; ".join(f"{name}: {what}" for name, what in PROFILES.items())
 @click.argument("host")
 @click.argument("port", type=Port())
 @click.option(
-    "--connections", type=int, default=64, metavar="N", show_default=True, help="How many."
+    "--connections", type=Whole(), default=64, metavar="N", show_default=True, help="How many."
 )
 @click.option(
     "--depth",
-    type=int,
+    type=Whole(),
     metavar="N",
     help="Frames in flight on each connection.  [default: 1; with --rate at most 64]",
 )
@@ -49,16 +49,16 @@ _PROFILE_HELP = "; ".join(f"{name}: {what}" for name, what in PROFILES.items())
 )
 @click.option(
     "--rate",
-    type=float,
+    type=Decimal(),
     default=0.0,
     metavar="R",
     help="Frames per second in all, sent when due; latency counts from then.  "
     "[default: the next frame as soon as an echo is back]",
 )
 @click.option(
-    "--duration", type=float, metavar="S", help="Seconds.  [default: 10, unless --frames]"
+    "--duration", type=Decimal(), metavar="S", help="Seconds.  [default: 10, unless --frames]"
 )
-@click.option("--frames", type=int, metavar="N", help="End after N frames in all.")
+@click.option("--frames", type=Whole(), metavar="N", help="End after N frames in all.")
 @click.option(
     "--profile",
     "profiles",
@@ -69,7 +69,7 @@ _PROFILE_HELP = "; ".join(f"{name}: {what}" for name, what in PROFILES.items())
 )
 @click.option(
     "--processes",
-    type=int,
+    type=Whole(),
     default=1,
     metavar="N",
     show_default=True,
@@ -77,7 +77,7 @@ _PROFILE_HELP = "; ".join(f"{name}: {what}" for name, what in PROFILES.items())
 )
 @click.option(
     "--connect-rate",
-    type=float,
+    type=Decimal(),
     default=2000.0,
     metavar="R",
     show_default=True,
@@ -85,7 +85,7 @@ _PROFILE_HELP = "; ".join(f"{name}: {what}" for name, what in PROFILES.items())
 )
 @click.option(
     "--timeout",
-    type=float,
+    type=Decimal(),
     default=5.0,
     metavar="S",
     show_default=True,
@@ -93,7 +93,7 @@ _PROFILE_HELP = "; ".join(f"{name}: {what}" for name, what in PROFILES.items())
 )
 @click.option(
     "--seed",
-    type=int,
+    type=Whole(),
     default=1,
     metavar="N",
     show_default=True,

@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from app.options import Size
+from app.options import Decimal, Size
 from app.recording.plan import Limits, Plan
 from app.settings import GIB, SettingError, format_size
 
@@ -36,7 +36,7 @@ def record_options(command: F) -> F:
         ),
         click.option(
             "--record-max-age",
-            type=float,
+            type=Decimal(),
             default=0.0,
             show_default=True,
             metavar="S",
