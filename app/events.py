@@ -372,6 +372,9 @@ class LoopStats(_Message, frozen=True, tag="loop_stats"):
     """How many iterations (poll return to next poll) took how many microseconds, likewise."""
     bodies: tuple[tuple[int, int], ...] = ()
     """A sample of the latest frames, so many from each round: connection id, body length."""
+    oldest_at: float = 0.0
+    """Of several loops' figures together, when the oldest of them were told; 0 where they are of
+    one loop."""
 
 
 class ProcessStats(_Message, frozen=True, tag="process_stats"):
@@ -404,6 +407,8 @@ class WorkerStats(_Message, frozen=True, tag="worker_stats"):
     rss: int
     longest_us: int
     """Longest iteration of its loop since its previous statistics."""
+    silent: float = 0.0
+    """Seconds for which it has given no sign of life, where that is too long: it hangs."""
 
 
 Event: TypeAlias = (

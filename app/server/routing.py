@@ -17,9 +17,12 @@ from app.events import (
     SettingChanged,
 )
 from app.server.worker_place import WorkerPlace
+from app.server.worker_process import SIGN_OF_LIFE
 from app.settings import SettingError, Settings
 
 TOO_LATE: Final = "the server has stopped"
+ANSWER_PATIENCE: Final = 5.0
+"""Seconds that a worker has for an answer; `ctl` waits 10 s for that of the server."""
 
 
 class _Change(NamedTuple):
@@ -30,6 +33,8 @@ class _Change(NamedTuple):
     new: int | float | str
     waiting: set[int]
     """The workers that have not answered yet."""
+    silent: list[int]
+    """Those that did not within `ANSWER_PATIENCE`."""
 
 
 class Routing:
@@ -51,7 +56,7 @@ class Routing:
         self._now = now
         self._changes: dict[int, _Change] = {}
         # Requests of our own are negative: no answer to them goes out.
-        self._own_requests = count(-1, -1)
+        self._own_requests = count(SIGN_OF_LIFE.request - 1, -1)
 
     def apply(self, command: Command) -> None:
         """Send a command to whom it concerns."""
@@ -92,35 +97,61 @@ class Routing:
         self.settings = changed
         request = next(self._own_requests)
         alive = [place for place in self._places if place.process is not None]
-        change = _Change(command, old, new, {place.number for place in alive})
+        change = _Change(command, old, new, {place.number for place in alive}, [])
         self._changes[request] = change
         for place in alive:
             self._send(place, Set(request=request, name=command.name, value=new))
         self._settle(request)
 
     def _settle(self, request: int) -> None:
-        """Tell of a setting once it is in force at every worker."""
+        """Tell of a setting once it is in force at every worker that answers."""
         change = self._changes[request]
         if change.waiting:
             return
         del self._changes[request]
         name, old, new = change.command.name, change.old, change.new
         self._publish(SettingChanged(t=self._now(), name=name, old=old, new=new))
-        self._answer(change.command.request, "set", True, f"{name}: {old} → {new}")
+        message = f"{name}: {old} → {new}"
+        if change.silent:
+            who = ", ".join(f"worker {number}" for number in change.silent)
+            message += (
+                f", but not at {who} (no answer within {ANSWER_PATIENCE:g} s)"
+                " before it answers again or is replaced"
+            )
+        self._answer(change.command.request, "set", not change.silent, message)
 
     def answered(self, place: WorkerPlace, result: CommandResult) -> None:
         """Pass an answer on, or count it where all have to answer first."""
         if result.request in self._changes:
             self._changes[result.request].waiting.discard(place.number)
             self._settle(result.request)
-        else:
+            return
+        is_late = place.process is not None and place.process.was_given_up(result)
+        if result.request >= 0 and not is_late:
             self._publish(result)
+
+    def give_up(self, now: float) -> None:
+        """Answer what workers should have answered before `now`, on the clock of `_send`."""
+        for place in self._places:
+            overdue = place.process.overdue(now) if place.process else ()
+            for request, connection_id, name in overdue:
+                if request in self._changes:
+                    change = self._changes[request]
+                    change.waiting.discard(place.number)
+                    change.silent.append(place.number)
+                    self._settle(request)
+                else:
+                    message = (
+                        f"worker {place.number} did not answer within {ANSWER_PATIENCE:g} s;"
+                        " it may still obey"
+                    )
+                    self._answer(request, name, False, message, connection_id)
 
     def died(self, place: WorkerPlace, detail: str) -> None:
         """Answer what a dead worker was asked. Its successor begins with the settings in force."""
         if place.process is None:
             return
-        for (request, connection_id), name in place.process.asked.items():
+        for (request, connection_id), (name, _) in place.process.asked.items():
             if request in self._changes:
                 self._changes[request].waiting.discard(place.number)
                 self._settle(request)

@@ -85,4 +85,5 @@ class WorkerPlace:
             cpu_seconds=self._past_cpu + self._cpu,
             rss=0 if used is None else used.rss,
             longest_us=0 if process is None else process.stats.longest_us,
+            silent=process.silence if process is not None and process.hangs else 0.0,
         )

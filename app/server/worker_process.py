@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from collections import Counter
+from math import inf
 from typing import Final
 
 import msgspec
@@ -24,6 +25,7 @@ from app.events import (
     Reason,
     Snapshot,
     Stopped,
+    TraceLevel,
 )
 from app.server.channel import (
     RECEIVE_SIZE,
@@ -44,6 +46,18 @@ LAST_WORDS: Final = 4096
 """Bytes kept of what a worker wrote to stderr."""
 FIGURES_PATIENCE: Final = 0.5
 """Seconds that the figures of all wait for this one's, when somebody begins to watch."""
+LOOK_INTERVAL: Final = 3.0
+"""Seconds between two looks for signs of life. Silence is counted in looks and not by the clock:
+when the whole machine or this process was stopped for an hour, one look has passed."""
+SILENCE_TOLD: Final = 6.0
+"""Seconds of silence after which a worker is said to hang."""
+SILENCE_ENDED: Final = 30.0
+"""Seconds of silence after which it is killed."""
+START_ENDED: Final = 120.0
+"""The same before its loop has begun: where many start at once, that may take long."""
+SIGN_OF_LIFE: Final = Trace(request=-1, id=0, level=TraceLevel.OFF)
+"""What asks for one: the loop and the teller both take part in the answer, that there is no
+connection 0. Of an idle worker it costs both processes 0.5 ms of CPU in all."""
 END_PATIENCE: Final = 1.0
 """Seconds from the end of a channel to that of its process, before it is killed."""
 
@@ -71,8 +85,16 @@ class WorkerProcess:
         """When its figures of now were last asked for, in Unix seconds."""
         self.awaited_until = 0.0
         """Until when they are waited for, in Unix seconds; 0 when they have come."""
-        self.asked: dict[tuple[int, int | None], str] = {}
-        """Commands without an answer yet, by request and connection."""
+        self.asked: dict[tuple[int, int | None], tuple[str, float]] = {}
+        """Commands without an answer yet, by request and connection: until when it is waited
+        for. What was asked first stands first.
+        """
+        self._given_up: set[tuple[int, int | None]] = set()
+        self.silence = 0.0
+        """For how many seconds it has given no sign of life, as far as was looked."""
+        self.was_heard = False
+        """Whether it has given one since the last look."""
+        self._killed_for = ""
         self._sums: Counter[str] = Counter()  # of what its closed connections had counted
         self._frames = Frames()
         self._unsent = b""
@@ -104,6 +126,25 @@ class WorkerProcess:
         self._unsent += encode(order)
         self.flush()
 
+    def look(self) -> None:
+        """See whether it has said anything since the last look, `LOOK_INTERVAL` ago, and have it
+        say something until the next.
+        """
+        if not self.was_heard:
+            self.silence += LOOK_INTERVAL
+        self.was_heard = False
+        self.send(SIGN_OF_LIFE)
+
+    @property
+    def hangs(self) -> bool:
+        """Whether it serves and has been silent for too long."""
+        return self.ready and self.silence >= SILENCE_TOLD
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether it has been silent for so long that it is not waited for."""
+        return self.silence >= (SILENCE_ENDED if self.ready else START_ENDED)
+
     def watch(self, watched: bool, asked_at: float, now: float) -> None:
         """Tell it whether somebody watches, and since when figures count as those of now."""
         self.watched, self.asked_at = watched, asked_at
@@ -116,20 +157,42 @@ class WorkerProcess:
         if stats.t >= self.asked_at:
             self.awaited_until = 0.0
 
-    def ask(self, command: Command) -> None:
-        """Give a command whose answers are waited for."""
-        name = type(command).__name__.lower()
+    def ask(self, command: Command, until: float) -> None:
+        """Give a command whose answers are waited for, `until` then."""
+        asked = type(command).__name__.lower(), until
         match command:
             case Kill():
                 for connection_id in command.ids:
-                    self.asked[command.request, connection_id] = name
+                    self.asked[command.request, connection_id] = asked
             case Trace():
-                self.asked[command.request, command.id] = name
+                self.asked[command.request, command.id] = asked
             case Set():
-                self.asked[command.request, None] = name
+                self.asked[command.request, None] = asked
             case _:
                 pass  # a stop has no answer but its events
         self.send(command)
+
+    @property
+    def answer_due(self) -> float:
+        """Until when the next answer is waited for; ``inf`` if none is."""
+        return next((until for _, until in self.asked.values()), inf)
+
+    def overdue(self, now: float) -> list[tuple[int, int | None, str]]:
+        """Request, connection and name of the commands whose answers are waited for no longer."""
+        if now < self.answer_due:
+            return []
+        late = [(*key, name) for key, (name, until) in self.asked.items() if until <= now]
+        for request, connection_id, _ in late:
+            del self.asked[request, connection_id]
+            self._given_up.add((request, connection_id))
+        return late
+
+    def was_given_up(self, result: CommandResult) -> bool:
+        """Whether that was answered in its stead already."""
+        key = result.request, result.id
+        was_given_up = key in self._given_up
+        self._given_up.discard(key)
+        return was_given_up
 
     def flush(self) -> None:
         """Send what the channel has room for."""
@@ -150,7 +213,9 @@ class WorkerProcess:
             return []
         except OSError:
             data = b""
-        if not data:
+        if data:
+            self.was_heard, self.silence = True, 0.0
+        else:
             self.ended = True
         return [decode_batch(body) for body in self._frames.feed(data)]
 
@@ -180,6 +245,7 @@ class WorkerProcess:
                     self._sums[name] += getattr(event, name)
             case Listening():
                 self.ready = True
+                self.stats = msgspec.structs.replace(NOTHING, t=event.t)
             case CommandResult():
                 self._answered(event)
             case Stopped():
@@ -194,7 +260,7 @@ class WorkerProcess:
             self.asked.pop((result.request, result.id), None)
             return
         # One answer for the whole command, whatever connections it named.
-        self.asked = {key: name for key, name in self.asked.items() if key[0] != result.request}
+        self.asked = {key: asked for key, asked in self.asked.items() if key[0] != result.request}
 
     def take_snapshots(self, snapshots: list[Snapshot]) -> list[Snapshot]:
         """Remember those of connections that are still open, and give them back."""
@@ -226,8 +292,9 @@ class WorkerProcess:
 
     # --- the end ---
 
-    def kill(self) -> None:
-        """End it at once."""
+    def kill(self, why: str = "") -> None:
+        """End it at once. `why` is told instead of the signal that it died of."""
+        self._killed_for = why
         self._process.kill()
 
     def dismiss(self) -> None:
@@ -236,7 +303,9 @@ class WorkerProcess:
         self.kill()
 
     def reap(self) -> str:
-        """Give everything back once the channel has ended; how the process ended, in words."""
+        """Give everything back once the channel has ended; how the process ended, as
+        ``died: signal 9``.
+        """
         try:
             code = self._process.wait(END_PATIENCE)
         except subprocess.TimeoutExpired:
@@ -245,7 +314,9 @@ class WorkerProcess:
         self.listen_to_errors()
         self.errors.close()
         self.channel.close()
-        return f"signal {-code}" if code < 0 else f"exit status {code}"
+        if self._killed_for:
+            return f"was killed: {self._killed_for}"
+        return f"died: signal {-code}" if code < 0 else f"died: exit status {code}"
 
     @property
     def last_words(self) -> str:

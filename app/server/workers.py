@@ -36,11 +36,11 @@ from app.server.listener import make_listeners
 from app.server.loop import COMMAND_BUDGET, EXIT_RESERVE
 from app.server.merging import Merging
 from app.server.poller import make_poller
-from app.server.routing import TOO_LATE, Routing
+from app.server.routing import ANSWER_PATIENCE, TOO_LATE, Routing
 from app.server.seats import make_counts, map_counts
 from app.server.server import fit_descriptors, listening
 from app.server.worker_place import WorkerPlace
-from app.server.worker_process import WorkerProcess
+from app.server.worker_process import LOOK_INTERVAL, SILENCE_ENDED, WorkerProcess
 from app.settings import Settings
 from app.stream import EventStream
 
@@ -102,6 +102,7 @@ class Workers(Front):
         self._kill_at = inf  # when who has not ended is killed
         self._is_late = False  # that time has come
         self._tell_at = 0.0
+        self._look_at = 0.0
         self._thread = threading.Thread(target=self._run, name="echo-tui workers", daemon=True)
         stream.publish(listening(settings, first, poller.name, self.now(), (*first.notes, *notes)))
 
@@ -157,7 +158,9 @@ class Workers(Front):
                 key.data(mask)
 
     def _next_due(self) -> float:
-        due = min(self._kill_at, self._tell_at if self._stream.watched else inf)
+        tell_at = self._tell_at if self._stream.watched else inf
+        answers = (process.answer_due for process in self._processes())
+        due = min(self._kill_at, self._look_at, tell_at, *answers)
         if self._stopping:
             return due
         return min(due, *(place.start_at for place in self._places))
@@ -178,6 +181,10 @@ class Workers(Front):
             self._is_late = True
             for process in self._processes():
                 process.kill()
+        self._routing.give_up(now)
+        if self._look_at <= now:
+            self._look_at = now + LOOK_INTERVAL
+            self._look(now)
         if watched and self._tell_at <= now:
             self._tell_at = now + TELL_INTERVAL
             for place in self._places:
@@ -237,7 +244,7 @@ class Workers(Front):
         how = process.reap()
         self._counts[place.number - 1] = 0
         lost = len(process.opened)
-        detail = f"worker {place.number} died: {how}"
+        detail = f"worker {place.number} {how}"
         if self._is_late:
             detail = f"worker {place.number} had not ended in the grace time"
         reason = Reason.SHUTDOWN if self._is_late else Reason.ERROR
@@ -254,8 +261,26 @@ class Workers(Front):
             place,
             process.started_at,
             self._clock(),
-            f"(pid {process.pid}) died: {how}{words}; {lost:,} connections lost",
+            f"(pid {process.pid}) {how}{words}; {lost:,} connections lost",
         )
+
+    def _look(self, now: float) -> None:
+        """Tell of processes that give no sign of life, and end those that do not for long."""
+        for process in self._processes():
+            hung_before = process.hangs
+            process.look()
+            self._await_room(process)
+            silence = f"no sign of life for {process.silence:.0f} s"
+            if process.is_hopeless:
+                process.kill(silence)
+            elif process.hangs and not hung_before:
+                left = SILENCE_ENDED - process.silence
+                self._merging.notice(
+                    "warning",
+                    f"worker {process.worker} (pid {process.pid}) has given {silence};"
+                    f" it is killed in {left:.0f} s unless it does",
+                )
+                self._tell_at = now
 
     def _kill_all(self) -> None:
         for place in self._places:
@@ -266,7 +291,7 @@ class Workers(Front):
 
     def _send(self, place: WorkerPlace, command: Command) -> None:
         if place.process is not None:
-            place.process.ask(command)
+            place.process.ask(command, self._clock() + ANSWER_PATIENCE)
             self._await_room(place.process)
 
     def _await_room(self, process: WorkerProcess) -> None:
@@ -282,7 +307,14 @@ class Workers(Front):
             process.flush()
             self._await_room(process)
         if mask & selectors.EVENT_READ:
-            for batch in process.receive():
+            hung_before = process.hangs
+            batches = process.receive()
+            if hung_before and not process.hangs:
+                self._merging.notice(
+                    "info", f"worker {place.number} (pid {process.pid}) gives signs of life again"
+                )
+                self._tell_at = self._clock()
+            for batch in batches:
                 self._merging.take(place, process, batch)
             if process.ended:
                 self._bury(place, process)

@@ -41,7 +41,7 @@ def _lines(workers: list[WorkerRow], width: int, room: int) -> list[Line]:
     """Those that do not serve come first, where there is no room for all."""
     if len(workers) <= room:
         return [_line(worker, width) for worker in workers]
-    workers = sorted(workers, key=lambda worker: worker.stats.alive)
+    workers = sorted(workers, key=lambda worker: worker.stats.alive and not worker.stats.silent)
     shown, rest = workers[: room - 1], workers[room - 1 :]
     frames = short_rate(sum(worker.frames for worker in rest))
     opened = short_count(sum(worker.stats.open for worker in rest))
@@ -52,10 +52,12 @@ def _lines(workers: list[WorkerRow], width: int, room: int) -> list[Line]:
 def _line(worker: WorkerRow, width: int) -> Line:
     stats = worker.stats
     line: Line = [(f"worker {stats.worker:<3}", palette.LABEL)]
-    if stats.alive:
-        line.append(("● serves ", palette.GOOD))
-    else:
+    if not stats.alive:
         line.append(("✕ is down", palette.ERROR))
+    elif stats.silent:
+        line.append(("◌ hangs  ", palette.WARNING))
+    else:
+        line.append(("● serves ", palette.GOOD))
     facts = (
         ("open", short_count(stats.open), 7),
         ("frames/s", short_rate(worker.frames), 7),

@@ -42,6 +42,15 @@ async def test_a_line_for_each_worker() -> None:
         assert "workers 3" in text_of(app.query_one(HeaderPanel))[0]
 
 
+async def test_a_worker_that_hangs_is_among_the_first() -> None:
+    events = [worker(number, frames=10, silent=9.0 * (number == 40)) for number in range(1, 65)]
+    async with running(FixedSource([*overview_with_workers(), *events])) as (app, pilot):
+        await look(app, pilot)
+        first, second = text_of(app.query_one(WorkersPanel))[:2]
+        assert first.startswith("worker 40 ◌ hangs     open")
+        assert second.startswith("worker 1  ● serves    open")
+
+
 async def test_no_workers_no_line() -> None:
     async with running(FixedSource(overview())) as (app, _):
         assert not app.query_one(WorkersPanel).display
