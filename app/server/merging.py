@@ -61,8 +61,13 @@ class Merging:
             depth = figures.queue_depth + self._stream.depth
             drops = self._stream.dropped
             bodies = batch.stats.bodies if batch.stats else ()
+            told_at = [process.stats.t for process in self._processes() if process.ready]
             figures = msgspec.structs.replace(
-                figures, queue_depth=depth, drops=drops, bodies=bodies
+                figures,
+                queue_depth=depth,
+                drops=drops,
+                bodies=bodies,
+                oldest_at=min(told_at, default=0.0),
             )
             self._stream.publish_latest(snapshots, figures)
 

@@ -173,8 +173,8 @@ class ServerCollector:
         )
         yield _gauge(
             "statistics_age_seconds",
-            "Since the loop last told its figures: a loop that hangs does not.",
-            max(0.0, self._now() - stats.t),
+            "Since the loop (of workers: the oldest) told its figures: one that hangs does not.",
+            max(0.0, self._now() - (stats.oldest_at or stats.t)),
         )
         yield _histogram(
             "loop_iteration_seconds", "From a poll's return to the next.", stats.iteration_us

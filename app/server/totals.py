@@ -20,7 +20,8 @@ NOTHING: Final = LoopStats(**dict.fromkeys(_NUMBERS, 0))  # type: ignore[arg-typ
 def together(figures: Iterable[LoopStats]) -> LoopStats:
     """Counters and histograms are added; the time is the latest, the longest iteration the longest.
 
-    The samples of bodies are left out: each is of one moment, and is told once.
+    The samples of bodies are left out: each is of one moment, and is told once. So is the age of
+    the oldest figures: among these there may be some of processes that have ended.
     """
     rows = list(figures) or [NOTHING]
     numbers: dict[str, Any] = {

@@ -29,6 +29,7 @@ class Process:
     def __init__(self, before: int) -> None:
         self.stats = echoed(before)
         self.asked_at = ASKED_AT
+        self.ready = True
         self.awaited_until = AWAITED_UNTIL
         self.snapshots: dict[int, Any] = {}
 
@@ -95,6 +96,27 @@ def test_a_worker_that_hangs_is_not_waited_for(two: Two) -> None:
     two.time = AWAITED_UNTIL
     two.tell(1, 1001)
     assert two.told() == (1021, [1])
+
+
+def test_the_oldest_figures_are_dated(two: Two) -> None:
+    """Else the latest would hide that a worker hangs, whose figures are in the sum."""
+    two.tell(1, 1000)
+    two.tell(2, 2000)
+    two.time = AWAITED_UNTIL + 20
+    two.tell(1, 1001, AWAITED_UNTIL + 20)
+    stats = two.stream.drain().stats
+    assert stats is not None
+    assert (stats.t, stats.oldest_at) == (AWAITED_UNTIL + 20, ASKED_AT)
+
+
+def test_figures_of_who_has_gone_or_begins_have_no_date(two: Two) -> None:
+    two.processes[1].ready = False
+    two.tell(1, 1000, AWAITED_UNTIL + 20)
+    two.time = AWAITED_UNTIL + 20
+    two.tell(1, 1001, AWAITED_UNTIL + 20)
+    stats = two.stream.drain().stats
+    assert stats is not None
+    assert stats.oldest_at == stats.t
 
 
 def test_a_worker_that_died_is_not_waited_for(two: Two) -> None:

@@ -175,6 +175,9 @@ def test_a_loop_that_hangs_leaves_old_figures_and_their_age(
     told = samples(quiet.registry)
     assert figure(told, "frames_total", direction="out") == 7
     assert figure(told, "statistics_age_seconds") == 40.0
+    latest = msgspec.structs.replace(loop_stats(99.0, 8, 64, 1), oldest_at=70.0)
+    quiet.fanout.hand_on(Drained([], [], latest, 0))
+    assert figure(samples(quiet.registry), "statistics_age_seconds") == 30.0
 
 
 def test_within_half_a_second_the_loop_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -179,6 +179,23 @@ def test_an_idle_worker_that_nobody_watches_gives_signs_of_life(serve: Serve) ->
     assert not watcher.all(CommandResult)
 
 
+def test_the_age_of_figures_is_also_told_of_who_never_told_any() -> None:
+    """Nobody has looked since the start, and the first who does meets a worker that hangs."""
+    running = Running(workers=2)
+    running.stream.watched = False
+    running.start()
+    Crowd(running)
+    suspend(process_of(running, 1).pid)
+    asked_at = running.server.now()
+    running.stream.watched = True
+    running.server.watch()
+    running.watcher.until(lambda: running.watcher.stats, "figures of the other")
+    stats = running.watcher.stats
+    assert stats is not None
+    assert 0 < stats.oldest_at < asked_at < stats.t
+    running.end()
+
+
 # --- commands ---
 
 
