@@ -54,10 +54,10 @@ def wrong_echo(
     `data` came where the reel's `position` was due, in the reel's frame `frame`, which is the
     connection's frame `number`; `in_flight` frames and `due` bytes of them were still to come.
     """
-    at = position + first_difference(data[:due], reel.stream[position : position + WINDOW])
+    at = position + first_difference(data[:due], bytes(reel.view[position : position + WINDOW]))
     index = bisect_right(reel.starts, at) - 1
     begin = reel.starts[index]
-    got = reel.stream[begin:at] + data[at - position :]
+    got = bytes(reel.view[begin:at]) + data[at - position :]
     passed = index - frame
     text = _explain(reel, index, number + passed, in_flight - passed, got)
     return number + passed, at - begin, text

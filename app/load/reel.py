@@ -25,6 +25,9 @@ USUAL_BYTES: Final = 1024 * 1024
 MOST_FRAMES: Final = 16 * 1024
 """Of a reel, unless rare sizes or a large depth need more."""
 LARGEST_REEL: Final = GIB
+"""Bytes of bodies."""
+_AT_ONCE: Final = 1024 * 1024
+"""Random bytes made at once: Python needs three times as many meanwhile."""
 _SPREAD: Final = 0x9E3779B1
 """Neighbouring connections start far apart (2**32 divided by the golden ratio)."""
 
@@ -38,20 +41,22 @@ class Reel:
 
     def __init__(self, sizes: Sizes, depth: int, seed: int) -> None:
         self.frames = _frames_needed(sizes, depth)
-        needed = self.frames * mean_frame(sizes)
+        needed = self.frames * (mean_frame(sizes) - HEADER_SIZE)
         if needed > LARGEST_REEL:
             raise SettingError(
-                f"--size and --depth {depth} need {needed / GIB:,.1f} GiB of frames to be unlike "
-                "each other: choose smaller ones, or weights that differ less"
+                f"--size and --depth {depth} need {needed / GIB:,.3g} GiB of frames unlike each "
+                "other, 1 GiB is the most: choose smaller ones, or weights that differ less"
             )
         chance = random.Random(seed)
-        parts, starts = [], [0]
+        self.stream, starts = bytearray(), [0]
         for size in draw(sizes, self.frames, chance):
-            parts += [header(size), chance.randbytes(size)]
-            starts.append(starts[-1] + HEADER_SIZE + size)
-        once = b"".join(parts)
-        self.size = len(once)
-        self.stream = once + (once * (WINDOW // self.size + 1))[:WINDOW]
+            self.stream += header(size)
+            for begin in range(0, size, _AT_ONCE):
+                self.stream += chance.randbytes(min(size - begin, _AT_ONCE))
+            starts.append(len(self.stream))
+        self.size = len(self.stream)
+        again = self.stream[:WINDOW]
+        self.stream += (again * (WINDOW // len(again) + 1))[:WINDOW]
         self.view = memoryview(self.stream)
         self.starts = starts + [self.size + start for start in starts[1:]]
 
@@ -62,7 +67,7 @@ class Reel:
     def frame(self, index: int) -> bytes:
         """One whole frame, by an index that may be of any round."""
         index %= self.frames
-        return self.stream[self.starts[index] : self.starts[index + 1]]
+        return bytes(self.view[self.starts[index] : self.starts[index + 1]])
 
 
 def _frames_needed(sizes: Sizes, depth: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
 from collections import Counter
 from itertools import pairwise
 
@@ -11,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.framing import HEADER_SIZE, read_length
+from app.load import reel as reel_module
 from app.load.reel import WINDOW, Reel
 from app.load.sizes import SizeRange, describe, draw, mean_frame, parse_sizes
-from app.settings import SettingError
+from app.settings import MIB, SettingError
 
 
 @pytest.mark.parametrize(
@@ -91,6 +93,26 @@ def test_connections_start_far_apart() -> None:
     firsts = sorted(reel.first_frame(number) for number in range(64))
     apart = [b - a for a, b in pairwise(firsts)]
     assert min(apart) > 2 * 16
+
+
+def test_a_reel_is_kept_once_and_made_in_place() -> None:
+    tracemalloc.start()
+    try:
+        reel = Reel(parse_sizes("5MiB"), 1, 1)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert reel.size == 4 * (5 * MIB + HEADER_SIZE)
+    assert most < 1.4 * reel.size
+
+
+def test_the_largest_size_that_there_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    """256 MiB with a depth of 1, as the documentation says; here in small."""
+    assert 4 * parse_sizes("256MiB")[0].low == reel_module.LARGEST_REEL
+    monkeypatch.setattr(reel_module, "LARGEST_REEL", 4 * MIB)
+    assert Reel(parse_sizes("1MiB"), 1, 1).frames == 4
+    with pytest.raises(SettingError, match=r"--size and --depth 1 need .* GiB is the most"):
+        Reel(parse_sizes("1048577"), 1, 1)
 
 
 def test_more_memory_than_there_should_be() -> None:
