@@ -9,7 +9,7 @@ import sys
 import click
 
 from app.framing import HEADER_SIZE, MAX_LENGTH, frame, read_length
-from app.options import Decimal, Port
+from app.options import Decimal, Host, Port
 from app.printable import printable
 from app.settings import SettingError
 
@@ -71,7 +71,7 @@ def _read_exactly(sock: socket.socket, size: int, what: str, where: str, body: b
 
 
 @click.command()
-@click.argument("host")
+@click.argument("host", type=Host())
 @click.argument("port", type=Port())
 @click.argument("message")
 @click.option("--timeout", type=Decimal(), default=10.0, show_default=True, help="Seconds to wait.")

@@ -84,6 +84,14 @@ class Decimal(click.types.FloatParamType):
             self.fail(str(error), param, ctx)
 
 
+class Host(click.types.StringParamType):
+    """A name or an address; the brackets that an IPv6 address has before a port are taken off."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        host = str(super().convert(value, param, ctx))
+        return host[1:-1] if host.startswith("[") and host.endswith("]") else host
+
+
 class Port(IntParameter):
     """A port number; its range is judged with the other settings."""
 

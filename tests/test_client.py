@@ -125,6 +125,12 @@ def test_the_command_prints_the_echo(serve: Serve) -> None:
 
 
 @pytest.mark.slow
+def test_an_ipv6_address_may_have_brackets(serve: Serve) -> None:
+    ended = run("client", "[::1]", str(serve(host="::1").server.port), "six")
+    assert (ended.returncode, ended.stdout) == (0, b"echo: six\n")
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["refused", "early end", "too large", "other bytes"])
 def test_the_command_fails_with_one_line(
     serve: Serve, answering: Answering, free_port: int, kind: str

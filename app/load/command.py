@@ -13,11 +13,11 @@ import msgspec
 
 from app.completion import one_of
 from app.load.conduct import Conductor, LoadError
-from app.load.plan import PROFILES, Plan, parse_profile
+from app.load.plan import PROFILES, Plan, sum_profiles
 from app.load.report import ProgressLine, report
 from app.load.result import as_json, merge
 from app.load.sizes import parse_sizes
-from app.options import Decimal, Port, Whole
+from app.options import Decimal, Host, Port, Whole
 from app.printable import printable
 from app.settings import SettingError
 
@@ -29,7 +29,7 @@ _PROFILE_HELP = "; ".join(f"{name}: {what}" for name, what in PROFILES.items())
 
 
 @click.command()
-@click.argument("host")
+@click.argument("host", type=Host())
 @click.argument("port", type=Port())
 @click.option(
     "--connections", type=Whole(), default=64, metavar="N", show_default=True, help="How many."
@@ -116,7 +116,7 @@ def load(machine: bool, size: str, profiles: tuple[str, ...], **options: Any) ->
     plan = Plan(
         **options,
         sizes=parse_sizes(size),
-        profiles=tuple(parse_profile(text) for text in profiles),
+        profiles=sum_profiles(profiles),
     )
     try:
         return run(plan, machine)

@@ -94,6 +94,7 @@ class Generator:
         self._limit = self._begun
         self._drain()
         self._expect_nothing_in_flight()
+        late = sum(connection.due for connection in self._connections)
         return Outcome(
             frames=self._echoed,
             measured_frames=frames,
@@ -103,7 +104,8 @@ class Generator:
             wrong=self._wrong,
             missing=self._missing,
             lost=self._lost,
-            late=sum(connection.due for connection in self._connections),
+            late=late,
+            stranded=late - sum(connection.due for connection in self._by_fd.values()),
             findings=tuple(self._findings),
             found=self._found,
             latency=self._latency.to_counts(),

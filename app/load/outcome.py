@@ -75,6 +75,8 @@ class Outcome(Struct, frozen=True, tag="outcome", kw_only=True):
     """Connections that the server ended, or that were given up for a wrong echo."""
     late: int = 0
     """Frames that an open loop had to send within its time and could not."""
+    stranded: int = 0
+    """Of those late, the frames of connections that were lost."""
     unexpected: int = 0
     """What misbehaving clients met that is neither a wrong nor a missing echo."""
     findings: tuple[Finding, ...] = ()

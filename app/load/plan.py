@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import Final
 
@@ -132,6 +133,20 @@ class Plan(Struct, frozen=True, kw_only=True):
                 rate=self.rate * (end - first) / all_of_them,
                 frames=frames,
             )
+
+
+def sum_profiles(texts: Iterable[str]) -> tuple[tuple[str, int], ...]:
+    """The clients of each profile that is asked for, however often it is; raises `SettingError`."""
+    clients: Counter[str] = Counter()
+    for text in texts:
+        name, count = parse_profile(text)
+        clients[name] += count
+        if clients[name] > MOST_OF_A_PROFILE:
+            raise SettingError(
+                f"--profile {printable(text)!r}: the counts of {name} must be "
+                f"1 to {MOST_OF_A_PROFILE:,} together"
+            )
+    return tuple(clients.items())
 
 
 def parse_profile(text: str) -> tuple[str, int]:

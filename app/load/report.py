@@ -91,11 +91,12 @@ def _echoes(result: Result) -> Iterator[str]:
         f"{result.frames_per_s:,.0f} frames/s, {megabytes(result.bytes_per_s)} of bodies each way"
     )
     yield f"{'echoes':<12} {result.frames:,} in {result.measured_s:.2f} s: {rates}"
-    if result.late:
-        yield (
-            f"{'late':<12} {result.late:,} frames were due and could not be sent in time: "
-            "the rate is more than was taken"
-        )
+    if in_time := result.late - result.stranded:
+        frames = counted(in_time, "frame was", "frames were")
+        yield f"{'late':<12} {frames} due and not sent in time: the rate is more than was taken"
+    if result.stranded:
+        frames = counted(result.stranded, "frame was", "frames were")
+        yield f"{'late':<12} {frames} due on connections that were lost"
     yield f"{'latency':<12} {figures(latency)}"
     if plan.rate:
         yield f"{'':<12} from the moment each frame was due, also while the server stalled"

@@ -19,6 +19,10 @@ BUSY: Final = 0.9
 """Share of a core from which on a process of the generator may have been the ceiling."""
 
 
+LONG_ENOUGH: Final = 0.5
+"""Seconds of a run from which on the share of a core says something."""
+
+
 class Result(Struct, frozen=True, kw_only=True):
     """What a run measured. Times in seconds, latencies in microseconds, sizes in bytes."""
 
@@ -37,6 +41,8 @@ class Result(Struct, frozen=True, kw_only=True):
     missing: int
     lost: int
     late: int
+    stranded: int
+    """Of those late, the frames of connections that were lost."""
     cpu: tuple[float, ...]
     """Share of a core that each process of the generator used."""
     unexpected: int
@@ -62,7 +68,7 @@ class Result(Struct, frozen=True, kw_only=True):
     @property
     def was_the_ceiling(self) -> bool:
         """Whether the generator was busy enough to have been what limits the rate."""
-        return any(share >= BUSY for share in self.cpu)
+        return self.measured_s >= LONG_ENOUGH and any(share >= BUSY for share in self.cpu)
 
 
 def merge(plan: Plan, workers: Sequence[Worker], interrupted: bool) -> Result:
@@ -87,6 +93,7 @@ def merge(plan: Plan, workers: Sequence[Worker], interrupted: bool) -> Result:
         missing=_total(outcomes, "missing"),
         lost=_total(outcomes, "lost"),
         late=_total(outcomes, "late"),
+        stranded=_total(outcomes, "stranded"),
         cpu=tuple(outcome.cpu_s / outcome.measured_s for outcome in measuring),
         unexpected=_total(outcomes, "unexpected"),
         found=_total(outcomes, "found"),
@@ -128,6 +135,7 @@ def as_json(result: Result) -> dict[str, Any]:
         "frames_per_s": result.frames_per_s,
         "bytes_per_s": result.bytes_per_s,
         "late": result.late,
+        "stranded": result.stranded,
         "wrong": result.wrong,
         "missing": result.missing,
         "lost": result.lost,

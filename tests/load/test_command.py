@@ -18,7 +18,8 @@ from tests.terminal import Terminal
 Serve = Callable[..., Running]
 KEYS = (
     "schema target ok interrupted plan connected connect_failures frames seconds frames_per_s "
-    "bytes_per_s late wrong missing lost unexpected latency_us generator found findings profiles"
+    "bytes_per_s late stranded wrong missing lost unexpected latency_us generator found findings "
+    "profiles"
 ).split()
 
 
@@ -83,6 +84,15 @@ def test_the_report(serve: Serve) -> None:
     assert any("p99.9" in line and "max" in line for line in lines)
     assert any(" █" in line and " %" in line for line in lines)
     assert lines[-1] == "every byte of 500 echoes was right"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("host", ["::1", "[::1]"])
+def test_ipv6_with_brackets_and_without(serve: Serve, host: str) -> None:
+    port = str(serve(host="::1").server.port)
+    ended = run("load", host, port, "--frames", "3", "--connections", "1")
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    assert ended.stdout.startswith(f"[::1]:{port}; ".encode())
 
 
 @pytest.mark.slow

@@ -115,6 +115,7 @@ def test_frames_that_could_not_be_sent_in_time_are_counted() -> None:
         outcome = generate(port, depth=1, rate=100.0, duration=0.2)
     assert (outcome.frames, outcome.missing, outcome.wrong) == (1, 0, 0)
     assert outcome.late >= 10
+    assert outcome.stranded == 0
 
 
 def test_frames_are_due_in_turn_over_the_connections() -> None:
@@ -165,6 +166,7 @@ def test_an_open_loop_ends_without_those_who_are_gone(serve: Serve) -> None:
     assert outcome.lost == 1
     assert outcome.frames == 10
     assert outcome.missing + outcome.late == 10
+    assert outcome.stranded == outcome.late
 
 
 def test_findings_are_counted_beyond_those_that_are_told(serve: Serve) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.load.plan import PROFILES, parse_profile
+from app.load.plan import PROFILES, parse_profile, sum_profiles
 from app.load.profiles import CAST
 from app.settings import SettingError
 from tests.load.lying import plan
@@ -75,6 +75,13 @@ def test_profiles() -> None:
     assert parse_profile("slow-reader") == ("slow-reader", 1)
     assert parse_profile("half-close:20") == ("half-close", 20)
     assert set(PROFILES) == set(CAST)
+
+
+def test_a_profile_that_is_asked_for_twice_is_summed() -> None:
+    asked = sum_profiles(["oversize", "reset:3", "oversize:2"])
+    assert asked == (("oversize", 3), ("reset", 3))
+    with pytest.raises(SettingError, match="the counts of reset must be 1 to 1,000 together"):
+        sum_profiles(["reset:1000", "reset"])
 
 
 @pytest.mark.parametrize("text", ["", "slow", "reset:", "reset:0", "reset:x", "reset:1001", ":3"])

@@ -156,7 +156,7 @@ def test_outcomes_are_merged() -> None:
     assert result.well
     text = "\n".join(report(result))
     assert "95 %, 10 % of a core: the generator was the ceiling" in text
-    assert "3 frames were due and could not be sent in time" in text
+    assert "late         3 frames were due and not sent in time: the rate is more than" in text
 
 
 def test_a_process_without_an_outcome_is_told() -> None:
@@ -182,6 +182,23 @@ def test_a_profile_that_saw_what_it_should_not() -> None:
 )  # fmt: skip
 def test_durations_in_words(us: int, text: str) -> None:
     assert milliseconds(us) == text
+
+
+def test_frames_of_lost_connections_say_nothing_of_the_rate() -> None:
+    lost = Outcome(measured_s=1.0, frames=1, late=5, stranded=5, lost=1)
+    text = "\n".join(report(merged(lost)))
+    assert "late         5 frames were due on connections that were lost" in text
+    assert "the rate" not in text
+    both = "\n".join(report(merged(lost, Outcome(measured_s=1.0, late=1))))
+    assert "late         1 frame was due and not sent in time: the rate is more than" in both
+    assert "late         5 frames were due on connections that were lost" in both
+
+
+def test_a_run_that_ends_at_once_says_nothing_of_the_generator() -> None:
+    """Its whole time is that of its first frames."""
+    short = merged(Outcome(measured_s=0.4, cpu_s=0.4, frames=1))
+    assert not short.was_the_ceiling
+    assert merged(Outcome(measured_s=0.6, cpu_s=0.6, frames=1)).was_the_ceiling
 
 
 # --- the verdict ---
