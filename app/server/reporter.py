@@ -72,9 +72,13 @@ class Reporter:
         trace_all: TraceLevel,
         worker: int = 0,
         cpu_clock: Callable[[], float] = thread_time,
+        stopwatch: Callable[[], float] = perf_counter,
     ) -> None:
-        """`cpu_clock` tells the seconds of CPU that the loop's thread has used."""
+        """`cpu_clock` tells the seconds of CPU that the loop's thread has used, `stopwatch` those
+        that a round takes.
+        """
         self._cpu_clock = cpu_clock
+        self._stopwatch = stopwatch
         self._round_cpu = 0.0
         self._round_at = 0.0
         self.stream = stream
@@ -269,7 +273,7 @@ class Reporter:
 
     def round(self) -> None:
         """Publish a snapshot of each connection that changed, and the loop's statistics."""
-        started = perf_counter()
+        started = self._stopwatch()
         snapshots: list[Snapshot] = []
         for connection in self.changed:
             connection.changed = False
@@ -284,7 +288,7 @@ class Reporter:
         self.stream.publish_latest(snapshots, self.statistics())
         self.bodies.clear()
         self.longest = 0.0
-        pause = max(self._pause_by_load(), (perf_counter() - started) * COST_SHARE)
+        pause = max(self._pause_by_load(), (self._stopwatch() - started) * COST_SHARE)
         self._next_round = self.now + min(pause, MAX_INTERVAL)
 
     def _pause_by_load(self) -> float:

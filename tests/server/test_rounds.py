@@ -19,7 +19,7 @@ from app.stream import EventStream
 def test_an_end_is_among_the_figures_of_the_next_round() -> None:
     stream = EventStream()
     stream.watched = True
-    reporter = Reporter(stream, 0.0, TraceLevel.OFF)
+    reporter = Reporter(stream, 0.0, TraceLevel.OFF, stopwatch=lambda: 0.0)
     reporter.now = 50.0
     connection = Connection(1, 7, "peer", 50.0)
     reporter.opened(connection)
@@ -39,7 +39,7 @@ def test_an_end_is_among_the_figures_of_the_next_round() -> None:
 def test_who_asks_for_figures_of_now_need_not_wait_for_a_round() -> None:
     stream = EventStream()
     stream.watched = True
-    reporter = Reporter(stream, 1000.0, TraceLevel.OFF)
+    reporter = Reporter(stream, 1000.0, TraceLevel.OFF, stopwatch=lambda: 0.0)
     reporter.now = 50.0
     reporter.round()
     assert reporter.next_round == 50.0 + MAX_INTERVAL  # nothing has changed
@@ -56,7 +56,9 @@ def test_who_asks_for_figures_of_now_need_not_wait_for_a_round() -> None:
 def test_a_busy_loop_is_told_of_less_often(cpu: float, pause: float) -> None:
     stream, used = EventStream(), [7.0]
     stream.watched = True
-    reporter = Reporter(stream, 0.0, TraceLevel.OFF, cpu_clock=lambda: used[0])
+    reporter = Reporter(
+        stream, 0.0, TraceLevel.OFF, cpu_clock=lambda: used[0], stopwatch=lambda: 0.0
+    )
     connection = Connection(1, 7, "peer", 0.0)
     reporter.opened(connection)
     for reporter.now in (1.0, 2.0):
