@@ -46,13 +46,13 @@ NO_BURST: Final[Burst] = (-1, lambda _: (), (), 0)
 
 
 def burst_filling(data: bytes, cap: int) -> Burst | None:
-    """The burst that `data` is: 2 to `ALIKE_AT_ONCE` frames of one length within the CAP."""
+    """The burst that `data` is: 1 to `ALIKE_AT_ONCE` frames of one length within the CAP."""
     size = len(data)
-    if size < 2 * HEADER_SIZE:
+    if size < HEADER_SIZE:
         return None
     length: int = read_length(data)[0]
     count, rest = divmod(size, HEADER_SIZE + length)
-    if rest or length > cap or not 1 < count <= ALIKE_AT_ONCE:
+    if rest or length > cap or not 1 <= count <= ALIKE_AT_ONCE:
         return None
     burst = _burst(length, count)
     _, lengths_of, lengths, _ = burst

@@ -132,11 +132,11 @@ class Serving:
                 self._serve_end(connection, now)
                 continue
             size = len(data)
-            if size >= HEADER_SIZE and read_length(data)[0] == size - HEADER_SIZE <= cap:
-                frames = 1
-            else:
-                burst_size, lengths_of, lengths, frames = connection.burst
-                if size != burst_size or lengths_of(data) != lengths:
+            burst_size, lengths_of, lengths, frames = connection.burst
+            if size != burst_size or lengths_of(data) != lengths:
+                if size >= HEADER_SIZE and read_length(data)[0] == size - HEADER_SIZE <= cap:
+                    frames = 1
+                else:
                     frames = self._count_frames(connection, data, cap)
             if frames:
                 try:
@@ -154,10 +154,7 @@ class Serving:
                         connection.changed = True
                         changed.add(connection)
                     if looking:
-                        if ask == READ_SIZE and size < SMALL_READ:
-                            connection.ask = SMALL_READ
-                        elif ask == size:
-                            connection.ask = max(ask, READ_SIZE)
+                        self._look(connection, data, cap)
                         if sampling:
                             self._sample(connection, data)
                     continue
@@ -167,6 +164,16 @@ class Serving:
             self._take(connection, data, sent, now)
             self._serve_end(connection, now)
         return others
+
+    def _look(self, connection: Connection, data: bytes, cap: int) -> None:
+        """Expect more of what came."""
+        size = len(data)
+        if connection.ask == READ_SIZE and size < SMALL_READ:
+            connection.ask = SMALL_READ
+        elif connection.ask == size:
+            connection.ask = max(size, READ_SIZE)
+        if size != connection.burst[0]:
+            connection.burst = burst_filling(data, cap) or NO_BURST
 
     def _count_frames(self, connection: Connection, data: bytes, cap: int) -> int:
         """How many frames `data` is on the hot path; 0 if it has to go the general way."""

@@ -43,7 +43,7 @@ def slow_filling(data: bytes, cap: int) -> int:
 
 def is_burst(lengths: list[int]) -> bool:
     alike = len({*lengths}) == 1 and 0 <= lengths[0] <= CAP
-    return alike and 1 < len(lengths) <= ALIKE_AT_ONCE
+    return alike and 1 <= len(lengths) <= ALIKE_AT_ONCE
 
 
 streams = st.one_of(
