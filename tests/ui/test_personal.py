@@ -5,10 +5,12 @@ import json
 import pytest
 from textual.content import Content
 from textual.events import MouseScrollDown
+from textual.pilot import Pilot
 from textual.widgets import Static
 
 from app.events import CommandResult, Reason
 from app.preferences import Preferences
+from app.ui.app import EchoApp
 from app.ui.audit_screen import AuditScreen
 from app.ui.commands import Offer, provider_of
 from app.ui.dialogs import KillDialog
@@ -32,13 +34,18 @@ async def test_an_action_has_the_keys_that_it_was_given_and_no_others() -> None:
             await pilot.press("escape")
 
 
+async def choose_in_palette(app: EchoApp, pilot: Pilot[int], text: str) -> None:
+    """Take the first of what the palette offers for `text`."""
+    await pilot.press("ctrl+p", *text)
+    await app.workers.wait_for_complete()
+    await pilot.pause()
+    await pilot.press("enter")
+    await look(app, pilot)
+
+
 async def test_the_palette_knows_the_words_of_the_bottom_line() -> None:
     async with running(FixedSource(overview())) as (app, pilot):
-        await pilot.press("ctrl+p", *"audit")
-        await app.workers.wait_for_complete()
-        await pilot.pause()
-        await pilot.press("enter")
-        await look(app, pilot)
+        await choose_in_palette(app, pilot, "audit")
         assert isinstance(app.screen, AuditScreen)
 
 
@@ -76,11 +83,7 @@ async def test_chosen_columns_and_order_are_there_from_the_start() -> None:
 
 async def test_the_palette_goes_to_a_connection() -> None:
     async with running(FixedSource(overview())) as (app, pilot):
-        await pilot.press("ctrl+p", *"#17")
-        await app.workers.wait_for_complete()
-        await pilot.pause()
-        await pilot.press("enter")
-        await look(app, pilot)
+        await choose_in_palette(app, pilot, "#17")
         assert table(app).selected_id == 17
 
 
@@ -88,11 +91,7 @@ async def test_the_palette_goes_to_a_connection() -> None:
 async def test_the_palette_does_what_is_chosen(typed: str) -> None:
     async with running(FixedSource(overview())) as (app, pilot):
         await pilot.press("slash", *"[b]", "enter", "f")
-        await pilot.press("ctrl+p", *typed)
-        await app.workers.wait_for_complete()
-        await pilot.pause()
-        await pilot.press("enter")
-        await look(app, pilot)
+        await choose_in_palette(app, pilot, typed)
         match typed.split(maxsplit=1)[0]:
             case "kill":
                 assert isinstance(app.screen, KillDialog)
