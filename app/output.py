@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import stat
 import sys
 from typing import Final
 
@@ -40,14 +41,20 @@ def flush() -> str:
     """Write out what is buffered while a failure can still be dealt with; what failed, in words.
 
     The interpreter's own flush at exit would fail too, and turn any exit code into 120. A reader
-    that has seen enough is no failure.
+    that has seen enough is no failure, and a terminal that is gone neither.
     """
     complaint = ""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
         except OSError as error:
-            complaint = unwritable(error) or complaint
+            is_terminal_lost = error.errno == errno.EIO and _is_device(stream.fileno())
+            complaint = complaint if is_terminal_lost else unwritable(error) or complaint
             with open(os.devnull, "wb") as nowhere:
                 os.dup2(nowhere.fileno(), stream.fileno())
     return complaint
+
+
+def _is_device(descriptor: int) -> bool:
+    # isatty(3) asks the terminal, and of one that is gone gets EIO: no terminal.
+    return stat.S_ISCHR(os.fstat(descriptor).st_mode)

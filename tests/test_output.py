@@ -5,6 +5,7 @@ and no exit code that means something else.
 from __future__ import annotations
 
 import os
+import pty
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from app.output import flush
 from tests.control.serving import Controlled
 from tests.peers import Running
 from tests.program import PATIENCE, ROOT, environment
@@ -99,3 +101,15 @@ def test_a_reader_that_has_seen_enough_is_no_wrong_echo(serve: Serve) -> None:
     )  # fmt: skip
     os.close(writing)
     assert (ended.returncode, ended.stderr) == (0, b"")
+
+
+def test_what_is_left_for_a_terminal_that_is_gone_is_no_failure(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As where a dashboard outlives its terminal: the exit code is that of a stop."""
+    master, slave = pty.openpty()
+    with open(slave, "w", encoding="utf-8") as stream:
+        stream.write("the last words")
+        os.close(master)
+        monkeypatch.setattr(sys, "stderr", stream)
+        assert flush() == ""
