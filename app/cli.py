@@ -19,7 +19,13 @@ from app import __version__
 from app.configuration import ConfiguredCommand, chosen_ui, file_option, show_option
 from app.hosting import Company, Hosting, take_company
 from app.options import control_options, metrics_option, server_options, ui_options
-from app.output import flush, open_what_is_closed, print_whatever_the_encoding, unwritable
+from app.output import (
+    flush,
+    is_terminal_lost,
+    open_what_is_closed,
+    print_whatever_the_encoding,
+    unwritable,
+)
 from app.preferences import Preferences
 from app.printable import printable
 from app.recording.options import record_options
@@ -280,7 +286,8 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         code = _run(arguments)
     except OSError as error:
-        if not (complaint := unwritable(error)):
+        # A dashboard that meets the loss of its terminal before SIGHUP does ends as by that.
+        if not is_terminal_lost(error, sys.stderr) and not (complaint := unwritable(error)):
             raise
     if complaint := flush() or complaint:
         code = code or _complain(complaint)

@@ -7,7 +7,7 @@ import io
 import os
 import stat
 import sys
-from typing import Final
+from typing import Final, TextIO
 
 _UNWRITABLE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
@@ -48,13 +48,14 @@ def flush() -> str:
         try:
             stream.flush()
         except OSError as error:
-            is_terminal_lost = error.errno == errno.EIO and _is_device(stream.fileno())
-            complaint = complaint if is_terminal_lost else unwritable(error) or complaint
+            if not is_terminal_lost(error, stream):
+                complaint = unwritable(error) or complaint
             with open(os.devnull, "wb") as nowhere:
                 os.dup2(nowhere.fileno(), stream.fileno())
     return complaint
 
 
-def _is_device(descriptor: int) -> bool:
+def is_terminal_lost(error: OSError, stream: TextIO) -> bool:
+    """Whether `error` is what a `stream` meets whose terminal is gone."""
     # isatty(3) asks the terminal, and of one that is gone gets EIO: no terminal.
-    return stat.S_ISCHR(os.fstat(descriptor).st_mode)
+    return error.errno == errno.EIO and stat.S_ISCHR(os.fstat(stream.fileno()).st_mode)
