@@ -6,7 +6,7 @@ import sys
 def main() -> None:
     """Run the command line and exit; Ctrl-C while it is being loaded is no traceback either."""
     try:
-        from app.cli import main as run  # noqa: PLC0415
+        from .cli.main import main as run  # noqa: PLC0415
     except KeyboardInterrupt:
         sys.exit(130)
     run()

@@ -16,18 +16,18 @@ from collections.abc import Callable
 from statistics import median
 from typing import Final
 
-from app.events import POLLIN, TraceLevel
-from app.framing import frame
+from app.core.events import POLLIN, TraceLevel
+from app.core.framing import frame
+from app.core.settings import Settings
 from app.server.connection import READ_SIZE, SMALL_READ
+from app.server.connection_limit import ConnectionLimit
 from app.server.lifecycle import Lifecycle
 from app.server.listener import make_listener
 from app.server.poller import make_poller
 from app.server.reporter import Reporter
-from app.server.seats import Seats
 from app.server.serving import LOOK_EVERY, Serving
-from app.server.share import Share
-from app.settings import Settings
-from app.stream import EventStream
+from app.server.shard import Shard
+from app.watch.stream import EventStream
 
 CONNECTIONS: Final = 64
 BODY: Final = 64
@@ -65,7 +65,7 @@ class Crowd:
         return took
 
 
-def loop_of(crowd: Crowd, share: Share) -> Serve:
+def loop_of(crowd: Crowd, share: Shard) -> Serve:
     """The loop's `batch` over all of them, as a poll would call it."""
     reporter = Reporter(EventStream(), share.epoch, TraceLevel.OFF)
     life = Lifecycle(Settings(), make_poller("epoll"), reporter, share)
@@ -103,7 +103,7 @@ def main() -> None:
     for depth in (1, 16):
         data = frame(bytes(BODY)) * depth
         ours, theirs = Crowd(listener.sock), Crowd(listener.sock)
-        batch = loop_of(ours, Share(listener, Seats(), epoch=0.0))
+        batch = loop_of(ours, Shard(listener, ConnectionLimit(), epoch=0.0))
         alone = bare(theirs, SMALL_READ if len(data) < SMALL_READ else READ_SIZE)
         for _ in range(2 * LOOK_EVERY):  # the loop gets to know its connections
             ours.turn(data, batch)

@@ -19,13 +19,13 @@ from typing import Final
 
 import click
 
-from app.events import Closed, Event, Io, Opened, Reason, Snapshot, State, Toggled
+from app.core.events import Closed, Event, Io, Opened, Reason, Snapshot, State, Toggled
 from app.recording.disk import Disk
 from app.recording.reader import Recording
 from app.recording.recorder import INTERVAL, Recorder
-from app.stream import Drained, EventStream
 from app.ui.replay_source import ReplaySource
 from app.ui.resuming import model_at
+from app.watch.stream import Drained, EventStream
 from screenshots.scenes import NOW, listening, loop_stats
 
 SEEKS: Final = 50

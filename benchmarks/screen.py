@@ -15,15 +15,15 @@ from typing import Final
 
 import msgspec
 
-from app.commands import Command
-from app.events import (
+from app.core.commands import Command
+from app.core.events import (
     Opened,
     Snapshot,
     State,
 )
-from app.stream import Drained
 from app.ui.app import EchoApp
 from app.ui.connection_table import ConnectionTable
+from app.watch.stream import Drained
 from screenshots.scenes import NOW, listening, loop_stats, snapshot
 
 SIZE: Final = (160, 50)

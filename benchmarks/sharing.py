@@ -22,14 +22,14 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from app.core.settings import Settings
 from app.server import server as server_module
+from app.server.connection_limit import ConnectionLimit
 from app.server.listener import Listener, make_listener, make_listeners
 from app.server.poller import EpollPoller
-from app.server.seats import Seats
 from app.server.server import Server
-from app.server.share import Share
-from app.settings import Settings
-from app.stream import EventStream
+from app.server.shard import Shard
+from app.watch.stream import EventStream
 from benchmarks import native
 from benchmarks.measuring import LOAD_LIMIT
 from benchmarks.scenarios import Kind, Scenario
@@ -65,7 +65,7 @@ def work(way: str, fd: int) -> None:
     sock = socket.socket(fileno=fd)
     sock.setblocking(False)
     stream = EventStream()
-    share = Share(Listener(sock, HOST, 0, ()), Seats(), time.time() - time.monotonic())
+    share = Shard(Listener(sock, HOST, 0, ()), ConnectionLimit(), time.time() - time.monotonic())
     server = Server(Settings(max_connections=20_000, header_timeout=0), stream, share=share)
     server.start()
     for _ in sys.stdin:

@@ -8,8 +8,8 @@ from typing import Final
 from app.recording.disk import Disk
 from app.recording.reader import Recording
 from app.recording.recorder import Recorder
-from app.stream import Drained, EventStream
 from app.ui.replay_source import ReplaySource
+from app.watch.stream import Drained, EventStream
 from screenshots.scenes import NOW, overview, overview_with_workers
 
 FOLDER: Final = Path(__file__).parent

@@ -11,8 +11,8 @@ from typing import Final
 
 import msgspec
 
-from app.commands import Command
-from app.events import (
+from app.core.commands import Command
+from app.core.events import (
     POLLIN,
     POLLOUT,
     TRACED_BYTES,
@@ -34,9 +34,9 @@ from app.events import (
     Toggled,
     WorkerStats,
 )
-from app.framing import frame
-from app.histogram import Histogram
-from app.stream import Drained
+from app.core.framing import frame
+from app.core.histogram import Histogram
+from app.watch.stream import Drained
 
 NOW: Final = 1_760_000_000.0
 """Seconds since the epoch at which all scenes stand still."""

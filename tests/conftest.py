@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from hypothesis import settings as hypothesis_settings
 
+from app.core.settings import WRITE_MODES
 from app.server.poller import available_pollers
-from app.settings import WRITE_MODES
 from tests.peers import Running
 
 hypothesis_settings.register_profile("echo-tui", deadline=None, max_examples=150, database=None)

@@ -12,13 +12,13 @@ from time import monotonic
 import pytest
 from textual.pilot import Pilot
 
-from app.control.source import AttachedSource
-from app.framing import frame
+from app.control.client_side.attached_source import AttachedSource
+from app.core.framing import frame
+from app.core.settings import Settings
 from app.server.server import Server
-from app.settings import Settings
-from app.stream import EventStream
 from app.ui.app import EchoApp
-from app.ui.source import Source, StreamSource
+from app.watch.source import Source, StreamSource
+from app.watch.stream import EventStream
 from tests.control.serving import Controlled
 
 Dashboard = Callable[[], AbstractAsyncContextManager[tuple[Server, EchoApp, Pilot[int]]]]

@@ -10,8 +10,8 @@ from itertools import count
 from time import monotonic
 from typing import Any, TypeVar, cast
 
-from app.commands import Command
-from app.events import (
+from app.core.commands import Command
+from app.core.events import (
     Closed,
     CommandResult,
     Event,
@@ -19,10 +19,10 @@ from app.events import (
     Opened,
     Snapshot,
 )
+from app.core.settings import Settings
 from app.server.server import Server
-from app.server.workers import Workers
-from app.settings import Settings
-from app.stream import EventStream
+from app.server.workers.supervisor import Workers
+from app.watch.stream import EventStream
 
 PATIENCE = 10.0
 """Seconds after which a test gives up; none should ever come near it."""

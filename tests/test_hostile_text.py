@@ -10,11 +10,11 @@ from functools import partial
 
 import pytest
 
-from app.events import Closed
-from app.headless import as_json, as_text
+from app.core.events import Closed
+from app.host.log import as_json, as_text
 from tests.peers import Running
 from tests.terminal import Terminal
-from tests.test_terminal import wait_for_port
+from tests.ui.test_terminal import wait_for_port
 
 HOSTILE = [
     b"[red]\x1b[31m",  # markup and a colour sequence

@@ -13,8 +13,8 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from app.commands import Command, Kill, Trace
-from app.events import (
+from ..core.commands import Command, Kill, Trace
+from ..core.events import (
     Event,
     Listening,
     LoopStats,
@@ -22,7 +22,7 @@ from app.events import (
     ProcessStats,
     Snapshot,
 )
-from app.framing import HEADER_SIZE, frame, read_length
+from ..core.framing import HEADER_SIZE, frame, read_length
 
 VERSION: Final = 1
 LARGEST_HELLO: Final = 4096

@@ -9,8 +9,8 @@ import stat
 from pathlib import Path
 from typing import Final
 
-from app.control.address import AddressError
-from app.control.protocol import Hello
+from .address import AddressError
+from .protocol import Hello
 
 SHORTEST: Final = 16
 LONGEST: Final = 1024

@@ -11,10 +11,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from time import monotonic
 
-from app.load.findings import Finding, counted, wrong_echo
-from app.load.outcome import MOST_FINDINGS
-from app.load.plan import Share
-from app.load.reel import Reel
+from .findings import Finding, counted, wrong_echo
+from .frame_loop import FrameLoop
+from .load_plan import LoadShare
+from .outcome import MOST_FINDINGS
 
 READ_SIZE = 64 * 1024
 
@@ -75,8 +75,8 @@ class Notes:
 class Stage:
     """Where the clients play: the server, the frames, and when it ends."""
 
-    share: Share
-    reel: Reel
+    share: LoadShare
+    reel: FrameLoop
     stopping: asyncio.Event
 
     async def pause(self, seconds: float) -> None:

@@ -6,20 +6,19 @@ import os
 import selectors
 import socket
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from app.load.findings import counted
-from app.load.outcome import Message, Opening, Outcome, Progress, Ready
-from app.load.plan import Plan, Share
-from app.load.process import GO, STOP
-from app.printable import printable
-from app.settings import SettingError
+from ..core.printable import printable
+from ..core.settings import SettingError
+from ..core.spawn import helper_command, start_helper
+from .findings import counted
+from .load_plan import LoadPlan, LoadShare
+from .load_process import GO, STOP
+from .outcome import Message, Opening, Outcome, Progress, Ready
 
 _DECODER: Final = msgspec.json.Decoder(Message)
 _READ: Final = 1 << 18
@@ -32,21 +31,17 @@ class LoadError(Exception):
 class Worker:
     """One process, and what it has told so far."""
 
-    def __init__(self, share: Share) -> None:
+    def __init__(self, share: LoadShare) -> None:
         self.share = share
         self.opening: Opening | None = None
         self.ready: Ready | None = None
         self.progress: Progress | None = None
         self.outcome: Outcome | None = None
         self._rest = b""
-        # Ctrl-C is for the one who conducts: a group of its own keeps it from the process.
-        # -P: an "app" in the current directory is not ours.
-        self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", __package__ + ".process", msgspec.json.encode(share)],
-            env={**os.environ, "PYTHONPATH": _python_path()},
+        self.process = start_helper(
+            helper_command("load.load_process", msgspec.json.encode(share).decode()),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            process_group=0,
         )
         assert self.process.stdin
         assert self.process.stdout
@@ -90,7 +85,7 @@ class Conductor:
     `show` is called with the workers at the start, and whenever one of them has told something.
     """
 
-    def __init__(self, plan: Plan, show: Callable[[Sequence[Worker]], None]) -> None:
+    def __init__(self, plan: LoadPlan, show: Callable[[Sequence[Worker]], None]) -> None:
         self.plan = plan
         self.stopped = False
         """Whether the run was ended early."""
@@ -163,12 +158,6 @@ class Conductor:
         )
 
 
-def _python_path() -> str:
-    """PYTHONPATH with the directory that this package is in, for one that is not installed."""
-    here = str(Path(__file__).parents[2])
-    return os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH", "")]))
-
-
 def failures(readies: Sequence[Ready]) -> Counter[str]:
     """The connections that could not be opened, by the words of the error."""
     total: Counter[str] = Counter()
@@ -183,7 +172,7 @@ def why_not(failed: Counter[str]) -> str:
     return ", ".join(told) or "the processes of the load generator ended early"
 
 
-def find_address(plan: Plan) -> tuple[int, tuple[str | int, ...]]:
+def find_address(plan: LoadPlan) -> tuple[int, tuple[str | int, ...]]:
     """The address family and the address of the server.
 
     Of several addresses the first that accepts a connection. Raises `LoadError`.

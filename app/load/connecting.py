@@ -11,10 +11,10 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Final
 
-from app.load.outcome import TELL_EVERY, Opening
-from app.load.plan import Share
-from app.load.poller import POLLIN, POLLOUT, best_poller
-from app.settings import SettingError
+from ..core.settings import SettingError
+from .load_plan import LoadShare
+from .load_poller import POLLIN, POLLOUT, best_poller
+from .outcome import TELL_EVERY, Opening
 
 HANDSHAKES: Final = 256
 """Most connections that are being opened at a time: fewer than a usual backlog."""
@@ -42,7 +42,7 @@ class Connecting:
     `tell` takes an `Opening` now and then.
     """
 
-    def __init__(self, share: Share, control: int, tell: Callable[[Opening], None]) -> None:
+    def __init__(self, share: LoadShare, control: int, tell: Callable[[Opening], None]) -> None:
         self._tell = tell
         self._share = share
         self._control = control

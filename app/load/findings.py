@@ -8,8 +8,8 @@ from typing import Final
 
 from msgspec import Struct
 
-from app.framing import HEADER_SIZE, read_length
-from app.load.reel import WINDOW, Reel
+from ..core.framing import HEADER_SIZE, read_length
+from .frame_loop import WINDOW, FrameLoop
 
 ENOUGH: Final = HEADER_SIZE + 4
 """Bytes that must agree before an echo is said to be that of another frame."""
@@ -47,7 +47,7 @@ def first_difference(left: bytes, right: bytes) -> int:
 
 
 def wrong_echo(
-    reel: Reel, position: int, frame: int, number: int, in_flight: int, data: bytes, due: int
+    reel: FrameLoop, position: int, frame: int, number: int, in_flight: int, data: bytes, due: int
 ) -> tuple[int, int, str]:
     """Where `data` leaves the reel: the frame's number, the offset in it, and what is wrong.
 
@@ -63,7 +63,7 @@ def wrong_echo(
     return number + passed, at - begin, text
 
 
-def _explain(reel: Reel, index: int, number: int, in_flight: int, got: bytes) -> str:
+def _explain(reel: FrameLoop, index: int, number: int, in_flight: int, got: bytes) -> str:
     if in_flight == 0:
         return "more came back than was sent"
     came = _which(reel, index, number, in_flight, got)
@@ -81,7 +81,7 @@ def _explain(reel: Reel, index: int, number: int, in_flight: int, got: bytes) ->
     return f"this byte came back as 0x{got[at]:02x}, sent was 0x{expected[at]:02x}"
 
 
-def _which(reel: Reel, index: int, number: int, in_flight: int, got: bytes) -> int:
+def _which(reel: FrameLoop, index: int, number: int, in_flight: int, got: bytes) -> int:
     """The number of the frame near this one that `got` begins with, or -1."""
     most = reel.frames // 2
     for step in _nearest_first(later=min(in_flight - 1, most), earlier=min(number, most)):

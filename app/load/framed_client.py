@@ -10,8 +10,8 @@ import socket
 from time import monotonic_ns
 from typing import Protocol
 
-from app.framing import HEADER_SIZE, frame, read_length
-from app.load.findings import first_difference
+from ..core.framing import HEADER_SIZE, frame, read_length
+from .findings import first_difference
 
 REQUEST_TYPE = "FRAME"
 LONG_OUTSTANDING = 1.0

@@ -17,14 +17,14 @@ from collections.abc import Callable
 from time import monotonic, monotonic_ns, process_time
 from typing import Final
 
-from app.framing import HEADER_SIZE
-from app.histogram import Histogram
-from app.load.connection import Connection
-from app.load.findings import Finding, counted, wrong_echo
-from app.load.outcome import HISTOGRAM_BITS, MOST_FINDINGS, TELL_EVERY, Outcome, Progress
-from app.load.plan import Share
-from app.load.poller import POLLIN, POLLOUT, best_poller
-from app.load.reel import WINDOW, Reel
+from ..core.framing import HEADER_SIZE
+from ..core.histogram import Histogram
+from .findings import Finding, counted, wrong_echo
+from .frame_loop import WINDOW, FrameLoop
+from .load_connection import LoadConnection
+from .load_plan import LoadShare
+from .load_poller import POLLIN, POLLOUT, best_poller
+from .outcome import HISTOGRAM_BITS, MOST_FINDINGS, TELL_EVERY, Outcome, Progress
 
 UNLIMITED: Final = 1 << 62
 
@@ -38,8 +38,8 @@ class Generator:
 
     def __init__(
         self,
-        share: Share,
-        reel: Reel,
+        share: LoadShare,
+        reel: FrameLoop,
         opened: dict[int, socket.socket],
         control: int,
         tell: Callable[[Progress], None],
@@ -50,7 +50,7 @@ class Generator:
         self._control = control
         self._depth = share.depth
         self._connections = [
-            Connection(place, number, sock, reel)
+            LoadConnection(place, number, sock, reel)
             for place, (number, sock) in enumerate(sorted(opened.items()))
         ]
         self._by_fd = {connection.fd: connection for connection in self._connections}
@@ -182,7 +182,7 @@ class Generator:
             if events != POLLOUT and connection.sock.fileno() >= 0:
                 self._read(connection)
 
-    def _read(self, connection: Connection) -> None:
+    def _read(self, connection: LoadConnection) -> None:
         """Take what has come, verify it, and send as many frames as are complete."""
         outstanding = connection.outstanding
         try:
@@ -211,7 +211,7 @@ class Generator:
             connection.frame, connection.position = frame, position
         self._complete(connection, frame - due)
 
-    def _complete(self, connection: Connection, done: int) -> None:
+    def _complete(self, connection: LoadConnection, done: int) -> None:
         """`done` echoes are right and whole: record them, and begin others."""
         now = monotonic_ns() // 1000
         self._echoed += done
@@ -236,7 +236,7 @@ class Generator:
         if room > 0:
             self._begin(connection, again if again < room else room)
 
-    def _begin(self, connection: Connection, frames: int) -> None:
+    def _begin(self, connection: LoadConnection, frames: int) -> None:
         """Send `frames` more frames, in one write if the socket takes them."""
         if frames <= 0 or connection.takes_no_more:
             return
@@ -252,7 +252,7 @@ class Generator:
         if not connection.waits_to_write:
             self._write(connection)
 
-    def _write(self, connection: Connection) -> None:
+    def _write(self, connection: LoadConnection) -> None:
         reel = self._reel
         while connection.unsent:
             begin = connection.send_position
@@ -300,7 +300,7 @@ class Generator:
             return TELL_EVERY
         return max(0.0, self._next / self._rate - passed / 1_000_000)
 
-    def _begin_due(self, connection: Connection) -> None:
+    def _begin_due(self, connection: LoadConnection) -> None:
         gone = connection.takes_no_more or connection.sock.fileno() < 0
         if gone or self._begun >= self._limit:
             return
@@ -308,7 +308,7 @@ class Generator:
         connection.due -= frames
         self._begin(connection, frames)
 
-    def _record_from_due(self, connection: Connection, done: int, now: int) -> None:
+    def _record_from_due(self, connection: LoadConnection, done: int, now: int) -> None:
         turns = len(self._connections)
         for frame in range(connection.echoed, connection.echoed + done):
             due = self._started_us + connection.due_after(frame, turns, self._rate)
@@ -316,7 +316,7 @@ class Generator:
 
     # --- what goes wrong ---
 
-    def _misbehaved(self, connection: Connection, data: bytes) -> None:
+    def _misbehaved(self, connection: LoadConnection, data: bytes) -> None:
         if not data:
             self._lose(connection, "closed by the server")
             return
@@ -336,7 +336,7 @@ class Generator:
         self._find(Finding(connection.number, number, offset, "wrong", text))
         self._close(connection)
 
-    def _lose(self, connection: Connection, how: str) -> None:
+    def _lose(self, connection: LoadConnection, how: str) -> None:
         """The server has ended the connection, or the network has."""
         if connection.in_flight:
             self._miss(connection, how)
@@ -346,7 +346,7 @@ class Generator:
         self._lost += 1
         self._close(connection)
 
-    def _miss(self, connection: Connection, how: str) -> None:
+    def _miss(self, connection: LoadConnection, how: str) -> None:
         came = connection.position - self._reel.starts[connection.frame]
         size = len(self._reel.frame(connection.frame))
         text = (
@@ -366,7 +366,7 @@ class Generator:
         if len(self._findings) < MOST_FINDINGS:
             self._findings.append(finding)
 
-    def _close(self, connection: Connection) -> None:
+    def _close(self, connection: LoadConnection) -> None:
         self._given_up += connection.in_flight
         del self._by_fd[connection.fd]
         self._poller.unregister(connection.fd)

@@ -22,10 +22,10 @@ from locust import User, events
 from locust.env import Environment
 from locust.runners import WorkerRunner
 
-from app.histogram import Histogram
-from app.load.framed_client import REQUEST_TYPE, EchoError, FramedClient, split_address
-from app.load.outcome import HISTOGRAM_BITS
-from app.load.report import figures, histogram_lines
+from ..core.histogram import Histogram
+from .framed_client import REQUEST_TYPE, EchoError, FramedClient, split_address
+from .outcome import HISTOGRAM_BITS
+from .report import figures, histogram_lines
 
 REPORT_KEY = "echo_tui_latency"
 MOST_DETAILS: Final = 10

@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
-from app.load.findings import Finding
+from .findings import Finding
 
 Counts: TypeAlias = tuple[tuple[int, int], ...]
 HISTOGRAM_BITS = 7

@@ -15,11 +15,11 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Final, NamedTuple
 
-from app.framing import HEADER_SIZE, MAX_LENGTH, header
-from app.load.clients import Misbehaved, Notes, Peer, Play, Stage, keep_playing
-from app.load.outcome import TELL_EVERY, Outcome, ProfileOutcome, Progress
-from app.load.plan import Share
-from app.load.reel import Reel
+from ..core.framing import HEADER_SIZE, MAX_LENGTH, header
+from .clients import Misbehaved, Notes, Peer, Play, Stage, keep_playing
+from .frame_loop import FrameLoop
+from .load_plan import LoadShare
+from .outcome import TELL_EVERY, Outcome, ProfileOutcome, Progress
 
 BURST: Final = 8
 """Frames sent at once by those who half-close or reset."""
@@ -158,7 +158,7 @@ CAST: Final = {
 Tell = Callable[[Progress], None]
 
 
-def misbehave(share: Share, reel: Reel, control: int, tell: Tell) -> Outcome:
+def misbehave(share: LoadShare, reel: FrameLoop, control: int, tell: Tell) -> Outcome:
     """Play the profiles of a share until the time is up or `control` becomes readable.
 
     `tell` takes a `Progress` now and then.
@@ -166,7 +166,7 @@ def misbehave(share: Share, reel: Reel, control: int, tell: Tell) -> Outcome:
     return asyncio.run(_misbehave(share, reel, control, tell))
 
 
-async def _misbehave(share: Share, reel: Reel, control: int, tell: Tell) -> Outcome:
+async def _misbehave(share: LoadShare, reel: FrameLoop, control: int, tell: Tell) -> Outcome:
     stage = Stage(share, reel, asyncio.Event())
     loop = asyncio.get_running_loop()
 

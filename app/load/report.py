@@ -8,14 +8,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from time import monotonic
 from typing import Final
 
-from app.histogram import Histogram
-from app.load.conduct import Worker, why_not
-from app.load.findings import counted
-from app.load.outcome import HISTOGRAM_BITS, Progress
-from app.load.plan import Plan
-from app.load.result import PERCENTILES, Result
-from app.load.sizes import describe
-from app.printable import printable
+from ..core.histogram import Histogram
+from ..core.printable import printable
+from .conduct import Worker, why_not
+from .findings import counted
+from .load_plan import LoadPlan
+from .outcome import HISTOGRAM_BITS, Progress
+from .result import PERCENTILES, Result
+from .sizes import describe
 
 BAR: Final = 32
 """Columns of the longest bar of the histogram: a line of it has 78."""
@@ -64,7 +64,7 @@ def report(result: Result, encoding: str = "utf-8") -> Iterator[str]:
     yield from _verdict(result)
 
 
-def heading(plan: Plan) -> str:
+def heading(plan: LoadPlan) -> str:
     """What was asked for, in one line."""
     parts = [plan.where]
     if plan.connections:
@@ -209,7 +209,7 @@ def _columns(descriptor: int) -> int:
 class ProgressLine:
     """One line on a terminal, rewritten as the workers tell; nothing anywhere else."""
 
-    def __init__(self, plan: Plan, descriptor: int) -> None:
+    def __init__(self, plan: LoadPlan, descriptor: int) -> None:
         self._plan = plan
         self._descriptor = descriptor
         self._shown = False

@@ -7,12 +7,12 @@ from typing import Any, Final
 
 from msgspec import Struct, to_builtins
 
-from app.histogram import Histogram
-from app.load.conduct import Worker, failures
-from app.load.findings import Finding
-from app.load.outcome import HISTOGRAM_BITS, Outcome, ProfileOutcome
-from app.load.plan import Plan
-from app.load.sizes import describe
+from ..core.histogram import Histogram
+from .conduct import Worker, failures
+from .findings import Finding
+from .load_plan import LoadPlan
+from .outcome import HISTOGRAM_BITS, Outcome, ProfileOutcome
+from .sizes import describe
 
 PERCENTILES: Final = {"p50": 50.0, "p90": 90.0, "p99": 99.0, "p99_9": 99.9, "max": 100.0}
 BUSY: Final = 0.9
@@ -26,7 +26,7 @@ LONG_ENOUGH: Final = 0.5
 class Result(Struct, frozen=True, kw_only=True):
     """What a run measured. Times in seconds, latencies in microseconds, sizes in bytes."""
 
-    plan: Plan
+    plan: LoadPlan
     interrupted: bool
     connected: int
     failures: dict[str, int]
@@ -71,7 +71,7 @@ class Result(Struct, frozen=True, kw_only=True):
         return self.measured_s >= LONG_ENOUGH and any(share >= BUSY for share in self.cpu)
 
 
-def merge(plan: Plan, workers: Sequence[Worker], interrupted: bool) -> Result:
+def merge(plan: LoadPlan, workers: Sequence[Worker], interrupted: bool) -> Result:
     """One result of all the workers."""
     outcomes = [worker.outcome for worker in workers if worker.outcome]
     measuring = [outcome for outcome in outcomes if outcome.measured_s]

@@ -9,9 +9,9 @@ from typing import Final
 
 from msgspec import Struct
 
-from app.framing import HEADER_SIZE
-from app.printable import printable
-from app.settings import CAP_RANGE, SettingError, format_size, parse_size
+from ..core.framing import HEADER_SIZE
+from ..core.printable import printable
+from ..core.settings import CAP_RANGE, SettingError, format_size, parse_size
 
 LARGEST_BODY: Final = CAP_RANGE[1]
 LARGEST_WEIGHT: Final = 1_000_000

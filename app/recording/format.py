@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple, TypeVar, get_args
 
 import msgspec
 
-from app.events import (
+from ..core.events import (
     ORDERLY,
     Closed,
     CommandResult,
@@ -72,7 +72,7 @@ class DamageError(Exception):
     """Bytes that are not what was written; the text says what is wrong with them."""
 
 
-class Batch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class RecordedBatch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What one drain of the recorder's stream gave, to be applied in this order."""
 
     events: tuple[Event, ...] = ()
@@ -133,10 +133,10 @@ class Head(NamedTuple):
     """The bytes of the head that the CRC covers."""
 
 
-Body = TypeVar("Body", Batch, Keyframe, End)
+Body = TypeVar("Body", RecordedBatch, Keyframe, End)
 
 _encode: Final = msgspec.msgpack.Encoder().encode
-_KINDS: Final = {Keyframe: Kind.KEYFRAME, Batch: Kind.BATCH, End: Kind.END}
+_KINDS: Final = {Keyframe: Kind.KEYFRAME, RecordedBatch: Kind.BATCH, End: Kind.END}
 _DECODERS: Final[dict[type, msgspec.msgpack.Decoder[Any]]] = {
     body: msgspec.msgpack.Decoder(body) for body in _KINDS
 }
@@ -179,9 +179,9 @@ def read_file_header(head: bytes) -> tuple[int, bool]:
     return version, bool(flags & HAS_PAYLOAD)
 
 
-def pack(body: Batch | Keyframe | End, t: float, marks: Mark = UNMARKED) -> bytes:
+def pack(body: RecordedBatch | Keyframe | End, t: float, marks: Mark = UNMARKED) -> bytes:
     """A whole record."""
-    events = len(body.events) if isinstance(body, Batch) else 0
+    events = len(body.events) if isinstance(body, RecordedBatch) else 0
     data = zlib.compress(_encode(body), LEVEL)
     covered = _RECORD.pack(_KINDS[type(body)], marks, events, t)
     return _FRONT.pack(len(data), zlib.crc32(data, zlib.crc32(covered))) + covered + data

@@ -20,7 +20,7 @@ NO_LIMITS: Final = Limits()
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class RecordingPlan:
     """What the command line says about recording."""
 
     path: Path | None = None
@@ -32,5 +32,5 @@ class Plan:
     """Whether an existing recording may be replaced."""
 
 
-NO_PLAN: Final = Plan()
+NO_PLAN: Final = RecordingPlan()
 """Nothing is recorded from the start, and without limits later."""

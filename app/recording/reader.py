@@ -15,13 +15,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, NamedTuple, Protocol
 
-from app.events import Event
-from app.recording.format import (
+from ..core.events import Event
+from .format import (
     FILE_SIZE,
     LARGEST_BODY,
     RECORD_SIZE,
     VERSION,
-    Batch,
     Body,
     DamageError,
     End,
@@ -29,6 +28,7 @@ from app.recording.format import (
     Keyframe,
     Kind,
     Mark,
+    RecordedBatch,
     check,
     looks_like_ours,
     read_file_header,
@@ -65,7 +65,7 @@ class Damage(NamedTuple):
         return f"damaged at byte {self.offset:,}: {self.why}"
 
 
-class Entry(NamedTuple):
+class RecordEntry(NamedTuple):
     """One record, as the index knows it."""
 
     offset: int
@@ -95,8 +95,8 @@ class Recording:
     def __init__(self, path: Path) -> None:
         """Open and check the file. Raises `RecordingError`."""
         self.path = path
-        self.batches: list[Entry] = []
-        self.keyframes: list[tuple[int, Entry]] = []
+        self.batches: list[RecordEntry] = []
+        self.keyframes: list[tuple[int, RecordEntry]] = []
         """And before each, how many of the batches it stands for."""
         self.damage: Damage | None = None
         self.end_reason = ""
@@ -174,7 +174,7 @@ class Recording:
             if batch >= len(self.batches):
                 return Played([], 0)
             entry = self.batches[batch]
-            body = self._body(Batch, entry)
+            body = self._body(RecordedBatch, entry)
             if body is None:
                 return Played([], 0)
             after = self.batches[batch - 1].t if batch else self.start
@@ -195,7 +195,7 @@ class Recording:
                     yield item
             batch += 1
 
-    def _body(self, kind: type[Body], entry: Entry) -> Body | None:
+    def _body(self, kind: type[Body], entry: RecordEntry) -> Body | None:
         self.decoded += 1
         try:
             self._file.seek(entry.offset)
@@ -244,7 +244,7 @@ class Recording:
     def _take(self, offset: int, head: Head, body: bytes) -> None:
         if self.end_reason:
             raise DamageError("something stands after the end")
-        entry = Entry(offset, head.t, head.events, Mark(head.marks))
+        entry = RecordEntry(offset, head.t, head.events, Mark(head.marks))
         match head.kind:
             case Kind.KEYFRAME:
                 self.keyframes.append((len(self.batches), entry))
@@ -276,7 +276,7 @@ def _record(file: Readable) -> tuple[Head, bytes] | None:
     return head, body
 
 
-def _timed(batch: Batch, after: float, until: float) -> Iterator[Item]:
+def _timed(batch: RecordedBatch, after: float, until: float) -> Iterator[Item]:
     """The events as they are played: in order, and within the time of their batch."""
     t = after
     for event in batch.events:

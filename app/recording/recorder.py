@@ -7,22 +7,22 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
-from app.events import Crashed, Event, Stopped
-from app.recording.disk import Disk
-from app.recording.format import (
+from ..core.events import Crashed, Event, Stopped
+from ..core.settings import format_size
+from ..watch.stream import Drained, EventStream
+from .disk import Disk
+from .format import (
     UNMARKED,
-    Batch,
     End,
     Keyframe,
     Mark,
+    RecordedBatch,
     file_header,
     marks_of,
     pack,
 )
-from app.recording.plan import NO_LIMITS, Limits
-from app.recording.remembered import Remembered
-from app.settings import format_size
-from app.stream import Drained, EventStream
+from .plan import NO_LIMITS, Limits
+from .remembered import Remembered
 
 INTERVAL: Final = 0.2
 """Seconds between two batches: with more of them, one connection's figures cost more bytes."""
@@ -136,12 +136,12 @@ class Recorder:
         except Exception as fault:  # of ours: it ends the recording, and must be seen
             self.end(f"a fault of echo-tui: {type(fault).__name__}: {fault}", failed=True)
 
-    def _batch(self, drained: Drained) -> tuple[Batch, Mark]:
+    def _batch(self, drained: Drained) -> tuple[RecordedBatch, Mark]:
         marks = UNMARKED
         kept = [event for event in drained.events if self._has_payload or not _is_payload(event)]
         for event in kept:
             marks |= marks_of(event)
-        batch = Batch(
+        batch = RecordedBatch(
             events=tuple(kept),
             snapshots=tuple(drained.snapshots),
             stats=drained.stats,
@@ -149,7 +149,7 @@ class Recorder:
         )
         return batch, marks
 
-    def _write(self, batch: Batch, marks: Mark) -> None:
+    def _write(self, batch: RecordedBatch, marks: Mark) -> None:
         record = pack(batch, self._until, marks)
         if self._limits.size and self.size + len(record) + ROOM_FOR_END > self._limits.size:
             allowed = format_size(self._limits.size)

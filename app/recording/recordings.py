@@ -8,14 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from app.events import Notice
-from app.fanout import Fanout
-from app.recording.disk import Disk, Sink
-from app.recording.format import MAGIC, looks_like_ours
-from app.recording.plan import Plan
-from app.recording.recorder import Recorder
-from app.settings import SettingError
-from app.stream import EventStream
+from ..core.events import Notice
+from ..core.settings import SettingError
+from ..watch.fanout import Fanout
+from ..watch.stream import EventStream
+from .disk import Disk, Sink
+from .format import MAGIC, looks_like_ours
+from .plan import RecordingPlan
+from .recorder import Recorder
 
 MODE: Final = 0o600
 """Peers' addresses are nobody else's business."""
@@ -24,7 +24,7 @@ MODE: Final = 0o600
 class Recordings:
     """Records one server, one recording at a time."""
 
-    def __init__(self, fanout: Fanout, now: Callable[[], float], plan: Plan) -> None:
+    def __init__(self, fanout: Fanout, now: Callable[[], float], plan: RecordingPlan) -> None:
         self._fanout = fanout
         self._now = now
         self._plan = plan

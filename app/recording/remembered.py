@@ -1,7 +1,7 @@
 """What a keyframe must tell: the events so far, condensed as far as nobody would see it.
 
-The limits are those of what a dashboard keeps (`app.ui.model`, which this layer does not know); a
-test plays recordings from the start and from a keyframe, and compares.
+The limits are those of what a dashboard keeps (`app.watch.state`); a test plays recordings from the
+start and from a keyframe, and compares.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from app.events import (
+from ..core.events import (
     Closed,
     CommandResult,
     Crashed,
@@ -28,7 +28,7 @@ from app.events import (
     Stopped,
     Stopping,
 )
-from app.recording.format import Batch, Keyframe
+from .format import Keyframe, RecordedBatch
 
 LOG_LIMIT: Final = 500
 """Events of the log that are kept."""
@@ -69,7 +69,7 @@ class Remembered:
         self._stopping: Stopping | None = None
         self._dropped = 0
 
-    def take(self, batch: Batch, now: float) -> None:
+    def take(self, batch: RecordedBatch, now: float) -> None:
         """Take in what was drained; `now` is on the clock of the events."""
         for event in batch.events:
             self._take_event(event)

@@ -6,7 +6,7 @@ import re
 from datetime import datetime, timedelta
 from typing import Final
 
-from app.settings import SettingError
+from ..core.settings import SettingError
 
 HOW_TO: Final = "write +SECONDS from the start, -SECONDS from the end, HH:MM:SS or Unix seconds"
 _SPAN: Final = re.compile(r"([+-])(?:(?:(\d{1,4}):)?(\d{1,6}):)?(\d{1,9}(?:\.\d{1,9})?)", re.ASCII)

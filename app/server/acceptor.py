@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from math import inf
 from typing import Any, Final
 
-from app.server.listener import Listener
+from .listener import Listener
 
 ACCEPT_BUDGET: Final = 128
 """Connections accepted in one wake-up at most."""

@@ -13,9 +13,9 @@ import socket
 import struct
 from typing import Final
 
-from app.events import Reason
-from app.server.connection import READ_SIZE, Connection
-from app.server.kernel import send_queue
+from ..core.events import Reason
+from .connection import READ_SIZE, Connection
+from .kernel import send_queue
 
 UNEXPECTED: Final = frozenset({Reason.FRAME_TOO_LARGE, Reason.SHUTDOWN})
 """Ends that a peer meets while it is still sending: it is given a moment to end in its turn. All

@@ -33,8 +33,8 @@ from __future__ import annotations
 from sys import getsizeof
 from typing import Final, NamedTuple, TypeAlias
 
-from app.events import POLLIN, POLLOUT, Reason, Snapshot, State, TraceLevel
-from app.framing import HEADER_SIZE, NO_BURST, looks_like, read_length, whole_frames
+from ..core.events import POLLIN, POLLOUT, Reason, Snapshot, State, TraceLevel
+from ..core.framing import HEADER_SIZE, NO_BURST, looks_like, read_length, whole_frames
 
 READ_LEN: Final = State.READ_LEN
 READ_BODY: Final = State.READ_BODY

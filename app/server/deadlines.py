@@ -12,10 +12,10 @@ from heapq import heappop, heappush
 from math import inf
 from typing import Final
 
-from app.events import Reason
-from app.server.closing import LINGER_STEP, RATE_FLOOR
-from app.server.connection import DRAINING, READ_BODY, Connection
-from app.settings import Settings
+from ..core.events import Reason
+from ..core.settings import Settings
+from .closing import LINGER_STEP, RATE_FLOOR
+from .connection import DRAINING, READ_BODY, Connection
 
 SLOT: Final = 0.025
 """Seconds in one slot of the wheel: how late a deadline may be met."""

@@ -9,7 +9,7 @@ import sys
 import termios
 from typing import Final, NamedTuple
 
-from app.events import Kernel
+from ..core.events import Kernel
 
 _LINUX: Final = sys.platform == "linux"
 # tcp(7) names the two requests SIOCINQ and SIOCOUTQ; their numbers are those of the tty's.

@@ -10,15 +10,16 @@ import socket
 from itertools import count
 from math import inf
 
-from app.events import POLLIN, POLLOUT, Reason, TraceLevel
-from app.server.closing import (
+from ..core.events import POLLIN, POLLOUT, Reason, TraceLevel
+from ..core.settings import Settings
+from .closing import (
     LINGER_STEP,
     begin_linger,
     close_socket,
     discard_input,
     linger_is_over,
 )
-from app.server.connection import (
+from .connection import (
     CLOSED,
     DRAINING,
     READ_BODY,
@@ -27,19 +28,18 @@ from app.server.connection import (
     WRITE_BODY,
     Connection,
 )
-from app.server.deadlines import TimingWheel, deadline
-from app.server.memory import TRIM_AFTER
-from app.server.poller import Poller
-from app.server.reporter import Inspection, Reporter
-from app.server.share import Share
-from app.settings import Settings
+from .deadlines import TimingWheel, deadline
+from .memory import TRIM_AFTER
+from .poller import Poller
+from .reporter import Inspection, Reporter
+from .shard import Shard
 
 
 class Lifecycle:
     """Opens, settles and closes connections; used by the loop's thread only."""
 
     def __init__(
-        self, settings: Settings, poller: Poller, reporter: Reporter, share: Share
+        self, settings: Settings, poller: Poller, reporter: Reporter, share: Shard
     ) -> None:
         self.settings = settings
         self.reporter = reporter

@@ -8,7 +8,7 @@ import socket
 import sys
 from typing import Any, Final, NamedTuple
 
-from app.settings import SettingError
+from ..core.settings import SettingError
 
 KERNEL_SPREADS: Final = sys.platform == "linux"
 """Whether SO_REUSEPORT spreads connections over all listeners of a port."""

@@ -11,24 +11,24 @@ from collections.abc import Callable
 from math import inf
 from typing import Final
 
-from app.commands import Command
-from app.events import (
+from ..core.commands import Command
+from ..core.events import (
     POLLIN,
     Reason,
     Stopping,
 )
-from app.server.acceptor import ACCEPT_BUDGET, Acceptor
-from app.server.closing import LINGER
-from app.server.commands import CommandQueue
-from app.server.connection import DRAINING
-from app.server.lifecycle import Lifecycle
-from app.server.listener import format_address
-from app.server.memory import release_free_memory
-from app.server.poller import Poller
-from app.server.reporter import Reporter
-from app.server.serving import Serving
-from app.server.share import Share
-from app.settings import Settings
+from ..core.settings import Settings
+from .acceptor import ACCEPT_BUDGET, Acceptor
+from .closing import LINGER
+from .command_queue import CommandQueue
+from .connection import DRAINING
+from .lifecycle import Lifecycle
+from .listener import format_address
+from .memory import release_free_memory
+from .poller import Poller
+from .reporter import Reporter
+from .serving import Serving
+from .shard import Shard
 
 EXIT_RESERVE: Final = 0.1
 """Seconds of the grace that are kept for what comes after the loop."""
@@ -47,7 +47,7 @@ class Loop:
         self,
         settings: Settings,
         poller: Poller,
-        share: Share,
+        share: Shard,
         commands: CommandQueue,
         reporter: Reporter,
         clock: Callable[[], float],

@@ -23,8 +23,8 @@ import select
 import sys
 from typing import Any, Final, Protocol
 
-from app.events import POLLIN, POLLOUT
-from app.settings import SettingError
+from ..core.events import POLLIN, POLLOUT
+from ..core.settings import SettingError
 
 POLLERR: Final = 8
 POLLHUP: Final = 16

@@ -14,7 +14,7 @@ from math import inf
 from time import perf_counter, thread_time
 from typing import Final
 
-from app.events import (
+from ..core.events import (
     CALLS_A_ROUND,
     TRACED_BYTES,
     Bytes,
@@ -32,16 +32,16 @@ from app.events import (
     Toggled,
     TraceLevel,
 )
-from app.histogram import Histogram
-from app.pacing import pause_beside
-from app.server import kernel
-from app.server.connection import NO_COUNTS, Connection, Counts
-from app.stream import EventStream
+from ..core.histogram import Histogram
+from ..watch.pacing import pause_beside
+from ..watch.stream import EventStream
+from . import kernel
+from .connection import NO_COUNTS, Connection, Counts
 
 INTERVAL: Final = 0.1
 """Seconds between two rounds of snapshots while the loop has time to spare."""
 BUSY_INTERVAL: Final = 0.4
-"""The same when it has none (`app.pacing`)."""
+"""The same when it has none (`app.watch.pacing`)."""
 MAX_INTERVAL: Final = 1.0
 """Seconds between two rounds at most, and between two when nothing changes."""
 SAMPLE: Final = 64

@@ -11,26 +11,26 @@ import traceback
 from collections.abc import Callable
 from typing import Final
 
-from app.events import Crashed, Listening, TraceLevel
-from app.printable import printable
-from app.server.commands import CommandQueue
-from app.server.front import Front
-from app.server.listener import Listener, adopt_listener, make_listener
-from app.server.loop import Loop
-from app.server.poller import Poller, make_poller
-from app.server.reporter import Reporter
-from app.server.seats import Seats
-from app.server.share import Share
-from app.server.totals import stopped
-from app.server.verbs import Verbs
-from app.settings import SettingError, Settings
-from app.stream import EventStream
+from ..core.events import Crashed, Listening, TraceLevel
+from ..core.printable import printable
+from ..core.settings import SettingError, Settings
+from ..watch.stream import EventStream
+from .command_handler import CommandHandler
+from .command_queue import CommandQueue
+from .connection_limit import ConnectionLimit
+from .handle import ServerHandle
+from .listener import Listener, adopt_listener, make_listener
+from .loop import Loop
+from .poller import Poller, make_poller
+from .reporter import Reporter
+from .shard import Shard
+from .totals import stopped
 
 RESERVED_DESCRIPTORS: Final = 64
 """Descriptors kept for everything that is not a connection."""
 
 
-class Server(Front):
+class Server(ServerHandle):
     """One listening socket and one loop in a thread of its own.
 
     Binding happens in the constructor, so that what is wrong at start-up is raised there as
@@ -43,7 +43,7 @@ class Server(Front):
         settings: Settings,
         stream: EventStream,
         clock: Callable[[], float] = time.monotonic,
-        share: Share | None = None,
+        share: Shard | None = None,
         passed: socket.socket | None = None,
     ) -> None:
         """`passed` is a socket that listens already, for which host, port and backlog do not
@@ -59,7 +59,7 @@ class Server(Front):
                     if passed is None
                     else adopt_listener(passed)
                 )
-                share = Share(listener, Seats(), epoch=time.time() - clock())
+                share = Shard(listener, ConnectionLimit(), epoch=time.time() - clock())
         except BaseException:
             poller.close()
             raise
@@ -70,7 +70,7 @@ class Server(Front):
         self._poller = poller
         self._reporter = Reporter(stream, self._epoch, TraceLevel(settings.trace), share.worker)
         self._loop = Loop(settings, poller, share, self._commands, self._reporter, clock)
-        self._verbs = Verbs(self._loop)
+        self._verbs = CommandHandler(self._loop)
         self._thread = threading.Thread(target=self._run, name="echo-tui loop", daemon=True)
         notes = (*share.listener.notes, *note)
         stream.publish(listening(settings, share.listener, poller.name, self.now(), notes))

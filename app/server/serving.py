@@ -28,11 +28,12 @@ from collections.abc import Callable
 from math import floor
 from typing import Final
 
-from app.events import Reason
-from app.framing import HEADER_SIZE, NO_BURST, burst_filling, frames_filling, read_length
-from app.histogram import TABLE_SIZE, index_of, index_table
-from app.server.closing import discard_input
-from app.server.connection import (
+from ..core.events import Reason
+from ..core.framing import HEADER_SIZE, NO_BURST, burst_filling, frames_filling, read_length
+from ..core.histogram import TABLE_SIZE, index_of, index_table
+from ..core.settings import Settings
+from .closing import discard_input
+from .connection import (
     BYTE_BUDGET,
     CLOSED,
     DRAINING,
@@ -44,10 +45,9 @@ from app.server.connection import (
     Chunk,
     Connection,
 )
-from app.server.lifecycle import Lifecycle
-from app.server.reporter import SAMPLE
-from app.server.tracing import TracedCalls
-from app.settings import Settings
+from .lifecycle import Lifecycle
+from .reporter import SAMPLE
+from .tracing import TracedCalls
 
 BATCH_BUDGET: Final = 8 * 1024 * 1024
 """Bytes that a batch moves in each direction, shared by those who are ready, `READ_SIZE` each at

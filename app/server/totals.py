@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any, Final
 
-from app.events import LoopStats, Stopped
+from ..core.events import LoopStats, Stopped
 
 COUNTED: Final = ("frames_in frames_out bytes_in bytes_out toggles eagains partial_writes").split()
 """What a connection counts, as a snapshot, a close and the loop's statistics all name it."""

@@ -6,9 +6,9 @@ import errno
 import os
 from collections.abc import Mapping, Sequence
 
-from app.events import TraceLevel
-from app.server.connection import Chunk, Connection
-from app.server.reporter import Reporter
+from ..core.events import TraceLevel
+from .connection import Chunk, Connection
+from .reporter import Reporter
 
 
 class TracedCalls:

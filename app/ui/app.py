@@ -16,29 +16,29 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from app.events import CommandResult, KillMode, TraceLevel
-from app.keys import signs
-from app.preferences import Preferences
-from app.ui import palette
-from app.ui.audit_screen import AuditScreen
-from app.ui.charts_panel import ChartsPanel
-from app.ui.connection_table import ConnectionTable
-from app.ui.detail_panel import DetailPanel
-from app.ui.dialogs import CapDialog, DeadServerScreen, KillDialog
-from app.ui.event_panels import EventLog, RecentEvents
-from app.ui.header_panel import HeaderPanel
-from app.ui.hex_panel import HexPanel
-from app.ui.key_bar import KeyBar
-from app.ui.model import Model
-from app.ui.pace import next_delay
-from app.ui.personal import PersonalApp
-from app.ui.quit_dialog import QuitDialog
-from app.ui.requests import Requests
-from app.ui.rows import Row
-from app.ui.settings_dialog import SettingsDialog, Values
-from app.ui.source import RecorderControl, Source
-from app.ui.what_if import effect_of_cap
-from app.ui.workers_panel import WorkersPanel
+from ..core.events import CommandResult, KillMode, TraceLevel
+from ..watch.requests import Requests
+from ..watch.row import Row
+from ..watch.source import RecorderControl, Source
+from ..watch.state import Model
+from ..watch.what_if import effect_of_cap
+from . import palette
+from .actions import signs
+from .audit_screen import AuditScreen
+from .base_app import PersonalApp
+from .charts_panel import ChartsPanel
+from .connection_table import ConnectionTable
+from .detail_panel import DetailPanel
+from .dialogs import CapDialog, DeadServerScreen, KillDialog
+from .event_panels import EventLog, RecentEvents
+from .header_panel import HeaderPanel
+from .hex_panel import HexPanel
+from .key_bar import KeyBar
+from .pace import next_delay
+from .preferences import Preferences
+from .quit_dialog import QuitDialog
+from .settings_dialog import SettingsDialog, Values
+from .workers_panel import WorkersPanel
 
 SMALLEST: Final = (60, 15)
 """Columns and lines below which the dashboard only says that it needs more."""

@@ -11,10 +11,10 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.widgets import Static
 
-from app.ui import palette
-from app.ui.audit import Deed
-from app.ui.dialogs import Dialog
-from app.ui.figures import clock
+from ..watch.audit import Change
+from ..watch.figures import clock
+from . import palette
+from .dialogs import Dialog
 
 
 class AuditScreen(Dialog[None]):
@@ -24,7 +24,7 @@ class AuditScreen(Dialog[None]):
     HELP = "All that was asked of the server, whoever asked, the newest first. Escape closes it."
     BINDINGS: ClassVar[list[BindingType]] = [Binding("a,q,enter", "cancel", "Close")]
 
-    def __init__(self, deeds: Iterable[Deed]) -> None:
+    def __init__(self, deeds: Iterable[Change]) -> None:
         super().__init__()
         self._deeds = list(deeds)
         self._list = Static(self._text())
@@ -38,7 +38,7 @@ class AuditScreen(Dialog[None]):
             with VerticalScroll(id="audit-list"):
                 yield self._list
 
-    def show(self, deeds: Iterable[Deed]) -> None:
+    def show(self, deeds: Iterable[Change]) -> None:
         """Take the deeds as they are now."""
         known, self._deeds = self._deeds, list(deeds)
         if self._deeds != known:
@@ -50,7 +50,7 @@ class AuditScreen(Dialog[None]):
         return Text("\n").join(_line(deed) for deed in reversed(self._deeds))
 
 
-def _line(deed: Deed) -> Text:
+def _line(deed: Change) -> Text:
     mark = "✓" if deed.ok else "✕"
     result = f"{mark} {deed.result}" if deed.result else "…"
     return Text.assemble(

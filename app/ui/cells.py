@@ -12,21 +12,21 @@ from typing import Final
 from rich.cells import cell_len
 from rich.style import Style
 
-from app.events import ORDERLY, Closed, State
-from app.framing import HEADER_SIZE
-from app.ui import palette
-from app.ui.clipping import clip, clip_start
-from app.ui.columns import AMOUNT, GAP, Column, Layout
-from app.ui.figures import (
+from ..core.events import ORDERLY, Closed, State
+from ..core.framing import HEADER_SIZE
+from ..watch.figures import (
     bar,
     short_count,
     short_rate,
     short_size,
     short_span,
 )
-from app.ui.lines_panel import Line
-from app.ui.rows import Row
-from app.ui.stuck import why_in_brief
+from ..watch.row import Row
+from ..watch.why import why_in_brief
+from . import palette
+from .clipping import clip, clip_start
+from .columns import AMOUNT, GAP, Column, Layout
+from .lines_panel import Line
 
 
 def cells(row: Row, columns: Layout, now: float) -> Line:

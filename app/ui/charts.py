@@ -12,11 +12,11 @@ from typing import Final, NamedTuple
 
 from rich.style import Style
 
-from app.histogram import Histogram
-from app.ui import palette
-from app.ui.figures import short_count, short_micros, short_rate, short_size
-from app.ui.lines_panel import Line, line_width, pad
-from app.ui.model import Model, Rates
+from ..core.histogram import Histogram
+from ..watch.figures import short_count, short_micros, short_rate, short_size
+from ..watch.state import Model, Rates
+from . import palette
+from .lines_panel import Line, line_width, pad
 
 GAP: Final = 2
 """Blank cells between two charts."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from app.ui.charts import charts, grid
-from app.ui.lines_panel import LinesPanel
-from app.ui.model import Model
+from ..watch.state import Model
+from .charts import charts, grid
+from .lines_panel import LinesPanel
 
 
 class ChartsPanel(LinesPanel):

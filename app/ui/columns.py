@@ -10,11 +10,11 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from app.events import State
-from app.ui import palette
-from app.ui.lines_panel import Line
-from app.ui.rows import Row
-from app.ui.stuck import why_in_brief
+from ..core.events import State
+from ..watch.row import Row
+from ..watch.why import why_in_brief
+from . import palette
+from .lines_panel import Line
 
 GAP: Final = 1
 """Blank cells between two columns."""

@@ -13,10 +13,10 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Button, OptionList, Static
 from textual.widgets.option_list import Option
 
-from app.preferences import COLUMNS
-from app.ui import palette
-from app.ui.columns import WHAT_IT_IS
-from app.ui.dialogs import Dialog
+from . import palette
+from .columns import WHAT_IT_IS
+from .dialogs import Dialog
+from .preferences import COLUMNS
 
 Chosen: TypeAlias = tuple[str, ...]
 _NAME = 15

@@ -18,10 +18,14 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from app.keys import Keys
-from app.ui import palette
-from app.ui.cells import cells
-from app.ui.columns import (
+from ..watch.filter import Filter
+from ..watch.row import Row
+from ..watch.state import Model
+from . import palette
+from .actions import Keys
+from .bindings import TABLE_BINDINGS
+from .cells import cells
+from .columns import (
     DESCENDING_AT_FIRST,
     MARK,
     SORT_KEYS,
@@ -31,12 +35,8 @@ from app.ui.columns import (
     heading,
     layout,
 )
-from app.ui.filter import Filter
-from app.ui.filter_bar import FilterBar
-from app.ui.keys import TABLE_BINDINGS
-from app.ui.lines_panel import LinesPanel, strip_of
-from app.ui.model import Model
-from app.ui.rows import Row
+from .filter_bar import FilterBar
+from .lines_panel import LinesPanel, strip_of
 
 SORT_INTERVAL: Final = 1.0
 """Seconds between two sortings by a figure that changes, so that rows can be read."""

@@ -8,15 +8,15 @@ from typing import Final
 
 from rich.style import Style
 
-from app.events import POLLIN, POLLOUT, Snapshot, State
-from app.framing import HEADER_SIZE, read_length
-from app.ui import palette, state_machine
-from app.ui.clipping import clip
-from app.ui.figures import bar, clock, short_micros, short_rate, words_size, words_span
-from app.ui.lines_panel import Line, LinesPanel, pad
-from app.ui.rows import Row
-from app.ui.stuck import why_waiting
-from app.ui.timeline import labelled
+from ..core.events import POLLIN, POLLOUT, Snapshot, State
+from ..core.framing import HEADER_SIZE, read_length
+from ..watch.figures import bar, clock, short_micros, short_rate, words_size, words_span
+from ..watch.row import Row
+from ..watch.why import why_waiting
+from . import palette, state_machine
+from .clipping import clip
+from .lines_panel import Line, LinesPanel, pad
+from .timeline import labelled
 
 _LABEL: Final = 9
 """Cells of a fact's label."""

@@ -17,11 +17,11 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
-from app.events import KillMode
-from app.settings import CAP_RANGE, SettingError, format_size, parse_size
-from app.ui import palette
-from app.ui.figures import words_size
-from app.ui.rows import Row
+from ..core.events import KillMode
+from ..core.settings import CAP_RANGE, SettingError, format_size, parse_size
+from ..watch.figures import words_size
+from ..watch.row import Row
+from . import palette
 
 Answer = TypeVar("Answer")
 NAMED: Final = 5

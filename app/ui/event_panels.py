@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import islice
 
-from app.events import Event, Io
-from app.ui import palette
-from app.ui.clipping import clip
-from app.ui.figures import clock, exact_clock
-from app.ui.journal import Entry, entry
-from app.ui.lines_panel import Line, LinesPanel
-from app.ui.model import Model
-from app.ui.rows import Row
+from ..core.events import Event, Io
+from ..watch.figures import clock, exact_clock
+from ..watch.journal import JournalEntry, entry
+from ..watch.row import Row
+from ..watch.state import Model
+from . import palette
+from .clipping import clip
+from .lines_panel import Line, LinesPanel
 
 
 class EventLog(LinesPanel):
@@ -59,7 +59,7 @@ class RecentEvents(LinesPanel):
         self.show(lines or [[("nothing yet", palette.FAINT)]])
 
 
-def _entries(events: Iterable[Event]) -> Iterable[Entry]:
+def _entries(events: Iterable[Event]) -> Iterable[JournalEntry]:
     """In words, the newest first as they come."""
     for event in events:
         line = entry(event)
@@ -70,7 +70,7 @@ def _entries(events: Iterable[Event]) -> Iterable[Entry]:
         yield line
 
 
-def _line(line: Entry, time: str, width: int) -> Line:
+def _line(line: JournalEntry, time: str, width: int) -> Line:
     subject = f"{line.subject} " if line.subject else ""
     room = width - len(time) - 1 - len(subject)
     return [

@@ -12,11 +12,11 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import Input
 
-from app.keys import Keys, signs
-from app.ui import palette
-from app.ui.clipping import clip
-from app.ui.filter import LONGEST, Filter, FilterError, parse_filter
-from app.ui.lines_panel import Line, LinesPanel, line_width
+from ..watch.filter import LONGEST, Filter, FilterError, parse_filter
+from . import palette
+from .actions import Keys, signs
+from .clipping import clip
+from .lines_panel import Line, LinesPanel, line_width
 
 RECENT_LIMIT: Final = 10
 """Filters that are remembered."""

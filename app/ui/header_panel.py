@@ -6,12 +6,12 @@ from typing import Final, NamedTuple
 
 from rich.style import Style
 
-from app.settings import format_size
-from app.ui import palette
-from app.ui.figures import short_count, short_micros, short_rate, short_size, sparkline, uptime
-from app.ui.journal import address
-from app.ui.lines_panel import Line, LinesPanel, line_width, pad
-from app.ui.model import Model, Rates
+from ..core.settings import format_size
+from ..watch.figures import short_count, short_micros, short_rate, short_size, sparkline, uptime
+from ..watch.journal import address
+from ..watch.state import Model, Rates
+from . import palette
+from .lines_panel import Line, LinesPanel, line_width, pad
 
 _GAP: Final = 2
 _SPARK: Final = 12

@@ -12,10 +12,10 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.dom import DOMNode
 from textual.widgets import Static
 
-from app.events import State
-from app.keys import GROUPS, Keys, signs
-from app.ui import palette
-from app.ui.dialogs import Dialog
+from ..core.events import State
+from . import palette
+from .actions import GROUPS, Keys, signs
+from .dialogs import Dialog
 
 _COLUMNS = (("move", "table"), ("act", "look"), ("take along", "program"))
 """The groups of keys, as they stand side by side."""

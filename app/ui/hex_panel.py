@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from app.ui import palette
-from app.ui.lines_panel import Line, LinesPanel
-from app.ui.rows import BYTES_LIMIT, Row
+from ..watch.row import BYTES_LIMIT, Row
+from . import palette
+from .lines_panel import Line, LinesPanel
 
 _LABEL: Final = 5
 _CELLS: Final = 4

@@ -8,9 +8,9 @@ from textual import events
 from textual.screen import Screen
 from textual.widgets import Input
 
-from app.keys import IN_THE_FOOTER, key_sign
-from app.ui import palette
-from app.ui.lines_panel import Line, LinesPanel, line_width
+from . import palette
+from .actions import IN_THE_FOOTER, key_sign
+from .lines_panel import Line, LinesPanel, line_width
 
 _GAP: Final = 2
 

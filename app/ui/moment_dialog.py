@@ -8,11 +8,11 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Button, Input, Static
 
-from app.recording.times import HOW_TO, parse_moment
-from app.settings import SettingError
-from app.ui import palette
-from app.ui.dialogs import Dialog
-from app.ui.figures import exact_clock
+from ..core.settings import SettingError
+from ..recording.times import HOW_TO, parse_moment
+from ..watch.figures import exact_clock
+from . import palette
+from .dialogs import Dialog
 
 
 class MomentDialog(Dialog[float]):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from app.pacing import pause_beside
+from ..watch.pacing import pause_beside
 
 SHORTEST: Final = 0.1
 """Seconds between two refreshes at the least."""

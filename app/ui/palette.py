@@ -10,8 +10,8 @@ from typing import Final
 
 from rich.style import Style
 
-from app.events import State
-from app.ui.themes import DARK
+from ..core.events import State
+from .themes import DARK
 
 PLAIN: Final = Style(color=DARK.text)
 STRONG: Final = Style(color=DARK.bright, bold=True)

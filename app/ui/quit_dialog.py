@@ -8,8 +8,8 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Button, Static
 
-from app.ui import palette
-from app.ui.dialogs import Dialog
+from . import palette
+from .dialogs import Dialog
 
 
 class QuitDialog(Dialog[bool]):

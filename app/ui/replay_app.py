@@ -8,16 +8,16 @@ from rich.style import Style
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
-from app.preferences import Preferences
-from app.recording.format import Mark
-from app.ui import palette
-from app.ui.app import EchoApp
-from app.ui.help_screen import HelpScreen
-from app.ui.model import Model
-from app.ui.moment_dialog import MomentDialog
-from app.ui.replay_source import ReplaySource
-from app.ui.resuming import model_at
-from app.ui.transport_bar import TransportBar
+from ..recording.format import Mark
+from ..watch.state import Model
+from . import palette
+from .app import EchoApp
+from .help_screen import HelpScreen
+from .moment_dialog import MomentDialog
+from .preferences import Preferences
+from .replay_source import ReplaySource
+from .resuming import model_at
+from .transport_bar import TransportBar
 
 SEEK_BY: Final = 10.0
 """Seconds that one key goes forward, or back."""

@@ -13,16 +13,16 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
-from app.commands import Command, Trace
-from app.events import (
+from ..core.commands import Command, Trace
+from ..core.events import (
     Event,
     LoopStats,
     ProcessStats,
     Snapshot,
 )
-from app.recording.format import Keyframe, Mark, marks_of
-from app.recording.reader import Recording
-from app.stream import Drained
+from ..recording.format import Keyframe, Mark, marks_of
+from ..recording.reader import Recording
+from ..watch.stream import Drained
 
 SPEEDS: Final = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 SETTLING: Final = 2.5

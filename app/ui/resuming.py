@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from app.events import Event
-from app.recording.format import Keyframe
-from app.stream import Drained
-from app.ui.model import Model
+from ..core.events import Event
+from ..recording.format import Keyframe
+from ..watch.state import Model
+from ..watch.stream import Drained
 
 
 def model_at(keyframe: Keyframe, now: float) -> Model:

@@ -11,10 +11,10 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Button, Input, Label, Static
 
-from app.settings import TIMEOUTS, WRITE_MODES, SettingError, Settings
-from app.ui import palette
-from app.ui.dialogs import Dialog
-from app.ui.journal import setting_words
+from ..core.settings import TIMEOUTS, WRITE_MODES, SettingError, Settings
+from ..watch.journal import setting_words
+from . import palette
+from .dialogs import Dialog
 
 Values: TypeAlias = dict[str, int | float | str]
 FIELDS: Final = (*TIMEOUTS, "write_mode")

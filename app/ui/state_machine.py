@@ -6,12 +6,12 @@ from typing import Final
 
 from rich.style import Style
 
-from app.events import State
-from app.framing import HEADER_SIZE
-from app.ui import palette
-from app.ui.figures import short_count
-from app.ui.lines_panel import Line, line_width
-from app.ui.rows import Row
+from ..core.events import State
+from ..core.framing import HEADER_SIZE
+from ..watch.figures import short_count
+from ..watch.row import Row
+from . import palette
+from .lines_panel import Line, line_width
 
 WIDTH: Final = 50
 HEIGHT: Final = 9

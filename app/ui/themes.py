@@ -116,7 +116,7 @@ THEMES: Final[dict[str, Colours]] = {
         error="#e2762b",
     ),
 }
-"""By the names that a person chooses from (`app.preferences.THEMES`)."""
+"""By the names that a person chooses from (`app.ui.preferences.THEMES`)."""
 
 
 def textual_theme(name: str) -> Theme:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from app.ui import palette
-from app.ui.figures import words_size
-from app.ui.lines_panel import Line
-from app.ui.rows import Row
+from ..watch.figures import words_size
+from ..watch.row import Row
+from . import palette
+from .lines_panel import Line
 
 SPAN: Final = 60.0
 """Seconds that the timeline covers."""

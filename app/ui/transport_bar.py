@@ -7,10 +7,10 @@ from typing import Final
 from textual import events
 from textual.message import Message
 
-from app.ui import palette
-from app.ui.figures import clock, exact_clock
-from app.ui.lines_panel import Line, LinesPanel, line_width, pad
-from app.ui.replay_source import ReplaySource
+from ..watch.figures import clock, exact_clock
+from . import palette
+from .lines_panel import Line, LinesPanel, line_width, pad
+from .replay_source import ReplaySource
 
 KEYS: Final = (
     ("p", "play"),

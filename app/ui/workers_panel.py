@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from app.ui import palette
-from app.ui.figures import short_count, short_micros, short_rate, short_size
-from app.ui.lines_panel import Line, LinesPanel, line_width
-from app.ui.model import Model, WorkerRow
+from ..watch.figures import short_count, short_micros, short_rate, short_size
+from ..watch.state import Model, WorkerRow
+from . import palette
+from .lines_panel import Line, LinesPanel, line_width
 
 LINES_OF_SCREEN: Final = 8
 """One line of so many is for the workers at the most."""

@@ -10,10 +10,10 @@ import argparse
 import threading
 from collections.abc import Iterable
 
-from app.events import Event, LoopStats, Snapshot
+from app.core.events import Event, LoopStats, Snapshot
+from app.core.settings import Settings
 from app.server.server import Server
-from app.settings import Settings
-from app.stream import EventStream
+from app.watch.stream import EventStream
 from benchmarks.peers.serving import announce
 
 INTERVAL = 0.1

@@ -9,11 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from app.commands import Command, Set
-from app.control.client import Link, hello
-from app.control.entrance import Entrance
-from app.control.listening import SocketFile
-from app.control.owner import OwnerGate
+from app.control.client_side.control_client import Link, hello
 from app.control.protocol import (
     FromServer,
     Hello,
@@ -22,17 +18,21 @@ from app.control.protocol import (
     pack,
     read_from_server,
 )
-from app.control.service import Service
-from app.control.session import Gate
-from app.events import (
+from app.control.server_side.entrance import Entrance
+from app.control.server_side.listening import SocketFile
+from app.control.server_side.owner import OwnerGate
+from app.control.server_side.service import Service
+from app.control.server_side.session import Gate
+from app.core.commands import Command, Set
+from app.core.events import (
     CommandResult,
 )
-from app.fanout import Fanout
-from app.framing import HEADER_SIZE, frame, read_length
+from app.core.framing import HEADER_SIZE, frame, read_length
+from app.core.settings import Settings
 from app.server.server import Server
-from app.settings import Settings
-from app.stream import EventStream
-from app.traces import Traces
+from app.watch.fanout import Fanout
+from app.watch.stream import EventStream
+from app.watch.traces import Traces
 from tests.peers import PATIENCE, Watcher, connect, exchange, read_exactly
 from tests.waiting import until
 

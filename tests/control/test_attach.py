@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from app.commands import Command, Set, Trace
-from app.control.client import Link, hello
-from app.events import (
+from app.control.client_side.control_client import Link, hello
+from app.core.commands import Command, Set, Trace
+from app.core.events import (
     Event,
     Notice,
 )
-from app.framing import frame
-from app.stream import Drained
+from app.core.framing import frame
 from app.ui.app import EchoApp
+from app.watch.stream import Drained
 from screenshots.scenes import listening, opened, snapshot
 from tests.control.serving import Controlled
 from tests.peers import connect, exchange

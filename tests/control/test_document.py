@@ -7,6 +7,8 @@ import re
 
 import pytest
 
+from app.cli.ctl.ctl_commands import OFFSETS
+from app.cli.ctl.watching import KINDS
 from app.control.protocol import (
     LARGEST_HELLO,
     LARGEST_MESSAGE,
@@ -16,10 +18,8 @@ from app.control.protocol import (
     read_from_server,
     read_to_server,
 )
-from app.control.service import MOST_CLIENTS
-from app.ctl.commands import OFFSETS
-from app.ctl.watching import KINDS
-from app.ui.export import FIELDS
+from app.control.server_side.service import MOST_CLIENTS
+from app.watch.export import FIELDS
 from tests.program import ROOT
 
 TEXT = (ROOT / "docs" / "control.md").read_text("utf-8")

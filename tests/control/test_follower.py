@@ -5,13 +5,13 @@ from __future__ import annotations
 import gc
 import tracemalloc
 
-from app.control.follower import CAPACITY, DETAIL_CAPACITY, PAGE, Follower
 from app.control.protocol import News, Page, Watch
-from app.events import Closed, CommandResult, Event, Opened, Reason, Toggled
-from app.fanout import Fanout
-from app.stream import Drained, EventStream
+from app.control.server_side.follower import CAPACITY, DETAIL_CAPACITY, PAGE, Follower
+from app.core.events import Closed, CommandResult, Event, Opened, Reason, Toggled
+from app.watch.fanout import Fanout
+from app.watch.stream import Drained, EventStream
 from screenshots.scenes import closed, listening, loop_stats, opened, snapshot, worker
-from tests.test_fanout import toggled
+from tests.watch.test_fanout import toggled
 
 
 class Watched:

@@ -23,8 +23,8 @@ from app.control.address import (
     running,
     runtime_directory,
 )
-from app.control.entrance import open_entrance
-from app.control.listening import SocketFile, sweep
+from app.control.server_side.entrance import open_entrance
+from app.control.server_side.listening import SocketFile, sweep
 
 
 @pytest.fixture

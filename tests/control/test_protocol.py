@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.commands import Kill, Set, Stop, Trace
 from app.control.protocol import (
     LARGEST_HELLO,
     MOST_IDS,
@@ -31,7 +30,8 @@ from app.control.protocol import (
     read_to_server,
     version_of,
 )
-from app.events import (
+from app.core.commands import Kill, Set, Stop, Trace
+from app.core.events import (
     KillMode,
     TraceLevel,
 )

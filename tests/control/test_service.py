@@ -14,17 +14,17 @@ from pathlib import Path
 
 import pytest
 
-from app.commands import Command, Kill, Set, Stop, Trace
-from app.control.client import ServerGone
+from app.control.client_side.attached_source import AttachedSource
+from app.control.client_side.control_client import ServerGone
 from app.control.protocol import (
     Do,
     News,
     Watch,
     pack,
 )
-from app.control.session import ANSWER_WITHIN
-from app.control.source import AttachedSource
-from app.events import (
+from app.control.server_side.session import ANSWER_WITHIN
+from app.core.commands import Command, Kill, Set, Stop, Trace
+from app.core.events import (
     Closed,
     CommandResult,
     Notice,
@@ -34,8 +34,8 @@ from app.events import (
     Stopping,
     TraceLevel,
 )
-from app.framing import frame, header
-from app.ui.model import Model
+from app.core.framing import frame, header
+from app.watch.state import Model
 from tests.control.serving import Clock, Controlled, ask, is_well, news_until
 from tests.peers import connect, exchange, read_exactly
 from tests.program import ROOT, environment

@@ -11,8 +11,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from app.commands import Kill, Set, Trace
-from app.control.client import ControlError
+from app.control.client_side.attached_source import RETRY, SILENCE, AttachedSource
+from app.control.client_side.control_client import ControlError
 from app.control.protocol import (
     Do,
     FromServer,
@@ -27,8 +27,8 @@ from app.control.protocol import (
     pack,
     read_to_server,
 )
-from app.control.source import RETRY, SILENCE, AttachedSource
-from app.events import (
+from app.core.commands import Kill, Set, Trace
+from app.core.events import (
     CommandResult,
     Event,
     KillMode,
@@ -39,9 +39,9 @@ from app.events import (
     Stopped,
     TraceLevel,
 )
-from app.stream import Drained
-from app.ui.model import Model
-from app.ui.source import Source
+from app.watch.source import Source
+from app.watch.state import Model
+from app.watch.stream import Drained
 from screenshots.scenes import closed, listening, loop_stats, opened, snapshot, worker
 from tests.control.serving import Clock, Controlled
 from tests.peers import PATIENCE, connect

@@ -13,12 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from app.commands import Set
 from app.control.address import TcpAddress
-from app.control.client import ControlError, Link, hello
-from app.control.entrance import Entrance
-from app.control.listening import listen_on_tcp
-from app.control.owner import OwnerGate, peer_uid
+from app.control.client_side.control_client import ControlError, Link, hello
 from app.control.protocol import (
     LARGEST_HELLO,
     LARGEST_MESSAGE,
@@ -31,13 +27,17 @@ from app.control.protocol import (
     Welcome,
     pack,
 )
-from app.control.service import MOST_CLIENTS, Service
-from app.control.session import HELLO_WITHIN, MESSAGE_WITHIN
+from app.control.server_side.entrance import Entrance
+from app.control.server_side.listening import listen_on_tcp
+from app.control.server_side.owner import OwnerGate, peer_uid
+from app.control.server_side.service import MOST_CLIENTS, Service
+from app.control.server_side.session import HELLO_WITHIN, MESSAGE_WITHIN
 from app.control.token import TokenGate
-from app.events import (
+from app.core.commands import Set
+from app.core.events import (
     Notice,
 )
-from app.framing import frame, header
+from app.core.framing import frame, header
 from tests.control.serving import Clock, Controlled, ask, is_well
 from tests.waiting import until
 

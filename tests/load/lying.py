@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from app.framing import HEADER_SIZE, read_length
+from app.core.framing import HEADER_SIZE, read_length
 from app.load.connecting import Connecting
+from app.load.frame_loop import FrameLoop
 from app.load.generator import Generator
+from app.load.load_plan import LoadPlan, LoadShare
 from app.load.outcome import Outcome, Progress
-from app.load.plan import Plan, Share
-from app.load.reel import Reel
 from app.load.sizes import parse_sizes
 from tests.peers import PATIENCE
 
@@ -66,7 +66,7 @@ def _first_frame(received: bytearray) -> bytes:
     return bytes(received[:end]) if len(received) >= end else b""
 
 
-def plan(port: int = 1, size: str = "64", **changes: Any) -> Plan:
+def plan(port: int = 1, size: str = "64", **changes: Any) -> LoadPlan:
     """A plan of one connection, with changes."""
     usual = {
         "host": "127.0.0.1",
@@ -80,10 +80,10 @@ def plan(port: int = 1, size: str = "64", **changes: Any) -> Plan:
         "timeout": PATIENCE,
         "seed": 7,
     }
-    return Plan(port=port, sizes=parse_sizes(size), **{**usual, **changes})
+    return LoadPlan(port=port, sizes=parse_sizes(size), **{**usual, **changes})
 
 
-def share(port: int, **changes: Any) -> Share:
+def share(port: int, **changes: Any) -> LoadShare:
     """The only share of such a plan."""
     (only,) = plan(port, **changes).shares(socket.AF_INET, ("127.0.0.1", port))
     return only
@@ -97,7 +97,7 @@ def generate(port: int, told: list[Progress] | None = None, **changes: Any) -> O
         connecting = Connecting(asked, control, lambda _: None)
         connecting.run()
         assert len(connecting.opened) == asked.connections, connecting.failures
-        reel = Reel(asked.sizes, asked.depth, asked.seed)
+        reel = FrameLoop(asked.sizes, asked.depth, asked.seed)
         tell = (told if told is not None else []).append
         return Generator(asked, reel, connecting.opened, control, tell).run()
     finally:

@@ -15,13 +15,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.framing import frame, header
-from app.histogram import Histogram
-from app.load.connection import Connection
+from app.core.framing import frame, header
+from app.core.histogram import Histogram
 from app.load.findings import wrong_echo
+from app.load.frame_loop import FrameLoop
 from app.load.generator import Generator
+from app.load.load_connection import LoadConnection
 from app.load.outcome import HISTOGRAM_BITS, MOST_FINDINGS, Outcome, Progress
-from app.load.reel import Reel
 from app.load.sizes import parse_sizes
 from tests.load.lying import generate, lying_server, share
 from tests.peers import Running
@@ -45,7 +45,7 @@ def test_every_echo_of_a_server_that_is_well(serve: Serve, size: str, depth: int
 
 def test_round_and_round_the_reel(serve: Serve) -> None:
     port = serve().server.port
-    reel = Reel(parse_sizes("100kB"), 3, 7)
+    reel = FrameLoop(parse_sizes("100kB"), 3, 7)
     assert_well(generate(port, depth=3, size="100kB", frames=9 * reel.frames), 9 * reel.frames)
 
 
@@ -119,14 +119,14 @@ def test_frames_that_could_not_be_sent_in_time_are_counted() -> None:
 
 
 def test_frames_are_due_in_turn_over_the_connections() -> None:
-    reel = Reel(parse_sizes("8"), 1, 1)
+    reel = FrameLoop(parse_sizes("8"), 1, 1)
     with socket.socket() as sock:
-        connections = [Connection(place, 10 + place, sock, reel) for place in range(3)]
+        connections = [LoadConnection(place, 10 + place, sock, reel) for place in range(3)]
     due = [connections[n % 3].due_after(n // 3, turns=3, rate=50.0) for n in range(9)]
     assert due == [20_000 * n for n in range(9)]
 
 
-class LookedAt(list[Connection]):
+class LookedAt(list[LoadConnection]):
     """Counts how often one of them is looked at."""
 
     times = 0
@@ -142,7 +142,7 @@ def test_however_much_is_due_each_connection_is_looked_at_once() -> None:
     sockets = [socket.socketpair() for _ in range(3)]
     control, keeps_open = os.pipe()
     opened = {number: pair[0] for number, pair in enumerate(sockets)}
-    reel = Reel(asked.sizes, asked.depth, asked.seed)
+    reel = FrameLoop(asked.sizes, asked.depth, asked.seed)
     generator = Generator(asked, reel, opened, control, lambda _: None)
     generator._connections = looked_at = LookedAt(generator._connections)
     generator._started_us = monotonic_ns() // 1000 - 1_000_000
@@ -256,7 +256,7 @@ def test_echoes_before_an_end_that_a_write_sees_first() -> None:
     sizes = "10:1,8MiB:1"
 
     def small_then_large(seed: int) -> bool:
-        reel = Reel(parse_sizes(sizes), 2, seed)
+        reel = FrameLoop(parse_sizes(sizes), 2, seed)
         return len(reel.frame(reel.first_frame(0))) < 100 < len(reel.frame(reel.first_frame(0) + 1))
 
     seed = next(seed for seed in range(50) if small_then_large(seed))
@@ -270,7 +270,7 @@ def test_echoes_before_an_end_that_a_write_sees_first() -> None:
     assert (outcome.frames, outcome.missing, outcome.lost) == (1, 1, 1)
 
 
-reels = cycle([Reel(parse_sizes("60-80"), 8, 1)])
+reels = cycle([FrameLoop(parse_sizes("60-80"), 8, 1)])
 
 
 @given(st.integers(0, 10**6), st.integers(1, 8), st.integers(0, 10**6), st.integers(1, 255))

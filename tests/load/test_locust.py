@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from app.framing import frame
+from app.core.framing import frame
 from app.load import framed_client
 from app.load.framed_client import EchoError, FramedClient, split_address
 from tests.load.lying import Answer, lying_server

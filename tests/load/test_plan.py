@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.load.plan import PROFILES, parse_profile, sum_profiles
+from app.core.settings import SettingError
+from app.load.load_plan import PROFILES, parse_profile, sum_profiles
 from app.load.profiles import CAST
-from app.settings import SettingError
 from tests.load.lying import plan
 
 

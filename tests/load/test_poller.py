@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from app.load import connecting, generator
-from app.load.poller import POLLIN, POLLOUT, Epoll, Poll
+from app.load.load_poller import POLLIN, POLLOUT, Epoll, Poll
 from tests.load.lying import generate
 from tests.peers import Running
 

@@ -15,12 +15,12 @@ from typing import Any
 
 import pytest
 
-from app.framing import HEADER_SIZE, header
+from app.core.framing import HEADER_SIZE, header
 from app.load.clients import Notes, Peer, Stage, keep_playing
+from app.load.frame_loop import FrameLoop
+from app.load.load_plan import PROFILES
 from app.load.outcome import Outcome, Progress
-from app.load.plan import PROFILES
 from app.load.profiles import misbehave
-from app.load.reel import Reel
 from tests.load.lying import lying_server, share
 from tests.peers import PATIENCE, Running
 
@@ -43,7 +43,9 @@ def misbehave_and_tell(told: list[Progress], port: int, *profiles: str, **how: A
     )
     control, keeps_open = os.pipe()
     try:
-        return misbehave(asked, Reel(asked.sizes, asked.depth, asked.seed), control, told.append)
+        return misbehave(
+            asked, FrameLoop(asked.sizes, asked.depth, asked.seed), control, told.append
+        )
     finally:
         os.close(control)
         os.close(keeps_open)
@@ -183,7 +185,7 @@ def test_a_connection_that_is_lost_with_no_echo_missing() -> None:
             raise ConnectionResetError("Connection lost")
 
         async def play() -> None:
-            stage = Stage(asked, Reel(asked.sizes, 1, 1), asyncio.Event())
+            stage = Stage(asked, FrameLoop(asked.sizes, 1, 1), asyncio.Event())
             await keep_playing(stage, notes, 3, lose, receive_buffer=0, pause=0)
 
         asyncio.run(play())

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from app.histogram import Histogram
+from app.core.histogram import Histogram
 from app.load.conduct import Worker
 from app.load.findings import Finding
+from app.load.load_plan import LoadShare
 from app.load.outcome import HISTOGRAM_BITS, Opening, Outcome, ProfileOutcome, Progress, Ready
-from app.load.plan import Share
 from app.load.report import ProgressLine, histogram_lines, milliseconds, report
 from app.load.result import Result, merge
 from tests.load.lying import plan
@@ -41,14 +41,14 @@ def test_bars_in_an_encoding_without_blocks() -> None:
     assert any(" ## " in line or line.count("#") > 20 for line in lines)
 
 
-def worker_of(share: Share) -> Worker:
+def worker_of(share: LoadShare) -> Worker:
     worker = Worker.__new__(Worker)
     worker.share = share
     worker.opening = worker.ready = worker.progress = worker.outcome = None
     return worker
 
 
-def progress_of(share: Share, frames: int = 10, wrong: int = 0) -> Worker:
+def progress_of(share: LoadShare, frames: int = 10, wrong: int = 0) -> Worker:
     worker = worker_of(share)
     worker.ready = Ready(1, {})
     worker.progress = Progress(

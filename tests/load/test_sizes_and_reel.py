@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.framing import HEADER_SIZE, read_length
-from app.load import reel as reel_module
-from app.load.reel import WINDOW, Reel
+from app.core.framing import HEADER_SIZE, read_length
+from app.core.settings import MIB, SettingError
+from app.load import frame_loop as reel_module
+from app.load.frame_loop import WINDOW, FrameLoop
 from app.load.sizes import SizeRange, describe, draw, mean_frame, parse_sizes
-from app.settings import MIB, SettingError
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_the_mean_frame() -> None:
 
 @given(st.sampled_from(["0", "1", "64", "0-9", "64:80,4KiB:15", "100kB"]), st.integers(1, 40))
 def test_a_reel_is_whole_frames_round_and_round(text: str, depth: int) -> None:
-    reel = Reel(parse_sizes(text), depth, 1)
+    reel = FrameLoop(parse_sizes(text), depth, 1)
     assert len(reel.stream) == reel.size + WINDOW
     assert reel.frames > 2 * depth
     assert len(reel.starts) == 2 * reel.frames + 1
@@ -78,18 +78,18 @@ def test_a_reel_is_whole_frames_round_and_round(text: str, depth: int) -> None:
 
 
 def test_frames_of_a_reel_are_all_different() -> None:
-    reel = Reel(parse_sizes("16"), 16, 3)
+    reel = FrameLoop(parse_sizes("16"), 16, 3)
     assert len({reel.frame(index) for index in range(reel.frames)}) == reel.frames
 
 
 def test_the_seed_decides() -> None:
     sizes = parse_sizes("1-100")
-    assert Reel(sizes, 1, 5).stream == Reel(sizes, 1, 5).stream
-    assert Reel(sizes, 1, 5).stream != Reel(sizes, 1, 6).stream
+    assert FrameLoop(sizes, 1, 5).stream == FrameLoop(sizes, 1, 5).stream
+    assert FrameLoop(sizes, 1, 5).stream != FrameLoop(sizes, 1, 6).stream
 
 
 def test_connections_start_far_apart() -> None:
-    reel = Reel(parse_sizes("64"), 16, 1)
+    reel = FrameLoop(parse_sizes("64"), 16, 1)
     firsts = sorted(reel.first_frame(number) for number in range(64))
     apart = [b - a for a, b in pairwise(firsts)]
     assert min(apart) > 2 * 16
@@ -98,7 +98,7 @@ def test_connections_start_far_apart() -> None:
 def test_a_reel_is_kept_once_and_made_in_place() -> None:
     tracemalloc.start()
     try:
-        reel = Reel(parse_sizes("5MiB"), 1, 1)
+        reel = FrameLoop(parse_sizes("5MiB"), 1, 1)
         _, most = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -110,11 +110,11 @@ def test_the_largest_size_that_there_can_be(monkeypatch: pytest.MonkeyPatch) -> 
     """256 MiB with a depth of 1, as the documentation says; here in small."""
     assert 4 * parse_sizes("256MiB")[0].low == reel_module.LARGEST_REEL
     monkeypatch.setattr(reel_module, "LARGEST_REEL", 4 * MIB)
-    assert Reel(parse_sizes("1MiB"), 1, 1).frames == 4
+    assert FrameLoop(parse_sizes("1MiB"), 1, 1).frames == 4
     with pytest.raises(SettingError, match=r"--size and --depth 1 need .* GiB is the most"):
-        Reel(parse_sizes("1048577"), 1, 1)
+        FrameLoop(parse_sizes("1048577"), 1, 1)
 
 
 def test_more_memory_than_there_should_be() -> None:
     with pytest.raises(SettingError, match="--depth 1000 need"):
-        Reel(parse_sizes("1MiB"), 1000, 1)
+        FrameLoop(parse_sizes("1MiB"), 1000, 1)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from app.events import (
+from app.core.events import (
     CommandResult,
     Event,
     Notice,
@@ -26,7 +26,7 @@ from app.events import (
 from app.recording.disk import Disk
 from app.recording.plan import NO_LIMITS, Limits
 from app.recording.recorder import Recorder
-from app.stream import Drained, EventStream
+from app.watch.stream import Drained, EventStream
 from screenshots.scenes import NOW, closed, listening, loop_stats, opened, snapshot
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.events import Event
+from app.core.events import Event
 from app.recording import format as recording_format
 from app.recording.format import FILE_SIZE, MAGIC, Mark, file_header
 from app.recording.reader import Recording, RecordingError

@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from app.events import Event, Notice, Reason, Stopped
-from app.fanout import Fanout
+from app.core.events import Event, Notice, Reason, Stopped
+from app.core.settings import SettingError
 from app.recording import disk as disk_module
 from app.recording.disk import Disk
 from app.recording.format import file_header
-from app.recording.plan import Limits, Plan
+from app.recording.plan import Limits, RecordingPlan
 from app.recording.reader import Recording
 from app.recording.recorder import Recorder
 from app.recording.recordings import Recordings, create
-from app.settings import SettingError
-from app.stream import Drained, EventStream
+from app.watch.fanout import Fanout
+from app.watch.stream import Drained, EventStream
 from screenshots.scenes import NOW, closed, listening, loop_stats, opened, snapshot
 from tests.recording.making import Drain, drain, history, recorded
 from tests.recording.making import Sink as Memory
@@ -56,7 +56,7 @@ class Full(Memory):
 class Watched:
     """A made-up server with a fan-out, a log that listens, and recordings."""
 
-    def __init__(self, plan: Plan = Plan()) -> None:  # noqa: B008  it is immutable
+    def __init__(self, plan: RecordingPlan = RecordingPlan()) -> None:  # noqa: B008  it is immutable
         self.stream = EventStream()
         self.fanout = Fanout(self.stream, lambda: None)
         self.log = self.fanout.subscribe(EventStream())
@@ -74,7 +74,7 @@ class Watched:
 
 def test_a_recording_is_for_its_owner_alone(tmp_path: Path) -> None:
     path = tmp_path / "a.rec"
-    watched = Watched(Plan(path=path))
+    watched = Watched(RecordingPlan(path=path))
     watched.recordings.start_planned()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert watched.recorded() == path
@@ -107,7 +107,7 @@ def test_who_begins_late_is_told_what_there_is(tmp_path: Path) -> None:
 
 def test_the_servers_end_is_the_recordings_end(tmp_path: Path) -> None:
     path = tmp_path / "a.rec"
-    watched = Watched(Plan(path=path))
+    watched = Watched(RecordingPlan(path=path))
     watched.recordings.start_planned()
     watched.tell(
         Stopped(t=NOW, cause="q", opened=0, closed=0, frames_out=0, bytes_in=0, bytes_out=0)
@@ -251,7 +251,7 @@ def test_an_existing_file_is_never_overwritten_unasked(tmp_path: Path) -> None:
     path = tmp_path / "precious.rec"
     path.write_bytes(file_header(False) + b"old")
     with pytest.raises(SettingError, match=r"the file exists: .* --record-force"):
-        Watched(Plan(path=path)).recordings.start_planned()
+        Watched(RecordingPlan(path=path)).recordings.start_planned()
     assert path.read_bytes().endswith(b"old")
 
 
@@ -272,7 +272,7 @@ def test_force_replaces_a_recording_and_nothing_else(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", ["/nowhere/a.rec", "/proc/version/a.rec"])
 def test_a_file_that_cannot_be_is_a_mistake_at_start_up(path: str) -> None:
     with pytest.raises(SettingError, match=f"--record {path}: "):
-        Watched(Plan(path=Path(path))).recordings.start_planned()
+        Watched(RecordingPlan(path=Path(path))).recordings.start_planned()
 
 
 def test_keyframes_come_with_time_and_with_events() -> None:

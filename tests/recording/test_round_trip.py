@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.events import Event, LoopStats, Notice, Snapshot
+from app.core.events import Event, LoopStats, Notice, Snapshot
 from app.recording.format import (
     FILE_SIZE,
     RECORD_SIZE,
-    Batch,
     DamageError,
     Keyframe,
     Mark,
+    RecordedBatch,
     check,
     marks_of,
     pack,
@@ -40,10 +40,10 @@ def any_of(kind: type[msgspec.Struct]) -> st.SearchStrategy[Any]:
     return st.builds(kind, **fields)
 
 
-def read_back(record: bytes) -> Batch:
+def read_back(record: bytes) -> RecordedBatch:
     head, body = read_head(record[:24]), record[24:]
     assert check(head, body)
-    return unpack(Batch, body)
+    return unpack(RecordedBatch, body)
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: str(kind.__name__))
@@ -52,7 +52,7 @@ def test_every_kind_of_event_comes_back_as_it_was(
     kind: type[msgspec.Struct], data: st.DataObject
 ) -> None:
     events = tuple(data.draw(st.lists(any_of(kind), max_size=3)))
-    batch = Batch(events=events, dropped=data.draw(st.integers(0, 2**40)))
+    batch = RecordedBatch(events=events, dropped=data.draw(st.integers(0, 2**40)))
     assert read_back(pack(batch, NOW)) == batch
 
 
@@ -60,7 +60,7 @@ def test_every_kind_of_event_comes_back_as_it_was(
 def test_figures_come_back_as_they_were(
     snapshots: list[Snapshot], stats: LoopStats, t: float
 ) -> None:
-    batch = Batch(snapshots=tuple(snapshots), stats=stats)
+    batch = RecordedBatch(snapshots=tuple(snapshots), stats=stats)
     record = pack(batch, t)
     assert read_back(record) == batch
     assert read_head(record[:24]).t == t
@@ -70,7 +70,7 @@ def test_figures_come_back_as_they_were(
 def test_a_keyframe_comes_back_as_it_was(seed: int) -> None:
     remembered = Remembered()
     for t, drained in history(seed, steps=40):
-        batch = Batch(
+        batch = RecordedBatch(
             events=tuple(drained.events), snapshots=tuple(drained.snapshots), stats=drained.stats
         )
         remembered.take(batch, t)
@@ -84,7 +84,7 @@ def test_a_head_tells_what_its_batch_holds(events: list[Event]) -> None:
     marks = Mark(0)
     for event in events:
         marks |= marks_of(event)
-    head = read_head(pack(Batch(events=tuple(events)), NOW, marks)[:24])
+    head = read_head(pack(RecordedBatch(events=tuple(events)), NOW, marks)[:24])
     assert (head.events, head.marks) == (len(events), marks)
 
 
@@ -104,7 +104,7 @@ class Later(msgspec.Struct, frozen=True, tag_field="event", tag="not_invented_ye
 def test_an_event_of_a_later_version_is_left_out() -> None:
     [_, known] = [event for _, drained in history(1, 20) for event in drained.events][:2]
     body = msgspec.msgpack.encode({"events": [Later(t=NOW, id=3), known], "later_field": 7})
-    assert unpack(Batch, zlib.compress(body)) == Batch(events=(known,))
+    assert unpack(RecordedBatch, zlib.compress(body)) == RecordedBatch(events=(known,))
 
 
 @pytest.mark.parametrize(
@@ -112,11 +112,11 @@ def test_an_event_of_a_later_version_is_left_out() -> None:
 )
 def test_what_is_no_batch_is_damage(body: object) -> None:
     with pytest.raises(DamageError):
-        unpack(Batch, zlib.compress(msgspec.msgpack.encode(body)))
+        unpack(RecordedBatch, zlib.compress(msgspec.msgpack.encode(body)))
 
 
 class Payload(msgspec.Struct, frozen=True, tag_field="event", tag="bytes", kw_only=True):
-    """As `app.events.Bytes`, whose only mark is its tag."""
+    """As `app.core.events.Bytes`, whose only mark is its tag."""
 
     t: float
     id: int

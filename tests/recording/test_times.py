@@ -4,8 +4,8 @@ from datetime import datetime
 
 import pytest
 
+from app.core.settings import SettingError
 from app.recording.times import parse_moment
-from app.settings import SettingError
 
 START = datetime(2026, 3, 5, 23, 50, 0, 500_000).timestamp()
 END = START + 3600

@@ -9,12 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
 
-from app.events import (
+from app.core.events import (
     Opened,
     Reason,
     WorkerStats,
 )
-from app.framing import frame, header
+from app.core.framing import frame, header
 from tests.peers import PATIENCE, Running, exchange, read_to_end
 
 Serve = Callable[..., Running]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 
-from app.events import Opened
-from app.framing import frame
+from app.core.events import Opened
+from app.core.framing import frame
 from app.server.acceptor import ACCEPT_BUDGET
 from app.server.poller import Ready
 from tests.peers import Running

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.events import POLLIN, POLLOUT, Reason, State
-from app.framing import HEADER_SIZE, frame, header
+from app.core.events import POLLIN, POLLOUT, Reason, State
+from app.core.framing import HEADER_SIZE, frame, header
 from app.server.connection import (
     CLOSED,
     COALESCE_BELOW,

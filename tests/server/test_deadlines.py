@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.events import Reason
-from app.framing import frame
+from app.core.events import Reason
+from app.core.framing import frame
+from app.core.settings import Settings
 from app.server.closing import LINGER_STEP, RATE_FLOOR
 from app.server.connection import Connection
 from app.server.deadlines import SLOT, TimingWheel, deadline
-from app.settings import Settings
 
 SETTINGS = Settings(header_timeout=1, body_timeout=20, write_timeout=300, idle_timeout=4000)
 OFF = Settings(header_timeout=0, body_timeout=0, write_timeout=0, idle_timeout=0)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app import framing
-from app.framing import (
+from app.core import framing
+from app.core.framing import (
     ALIKE_AT_ONCE,
     HEADER_SIZE,
     burst_filling,

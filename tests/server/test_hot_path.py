@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 import pytest
 
-from app.commands import Kill, Set, Trace
-from app.events import KillMode, Reason, State, TraceLevel
-from app.framing import frame
+from app.core.commands import Kill, Set, Trace
+from app.core.events import KillMode, Reason, State, TraceLevel
+from app.core.framing import frame
 from app.server.connection import READ_SIZE, SMALL_READ
 from app.server.serving import LOOK_EVERY
 from tests.peers import Running, exchange, read_to_end

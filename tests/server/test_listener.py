@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from app.core.settings import SettingError
 from app.server import listener as listener_module
 from app.server.listener import Listener, format_address, make_listener
-from app.settings import SettingError
 
 Listen = Callable[..., Listener]
 HAS_IPV6 = socket.has_ipv6

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from app.commands import Trace
-from app.events import (
+from app.core.commands import Trace
+from app.core.events import (
     CALLS_A_ROUND,
     TRACED_BYTES,
     Bytes,
@@ -20,11 +20,11 @@ from app.events import (
     StateChanged,
     TraceLevel,
 )
-from app.framing import frame
+from app.core.framing import frame
 from app.server import kernel
 from app.server.connection import Connection
 from app.server.reporter import SAMPLE, Inspection, Reporter
-from app.stream import EventStream
+from app.watch.stream import EventStream
 from tests.peers import Running, exchange, read_exactly
 
 Serve = Callable[..., Running]

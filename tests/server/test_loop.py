@@ -8,8 +8,8 @@ from random import Random
 
 import pytest
 
-from app.commands import Kill, Set, Trace
-from app.events import (
+from app.core.commands import Kill, Set, Trace
+from app.core.events import (
     POLLIN,
     POLLOUT,
     Closed,
@@ -24,7 +24,7 @@ from app.events import (
     Toggled,
     TraceLevel,
 )
-from app.framing import frame, header
+from app.core.framing import frame, header
 from app.server.connection import FRAME_BUDGET, Connection
 from app.server.poller import Ready
 from tests.peers import Running, exchange, read_exactly, read_to_end

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from app.events import POLLIN, POLLOUT
+from app.core.events import POLLIN, POLLOUT
+from app.core.settings import POLLER_NAMES, SettingError
 from app.server.poller import (
     FD_SETSIZE,
     POLLRDHUP,
@@ -22,7 +23,6 @@ from app.server.poller import (
     available_pollers,
     make_poller,
 )
-from app.settings import POLLER_NAMES, SettingError
 
 KINDS = [
     pytest.param(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.events import Reason, Toggled, TraceLevel
+from app.core.events import Reason, Toggled, TraceLevel
 from app.server.connection import Connection
 from app.server.reporter import (
     BUSY_INTERVAL,
@@ -13,13 +13,13 @@ from app.server.reporter import (
     TOGGLES_A_ROUND,
     Reporter,
 )
-from app.stream import EventStream
+from app.watch.stream import EventStream
 
 
 def test_an_end_is_among_the_figures_of_the_next_round() -> None:
     stream = EventStream()
     stream.watched = True
-    reporter = Reporter(stream, 0.0, TraceLevel.OFF, stopwatch=lambda: 0.0)
+    reporter = Reporter(stream, 0.0, TraceLevel.OFF, cpu_clock=lambda: 0.0, stopwatch=lambda: 0.0)
     reporter.now = 50.0
     connection = Connection(1, 7, "peer", 50.0)
     reporter.opened(connection)

@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from app.events import Closed, Crashed, Listening, Notice, Opened, Reason, Snapshot, Stopped
-from app.framing import frame, header
+from app.core.events import Closed, Crashed, Listening, Notice, Opened, Reason, Snapshot, Stopped
+from app.core.framing import frame, header
+from app.core.settings import SettingError, Settings
 from app.server import server as server_module
 from app.server.poller import Ready, SelectPoller
 from app.server.server import RESERVED_DESCRIPTORS, Server
-from app.settings import SettingError, Settings
-from app.stream import EventStream
+from app.watch.stream import EventStream
 from tests.peers import Running, exchange, read_exactly, read_to_end
 
 Serve = Callable[..., Running]

@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 import pytest
 
-from app.commands import Trace
-from app.events import (
+from app.core.commands import Trace
+from app.core.events import (
     LoopStats,
     TraceLevel,
 )
-from app.framing import frame
-from app.histogram import Histogram
+from app.core.framing import frame
+from app.core.histogram import Histogram
 from tests.peers import Running, exchange
 
 Serve = Callable[..., Running]

@@ -7,13 +7,13 @@ from contextlib import closing
 
 import pytest
 
-from app.commands import Trace
-from app.events import (
+from app.core.commands import Trace
+from app.core.events import (
     Closed,
     Opened,
     TraceLevel,
 )
-from app.framing import frame
+from app.core.framing import frame
 from tests.peers import Running
 
 

@@ -5,10 +5,10 @@ from contextlib import asynccontextmanager
 
 from textual.pilot import Pilot
 
-from app.commands import Command, Trace
-from app.preferences import Preferences
+from app.core.commands import Command, Trace
 from app.ui.app import EchoApp
 from app.ui.connection_table import ConnectionTable
+from app.ui.preferences import Preferences
 from screenshots.scenes import FixedSource
 
 

@@ -7,8 +7,8 @@ from textual.geometry import Region
 from textual.widget import Widget
 from textual.widgets import Button, Input, Static
 
-from app.commands import Kill, Set, Trace
-from app.events import (
+from app.core.commands import Kill, Set, Trace
+from app.core.events import (
     CommandResult,
     KillMode,
     Reason,
@@ -16,7 +16,7 @@ from app.events import (
     State,
     TraceLevel,
 )
-from app.settings import SettingError
+from app.core.settings import SettingError
 from app.ui.dialogs import CapDialog, DeadServerScreen, KillDialog, read_cap
 from screenshots.scenes import (
     NOW,

@@ -5,13 +5,13 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from app.events import LoopStats, ProcessStats
-from app.histogram import Histogram
-from app.stream import Drained
+from app.core.events import LoopStats, ProcessStats
+from app.core.histogram import Histogram
 from app.ui import palette
 from app.ui.charts import Chart, charts, draw, graph, grid
 from app.ui.lines_panel import Line, line_width
-from app.ui.model import Model
+from app.watch.state import Model
+from app.watch.stream import Drained
 from screenshots.scenes import NOW, FixedSource, listening, loop_stats, overview
 from tests.ui.driving import look, running, screen_text
 

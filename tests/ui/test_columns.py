@@ -2,12 +2,12 @@
 
 import pytest
 
-from app.events import Event, Reason
-from app.stream import Drained
+from app.core.events import Event, Reason
 from app.ui.cells import cells
 from app.ui.columns import GAP, MARK, column_at, heading, layout
 from app.ui.lines_panel import line_width
-from app.ui.model import Model
+from app.watch.state import Model
+from app.watch.stream import Drained
 from screenshots.scenes import NOW, closed, opened, overview
 
 

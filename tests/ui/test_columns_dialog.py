@@ -3,12 +3,12 @@
 import pytest
 from textual.widgets import Button
 
-from app.preferences import COLUMNS, Preferences
 from app.ui.cells import cells
 from app.ui.clipping import clip, clip_start
 from app.ui.columns import _ALL, SORT_KEYS, WHAT_IT_IS, heading, layout
 from app.ui.columns_dialog import ColumnList, ColumnsDialog
 from app.ui.lines_panel import line_width
+from app.ui.preferences import COLUMNS, Preferences
 from screenshots.scenes import NOW, FixedSource, overview
 from tests.ui.driving import look, order, running, table
 from tests.ui.test_columns import overview_model

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.events import Io
+from app.core.events import Io
 from screenshots.scenes import NOW, FixedSource, listening, opened
 from tests.ui.driving import look, running, screen_text
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.events import Reason
+from app.core.events import Reason
 from app.ui.filter_bar import FilterBar
 from screenshots.scenes import FixedSource, closed, opened, overview, snapshot
 from tests.ui.driving import actions, look, order, running, screen_text, table

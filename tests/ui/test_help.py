@@ -3,12 +3,12 @@
 import pytest
 from textual.widgets import Static
 
-from app.keys import ACTIONS, key_sign
-from app.preferences import Preferences
+from app.ui.actions import ACTIONS, key_sign
 from app.ui.connection_table import ConnectionTable
 from app.ui.dialogs import CapDialog
 from app.ui.filter_bar import FilterBar
 from app.ui.help_screen import HelpScreen
+from app.ui.preferences import Preferences
 from screenshots.scenes import FixedSource, overview
 from tests.ui.driving import running
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from app.commands import Trace
-from app.events import (
+from app.core.commands import Trace
+from app.core.events import (
     Bytes,
     TraceLevel,
 )
 from app.ui.hex_panel import _dump
-from app.ui.rows import BYTES_LIMIT, Row
+from app.watch.row import BYTES_LIMIT, Row
 from screenshots.scenes import FixedSource, listening, opened
 from tests.ui.driving import look, running, screen_text
 

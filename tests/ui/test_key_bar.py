@@ -2,10 +2,10 @@
 
 import pytest
 
-from app.keys import ACTIONS, IN_THE_FOOTER
-from app.preferences import Preferences
+from app.ui.actions import ACTIONS, IN_THE_FOOTER
 from app.ui.dialogs import CapDialog
 from app.ui.key_bar import KeyBar
+from app.ui.preferences import Preferences
 from screenshots.scenes import FixedSource, overview
 from tests.ui.driving import look, running
 

@@ -2,8 +2,8 @@
 
 from textual.widgets import Static
 
-from app.commands import Command, Kill
-from app.events import (
+from app.core.commands import Command, Kill
+from app.core.events import (
     CommandResult,
     KillMode,
     Reason,
@@ -11,7 +11,7 @@ from app.events import (
 )
 from app.ui import palette
 from app.ui.dialogs import NAMED, KillDialog
-from app.ui.requests import Outcome, Requests
+from app.watch.requests import RequestOutcome, Requests
 from screenshots.scenes import NOW, FixedSource, closed, opened, overview
 from tests.ui.driving import actions, look, running, screen_text, table
 
@@ -120,7 +120,7 @@ def test_results_become_one_outcome() -> None:
     outcomes += [requests.outcome(result(request, n, False, "gone")) for n in range(4, 9)]
     assert outcomes[:-1] == [None] * 7
     text = "2 closed, 1 draining, 5 failed: #4 gone, #5 gone, #6 gone, and 2 more"
-    assert outcomes[-1] == Outcome("kill", text, False)
+    assert outcomes[-1] == RequestOutcome("kill", text, False)
     assert requests.outcome(result(request, 9)) is None
 
 
@@ -129,4 +129,4 @@ def test_a_command_refused_as_a_whole_is_reported_at_once() -> None:
     requests = Requests(sent.append)
     requests.kill([1, 2], KillMode.CLOSE)
     refusal = result(sent[0].request, None, False, "the server has stopped")
-    assert requests.outcome(refusal) == Outcome("kill", "the server has stopped", False)
+    assert requests.outcome(refusal) == RequestOutcome("kill", "the server has stopped", False)

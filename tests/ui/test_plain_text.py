@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from app.events import State
-from app.preferences import Preferences
+from app.core.events import State
 from app.ui import palette
 from app.ui.plain_text import in_ascii
+from app.ui.preferences import Preferences
 from screenshots.scenes import FixedSource, opened, overview
 from tests.ui.driving import look, running
 

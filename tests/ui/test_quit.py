@@ -3,7 +3,7 @@
 import pytest
 from textual.widgets import Static
 
-from app.events import Reason
+from app.core.events import Reason
 from app.ui.quit_dialog import QuitDialog
 from screenshots.scenes import FixedSource, closed, listening, opened, overview
 from tests.ui.driving import look, running

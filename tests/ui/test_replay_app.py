@@ -10,21 +10,21 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Button, Input, Static
 
-from app.commands import Kill
-from app.events import (
+from app.core.commands import Kill
+from app.core.events import (
     Event,
     Notice,
     Reason,
     Toggled,
 )
 from app.recording.reader import Recording
-from app.stream import Drained
 from app.ui.help_screen import HelpScreen
-from app.ui.model import Model
 from app.ui.moment_dialog import MomentDialog
 from app.ui.replay_app import ReplayApp
 from app.ui.replay_source import ReplaySource
 from app.ui.transport_bar import TransportBar, span
+from app.watch.state import Model
+from app.watch.stream import Drained
 from screenshots.scenes import NOW, closed, listening, opened, snapshot
 from tests.recording.making import Drain, drain, history, write_recording
 from tests.ui.driving import look, screen_text, table

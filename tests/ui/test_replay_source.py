@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.commands import Kill, Trace
-from app.events import (
+from app.core.commands import Kill, Trace
+from app.core.events import (
     Closed,
     Event,
     Reason,
@@ -21,9 +21,9 @@ from app.events import (
 )
 from app.recording.format import Mark
 from app.recording.reader import Recording
-from app.ui.model import Model
 from app.ui.replay_source import ReplaySource
 from app.ui.resuming import model_at
+from app.watch.state import Model
 from screenshots.scenes import NOW, closed, listening, opened, snapshot
 from tests.recording.making import drain, history, write_recording
 

@@ -3,17 +3,17 @@
 import pytest
 from textual.widgets import Button, Static
 
-from app.commands import Set
-from app.events import (
+from app.core.commands import Set
+from app.core.events import (
     CommandResult,
     Event,
     SettingChanged,
 )
-from app.settings import SettingError
-from app.ui.audit import AUDIT_LIMIT, Audit, Deed
+from app.core.settings import SettingError
 from app.ui.audit_screen import AuditScreen
-from app.ui.journal import setting_words
 from app.ui.settings_dialog import SettingsDialog, Values, read_changes
+from app.watch.audit import AUDIT_LIMIT, Audit, Change
+from app.watch.journal import setting_words
 from screenshots.scenes import NOW, FixedSource, overview
 from tests.ui.driving import actions, look, running, screen_text
 
@@ -97,11 +97,11 @@ def test_changes_take_their_answers_and_traces_are_left_out() -> None:
     ):
         audit.take(event)
     assert list(audit.deeds) == [
-        Deed(NOW, "idle_timeout", "off → 2.5 s", "done"),
-        Deed(NOW, "set", "", "no such setting", False),
-        Deed(NOW, "idle_timeout", "off → 2.5 s", ""),
-        Deed(NOW, "kill #3", "", "[b]closed"),
-        Deed(NOW, "set", "", "late"),
+        Change(NOW, "idle_timeout", "off → 2.5 s", "done"),
+        Change(NOW, "set", "", "no such setting", False),
+        Change(NOW, "idle_timeout", "off → 2.5 s", ""),
+        Change(NOW, "kill #3", "", "[b]closed"),
+        Change(NOW, "set", "", "late"),
     ]
     for _ in range(AUDIT_LIMIT + 9):
         audit.take(change)

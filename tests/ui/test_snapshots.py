@@ -7,12 +7,12 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from app.preferences import THEMES, Preferences
 from app.recording.reader import Recording
 from app.ui.app import EchoApp
+from app.ui.preferences import THEMES, Preferences
 from app.ui.replay_app import ReplayApp
 from app.ui.replay_source import ReplaySource
-from app.ui.source import Source
+from app.watch.source import Source
 from screenshots.recorded import OVERVIEW, held
 from screenshots.scenes import NOW, FixedSource, overview
 from tests.recording.making import history, write_recording

@@ -8,10 +8,10 @@ from rich.color_triplet import ColorTriplet
 from rich.style import Style
 from textual.pilot import Pilot
 
-from app.events import State
-from app.preferences import Preferences
+from app.core.events import State
 from app.ui import palette
 from app.ui.app import EchoApp
+from app.ui.preferences import Preferences
 from app.ui.themes import DARK, THEMES, Repaint
 from screenshots.scenes import FixedSource, overview
 from tests.ui.driving import look, running, table

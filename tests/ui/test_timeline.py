@@ -1,11 +1,11 @@
 """The last minute of POLLOUT, from toggles and the latest snapshot."""
 
-from app.events import Event, Reason, State, Toggled
-from app.stream import Drained
+from app.core.events import Event, Reason, State, Toggled
 from app.ui.lines_panel import line_width
-from app.ui.model import Model
-from app.ui.rows import TOGGLES_LIMIT, Row
 from app.ui.timeline import labelled, slots, timeline
+from app.watch.row import TOGGLES_LIMIT, Row
+from app.watch.state import Model
+from app.watch.stream import Drained
 from screenshots.scenes import NOW, SLOW_READER, FixedSource, closed, opened, overview, snapshot
 from tests.ui.driving import running, screen_text
 

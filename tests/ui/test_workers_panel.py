@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from app.stream import Drained
 from app.ui.cells import cells
 from app.ui.columns import heading, layout
-from app.ui.filter import parse_filter
 from app.ui.header_panel import HeaderPanel
 from app.ui.lines_panel import LinesPanel, line_width
-from app.ui.model import Model
 from app.ui.workers_panel import WorkersPanel
+from app.watch.filter import parse_filter
+from app.watch.state import Model
+from app.watch.stream import Drained
 from screenshots.scenes import (
     NOW,
     FixedSource,

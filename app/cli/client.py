@@ -1,0 +1,98 @@
+"""One frame there and back, for `echo-tui client` (source document, section 11)."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+
+import click
+
+from ..core.framing import HEADER_SIZE, MAX_LENGTH, frame, read_length
+from ..core.printable import printable
+from ..core.settings import SettingError
+from .options import Decimal, Host, Port
+
+
+class ClientError(Exception):
+    """Why there is no echo; the text is one line for a person."""
+
+
+def echo(host: str, port: int, body: bytes, timeout: float) -> bytes:
+    """Send `body` as one frame and return the body of the echo.
+
+    `timeout` is in seconds, for the connection and for each wait for the server. Raises
+    `ClientError` if the server refuses, ends early, or answers with something else.
+    """
+    if len(body) > MAX_LENGTH:
+        raise ClientError(f"a frame of {len(body):,} bytes does not fit a 4-byte header")
+    where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    try:
+        with socket.create_connection((host, port), timeout) as sock:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return _exchange(sock, body, where)
+    except socket.gaierror as error:
+        raise ClientError(f"unknown host {host!r}: {error.strerror}") from None
+    except UnicodeError:
+        raise ClientError(f"unknown host {host!r}: not a valid name") from None
+    except TimeoutError:
+        raise ClientError(f"{where} did not answer within {timeout:g} s") from None
+    except OSError as error:
+        raise ClientError(f"{where}: {error.strerror or error}") from None
+
+
+def _exchange(sock: socket.socket, body: bytes, where: str) -> bytes:
+    try:
+        sock.sendall(frame(body))
+    except (BrokenPipeError, ConnectionResetError):
+        # The server gave up reading. What it said before that may still be there to read.
+        sock.settimeout(1.0)
+    header = _read_exactly(sock, HEADER_SIZE, "the header of the echo", where, body)
+    (length,) = read_length(header, 0)
+    if length != len(body):
+        raise ClientError(f"{where} announces an echo of {length:,} bytes, sent were {len(body):,}")
+    return _read_exactly(sock, length, "the body of the echo", where, body)
+
+
+def _read_exactly(sock: socket.socket, size: int, what: str, where: str, body: bytes) -> bytes:
+    received = bytearray()
+    while len(received) < size:
+        try:
+            chunk = sock.recv(min(size - len(received), 1 << 20))
+        except ConnectionResetError:
+            chunk = b""
+        if not chunk:
+            raise ClientError(
+                f"{where} closed the connection after {len(received):,} of {size:,} bytes of {what}"
+                f" (sent: one frame of {len(body):,} bytes; a CAP below that refuses it)"
+            )
+        received += chunk
+    return bytes(received)
+
+
+@click.command()
+@click.argument("host", type=Host())
+@click.argument("port", type=Port())
+@click.argument("message")
+@click.option("--timeout", type=Decimal(), default=10.0, show_default=True, help="Seconds to wait.")
+def client(host: str, port: int, message: str, timeout: float) -> int:
+    """Send MESSAGE as one frame and print its echo; `-` reads the body from stdin."""
+    body = sys.stdin.buffer.read() if message == "-" else os.fsencode(message)
+    if not 0 < port < 65536:
+        raise SettingError(f"PORT {port} is out of range: it must be 1 to 65,535")
+    if not 0 < timeout <= 86_400:
+        raise SettingError(f"--timeout {timeout} is out of range: it must be over 0 to 86,400 s")
+    try:
+        answer = echo(host, port, body, timeout)
+    except ClientError as error:
+        print(f"echo-tui client: {error}", file=sys.stderr)
+        return 1
+    if answer != body:
+        print(f"echo-tui client: {host}:{port} sent back other bytes", file=sys.stderr)
+        return 1
+    if sys.stdout.isatty():
+        print("echo:", printable(answer.decode("utf-8", "backslashreplace"), len(answer)))
+    else:
+        sys.stdout.buffer.write(b"echo: " + answer + b"\n")
+        sys.stdout.buffer.flush()
+    return 0

@@ -1,0 +1,310 @@
+"""Where the value of an option comes from: a flag beats the environment beats the file.
+
+click does the precedence itself: flags are parsed, `ECHO_TUI_<OPTION>` is its automatic environment
+variable and the file is its default map, so any option that a command has, or will have, can be set
+in all three ways. What is here is what click does not do: it reads the file, judges every value of
+the file and of the environment as strictly as a flag, also one that a flag beats, and names the
+place where a mistake stands.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeVar
+
+import click
+from click.core import ParameterSource
+
+from ..core.printable import printable
+from ..core.settings import SettingError, check, format_size
+from ..ui.preferences import Preferences
+from .options import Size
+
+PREFIX: Final = "ECHO_TUI"
+"""What the environment variables of the options begin with, before an underscore."""
+UI_TABLE: Final = "ui"
+"""The table of the file that is the dashboard's own."""
+UI_KEYS: Final = frozenset(field.name for field in dataclasses.fields(Preferences))
+"""What may stand in that table, and nowhere else; `Preferences` judges the values. Those that are
+options too have their flag and their variable as any other option."""
+NEVER_IN_A_FILE: Final = frozenset({"config", "show_config", "help"})
+_ARGUMENTS: Final = f"{__name__}.arguments"
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """What a file says."""
+
+    path: str = ""
+    """Empty without a file."""
+    values: Mapping[str, Any] = field(default_factory=dict)
+    """By the names of the options' parameters (`max_connections`)."""
+    ui: Mapping[str, Any] = field(default_factory=dict)
+    """The table `[ui]`, as it stands in the file."""
+
+
+def current(ctx: click.Context) -> Configuration:
+    """The configuration file that was read for this run of a `ConfiguredCommand`."""
+    return ctx.obj if isinstance(ctx.obj, Configuration) else Configuration()
+
+
+def chosen_ui(ctx: click.Context) -> dict[str, Any]:
+    """What was chosen for the dashboard: the file's table, and the options that beat it."""
+    options = {name: value for name, value in ctx.params.items() if name in UI_KEYS}
+    return {**current(ctx).ui, **{k: v for k, v in options.items() if v is not None}}
+
+
+def read(path: str, parameters: Mapping[str, click.Parameter]) -> Configuration:
+    """Read the TOML file `path` and judge what it says. Raises `SettingError`."""
+    import tomllib
+
+    name = printable(path, 200)
+    try:
+        with open(path, "rb") as file:
+            table = tomllib.load(file)
+    except OSError as error:
+        raise SettingError(f"--config {name}: {error.strerror or error}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingError(f"{name}: not valid TOML: {error}") from None
+    ui = table.pop(UI_TABLE, {})
+    _check_ui(name, ui)
+    values: dict[str, Any] = {
+        key: _from_file(f"{name}: [{UI_TABLE}] {key}", parameters[key], value)
+        for key, value in ui.items()
+        if key in parameters
+    }
+    for key, value in table.items():
+        parameter = key.replace("-", "_")
+        if parameter in UI_KEYS:
+            raise SettingError(f"{name}: {key} stands in the table [{UI_TABLE}]")
+        if parameter not in parameters:
+            known = [known.replace("_", "-") for known in parameters if known not in UI_KEYS]
+            raise SettingError(f"{name}: unknown key {key!r}: {_suggestion(key, known)}")
+        if parameter in values:
+            raise SettingError(f"{name}: {key} stands there twice, with '-' and with '_'")
+        values[parameter] = _from_file(f"{name}: {key}", parameters[parameter], value)
+    return Configuration(path, values, ui)
+
+
+def _check_ui(name: str, ui: object) -> None:
+    if not isinstance(ui, dict):
+        raise SettingError(f"{name}: {UI_TABLE} = {_toml(ui)}: it must be a table, [{UI_TABLE}]")
+    try:
+        Preferences.from_mapping(ui)
+    except SettingError as error:
+        raise SettingError(f"{name}: {error}") from None
+
+
+def _suggestion(name: str, known: Iterable[str]) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {close[0]!r}?" if close else f"known are {', '.join(sorted(known))}"
+
+
+def _from_file(place: str, parameter: click.Parameter, value: object) -> str | bool:
+    """What click is to take for `value`: text, as on the command line, or a switch's position."""
+    kinds: set[type]
+    if isinstance(parameter, click.Option) and parameter.is_flag:
+        kinds, words = {bool}, "true or false"
+    elif isinstance(parameter.type, click.types.StringParamType | click.Choice | click.Path):
+        kinds, words = {str}, "text in quotes"
+    elif isinstance(parameter.type, click.types.IntParamType | click.types.FloatParamType):
+        kinds, words = {int, float}, "a number"
+    else:
+        kinds, words = {int, str}, "a whole number, or text in quotes"
+    if type(value) not in kinds:  # a bool is an int to isinstance
+        raise SettingError(f"{place} = {_toml(value)}: it must be {words}")
+    _judge(f"{place} = {_toml(value)}", parameter, str(value))
+    return value if isinstance(value, bool) else str(value)
+
+
+def check_environment(
+    environment: Mapping[str, str], parameters: Mapping[str, click.Parameter]
+) -> None:
+    """Refuse variables that look like ours and are none, and values that no flag would take.
+
+    An empty variable counts as none, as everywhere in click. Raises `SettingError`.
+    """
+    known = {variable(name): parameter for name, parameter in parameters.items()}
+    known[variable("config")] = click.Option(["--config"])
+    for name, value in environment.items():
+        if not name.startswith(f"{PREFIX}_"):
+            continue
+        if name not in known:
+            raise SettingError(
+                f"unknown environment variable {printable(name)}: {_suggestion(name, known)}"
+            )
+        if value:
+            _judge(f"{name}={printable(value)}", known[name], value)
+
+
+def variable(parameter: str) -> str:
+    """The environment variable of a parameter."""
+    return f"{PREFIX}_{parameter.upper()}"
+
+
+def _judge(place: str, parameter: click.Parameter, text: str) -> None:
+    assert parameter.name is not None
+    try:
+        check(parameter.name, parameter.type.convert(text, parameter, None))
+    except click.UsageError as error:
+        raise SettingError(f"{place}: {error.message}") from None
+    except SettingError as error:
+        raise SettingError(f"{place}: {error}") from None
+
+
+class ConfiguredCommand(click.Command):
+    """A command whose options can also stand in the environment and in a file."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.context_settings.setdefault("auto_envvar_prefix", PREFIX)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.meta[_ARGUMENTS] = list(args)
+        if not ctx.resilient_parsing:
+            check_environment(os.environ, _configurable(ctx))
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        if ctx.params.pop("show_config", False):
+            for name, value in ctx.params.items():
+                check(name, value)
+            click.echo("\n".join(_shown(ctx)))
+            return 0
+        return super().invoke(ctx)
+
+
+def read_again(ctx: click.Context) -> dict[str, Any]:
+    """The options' values as they would be if the program was started now, with its arguments.
+
+    The file may have changed, the environment and the arguments have not. Raises `SettingError`.
+    """
+    again = ctx.command.make_context(ctx.info_name, list(ctx.meta[_ARGUMENTS]), parent=ctx.parent)
+    again.params.pop("show_config", None)
+    return again.params
+
+
+def _configurable(ctx: click.Context) -> dict[str, click.Parameter]:
+    """By name, what can be configured: a file may serve several commands of the program."""
+    top = ctx.find_root().command
+    commands = top.commands.values() if isinstance(top, click.Group) else [ctx.command]
+    return {
+        parameter.name: parameter
+        for command in commands
+        if isinstance(command, ConfiguredCommand)
+        for parameter in command.params
+        if parameter.name and parameter.name not in NEVER_IN_A_FILE
+    }
+
+
+def _read_file(ctx: click.Context, _parameter: click.Parameter, path: str | None) -> None:
+    if path and not ctx.resilient_parsing:
+        ctx.obj = read(path, _configurable(ctx))
+        ctx.default_map = dict(ctx.obj.values)
+
+
+def file_option(command: F) -> F:
+    """The option that names the file."""
+    return click.option(
+        "--config",
+        type=click.Path(),
+        metavar="FILE",
+        is_eager=True,
+        expose_value=False,
+        callback=_read_file,
+        help=f"TOML with these options; {PREFIX}_<OPTION> beats it, a flag beats both.",
+    )(command)
+
+
+def show_option(command: F) -> F:
+    """The option that prints every value and where it comes from."""
+    return click.option(
+        "--show-config",
+        is_flag=True,
+        allow_from_autoenv=False,
+        help="Print each value and where it comes from, as TOML, and exit.",
+    )(command)
+
+
+def _shown(ctx: click.Context) -> list[str]:
+    file = f"file {printable(current(ctx).path, 200)}"
+    rows: dict[str, list[tuple[str, object, str]]] = {"": [], UI_TABLE: []}
+    for parameter in ctx.command.get_params(ctx):
+        if parameter.name in ctx.params:
+            value = ctx.params[parameter.name]
+            if isinstance(parameter.type, Size):
+                value = format_size(value)
+            row = (parameter.name.replace("_", "-"), value, _origin(ctx, parameter))
+            rows[UI_TABLE if parameter.name in UI_KEYS else ""].append(row)
+    for key, value in current(ctx).ui.items():
+        if isinstance(value, dict):
+            rows[f"{UI_TABLE}.{key}"] = [(name, each, file) for name, each in value.items()]
+        elif key not in ctx.params:
+            rows[UI_TABLE].append((key, value, file))
+    lines = _aligned(rows.pop(""))
+    for table, entries in rows.items():
+        if entries:
+            lines += ["", f"[{table}]", *_aligned(entries)]
+    return lines
+
+
+def _aligned(rows: list[tuple[str, object, str]]) -> list[str]:
+    """One line each: ``name = value  # origin``; without a value the whole line is a comment."""
+    left = [
+        f"{_key(name)} = {_toml(value)}" if value is not None else f"# {_key(name)} is not set"
+        for name, value, _ in rows
+    ]
+    width = max(map(len, left), default=0)
+    return [f"{text:{width}}  # {origin}" for text, (_, _, origin) in zip(left, rows, strict=True)]
+
+
+def _origin(ctx: click.Context, parameter: click.Parameter) -> str:
+    assert parameter.name is not None
+    match ctx.get_parameter_source(parameter.name):
+        case ParameterSource.COMMANDLINE:
+            return "command line"
+        case ParameterSource.ENVIRONMENT:
+            return f"environment {variable(parameter.name)}"
+        case ParameterSource.DEFAULT_MAP:
+            return f"file {printable(current(ctx).path, 200)}"
+        case _:
+            return "default"
+
+
+def _key(name: str) -> str:
+    plain = name.replace("_", "").replace("-", "")
+    return name if plain.isascii() and plain.isalnum() else _quoted(name)
+
+
+def _quoted(text: str) -> str:
+    """JSON's escapes are TOML's, but for DEL, which JSON leaves as it is."""
+    import json
+
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _toml(value: object) -> str:
+    """A value as TOML writes it, on one line."""
+    match value:
+        case bool():
+            return str(value).lower()
+        case int() | float():
+            return str(value)
+        case str():
+            return _quoted(value)
+        case list() | tuple():
+            return f"[{', '.join(map(_toml, value))}]"
+        case dict():
+            return "{" + ", ".join(f"{_key(k)} = {_toml(v)}" for k, v in value.items()) + "}"
+        case datetime.date() | datetime.time():
+            return str(value)
+        case _:
+            return _toml(str(value))

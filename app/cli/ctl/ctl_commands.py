@@ -1,0 +1,321 @@
+"""`echo-tui ctl`: a running server for scripts (docs/control.md says what each command prints).
+
+Made for pipes: fields with stable names and plain figures, an answer for each thing asked for, no
+colour and no word too many. Exit codes: 0 done, 1 something of it failed, 2 not possible at all.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from pathlib import Path
+from typing import Any, Final, ParamSpec
+
+import click
+import msgspec
+
+from ...control.address import AddressError, choose, who_runs
+from ...control.client_side.control_client import (
+    ControlError,
+    Link,
+    NobodyThere,
+    ServerGone,
+    hello,
+    kills,
+)
+from ...control.protocol import Page, Watch
+from ...core.commands import Set
+from ...core.events import (
+    DETAIL,
+    KillMode,
+)
+from ...core.histogram import Histogram
+from ...core.settings import RUNTIME_SETTINGS, WRITE_MODES
+from ...watch.export import FIELDS
+from ...watch.filter import Filter, FilterError, parse_filter
+from ...watch.row import Row
+from ..completion import list_of, one_of
+from ..options import ConnectionId, client_options, read_token_file
+from .printing import cell, print_facts, print_objects, print_result, print_table
+from .watching import FIGURES, KINDS, Watcher, parse_kinds
+
+EXIT_FAILED: Final = 1
+EXIT_INTERRUPTED: Final = 130
+DEFAULT_COLUMNS: Final = (
+    "id,peer,state,armed,pending,toggles,frames_out,frames_per_second,age_seconds,idle_seconds,why"
+)
+OFFSETS: Final = (
+    *("header", "body_read", "body_length", "out_sent", "out_length", "interest"),
+    *("toggled_at", "frame_at", "active_at", "closing", "budget_hits"),
+)
+"""What `show` tells of a connection's latest snapshot beyond the fields of `list`."""
+P = ParamSpec("P")
+
+
+def plainly(command: Callable[P, int]) -> Callable[P, int]:
+    """One line and exit 2 for what cannot be done; no word when the reader or the person leaves."""
+
+    @wraps(command)
+    def run(*arguments: P.args, **options: P.kwargs) -> int:
+        try:
+            return command(*arguments, **options)
+        except NobodyThere as error:
+            raise click.ClickException(f"{error}; {who_runs()}") from None
+        except ServerGone as error:
+            print(f"echo-tui ctl: {error}", file=sys.stderr)
+            return EXIT_FAILED
+        except (ControlError, AddressError) as error:
+            raise click.ClickException(str(error)) from None
+        except FilterError as error:
+            raise click.ClickException(f"filter, character {error.position + 1}: {error}") from None
+        except BrokenPipeError:
+            return 0
+        except KeyboardInterrupt:
+            return EXIT_INTERRUPTED
+
+    return run
+
+
+@contextmanager
+def linked(control: str | None, token_file: Path | None, command: str) -> Iterator[Link]:
+    token = read_token_file(token_file)
+    with Link.open(choose(control), hello(f"ctl {command}", token)) as link:
+        yield link
+
+
+class Known:
+    """The connections of a server at one moment, and its figures."""
+
+    def __init__(self, pages: list[Page]) -> None:
+        first = pages[0]
+        self.now = pages[-1].t
+        self.listening = first.listening
+        self.stats = first.stats
+        self.process = first.process
+        self.rows: dict[int, Row] = {}
+        for page in pages:
+            for known in page.connections:
+                row = self.rows[known.opened.id] = Row(known.opened)
+                if known.snapshot is not None:
+                    row.update(known.snapshot)
+
+    def passing(self, chosen: Filter) -> list[Row]:
+        """The open connections that pass a filter, by id."""
+        rows = (row for row in self.rows.values() if chosen.passes(row, self.now))
+        return sorted(rows, key=lambda row: row.id)
+
+
+@click.group(no_args_is_help=False)
+def ctl() -> None:
+    """Look at a running server and change it, from scripts."""
+
+
+where_option = click.option("--where", metavar="FILTER", default="", help="As in the dashboard.")
+json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+
+
+@ctl.command("list")
+@client_options
+@where_option
+@json_option
+@click.option(
+    "--columns",
+    default=DEFAULT_COLUMNS,
+    metavar="A,B,…",
+    shell_complete=list_of(FIELDS),
+    help="Which, in their order.",
+)
+@click.option(
+    "--sort",
+    default="id",
+    metavar="COLUMN",
+    shell_complete=one_of(FIELDS),
+    help="By any column.  [default: id]",
+)
+@click.option("--reverse", is_flag=True, help="The largest first.")
+@click.option("--no-header", is_flag=True, help="No line of names.")
+@plainly
+def list_command(
+    control: str | None,
+    control_token_file: Path | None,
+    where: str,
+    as_json: bool,
+    columns: str,
+    sort: str,
+    reverse: bool,
+    no_header: bool,
+) -> int:
+    """The open connections, a line each."""
+    names = [_column(name) for name in columns.split(",")]
+    is_chosen = columns != DEFAULT_COLUMNS
+    order, chosen = FIELDS[_column(sort)], parse_filter(where)
+    with linked(control, control_token_file, "list") as link:
+        known = Known(link.pages())
+    rows = known.passing(chosen)
+    rows.sort(key=lambda row: order(row, known.now), reverse=reverse)
+    if as_json:
+        shown = names if is_chosen else list(FIELDS)
+        print_objects({name: FIELDS[name](row, known.now) for name in shown} for row in rows)
+        return 0
+    lines = [[cell(FIELDS[name](row, known.now)) for name in names] for row in rows]
+    print_table(names, lines, not no_header)
+    return 0
+
+
+@ctl.command()
+@client_options
+@json_option
+@click.argument("connection_id", metavar="ID", type=ConnectionId())
+@plainly
+def show(
+    control: str | None, control_token_file: Path | None, as_json: bool, connection_id: int
+) -> int:
+    """All that is known of one open connection."""
+    with linked(control, control_token_file, "show") as link:
+        known = Known(link.pages())
+    row = known.rows.get(connection_id)
+    if row is None:
+        print(f"echo-tui ctl: no connection #{connection_id} is open", file=sys.stderr)
+        return EXIT_FAILED
+    facts: dict[str, Any] = {name: get(row, known.now) for name, get in FIELDS.items()}
+    if row.snapshot is not None:
+        facts |= {name: getattr(row.snapshot, name) for name in OFFSETS}
+        facts |= {"header": row.snapshot.header.hex(), "closing": row.snapshot.closing or ""}
+    print_facts(facts, as_json)
+    return 0
+
+
+@ctl.command()
+@client_options
+@where_option
+@json_option
+@click.option(
+    "--mode",
+    type=click.Choice([mode.value for mode in KillMode]),
+    default=KillMode.CLOSE.value,
+    show_default=True,
+    help="Finish the echo, give it up, or RST.",
+)
+@click.argument("ids", metavar="[ID]…", nargs=-1, type=ConnectionId())
+@plainly
+def kill(
+    control: str | None,
+    control_token_file: Path | None,
+    where: str,
+    as_json: bool,
+    mode: str,
+    ids: tuple[int, ...],
+) -> int:
+    """End connections, by their ids or by a filter; tells what became of each."""
+    if bool(ids) == bool(where.strip()):
+        raise click.UsageError("kill takes ids, or --where FILTER, and not both")
+    chosen = parse_filter(where)
+    failed = False
+    with linked(control, control_token_file, "kill") as link:
+        if where:
+            ids = tuple(row.id for row in Known(link.pages()).passing(chosen))
+        if not ids:
+            print("echo-tui ctl: no open connection passes the filter", file=sys.stderr)
+        for request, part in enumerate(kills(1, list(dict.fromkeys(ids)), KillMode(mode)), 1):
+            for result in link.do(msgspec.structs.replace(part, request=request)):
+                failed = failed or not result.ok
+                print_result(result, as_json)
+    return EXIT_FAILED if failed else 0
+
+
+def _values(context: click.Context, parameter: click.Parameter, begun: str) -> list[str]:
+    """The words that a setting may be; those that are numbers are not guessed."""
+    is_mode = context.params.get("name") in ("write-mode", "write_mode")
+    return one_of(WRITE_MODES if is_mode else ())(context, parameter, begun)
+
+
+@ctl.command("set")
+@client_options
+@json_option
+@click.argument(
+    "name", shell_complete=one_of([name.replace("_", "-") for name in RUNTIME_SETTINGS])
+)
+@click.argument("value", shell_complete=_values)
+@plainly
+def set_command(
+    control: str | None, control_token_file: Path | None, as_json: bool, name: str, value: str
+) -> int:
+    """Change a setting: cap, write-mode, max-connections, header-timeout and the like."""
+    command = Set(request=1, name=name.replace("-", "_"), value=value)
+    with linked(control, control_token_file, "set") as link:
+        result = next(link.do(command))
+    if result.ok or as_json:
+        print_result(result, as_json)
+    else:
+        print(f"echo-tui ctl: {result.message}", file=sys.stderr)
+    return 0 if result.ok else EXIT_FAILED
+
+
+@ctl.command()
+@client_options
+@json_option
+@plainly
+def stats(control: str | None, control_token_file: Path | None, as_json: bool) -> int:
+    """The server's settings and figures."""
+    with linked(control, control_token_file, "stats") as link:
+        known = Known(link.pages())
+    facts: dict[str, Any] = {}
+    listening = known.listening
+    if listening is not None:
+        facts = {name: getattr(listening, name) for name in ("host", "port", "pid", "poller")}
+        facts["up_seconds"] = round(known.now - listening.t, 3)
+        facts |= {name: getattr(listening, name) for name in RUNTIME_SETTINGS}
+    if known.stats is not None:
+        told_apart = (*HISTOGRAMS, "bodies")
+        figures = msgspec.structs.asdict(known.stats)
+        facts |= {name: value for name, value in figures.items() if name not in told_apart}
+        for name in HISTOGRAMS:
+            told = Histogram.from_counts(getattr(known.stats, name))
+            facts |= {f"{name}_{word}": told.percentile(of) for word, of in PERCENTILES.items()}
+    if known.process is not None:
+        facts |= msgspec.structs.asdict(known.process)
+    print_facts(facts, as_json)
+    return 0
+
+
+HISTOGRAMS: Final = ("service_us", "iteration_us")
+"""Told by their percentiles, in microseconds since the server's start."""
+PERCENTILES: Final = {"p50": 50.0, "p99": 99.0, "p999": 99.9}
+
+
+@ctl.command()
+@client_options
+@where_option
+@click.option(
+    "--events",
+    metavar="A,B,…",
+    default="",
+    shell_complete=list_of(["all", *KINDS]),
+    help="Kinds of events, or `all`.",
+)
+@plainly
+def watch(control: str | None, control_token_file: Path | None, where: str, events: str) -> int:
+    """Events as they happen, as JSON lines, until the server ends.
+
+    Without --events all but the figures: snapshot, loop_stats, process_stats, worker_stats. With
+    --where only events of connections that pass.
+    """
+    kinds, chosen = parse_kinds(events), parse_filter(where)
+    detail = any(kind in DETAIL for kind in kinds)
+    figures = bool(chosen.text) or any(kind in FIGURES for kind in kinds)
+    with linked(control, control_token_file, "watch") as link:
+        watcher = Watcher(kinds, chosen if chosen.text else None)
+        link.send(Watch(detail=detail, figures=figures))
+        while not watcher.has_ended:
+            for line in watcher.lines(link.receive(within=None)):
+                sys.stdout.buffer.write(line + b"\n")
+            sys.stdout.buffer.flush()
+    return 0
+
+
+def _column(name: str) -> str:
+    if name not in FIELDS:
+        raise click.UsageError(f"no column {name!r}; there are {', '.join(FIELDS)}")
+    return name

@@ -1,0 +1,54 @@
+"""SIGHUP with a configuration file: what may change while the server runs is changed.
+
+What counts is what the configuration says now and did not say when it was last read: a setting
+that was changed in another way meanwhile stays as it is, unless the file has a new value for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import click
+
+from ..core.printable import printable
+from ..core.settings import SettingError
+from .configuration import current, read_again
+
+
+class Reloader:
+    """Reads the configuration again and applies it."""
+
+    def __init__(
+        self,
+        ctx: click.Context,
+        changes: Mapping[str, Callable[[Any], None]],
+        tell: Callable[[str, str], None],
+    ) -> None:
+        """`changes` has what may change at run time, by parameter name, each with what changes it;
+        `tell` takes a level and a text for the operator.
+        """
+        self._ctx = ctx
+        self._changes = changes
+        self._tell = tell
+        self._path = printable(current(ctx).path, 200)
+        self._started = self._last = dict(ctx.params)
+
+    def __call__(self) -> None:
+        """Apply what is new, and tell what cannot be; a broken file changes nothing."""
+        try:
+            values = read_again(self._ctx)
+        except (SettingError, click.ClickException) as error:
+            self._tell("error", f"{error}; nothing was changed")
+            return
+        news = [name for name in self._changes if values[name] != self._last[name]]
+        self._last = values
+        for name in news:
+            self._changes[name](values[name])
+        for name, value in values.items():
+            if name not in self._changes and value != self._started[name]:
+                key = name.replace("_", "-")
+                text = f"{self._path}: {key} = {value}: from the next start on; until then it is"
+                self._tell("warning", f"{text} {self._started[name]}")
+        changed = ", ".join(name.replace("_", "-") for name in news)
+        self._tell("info", f"{self._path} was read again; new values: {changed or 'none'}")

@@ -1,0 +1,127 @@
+"""``echo-tui replay``: a recording on the screen, or as JSON for scripts."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from ..core.events import LoopStats, ProcessStats, Snapshot, WorkerStats
+from ..core.printable import printable
+from ..core.settings import SettingError
+from ..host.log import as_json
+from ..recording.reader import Recording, RecordingError
+from ..recording.times import parse_moment
+from ..ui.preferences import Preferences
+from .configuration import ConfiguredCommand, chosen_ui, file_option
+from .options import ui_options
+
+EXIT_DAMAGED: Final = 3
+
+
+@click.command(cls=ConfiguredCommand)
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--from", "since", metavar="TIME", help="Show nothing earlier.")
+@click.option("--until", metavar="TIME", help="Show nothing later.")
+@click.option("--at", metavar="TIME", help="Stand still at this time.")
+@click.option(
+    "--json", "with_json", is_flag=True, help="Events as JSON lines, or the table with --at."
+)
+@click.option("--all", "with_figures", is_flag=True, help="With --json: snapshots and figures too.")
+@ui_options
+@file_option
+def replay(
+    file: Path,
+    since: str | None,
+    until: str | None,
+    at: str | None,
+    with_json: bool,
+    with_figures: bool,
+    **_of_the_dashboard: Any,
+) -> int:
+    """Play a recording in the dashboard, or print what it tells.
+
+    TIME is +SECONDS from the start, -SECONDS from the end, HH:MM:SS or Unix seconds. A damaged
+    recording is shown up to where it is good, and the exit code is 3.
+    """
+    try:
+        recording = Recording(file)
+    except RecordingError as error:
+        raise SettingError(str(error)) from None
+    preferences = Preferences.from_mapping(chosen_ui(click.get_current_context()))
+    with recording:
+        begin, end = _moment(since, recording), _moment(until, recording)
+        stand = _moment(at, recording)
+        if begin is not None and end is not None and begin > end:
+            raise SettingError(f"--from {since} is later than --until {until}: exchange them")
+        if recording.batches or not recording.damage:
+            if not with_json:
+                _show(recording, begin, end, stand, preferences)
+            elif stand is not None:
+                _print_table(recording, stand)
+            else:
+                with contextlib.suppress(BrokenPipeError):  # whoever reads has seen enough
+                    _print_events(recording, begin, end, with_figures)
+        return _verdict(recording)
+
+
+def _moment(text: str | None, recording: Recording) -> float | None:
+    return None if text is None else parse_moment(text, recording.start, recording.end)
+
+
+def _verdict(recording: Recording) -> int:
+    if recording.damage is None:
+        return 0
+    name = printable(str(recording.path), 200)
+    print(f"echo-tui: {name} is {recording.damage}", file=sys.stderr)
+    return EXIT_DAMAGED
+
+
+def _print_events(
+    recording: Recording, since: float | None, until: float | None, with_figures: bool
+) -> None:
+    figures = () if with_figures else (Snapshot, LoopStats, ProcessStats, WorkerStats)
+    begin = recording.start if since is None else since
+    end = recording.end if until is None else until
+    for item in recording.items(begin, end):
+        if not isinstance(item.event, figures):
+            print(as_json(item.event))
+
+
+def _print_table(recording: Recording, at: float) -> None:
+    from ..ui.replay_source import ReplaySource  # noqa: PLC0415
+    from ..ui.resuming import model_at  # noqa: PLC0415
+    from ..watch.export import as_json as table_as_json  # noqa: PLC0415  only scripts come here
+
+    source = ReplaySource(recording)
+    source.seek(at)
+    now = source.now()
+    keyframe = source.restart()
+    assert keyframe is not None  # nothing has been played yet
+    model = model_at(keyframe, now)
+    model.apply(source.drain(), now)
+    print(table_as_json(model.rows.values(), now, ""), end="")
+
+
+def _show(
+    recording: Recording,
+    since: float | None,
+    until: float | None,
+    at: float | None,
+    preferences: Preferences,
+) -> None:
+    # Textual reads the keys from stdin and draws on stderr.
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise SettingError("the dashboard needs a terminal: use --json for events on stdout")
+    from ..ui.replay_app import ReplayApp  # noqa: PLC0415  Textual is slow to import
+    from ..ui.replay_source import ReplaySource  # noqa: PLC0415
+
+    source = ReplaySource(recording, since, until)
+    if at is None:
+        source.play()
+    else:
+        source.seek(at)
+    ReplayApp(source, f"echo-tui replay {printable(recording.path.name)}", preferences).run()

@@ -1,0 +1,1 @@
+"""The end of the control socket that `attach` and `ctl` hold."""

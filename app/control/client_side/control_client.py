@@ -1,0 +1,220 @@
+"""A client's side of the control socket: one connection, with and without waiting."""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import time
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from ...core.commands import Command, Kill
+from ...core.events import (
+    CommandResult,
+    KillMode,
+)
+from ..address import TcpAddress
+from ..protocol import (
+    LARGEST_ANSWER,
+    MOST_IDS,
+    VERSION,
+    Do,
+    FromServer,
+    Hello,
+    Inbox,
+    News,
+    Page,
+    ProtocolError,
+    Refused,
+    ToServer,
+    Watch,
+    Welcome,
+    pack,
+    read_from_server,
+)
+
+ANSWER_WITHIN: Final = 10.0
+"""Seconds to wait for the next message of a server that should say something."""
+_READ_SIZE: Final = 256 * 1024
+_AT_ONCE: Final = 8 * 1024**2
+"""Bytes read without waiting, at the most, before they are looked at."""
+
+
+class ControlError(Exception):
+    """What went wrong with the control socket, in one line for a person."""
+
+
+class ServerGone(ControlError):
+    """The server has closed the connection, or never was there."""
+
+
+class NobodyThere(ServerGone):
+    """There was no connection at all."""
+
+
+class Link:
+    """One connection to a server's control socket; the socket never blocks."""
+
+    def __init__(self, address: Path | TcpAddress, hello: Hello) -> None:
+        """Connect and say hello. Raises `NobodyThere`."""
+        self.address = address
+        self.welcome: Welcome | None = None
+        self._sock = _connect(address)
+        self._inbox = Inbox(LARGEST_ANSWER)
+        self._messages: deque[FromServer] = deque()
+        self._out = bytearray()
+        self.send(hello)
+
+    @classmethod
+    def open(cls, address: Path | TcpAddress, hello: Hello) -> Link:
+        """A connection whose hello was answered. Raises `ControlError`."""
+        link = cls(address, hello)
+        try:
+            if not isinstance(link.receive(), Welcome):
+                raise ControlError(f"{address}: what answers there is no echo-tui")
+        except BaseException:
+            link.close()
+            raise
+        return link
+
+    def close(self) -> None:
+        """Give the socket back."""
+        self._sock.close()
+
+    def __enter__(self) -> Link:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    def send(self, message: ToServer) -> None:
+        """Send as much as there is room for; the rest goes with the next call of anything."""
+        self._out += pack(message)
+        self._flush()
+
+    def ready(self) -> list[FromServer]:
+        """What has arrived, without waiting. Raises `ControlError` when nothing more can come."""
+        try:
+            self._flush()
+            taken = 0
+            while taken < _AT_ONCE:
+                size = self._read()
+                if not size:
+                    break
+                taken += size
+        except ServerGone:
+            if not self._messages:
+                raise
+        messages = list(self._messages)
+        self._messages.clear()
+        return messages
+
+    def receive(self, within: float | None = ANSWER_WITHIN) -> FromServer:
+        """The next message, waiting for it, at most `within` seconds. Raises `ControlError`."""
+        deadline = None if within is None else time.monotonic() + within
+        while not self._messages:
+            self._flush()
+            if self._read():
+                continue
+            rest = None if deadline is None else deadline - time.monotonic()
+            if rest is not None and rest <= 0:
+                raise ControlError(f"{self.address} did not answer within {within:g} s")
+            select.select([self._sock], [self._sock] if self._out else [], [], rest)
+        return self._messages.popleft()
+
+    def _flush(self) -> None:
+        try:
+            while self._out:
+                del self._out[: self._sock.send(self._out)]
+        except BlockingIOError:
+            return
+        except OSError:
+            # Why is perhaps still there to be read; if not, reading finds the end.
+            self._out.clear()
+
+    def _read(self) -> int:
+        """Take what is there; how many bytes it was, 0 for none yet."""
+        try:
+            data = self._sock.recv(_READ_SIZE)
+        except BlockingIOError:
+            return 0
+        except OSError:
+            data = b""
+        if not data:
+            raise ServerGone(f"{self.address}: the server has closed the connection")
+        self._inbox.feed(data)
+        try:
+            while (body := self._inbox.take()) is not None:
+                self._take(read_from_server(body))
+        except ProtocolError as error:
+            raise ControlError(f"{self.address}: {error}") from None
+        return len(data)
+
+    def _take(self, message: FromServer) -> None:
+        if isinstance(message, Refused):
+            raise ControlError(f"{self.address} refuses: {message.text}")
+        if isinstance(message, Welcome):
+            self.welcome = message
+        self._messages.append(message)
+
+    # --- what commands of the command line need ---
+
+    def pages(self, detail: bool = False) -> list[Page]:
+        """Watch, and wait for all that there is to know."""
+        self.send(Watch(detail=detail))
+        pages: list[Page] = []
+        while not pages or not pages[-1].last:
+            message = self.receive()
+            if isinstance(message, Page):
+                if message.number == 1:
+                    pages.clear()
+                pages.append(message)
+        return pages
+
+    def do(self, command: Command) -> Iterator[CommandResult]:
+        """Send a command and wait for its results, as many as it has."""
+        expected = len(command.ids) if isinstance(command, Kill) else 1
+        self.send(Do(command=command))
+        while expected > 0:
+            message = self.receive()
+            events = message.events if isinstance(message, News) else ()
+            for event in events:
+                if isinstance(event, CommandResult) and event.request == command.request:
+                    # What is refused as a whole names no connection.
+                    expected = 0 if event.id is None else expected - 1
+                    yield event
+
+
+def kills(request: int, ids: list[int], mode: KillMode) -> Iterator[Kill]:
+    """One kill as commands that the server takes, all with the same request number."""
+    for start in range(0, len(ids), MOST_IDS):
+        chosen = tuple(ids[start : start + MOST_IDS])
+        yield Kill(request=request, ids=chosen, mode=mode)
+
+
+def hello(client: str, token: str = "", read_only: bool = False, announce: bool = False) -> Hello:
+    """The first message of this version."""
+    return Hello(
+        version=VERSION, client=client, token=token, read_only=read_only, announce=announce
+    )
+
+
+def _connect(address: Path | TcpAddress) -> socket.socket:
+    family = socket.AF_UNIX
+    if isinstance(address, TcpAddress):
+        family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    sock = socket.socket(family)
+    try:
+        # To loopback and to a file a connect is answered at once, one way or the other.
+        sock.settimeout(1.0)
+        sock.connect(tuple(address) if isinstance(address, TcpAddress) else os.fspath(address))
+    except OSError as error:
+        sock.close()
+        nobody = isinstance(error, ConnectionRefusedError | FileNotFoundError)
+        why = "no server listens there" if nobody else error.strerror or str(error)
+        raise NobodyThere(f"{address}: {why}") from None
+    sock.setblocking(False)
+    return sock

@@ -1,0 +1,140 @@
+"""The socket at which a server takes its control clients: a private file, or loopback TCP.
+
+A file that is in the way is replaced only if it is a socket of ours at which nobody listens. So
+that this can be told, the socket listens before its file appears: it is bound under another name
+and renamed. Two servers that start at once take turns by a lock on the directory.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+import stat
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from ..address import (
+    LONGEST_PATH,
+    SUFFIX,
+    AddressError,
+    InUse,
+    TcpAddress,
+    is_alive,
+    make_private,
+)
+
+BACKLOG: Final = 64
+LOCK_WITHIN: Final = 1.0
+"""Seconds to wait for another server that is just starting."""
+ROOM_WITHIN: Final = 0.3
+"""Seconds to wait for a server that is just stopping: its port is free a moment earlier."""
+_NEW: Final = ".new"
+
+
+class SocketFile:
+    """A listening Unix socket and its file, which only it removes. Raises `AddressError`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.absolute()
+        if len(os.fsencode(self.path)) + len(_NEW) > LONGEST_PATH:
+            most = LONGEST_PATH - len(_NEW)
+            raise AddressError(f"{path}: too long for a socket, which has {most} bytes at the most")
+        directory = self.path.parent
+        if not directory.exists():
+            make_private(directory)
+        try:
+            with _locked(directory):
+                _make_room(self.path)
+                self.listener = _bind(self.path)
+                found = self.path.lstat()
+        except OSError as error:
+            raise AddressError(f"{path}: {error.strerror or error}") from None
+        self._identity = found.st_dev, found.st_ino
+
+    def remove(self) -> None:
+        """Remove the file, unless another one has taken its place."""
+        try:
+            found = self.path.lstat()
+            if (found.st_dev, found.st_ino) == self._identity:
+                self.path.unlink()
+        except FileNotFoundError:
+            return
+
+
+@contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        deadline = time.monotonic() + LOCK_WITHIN
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise AddressError(f"{directory} is locked by another program") from None
+                time.sleep(0.01)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _make_room(path: Path) -> None:
+    """Make sure that a socket may appear at `path`; what may be replaced is left in place."""
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(found.st_mode):
+        raise AddressError(f"{path} exists and is no socket: it is left alone; choose another path")
+    if found.st_uid != os.geteuid():
+        raise AddressError(f"{path} belongs to another user: choose another path")
+    deadline = time.monotonic() + ROOM_WITHIN
+    while is_alive(path):
+        if time.monotonic() < deadline:
+            time.sleep(0.02)
+            continue
+        raise InUse(f"{path}: another server listens there: choose another path, or `none`")
+
+
+def _bind(path: Path) -> socket.socket:
+    listener = socket.socket(socket.AF_UNIX)
+    new = path.with_name(path.name + _NEW)
+    try:
+        # Linux gives the file the mode of the socket; elsewhere chmod does, before anyone listens.
+        os.fchmod(listener.fileno(), 0o600)
+        new.unlink(missing_ok=True)
+        listener.bind(os.fspath(new))
+        new.chmod(0o600)
+        listener.listen(BACKLOG)
+        new.rename(path)
+    except BaseException:
+        listener.close()
+        raise
+    return listener
+
+
+def sweep(directory: Path) -> None:
+    """Remove the sockets that killed servers have left in the private runtime directory."""
+    with _locked(directory):
+        for path in directory.glob(f"*{SUFFIX}"):
+            if stat.S_ISSOCK(path.lstat().st_mode) and not is_alive(path):
+                path.unlink()
+
+
+def listen_on_tcp(address: TcpAddress) -> socket.socket:
+    """A listening socket on loopback. Raises `AddressError`."""
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    listener = socket.socket(family)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((address.host, address.port))
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise AddressError(f"{address}: {error.strerror or error}") from None
+    return listener

@@ -1,0 +1,295 @@
+"""The server's side of the control socket: clients in a thread of its own, beside the loop's.
+
+Commands go to the loop's queue; events come from a `Fanout`. Whatever a client sends or does not
+read costs this thread and that client, and nobody else.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import socket
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from itertools import count
+from math import inf
+from typing import Final
+
+from ...core.commands import Command, Trace
+from ...core.events import (
+    Notice,
+    Stopping,
+)
+from ...core.printable import printable
+from ...watch.fanout import Fanout
+from ...watch.stream import Drained
+from ...watch.traces import Traces
+from ..protocol import Refused, pack
+from .entrance import Entrance
+from .session import Session, SessionContext
+
+MOST_CLIENTS: Final = 32
+FIRST_NUMBER: Final = 1 << 32
+"""Of requests: far above those of a dashboard in the server's own terminal, which begins at 1."""
+ACCEPT_PAUSE: Final = 1.0
+"""Seconds without accepting after the descriptors have run out."""
+ACCEPT_INTERVAL: Final = 0.005
+"""Seconds between two accepts: who connects in a loop must not keep this thread busy."""
+STRANGERS_TOLD: Final = 60.0
+"""Seconds between two words in the log on users who are refused."""
+FAREWELL: Final = 0.2
+"""Seconds in which clients may take the last words at the end: they add to the grace of a stop."""
+
+
+class Service:
+    """Serves the clients of one listening control socket until `close`."""
+
+    def __init__(
+        self,
+        entrance: Entrance,
+        fanout: Fanout,
+        submit: Callable[[Command], None],
+        traces: Traces,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Takes the `entrance`, and closes it when the server begins to stop."""
+        self.watched = False
+        self._entrance = entrance
+        self._listener = entrance.listener
+        self._fanout = fanout
+        self._submit_to_loop = submit
+        self._clock = clock
+        self._selector = selectors.DefaultSelector()
+        self._waker, self._wakened = socket.socketpair()
+        for sock in (self._listener, self._waker, self._wakened):
+            sock.setblocking(False)
+        self._sessions: set[Session] = set()
+        self._announced: set[Session] = set()
+        self._traces = traces
+        self._numbers = count(FIRST_NUMBER)
+        self._accept_again = inf
+        self._strangers = 0
+        self._strangers_told_at = -inf
+        self._is_open = True
+        self._server_stops = False
+        self._closing = False
+        self._desk = SessionContext(
+            fanout=fanout,
+            gate=entrance.gate,
+            next_number=self._numbers.__next__,
+            submit=self._submit,
+            wake=self._wake,
+            clock=clock,
+            pid=os.getpid(),
+        )
+        self._thread = threading.Thread(target=self._run, name="echo-tui control", daemon=True)
+
+    def start(self) -> None:
+        """Begin to accept."""
+        self._fanout.follow(self)
+        self._thread.start()
+
+    def hear(self, drained: Drained, _new_drops: int) -> None:
+        """Take note of the server's stop; the fan-out calls this in its own thread.
+
+        The next server on the same port may start as soon as this one no longer listens, and must
+        find its control socket's place free.
+        """
+        if any(isinstance(event, Stopping) for event in drained.events):
+            self._server_stops = True
+            self._wake()
+
+    def close(self) -> None:
+        """Let clients take the last words, a moment long, and end."""
+        self._closing = True
+        self._wake()
+        if self._thread.ident is not None:
+            self._thread.join(2 * FAREWELL)
+
+    @property
+    def clients(self) -> int:
+        """How many are connected."""
+        return len(self._sessions)
+
+    # --- the thread ---
+
+    def _run(self) -> None:
+        self._selector.register(self._listener, selectors.EVENT_READ)
+        self._selector.register(self._wakened, selectors.EVENT_READ)
+        try:
+            while not self._closing:
+                self._turn()
+                if self._server_stops and self._is_open:
+                    self._shut()
+            self._say_farewell()
+        except Exception as error:  # a fault of ours: the server goes on, and says so
+            text = f"the control socket has died: {type(error).__name__}: {error}"
+            self._note("error", f"{text}, in {_where(error)}")
+        finally:
+            for session in self._sessions:
+                self._fanout.unfollow(session.follower)
+                session.sock.close()
+            self._fanout.unfollow(self)
+            self._selector.close()
+            self._entrance.close()
+            self._waker.close()
+            self._wakened.close()
+
+    def _turn(self) -> None:
+        readable = set()
+        for key, ready in self._selector.select(self._patience()):
+            if key.fileobj is self._wakened:
+                self._hush()
+            elif key.fileobj is self._listener:
+                self._accept()
+            elif ready & selectors.EVENT_READ:
+                readable.add(key.fileobj)
+        for session in list(self._sessions):
+            self._attend_to(session, session.sock in readable)
+        if self._clock() >= self._accept_again:
+            self._accept_again = inf
+            self._selector.register(self._listener, selectors.EVENT_READ)
+
+    def _shut(self) -> None:
+        self._is_open = False
+        if self._accept_again == inf:
+            self._selector.unregister(self._listener)
+        self._accept_again = inf
+        self._entrance.close()
+
+    def _patience(self) -> float | None:
+        due = min((session.due() for session in self._sessions), default=inf)
+        due = min(due, self._accept_again)
+        return None if due == inf else max(0.0, due - self._clock())
+
+    def _wake(self) -> None:
+        try:
+            self._waker.send(b"\0")
+        except OSError:
+            # Full: a wakeup is already on its way. Closed: nobody is left to be woken.
+            return
+
+    def _hush(self) -> None:
+        try:
+            self._wakened.recv(4096)
+        except BlockingIOError:
+            return
+
+    # --- clients ---
+
+    def _accept(self) -> None:
+        try:
+            sock, _ = self._listener.accept()
+        except (BlockingIOError, ConnectionAbortedError, InterruptedError):
+            return
+        except OSError as error:
+            self._pause_accepting(ACCEPT_PAUSE)
+            self._note("warning", f"control socket: accepting pauses: {error.strerror or error}")
+            return
+        self._pause_accepting(ACCEPT_INTERVAL)
+        sock.setblocking(False)
+        objection = self._desk.gate.on_connect(sock)
+        if objection:
+            self._tell_of_stranger(objection)
+            _turn_away(sock, Refused(code="uid", text=objection))
+        elif len(self._sessions) >= MOST_CLIENTS:
+            text = f"{MOST_CLIENTS} clients are attached already"
+            _turn_away(sock, Refused(code="busy", text=text))
+        else:
+            session = Session(sock, self._desk)
+            self._sessions.add(session)
+            self._fanout.follow(session.follower)
+
+    def _pause_accepting(self, seconds: float) -> None:
+        self._selector.unregister(self._listener)
+        self._accept_again = self._clock() + seconds
+
+    def _tell_of_stranger(self, objection: str) -> None:
+        self._strangers += 1
+        if self._clock() - self._strangers_told_at < STRANGERS_TOLD:
+            return
+        self._strangers_told_at = self._clock()
+        self._note("warning", f"control socket: {objection}; refused so far: {self._strangers:,}")
+
+    def _attend_to(self, session: Session, readable: bool) -> None:
+        try:
+            session.step(readable)
+        except Exception as error:  # a fault of ours with one client: the others go on
+            self._note("error", f"control socket: {type(error).__name__} in {_where(error)}")
+            session.ended = True
+        if session.ended:
+            self._forget(session)
+            return
+        if session.hello and session.hello.announce and session not in self._announced:
+            self._announced.add(session)
+            self._note("info", f"{self._name(session)} attached, {self._attached()}")
+        self._choose_interest(session)
+
+    def _choose_interest(self, session: Session) -> None:
+        wanted = selectors.EVENT_READ * session.wants_input
+        wanted |= selectors.EVENT_WRITE * session.wants_output
+        key = self._selector.get_map().get(session.sock)
+        registered = 0 if key is None else key.events
+        if wanted == registered:
+            return
+        if not wanted:
+            self._selector.unregister(session.sock)
+        elif registered:
+            self._selector.modify(session.sock, wanted)
+        else:
+            self._selector.register(session.sock, wanted)
+
+    def _forget(self, session: Session) -> None:
+        self._sessions.discard(session)
+        self._fanout.unfollow(session.follower)
+        if self._selector.get_map().get(session.sock) is not None:
+            self._selector.unregister(session.sock)
+        session.sock.close()
+        self._traces.forget(session, self._numbers.__next__)
+        if session in self._announced:
+            self._announced.discard(session)
+            self._note("info", f"{self._name(session)} detached, {self._attached()}")
+
+    def _name(self, session: Session) -> str:
+        name = session.hello.client if session.hello else ""
+        return printable(name or "a client", 32)
+
+    def _attached(self) -> str:
+        return f"{len(self._announced):,} attached now"
+
+    def _note(self, level: str, text: str) -> None:
+        self._fanout.tell(Notice(t=self._fanout.now(), level=level, text=text))
+
+    # --- commands ---
+
+    def _submit(self, session: Session, command: Command) -> None:
+        if isinstance(command, Trace):
+            self._traces.ask(session, command)
+        else:
+            self._submit_to_loop(command)
+
+    # --- the end ---
+
+    def _say_farewell(self) -> None:
+        """The server's last event is on its way to everybody who reads."""
+        deadline = self._clock() + FAREWELL
+        waiting = [session for session in self._sessions if not session.say_last_words()]
+        while waiting and self._clock() < deadline:
+            time.sleep(0.01)
+            waiting = [session for session in waiting if not session.say_last_words()]
+
+
+def _turn_away(sock: socket.socket, why: Refused) -> None:
+    with sock:
+        try:
+            sock.send(pack(why))
+            sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            return  # it has gone already
+
+
+def _where(error: Exception) -> str:
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{os.path.basename(last.filename)}:{last.lineno}"

@@ -1,0 +1,316 @@
+"""One client of the control socket, from its hello to its end. It owns the client's socket.
+
+What a client may cost is bounded here: one message is written at a time, one command is under way
+at a time, and nothing is read from a client that has not taken its answers.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from math import inf
+from typing import Final, NamedTuple, Protocol
+
+import msgspec
+
+from ... import __version__
+from ...core.commands import Command, Kill, Stop, Trace
+from ...core.events import (
+    CommandResult,
+)
+from ...core.printable import printable
+from ...watch.fanout import Fanout
+from ..protocol import (
+    LARGEST_HELLO,
+    LARGEST_MESSAGE,
+    VERSION,
+    Do,
+    FromServer,
+    Hello,
+    Inbox,
+    ProtocolError,
+    Refused,
+    TooLarge,
+    Watch,
+    Welcome,
+    pack,
+    read_to_server,
+    version_of,
+)
+from .follower import Follower
+
+HELLO_WITHIN: Final = 5.0
+"""Seconds for the first message."""
+MESSAGE_WITHIN: Final = 10.0
+"""Seconds for any other message, from its first byte."""
+ANSWER_WITHIN: Final = 10.0
+"""Seconds after which a command without an answer no longer keeps the next one waiting."""
+LINGER: Final = 1.0
+"""Seconds that a refused client has to read why."""
+COMMAND_INTERVAL: Final = 0.01
+"""Seconds between two commands of one client."""
+KILL_INTERVAL: Final = 0.0001
+"""Seconds more for each connection that the first of the two ends."""
+ROUND: Final = 0.1
+"""Seconds between two pieces of news, if there is no haste."""
+AT_ONCE: Final = 4
+"""Messages to one client in one turn, so that the others have theirs."""
+_READ_SIZE: Final = 64 * 1024
+
+
+class Gate(Protocol):
+    """Who may come in."""
+
+    def on_connect(self, sock: socket.socket) -> str:
+        """Why this peer may not speak at all; empty if it may."""
+        ...
+
+    def on_hello(self, hello: Hello) -> str:
+        """Why this client may not go on; empty if it may."""
+        ...
+
+
+class SessionContext(NamedTuple):
+    """What all sessions of a service share."""
+
+    fanout: Fanout
+    gate: Gate
+    next_number: Callable[[], int]
+    """A request number that no other client of the server has."""
+    submit: Callable[[Session, Command], None]
+    """Hand on a command of a session to the loop."""
+    wake: Callable[[], None]
+    clock: Callable[[], float]
+    pid: int
+
+
+class Session:
+    """Reads, answers and tells one client; the service calls `step` when there may be work."""
+
+    def __init__(self, sock: socket.socket, desk: SessionContext) -> None:
+        self.sock = sock
+        self.hello: Hello | None = None
+        """What the client said first, once it is welcome."""
+        self.ended = False
+        """Whether the socket can be closed."""
+        self.follower = Follower(desk.fanout, desk.wake, desk.clock)
+        self._desk = desk
+        self._inbox = Inbox(LARGEST_HELLO)
+        self._out = memoryview(b"")
+        now = desk.clock()
+        self._close_at = inf  # a refused client lingers until then
+        self._message_due = now + HELLO_WITHIN
+        self._command_at = now
+        self._resume_at = inf
+        self._next_news = now
+        self._results_due = 0
+        self._answer_due = inf
+
+    # --- what the service asks ---
+
+    @property
+    def wants_input(self) -> bool:
+        """Whether to watch for readability: also a refused client's bytes are taken, and lost."""
+        if self._close_at < inf:
+            return True
+        return not self._out and not self._is_busy()
+
+    @property
+    def wants_output(self) -> bool:
+        """Whether something waits for room in the socket."""
+        return bool(self._out)
+
+    def due(self) -> float:
+        """When to call `step` even if nothing happens, on the service's clock."""
+        if self._close_at < inf:
+            return self._close_at
+        due = min(self._message_due, self._answer_due)
+        if not self._out:
+            if self.follower.urgent:
+                return 0.0
+            if self.follower.watched:
+                due = min(due, self._next_news)
+            due = min(due, self._resume_at)
+        return due
+
+    def step(self, readable: bool) -> None:
+        """Do what can be done now without waiting."""
+        now = self._desk.clock()
+        if readable:
+            self._read()
+        if self.ended:
+            return
+        if self._close_at < inf:
+            self._flush()
+            self.ended = self.ended or now >= self._close_at
+            return
+        if now >= self._message_due:
+            what = "a whole message" if self.hello else "a hello"
+            self.refuse("slow", f"{what} did not come in time")
+            return
+        if now >= self._answer_due:
+            self._results_due, self._answer_due = 0, inf
+        self._flush()
+        self._tell(now)  # first: a result may be what the next command waits for
+        self._take_messages(now)
+        self._resume_at = self._command_at if self._command_at > now else inf
+
+    def refuse(self, code: str, text: str) -> None:
+        """Say why, and end."""
+        self._out = memoryview(bytes(self._out) + pack(Refused(code=code, text=text)))
+        self._close_at = self._desk.clock() + LINGER
+        self._flush()
+
+    def say_last_words(self) -> bool:
+        """Tell what is still to be told; whether all of it is on its way."""
+        self._flush()
+        while not self._out and not self.ended:
+            if not self._tell_one():
+                return True
+        return self.ended
+
+    # --- input ---
+
+    def _read(self) -> None:
+        try:
+            data = self.sock.recv(_READ_SIZE)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self.ended = True
+        elif self._close_at == inf:
+            self._inbox.feed(data)
+
+    def _is_busy(self) -> bool:
+        return self._results_due > 0 or self._command_at > self._desk.clock()
+
+    def _take_messages(self, now: float) -> None:
+        """Take what has arrived in full, as long as nothing is under way for this client."""
+        while self._close_at == inf and not self._out and not self._is_busy():
+            try:
+                body = self._inbox.take()
+                if body is None:
+                    break
+                self._take(body, now)
+                self._message_due = inf  # what follows is another message, with its own time
+            except TooLarge as error:
+                self.refuse("too_large", str(error))
+            except ProtocolError as error:
+                self.refuse("garbage", printable(str(error), 200))
+        if self.hello and (not len(self._inbox) or self._out or self._is_busy()):
+            self._message_due = inf
+        elif self._message_due == inf:
+            self._message_due = now + MESSAGE_WITHIN
+
+    def _take(self, body: bytes, now: float) -> None:
+        if self.hello is None:
+            self._greet(body)
+            return
+        message = read_to_server(body)
+        if isinstance(message, Do):
+            ids = len(message.command.ids) if isinstance(message.command, Kill) else 0
+            self._command_at = now + COMMAND_INTERVAL + ids * KILL_INTERVAL
+            self._do(message.command)
+        elif isinstance(message, Watch):
+            if self.follower.watched:
+                raise ProtocolError("watch may be said once")
+            self.follower.watch(message)
+        else:
+            raise ProtocolError("hello may be said once")
+
+    def _greet(self, body: bytes) -> None:
+        version = version_of(body)
+        if version != VERSION:
+            told = f"the server speaks version {VERSION} of the protocol, not {version}"
+            self.refuse("version", told)
+            return
+        hello = read_to_server(body)
+        assert isinstance(hello, Hello)  # version_of has seen its tag
+        objection = self._desk.gate.on_hello(hello)
+        if objection:
+            self.refuse("token", objection)
+            return
+        self.hello = msgspec.structs.replace(hello, token="")
+        self._inbox.limit = LARGEST_MESSAGE
+        now = self._desk.fanout.now()
+        self._say(Welcome(version=VERSION, program=__version__, pid=self._desk.pid, t=now))
+
+    def _do(self, command: Command) -> None:
+        assert self.hello is not None
+        if self.hello.read_only and not isinstance(command, Trace):
+            self._answer(command, "refused: this client is attached read-only")
+        elif self._desk.fanout.ended:
+            self._answer(command, "the server has stopped")
+        else:
+            # A kill without ids has no results, nor has a stop: its events tell of it.
+            results = len(command.ids) if isinstance(command, Kill) else 1
+            results = 0 if isinstance(command, Stop) else results
+            number = self._desk.next_number()
+            if results:
+                self.follower.requests = {number: command.request}
+                self._results_due = results
+                self._answer_due = self._desk.clock() + ANSWER_WITHIN
+            self._desk.submit(self, msgspec.structs.replace(command, request=number))
+
+    def _answer(self, command: Command, message: str) -> None:
+        self.follower.answer(
+            CommandResult(
+                t=self._desk.fanout.now(),
+                request=command.request,
+                command=type(command).__name__.lower(),
+                ok=False,
+                message=message,
+            )
+        )
+
+    # --- output ---
+
+    def _tell(self, now: float) -> None:
+        """Say what is due, as long as the client takes it."""
+        if not self.hello or not (self.follower.urgent or now >= self._next_news):
+            return
+        for _ in range(AT_ONCE):
+            if self._out or self._close_at < inf:
+                return
+            if not self._tell_one():
+                self._next_news = now + ROUND
+                return
+
+    def _tell_one(self) -> bool:
+        message = self.follower.next_message()
+        if message is None:
+            return False
+        for event in getattr(message, "events", ()):
+            if isinstance(event, CommandResult) and self.follower.requests:
+                self._count_result(event)
+        self._say(message)
+        return True
+
+    def _count_result(self, result: CommandResult) -> None:
+        if result.request not in self.follower.requests.values():
+            return
+        # A command that is refused as a whole has one result, which names no connection.
+        self._results_due = 0 if result.id is None else self._results_due - 1
+        if self._results_due <= 0:
+            self._results_due, self._answer_due = 0, inf
+
+    def _say(self, message: FromServer) -> None:
+        self._out = memoryview(bytes(self._out) + pack(message))
+        self._flush()
+
+    def _flush(self) -> None:
+        try:
+            while self._out:
+                self._out = self._out[self.sock.send(self._out) :]
+        except BlockingIOError:
+            return
+        except OSError:
+            self._out, self.ended = memoryview(b""), True
+            return
+        if self._close_at < inf:
+            try:
+                self.sock.shutdown(socket.SHUT_WR)
+            except OSError:
+                self.ended = True  # the peer has closed already

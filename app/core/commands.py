@@ -1,0 +1,49 @@
+"""What a server can be told: immutable commands, by connection id, each with an answer.
+
+Whoever sends one chooses its `request`; what became of it comes back as `CommandResult` events.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import msgspec
+
+from .events import KillMode, TraceLevel
+
+
+class _Command(msgspec.Struct, frozen=True, tag_field="command", kw_only=True):
+    request: int
+    """Chosen by the sender; every `CommandResult` that answers carries it."""
+
+
+class Kill(_Command, frozen=True, tag="kill"):
+    """End connections by id."""
+
+    ids: tuple[int, ...]
+    mode: KillMode = KillMode.CLOSE
+
+
+class Set(_Command, frozen=True, tag="set"):
+    """Change a setting that may change at run time (`app.core.settings.RUNTIME_SETTINGS`)."""
+
+    name: str
+    value: int | float | str
+
+
+class Trace(_Command, frozen=True, tag="trace"):
+    """Choose how much detail one connection puts into the journal."""
+
+    id: int
+    level: TraceLevel
+
+
+class Stop(_Command, frozen=True, tag="stop"):
+    """Stop accepting, finish what was received in full, end within the grace time."""
+
+    cause: str
+    now: bool = False
+    """Skip the grace: close everything at once."""
+
+
+Command: TypeAlias = Kill | Set | Trace | Stop

@@ -1,0 +1,440 @@
+"""What the server tells: immutable events.
+
+Everything that crosses a thread or a process is one of these structs or a command
+(`app.core.commands`): events flow from the loop to whoever watches, commands flow back. Events
+import nothing of ours, so both sides may use them.
+
+Units: ``t`` and every field named ``*_at`` are seconds since the Unix epoch on a clock that never
+steps back (the wall clock read once at the server's start, then advanced by the monotonic clock);
+sizes are bytes; names ending in ``_us`` are microseconds. Counters are absolute and only grow, so
+a lost snapshot can hide a moment but can never make a figure wrong.
+
+Text that came from a peer is escaped (`app.core.printable`) before it is put into an event.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final, TypeAlias
+
+import msgspec
+
+
+class State(StrEnum):
+    """Where a connection is in its frame, or in its end."""
+
+    READ_LEN = "READ_LEN"
+    READ_BODY = "READ_BODY"
+    WRITE_BODY = "WRITE_BODY"
+    DRAINING = "DRAINING"
+    CLOSED = "CLOSED"
+
+
+class Reason(StrEnum):
+    """Why a connection closed: exactly one for each connection."""
+
+    EOF = "eof"
+    EOF_MID_HEADER = "eof_mid_header"
+    EOF_MID_BODY = "eof_mid_body"
+    RESET = "reset"
+    FRAME_TOO_LARGE = "frame_too_large"
+    TIMEOUT_HEADER = "timeout_header"
+    TIMEOUT_BODY = "timeout_body"
+    TIMEOUT_WRITE = "timeout_write"
+    TIMEOUT_IDLE = "timeout_idle"
+    KILLED = "killed"
+    LIMIT = "limit"
+    SHUTDOWN = "shutdown"
+    ERROR = "error"
+
+
+ORDERLY: Final = frozenset({Reason.EOF, Reason.KILLED, Reason.SHUTDOWN})
+"""The reasons for which a connection closes in good order or by our own will."""
+
+
+class KillMode(StrEnum):
+    """How a kill ends a connection."""
+
+    DRAIN = "drain"
+    """Finish the pending echo, then SHUT_WR, linger and close."""
+    CLOSE = "close"
+    """Give up the pending echo; what the kernel has already accepted is still delivered."""
+    RESET = "reset"
+    """RST: everything in flight is destroyed."""
+
+
+class TraceLevel(StrEnum):
+    """How much detail one connection, or all of them, put into the journal."""
+
+    OFF = "off"
+    STATE = "state"
+    IO = "io"
+    """Every system call, and what the kernel knows of the connection."""
+    BYTES = "bytes"
+    """The same, and the bytes themselves, a bounded number of them."""
+
+    @property
+    def tells_calls(self) -> bool:
+        """Whether every system call is told."""
+        return self is TraceLevel.IO or self is TraceLevel.BYTES
+
+
+CALLS_A_ROUND = 64
+"""System calls told of one connection that is looked at, between two rounds of snapshots."""
+TRACED_BYTES = 256
+"""Bytes of one system call that `Bytes` carries at most."""
+POLLIN = 1
+"""Bit of `Snapshot.interest`: the poller watches for input."""
+POLLOUT = 4
+"""Bit of `Snapshot.interest`: the poller watches for room in the kernel's send queue."""
+
+
+class _Message(msgspec.Struct, frozen=True, tag_field="event", kw_only=True):
+    pass
+
+
+# --- lifecycle and results: never dropped -------------------------------------------------------
+
+
+class Listening(_Message, frozen=True, tag="listening"):
+    """The server accepts connections. The first event of all."""
+
+    t: float
+    host: str
+    port: int
+    pid: int
+    poller: str
+    write_mode: str
+    cap: int
+    max_connections: int
+    header_timeout: float
+    body_timeout: float
+    write_timeout: float
+    idle_timeout: float
+    workers: int = 0
+    """Worker processes; 0 where the loop is a thread of this process."""
+    notes: tuple[str, ...] = ()
+    """What was adapted at start-up (no IPv6, a lowered limit), one line each."""
+
+
+class Opened(_Message, frozen=True, tag="opened"):
+    """A connection was accepted."""
+
+    t: float
+    id: int
+    fd: int
+    peer: str
+    worker: int = 0
+    """The number of the worker process that has it, from 1; 0 where there are none."""
+
+
+class Closed(_Message, frozen=True, tag="closed"):
+    """A connection ended; the last word on it, with its totals."""
+
+    t: float
+    id: int
+    peer: str
+    reason: Reason
+    detail: str
+    """What stood behind the reason, in a few words; may be empty."""
+    opened_at: float
+    frames_in: int
+    frames_out: int
+    bytes_in: int
+    bytes_out: int
+    toggles: int
+    eagains: int
+    partial_writes: int
+
+
+class SettingChanged(_Message, frozen=True, tag="setting_changed"):
+    """A setting has a new value, in force from the next frame on."""
+
+    t: float
+    name: str
+    old: int | float | str
+    new: int | float | str
+
+
+class CommandResult(_Message, frozen=True, tag="command_result"):
+    """What became of a command: one for each connection that it named, or one for the command."""
+
+    t: float
+    request: int
+    command: str
+    ok: bool
+    message: str
+    id: int | None = None
+
+
+class Notice(_Message, frozen=True, tag="notice"):
+    """Something an operator should know: accepting paused, a limit reached."""
+
+    t: float
+    level: str
+    """``info``, ``warning`` or ``error``."""
+    text: str
+
+
+class Stopping(_Message, frozen=True, tag="stopping"):
+    """The server accepts no more and finishes what it has received in full."""
+
+    t: float
+    cause: str
+    grace: float
+    open: int
+
+
+class Stopped(_Message, frozen=True, tag="stopped"):
+    """The loop has ended, every connection is closed. The last event of all."""
+
+    t: float
+    cause: str
+    opened: int
+    closed: int
+    frames_out: int
+    bytes_in: int
+    bytes_out: int
+
+
+class Crashed(_Message, frozen=True, tag="crashed"):
+    """The loop thread died of a fault of ours. The last event of all."""
+
+    t: float
+    error: str
+    traceback: str
+
+
+# --- detail: may be dropped when nobody drains, and then it is counted ---------------------------
+
+
+class StateChanged(_Message, frozen=True, tag="state_changed"):
+    """A traced connection is in another state than at its last wake-up's end."""
+
+    t: float
+    id: int
+    old: State
+    new: State
+
+
+class Toggled(_Message, frozen=True, tag="toggled"):
+    """POLLOUT interest was armed or disarmed."""
+
+    t: float
+    id: int
+    armed: bool
+    pending: int
+    """Bytes of echo not yet taken by the kernel: what armed it, or 0 when it is disarmed."""
+    toggles: int
+
+
+class Io(_Message, frozen=True, tag="io"):
+    """One system call on a connection traced at level ``io``."""
+
+    t: float
+    id: int
+    call: str
+    """``read`` or ``write``."""
+    asked: int
+    """Bytes of room or bytes offered."""
+    result: int
+    """Bytes moved; 0 from a read is EOF; -1 is an error, named in `error`."""
+    error: str = ""
+    gap_follows: bool = False
+    """Whether those that come next are not told: a connection that is looked at tells of
+    `CALLS_A_ROUND` calls between two rounds, which is more than anybody can read."""
+
+
+class Bytes(_Message, frozen=True, tag="bytes"):
+    """The last of the bytes that one system call moved, at trace level ``bytes``."""
+
+    t: float
+    id: int
+    call: str
+    """``read`` or ``write``."""
+    data: bytes
+    """At most `TRACED_BYTES` of them."""
+
+
+class Kernel(_Message, frozen=True, tag="kernel"):
+    """What the kernel knows of a traced connection (tcp(7): TCP_INFO, SIOCINQ, SIOCOUTQ).
+
+    A field is None where the platform does not tell.
+    """
+
+    t: float
+    id: int
+    unread: int | None
+    """Bytes received that nobody has read yet (SIOCINQ)."""
+    unacknowledged: int | None
+    """Bytes written that the peer has not acknowledged (SIOCOUTQ)."""
+    send_buffer: int
+    """Bytes that the kernel allots to the send queue (SO_SNDBUF, its own overhead included)."""
+    rtt_us: int | None = None
+    """Smoothed round-trip time."""
+    rttvar_us: int | None = None
+    """Its mean deviation."""
+    cwnd: int | None = None
+    """Congestion window, in segments."""
+    mss: int | None = None
+    """Bytes of a segment."""
+    unacked: int | None = None
+    """Segments sent and not acknowledged."""
+    retransmits: int | None = None
+    """Segments sent again, in all."""
+    probes: int | None = None
+    """Unanswered probes of a peer whose receive window is closed."""
+
+
+# --- absolute figures: latest wins --------------------------------------------------------------
+
+
+class Snapshot(_Message, frozen=True, tag="snapshot"):
+    """All there is to see of one connection at one moment."""
+
+    t: float
+    id: int
+    state: State
+    header: bytes
+    """The header bytes of the frame in flight, 0 to 4 of them; of the one being echoed, all 4."""
+    body_read: int
+    body_length: int
+    out_sent: int
+    out_length: int
+    interest: int
+    toggles: int
+    toggled_at: float
+    eagains: int
+    partial_writes: int
+    frames_in: int
+    """Frames received in full."""
+    frames_out: int
+    """Frames whose echo the kernel took in full."""
+    bytes_in: int
+    bytes_out: int
+    frame_at: float
+    """When the frame in flight began to arrive; 0 between frames."""
+    active_at: float
+    """When a byte last moved, in or out."""
+    closing: Reason | None = None
+    """The reason decided while the connection is DRAINING."""
+    budget_hits: int = 0
+    """Wake-ups that ended on the budget with more to do."""
+
+    @property
+    def header_read(self) -> int:
+        """Header bytes read of the frame in flight, 0 to 4."""
+        return len(self.header)
+
+    @property
+    def pending(self) -> int:
+        """Bytes of echo that the kernel has not taken yet."""
+        return self.out_length - self.out_sent
+
+
+class LoopStats(_Message, frozen=True, tag="loop_stats"):
+    """The loop's own figures."""
+
+    t: float
+    polls: int
+    """Calls of the poller."""
+    wakeups: int
+    """Polls that returned because something was ready or a command came."""
+    ready: int
+    """Descriptors that those polls returned, in all."""
+    longest_us: int
+    """Longest iteration (poll return to next poll) since the previous statistics."""
+    cpu_seconds: float
+    """CPU time of the loop thread."""
+    open: int
+    opened: int
+    closed: int
+    refused: int
+    """Connections closed as `limit`."""
+    armed: int
+    """Connections with POLLOUT armed now."""
+    frames_in: int
+    frames_out: int
+    bytes_in: int
+    bytes_out: int
+    toggles: int
+    eagains: int
+    partial_writes: int
+    accept_errors: int
+    queue_depth: int
+    """Events waiting to be drained."""
+    drops: int
+    """Detail events dropped because the journal was full."""
+    service_us: tuple[tuple[int, int], ...] = ()
+    """Service time: how many frames were echoed within how many microseconds of the wake-up that
+    completed them, since the start, as `app.core.histogram` counts."""
+    iteration_us: tuple[tuple[int, int], ...] = ()
+    """How many iterations (poll return to next poll) took how many microseconds, likewise."""
+    bodies: tuple[tuple[int, int], ...] = ()
+    """A sample of the latest frames, so many from each round: connection id, body length."""
+    oldest_at: float = 0.0
+    """Of several loops' figures together, when the oldest of them were told; 0 where they are of
+    one loop."""
+
+
+class ProcessStats(_Message, frozen=True, tag="process_stats"):
+    """The server's process, its workers' included, as the operating system sees it."""
+
+    t: float
+    cpu_percent: float
+    """Of one core."""
+    rss: int
+    fds: int
+    threads: int
+
+
+class WorkerStats(_Message, frozen=True, tag="worker_stats"):
+    """One worker process; told about once a second while somebody watches."""
+
+    t: float
+    worker: int
+    """Its number, from 1; a worker that was restarted keeps it."""
+    pid: int
+    """Of the process that runs now, or that ran last."""
+    alive: bool
+    restarts: int
+    """How often a new process took this worker's place."""
+    open: int
+    frames: int
+    """Frames echoed, those of its earlier processes included."""
+    cpu_seconds: float
+    """CPU time of its processes, all threads; without the last moments of one that died."""
+    rss: int
+    longest_us: int
+    """Longest iteration of its loop since its previous statistics."""
+    silent: float = 0.0
+    """Seconds for which it has given no sign of life, where that is too long: it hangs."""
+
+
+Event: TypeAlias = (
+    Listening
+    | Opened
+    | Closed
+    | SettingChanged
+    | CommandResult
+    | Notice
+    | Stopping
+    | Stopped
+    | Crashed
+    | StateChanged
+    | Toggled
+    | Io
+    | Bytes
+    | Kernel
+    | Snapshot
+    | LoopStats
+    | ProcessStats
+    | WorkerStats
+)
+
+
+DETAIL: Final = frozenset({StateChanged, Toggled, Io, Bytes, Kernel, WorkerStats})
+"""The types of what may be dropped when nobody drains it. Ask for ``type(event) in``: of a type
+that is a msgspec one `isinstance` asks its metaclass, 50 ns for each of the six."""
+LAST_WORDS: Final = frozenset({Stopped, Crashed})
+"""The types of the event after which a server tells nothing more."""

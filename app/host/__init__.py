@@ -1,0 +1,1 @@
+"""What runs beside a server: log, control socket, recording, metrics, systemd."""

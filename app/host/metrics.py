@@ -1,0 +1,261 @@
+"""The server's figures for Prometheus, made when they are asked for.
+
+Between two scrapes nothing is made: the loop counts what it counts anyway, and a `Tally` among the
+subscribers of the fan-out counts the ends by reason. A scrape watches the loop for a moment, as a
+dashboard does, until the loop has told its figures. No label holds anything of a peer's.
+"""
+
+from __future__ import annotations
+
+import resource
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from math import inf
+from typing import Final
+
+import psutil
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+
+from .. import __version__
+from ..core.events import Closed, Event, LoopStats, Opened, Reason, Snapshot, State
+from ..core.histogram import Histogram
+from ..watch.fanout import Fanout
+from ..watch.stream import EventStream
+
+PREFIX: Final = "echo_tui"
+FRESH: Final = 0.5
+"""Seconds for which figures are fresh: scraping more often tells the same ones again."""
+PATIENCE: Final = 1.5
+"""Seconds to wait for the loop's figures, before old ones are told with their age."""
+STATES: Final = (State.READ_LEN, State.READ_BODY, State.WRITE_BODY, State.DRAINING)
+EDGES_US: Final = tuple(2**power for power in range(3, 24))
+"""The upper edges of the histograms' buckets, 8 µs to 8 s. The loop's own finer buckets end at
+powers of two, so that every count is exact."""
+
+
+class Tally(EventStream):
+    """A subscriber that keeps no event: it counts, in the fan-out's thread."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.opened = 0
+        self.closed: Counter[str] = Counter()
+        self.stats: LoopStats | None = None
+        self.told = threading.Event()
+        """Set when statistics come that are not of before `asked_at`."""
+        self.asked_at = inf
+        self._longest_us = 0
+
+    def publish(self, event: Event) -> None:
+        if isinstance(event, Opened):
+            self.opened += 1
+        elif isinstance(event, Closed):
+            self.closed[event.reason] += 1
+
+    def room_for_detail(self) -> bool:
+        return False
+
+    def publish_latest(self, snapshots: Iterable[Snapshot], stats: LoopStats) -> None:
+        self.stats = stats
+        self._longest_us = max(self._longest_us, stats.longest_us)
+        if stats.t >= self.asked_at:
+            self.told.set()
+
+    def take_longest_us(self) -> int:
+        """The longest iteration since the last call, in microseconds."""
+        longest, self._longest_us = self._longest_us, 0
+        return longest
+
+
+class ServerCollector:
+    """What Prometheus is told at a scrape; may be asked from several threads."""
+
+    def __init__(
+        self,
+        fanout: Fanout,
+        now: Callable[[], float],
+        more_pids: Callable[[], Iterable[int]] = tuple,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`now` is the clock of the events; `more_pids` are processes that belong to the server
+        beside this one. To be made before the first connection: ends are counted from here on.
+        """
+        self._fanout = fanout
+        self._now = now
+        self._more_pids = more_pids
+        self._clock = clock
+        self.tally = fanout.subscribe(Tally())
+        self._lock = threading.Lock()
+        self._asked_at = -inf
+        self._longest_us = 0
+
+    def collect(self) -> Iterator[Metric]:
+        """All figures, as fresh as `FRESH`."""
+        with self._lock:
+            self._refresh()
+            families = [*self._of_connections(), *self._of_the_loop(), *self._of_the_process()]
+        yield from families
+
+    def _refresh(self) -> None:
+        """Have the loop tell its figures. One that does not within `PATIENCE` keeps the old ones,
+        and their age is told.
+        """
+        if self._fanout.ended or self._clock() - self._asked_at < FRESH:
+            return
+        tally = self.tally
+        tally.told.clear()
+        tally.watched = True
+        self._fanout.attention()
+        tally.asked_at = self._fanout.ask()
+        tally.told.wait(PATIENCE)
+        tally.asked_at = inf
+        tally.watched = False
+        self._fanout.attention()
+        self._asked_at = self._clock()
+        self._longest_us = tally.take_longest_us()
+
+    def _of_connections(self) -> Iterator[Metric]:
+        tally, fanout = self.tally, self._fanout
+        states: Counter[str] = Counter(
+            snapshot.state for snapshot in fanout.snapshots.copy().values()
+        )
+        # Who has no snapshot yet has not been served yet.
+        states[State.READ_LEN] += max(0, len(fanout.opened) - states.total())
+        yield _gauges("connections", "Open connections by state.", "state", states, STATES)
+        yield _counter("connections_opened", "Connections accepted.", tally.opened)
+        yield _counters(
+            "connections_closed", "Connections ended, by reason.", "reason", tally.closed, Reason
+        )
+        listening = fanout.listening
+        if listening is not None:
+            labels = ["version", "poller"]
+            info = GaugeMetricFamily(f"{PREFIX}_build_info", "Always 1.", labels=labels)
+            info.add_metric([__version__, listening.poller], 1)
+            yield info
+            limit = listening.max_connections
+            yield _gauge("connections_limit", "More are closed as `limit`.", limit)
+            yield _gauge("cap_bytes", "Largest body accepted.", listening.cap)
+
+    def _of_the_loop(self) -> Iterator[Metric]:
+        stats = self.tally.stats
+        if stats is None:
+            return
+        frames = {"in": stats.frames_in, "out": stats.frames_out}
+        moved = {"in": stats.bytes_in, "out": stats.bytes_out}
+        yield _counters("frames", "Frames received and echoed in full.", "direction", frames)
+        yield _counters("bytes", "Bytes received and sent, headers too.", "direction", moved)
+        for name, text, count in (
+            ("pollout_toggles", "Changes of POLLOUT interest.", stats.toggles),
+            ("eagains", "Calls that could do nothing yet.", stats.eagains),
+            ("partial_writes", "Writes of which the kernel took a part.", stats.partial_writes),
+            ("accept_errors", "Failures of accept.", stats.accept_errors),
+            ("loop_polls", "Calls of the poller.", stats.polls),
+            ("loop_wakeups", "Polls that returned something.", stats.wakeups),
+            ("loop_ready", "Descriptors that polls returned.", stats.ready),
+            ("loop_cpu_seconds", "CPU time of the loop.", stats.cpu_seconds),
+            ("events_dropped", "Detail events that a full journal dropped.", stats.drops),
+        ):
+            yield _counter(name, text, count)
+        yield _gauge("pollout_armed", "Connections with POLLOUT armed.", stats.armed)
+        yield _gauge("event_queue_depth", "Events not yet handed on.", stats.queue_depth)
+        yield _gauge(
+            "loop_iteration_longest_seconds",
+            "Longest iteration of the loop since the last scrape.",
+            self._longest_us / 1e6,
+        )
+        yield _gauge(
+            "statistics_age_seconds",
+            "Since the loop (of workers: the oldest) told its figures: one that hangs does not.",
+            max(0.0, self._now() - (stats.oldest_at or stats.t)),
+        )
+        yield _histogram(
+            "loop_iteration_seconds", "From a poll's return to the next.", stats.iteration_us
+        )
+        yield _histogram("service_seconds", "From a frame's wake-up to its echo.", stats.service_us)
+
+    def _of_the_process(self) -> Iterator[Metric]:
+        """Under the names that Prometheus has for every process."""
+        cpu, rss, fds, threads = 0.0, 0, 0, 0
+        for process in self._processes():
+            try:
+                with process.oneshot():
+                    times = process.cpu_times()
+                    cpu += times.user + times.system
+                    rss += process.memory_info().rss
+                    fds += process.num_fds()
+                    threads += process.num_threads()
+            except psutil.NoSuchProcess:
+                continue  # one of several has just ended
+        yield CounterMetricFamily("process_cpu_seconds", "CPU time.", cpu)
+        yield GaugeMetricFamily("process_resident_memory_bytes", "Resident memory.", rss)
+        yield GaugeMetricFamily("process_open_fds", "Open descriptors.", fds)
+        soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        most = float("inf") if soft == resource.RLIM_INFINITY else soft
+        yield GaugeMetricFamily("process_max_fds", "Descriptors that one process may open.", most)
+        yield GaugeMetricFamily("process_threads", "Threads.", threads)
+        started = psutil.Process().create_time()
+        yield GaugeMetricFamily("process_start_time_seconds", "Unix time of the start.", started)
+
+    def _processes(self) -> Iterator[psutil.Process]:
+        yield psutil.Process()
+        for pid in self._more_pids():
+            try:
+                yield psutil.Process(pid)
+            except psutil.NoSuchProcess:
+                continue
+
+
+def registry_of(collector: ServerCollector) -> CollectorRegistry:
+    """A registry of that collector alone."""
+    registry = CollectorRegistry()
+    registry.register(collector)
+    return registry
+
+
+def _counter(name: str, text: str, value: float) -> Metric:
+    return CounterMetricFamily(f"{PREFIX}_{name}", text, value)
+
+
+def _gauge(name: str, text: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"{PREFIX}_{name}", text, value)
+
+
+def _counters(
+    name: str, text: str, label: str, values: Mapping[str, int], keys: Iterable[str] | None = None
+) -> Metric:
+    """One counter for each of `keys`, 0 where there is no value yet."""
+    family = CounterMetricFamily(f"{PREFIX}_{name}", text, labels=[label])
+    for key in values if keys is None else keys:
+        family.add_metric([key], values.get(key, 0))
+    return family
+
+
+def _gauges(
+    name: str, text: str, label: str, values: Mapping[str, int], keys: Iterable[str]
+) -> Metric:
+    family = GaugeMetricFamily(f"{PREFIX}_{name}", text, labels=[label])
+    for key in keys:
+        family.add_metric([key], values.get(key, 0))
+    return family
+
+
+def _histogram(name: str, text: str, counts: tuple[tuple[int, int], ...]) -> Metric:
+    """Cumulated up to each of `EDGES_US`; the sum takes each value in the middle of its bucket."""
+    histogram = Histogram.from_counts(counts)
+    finer = list(histogram.buckets())
+    buckets = [
+        (str(edge / 1e6), sum(bucket.times for bucket in finer if bucket.high < edge))
+        for edge in EDGES_US
+    ]
+    total = histogram.mean * histogram.count / 1e6
+    return HistogramMetricFamily(
+        f"{PREFIX}_{name}", text, [*buckets, ("+Inf", histogram.count)], total
+    )

@@ -1,0 +1,112 @@
+"""What systemd passes and wants to be told (sd_notify(3), sd_listen_fds(3)): a few environment
+variables and one datagram socket. Without them nothing here does anything.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import time
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from ..core.events import Event, Stopping
+from ..core.settings import SettingError
+from ..watch.stream import EventStream
+
+FIRST_DESCRIPTOR: Final = 3
+"""SD_LISTEN_FDS_START: the first descriptor that is passed."""
+BEATS: Final = 3
+"""How often within its time the watchdog is told that all is well."""
+
+
+def passed_socket(environment: Mapping[str, str]) -> socket.socket | None:
+    """The listening socket that this process was started with; None if there is none.
+
+    Raises `SettingError` if it is not one socket.
+    """
+    if environment.get("LISTEN_PID") != str(os.getpid()):
+        return None  # not there, or meant for a process that has started this one
+    count = environment.get("LISTEN_FDS", "")
+    if count != "1":
+        raise SettingError(f"systemd passes {count or 'no'} sockets: give it one ListenStream=")
+    try:
+        sock = socket.socket(fileno=FIRST_DESCRIPTOR)
+    except OSError as error:
+        raise SettingError(f"descriptor {FIRST_DESCRIPTOR} of systemd: {error.strerror}") from None
+    sock.set_inheritable(False)
+    return sock
+
+
+class Notifier(EventStream):
+    """Tells systemd how the service is. A subscriber that keeps no event, and tells of the stop."""
+
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        complain: Callable[[str], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`complain` is told once if systemd cannot be told."""
+        super().__init__()
+        self._address = environment.get("NOTIFY_SOCKET", "")
+        self._complain = complain
+        self._clock = clock
+        self._beat_interval = _watchdog_seconds(environment) / BEATS
+        self._next_beat = clock()
+        self._polls_seen = -1
+
+    def ready(self, status: str) -> None:
+        """The service accepts, or has read its configuration again."""
+        self._tell(f"READY=1\nSTATUS={status}")
+
+    def reloading(self) -> None:
+        """The configuration is being read again; `ready` ends it."""
+        self._tell(f"RELOADING=1\nMONOTONIC_USEC={int(time.monotonic() * 1e6)}")
+
+    def publish(self, event: Event) -> None:
+        if isinstance(event, Stopping):
+            status = f"stopping on {event.cause}: {event.open:,} open, grace {event.grace:g} s"
+            self._tell(f"STOPPING=1\nSTATUS={status}")
+
+    def room_for_detail(self) -> bool:
+        return False
+
+    def beat(self, polls: int, wake: Callable[[], None]) -> None:
+        """Tell the watchdog that all is well, if the loop has polled since the last time.
+
+        To be called often. `polls` is how often it has; `wake` makes it poll once more.
+        """
+        if not self._beat_interval or self._clock() < self._next_beat:
+            return
+        self._next_beat = self._clock() + self._beat_interval
+        if polls != self._polls_seen:
+            self._polls_seen = polls
+            self._tell("WATCHDOG=1")
+        wake()
+
+    def _tell(self, state: str) -> None:
+        if not self._address:
+            return
+        # An address that begins with @ is of the abstract namespace: there it is a zero byte.
+        address = self._address
+        if address.startswith("@"):
+            address = "\0" + address[1:]
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+                sock.setblocking(False)
+                sock.sendto(state.encode(), address)
+        except OSError as error:
+            if error.errno == errno.EAGAIN:
+                return  # systemd is busy; the next word will tell it that we live
+            self._complain(f"systemd cannot be told: {self._address}: {error.strerror}")
+            self._address = ""
+
+
+def _watchdog_seconds(environment: Mapping[str, str]) -> float:
+    """How long systemd waits for a sign of life, in seconds; 0 if it does not wait for one."""
+    if environment.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
+        return 0.0
+    microseconds = environment.get("WATCHDOG_USEC", "0")
+    return int(microseconds) / 1e6 if microseconds.isdecimal() else 0.0

@@ -1,0 +1,162 @@
+"""What is asked of the load generator, and how it is shared out among its processes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+from typing import Final
+
+from msgspec import Struct
+
+from ..core.printable import printable
+from ..core.settings import SettingError
+from .sizes import Sizes
+
+PROFILES: Final = {
+    "slow-reader": "sends far ahead of what it reads, 64 KiB a second",
+    "dribbler": "sends the start of each frame one byte at a time, 20 a second",
+    "oversize": "announces a body of 4 GiB, which must be refused",
+    "half-close": "sends, ends its side, and still wants every echo",
+    "reset": "sends, and resets the connection with echoes unread",
+}
+"""The misbehaviour profiles, and what each does."""
+LIMITS: Final = {
+    "connections": (0, 100_000, ""),
+    "depth": (1, 10_000, ""),
+    "rate": (0, 10_000_000, " frames/s (0 = as fast as the echoes come)"),
+    "duration": (0.01, 604_800, " s"),
+    "frames": (1, 10**12, ""),
+    "connect_rate": (1, 1_000_000, " a second"),
+    "processes": (1, 64, ""),
+    "timeout": (0.01, 3600, " s"),
+    "seed": (0, 2**63 - 1, ""),
+}
+MOST_OF_A_PROFILE: Final = 1000
+
+
+class LoadShare(Struct, frozen=True, kw_only=True):
+    """What one process does: connections that are measured, or clients that misbehave."""
+
+    family: int
+    """An address family of `socket`."""
+    address: tuple[str | int, ...]
+    sizes: Sizes
+    seed: int
+    depth: int
+    connections: int = 0
+    first: int = 0
+    """The number of the first connection: they are numbered through all processes."""
+    rate: float = 0.0
+    """Frames per second of this process; 0 is a closed loop."""
+    duration: float = 0.0
+    """Seconds; 0 is until `frames` are echoed."""
+    frames: int = 0
+    """0 is as many as `duration` allows."""
+    connect_rate: float
+    timeout: float
+    """Seconds without a byte after which a connect, or an echo at the end, is given up."""
+    profiles: tuple[tuple[str, int], ...] = ()
+
+
+class LoadPlan(Struct, frozen=True, kw_only=True):
+    """The whole run, judged: raises `SettingError` for what cannot be."""
+
+    host: str
+    port: int
+    connections: int
+    depth: int
+    sizes: Sizes
+    rate: float
+    duration: float
+    frames: int
+    connect_rate: float
+    processes: int
+    timeout: float
+    seed: int
+    profiles: tuple[tuple[str, int], ...] = ()
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.port <= 65535:
+            raise SettingError(f"PORT {self.port} is out of range: it must be 1 to 65,535")
+        for name, (low, high, unit) in LIMITS.items():
+            value = getattr(self, name)
+            if name in ("duration", "frames") and value == 0:
+                continue  # not asked for
+            if not low <= value <= high:
+                raise SettingError(
+                    f"--{name.replace('_', '-')} {value} is out of range: "
+                    f"it must be {low:,} to {high:,}{unit}"
+                )
+        if not (self.duration or self.frames):
+            raise SettingError("--duration or --frames must say when to end")
+        if not (self.connections or self.profiles):
+            raise SettingError("--connections 0 needs a --profile: else there is nothing to do")
+        if self.profiles and not self.duration:
+            raise SettingError("--profile needs --duration: a profile goes on until the time is up")
+
+    @property
+    def where(self) -> str:
+        """The server, for a person."""
+        host = printable(self.host, 100)
+        return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
+
+    def shares(self, family: int, address: tuple[str | int, ...]) -> Iterator[LoadShare]:
+        """One share for each process; those that misbehave have a process of their own."""
+        common = {
+            "family": family,
+            "address": address,
+            "sizes": self.sizes,
+            "seed": self.seed,
+            "depth": self.depth,
+            "duration": self.duration,
+            "connect_rate": max(1.0, self.connect_rate / self.processes),
+            "timeout": self.timeout,
+        }
+        if self.connections:
+            yield from self._measured(common)
+        if self.profiles:
+            yield LoadShare(**common, profiles=self.profiles)  # type: ignore[arg-type]
+
+    def _measured(self, common: dict[str, object]) -> Iterator[LoadShare]:
+        all_of_them = self.connections
+        processes = min(self.processes, all_of_them)
+        bounds = [all_of_them * index // processes for index in range(processes + 1)]
+        for first, end in pairwise(bounds):
+            frames = self.frames * end // all_of_them - self.frames * first // all_of_them
+            if self.frames and not frames:
+                continue
+            yield LoadShare(
+                **common,  # type: ignore[arg-type]
+                first=first,
+                connections=end - first,
+                rate=self.rate * (end - first) / all_of_them,
+                frames=frames,
+            )
+
+
+def sum_profiles(texts: Iterable[str]) -> tuple[tuple[str, int], ...]:
+    """The clients of each profile that is asked for, however often it is; raises `SettingError`."""
+    clients: Counter[str] = Counter()
+    for text in texts:
+        name, count = parse_profile(text)
+        clients[name] += count
+        if clients[name] > MOST_OF_A_PROFILE:
+            raise SettingError(
+                f"--profile {printable(text)!r}: the counts of {name} must be "
+                f"1 to {MOST_OF_A_PROFILE:,} together"
+            )
+    return tuple(clients.items())
+
+
+def parse_profile(text: str) -> tuple[str, int]:
+    """``NAME`` or ``NAME:COUNT``; raises `SettingError`."""
+    name, colon, number = text.partition(":")
+    if name not in PROFILES:
+        raise SettingError(f"--profile {printable(text)!r}: choose from {', '.join(PROFILES)}")
+    count = int(number) if number.isascii() and number.isdigit() and len(number) < 9 else 0
+    if colon and not 1 <= count <= MOST_OF_A_PROFILE:
+        raise SettingError(
+            f"--profile {printable(text)!r}: the count must be 1 to {MOST_OF_A_PROFILE:,}"
+        )
+    return name, count if colon else 1

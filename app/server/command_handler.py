@@ -1,0 +1,93 @@
+"""What each command does, and the answer that every command gets."""
+
+from __future__ import annotations
+
+from ..core.commands import Command, Kill, Set, Stop, Trace
+from ..core.events import (
+    KillMode,
+    Reason,
+    State,
+    TraceLevel,
+)
+from ..core.settings import SettingError
+from .connection import Connection
+from .loop import Loop
+
+
+class CommandHandler:
+    """Carries out commands in the loop's thread, between two batches."""
+
+    def __init__(self, loop: Loop) -> None:
+        self._loop = loop
+        self._reporter = loop.reporter
+
+    def apply(self, command: Command) -> None:
+        """Carry out one command; its outcome goes to the stream as `CommandResult` events."""
+        match command:
+            case Kill():
+                for connection_id in command.ids:
+                    self._kill(command, connection_id)
+            case Set():
+                self._set(command)
+            case Trace():
+                self._trace(command)
+            case Stop():
+                grace = 0.0 if command.now else self._loop.settings.grace
+                self._loop.stop(command.cause, grace)
+
+    def refuse(self, command: Command) -> None:
+        """Answer a command that came too late."""
+        self._answer(command, False, "the server has stopped")
+
+    def _kill(self, command: Kill, connection_id: int) -> None:
+        connection = self._loop.life.by_id.get(connection_id)
+        if connection is None:
+            self._answer(command, False, "no such connection", connection_id)
+            return
+        match command.mode:
+            case KillMode.DRAIN:
+                message = self._drain(connection)
+            case KillMode.CLOSE:
+                self._loop.life.close(connection, Reason.KILLED, "mode close")
+                message = "closed"
+            case KillMode.RESET:
+                self._loop.life.close(connection, Reason.KILLED, "mode reset", reset=True)
+                message = "reset"
+        self._answer(command, True, message, connection_id)
+
+    def _drain(self, connection: Connection) -> str:
+        if connection.state is State.DRAINING:
+            return f"was ending already: {connection.closing}"
+        pending = connection.pending
+        self._loop.life.begin_close(connection, Reason.KILLED, "mode drain")
+        if connection.state is State.CLOSED:
+            return "closed"
+        if pending:
+            return f"draining: {pending:,} bytes of echo pending"
+        return f"draining: {connection.unacked:,} bytes not yet acknowledged by the peer"
+
+    def _set(self, command: Set) -> None:
+        settings = self._loop.settings
+        try:
+            changed = settings.replace(command.name, command.value)
+        except SettingError as error:
+            self._answer(command, False, str(error))
+            return
+        old, new = getattr(settings, command.name), getattr(changed, command.name)
+        self._loop.change_settings(changed)
+        self._reporter.setting_changed(command.name, old, new)
+        self._answer(command, True, f"{command.name}: {old} → {new}")
+
+    def _trace(self, command: Trace) -> None:
+        connection = self._loop.life.by_id.get(command.id)
+        if connection is None:
+            self._answer(command, False, "no such connection", command.id)
+            return
+        self._loop.life.trace(connection, TraceLevel(command.level))
+        self._answer(command, True, f"trace {command.level}", command.id)
+
+    def _answer(
+        self, command: Command, ok: bool, message: str, connection_id: int | None = None
+    ) -> None:
+        name = type(command).__name__.lower()
+        self._reporter.result(command.request, name, ok, message, connection_id)

@@ -1,0 +1,1 @@
+"""The same loop in several processes behind one port."""

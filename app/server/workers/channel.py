@@ -1,0 +1,93 @@
+"""What a worker process and its parent say to each other, over a socketpair.
+
+Both ways go frames of the wire format that the server itself speaks, with msgpack in their bodies.
+Down go the assignment, once, and then orders; up go batches of what the worker's stream held.
+"""
+
+from __future__ import annotations
+
+from typing import Final, TypeAlias
+
+import msgspec
+
+from ...core.commands import Kill, Set, Stop, Trace
+from ...core.events import (
+    Event,
+    LoopStats,
+    Snapshot,
+)
+from ...core.framing import HEADER_SIZE, frame, read_length
+from ...core.settings import Settings
+
+RECEIVE_SIZE: Final = 256 * 1024
+"""Bytes of one read from a channel at most."""
+
+
+class Assignment(msgspec.Struct, frozen=True, tag_field="command", tag="assignment"):
+    """What a worker is to do: the first thing that it is told."""
+
+    settings: Settings
+    host: str
+    port: int
+    listener: int
+    """The inherited descriptor of its listening socket."""
+    counts: int
+    """The inherited descriptor of the memory that `app.server.connection_limit` counts in."""
+    worker: int
+    first_id: int
+    epoch: float
+    watched: bool
+
+
+class WatchOrder(msgspec.Struct, frozen=True, tag_field="command", tag="watch"):
+    """Whether anyone looks at snapshots, statistics and detail."""
+
+    watched: bool
+    asked_at: float
+    """As `EventStream.asked_at`."""
+
+
+Order: TypeAlias = Assignment | WatchOrder | Kill | Set | Trace | Stop
+
+
+class WorkerBatch(msgspec.Struct, frozen=True):
+    """What a worker's stream held, in the order in which to apply it."""
+
+    events: list[Event]
+    snapshots: list[Snapshot]
+    stats: LoopStats | None
+    dropped: int
+    """Detail events dropped since the worker's start."""
+
+
+_encoder: Final = msgspec.msgpack.Encoder()
+decode_order: Final = msgspec.msgpack.Decoder(Order).decode
+decode_batch: Final = msgspec.msgpack.Decoder(WorkerBatch).decode
+
+
+def encode(message: Order | WorkerBatch) -> bytes:
+    """One message as a frame."""
+    return frame(_encoder.encode(message))
+
+
+class Frames:
+    """Bytes in, the bodies of whole frames out."""
+
+    def __init__(self) -> None:
+        self._rest = bytearray()
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """The bodies that `data` completes."""
+        rest = self._rest
+        rest += data
+        bodies: list[bytes] = []
+        start = 0
+        while len(rest) - start >= HEADER_SIZE:
+            begin = start + HEADER_SIZE
+            end = begin + read_length(rest, start)[0]
+            if end > len(rest):
+                break
+            bodies.append(bytes(memoryview(rest)[begin:end]))
+            start = end
+        del rest[:start]
+        return bodies

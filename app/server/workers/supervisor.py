@@ -1,0 +1,372 @@
+"""The server as several worker processes behind one port, supervised by this one.
+
+Outside, `Workers` is what `Server` is: the same calls, and the same events on the same stream, as
+if one loop had made them. A worker's number and the ids that it gives belong together, so a command
+for a connection finds its worker without a table: see `app.server.workers.routing`.
+
+This process keeps every listening socket open. What the kernel has queued in one outlives the
+worker that was to accept it, and the next process in its place takes it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import selectors
+import socket
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from functools import partial
+from math import inf
+from typing import Final
+
+from ...core.commands import Command, Stop
+from ...core.events import (
+    Crashed,
+    Reason,
+    Stopping,
+)
+from ...core.printable import printable
+from ...core.settings import Settings
+from ...watch.stream import EventStream
+from ..command_queue import CommandQueue
+from ..connection_limit import make_counts, map_counts
+from ..handle import ServerHandle
+from ..listener import make_listeners
+from ..loop import COMMAND_BUDGET, EXIT_RESERVE
+from ..poller import make_poller
+from ..server import fit_descriptors, listening
+from .channel import Assignment
+from .merging import Merging
+from .routing import ANSWER_PATIENCE, TOO_LATE, Routing
+from .slot import WorkerPlace
+from .worker_process import LOOK_INTERVAL, SILENCE_ENDED, WorkerProcess
+
+TELL_INTERVAL: Final = 1.0
+"""Seconds between two looks at the workers' processes while somebody watches."""
+GRACE_RESERVE: Final = 0.15
+"""Seconds of the grace that are kept for the workers' last events to come in and be told."""
+KILL_AFTER: Final = 0.5
+"""Seconds that a worker has for its end at least, however short the grace."""
+
+
+class NoWorker(Exception):
+    """Not one worker could be started."""
+
+
+class Workers(ServerHandle):
+    """Starts the workers, restarts those that die, and passes everything on in both directions.
+
+    Binding happens in the constructor, so that what is wrong at start-up is raised there as
+    `SettingError`, in the caller's thread. Everything else happens in one thread.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        stream: EventStream,
+        clock: Callable[[], float] = time.monotonic,
+        passed: socket.socket | None = None,
+    ) -> None:
+        """`passed` is a socket that listens already, for which host, port and backlog do not
+        count.
+        """
+        self._clock = clock
+        self._epoch = time.time() - clock()
+        poller = make_poller(settings.poller)
+        try:
+            settings, notes = fit_descriptors(settings, poller)
+        finally:
+            poller.close()
+        listeners = make_listeners(
+            settings.host, settings.port, settings.backlog, settings.workers, passed
+        )
+        first = listeners[0]
+        self.host, self.port = first.host, first.port
+        self.failure = ""
+        self._stream = stream
+        self._commands = CommandQueue()
+        self._counts_fd = make_counts(settings.workers)
+        self._counts = map_counts(self._counts_fd)
+        self._places = [
+            WorkerPlace(number, listener) for number, listener in enumerate(listeners, start=1)
+        ]
+        self._routing = Routing(settings, self._places, self._send, stream.publish, self.now)
+        self._merging = Merging(stream, self._places, self._routing, self.now)
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._commands.fd, selectors.EVENT_READ, self._obey)
+        self._polls = 0
+        self._stopping = ""  # the cause, once a stop was asked for
+        self._kill_at = inf  # when who has not ended is killed
+        self._is_late = False  # that time has come
+        self._tell_at = 0.0
+        self._look_at = 0.0
+        self._thread = threading.Thread(target=self._run, name="echo-tui workers", daemon=True)
+        stream.publish(listening(settings, first, poller.name, self.now(), (*first.notes, *notes)))
+
+    # --- what the rest of the program sees, from any thread ---
+
+    def close(self) -> None:
+        """Give everything back that workers hold which were never started."""
+        self._close_listeners()
+        self._counts.release()
+        os.close(self._counts_fd)
+        self._selector.close()
+        self._commands.close()
+
+    @property
+    def polls(self) -> int:
+        """How often the parent has polled."""
+        return self._polls
+
+    @property
+    def worker_pids(self) -> tuple[int, ...]:
+        """The processes that run now."""
+        return tuple(process.pid for process in self._processes())
+
+    # --- the thread ---
+
+    def _run(self) -> None:
+        try:
+            self._supervise()
+            self._refuse_the_rest()
+            self._stream.publish(self._merging.stopped(self._stopping))
+        except BaseException as error:  # whatever it is, it must be seen and not lost with a thread
+            expected = isinstance(error, NoWorker)
+            words = str(error) if expected else f"{type(error).__name__}: {error}"
+            self.failure = printable(words, 500)
+            self._kill_all()
+            self._refuse_the_rest()
+            trace = "" if expected else traceback.format_exc()
+            self._stream.publish(Crashed(t=self.now(), error=self.failure, traceback=trace))
+        finally:
+            self.close()
+
+    def _supervise(self) -> None:
+        while True:
+            now = self._clock()
+            self._keep_time(now)
+            if self._stopping and not self.worker_pids:
+                return
+            due = self._next_due()
+            patience = None if due == inf else max(due - now, 0)
+            ready = self._selector.select(patience)
+            self._polls += 1
+            for key, mask in ready:
+                key.data(mask)
+
+    def _next_due(self) -> float:
+        tell_at = self._tell_at if self._stream.watched else inf
+        answers = (process.answer_due for process in self._processes())
+        due = min(self._kill_at, self._look_at, tell_at, *answers)
+        if self._stopping:
+            return due
+        return min(due, *(place.start_at for place in self._places))
+
+    def _keep_time(self, now: float) -> None:
+        """Do what the clock says is due."""
+        watched, asked_at = self._stream.watched, self._stream.asked_at
+        for process in self._processes():
+            if process.watched is not watched or process.asked_at < asked_at:
+                process.watch(watched, asked_at, self.now())
+                self._await_room(process)
+        # One at a time: between two of many a stop must not wait.
+        due = next((place for place in self._places if place.start_at <= now), None)
+        if due and not self._stopping:
+            self._start(due, now)
+        if self._kill_at <= now:
+            self._kill_at = inf
+            self._is_late = True
+            for process in self._processes():
+                process.kill()
+        self._routing.give_up(now)
+        if self._look_at <= now:
+            self._look_at = now + LOOK_INTERVAL
+            self._look(now)
+        if watched and self._tell_at <= now:
+            self._tell_at = now + TELL_INTERVAL
+            for place in self._places:
+                if self._stream.room_for_detail():
+                    self._stream.publish_detail(place.figures(self.now()))
+
+    # --- processes ---
+
+    def _processes(self) -> list[WorkerProcess]:
+        return [place.process for place in self._places if place.process is not None]
+
+    def _start(self, place: WorkerPlace, now: float) -> None:
+        settings = self._routing.settings
+        grace = max(settings.grace - GRACE_RESERVE, 0)
+        listener = place.listener
+        assignment = Assignment(
+            settings=dataclasses.replace(settings, grace=grace),
+            host=listener.host,
+            port=listener.port,
+            listener=listener.sock.fileno(),
+            counts=self._counts_fd,
+            worker=place.number,
+            first_id=place.next_id,
+            epoch=self._epoch,
+            watched=self._stream.watched,
+        )
+        try:
+            process = WorkerProcess(assignment, (assignment.listener, self._counts_fd), now)
+        except OSError as error:
+            self._try_again(place, now, now, f"could not be started: {error}")
+            return
+        process.asked_at = self._stream.asked_at  # the others' figures need not wait for its first
+        place.took_over(process)
+        self._selector.register(
+            process.channel, selectors.EVENT_READ, partial(self._hear, place, process)
+        )
+        self._selector.register(
+            process.errors, selectors.EVENT_READ, partial(self._hear_errors, process)
+        )
+        self._await_room(process)
+
+    def _try_again(self, place: WorkerPlace, started_at: float, now: float, how: str) -> None:
+        """Plan the next start after a death, and tell."""
+        place.plan_restart(started_at, now)
+        if all(place.failures and not place.has_served for place in self._places):
+            raise NoWorker(f"no worker could be started: worker {place.number} {how}")
+        wait = place.start_at - now
+        when = f"again in {wait:.1f} s" if wait else "again at once"
+        self._merging.notice("error", f"worker {place.number} {how}; it is started {when}")
+        self._tell_at = now
+
+    def _bury(self, place: WorkerPlace, process: WorkerProcess) -> None:
+        """A process has ended: in order after a stop, or else it has died."""
+        self._selector.unregister(process.channel)
+        if process.errors in self._selector.get_map():
+            self._selector.unregister(process.errors)
+        how = process.reap()
+        self._counts[place.number - 1] = 0
+        lost = len(process.opened)
+        detail = f"worker {place.number} {how}"
+        if self._is_late:
+            detail = f"worker {place.number} had not ended in the grace time"
+        reason = Reason.SHUTDOWN if self._is_late else Reason.ERROR
+        for closed in process.bury(self.now(), reason, detail):
+            self._merging.take_event(place, process, closed)
+        self._routing.died(place, TOO_LATE if process.has_stopped else detail)
+        place.is_free(process)
+        if self._stopping:
+            if not process.has_stopped:
+                self._merging.notice("error", f"{detail}; {lost:,} connections lost")
+            return
+        words = f": {process.last_words}" if process.last_words else ""
+        self._try_again(
+            place,
+            process.started_at,
+            self._clock(),
+            f"(pid {process.pid}) {how}{words}; {lost:,} connections lost",
+        )
+
+    def _look(self, now: float) -> None:
+        """Tell of processes that give no sign of life, and end those that do not for long."""
+        for process in self._processes():
+            hung_before = process.hangs
+            process.look()
+            self._await_room(process)
+            silence = f"no sign of life for {process.silence:.0f} s"
+            if process.is_hopeless:
+                process.kill(silence)
+            elif process.hangs and not hung_before:
+                left = SILENCE_ENDED - process.silence
+                self._merging.notice(
+                    "warning",
+                    f"worker {process.worker} (pid {process.pid}) has given {silence};"
+                    f" it is killed in {left:.0f} s unless it does",
+                )
+                self._tell_at = now
+
+    def _kill_all(self) -> None:
+        for place in self._places:
+            if place.process is not None:
+                place.process.kill()
+                place.process.reap()
+                place.process = None
+
+    def _send(self, place: WorkerPlace, command: Command) -> None:
+        if place.process is not None:
+            place.process.ask(command, self._clock() + ANSWER_PATIENCE)
+            self._await_room(place.process)
+
+    def _await_room(self, process: WorkerProcess) -> None:
+        key = self._selector.get_key(process.channel)
+        wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if process.has_unsent else 0)
+        if key.events != wanted:
+            self._selector.modify(process.channel, wanted, key.data)
+
+    # --- what comes in ---
+
+    def _hear(self, place: WorkerPlace, process: WorkerProcess, mask: int) -> None:
+        if mask & selectors.EVENT_WRITE:
+            process.flush()
+            self._await_room(process)
+        if mask & selectors.EVENT_READ:
+            hung_before = process.hangs
+            batches = process.receive()
+            if hung_before and not process.hangs:
+                self._merging.notice(
+                    "info", f"worker {place.number} (pid {process.pid}) gives signs of life again"
+                )
+                self._tell_at = self._clock()
+            for batch in batches:
+                self._merging.take(place, process, batch)
+            if process.ended:
+                self._bury(place, process)
+
+    def _hear_errors(self, process: WorkerProcess, _mask: int) -> None:
+        # It may have been buried a moment ago, in the same batch of readiness.
+        if not process.errors.closed and not process.listen_to_errors():
+            self._selector.unregister(process.errors)
+
+    # --- commands ---
+
+    def _obey(self, _mask: int) -> None:
+        for command in self._commands.take(COMMAND_BUDGET):
+            if isinstance(command, Stop):
+                self._stop(command)
+            else:
+                self._routing.apply(command)
+
+    def _stop(self, command: Stop) -> None:
+        now = self._clock()
+        grace = 0.0 if command.now else self._routing.settings.grace
+        self._kill_at = min(self._kill_at, now + max(grace - EXIT_RESERVE, KILL_AFTER))
+        if not self._stopping:
+            self._stopping = command.cause
+            self._dismiss_beginners()
+            self._close_listeners()
+            self._stream.publish(
+                Stopping(
+                    t=self.now(),
+                    cause=command.cause,
+                    grace=grace,
+                    open=sum(len(process.opened) for process in self._processes()),
+                )
+            )
+        for place in self._places:
+            self._send(place, command)
+
+    def _dismiss_beginners(self) -> None:
+        """End those that have not begun to serve, unless somebody waits in their queue."""
+        with selectors.DefaultSelector() as queues:
+            for place in self._places:
+                queues.register(place.listener.sock, selectors.EVENT_READ, place)
+            awaited = [key.data for key, _ in queues.select(0)]
+        for place in self._places:
+            is_idle = place not in awaited and not self._counts[place.number - 1]
+            if place.process is not None and not place.process.ready and is_idle:
+                place.process.dismiss()
+
+    def _refuse_the_rest(self) -> None:
+        for command in self._commands.rest():
+            self._routing.refuse(command)
+
+    def _close_listeners(self) -> None:
+        for place in self._places:
+            place.listener.sock.close()

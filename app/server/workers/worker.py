@@ -1,0 +1,155 @@
+"""A worker process: one `Server` that takes its orders from the parent and tells it everything.
+
+`app.server.workers.worker_process` starts it with the descriptor of its end of a channel. A worker
+obeys its parent alone, and when that is gone, which the channel's end tells, it stops in order.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from typing import Final
+
+from ...core.events import Crashed, Stopped
+from ...watch.stream import Drained, EventStream
+from ..connection_limit import ConnectionLimit, map_counts
+from ..listener import Listener
+from ..server import Server
+from ..shard import Shard
+from .channel import (
+    RECEIVE_SIZE,
+    Assignment,
+    Frames,
+    Order,
+    WatchOrder,
+    WorkerBatch,
+    decode_order,
+    encode,
+)
+
+INTERVAL: Final = 0.1
+"""Seconds between two looks for snapshots while somebody watches."""
+PACE: Final = 0.01
+"""Seconds between two batches at least. The first event after a pause goes at once; under churn,
+without this, each would wake both processes: 390 µs of CPU for a connection instead of 90."""
+BATCH_LIMIT: Final = 1000
+"""Events or snapshots in one batch: encoding holds the GIL, 1 ms for so many snapshots."""
+SWITCH_INTERVAL: Final = 0.0002
+"""Seconds that this thread may hold the GIL while the loop wants it."""
+
+
+class ParentPipe:
+    """Sends what the stream holds to the parent, until the server's last event."""
+
+    def __init__(self, channel: socket.socket, stream: EventStream) -> None:
+        self._channel = channel
+        self._stream = stream
+        self._ready = threading.Event()
+        self._parent_is_gone = False
+        self._told_at = 0.0
+
+    def look(self) -> None:
+        """Somebody has begun to watch; from any thread."""
+        self._ready.set()
+
+    def run(self) -> bool:
+        """Tell everything; whether the server has ended well.
+
+        A parent that does not read blocks this thread and no other: the stream bounds what
+        gathers meanwhile.
+        """
+        while True:
+            self._ready.clear()
+            self._stream.notify_once(self._ready.set)
+            self._ready.wait(INTERVAL if self._stream.watched else None)
+            time.sleep(max(0.0, self._told_at + PACE - time.monotonic()))
+            self._told_at = time.monotonic()
+            drained = self._stream.drain()
+            for batch in batches(drained):
+                self._send(encode(batch))
+            if drained.events and isinstance(drained.events[-1], Stopped | Crashed):
+                return isinstance(drained.events[-1], Stopped)
+
+    def _send(self, data: bytes) -> None:
+        if self._parent_is_gone:
+            return
+        try:
+            self._channel.sendall(data)
+        except OSError:
+            # The reading end of the channel tells it too, and that is what stops the server.
+            self._parent_is_gone = True
+
+
+def batches(drained: Drained) -> Iterator[WorkerBatch]:
+    """What was drained, in portions; the statistics are in the last one."""
+    events, snapshots = drained.events, drained.snapshots
+    for start in range(0, len(events), BATCH_LIMIT):
+        yield WorkerBatch(events[start : start + BATCH_LIMIT], [], None, drained.dropped)
+    for start in range(0, len(snapshots), BATCH_LIMIT):
+        yield WorkerBatch([], snapshots[start : start + BATCH_LIMIT], None, drained.dropped)
+    if drained.stats is not None:
+        yield WorkerBatch([], [], drained.stats, drained.dropped)
+
+
+def orders(channel: socket.socket) -> Iterator[Order]:
+    """What the parent says, until it is gone."""
+    frames = Frames()
+    while data := channel.recv(RECEIVE_SIZE):
+        for body in frames.feed(data):
+            yield decode_order(body)
+
+
+def obey(given: Iterator[Order], server: Server, stream: EventStream, teller: ParentPipe) -> None:
+    """Carry out orders until there can be no more."""
+    try:
+        for order in given:
+            if isinstance(order, WatchOrder):
+                stream.watched, stream.asked_at = order.watched, order.asked_at
+                server.watch()
+                teller.look()
+            elif not isinstance(order, Assignment):
+                server.submit(order)
+    except OSError:
+        # ECONNRESET is how a socketpair says that its other end was closed with something unread.
+        return
+    finally:
+        server.stop("the parent process is gone")
+
+
+def share_of(assignment: Assignment) -> Shard:
+    """The inherited descriptors as what they are."""
+    sock = socket.socket(fileno=assignment.listener)
+    sock.setblocking(False)
+    counts = map_counts(assignment.counts)
+    return Shard(
+        Listener(sock, assignment.host, assignment.port, ()),
+        ConnectionLimit(counts, assignment.worker - 1),
+        assignment.epoch,
+        assignment.worker,
+        assignment.settings.workers,
+        assignment.first_id,
+    )
+
+
+def main() -> None:
+    """Serve as the parent says; the exit status is 0 after a stop in order."""
+    sys.setswitchinterval(SWITCH_INTERVAL)
+    with socket.socket(fileno=int(sys.argv[1])) as channel:
+        given = orders(channel)
+        assignment = next(given, None)
+        if not isinstance(assignment, Assignment):
+            return
+        stream = EventStream()
+        stream.watched = assignment.watched
+        server = Server(assignment.settings, stream, share=share_of(assignment))
+        teller = ParentPipe(channel, stream)
+        threading.Thread(
+            target=obey, args=(given, server, stream, teller), name="echo-tui orders", daemon=True
+        ).start()
+        server.start()
+        ended_well = teller.run()
+        server.join()
+    sys.exit(0 if ended_well else 1)

@@ -1,0 +1,354 @@
+"""One worker process as its parent knows it: its channel, its end, and what it has told."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+from collections import Counter
+from math import inf
+from typing import Final
+
+import msgspec
+
+from ...core.commands import Command, Kill, Set, Trace
+from ...core.events import (
+    Closed,
+    CommandResult,
+    Crashed,
+    Event,
+    Listening,
+    LoopStats,
+    Opened,
+    Reason,
+    Snapshot,
+    Stopped,
+    TraceLevel,
+)
+from ...core.spawn import helper_command, start_helper
+from ..totals import COUNTED, NOTHING
+from .channel import (
+    RECEIVE_SIZE,
+    Assignment,
+    Frames,
+    Order,
+    WatchOrder,
+    WorkerBatch,
+    decode_batch,
+    encode,
+)
+
+LAST_WORDS: Final = 4096
+"""Bytes kept of what a worker wrote to stderr."""
+FIGURES_PATIENCE: Final = 0.5
+"""Seconds that the figures of all wait for this one's, when somebody begins to watch."""
+LOOK_INTERVAL: Final = 3.0
+"""Seconds between two looks for signs of life. Silence is counted in looks and not by the clock:
+when the whole machine or this process was stopped for an hour, one look has passed."""
+SILENCE_TOLD: Final = 6.0
+"""Seconds of silence after which a worker is said to hang."""
+SILENCE_ENDED: Final = 30.0
+"""Seconds of silence after which it is killed."""
+START_ENDED: Final = 120.0
+"""The same before its loop has begun: where many start at once, that may take long."""
+SIGN_OF_LIFE: Final = Trace(request=-1, id=0, level=TraceLevel.OFF)
+"""What asks for one: the loop and the teller both take part in the answer, that there is no
+connection 0. Of an idle worker it costs both processes 0.5 ms of CPU in all."""
+END_PATIENCE: Final = 1.0
+"""Seconds from the end of a channel to that of its process, before it is killed."""
+
+
+class WorkerProcess:
+    """Started in the constructor, which raises OSError where that cannot be."""
+
+    def __init__(self, assignment: Assignment, inherited: tuple[int, ...], now: float) -> None:
+        """`inherited` are the descriptors that the process gets besides its channel."""
+        self.worker = assignment.worker
+        self.started_at = now
+        self.ready = False
+        """Whether its loop has begun."""
+        self.has_stopped = False
+        """Whether its loop has ended in order, and everything was told."""
+        self.ended = False
+        """Whether the channel has come to its end."""
+        self.opened: dict[int, Opened] = {}
+        """Its open connections."""
+        self.snapshots: dict[int, Snapshot] = {}
+        self.stats = NOTHING
+        self.dropped = 0
+        self.watched = assignment.watched
+        self.asked_at = 0.0
+        """When its figures of now were last asked for, in Unix seconds."""
+        self.awaited_until = 0.0
+        """Until when they are waited for, in Unix seconds; 0 when they have come."""
+        self.asked: dict[tuple[int, int | None], tuple[str, float]] = {}
+        """Commands without an answer yet, by request and connection: until when it is waited
+        for. What was asked first stands first.
+        """
+        self._given_up: set[tuple[int, int | None]] = set()
+        self.silence = 0.0
+        """For how many seconds it has given no sign of life, as far as was looked."""
+        self.was_heard = False
+        """Whether it has given one since the last look."""
+        self._killed_for = ""
+        self._sums: Counter[str] = Counter()  # of what its closed connections had counted
+        self._frames = Frames()
+        self._unsent = b""
+        self._written = b""
+        self._crash = ""
+        self.channel, theirs = socket.socketpair()
+        with theirs:
+            self.channel.setblocking(False)
+            try:
+                self._process = _start(theirs.fileno(), inherited)
+            except OSError:
+                self.channel.close()
+                raise
+        assert self._process.stderr is not None
+        self.errors = self._process.stderr
+        os.set_blocking(self.errors.fileno(), False)
+        self.pid = self._process.pid
+        self.send(assignment)
+
+    # --- the channel ---
+
+    @property
+    def has_unsent(self) -> bool:
+        """Whether `flush` is to be called when the channel is writable."""
+        return bool(self._unsent)
+
+    def send(self, order: Order) -> None:
+        """Give an order; a worker that does not read delays it and nobody else."""
+        self._unsent += encode(order)
+        self.flush()
+
+    def look(self) -> None:
+        """See whether it has said anything since the last look, `LOOK_INTERVAL` ago, and have it
+        say something until the next.
+        """
+        if not self.was_heard:
+            self.silence += LOOK_INTERVAL
+        self.was_heard = False
+        self.send(SIGN_OF_LIFE)
+
+    @property
+    def hangs(self) -> bool:
+        """Whether it serves and has been silent for too long."""
+        return self.ready and self.silence >= SILENCE_TOLD
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether it has been silent for so long that it is not waited for."""
+        return self.silence >= (SILENCE_ENDED if self.ready else START_ENDED)
+
+    def watch(self, watched: bool, asked_at: float, now: float) -> None:
+        """Tell it whether somebody watches, and since when figures count as those of now."""
+        self.watched, self.asked_at = watched, asked_at
+        self.awaited_until = now + FIGURES_PATIENCE if watched else 0.0
+        self.send(WatchOrder(watched, asked_at))
+
+    def take_stats(self, stats: LoopStats) -> None:
+        """Remember its figures; those that were on their way when it was asked are still old."""
+        self.stats = stats
+        if stats.t >= self.asked_at:
+            self.awaited_until = 0.0
+
+    def ask(self, command: Command, until: float) -> None:
+        """Give a command whose answers are waited for, `until` then."""
+        asked = type(command).__name__.lower(), until
+        match command:
+            case Kill():
+                for connection_id in command.ids:
+                    self.asked[command.request, connection_id] = asked
+            case Trace():
+                self.asked[command.request, command.id] = asked
+            case Set():
+                self.asked[command.request, None] = asked
+            case _:
+                pass  # a stop has no answer but its events
+        self.send(command)
+
+    @property
+    def answer_due(self) -> float:
+        """Until when the next answer is waited for; ``inf`` if none is."""
+        return next((until for _, until in self.asked.values()), inf)
+
+    def overdue(self, now: float) -> list[tuple[int, int | None, str]]:
+        """Request, connection and name of the commands whose answers are waited for no longer."""
+        if now < self.answer_due:
+            return []
+        late = [(*key, name) for key, (name, until) in self.asked.items() if until <= now]
+        for request, connection_id, _ in late:
+            del self.asked[request, connection_id]
+            self._given_up.add((request, connection_id))
+        return late
+
+    def was_given_up(self, result: CommandResult) -> bool:
+        """Whether that was answered in its stead already."""
+        key = result.request, result.id
+        was_given_up = key in self._given_up
+        self._given_up.discard(key)
+        return was_given_up
+
+    def flush(self) -> None:
+        """Send what the channel has room for."""
+        try:
+            while self._unsent:
+                self._unsent = self._unsent[self.channel.send(self._unsent) :]
+        except BlockingIOError:
+            return
+        except OSError:
+            # It is ending; its channel tells so too, after its last batches.
+            self._unsent = b""
+
+    def receive(self) -> list[WorkerBatch]:
+        """What has arrived; sets `ended` at the channel's end."""
+        try:
+            data = self.channel.recv(RECEIVE_SIZE)
+        except BlockingIOError:
+            return []
+        except OSError:
+            data = b""
+        if data:
+            self.was_heard, self.silence = True, 0.0
+        else:
+            self.ended = True
+        return [decode_batch(body) for body in self._frames.feed(data)]
+
+    def listen_to_errors(self) -> bool:
+        """Keep the end of what it writes to stderr; False when there is no more to come."""
+        try:
+            while data := os.read(self.errors.fileno(), RECEIVE_SIZE):
+                self._written = (self._written + data)[-LAST_WORDS:]
+        except BlockingIOError:
+            return True
+        return False
+
+    # --- what it tells ---
+
+    def take(self, event: Event) -> None:
+        """Remember what an event says of this process."""
+        match event:
+            case Opened():
+                self.opened[event.id] = event
+                self._sums["opened"] += 1
+            case Closed():
+                self.opened.pop(event.id, None)
+                self.snapshots.pop(event.id, None)
+                self._sums["closed"] += 1
+                self._sums["refused"] += event.reason is Reason.LIMIT
+                for name in COUNTED:
+                    self._sums[name] += getattr(event, name)
+            case Listening():
+                self.ready = True
+                self.stats = msgspec.structs.replace(NOTHING, t=event.t)
+            case CommandResult():
+                self._answered(event)
+            case Stopped():
+                self.has_stopped = True
+            case Crashed():
+                self._crash = f"{event.error} ({_innermost(event.traceback)})"
+            case _:
+                pass
+
+    def _answered(self, result: CommandResult) -> None:
+        if result.id is not None:
+            self.asked.pop((result.request, result.id), None)
+            return
+        # One answer for the whole command, whatever connections it named.
+        self.asked = {key: asked for key, asked in self.asked.items() if key[0] != result.request}
+
+    def take_snapshots(self, snapshots: list[Snapshot]) -> list[Snapshot]:
+        """Remember those of connections that are still open, and give them back."""
+        current = [snapshot for snapshot in snapshots if snapshot.id in self.opened]
+        self.snapshots.update((snapshot.id, snapshot) for snapshot in current)
+        return current
+
+    def new_drops(self, dropped: int) -> int:
+        """Detail events dropped since the last call."""
+        new, self.dropped = dropped - self.dropped, dropped
+        return new
+
+    def bury(self, t: float, reason: Reason, detail: str) -> list[Closed]:
+        """The last word on each open connection of a process that has died.
+
+        The totals are those of the last snapshot; nobody watching means that there is none.
+        """
+        last = self.snapshots
+        return [
+            _closed(opened, last.get(opened.id), t, reason, detail)
+            for opened in self.opened.values()
+        ]
+
+    def final_figures(self) -> LoopStats:
+        """What it has counted, once it is dead and its connections are closed."""
+        sums = {name: max(getattr(self.stats, name), count) for name, count in self._sums.items()}
+        momentary = {"longest_us": 0, "open": 0, "armed": 0, "queue_depth": 0}
+        return msgspec.structs.replace(self.stats, **{**momentary, **sums})
+
+    # --- the end ---
+
+    def kill(self, why: str = "") -> None:
+        """End it at once. `why` is told instead of the signal that it died of."""
+        self._killed_for = why
+        self._process.kill()
+
+    def dismiss(self) -> None:
+        """End it before it has begun to serve: nothing is lost, and nothing to be told."""
+        self.has_stopped = True
+        self.kill()
+
+    def reap(self) -> str:
+        """Give everything back once the channel has ended; how the process ended, as
+        ``died: signal 9``.
+        """
+        try:
+            code = self._process.wait(END_PATIENCE)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            code = self._process.wait()
+        self.listen_to_errors()
+        self.errors.close()
+        self.channel.close()
+        if self._killed_for:
+            return f"was killed: {self._killed_for}"
+        return f"died: signal {-code}" if code < 0 else f"died: exit status {code}"
+
+    @property
+    def last_words(self) -> str:
+        """What its loop died of, or the last line that it wrote to stderr; in one line."""
+        lines = self._written.decode(errors="backslashreplace").splitlines()
+        return self._crash or next((line for line in reversed(lines) if line.strip()), "").strip()
+
+
+def worker_command(channel: int) -> list[str]:
+    """Return the command line of a worker that has the descriptor `channel`."""
+    return helper_command("server.workers.worker", str(channel))
+
+
+def _start(channel: int, inherited: tuple[int, ...]) -> subprocess.Popen[bytes]:
+    return start_helper(
+        worker_command(channel),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        bufsize=0,
+        pass_fds=(channel, *inherited),
+    )
+
+
+def _innermost(traceback: str) -> str:
+    places = [line.strip() for line in traceback.splitlines() if line.startswith("  File ")]
+    return places[-1] if places else "no traceback"
+
+
+def _closed(opened: Opened, last: Snapshot | None, t: float, reason: Reason, detail: str) -> Closed:
+    return Closed(
+        t=t,
+        id=opened.id,
+        peer=opened.peer,
+        reason=reason,
+        detail=detail,
+        opened_at=opened.t,
+        **{name: getattr(last, name, 0) for name in COUNTED},
+    )

@@ -1,0 +1,201 @@
+"""Every key of the dashboard in one table, and what a person may make of it. No Textual.
+
+The bindings, the line at the bottom, the help and the command palette are made from `ACTIONS`. An
+action is rebound by its name; a mistake is a `SettingError` of one line, before a screen starts.
+"""
+
+from __future__ import annotations
+
+import string
+import unicodedata
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Final, NamedTuple, TypeAlias
+
+from ..core.settings import SettingError
+
+
+class Action(NamedTuple):
+    """Something that a key does."""
+
+    name: str
+    """By which it is rebound."""
+    keys: str
+    """Its keys, with commas between them."""
+    words: str
+    """What it does, for the help and the palette."""
+    label: str = ""
+    """A word for the line at the bottom; empty for what is found in the help only."""
+    vim: str | None = None
+    """Its keys in the vim preset, if they are others."""
+
+
+Keys: TypeAlias = Mapping[str, tuple[str, ...]]
+"""By action: the names of its keys, as Textual spells them."""
+
+# `k` kills, as in htop, where people know it from; so only `j` goes down here, and `k` is no way
+# up. Whose fingers say hjkl asks for the vim preset: there `x` kills, as it deletes in vi, and `h`
+# and `l` walk through the columns that the table is sorted by.
+GROUPS: Final[dict[str, tuple[Action, ...]]] = {
+    "move": (
+        Action("up", "up", "the connection above", vim="up,k"),
+        Action("down", "down,j", "the connection below"),
+        Action("page_up", "pageup,ctrl+u", "up by a screenful"),
+        Action("page_down", "pagedown,ctrl+d", "down by a screenful"),
+        Action("first", "home,g", "the first connection"),
+        Action("last", "end,G", "the last connection"),
+    ),
+    "table": (
+        Action("filter", "/", "filter the table", "Filter"),
+        Action("toggle_filter", "f", "filter off, on"),
+        Action("stuck", "w", "only what is stuck, or all", "Stuck"),
+        Action("sort", "s,>", "sort by the next column", "Sort", vim="s,>,l"),
+        Action("sort_back", "<", "sort by the one before", vim="<,h"),
+        Action("reverse", "r", "reverse the order"),
+        Action("columns", "o", "choose the columns", "Columns"),
+        Action("tag", "space", "tag the connection", "Tag"),
+    ),
+    "act": (
+        Action("kill", "k", "kill the connection", "Kill", vim="x"),
+        Action("kill_several", "K", "kill all tagged", vim="X"),
+        Action("cap", "c", "change the CAP", "CAP"),
+        Action("settings", "t", "timeouts, write mode", "Timeouts"),
+        Action("audit", "a", "what was done", "Audit"),
+    ),
+    "look": (
+        Action("pause", "p", "pause the screen", "Pause"),
+        Action("charts", "v", "charts of the server", "Charts"),
+        Action("bytes", "b", "its last bytes, in hex"),
+        Action("log", "l", "detail or event log", "Log", vim="L"),
+        Action("theme", "T", "the next theme"),
+    ),
+    "take along": (
+        Action("copy", "y", "copy the connection", "Copy"),
+        Action("copy_json", "Y", "copy it as JSON"),
+        Action("export", "e", "export the table", "Export"),
+        Action("export_screen", "S", "export the screen"),
+        Action("record", "R", "record, end recording"),
+    ),
+    "program": (
+        Action("palette", "ctrl+p", "any of these by name", "Palette"),
+        Action("help", "?,f1", "help here, all keys", "Help"),
+        Action("quit", "q", "quit", "Quit"),
+    ),
+}
+ACTIONS: Final = {action.name: action for group in GROUPS.values() for action in group}
+PRESETS: Final = ("default", "vim")
+ALWAYS: Final = ("ctrl+c", "ctrl+q")
+"""They always quit: no choice of keys can lock anybody in."""
+IN_THE_FOOTER: Final = (
+    "help", "quit", "kill", "filter", "stuck", "pause", "charts", "sort", "columns", "cap", "tag",
+    "palette", "log", "settings", "audit", "copy", "export",
+)  # fmt: skip
+"""The actions of the line at the bottom, the most important first: it shows what fits."""
+
+_NAMED: Final = (
+    "up", "down", "left", "right", "home", "end", "pageup", "pagedown", "insert", "delete",
+    "backspace", "tab", "enter", "escape", "space", *(f"f{number}" for number in range(1, 25)),
+)  # fmt: skip
+_MODIFIERS: Final = ("ctrl", "alt", "shift")
+_SPELLED: Final = {
+    "solidus": "slash",
+    "reverse_solidus": "backslash",
+    "commercial_at": "at",
+    "hyphen_minus": "minus",
+    "plus_sign": "plus",
+    "low_line": "underscore",
+}
+"""Where Textual's name of a character is not Unicode's."""
+
+
+def _spelled(character: str) -> str:
+    if character.isalnum():
+        return character
+    name = unicodedata.name(character).lower().replace("-", "_").replace(" ", "_")
+    return _SPELLED.get(name, name)
+
+
+_CHARACTERS: Final = {_spelled(each): each for each in string.punctuation}
+_SIGNS: Final = {
+    "up": "↑", "down": "↓", "left": "←", "right": "→", "pageup": "PgUp", "pagedown": "PgDn",
+    "home": "Home", "end": "End", "enter": "Enter", "escape": "Esc", "backspace": "⌫",
+}  # fmt: skip
+
+
+def key_sign(key: str) -> str:
+    """A key as a person knows it: ``/``, ``^p``, ``PgUp``, ``F1``."""
+    *modifiers, last = key.split("+")
+    sign = _CHARACTERS.get(last) or _SIGNS.get(last) or last
+    if len(last) > 1 and last[0] == "f" and last[1:].isdigit():
+        sign = last.upper()
+    return "".join("^" if each == "ctrl" else f"{each}+" for each in modifiers) + sign
+
+
+def signs(keys: Keys, name: str) -> str:
+    """The keys of an action as a person knows them, or a dash if it has none."""
+    return " ".join(map(key_sign, keys[name])) or "-"
+
+
+def read_key(text: str) -> str:
+    """The name of a key as Textual spells it, from that name or from the character itself.
+
+    Raises `SettingError`.
+    """
+    if len(text) == 1 and text.isprintable() and text != " ":
+        return _spelled(text)
+    *modifiers, last = text.split("+")
+    known = {*_NAMED, *_CHARACTERS}
+    is_letter = len(last) == 1 and last.isalnum()
+    if not (last in known or (is_letter and modifiers)) or not set(modifiers) <= {*_MODIFIERS}:
+        raise SettingError(f"{text!r} is no key{suggestion(last, known)}: write k, ctrl+k or f5")
+    return text
+
+
+def keys_of(preset: str, changed: Mapping[str, str]) -> Keys:
+    """The keys of every action: those of the preset, but those of `changed` where it has some.
+
+    An action may be left without a key by an empty text. Raises `SettingError`.
+    """
+    if preset not in PRESETS:
+        raise SettingError(
+            f"preset {preset!r}{suggestion(preset, PRESETS)}: choose from {', '.join(PRESETS)}"
+        )
+    for name in changed:
+        if name not in ACTIONS:
+            raise SettingError(
+                f"keys: no action {name!r}{suggestion(name, ACTIONS)}: ? lists them all"
+            )
+    keys = {name: _read_keys(name, _texts(action, preset, changed)) for name, action in
+            ACTIONS.items()}  # fmt: skip
+    _refuse_two_actions_on_one_key(keys)
+    return keys
+
+
+def _texts(action: Action, preset: str, changed: Mapping[str, str]) -> str:
+    by_preset = action.keys if preset != "vim" or action.vim is None else action.vim
+    return changed.get(action.name, by_preset)
+
+
+def _read_keys(name: str, texts: str) -> tuple[str, ...]:
+    try:
+        return tuple(read_key(text.strip()) for text in texts.split(",") if text.strip())
+    except SettingError as error:
+        raise SettingError(f"keys: {name}: {error}") from None
+
+
+def _refuse_two_actions_on_one_key(keys: Keys) -> None:
+    taken: dict[str, str] = dict.fromkeys(ALWAYS, "quit")
+    for name, its_keys in keys.items():
+        for key in its_keys:
+            if key in taken:
+                other = taken[key]
+                raise SettingError(
+                    f"keys: {key_sign(key)!r} is both {other} and {name}: give one of them another"
+                )
+            taken[key] = name
+
+
+def suggestion(word: str, known: Mapping[str, object] | tuple[str, ...] | set[str]) -> str:
+    """What was probably meant, as ``, did you mean 'kill'?``, or nothing."""
+    close = get_close_matches(word, list(known), n=1)
+    return f", did you mean {close[0]!r}?" if close else ""

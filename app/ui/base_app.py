@@ -1,0 +1,216 @@
+"""What a person makes of the dashboard, and takes from it; nothing here is asked of the server.
+
+Theme, ASCII, keys, columns and order; filter, help and palette; the clipboard and files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from textual.app import App
+from textual.command import CommandPalette
+from textual.driver import Driver
+from textual.events import Event, Key
+from textual.filter import LineFilter
+from textual.widgets import Input
+
+from ..watch.export import as_csv, as_json, one_as_json, one_as_text, write_files
+from ..watch.row import Row
+from ..watch.source import Source
+from ..watch.state import Model
+from . import palette_commands
+from .actions import signs
+from .bindings import APP_BINDINGS, OF_THE_TABLE, keymap, run_as
+from .columns_dialog import ColumnsDialog
+from .connection_table import ConnectionPane
+from .help_screen import HelpScreen, help_for
+from .palette_commands import Offer, provider_of
+from .plain_text import PlainText
+from .preferences import Preferences
+from .terminal import TerminalDriver
+from .themes import THEMES, Repaint, textual_theme
+
+
+class PersonalApp(App[int], inherit_bindings=False):
+    """An app over a `Model` with everything that is the same whatever the model is of."""
+
+    ENABLE_COMMAND_PALETTE = False  # its key and its offers are ours: see `action_palette`
+    BINDINGS = APP_BINDINGS
+
+    def __init__(self, source: Source, preferences: Preferences) -> None:
+        self._plain: list[LineFilter] = [PlainText()] if preferences.in_ascii else []
+        self._drawing = self._plain
+        super().__init__()
+        for name in THEMES:
+            self.register_theme(textual_theme(name))
+        self.theme = preferences.theme
+        self.keys = preferences.bindings()
+        """By action, its keys."""
+        self.set_keymap(keymap(self.keys))
+        self.model = Model()
+        self._source = source
+        self._frozen: tuple[Model, float] | None = None
+        """What a paused screen shows: the model and the time at which it was paused."""
+        self._pane = ConnectionPane(self.keys)
+        table = self._pane.table
+        table.chosen = preferences.columns
+        table.sort_key, table.descending = preferences.sort_key, preferences.descending
+
+    def looked_at(self) -> tuple[Model, float]:
+        """The model that the screen shows, and the time at which it is so."""
+        return self._frozen or (self.model, self._source.now())
+
+    def get_driver_class(self) -> type[Driver]:
+        """Textual's own, but for what it does when the terminal is lost."""
+        found = super().get_driver_class()
+        return TerminalDriver if issubclass(TerminalDriver, found) else found
+
+    async def on_event(self, event: Event) -> None:
+        """Give a field the keys that came in the same read as the one that opened it.
+
+        Textual has handed them to what had the focus by then. A field takes every character, so
+        one that has bubbled up past a focused field was never the field's.
+        """
+        has_bubbled_up = isinstance(event, Key) and event.is_forwarded and event.is_printable
+        if has_bubbled_up and isinstance(field := self.focused, Input):
+            assert isinstance(event, Key)
+            again = Key(event.key, event.character)
+            again._set_forwarded()
+            field.post_message(again)
+        else:
+            await super().on_event(event)
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """What every line passes on its way to the screen: the theme's colours, ASCII."""
+        return [*self._drawing, *super().get_line_filters()]
+
+    def watch_theme(self, name: str) -> None:
+        """Draw in the colours of another theme."""
+        self._drawing = self._plain if name == "dark" else [Repaint(name), *self._plain]
+
+    # --- the table ---
+
+    def action_filter(self) -> None:
+        """Type a filter."""
+        self._pane.open_filter()
+
+    def action_toggle_filter(self) -> None:
+        """Turn the filter off, or on again."""
+        if not self._pane.filter_bar.toggle():
+            key = signs(self.keys, "filter")
+            text = f"there is no filter yet: {key} makes one"
+            self.notify(text, severity="warning", markup=False)
+
+    def action_stuck(self) -> None:
+        """Show only the connections that stand still in the middle of something, or all."""
+        shown = self._pane.filter_bar.active
+        self._pane.filter_bar.choose("" if shown and shown.text == "stuck" else "stuck")
+
+    def action_sort(self) -> None:
+        """Sort by the next column that is shown."""
+        self._sort_by_neighbour(1)
+
+    def action_sort_back(self) -> None:
+        """Sort by the column before."""
+        self._sort_by_neighbour(-1)
+
+    def _sort_by_neighbour(self, step: int) -> None:
+        table = self._pane.table
+        keys = [column.key for column in table.columns]
+        before_the_first = -1 if step > 0 else 0
+        at = keys.index(table.sort_key) if table.sort_key in keys else before_the_first
+        table.sort_by(keys[(at + step) % len(keys)])
+        self._pane.show(*self.looked_at())
+
+    def action_reverse(self) -> None:
+        """Turn the order round."""
+        table = self._pane.table
+        table.sort_by(table.sort_key)
+        self._pane.show(*self.looked_at())
+
+    def action_columns(self) -> None:
+        """Ask which columns to show, and in which order."""
+        table = self._pane.table
+
+        def change(chosen: tuple[str, ...] | None) -> None:
+            if chosen is not None:
+                table.chosen = chosen
+                self._pane.show(*self.looked_at())
+
+        shown = table.chosen or tuple(column.key for column in table.columns)
+        self.push_screen(ColumnsDialog(shown), change)
+
+    def action_theme(self) -> None:
+        """Draw in the next theme."""
+        names = list(THEMES)
+        self._choose_theme(names[(names.index(self.theme) + 1) % len(names)])
+
+    def _choose_theme(self, name: str) -> None:
+        self.theme = name
+        self.notify(name, title="theme")
+
+    # --- taking along ---
+
+    def action_copy(self) -> None:
+        """Give the terminal's clipboard the selected connection as a line of text."""
+        self._copy(one_as_text)
+
+    def action_copy_json(self) -> None:
+        """Give the terminal's clipboard the selected connection as a line of JSON."""
+        self._copy(one_as_json)
+
+    def _copy(self, line_of: Callable[[Row, float], str]) -> None:
+        model, now = self.looked_at()
+        row = model.rows.get(self._pane.table.selected_id or 0)
+        if row is None:
+            self.notify("no connection is selected", severity="warning")
+            return
+        line = line_of(row, now)
+        self.copy_to_clipboard(line)
+        text = f"#{row.id}, {len(line):,} characters, if this terminal lets programs (OSC 52)"
+        self.notify(text, title="copied")
+
+    def action_export(self) -> None:
+        """Write what the table shows as JSON and as CSV."""
+        _, now = self.looked_at()
+        rows, chosen = self._pane.table.shown, self._pane.filter_bar.active
+        filtered_by = "" if chosen is None else chosen.text
+        self._write({"json": as_json(rows, now, filtered_by), "csv": as_csv(rows, now)})
+
+    def action_export_screen(self) -> None:
+        """Write the screen as SVG."""
+        self._write({"svg": self.export_screenshot()})
+
+    def _write(self, contents: dict[str, str]) -> None:
+        try:
+            paths = write_files(self._source.now(), contents)
+        except OSError as error:
+            where = f": {error.filename}" if error.filename else ""
+            text = f"not written: {error.strerror or error}{where}"
+            self.notify(text, title="export", severity="error", markup=False)
+            return
+        names = " and ".join(path.name for path in paths)
+        self.notify(f"{names}, in {paths[0].parent}", title="export", markup=False)
+
+    # --- finding one's way ---
+
+    def action_help(self) -> None:
+        """Show the help for what has the focus, and all keys."""
+        self.push_screen(HelpScreen(self.keys, help_for(self.focused or self.screen)))
+
+    def action_palette(self) -> None:
+        """Offer everything by name."""
+        if not isinstance(self.screen, CommandPalette):
+            self.push_screen(CommandPalette([provider_of(self._offers)], placeholder="Do what?"))
+
+    def _offers(self, query: str) -> Iterator[Offer]:
+        table, filter_bar = self._pane.table, self._pane.filter_bar
+        rows = {row.id: row for row in table.shown}
+        yield from palette_commands.connection(query, rows, table.select_shown)
+        yield from palette_commands.actions(self.keys, self._run_by_name)
+        yield from palette_commands.filters(filter_bar.recent, filter_bar.choose)
+        yield from palette_commands.themes(self._choose_theme)
+
+    async def _run_by_name(self, name: str) -> None:
+        of_the_table = name in OF_THE_TABLE
+        await self.run_action(run_as(name), self._pane.table if of_the_table else self)

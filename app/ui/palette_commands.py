@@ -1,0 +1,82 @@
+"""What the command palette offers: whatever can be done, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.content import Content
+
+from ..watch.row import Row
+from .actions import ACTIONS, GROUPS, Action, Keys, signs
+from .themes import THEMES
+
+
+class Offer(NamedTuple):
+    """Something to choose."""
+
+    name: str
+    """What it is called; it may hold text of a person or of a peer and is never read as markup."""
+    words: str
+    """What it is, in words of ours only: Textual reads them as markup."""
+    run: Callable[[], object]
+
+
+def provider_of(offers: Callable[[str], Iterable[Offer]]) -> type[Provider]:
+    """What Textual's palette asks: all that is offered, or what is like the text typed."""
+
+    class Offers(Provider):
+        async def discover(self) -> Hits:
+            for offer in offers(""):
+                yield DiscoveryHit(Content(offer.name), offer.run, offer.name, offer.words)
+
+        async def search(self, query: str) -> Hits:
+            matcher = self.matcher(query)
+            for offer in offers(query):
+                # `Matcher.highlight` does the same, but reads the name as markup.
+                score, offsets = matcher.fuzzy_search.match(matcher.query, offer.name)
+                if score > 0:
+                    shown = Content(offer.name)
+                    for at in offsets:
+                        shown = shown.stylize(matcher.match_style, at, at + 1)
+                    yield Hit(score, shown, offer.run, offer.name, offer.words)
+
+    return Offers
+
+
+def actions(keys: Keys, run: Callable[[str], object]) -> Iterator[Offer]:
+    """Every action but the palette itself, with its keys; moving, which fingers know, last."""
+    moves = {action.name for action in GROUPS["move"]}
+    for name, action in sorted(ACTIONS.items(), key=lambda each: each[0] in moves):
+        if name != "palette":
+            yield Offer(_name(action), f"key {signs(keys, name)}", lambda name=name: run(name))  # type: ignore[misc]
+
+
+def _name(action: Action) -> str:
+    """What it does, after the word for it that stands in the bottom line."""
+    is_new = action.label and action.label.lower() not in action.words.lower()
+    return f"{action.label}: {action.words}" if is_new else action.words
+
+
+def themes(choose: Callable[[str], object]) -> Iterator[Offer]:
+    """Every theme."""
+    for name in THEMES:
+        yield Offer(f"theme {name}", "colours", lambda name=name: choose(name))  # type: ignore[misc]
+
+
+def filters(recent: Iterable[str], choose: Callable[[str], object]) -> Iterator[Offer]:
+    """The filters that were used last."""
+    for text in recent:
+        yield Offer(f"filter {text}", "as before", lambda text=text: choose(text))  # type: ignore[misc]
+
+
+def connection(
+    query: str, rows: dict[int, Row], select: Callable[[int], object]
+) -> Iterator[Offer]:
+    """The connection whose id is typed, as ``12`` or ``#12``: one, however many there are."""
+    typed = query.strip().removeprefix("#")
+    row = rows.get(int(typed)) if typed.isdecimal() and len(typed) < 20 else None
+    if row is not None:
+        number = row.id
+        yield Offer(f"go to #{number}  {row.peer}", row.state.value, lambda: select(number))

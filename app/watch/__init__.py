@@ -1,0 +1,1 @@
+"""What every watcher of a server shares, without a screen."""

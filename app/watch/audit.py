@@ -1,0 +1,64 @@
+"""What was done to the server: every setting changed and every command answered. No Textual."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final, NamedTuple
+
+from ..core.events import CommandResult, Event, SettingChanged
+from .journal import setting_words
+
+AUDIT_LIMIT: Final = 500
+"""Deeds that are kept. The answers that one kill gets for its many connections are one deed."""
+
+
+class Change(NamedTuple):
+    """One thing done, by whoever: this dashboard is not the only one who may ask."""
+
+    t: float
+    what: str
+    """``cap``, ``kill #7``."""
+    change: str
+    """``64KiB → 1MiB``; empty for what has no old and new."""
+    result: str
+    """What the server answered; empty for as long as it has not. It must never be markup."""
+    ok: bool = True
+
+
+class Audit:
+    """The latest deeds, the oldest first."""
+
+    def __init__(self) -> None:
+        self.deeds: deque[Change] = deque(maxlen=AUDIT_LIMIT)
+        self._last: tuple[object, ...] = ()  # the latest answer: request, command, ok, message
+        self._alike = 0  # how many such answers there were in a row
+
+    def take(self, event: Event) -> None:
+        """Keep a change or the answer to a command; traces follow the cursor and are no deeds."""
+        if isinstance(event, SettingChanged):
+            old, new = setting_words(event.name, event.old), setting_words(event.name, event.new)
+            self.deeds.append(Change(event.t, event.name, f"{old} → {new}", ""))
+        elif isinstance(event, CommandResult) and event.command != "trace":
+            if event.ok and event.command == "set" and self._is_answer_due():
+                self.deeds.append(self.deeds.pop()._replace(result="done"))
+                return
+            self._answered(event)
+
+    def _answered(self, event: CommandResult) -> None:
+        what = event.command if event.id is None else f"{event.command} #{event.id}"
+        answer = (event.request, event.command, event.ok, event.message)
+        if self._is_like_the_last(event, answer):
+            first, self._alike = self.deeds.pop(), self._alike + 1
+            what = f"{event.command} {self._alike:,} connections"
+            self.deeds.append(first._replace(what=what))
+            return
+        self._last, self._alike = answer, 1
+        self.deeds.append(Change(event.t, what, "", event.message, event.ok))
+
+    def _is_like_the_last(self, event: CommandResult, answer: tuple[object, ...]) -> bool:
+        is_latest = bool(self.deeds) and not self.deeds[-1].change
+        return event.id is not None and is_latest and answer == self._last
+
+    def _is_answer_due(self) -> bool:
+        """Whether the latest deed is a change whose command was not answered yet."""
+        return bool(self.deeds) and bool(self.deeds[-1].change) and not self.deeds[-1].result

@@ -1,0 +1,259 @@
+"""The filter of the table: a small language over what is known of a connection. No Textual.
+
+    slow text             rows whose peer, state, reason or #id has it; "in quotes" for anything
+    state:WRITE_BODY      also peer: and reason:, which are parts of the words; = and != are whole
+    pending>64K           also idle and age (10s, 2m, 1h), toggles, frames, rate, id, worker
+    stuck                 in the middle of a frame or of its echo, and no byte for a second
+    and or not ( )        side by side means `and`
+
+Every mistake is a `FilterError` that says where it is and what to write instead.
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable
+from typing import Final, NamedTuple, TypeAlias
+
+from ..core.events import Reason, State
+from ..core.settings import SettingError, parse_size
+from .row import Row
+from .why import is_stuck
+
+LONGEST: Final = 200
+"""Characters of a filter."""
+DEEPEST: Final = 20
+"""Parentheses and ``not`` inside each other."""
+Predicate: TypeAlias = Callable[[Row, float], bool]
+"""Whether a row passes at a time, on the clock of the events."""
+
+_UNITS: Final = {"ms": 0.001, "": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+_SPAN: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|)", re.IGNORECASE | re.ASCII)
+_NUMBER: Final = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
+_COMPARISON: Final = re.compile(
+    r"([A-Za-z_]+)(?:(:)|\s*(!=|<=|>=|=|<|>)\s*)(\"[^\"]*\"?|[^\s()\"]*)"
+)
+_WORD: Final = re.compile(r"\"[^\"]*\"?|[^\s()\"]+")
+_COMPARE: Final[dict[str, Callable[[float, float], bool]]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+class FilterError(ValueError):
+    """What is wrong with a filter, and at which character, counted from 0."""
+
+    def __init__(self, text: str, position: int) -> None:
+        super().__init__(text)
+        self.position = position
+
+
+class Filter(NamedTuple):
+    """A filter that was understood."""
+
+    text: str
+    passes: Predicate
+
+
+def parse_filter(text: str) -> Filter:
+    """Read a filter. Raises `FilterError`; blank text is a filter that all rows pass."""
+    if len(text) > LONGEST:
+        raise FilterError(f"a filter has {LONGEST} characters at the most", LONGEST)
+    if not text.strip():
+        return Filter("", lambda _row, _now: True)
+    return Filter(text.strip(), _Parser(text).whole())
+
+
+def _read_span(text: str) -> float:
+    match = _SPAN.fullmatch(text)
+    if match is None:
+        raise SettingError(f"{text!r} is not a time: write 10s, 500ms, 2m or 1h")
+    return float(match[1]) * _UNITS[match[2].lower()]
+
+
+def _read_number(text: str) -> float:
+    if _NUMBER.fullmatch(text) is None:
+        raise SettingError(f"{text!r} is not a number")
+    return float(text)
+
+
+_TEXTS: Final[dict[str, tuple[Callable[[Row], str], tuple[str, ...]]]] = {
+    "state": (lambda row: row.state.value, tuple(State)),
+    "peer": (lambda row: row.peer, ()),
+    "reason": (lambda row: row.reason, tuple(Reason)),
+}
+"""The columns of words: how to get one, and all that it can be."""
+_FIGURES: Final[dict[str, tuple[Callable[[Row, float], float], Callable[[str], float]]]] = {
+    "pending": (lambda row, _now: row.pending, parse_size),
+    "idle": (lambda row, now: row.idle(now), _read_span),
+    "age": (lambda row, now: row.age(now), _read_span),
+    "toggles": (lambda row, _now: row.toggles, _read_number),
+    "frames": (lambda row, _now: row.frames, _read_number),
+    "rate": (lambda row, now: row.rate(now), _read_number),
+    "id": (lambda row, _now: row.id, _read_number),
+    "worker": (lambda row, _now: row.worker, _read_number),
+}
+"""The columns of figures: how to get one, and how to read what it is compared with."""
+_KNOWN: Final = ", ".join((*_TEXTS, *_FIGURES))
+
+
+class _Parser:
+    """One left-to-right pass over a filter: `whole` is its grammar's root."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._at = 0
+        self._depth = 0
+
+    def whole(self) -> Predicate:
+        found = self._either()
+        if not self._is_at_end():
+            raise FilterError("this ) closes nothing", self._at)
+        return found
+
+    def _either(self) -> Predicate:
+        found = self._both()
+        while self._take_word("or"):
+            found = _any_of(found, self._both())
+        return found
+
+    def _both(self) -> Predicate:
+        found = self._one()
+        while True:
+            if not self._take_word("and") and (
+                self._is_at_end() or self._text[self._at] == ")" or self._is_word("or")
+            ):
+                return found
+            found = _all_of(found, self._one())
+
+    def _one(self) -> Predicate:
+        start = self._skip_blanks()
+        if self._is_at_end():
+            raise FilterError("something is missing at the end", start)
+        if self._depth >= DEEPEST:
+            raise FilterError(f"nested more than {DEEPEST} deep", start)
+        if self._is_word("and") or self._is_word("or"):
+            raise FilterError("a condition is missing here; quote the word to look for it", start)
+        self._depth += 1
+        if self._take_word("not"):
+            found = _none_of(self._one())
+        elif self._text[start] == "(":
+            found = self._inside_parentheses(start)
+        elif self._text[start] == ")":
+            raise FilterError("a condition is missing before this )", start)
+        else:
+            found = self._condition(start)
+        self._depth -= 1
+        return found
+
+    def _inside_parentheses(self, start: int) -> Predicate:
+        self._at = start + 1
+        found = self._either()
+        if self._is_at_end():
+            raise FilterError("this ( is not closed", start)
+        self._at += 1
+        return found
+
+    def _condition(self, start: int) -> Predicate:
+        comparison = _COMPARISON.match(self._text, start)
+        if comparison is not None:
+            self._at = comparison.end()
+            name, sign = comparison[1].lower(), comparison[2] or comparison[3]
+            value = _unquoted(comparison[4], comparison.start(4))
+            if name not in _TEXTS and name not in _FIGURES:
+                raise FilterError(f"no column {name!r}; there are {_KNOWN}", start)
+            if not value:
+                raise FilterError(f"{name}{sign} needs a value", comparison.start(4))
+            if name in _TEXTS:
+                return _of_text(name, sign, value, comparison.start(4))
+            return _of_figure(name, sign, value, comparison.start(4))
+        word = _WORD.match(self._text, start)
+        if word is None:  # every character is a blank, a parenthesis, a quote or part of a word
+            raise FilterError("this cannot be read", start)
+        self._at = word.end()
+        if word[0].lower() == "stuck":
+            return lambda row, now: row.closed is None and is_stuck(row.snapshot, now)
+        return _anywhere(_unquoted(word[0], start))
+
+    def _skip_blanks(self) -> int:
+        while self._at < len(self._text) and self._text[self._at].isspace():
+            self._at += 1
+        return self._at
+
+    def _is_at_end(self) -> bool:
+        return self._skip_blanks() >= len(self._text)
+
+    def _is_word(self, word: str) -> bool:
+        found = _WORD.match(self._text, self._skip_blanks())
+        return found is not None and found[0].lower() == word
+
+    def _take_word(self, word: str) -> bool:
+        if not self._is_word(word):
+            return False
+        self._at += len(word)
+        return True
+
+
+def _unquoted(text: str, position: int) -> str:
+    if not text.startswith('"'):
+        return text
+    if len(text) < 2 or not text.endswith('"'):
+        raise FilterError("this quote is not closed", position)
+    return text[1:-1]
+
+
+def _any_of(one: Predicate, other: Predicate) -> Predicate:
+    return lambda row, now: one(row, now) or other(row, now)
+
+
+def _all_of(one: Predicate, other: Predicate) -> Predicate:
+    return lambda row, now: one(row, now) and other(row, now)
+
+
+def _none_of(one: Predicate) -> Predicate:
+    return lambda row, now: not one(row, now)
+
+
+def _anywhere(word: str) -> Predicate:
+    wanted = word.lower()
+
+    def passes(row: Row, _now: float) -> bool:
+        return (
+            wanted in row.peer.lower()
+            or wanted in row.state.value.lower()
+            or wanted in row.reason
+            or wanted == f"#{row.id}"
+        )
+
+    return passes
+
+
+def _of_text(name: str, sign: str, value: str, position: int) -> Predicate:
+    get, choices = _TEXTS[name]
+    wanted = value.lower()
+    if sign not in {":", "=", "!="}:
+        raise FilterError(f"{name} is text: write {name}: or {name}= or {name}!=", position)
+    if choices and not any(wanted in choice.lower() for choice in choices):
+        raise FilterError(f"no {name} is like {value!r}: {', '.join(choices)}", position)
+    if sign == ":":
+        return lambda row, _now: wanted in get(row).lower()
+    if sign == "=":
+        return lambda row, _now: get(row).lower() == wanted
+    return lambda row, _now: get(row).lower() != wanted
+
+
+def _of_figure(name: str, sign: str, value: str, position: int) -> Predicate:
+    get, read = _FIGURES[name]
+    try:
+        wanted = read(value)
+    except SettingError as error:
+        raise FilterError(str(error), position) from None
+    if sign in {":", "="}:
+        return lambda row, now: int(get(row, now)) == int(wanted)
+    if sign == "!=":
+        return lambda row, now: int(get(row, now)) != int(wanted)
+    compare = _COMPARE[sign]
+    return lambda row, now: compare(get(row, now), wanted)

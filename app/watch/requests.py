@@ -1,0 +1,84 @@
+"""What a person asked the server for, and what came of it. It imports no Textual."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from itertools import count
+from typing import Final, NamedTuple
+
+from ..core.commands import Command, Kill, Set, Trace
+from ..core.events import (
+    CommandResult,
+    KillMode,
+    TraceLevel,
+)
+
+FAILURES_NAMED: Final = 3
+"""Failures of one command that are told one by one."""
+
+
+class RequestOutcome(NamedTuple):
+    """What came of a command, in words that may hold text of a peer."""
+
+    command: str
+    text: str
+    ok: bool
+
+
+class Requests:
+    """Numbers commands, sends them, and knows whose results to report."""
+
+    def __init__(self, submit: Callable[[Command], None]) -> None:
+        self._submit = submit
+        self._numbers = count(1)
+        self._waiting: dict[int, tuple[int, list[CommandResult]]] = {}
+        """By request: how many results are to come, and those that came."""
+
+    def kill(self, ids: Sequence[int], mode: KillMode) -> None:
+        """End connections; one outcome tells of all of them."""
+        self._submit(Kill(request=self._expect(len(ids)), ids=tuple(ids), mode=mode))
+
+    def set(self, name: str, value: float | str) -> None:
+        """Change a setting."""
+        self._submit(Set(request=self._expect(1), name=name, value=value))
+
+    def trace(self, connection_id: int, level: TraceLevel) -> None:
+        """Choose what one connection tells; nobody asked for it, so nothing is reported."""
+        self._submit(Trace(request=next(self._numbers), id=connection_id, level=level))
+
+    def _expect(self, results: int) -> int:
+        request = next(self._numbers)
+        self._waiting[request] = results, []
+        return request
+
+    def outcome(self, result: CommandResult) -> RequestOutcome | None:
+        """What came of a command, once its last result is here; None for a stranger's."""
+        expected, results = self._waiting.get(result.request, (0, []))
+        if not expected:
+            return None
+        results.append(result)
+        # A server that refuses a command as a whole names no connection.
+        if result.id is not None and len(results) < expected:
+            return None
+        del self._waiting[result.request]
+        if len(results) > 1:
+            return _summary(results)
+        subject = "" if result.id is None else f"#{result.id}: "
+        return RequestOutcome(result.command, subject + result.message, result.ok)
+
+
+def _summary(results: Sequence[CommandResult]) -> RequestOutcome:
+    """As ``12 closed, 1 failed: #7 no such connection``."""
+    done = Counter(result.message.partition(":")[0] for result in results if result.ok)
+    failed = [result for result in results if not result.ok]
+    parts = [f"{number:,} {message}" for message, number in done.most_common()]
+    if failed:
+        named = [
+            result.message if result.id is None else f"#{result.id} {result.message}"
+            for result in failed[:FAILURES_NAMED]
+        ]
+        if len(failed) > FAILURES_NAMED:
+            named.append(f"and {len(failed) - FAILURES_NAMED:,} more")
+        parts.append(f"{len(failed):,} failed: {', '.join(named)}")
+    return RequestOutcome(results[0].command, ", ".join(parts), not failed)

@@ -1,0 +1,116 @@
+"""Where the dashboard gets its events from, and where its commands go.
+
+A live server, an attached one and a recording all look the same from here: a `Source`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, Protocol
+
+from ..core.commands import Command
+from ..core.events import (
+    Crashed,
+    ProcessStats,
+)
+from .stream import Drained, EventStream
+
+SAMPLE_INTERVAL: Final = 1.0
+"""Seconds between two looks at the server's process."""
+
+
+class Source(Protocol):
+    """What the dashboard knows of a server."""
+
+    @property
+    def owns_server(self) -> bool:
+        """Whether the server ends when the dashboard does."""
+        ...
+
+    @property
+    def grace(self) -> float:
+        """Seconds that the server's stop may take; of no meaning for one that is not owned."""
+        ...
+
+    def now(self) -> float:
+        """Seconds on the clock that stamps the events."""
+        ...
+
+    def drain(self) -> Drained:
+        """Everything that has gathered since the last call."""
+        ...
+
+    def submit(self, command: Command) -> None:
+        """Send a command; what became of it comes back as an event."""
+        ...
+
+    def failure(self) -> str | None:
+        """Plain words when the server died, else nothing."""
+        ...
+
+
+class RecorderControl(Protocol):
+    """Lets a dashboard record what it shows."""
+
+    @property
+    def path(self) -> Path | None:
+        """The file that is being written now."""
+        ...
+
+    def toggle(self) -> str:
+        """Begin a recording, or end the present one; what was done. Raises `OSError`."""
+        ...
+
+
+class StreamSource:
+    """A server whose `EventStream` is in this process."""
+
+    def __init__(
+        self,
+        stream: EventStream,
+        submit: Callable[[Command], None],
+        now: Callable[[], float],
+        sample: Callable[[], ProcessStats] | None = None,
+        failure: Callable[[], str | None] | None = None,
+        grace: float = 0.0,
+    ) -> None:
+        """`sample` is called at most once a second; `failure` tells of a death without an event.
+
+        `grace` is how long the server's stop may take, in seconds.
+        """
+        stream.watched = True
+        self.owns_server = True
+        self.grace = grace
+        self._stream = stream
+        self._submit = submit
+        self._now = now
+        self._sample = sample
+        self._failure = failure
+        self._sampled_at = float("-inf")
+        self._crash: str | None = None
+
+    def now(self) -> float:
+        """Seconds on the clock that stamps the events."""
+        return self._now()
+
+    def drain(self) -> Drained:
+        """Everything that has gathered, with a fresh `ProcessStats` once a second."""
+        drained = self._stream.drain()
+        for event in drained.events:
+            if isinstance(event, Crashed):
+                self._crash = event.error
+        if self._sample is not None and self._now() - self._sampled_at >= SAMPLE_INTERVAL:
+            self._sampled_at = self._now()
+            drained.events.append(self._sample())
+        return drained
+
+    def submit(self, command: Command) -> None:
+        """Hand a command to the loop."""
+        self._submit(command)
+
+    def failure(self) -> str | None:
+        """The error of the `Crashed` event, or what the injected `failure` says."""
+        if self._crash is None and self._failure is not None:
+            return self._failure()
+        return self._crash

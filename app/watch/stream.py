@@ -1,0 +1,142 @@
+"""The bounded queue between the loop and whoever watches it.
+
+One producer (the loop thread, or a fan-out), one consumer (whoever shows, writes or sends). Two
+kinds of thing pass, because losing them costs differently:
+
+- events that must arrive (lifecycle, results) are never dropped;
+- detail (state changes, toggles, system calls) has room for `journal_capacity` events; past that
+  it is dropped, and the drops are counted. The producer asks for room *before* it builds an
+  event, so that a full journal costs a comparison;
+- snapshots and statistics are kept latest-wins, one for each connection: their number is bounded
+  by the open connections, however long nobody drains.
+
+No lock is held while an event is made or handled. The two detail counters have one writer each,
+and `deque.append`/`popleft` are atomic under the GIL.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from threading import Lock
+from typing import NamedTuple
+
+from ..core.events import Event, LoopStats, Snapshot
+
+
+class Drained(NamedTuple):
+    """What had gathered since the last drain, in the order in which to apply it."""
+
+    events: list[Event]
+    snapshots: list[Snapshot]
+    stats: LoopStats | None
+    dropped: int
+    """Detail events dropped since the server's start."""
+    afresh: bool = False
+    """Whether what was known before is void: the events tell of all that there is."""
+    gone: str = ""
+    """Why nothing comes from the server at present, in plain words; empty while all is well."""
+
+
+class EventStream:
+    """A queue that a stalled consumer can neither fill without bound nor block."""
+
+    def __init__(self, journal_capacity: int = 4096) -> None:
+        self.watched = False
+        """Whether anyone looks at snapshots, statistics and detail; if not, none are made."""
+        self.asked_at = 0.0
+        """When somebody last asked for figures of now, in Unix seconds: the producer, once woken,
+        tells them without waiting for its next round."""
+        self._capacity = journal_capacity
+        self._events: deque[tuple[bool, Event]] = deque()
+        self._detail_in = 0  # written by the producer only
+        self._detail_out = 0  # written by the consumer only
+        self._dropped = 0
+        self._latest: dict[int, Snapshot] = {}
+        self._stats: LoopStats | None = None
+        self._latest_lock = Lock()
+        self._notify: Callable[[], None] | None = None
+
+    # --- producer ---
+
+    def publish(self, event: Event) -> None:
+        """Append an event that must arrive; from any thread."""
+        self._events.append((False, event))
+        if self._notify is not None:
+            self._wake()
+
+    def room_for_detail(self) -> bool:
+        """Whether a detail event would be kept; counts a drop where it would not."""
+        if self._detail_in - self._detail_out < self._capacity:
+            return True
+        self._dropped += 1
+        return False
+
+    def publish_detail(self, event: Event) -> None:
+        """Append a detail event; the caller has asked `room_for_detail` first."""
+        self._detail_in += 1
+        self._events.append((True, event))
+
+    def count_drops(self, count: int) -> None:
+        """Count detail that was dropped on its way here."""
+        self._dropped += count
+
+    def publish_latest(self, snapshots: Iterable[Snapshot], stats: LoopStats) -> None:
+        """Replace what is known of these connections and of the loop."""
+        with self._latest_lock:
+            latest = self._latest
+            for snapshot in snapshots:
+                latest[snapshot.id] = snapshot
+            self._stats = stats
+
+    def forget(self, connection_id: int) -> None:
+        """Drop the snapshot of a closed connection: its `Closed` event says more."""
+        if self._latest:
+            with self._latest_lock:
+                self._latest.pop(connection_id, None)
+
+    @property
+    def depth(self) -> int:
+        """Events that wait to be drained."""
+        return len(self._events)
+
+    @property
+    def dropped(self) -> int:
+        """Detail events dropped since the server's start."""
+        return self._dropped
+
+    # --- consumer ---
+
+    def drain(self) -> Drained:
+        """Take everything that has gathered.
+
+        The snapshots are taken first: every event that was published before one of them is then
+        among the events, so a consumer that applies events, then snapshots, never meets a
+        snapshot of a connection it has not seen open.
+        """
+        with self._latest_lock:
+            latest, self._latest = self._latest, {}
+            stats, self._stats = self._stats, None
+        events: list[Event] = []
+        detail = 0
+        for _ in range(len(self._events)):
+            is_detail, event = self._events.popleft()
+            detail += is_detail
+            events.append(event)
+        self._detail_out += detail
+        return Drained(events, list(latest.values()), stats, self._dropped)
+
+    def notify_once(self, notify: Callable[[], None]) -> None:
+        """Call `notify`, from the producer's thread, when the next event is there.
+
+        It is called at once if one already is. For a consumer that sleeps until there is work;
+        one that drains on a timer needs none of this.
+        """
+        self._notify = notify
+        if self._events:
+            self._wake()
+
+    def _wake(self) -> None:
+        notify, self._notify = self._notify, None
+        if notify is not None:
+            notify()

@@ -1,0 +1,49 @@
+"""Who wants which connections traced: each is, as much as whoever wants the most of it wants.
+
+The dashboard of the server's own terminal and any number of control clients may look at the same
+connection, and none may take it away from the others by moving its cursor.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Container, Hashable
+from typing import Final
+
+from ..core.commands import Command, Trace
+from ..core.events import TraceLevel
+
+_LEVELS: Final = tuple(TraceLevel)  # from the least to the most
+
+
+class Traces:
+    """The wishes of all who look; may be told of them from several threads."""
+
+    def __init__(self, still_open: Container[int], submit: Callable[[Command], None]) -> None:
+        """`still_open` has the ids of the open connections; `submit` hands on to the loop."""
+        self._still_open = still_open
+        self._submit = submit
+        self._lock = threading.Lock()
+        self._wishes: dict[int, dict[Hashable, TraceLevel]] = {}
+
+    def ask(self, who: Hashable, wish: Trace) -> None:
+        """Have a connection traced at least as `who` wishes; what answers has the same request."""
+        connection_id, level = wish.id, TraceLevel(wish.level)
+        with self._lock:
+            # Closed ones need no end of their trace, and made-up ones no memory.
+            self._wishes = {i: all_ for i, all_ in self._wishes.items() if i in self._still_open}
+            wishes = self._wishes.setdefault(connection_id, {})
+            wishes[who] = level
+            if level is TraceLevel.OFF:
+                del wishes[who]
+            if not wishes or connection_id not in self._still_open:
+                del self._wishes[connection_id]
+            most = max(wishes.values(), key=_LEVELS.index, default=TraceLevel.OFF)
+            self._submit(Trace(request=wish.request, id=connection_id, level=most))
+
+    def forget(self, who: Hashable, next_request: Callable[[], int]) -> None:
+        """End all wishes of `who`."""
+        with self._lock:
+            wished = [i for i, wishes in self._wishes.items() if who in wishes]
+        for connection_id in wished:
+            self.ask(who, Trace(request=next_request(), id=connection_id, level=TraceLevel.OFF))

@@ -1,0 +1,166 @@
+"""`echo-tui client`: one frame there and back, or one clear line why not."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from app.cli import client as client_module
+from app.cli.client import ClientError, echo
+from app.core.framing import frame, header
+from tests.peers import PATIENCE, Running
+from tests.program import run
+
+Serve = Callable[..., Running]
+Answering = Callable[[bytes], int]
+
+
+@pytest.fixture
+def answering() -> Iterator[Answering]:
+    """`answering(data)`: the port of a peer that answers one header with `data` and ends."""
+    threads: list[threading.Thread] = []
+
+    def start(data: bytes) -> int:
+        listening = socket.create_server(("127.0.0.1", 0))
+        listening.settimeout(PATIENCE)
+
+        def answer() -> None:
+            with listening:
+                accepted, _ = listening.accept()
+            with accepted:
+                accepted.settimeout(PATIENCE)
+                accepted.recv(1 << 16)
+                accepted.sendall(data)
+
+        threads.append(threading.Thread(target=answer))
+        threads[-1].start()
+        port: int = listening.getsockname()[1]
+        return port
+
+    yield start
+    for thread in threads:
+        thread.join(PATIENCE)
+
+
+@pytest.fixture
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port: int = listening.getsockname()[1]
+        return port
+
+
+@pytest.mark.parametrize("body", [b"", b"hello", bytes(range(256)) * 5000])
+def test_the_echo_is_the_body(serve: Serve, body: bytes) -> None:
+    port = serve(cap=2 << 20).server.port
+    assert echo("127.0.0.1", port, body, PATIENCE) == body
+
+
+def test_ipv6(serve: Serve) -> None:
+    port = serve(host="::1").server.port
+    assert echo("::1", port, b"six", PATIENCE) == b"six"
+
+
+def complaint(port: int, body: bytes = b"body", host: str = "127.0.0.1") -> str:
+    with pytest.raises(ClientError) as caught:
+        echo(host, port, body, 2.0)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("size", [11, 3 << 20])
+def test_a_refused_frame(serve: Serve, size: int) -> None:
+    message = complaint(serve(cap=10).server.port, bytes(size))
+    assert "closed the connection after 0 of 4 bytes of the header" in message
+    assert f"one frame of {size:,} bytes; a CAP below that refuses it" in message
+
+
+def test_a_refused_connection(free_port: int) -> None:
+    assert complaint(free_port) == f"127.0.0.1:{free_port}: Connection refused"
+    assert complaint(free_port, host="::1").startswith(f"[::1]:{free_port}: ")
+
+
+@pytest.mark.parametrize("host", ["no.such.host.invalid", "a" * 70 + ".b"])
+def test_an_unknown_host(host: str) -> None:
+    assert f"unknown host {host!r}" in complaint(1, host=host)
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (b"", "after 0 of 4 bytes of the header"),
+        (b"\0\0", "after 2 of 4 bytes of the header"),
+        (header(4) + b"bo", "after 2 of 4 bytes of the body"),
+        (frame(b"other than asked"), "announces an echo of 16 bytes, sent were 4"),
+    ],
+)
+def test_an_answer_that_is_no_echo(answering: Answering, answer: bytes, says: str) -> None:
+    assert says in complaint(answering(answer))
+
+
+def test_a_server_that_says_nothing() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        with pytest.raises(ClientError, match=r"did not answer within 0\.05 s"):
+            echo("127.0.0.1", port, b"anyone?", 0.05)
+
+
+def test_a_body_that_no_header_can_announce(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_module, "MAX_LENGTH", 3)
+    assert "does not fit a 4-byte header" in complaint(1)
+
+
+# --- the command ---
+
+
+@pytest.mark.slow
+def test_the_command_prints_the_echo(serve: Serve) -> None:
+    port = str(serve().server.port)
+    ended = run("client", "127.0.0.1", port, "héllo")
+    assert (ended.returncode, ended.stdout) == (0, "echo: héllo\n".encode())
+    ended = run("client", "127.0.0.1", port, "-", stdin=b"\0raw\xff\n")
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, b"echo: \0raw\xff\n\n", b"")
+
+
+@pytest.mark.slow
+def test_an_ipv6_address_may_have_brackets(serve: Serve) -> None:
+    ended = run("client", "[::1]", str(serve(host="::1").server.port), "six")
+    assert (ended.returncode, ended.stdout) == (0, b"echo: six\n")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["refused", "early end", "too large", "other bytes"])
+def test_the_command_fails_with_one_line(
+    serve: Serve, answering: Answering, free_port: int, kind: str
+) -> None:
+    port = {
+        "refused": lambda: free_port,
+        "early end": lambda: answering(b"\0\0"),
+        "too large": lambda: serve(cap=3).server.port,
+        "other bytes": lambda: answering(frame(b"ydob")),
+    }[kind]()
+    ended = run("client", "127.0.0.1", str(port), "body")
+    assert (ended.returncode, ended.stdout) == (1, b"")
+    assert ended.stderr.startswith(b"echo-tui client: ")
+    assert len(ended.stderr.splitlines()) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("arguments", "names"),
+    [
+        (["127.0.0.1", "0", "x"], b"PORT 0"),
+        (["127.0.0.1", "70000", "x"], b"PORT 70000"),
+        (["127.0.0.1", "abc", "x"], b"abc"),
+        (["127.0.0.1", "1"], b"MESSAGE"),
+        (["--timeout", "-1", "127.0.0.1", "1", "x"], b"-1"),
+        (["--timeout", "nan", "127.0.0.1", "1", "x"], b"nan"),
+    ],
+)
+def test_wrong_arguments_are_one_line_that_names_them(arguments: list[str], names: bytes) -> None:
+    ended = run("client", *arguments)
+    assert ended.returncode == 2, ended.stderr
+    assert names in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1

@@ -1,0 +1,60 @@
+"""The wire format, and what a refused header most probably is."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.core.framing import HEADER_SIZE, MAX_LENGTH, frame, header, looks_like, read_length
+
+
+@pytest.mark.parametrize(
+    ("length", "wire"),
+    [
+        (0, b"\0\0\0\0"),
+        (1, b"\0\0\0\1"),
+        (0x01020304, b"\1\2\3\4"),
+        (2**31, b"\x80\0\0\0"),
+        (MAX_LENGTH, b"\xff\xff\xff\xff"),
+    ],
+)
+def test_a_header_is_four_bytes_big_endian(length: int, wire: bytes) -> None:
+    assert header(length) == wire
+    assert read_length(wire, 0) == (length,)
+    assert read_length(b"before" + wire, 6) == (length,)
+
+
+@given(st.binary(max_size=300))
+def test_a_frame_is_its_header_and_its_body(body: bytes) -> None:
+    whole = frame(body)
+    assert whole[HEADER_SIZE:] == body
+    assert read_length(whole, 0) == (len(body),)
+
+
+@pytest.mark.parametrize(
+    ("first", "what"),
+    [
+        (b"GET / HTTP/1.1\r\n", "looks like an HTTP request: 'GET / HTTP/1.1\\x0d"),
+        (b"POST", "looks like an HTTP request"),
+        (b"PRI * HTTP/2.0\r\n", "looks like an HTTP/2 client"),
+        (b"HTTP/1.1 400 Bad", "looks like an HTTP response"),
+        (b"SSH-2.0-OpenSSH", "looks like an SSH banner"),
+        (b"\x16\x03\x01\x02\x00\x01", "looks like a TLS record"),
+        ((12).to_bytes(4, "little"), "looks like a little-endian length of 12"),
+        (header(1004), "looks like a length that counts its own four bytes"),
+        (b"hello\x1b[2J", "looks like text: 'hello\\x1b[2J'"),
+        (b"\xde\xad\xbe\xef", ""),
+        (header(2**31 + 1), ""),
+        (b"\x16\x04\x00\x00", ""),
+    ],
+)
+def test_a_guess_at_what_a_refused_header_is(first: bytes, what: str) -> None:
+    guess = looks_like(first, 1000)
+    assert guess.startswith(what)
+    assert bool(guess) is bool(what)
+
+
+@given(st.binary(min_size=4, max_size=40))
+def test_a_guess_is_always_one_printable_line(first: bytes) -> None:
+    assert all(" " <= char <= "~" or char == "…" for char in looks_like(first, 1000))

@@ -1,0 +1,389 @@
+"""The figures for Prometheus: right, complete, and no burden between two scrapes."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import socket
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+
+from app.core.events import Reason, State
+from app.core.framing import frame
+from app.core.histogram import Histogram
+from app.core.settings import SettingError, Settings
+from app.host import metrics, metrics_page
+from app.host.metrics import ServerCollector, registry_of
+from app.host.metrics_page import ENOUGH, MOST, MetricsPage
+from app.server.server import Server
+from app.watch.fanout import Fanout
+from app.watch.stream import Drained, EventStream
+from screenshots.scenes import closed, listening, loop_stats, opened, snapshot
+from tests.peers import PATIENCE, connect, exchange
+from tests.program import ROOT
+from tests.waiting import until
+
+Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
+
+
+def samples(registry: CollectorRegistry) -> Samples:
+    """Every sample of a scrape."""
+    return parsed(generate_latest(registry).decode())
+
+
+def parsed(text: str) -> Samples:
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def figure(told: Samples, name: str, **labels: str) -> float:
+    return told[f"echo_tui_{name}", tuple(sorted(labels.items()))]
+
+
+class Measured:
+    """A server that is watched by nobody but its metrics."""
+
+    def __init__(self) -> None:
+        self.stream = EventStream()
+        self.server = Server(Settings(port=0, max_connections=500, cap=1 << 20), self.stream)
+        self.fanout = Fanout(self.stream, self.server.watch)
+        self.registry = registry_of(ServerCollector(self.fanout, self.server.now))
+        self.server.start()
+        self.fanout.start()
+
+    def end(self) -> None:
+        self.server.stop("test", now=True)
+        assert self.server.join(PATIENCE)
+        self.fanout.join(PATIENCE)
+
+
+@pytest.fixture
+def measured(monkeypatch: pytest.MonkeyPatch) -> Iterator[Measured]:
+    monkeypatch.setattr(metrics, "FRESH", 0.0)
+    server = Measured()
+    yield server
+    server.end()
+
+
+@pytest.mark.slow
+def test_the_figures_are_those_that_the_clients_count(measured: Measured) -> None:
+    sizes = [0, 1, 5, 1000, 70_000, 300_000]
+    wire = b"".join(frame(bytes(size)) for size in sizes)
+    clients = [connect(measured.server.port) for _ in range(5)]
+    for client in clients:
+        assert exchange(client, [wire], len(wire)) == wire
+    for client in clients[:2]:
+        client.close()
+    clients[2].sendall(b"\0\0")
+    clients[2].close()
+    clients[3].sendall((1 << 30).to_bytes(4, "big"))
+    assert clients[3].recv(1) == b""
+    clients[3].close()
+    until(lambda: len(measured.fanout.opened) == 1)
+
+    told = samples(measured.registry)
+    frames, size = len(clients) * len(sizes), len(clients) * len(wire)
+    assert figure(told, "frames_total", direction="in") == frames
+    assert figure(told, "frames_total", direction="out") == frames
+    # Two bytes of a header, and a header that was refused.
+    assert figure(told, "bytes_total", direction="in") == size + 2 + 4
+    assert figure(told, "bytes_total", direction="out") == size
+    assert figure(told, "service_seconds_count") == frames
+    assert figure(told, "service_seconds_bucket", le="+Inf") == frames
+    # All but the iteration in which the figures are told.
+    assert figure(told, "loop_iteration_seconds_count") >= figure(told, "loop_wakeups_total") - 1
+    assert figure(told, "connections_opened_total") == 5
+    ends = {reason: figure(told, "connections_closed_total", reason=reason) for reason in Reason}
+    assert {reason: count for reason, count in ends.items() if count} == {
+        "eof": 2,
+        "eof_mid_header": 1,
+        "frame_too_large": 1,
+    }
+    assert sum(figure(told, "connections", state=state) for state in metrics.STATES) == 1
+    stats = measured.fanout.stats
+    assert stats is not None
+    assert (stats.open, stats.opened, stats.closed) == (1, 5, 4)
+    for name, value in {
+        "eagains_total": stats.eagains,
+        "partial_writes_total": stats.partial_writes,
+        "pollout_toggles_total": stats.toggles,
+        "pollout_armed": stats.armed,
+        "accept_errors_total": 0,
+        "loop_polls_total": stats.polls,
+        "loop_wakeups_total": stats.wakeups,
+        "loop_cpu_seconds_total": pytest.approx(stats.cpu_seconds),
+        "events_dropped_total": 0,
+        "cap_bytes": 1 << 20,
+        "connections_limit": 500,
+    }.items():
+        assert figure(told, name) == value, name
+    clients[4].close()
+
+
+@pytest.mark.slow
+def test_a_connection_counts_in_the_state_that_it_is_in(measured: Measured) -> None:
+    def states() -> dict[str, float]:
+        told = samples(measured.registry)
+        return {state: figure(told, "connections", state=state) for state in metrics.STATES}
+
+    with connect(measured.server.port), connect(measured.server.port) as dribbling:
+        until(lambda: states()["READ_LEN"] == 2)
+        dribbling.sendall(frame(b"half")[:6])
+        until(lambda: states() == {"READ_LEN": 1, "READ_BODY": 1, "WRITE_BODY": 0, "DRAINING": 0})
+
+
+@pytest.mark.slow
+def test_no_peer_adds_a_series_and_nobody_watches_between_scrapes(measured: Measured) -> None:
+    before = samples(measured.registry)
+    with connect(measured.server.port) as client:
+        assert exchange(client, [frame(b"hi")], 6) == frame(b"hi")
+        after = samples(measured.registry)
+        assert set(after) == set(before)
+        assert not measured.stream.watched
+
+
+class Quiet:
+    """The metrics of a fan-out that is fed by hand, of a loop that never answers."""
+
+    def __init__(self) -> None:
+        self.fanout = Fanout(EventStream(), lambda: None)
+        collector = ServerCollector(self.fanout, lambda: 100.0)
+        self.tally = collector.tally
+        self.registry = registry_of(collector)
+
+
+def test_a_loop_that_hangs_leaves_old_figures_and_their_age(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(metrics, "PATIENCE", 0.0)
+    quiet = Quiet()
+    assert "echo_tui_loop_polls_total" not in generate_latest(quiet.registry).decode()
+    quiet.tally.watched = True  # as in the midst of a scrape
+    quiet.fanout.hand_on(Drained([opened(1)], [snapshot(1)], loop_stats(60.0, 7, 64, 1), 0))
+    told = samples(quiet.registry)
+    assert figure(told, "frames_total", direction="out") == 7
+    assert figure(told, "statistics_age_seconds") == 40.0
+    latest = msgspec.structs.replace(loop_stats(99.0, 8, 64, 1), oldest_at=70.0)
+    quiet.fanout.hand_on(Drained([], [], latest, 0))
+    assert figure(samples(quiet.registry), "statistics_age_seconds") == 30.0
+
+
+def test_within_half_a_second_the_loop_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metrics, "PATIENCE", 0.0)
+    asked: list[float] = []
+    time = [0.0]
+    fanout = Fanout(EventStream(), lambda: asked.append(time[0]))
+    registry = registry_of(ServerCollector(fanout, lambda: 0.0, clock=lambda: time[0]))
+    for time[0] in (0.0, 0.2, 0.49, 0.5, 0.9, 1.0):
+        generate_latest(registry)
+    assert sorted(set(asked)) == [0.0, 0.5, 1.0]
+
+
+def test_figures_that_were_on_their_way_are_not_those_asked_for() -> None:
+    tally = metrics.Tally()
+    tally.asked_at = 10.0
+    tally.publish_latest([], loop_stats(9.9, 0, 0, 0))
+    assert not tally.told.is_set()
+    tally.publish_latest([], loop_stats(10.0, 0, 0, 0))
+    assert tally.told.is_set()
+
+
+def test_the_longest_iteration_between_two_scrapes_is_told_and_then_forgotten() -> None:
+    tally = metrics.Tally()
+    for longest in (5, 9, 2):
+        stats = msgspec.structs.replace(loop_stats(0.0, 0, 0, 0), longest_us=longest)
+        tally.publish_latest([], stats)
+    assert (tally.take_longest_us(), tally.take_longest_us()) == (9, 0)
+
+
+def test_histograms_count_exactly_up_to_each_edge(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metrics, "PATIENCE", 0.0)
+    values = [0, 7, 8, 31, 32, 1000, 1023, 1024, 5_000_000, 20_000_000]
+    histogram = Histogram()
+    for value in values:
+        histogram.record(value)
+    quiet = Quiet()
+    stats = msgspec.structs.replace(loop_stats(0.0, 0, 0, 0), service_us=histogram.to_counts())
+    quiet.tally.publish_latest([], stats)
+    told = samples(quiet.registry)
+    for edge in metrics.EDGES_US:
+        below = sum(value < edge for value in values)
+        assert figure(told, "service_seconds_bucket", le=str(edge / 1e6)) == below, edge
+    assert figure(told, "service_seconds_bucket", le="+Inf") == len(values)
+    assert figure(told, "service_seconds_count") == len(values)
+    assert figure(told, "service_seconds_sum") == pytest.approx(sum(values) / 1e6, rel=0.02)
+    assert figure(told, "loop_iteration_seconds_count") == 0
+
+
+def test_ends_are_counted_by_reason_though_nobody_scrapes() -> None:
+    tally = metrics.Tally()
+    for reason in (Reason.EOF, Reason.RESET, Reason.EOF):
+        tally.publish(closed(1, reason))
+    assert tally.closed == {"eof": 2, "reset": 1}
+    assert tally.depth == 0
+    assert not tally.room_for_detail()
+    assert tally.dropped == 0
+
+
+# --- the page -------------------------------------------------------------------------------------
+
+
+class Page:
+    """A page of few figures, and what it complained of."""
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        self.complaints: list[str] = []
+        self.page = MetricsPage(
+            "127.0.0.1", 0, registry or Quiet().registry, self.complaints.append
+        )
+        self.page.start()
+
+    def fetch(self) -> str:
+        with urllib.request.urlopen(self.page.url, timeout=PATIENCE) as answer:
+            text: str = answer.read().decode()
+            return text
+
+    def silent(self) -> socket.socket:
+        """A client that says nothing."""
+        return socket.create_connection(("127.0.0.1", self.page.port), timeout=PATIENCE)
+
+
+@pytest.fixture
+def page(monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
+    monkeypatch.setattr(metrics, "PATIENCE", 0.0)
+    page = Page()
+    yield page
+    page.page.close()
+
+
+def test_the_page_has_the_figures(page: Page) -> None:
+    assert ("echo_tui_connections", (("state", "READ_LEN"),)) in parsed(page.fetch())
+    assert page.complaints == []
+
+
+def fetching() -> int:
+    return sum("process_request_thread" in thread.name for thread in threading.enumerate())
+
+
+@pytest.mark.slow
+def test_clients_that_say_nothing_do_not_keep_others_out(page: Page) -> None:
+    with contextlib.ExitStack() as clients:
+        for _ in range(5 * MOST):
+            clients.enter_context(page.silent())
+        assert "echo_tui_connections" in page.fetch()
+        until(lambda: fetching() <= ENOUGH)
+    until(lambda: fetching() == 0)
+    assert page.complaints == []
+
+
+def test_a_client_is_not_waited_for_for_ever(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metrics_page._Handler, "timeout", 0.05)
+    with page.silent() as client:
+        client.sendall(b"GET /metr")
+        assert client.recv(100) == b""
+    assert page.complaints == []
+
+
+@pytest.mark.parametrize(
+    "request_line", [b"\0\xff\x80\r\n\r\n", b"GET\r\n\r\n", b"A" * 70_000 + b"\r\n"]
+)
+def test_garbage_is_answered_or_hung_up_on(page: Page, request_line: bytes) -> None:
+    with page.silent() as client:
+        try:
+            client.sendall(request_line)
+            client.shutdown(socket.SHUT_WR)
+            while client.recv(1000):
+                pass
+        except OSError:
+            assert len(request_line) > 1000  # what it did not read makes the kernel reset
+    assert "echo_tui_connections" in page.fetch()
+    assert page.complaints == []
+
+
+def test_a_fault_of_ours_is_told_and_answered_with_500() -> None:
+    class Broken:
+        def collect(self) -> Any:
+            raise RuntimeError("broken")
+
+    registry = CollectorRegistry()
+    registry.register(Broken())
+    page = Page(registry)
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        page.fetch()
+    with caught.value as answer:
+        assert answer.code == 500
+    page.page.close()
+    assert page.complaints == ["the metrics failed: RuntimeError: broken"]
+
+
+@pytest.mark.parametrize(
+    ("host", "says"),
+    [("127.0.0.1", "is in use"), ("192.0.2.1", "give an address"), ("no.invalid", "give an addr")],
+)
+def test_what_it_cannot_listen_on_is_one_line(page: Page, host: str, says: str) -> None:
+    with pytest.raises(SettingError) as caught:
+        MetricsPage(host, page.page.port, CollectorRegistry(), page.complaints.append)
+    assert f"--metrics {host}:{page.page.port}" in str(caught.value)
+    assert says in str(caught.value)
+
+
+def test_out_of_descriptors_it_does_not_spin(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[float] = []
+    server = page.page._server
+
+    def refuse(self: object) -> Any:
+        raise OSError(24, "Too many open files")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("socketserver.TCPServer.get_request", refuse)
+        patch.setattr(server.ending, "wait", waited.append)
+        with page.silent():
+            until(lambda: waited)
+    assert waited[0] == metrics_page.PAUSE
+
+
+# --- the dashboard for Grafana --------------------------------------------------------------------
+
+
+def queries() -> list[str]:
+    board = json.loads((ROOT / "docs" / "grafana.json").read_text("utf-8"))
+    return [target["expr"] for panel in board["panels"] for target in panel["targets"]]
+
+
+def test_every_query_of_the_dashboard_and_the_alerts_is_of_figures_that_there_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(metrics, "PATIENCE", 0.0)
+    quiet = Quiet()
+    quiet.fanout.hand_on(Drained([listening()], [], None, 0))
+    quiet.tally.publish_latest([], loop_stats(0.0, 0, 0, 0))
+    exported = {name for name, _ in samples(quiet.registry)}
+    used = [re.findall(r"\b(?:echo_tui|process)_\w+", query) for query in queries()]
+    assert all(used)
+    shown = {name for names in used for name in names}
+    assert shown <= exported
+    alerts = (ROOT / "docs" / "alerts.yml").read_text("utf-8")
+    assert set(re.findall(r"\b(?:echo_tui|process)_\w+", alerts)) <= exported
+    parts_of_histograms = {
+        name for name in exported if name.endswith(("_bucket", "_sum", "_count"))
+    }
+    assert exported - parts_of_histograms - shown == {
+        "echo_tui_build_info",  # names the jobs to choose from
+        "echo_tui_cap_bytes",
+        "echo_tui_loop_polls_total",
+        "process_start_time_seconds",
+        "process_threads",
+    }
+    assert {*metrics.STATES} == {*State} - {State.CLOSED}

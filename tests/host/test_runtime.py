@@ -1,0 +1,74 @@
+"""What goes with a server is opened all together, or not at all."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from app.cli.options import Address
+from app.core.settings import SettingError, Settings, Where
+from app.host.runtime import Hosting, Sidecars
+from app.recording.plan import RecordingPlan
+
+OLD = b"\x89echorec and what was recorded yesterday"
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        port: int = sock.getsockname()[1]
+    return port
+
+
+@pytest.mark.parametrize("wrong", ["metrics", "control", "token", "recording"])
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_start_that_fails_leaves_nothing_behind(tmp_path: Path, wrong: str, workers: int) -> None:
+    pytest.importorskip("prometheus_client")
+    recording, control = tmp_path / "new.rec", tmp_path / "control.sock"
+    port, page = free_port(), free_port()
+    company = Sidecars(
+        metrics=Address("127.0.0.1", page),
+        control=Where(str(control)),
+        recording=RecordingPlan(path=recording),
+    )
+    if wrong == "control":
+        control.write_text("a file of somebody's")
+    elif wrong == "token":
+        (tmp_path / "token").write_text("short")
+        where = Where("tcp://127.0.0.1:1", tmp_path / "token")
+        company = replace(company, control=where)
+    elif wrong == "recording":
+        recording.write_text("a file of somebody's")
+    before = set(tmp_path.iterdir())
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        if wrong == "metrics":
+            page = other.getsockname()[1]
+            company = replace(company, metrics=Address("127.0.0.1", page))
+        with pytest.raises(SettingError):
+            Hosting(Settings(host="127.0.0.1", port=port, workers=workers), company)
+    assert set(tmp_path.iterdir()) == before
+    assert is_free(port)
+    assert is_free(page)
+
+
+def test_a_start_that_fails_replaces_no_recording(tmp_path: Path) -> None:
+    recording, control = tmp_path / "old.rec", tmp_path / "control.sock"
+    recording.write_bytes(OLD)
+    control.write_text("a file of somebody's")
+    plan = RecordingPlan(path=recording, may_replace=True)
+    company = Sidecars(control=Where(str(control)), recording=plan)
+    with pytest.raises(SettingError):
+        Hosting(Settings(host="127.0.0.1", port=0), company)
+    assert recording.read_bytes() == OLD

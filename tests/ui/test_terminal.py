@@ -1,0 +1,230 @@
+"""The whole program in a terminal: started, looked at, left, and the terminal as it was."""
+
+from __future__ import annotations
+
+import base64
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from app.core.framing import header
+from tests.terminal import Terminal
+
+pytestmark = pytest.mark.slow
+
+
+def port_on(screen: str) -> int | None:
+    found = re.search(r"127\.0\.0\.1:(\d+)", screen)
+    return int(found[1]) if found else None
+
+
+def wait_for_port(terminal: Terminal) -> int:
+    terminal.wait_for(lambda screen: port_on(screen) is not None)
+    port = port_on(terminal.text)
+    assert port is not None
+    return port
+
+
+def test_a_connection_is_seen_in_its_state_and_q_restores_the_terminal() -> None:
+    with Terminal("127.0.0.1", "0", columns=140) as terminal:
+        port = wait_for_port(terminal)
+        with socket.create_connection(("127.0.0.1", port)) as peer:
+            own = f"127.0.0.1:{peer.getsockname()[1]}"
+            terminal.wait_for(lambda screen: own in screen and "READ_LEN" in screen)
+            peer.sendall(header(100) + b"x" * 40)
+            terminal.wait_for(lambda screen: "READ_BODY" in screen and "40/100" in screen)
+        terminal.wait_for(lambda screen: "eof_mid_body" in screen)
+        terminal.press("q")
+        assert terminal.exit_code() == 0
+        assert terminal.restored()
+
+
+def test_the_demo_shows_every_state_within_seconds() -> None:
+    with Terminal("demo", columns=160, lines=50) as terminal:
+        seen: set[str] = set()
+
+        def every_state(screen: str) -> bool:
+            rows = [line for line in screen.split("\n") if "127.0.0.1:" in line]
+            for state in ("READ_LEN", "READ_BODY", "WRITE_BODY", "DRAINING", "CLOSED"):
+                if any(state in row for row in rows):
+                    seen.add(state)
+            return len(seen) == 5
+
+        terminal.wait_for(every_state)
+        terminal.press("q")
+        terminal.wait_for(lambda screen: "stops with the dashboard" in screen)
+        terminal.press("q")
+        assert terminal.exit_code() == 0
+        assert terminal.restored()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_leaves_in_order_and_restores_the_terminal(number: signal.Signals) -> None:
+    with Terminal("127.0.0.1", "0") as terminal:
+        wait_for_port(terminal)
+        terminal.process.send_signal(number)
+        assert terminal.exit_code() == 0
+        assert terminal.restored()
+
+
+def test_a_hangup_is_a_lost_terminal_also_with_a_configuration(tmp_path: Path) -> None:
+    path = tmp_path / "echo.toml"
+    path.write_text("cap = 5")
+    with Terminal("--config", str(path), "127.0.0.1", "0") as terminal:
+        wait_for_port(terminal)
+        terminal.process.send_signal(signal.SIGHUP)
+        assert terminal.exit_code() == 0
+        assert terminal.restored()
+
+
+def test_the_dashboard_has_metrics_too() -> None:
+    with Terminal("--metrics", "0", "127.0.0.1", "0", columns=140) as terminal:
+        port = wait_for_port(terminal)
+        found = re.compile(r"http://127\.0\.0\.1:\d+/")
+        terminal.wait_for(lambda screen: found.search(screen) is not None)
+        url = found.search(terminal.text)
+        assert url is not None
+        with socket.create_connection(("127.0.0.1", port)) as peer:
+            peer.sendall(header(100) + b"x" * 40)
+            terminal.wait_for(lambda screen: "READ_BODY" in screen and "40/100" in screen)
+            with urllib.request.urlopen(url[0] + "metrics", timeout=10) as answer:
+                assert b'echo_tui_connections{state="READ_BODY"} 1.0' in answer.read()
+            # The screen goes on being told.
+            peer.sendall(b"x" * 20)
+            terminal.wait_for(lambda screen: "60/100" in screen)
+        terminal.process.send_signal(signal.SIGTERM)
+        assert terminal.exit_code() == 0
+        assert terminal.restored()
+
+
+def test_keys_that_come_with_the_filters_key_are_the_filters() -> None:
+    with Terminal("127.0.0.1", "0") as terminal:
+        wait_for_port(terminal)
+        terminal.press("/peq>1")  # p pauses, e exports, q quits elsewhere
+        terminal.wait_for(lambda screen: "peq>1" in screen)
+        assert "PAUSED" not in terminal.text
+
+
+@pytest.mark.parametrize("controlling", [True, False])
+def test_a_lost_terminal_ends_the_program(controlling: bool) -> None:
+    with Terminal("127.0.0.1", "0", controlling=controlling) as terminal:
+        wait_for_port(terminal)
+        terminal.hang_up()
+        assert terminal.process.wait(timeout=15) == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "environment"), [((), {"LC_ALL": "C"}), (("--ascii",), {"LC_ALL": "C.UTF-8"})]
+)
+def test_where_there_is_only_ascii_nothing_else_is_drawn(
+    options: tuple[str, ...], environment: dict[str, str]
+) -> None:
+    with Terminal("127.0.0.1", "0", *options, environment=environment) as terminal:
+        wait_for_port(terminal)
+        terminal.press("?")
+        terminal.wait_for(lambda screen: "+- help -" in screen)
+        terminal.press("q")
+        terminal.wait_for(lambda screen: "+- help -" not in screen)
+        terminal.press("q")
+        assert terminal.exit_code() == 0
+        assert terminal.restored()
+        assert terminal.output.isascii()
+
+
+def test_a_copy_reaches_the_terminals_clipboard_and_ctrl_c_asks() -> None:
+    with Terminal("127.0.0.1", "0") as terminal:
+        port = wait_for_port(terminal)
+        with socket.create_connection(("127.0.0.1", port)) as peer:
+            own = f"127.0.0.1:{peer.getsockname()[1]}"
+            terminal.wait_for(lambda screen: own in screen)
+            terminal.press("y")
+            terminal.wait_for(lambda screen: "copied" in screen)
+            copied = re.search(rb"\x1b\]52;c;([^\a]+)\a", terminal.output)
+            assert copied is not None
+            assert f"peer={own} " in base64.b64decode(copied[1]).decode()
+            terminal.press("\x03")
+            terminal.wait_for(lambda screen: "stops with the dashboard" in screen)
+            terminal.press("\r")
+            assert terminal.exit_code() == 0
+        assert terminal.restored()
+
+
+def test_a_theme_that_there_is_not_is_one_line() -> None:
+    with Terminal("--theme", "lihgt") as terminal:
+        assert terminal.exit_code() == 2
+        assert b"did you mean 'light'" in terminal.output
+        assert terminal.output.count(b"\n") == 1
+
+
+def test_resizing_down_to_too_small_and_back() -> None:
+    with Terminal("127.0.0.1", "0") as terminal:
+        port = wait_for_port(terminal)
+        terminal.resize(30, 8)
+        terminal.process.send_signal(signal.SIGWINCH)
+        terminal.wait_for(lambda screen: "60" in screen and "15" in screen)
+        terminal.resize(80, 24)
+        terminal.process.send_signal(signal.SIGWINCH)
+        terminal.wait_for(lambda screen: str(port) in screen and "Quit" in screen)
+        terminal.press("q")
+        assert terminal.exit_code() == 0
+
+
+def test_without_a_terminal_it_says_what_to_do() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "app", "127.0.0.1", "0"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "--no-ui" in done.stderr
+
+
+CRASHING_SCREEN = """
+from app.cli import main as cli
+from app.watch.state import Model
+whole = Model.apply
+def apply(self, drained, now):
+    if any(type(event).__name__ == "Opened" for event in drained.events):
+        raise RuntimeError("a fault of the screen")
+    return whole(self, drained, now)
+Model.apply = apply
+cli.main(["127.0.0.1", "0"])
+"""
+
+CRASHING_LOOP = """
+from app.cli import main as cli
+from app.server.loop import Loop
+def accept(self, now):
+    raise RuntimeError("a fault of the loop")
+Loop._accept = accept
+cli.main(["127.0.0.1", "0"])
+"""
+
+
+def test_a_crash_of_the_screen_stops_the_server_and_restores_the_terminal() -> None:
+    with Terminal(program=("-c", CRASHING_SCREEN)) as terminal:
+        port = wait_for_port(terminal)
+        with socket.create_connection(("127.0.0.1", port)):
+            assert terminal.exit_code() == 1
+        assert terminal.restored()
+        assert b"a fault of the screen" in terminal.output
+
+
+def test_a_dead_loop_is_said_on_the_screen_and_exits_1() -> None:
+    with Terminal(program=("-c", CRASHING_LOOP)) as terminal:
+        port = wait_for_port(terminal)
+        with socket.create_connection(("127.0.0.1", port)):
+            terminal.wait_for(lambda screen: "a fault of the loop" in screen)
+        terminal.press("q")
+        assert terminal.exit_code() == 1
+        assert terminal.restored()

@@ -1,0 +1,175 @@
+"""The fan-out: everybody gets everything, late comers too, and nobody holds up another."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.core.events import (
+    Closed,
+    CommandResult,
+    Event,
+    Opened,
+    ProcessStats,
+    Reason,
+    SettingChanged,
+    Stopped,
+    Toggled,
+)
+from app.watch.fanout import Fanout
+from app.watch.stream import Drained, EventStream
+from screenshots.scenes import closed, listening, loop_stats, opened, snapshot, worker
+
+
+class Woken:
+    def __init__(self) -> None:
+        self.times = 0
+
+    def __call__(self) -> None:
+        self.times += 1
+
+
+def fanout() -> tuple[EventStream, Fanout, Woken]:
+    stream, woken = EventStream(), Woken()
+    return stream, Fanout(stream, woken), woken
+
+
+def watching() -> EventStream:
+    stream = EventStream()
+    stream.watched = True
+    return stream
+
+
+def toggled(number: int) -> Toggled:
+    return Toggled(t=float(number), id=1, armed=True, pending=9, toggles=number)
+
+
+def give(fan: Fanout, *events: Event) -> None:
+    fan.hand_on(Drained(list(events), [], None, 0))
+
+
+def test_every_subscriber_gets_every_event_in_order() -> None:
+    _, fan, _ = fanout()
+    first, second = fan.subscribe(EventStream()), fan.subscribe(EventStream())
+    told: list[Event] = [listening(), opened(1), opened(2), closed(1, Reason.EOF)]
+    give(fan, *told)
+    assert first.drain().events == second.drain().events == told
+
+
+def test_who_comes_late_is_told_what_there_is_now_and_nothing_of_the_past() -> None:
+    _, fan, _ = fanout()
+    fan.subscribe(watching())
+    stats = loop_stats(5.0, 10, 64, 2)
+    change = SettingChanged(t=4.0, name="cap", old=1024**2, new=64)
+    events: list[Event] = [listening(), opened(1), opened(2), closed(1, Reason.EOF), change]
+    fan.hand_on(Drained(events, [snapshot(2, frames=7)], stats, 0))
+    drained = fan.subscribe(watching()).drain()
+    told, who = drained.events
+    assert told.cap == 64  # type: ignore[union-attr]
+    assert who == opened(2)
+    assert drained.snapshots == [snapshot(2, frames=7)]
+    assert drained.stats == stats
+
+
+def test_snapshots_are_made_exactly_while_somebody_wants_them() -> None:
+    stream, fan, woken = fanout()
+    fan.subscribe(EventStream())
+    assert (stream.watched, woken.times) == (False, 0)
+    first, second = fan.subscribe(watching()), fan.subscribe(watching())
+    assert (stream.watched, woken.times) == (True, 1)
+    fan.unsubscribe(first)
+    assert stream.watched
+    fan.unsubscribe(second)
+    assert not stream.watched
+
+
+def test_a_subscriber_that_stalls_loses_its_own_detail_only() -> None:
+    _, fan, _ = fanout()
+    small, large = EventStream(journal_capacity=2), watching()
+    small.watched = True
+    fan.subscribe(small)
+    fan.subscribe(large)
+    give(fan, *map(toggled, range(5)), closed(1, Reason.EOF))
+    stalled, quick = small.drain(), large.drain()
+    assert ([type(event) for event in stalled.events], stalled.dropped) == (
+        [Toggled, Toggled, Closed],
+        3,
+    )
+    assert (len(quick.events), quick.dropped) == (6, 0)
+
+
+def test_drops_before_the_fan_out_are_counted_by_those_who_want_detail() -> None:
+    _, fan, _ = fanout()
+    log, screen = fan.subscribe(EventStream()), fan.subscribe(watching())
+    fan.hand_on(Drained([], [], None, 4))
+    fan.hand_on(Drained([], [], None, 6))
+    assert (log.dropped, screen.dropped) == (0, 6)
+
+
+def test_detail_goes_to_who_watches_or_traces() -> None:
+    _, fan, _ = fanout()
+    plain, traced = fan.subscribe(EventStream()), fan.subscribe(EventStream(), traced=True)
+    give(fan, toggled(1))
+    assert (plain.drain().events, traced.drain().events) == ([], [toggled(1)])
+
+
+def test_the_process_is_looked_at_once_a_second_while_watched() -> None:
+    time = [0.0]
+    sample = ProcessStats(t=1.0, cpu_percent=1.0, rss=1, fds=1, threads=1)
+    fan = Fanout(EventStream(), Woken(), lambda: sample, lambda: time[0])
+    screen = watching()
+    give(fan)
+    fan.subscribe(screen)
+    for time[0] in (0.0, 0.5, 0.99, 1.0, 1.5):
+        give(fan)
+    assert screen.drain().events == [sample, sample]
+
+
+def test_it_ends_with_the_server_and_not_before_all_is_handed_on() -> None:
+    stream, fan, _ = fanout()
+    log = fan.subscribe(EventStream())
+    fan.start()
+    stream.publish(opened(1))
+    end = Stopped(t=9.0, cause="quit", opened=1, closed=1, frames_out=0, bytes_in=0, bytes_out=0)
+    stream.publish(end)
+    fan.join(5.0)
+    assert fan.ended
+    events = log.drain().events
+    assert isinstance(events[0], Opened)
+    assert events[-1] == end
+
+
+def test_a_fault_in_handing_on_is_not_silent() -> None:
+    stream, fan, _ = fanout()
+
+    class Faulty:
+        watched = False
+
+        def hear(self, drained: Drained, new_drops: int) -> None:
+            raise ValueError("out of cheese")
+
+    fan.follow(Faulty())
+    stream.publish(opened(1))
+    with pytest.raises(ValueError, match="out of cheese"):
+        fan._run()
+    assert fan.failure == "events are no longer handed on: ValueError: out of cheese"
+
+
+def test_figures_and_answers_to_traces_are_for_who_watches() -> None:
+    _, fan, _ = fanout()
+    log, screen = fan.subscribe(EventStream()), fan.subscribe(watching())
+    sample = ProcessStats(t=1.0, cpu_percent=1.0, rss=1, fds=1, threads=1)
+    traced, killed = (
+        CommandResult(t=1.0, request=1, command=command, ok=True, message="done", id=1)
+        for command in ("trace", "kill")
+    )
+    give(fan, sample, traced, killed)
+    assert log.drain().events == [killed]
+    assert screen.drain().events == [sample, traced, killed]
+
+
+def test_the_lines_of_workers_are_for_those_who_watch() -> None:
+    _, fan, _ = fanout()
+    log, screen = fan.subscribe(EventStream(), traced=True), fan.subscribe(watching())
+    give(fan, listening(), worker(1), toggled(1))
+    assert log.drain().events == [listening(), toggled(1)]
+    assert screen.drain().events == [listening(), worker(1), toggled(1)]

@@ -1,0 +1,234 @@
+"""The reducer, alone."""
+
+import subprocess
+import sys
+from dataclasses import dataclass, field
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.core.events import (
+    Closed,
+    CommandResult,
+    Event,
+    Io,
+    ProcessStats,
+    Reason,
+    SettingChanged,
+    Snapshot,
+    State,
+    Stopping,
+    Toggled,
+)
+from app.watch import journal
+from app.watch.row import RECENT_LIMIT
+from app.watch.state import CLOSED_LIMIT, CLOSED_SHOWN_FOR, LOG_LIMIT, Model
+from app.watch.stream import Drained
+from screenshots.scenes import (
+    NOW,
+    closed,
+    kernel,
+    listening,
+    loop_stats,
+    opened,
+    overview,
+    snapshot,
+)
+
+
+def apply(model: Model, *events: Event, now: float = NOW) -> list[CommandResult]:
+    return model.apply(Drained(list(events), [], None, 0), now)
+
+
+def test_the_model_needs_no_textual() -> None:
+    names = ("state", "why", "source", "filter", "requests", "audit", "export")
+    imports = ", ".join(f"app.watch.{name}" for name in names)
+    code = f"import sys, {imports}; print('textual' in sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "False"
+
+
+def test_a_connection_from_opened_to_gone() -> None:
+    model = Model()
+    apply(model, opened(7))
+    assert (model.open, model.rows[7].state) == (1, State.READ_LEN)
+    apply(model, snapshot(7, State.READ_BODY, body=(3, 9), frames=2))
+    assert (model.open, model.rows[7].state) == (1, State.READ_BODY)
+    apply(model, closed(7, Reason.EOF, ago=0, frames_out=5))
+    assert (model.open, model.rows[7].state, model.rows[7].frames) == (0, State.CLOSED, 5)
+    apply(model, now=NOW + CLOSED_SHOWN_FOR - 0.1)
+    assert 7 in model.rows
+    apply(model, now=NOW + CLOSED_SHOWN_FOR)
+    assert 7 not in model.rows
+
+
+def test_a_snapshot_never_revives_ages_or_invents_a_connection() -> None:
+    model = Model()
+    apply(model, opened(1), snapshot(1, frames=9, quiet=0.1), snapshot(1, frames=5, quiet=3.0))
+    assert model.rows[1].frames == 9
+    apply(model, closed(1, Reason.EOF, frames_out=10), snapshot(1, frames=11, quiet=0))
+    assert (model.rows[1].state, model.rows[1].frames) == (State.CLOSED, 10)
+    apply(model, snapshot(2))
+    assert set(model.rows) == {1}
+
+
+def test_a_connection_that_opened_and_closed_between_two_drains() -> None:
+    model = Model()
+    apply(model, opened(1), closed(1, Reason.RESET), closed(1, Reason.RESET))
+    assert model.open == 0
+    assert model.rows[1].state is State.CLOSED
+
+
+def test_closed_connections_are_bounded_under_churn() -> None:
+    model = Model()
+    for number in range(1, 5 * CLOSED_LIMIT):
+        apply(model, opened(number), closed(number, Reason.EOF, ago=0))
+    assert len(model.rows) == CLOSED_LIMIT
+    assert len(model.log) == LOG_LIMIT
+    assert model.open == 0
+
+
+def test_detail_stays_with_its_connection_and_is_bounded() -> None:
+    model = Model()
+    apply(model, opened(1), opened(2))
+    logged = len(model.log)
+    io = Io(t=NOW, id=1, call="read", asked=4, result=4)
+    apply(model, *[io] * (RECENT_LIMIT + 9))
+    apply(model, Toggled(t=NOW, id=99, armed=True, pending=1, toggles=1))
+    recent = model.rows[1].recent
+    assert recent is not None
+    assert len(recent) == RECENT_LIMIT
+    assert model.rows[2].recent is None
+    assert len(model.log) == logged
+
+
+def test_a_time_in_which_nobody_looked_at_a_connection_is_marked() -> None:
+    """Each round tells of the kernel while somebody looks, also of one that stands still."""
+
+    def io(ago: float) -> Io:
+        return Io(t=NOW - ago, id=1, call="read", asked=4, result=4)
+
+    model = Model()
+    apply(model, opened(1), io(60.0), *[kernel(1, float(ago)) for ago in range(59, 45, -1)])
+    apply(model, io(45.0), io(44.5), io(14.5), kernel(1, 14.4), io(3.0))
+    marks = [
+        entry.text.lstrip("… ") if (entry := journal.entry(event)) and "…" in entry.text else "read"
+        for event in model.rows[1].recent or ()
+    ]
+    looked = "not looked at for"
+    assert marks == ["read", "read", "read", f"{looked} 30 s", "read", f"{looked} 11 s", "read"]
+
+
+def test_rates_come_from_successive_statistics() -> None:
+    model = Model()
+    apply(model, loop_stats(NOW, 1_000, 64, 5), loop_stats(NOW + 0.4, 1_100, 64, 5))
+    assert not model.history
+    apply(model, loop_stats(NOW + 2, 2_000, 64, 5))
+    assert model.rates is not None
+    assert model.rates.frames == 500
+    assert model.rates.bytes_in == 500 * 68
+    assert round(model.rates.loop_share, 2) == 0.31
+
+
+def test_a_rows_rate_forgets_a_pause_and_fades() -> None:
+    model = Model()
+    apply(model, opened(1, age=100), snapshot(1, frames=0, at=NOW - 50, quiet=0))
+    apply(model, snapshot(1, frames=30, quiet=0))
+    assert model.rows[1].rate(NOW) == 30
+    assert model.rows[1].rate(NOW + 10) == 0
+
+
+def test_settings_results_process_and_end() -> None:
+    model = Model()
+    result = CommandResult(t=NOW, request=4, command="kill", ok=False, message="no such id", id=3)
+    process = ProcessStats(t=NOW, cpu_percent=9, rss=5, fds=4, threads=3)
+    assert Model().cap is None
+    results = apply(
+        model,
+        listening(cap=10),
+        SettingChanged(t=NOW, name="cap", old=10, new=20),
+        result,
+        process,
+        Stopping(t=NOW, cause="SIGTERM", grace=5, open=3),
+    )
+    assert results == [result]
+    assert model.cap == 20
+    assert model.process is process
+    assert model.stopping is not None
+    assert [line.subject for line in model.log] == ["server", "cap", "#3", "server"]
+
+
+def test_drops_are_the_most_that_was_told() -> None:
+    model = Model()
+    model.apply(Drained([], [], loop_stats(NOW, 1, 1, 1), 12), NOW)
+    model.apply(Drained([], [], loop_stats(NOW, 1, 1, 1), 3), NOW)
+    assert model.drops == 12
+
+
+def test_a_frozen_model_stands_still() -> None:
+    model = Model()
+    apply(model, *overview())
+    frozen = model.frozen()
+    before = (frozen.rows[5].frames, len(frozen.rows), len(frozen.log))
+    apply(model, snapshot(5, frames=9_999, quiet=0), opened(77), closed(9, Reason.EOF))
+    assert (frozen.rows[5].frames, len(frozen.rows), len(frozen.log)) == before
+    assert frozen.rows[9].state is State.WRITE_BODY
+
+
+@dataclass
+class Truth:
+    """A server that really ran, of which any snapshot may be lost."""
+
+    events: list[Event] = field(default_factory=list)
+    frames: dict[int, int] = field(default_factory=dict)
+    gone: dict[int, int] = field(default_factory=dict)
+    t: float = NOW
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> Truth:
+    truth = Truth()
+    next_id = 1
+    for _ in range(draw(st.integers(0, 40))):
+        truth.t += draw(st.sampled_from([0.0, 0.1, 3.0]))
+        what = draw(st.sampled_from(["open", "work", "work", "close"]))
+        if what == "open":
+            truth.events.append(opened(next_id))
+            truth.frames[next_id] = 0
+            next_id += 1
+        elif truth.frames:
+            number = draw(st.sampled_from(sorted(truth.frames)))
+            truth.frames[number] += draw(st.integers(0, 5))
+            frames = truth.frames[number]
+            if what == "work":
+                truth.events.append(snapshot(number, frames=frames, at=truth.t, quiet=0))
+            else:
+                truth.gone[number] = truth.frames.pop(number)
+                truth.events.append(closed(number, Reason.EOF, NOW - truth.t, frames_out=frames))
+    return truth
+
+
+@given(histories(), st.data())
+def test_whatever_snapshots_are_lost_nothing_shown_is_wrong(
+    truth: Truth, data: st.DataObject
+) -> None:
+    kept = [
+        event
+        for event in truth.events
+        if not isinstance(event, Snapshot) or data.draw(st.booleans())
+    ]
+    model = Model()
+    told = dict.fromkeys(truth.frames, 0)
+    while kept:
+        batch = [kept.pop(0) for _ in range(data.draw(st.integers(1, len(kept))))]
+        for event in batch:
+            if isinstance(event, Snapshot) and event.id in told:
+                told[event.id] = event.frames_out
+        apply(model, *batch, now=NOW)
+    assert model.open == len(truth.frames) == len(list(model.live()))
+    assert model.opened == len(truth.frames) + len(truth.gone)
+    assert model.closed == len(truth.gone)
+    assert {row.id: row.frames for row in model.live()} == told
+    assert {i: row.frames for i, row in model.rows.items() if isinstance(row.closed, Closed)} == (
+        truth.gone
+    )

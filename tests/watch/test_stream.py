@@ -1,0 +1,151 @@
+"""The stream: what must arrive arrives, detail is bounded, figures are the latest."""
+
+from __future__ import annotations
+
+import threading
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.core.events import Event, LoopStats, Notice, Snapshot, State
+from app.watch.stream import Drained, EventStream
+from screenshots.scenes import loop_stats
+
+
+def notice(number: int) -> Notice:
+    return Notice(t=float(number), level="info", text=str(number))
+
+
+def snapshot(connection_id: int, bytes_in: int) -> Snapshot:
+    whole = dict.fromkeys(Snapshot.__struct_fields__, 0)
+    whole |= {"id": connection_id, "bytes_in": bytes_in}
+    return Snapshot(**{**whole, "state": State.READ_LEN, "header": b"", "closing": None})  # type: ignore[arg-type]
+
+
+def stats(polls: int) -> LoopStats:
+    return msgspec.structs.replace(loop_stats(0.0, 0, 0, 0), polls=polls)
+
+
+def publish_detail(stream: EventStream, event: Event) -> None:
+    if stream.room_for_detail():
+        stream.publish_detail(event)
+
+
+def test_nothing_that_must_arrive_is_lost_however_long_nobody_drains() -> None:
+    stream = EventStream(journal_capacity=1)
+    for number in range(10_000):
+        stream.publish(notice(number))
+    assert stream.depth == 10_000
+    drained = stream.drain()
+    assert [event.t for event in drained.events] == list(map(float, range(10_000)))
+    assert (drained.dropped, stream.depth) == (0, 0)
+
+
+def test_detail_is_bounded_and_what_is_dropped_is_counted() -> None:
+    stream = EventStream(journal_capacity=3)
+    for number in range(10):
+        publish_detail(stream, notice(number))
+    assert stream.dropped == 7
+    drained = stream.drain()
+    assert [event.t for event in drained.events] == [0.0, 1.0, 2.0]
+    assert drained.dropped == 7
+    publish_detail(stream, notice(11))
+    drained = stream.drain()
+    assert ([event.t for event in drained.events], drained.dropped) == ([11.0], 7)
+
+
+def test_a_full_journal_does_not_hold_back_what_must_arrive() -> None:
+    stream = EventStream(journal_capacity=1)
+    publish_detail(stream, notice(0))
+    publish_detail(stream, notice(1))
+    stream.publish(notice(2))
+    assert [event.t for event in stream.drain().events] == [0.0, 2.0]
+
+
+@given(st.lists(st.tuples(st.booleans(), st.booleans()), max_size=60), st.integers(0, 5))
+def test_order_is_kept_and_every_event_is_told_or_counted(
+    steps: list[tuple[bool, bool]], capacity: int
+) -> None:
+    stream = EventStream(capacity)
+    told: list[float] = []
+    must = set()
+    for number, (is_detail, drain) in enumerate(steps):
+        if is_detail:
+            publish_detail(stream, notice(number))
+        else:
+            stream.publish(notice(number))
+            must.add(float(number))
+        if drain:
+            told += [event.t for event in stream.drain().events]
+    told += [event.t for event in stream.drain().events]
+    assert told == sorted(told)
+    assert must <= set(told)
+    assert len(told) + stream.dropped == len(steps)
+
+
+def test_of_figures_the_latest_wins() -> None:
+    stream = EventStream()
+    stream.publish_latest([snapshot(1, 10), snapshot(2, 20)], stats(1))
+    stream.publish_latest([snapshot(1, 11)], stats(2))
+    drained = stream.drain()
+    assert {one.id: one.bytes_in for one in drained.snapshots} == {1: 11, 2: 20}
+    assert drained.stats is not None
+    assert drained.stats.polls == 2
+    assert stream.drain() == Drained([], [], None, 0)
+
+
+def test_a_closed_connection_leaves_no_snapshot() -> None:
+    stream = EventStream()
+    stream.forget(1)
+    stream.publish_latest([snapshot(1, 10), snapshot(2, 20)], stats(1))
+    stream.forget(1)
+    stream.forget(99)
+    assert [one.id for one in stream.drain().snapshots] == [2]
+
+
+def test_a_sleeping_consumer_is_woken_once() -> None:
+    stream = EventStream()
+    calls: list[int] = []
+    stream.notify_once(lambda: calls.append(1))
+    assert calls == []
+    stream.publish(notice(1))
+    stream.publish(notice(2))
+    assert calls == [1]
+    stream.notify_once(lambda: calls.append(2))
+    assert calls == [1, 2]
+    stream.drain()
+    stream.notify_once(lambda: calls.append(3))
+    assert calls == [1, 2]
+    stream.publish(notice(3))
+    assert calls == [1, 2, 3]
+
+
+def test_detail_and_figures_wake_nobody() -> None:
+    stream = EventStream()
+    calls: list[int] = []
+    stream.notify_once(lambda: calls.append(1))
+    publish_detail(stream, notice(1))
+    stream.publish_latest([snapshot(1, 1)], stats(1))
+    assert calls == []
+
+
+def test_a_producer_in_another_thread_loses_nothing() -> None:
+    stream = EventStream(journal_capacity=50)
+    count = 5000
+
+    def produce() -> None:
+        for number in range(count):
+            stream.publish(notice(2 * number))
+            publish_detail(stream, notice(2 * number + 1))
+
+    producer = threading.Thread(target=produce)
+    producer.start()
+    told: list[float] = []
+    while producer.is_alive():
+        told += [event.t for event in stream.drain().events]
+    producer.join()
+    told += [event.t for event in stream.drain().events]
+    assert told == sorted(told)
+    assert len([t for t in told if not t % 2]) == count
+    assert len(told) + stream.dropped == 2 * count

@@ -1,0 +1,120 @@
+"""Why a connection waits, case by case."""
+
+import msgspec
+import pytest
+
+from app.core.events import Reason, Snapshot, State
+from app.watch.row import Row
+from app.watch.why import is_stuck, why_in_brief, why_waiting
+from screenshots.scenes import NOW, opened, snapshot
+
+WRITE = State.WRITE_BODY
+CASES = [
+    (None, "accepted, nothing received yet", "nothing received yet"),
+    (snapshot(1, quiet=0.2), "no frame yet", "no frame yet"),
+    (snapshot(1, quiet=12), "no frame yet for 12 s", "no frame yet"),
+    (snapshot(1, frames=3, quiet=0.2), "between frames", "between frames"),
+    (snapshot(1, frames=3, quiet=90), "idle between frames for 1 min 30 s", "idle between frames"),
+    (
+        snapshot(1, header=b"\0\0", quiet=0.3),
+        "waiting for 2 more header bytes",
+        "needs 2 more header bytes",
+    ),
+    (
+        snapshot(1, header=b"\0\0\1", quiet=5),
+        "waiting for 1 more header byte, none for 5 s",
+        "needs 1 more header byte",
+    ),
+    (
+        snapshot(1, State.READ_BODY, body=(4_096, 65_536), quiet=8),
+        "waiting for 61,440 body bytes, none for 8 s",
+        "needs 61,440 body bytes",
+    ),
+    (
+        snapshot(1, State.READ_BODY, body=(8, 9), quiet=0),
+        "waiting for 1 body byte",
+        "needs 1 body byte",
+    ),
+    (
+        snapshot(1, WRITE, out=(0, 312 * 1024), quiet=4, armed_for=4),
+        "peer is not reading: 312 KiB pending, POLLOUT armed for 4 s, kernel send queue full",
+        "peer is not reading",
+    ),
+    (
+        snapshot(1, WRITE, out=(0, 900), quiet=0.1, armed_for=0.2),
+        "peer reads slowly: 900 B pending, POLLOUT armed, kernel send queue full",
+        "peer reads slowly",
+    ),
+    (snapshot(1, WRITE, out=(9, 9)), "echo sent", "echo sent"),
+    (
+        snapshot(1, State.DRAINING, closing=Reason.EOF, quiet=3),
+        "draining: eof, waiting for the peer to end too",
+        "draining: eof",
+    ),
+    (
+        snapshot(1, State.DRAINING, closing=Reason.KILLED, out=(0, 2048), quiet=3),
+        "draining: killed, 2 KiB of echo still to send, none for 3 s",
+        "draining: killed",
+    ),
+    (snapshot(1, State.CLOSED), "closed", "closed"),
+]
+
+
+@pytest.mark.parametrize(("seen", "words", "brief"), CASES)
+def test_why(seen: Snapshot | None, words: str, brief: str) -> None:
+    assert why_waiting(seen, NOW) == words
+    assert why_in_brief(seen, NOW) == brief
+
+
+HELD = "held by the budget: it had its share of this iteration, and goes on in the next"
+
+
+@pytest.mark.parametrize(
+    ("seen", "held"),
+    [
+        (snapshot(1, WRITE, out=(0, 900), quiet=0.1), True),
+        (snapshot(1, frames=9, quiet=0.1), True),
+        (snapshot(1, frames=9, quiet=3), False),
+        (snapshot(1, State.READ_BODY, body=(8, 9), quiet=0.1), False),
+        (snapshot(1, State.DRAINING, closing=Reason.EOF, quiet=0.1), False),
+    ],
+)
+def test_held_by_the_budget_is_who_has_work_and_no_turn(seen: Snapshot, held: bool) -> None:
+    assert (why_waiting(seen, NOW, held=True) == HELD) is held
+    assert (why_in_brief(seen, NOW, held=True) == "held by the budget") is held
+
+
+def hit(times: int, at: float, eagains: int = 0) -> Snapshot:
+    seen = snapshot(1, frames=9, at=at, quiet=0.0, eagains=eagains)
+    return msgspec.structs.replace(seen, budget_hits=times)
+
+
+def test_a_row_is_held_if_the_budget_alone_ended_its_wake_ups() -> None:
+    row = Row(opened(1))
+    held = []
+    # With the first, since when is not known; with the last, the kernel took no more either.
+    for number, (hits, eagains) in enumerate([(5, 0), (7, 0), (7, 0), (8, 1)]):
+        row.update(hit(hits, NOW + number / 10, eagains))
+        held.append(row.held_by_budget)
+    assert held == [False, True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("seen", "stuck"),
+    [
+        (None, False),
+        (snapshot(1, quiet=50), False),
+        (snapshot(1, frames=9, quiet=50), False),
+        (snapshot(1, header=b"\0", quiet=0.5), False),
+        (snapshot(1, header=b"\0", quiet=1.5), True),
+        (snapshot(1, State.READ_BODY, body=(1, 9), quiet=2), True),
+        (snapshot(1, WRITE, out=(1, 9), quiet=2), True),
+        (snapshot(1, WRITE, out=(1, 9), quiet=0.2), False),
+        (snapshot(1, State.DRAINING, closing=Reason.EOF, quiet=2), True),
+        (snapshot(1, State.CLOSED, quiet=2), False),
+    ],
+)
+def test_stuck_is_who_stands_still_in_the_middle_of_something(
+    seen: Snapshot | None, stuck: bool
+) -> None:
+    assert is_stuck(seen, NOW) is stuck
