@@ -19,7 +19,7 @@ from typing import Final
 
 import click
 
-from app.core.events import Closed, Event, Io, Opened, Reason, Snapshot, State, Toggled
+from app.core.events import Closed, ConnectionState, Event, Io, Opened, Reason, Snapshot, Toggled
 from app.recording.disk import Disk
 from app.recording.reader import Recording
 from app.recording.recorder import INTERVAL, Recorder
@@ -136,7 +136,7 @@ def _look(t: float, connection: int, chance: random.Random) -> Snapshot:
     return Snapshot(
         t=t,
         id=connection,
-        state=State.READ_BODY,
+        state=ConnectionState.READ_BODY,
         header=chance.randrange(2**16).to_bytes(4, "big"),
         body_read=chance.randrange(2**15),
         body_length=2**16,

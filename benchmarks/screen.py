@@ -17,9 +17,9 @@ import msgspec
 
 from app.core.commands import Command
 from app.core.events import (
+    ConnectionState,
     Opened,
     Snapshot,
-    State,
 )
 from app.ui.app import EchoApp
 from app.ui.connection_table import ConnectionTable
@@ -42,7 +42,7 @@ class Crowd:
         self._ticks = 0
         self._ready = Drained([], [], None, 0)
         self._snapshots = [
-            snapshot(number, State.READ_BODY, body=(number % 64, 64), frames=number)
+            snapshot(number, ConnectionState.READ_BODY, body=(number % 64, 64), frames=number)
             for number in range(1, count + 1)
         ]
 

@@ -19,6 +19,7 @@ from app.core.events import (
     Bytes,
     Closed,
     CommandResult,
+    ConnectionState,
     Event,
     Io,
     Kernel,
@@ -29,7 +30,6 @@ from app.core.events import (
     Reason,
     SettingChanged,
     Snapshot,
-    State,
     StateChanged,
     Toggled,
     WorkerStats,
@@ -105,7 +105,7 @@ def opened(connection_id: int, age: float = 60.0, peer: str | None = None) -> Op
 
 def snapshot(
     connection_id: int,
-    state: State = State.READ_LEN,
+    state: ConnectionState = ConnectionState.READ_LEN,
     *,
     header: bytes = b"",
     body: tuple[int, int] = (0, 0),
@@ -122,7 +122,7 @@ def snapshot(
     at: float = NOW,
 ) -> Snapshot:
     """A connection that has echoed `frames` frames of `size` bytes and was `quiet` for seconds."""
-    if state is State.READ_BODY:
+    if state is ConnectionState.READ_BODY:
         header = body[1].to_bytes(4, "big")
     interest = POLLIN
     if out[1] > out[0]:
@@ -276,7 +276,12 @@ def slow_reader() -> list[Event]:
         ]
     for at, toggles in ((9.2, 21), (6.9, 23)):
         events += [
-            StateChanged(t=NOW - at, id=SLOW_READER, old=State.READ_BODY, new=State.WRITE_BODY),
+            StateChanged(
+                t=NOW - at,
+                id=SLOW_READER,
+                old=ConnectionState.READ_BODY,
+                new=ConnectionState.WRITE_BODY,
+            ),
             Io(t=NOW - at, id=SLOW_READER, call="write", asked=524_292, result=212_992),
             Io(t=NOW - at, id=SLOW_READER, call="write", asked=311_300, result=-1, error="EAGAIN"),
             Toggled(t=NOW - at, id=SLOW_READER, armed=True, pending=311_300, toggles=toggles),
@@ -285,7 +290,12 @@ def slow_reader() -> list[Event]:
             Toggled(t=NOW - at + 1.9, id=SLOW_READER, armed=False, pending=0, toggles=toggles + 1),
         ]
     events += [
-        StateChanged(t=NOW - 4.31, id=SLOW_READER, old=State.READ_BODY, new=State.WRITE_BODY),
+        StateChanged(
+            t=NOW - 4.31,
+            id=SLOW_READER,
+            old=ConnectionState.READ_BODY,
+            new=ConnectionState.WRITE_BODY,
+        ),
         Io(t=NOW - 4.31, id=SLOW_READER, call="write", asked=524_292, result=212_992),
         Io(t=NOW - 4.30, id=SLOW_READER, call="write", asked=311_300, result=-1, error="EAGAIN"),
         Toggled(t=NOW - 4.3, id=SLOW_READER, armed=True, pending=311_300, toggles=25),
@@ -295,7 +305,7 @@ def slow_reader() -> list[Event]:
 
 def overview() -> list[Event]:
     """Some thirty connections in every state."""
-    body = State.READ_BODY
+    body = ConnectionState.READ_BODY
     rows: list[Snapshot] = [
         snapshot(2, frames=184_220, size=16, quiet=0.02),
         snapshot(3, frames=183_907, size=16, quiet=0.02),
@@ -306,7 +316,7 @@ def overview() -> list[Event]:
         snapshot(8, header=b"\x00", frames=0, quiet=7.2),
         snapshot(
             SLOW_READER,
-            State.WRITE_BODY,
+            ConnectionState.WRITE_BODY,
             header=(524_288).to_bytes(4, "big"),
             body=(524_288, 524_288),
             out=(212_992, 524_292),
@@ -321,7 +331,7 @@ def overview() -> list[Event]:
         ),
         snapshot(
             10,
-            State.WRITE_BODY,
+            ConnectionState.WRITE_BODY,
             body=(1_048_576, 1_048_576),
             out=(917_504, 1_048_580),
             frames=88,
@@ -335,7 +345,7 @@ def overview() -> list[Event]:
         ),
         snapshot(
             11,
-            State.DRAINING,
+            ConnectionState.DRAINING,
             out=(65_536, 262_148),
             frames=7,
             size=262_144,
@@ -350,7 +360,9 @@ def overview() -> list[Event]:
         snapshot(12, frames=3, size=5, quiet=42.0),
         snapshot(13, quiet=12.0),
         snapshot(15, body, body=(700_000, 1_000_000), frames=19, size=1_000_000, quiet=0.0),
-        snapshot(18, State.DRAINING, frames=2_100, size=40, quiet=0.4, closing=Reason.KILLED),
+        snapshot(
+            18, ConnectionState.DRAINING, frames=2_100, size=40, quiet=0.4, closing=Reason.KILLED
+        ),
     ]
     rows += [
         snapshot(number, frames=40_000 + number * 377 % 9_000, size=48, quiet=number % 3 / 7)

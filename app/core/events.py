@@ -20,7 +20,7 @@ from typing import Final, TypeAlias
 import msgspec
 
 
-class State(StrEnum):
+class ConnectionState(StrEnum):
     """Where a connection is in its frame, or in its end."""
 
     READ_LEN = "READ_LEN"
@@ -213,8 +213,8 @@ class StateChanged(_Message, frozen=True, tag="state_changed"):
 
     t: float
     id: int
-    old: State
-    new: State
+    old: ConnectionState
+    new: ConnectionState
 
 
 class Toggled(_Message, frozen=True, tag="toggled"):
@@ -294,7 +294,7 @@ class Snapshot(_Message, frozen=True, tag="snapshot"):
 
     t: float
     id: int
-    state: State
+    state: ConnectionState
     header: bytes
     """The header bytes of the frame in flight, 0 to 4 of them; of the one being echoed, all 4."""
     body_read: int

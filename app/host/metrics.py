@@ -25,7 +25,7 @@ from prometheus_client.core import (
 )
 
 from .. import __version__
-from ..core.events import Closed, Event, LoopStats, Opened, Reason, Snapshot, State
+from ..core.events import Closed, ConnectionState, Event, LoopStats, Opened, Reason, Snapshot
 from ..core.histogram import Histogram
 from ..watch.fanout import Fanout
 from ..watch.stream import EventStream
@@ -35,7 +35,12 @@ FRESH: Final = 0.5
 """Seconds for which figures are fresh: scraping more often tells the same ones again."""
 PATIENCE: Final = 1.5
 """Seconds to wait for the loop's figures, before old ones are told with their age."""
-STATES: Final = (State.READ_LEN, State.READ_BODY, State.WRITE_BODY, State.DRAINING)
+STATES: Final = (
+    ConnectionState.READ_LEN,
+    ConnectionState.READ_BODY,
+    ConnectionState.WRITE_BODY,
+    ConnectionState.DRAINING,
+)
 EDGES_US: Final = tuple(2**power for power in range(3, 24))
 """The upper edges of the histograms' buckets, 8 µs to 8 s. The loop's own finer buckets end at
 powers of two, so that every count is exact."""
@@ -128,7 +133,7 @@ class ServerCollector:
             snapshot.state for snapshot in fanout.snapshots.copy().values()
         )
         # Who has no snapshot yet has not been served yet.
-        states[State.READ_LEN] += max(0, len(fanout.opened) - states.total())
+        states[ConnectionState.READ_LEN] += max(0, len(fanout.opened) - states.total())
         yield _gauges("connections", "Open connections by state.", "state", states, STATES)
         yield _counter("connections_opened", "Connections accepted.", tally.opened)
         yield _counters(

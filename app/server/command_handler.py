@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ..core.commands import Command, Kill, Set, Stop, Trace
 from ..core.events import (
+    ConnectionState,
     KillMode,
     Reason,
-    State,
     TraceLevel,
 )
 from ..core.settings import SettingError
@@ -56,11 +56,11 @@ class CommandHandler:
         self._answer(command, True, message, connection_id)
 
     def _drain(self, connection: Connection) -> str:
-        if connection.state is State.DRAINING:
+        if connection.state is ConnectionState.DRAINING:
             return f"was ending already: {connection.closing}"
         pending = connection.pending
         self._loop.life.begin_close(connection, Reason.KILLED, "mode drain")
-        if connection.state is State.CLOSED:
+        if connection.state is ConnectionState.CLOSED:
             return "closed"
         if pending:
             return f"draining: {pending:,} bytes of echo pending"

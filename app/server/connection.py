@@ -33,14 +33,14 @@ from __future__ import annotations
 from sys import getsizeof
 from typing import Final, NamedTuple, TypeAlias
 
-from ..core.events import POLLIN, POLLOUT, Reason, Snapshot, State, TraceLevel
+from ..core.events import POLLIN, POLLOUT, ConnectionState, Reason, Snapshot, TraceLevel
 from ..core.framing import HEADER_SIZE, NO_BURST, looks_like, read_length, whole_frames
 
-READ_LEN: Final = State.READ_LEN
-READ_BODY: Final = State.READ_BODY
-WRITE_BODY: Final = State.WRITE_BODY
-DRAINING: Final = State.DRAINING
-CLOSED: Final = State.CLOSED
+READ_LEN: Final = ConnectionState.READ_LEN
+READ_BODY: Final = ConnectionState.READ_BODY
+WRITE_BODY: Final = ConnectionState.WRITE_BODY
+DRAINING: Final = ConnectionState.DRAINING
+CLOSED: Final = ConnectionState.CLOSED
 
 TRANSITIONS: Final = {
     READ_LEN: {READ_BODY, WRITE_BODY, DRAINING, CLOSED},

@@ -20,6 +20,7 @@ from ..core.events import (
     Bytes,
     Closed,
     CommandResult,
+    ConnectionState,
     Event,
     Io,
     LoopStats,
@@ -27,7 +28,6 @@ from ..core.events import (
     Opened,
     SettingChanged,
     Snapshot,
-    State,
     StateChanged,
     Toggled,
     TraceLevel,
@@ -205,7 +205,7 @@ class Reporter:
                 )
             )
 
-    def state_changed(self, connection: Connection, old: State) -> None:
+    def state_changed(self, connection: Connection, old: ConnectionState) -> None:
         if not connection.changed:
             connection.changed = True
             self.changed.add(connection)

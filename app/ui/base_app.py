@@ -17,7 +17,7 @@ from textual.widgets import Input
 from ..watch.export import as_csv, as_json, one_as_json, one_as_text, write_files
 from ..watch.row import Row
 from ..watch.source import Source
-from ..watch.state import Model
+from ..watch.state import State
 from . import palette_commands
 from .actions import signs
 from .bindings import APP_BINDINGS, OF_THE_TABLE, keymap, run_as
@@ -32,7 +32,7 @@ from .themes import THEMES, Repaint, textual_theme
 
 
 class PersonalApp(App[int], inherit_bindings=False):
-    """An app over a `Model` with everything that is the same whatever the model is of."""
+    """An app over a `State` with everything that is the same whatever the model is of."""
 
     ENABLE_COMMAND_PALETTE = False  # its key and its offers are ours: see `action_palette`
     BINDINGS = APP_BINDINGS
@@ -47,16 +47,16 @@ class PersonalApp(App[int], inherit_bindings=False):
         self.keys = preferences.bindings()
         """By action, its keys."""
         self.set_keymap(keymap(self.keys))
-        self.model = Model()
+        self.model = State()
         self._source = source
-        self._frozen: tuple[Model, float] | None = None
+        self._frozen: tuple[State, float] | None = None
         """What a paused screen shows: the model and the time at which it was paused."""
         self._pane = ConnectionPane(self.keys)
         table = self._pane.table
         table.chosen = preferences.columns
         table.sort_key, table.descending = preferences.sort_key, preferences.descending
 
-    def looked_at(self) -> tuple[Model, float]:
+    def looked_at(self) -> tuple[State, float]:
         """The model that the screen shows, and the time at which it is so."""
         return self._frozen or (self.model, self._source.now())
 

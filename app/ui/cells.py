@@ -12,7 +12,7 @@ from typing import Final
 from rich.cells import cell_len
 from rich.style import Style
 
-from ..core.events import ORDERLY, Closed, State
+from ..core.events import ORDERLY, Closed, ConnectionState
 from ..core.framing import HEADER_SIZE
 from ..watch.figures import (
     bar,
@@ -70,7 +70,7 @@ def _worker(row: Row, column: Column, _now: float) -> Line:
 
 def _state(row: Row, column: Column, _now: float) -> Line:
     label = palette.state_label(row.state)
-    resting = row.state is State.READ_LEN and not (row.snapshot and row.snapshot.header)
+    resting = row.state is ConnectionState.READ_LEN and not (row.snapshot and row.snapshot.header)
     return [(_aligned(label, column), palette.DIM if resting else palette.STATES[row.state])]
 
 
@@ -88,9 +88,9 @@ def _header(row: Row, column: Column, _now: float) -> Line:
 
 def _body(row: Row, column: Column, _now: float) -> Line:
     snapshot = row.snapshot
-    if snapshot is None or snapshot.state is not State.READ_BODY:
+    if snapshot is None or snapshot.state is not ConnectionState.READ_BODY:
         return [(_aligned("·", column), palette.FAINT)]
-    style = palette.STATES[State.READ_BODY]
+    style = palette.STATES[ConnectionState.READ_BODY]
     return _progress(snapshot.body_read, snapshot.body_length, column, style)
 
 
@@ -98,7 +98,7 @@ def _out(row: Row, column: Column, _now: float) -> Line:
     snapshot = row.snapshot
     if snapshot is None or not snapshot.pending:
         return [(_aligned("·", column), palette.FAINT)]
-    style = palette.STATES[State.WRITE_BODY]
+    style = palette.STATES[ConnectionState.WRITE_BODY]
     return _progress(snapshot.out_sent, snapshot.out_length, column, style)
 
 
@@ -224,7 +224,7 @@ def _closed_cells(row: Row, closed: Closed, columns: Layout, now: float) -> Line
             reason = row.reason + (f": {closed.detail}" if closed.detail else "")
             line.append((_aligned(clip(reason, room), column._replace(width=room)), style))
         elif column.key == "state":
-            line.append((_aligned(palette.state_label(State.CLOSED), column), style))
+            line.append((_aligned(palette.state_label(ConnectionState.CLOSED), column), style))
         elif column.key in _OFFSETS or column.key == "why":
             line.append((" " * column.width, palette.FAINT))
         else:

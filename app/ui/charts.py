@@ -14,7 +14,7 @@ from rich.style import Style
 
 from ..core.histogram import Histogram
 from ..watch.figures import short_count, short_micros, short_rate, short_size
-from ..watch.state import Model, Rates
+from ..watch.state import Rates, State
 from . import palette
 from .lines_panel import Line, line_width, pad
 
@@ -45,7 +45,7 @@ class Chart(NamedTuple):
     """Columns of the grid that it takes."""
 
 
-def charts(model: Model) -> list[Chart]:
+def charts(model: State) -> list[Chart]:
     """All charts of a server, in the order in which they are shown."""
     history = model.history
     last = model.rates

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..watch.state import Model
+from ..watch.state import State
 from .charts import charts, grid
 from .lines_panel import LinesPanel
 
@@ -15,7 +15,7 @@ class ChartsPanel(LinesPanel):
         self.border_title = "charts of the last minutes"
         self._shown: tuple[object, ...] = ()
 
-    def show_model(self, model: Model) -> None:
+    def show_model(self, model: State) -> None:
         """Show the server's history; it grows once a second, and no more is drawn."""
         last = model.rates
         shown = (id(model), None if last is None else last.t, self.size)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from ..core.events import State
+from ..core.events import ConnectionState
 from ..watch.row import Row
 from ..watch.why import why_in_brief
 from . import palette
@@ -40,7 +40,9 @@ Layout = tuple[Column, ...]
 
 def _body(row: Row) -> int:
     snapshot = row.snapshot
-    return snapshot.body_read if snapshot is not None and row.state is State.READ_BODY else 0
+    return (
+        snapshot.body_read if snapshot is not None and row.state is ConnectionState.READ_BODY else 0
+    )
 
 
 def _out(row: Row) -> int:
@@ -56,7 +58,7 @@ SORT_KEYS: Final[dict[str, Callable[[Row, float], float | str]]] = {
     "fd": lambda row, _now: row.fd,
     "peer": lambda row, _now: row.peer,
     "worker": lambda row, _now: row.worker,
-    "state": lambda row, _now: tuple(State).index(row.state),
+    "state": lambda row, _now: tuple(ConnectionState).index(row.state),
     "reason": lambda row, _now: row.reason,
     "header": lambda row, _now: 0 if row.snapshot is None else row.snapshot.header_read,
     "body": lambda row, _now: _body(row),

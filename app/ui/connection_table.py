@@ -20,7 +20,7 @@ from textual.strip import Strip
 
 from ..watch.filter import Filter
 from ..watch.row import Row
-from ..watch.state import Model
+from ..watch.state import State
 from . import palette
 from .actions import Keys
 from .bindings import TABLE_BINDINGS
@@ -54,7 +54,7 @@ class View(NamedTuple):
 
 
 class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
-    """The connections of a `Model`, one line each, with a cursor."""
+    """The connections of a `State`, one line each, with a cursor."""
 
     BINDINGS = TABLE_BINDINGS
     HELP = (
@@ -90,7 +90,7 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         self._index = 0
         """Where the cursor was last seen: its neighbour inherits it when its row leaves."""
         self._is_cursor_in_view = True
-        self._model: Model | None = None
+        self._model: State | None = None
         self._membership = -1
         self._sorted_at = float("-inf")
         self._now = 0.0
@@ -100,7 +100,7 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
 
     # --- what is shown ---
 
-    def show(self, model: Model, now: float) -> None:
+    def show(self, model: State, now: float) -> None:
         """Take the state of the model at `now`; asks for a redraw of the lines that changed."""
         self._now = now
         self._has_workers = model.listening is not None and model.listening.workers > 0
@@ -155,7 +155,7 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         width = self.scrollable_content_region.width
         return layout(width, self._id_width, self.chosen, self._has_workers)
 
-    def _is_order_old(self, model: Model, now: float) -> bool:
+    def _is_order_old(self, model: State, now: float) -> bool:
         is_steady = self.sort_key in STEADY and self._filter is None
         if model.membership != self._membership:
             # Under churn rows come and go with every refresh: the ids alone are cheap to order.
@@ -165,7 +165,7 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
     def _is_sort_due(self, now: float) -> bool:
         return now - self._sorted_at >= SORT_INTERVAL
 
-    def _reorder(self, model: Model, now: float) -> None:
+    def _reorder(self, model: State, now: float) -> None:
         rows = list(model.rows.values())
         if self._filter is not None:
             passes = self._filter.passes
@@ -187,7 +187,7 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         self._membership, self._sorted_at = model.membership, now
         self._keep_cursor(model)
 
-    def _keep_cursor(self, model: Model) -> None:
+    def _keep_cursor(self, model: State) -> None:
         selected = None if self.selected_id is None else model.rows.get(self.selected_id)
         if self._index < len(self._order) and self._order[self._index] is selected:
             return
@@ -359,7 +359,7 @@ class ConnectionPane(Vertical):
         yield self._heading
         yield self.table
 
-    def show(self, model: Model, now: float) -> None:
+    def show(self, model: State, now: float) -> None:
         """Take the state of the model at `now`."""
         table = self.table
         table.show(model, now)

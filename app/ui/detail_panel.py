@@ -8,7 +8,7 @@ from typing import Final
 
 from rich.style import Style
 
-from ..core.events import POLLIN, POLLOUT, Snapshot, State
+from ..core.events import POLLIN, POLLOUT, ConnectionState, Snapshot
 from ..core.framing import HEADER_SIZE, read_length
 from ..watch.figures import bar, clock, short_micros, short_rate, words_size, words_span
 from ..watch.row import Row
@@ -137,8 +137,8 @@ def _frame(row: Row) -> list[Line]:
             *_progress(
                 snapshot.body_read,
                 snapshot.body_length,
-                snapshot.state is State.READ_BODY,
-                palette.STATES[State.READ_BODY],
+                snapshot.state is ConnectionState.READ_BODY,
+                palette.STATES[ConnectionState.READ_BODY],
             ),
         ],
         [
@@ -147,7 +147,7 @@ def _frame(row: Row) -> list[Line]:
                 snapshot.out_sent,
                 snapshot.out_length,
                 snapshot.pending > 0,
-                palette.STATES[State.WRITE_BODY],
+                palette.STATES[ConnectionState.WRITE_BODY],
             ),
         ],
     ]

@@ -12,7 +12,7 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.dom import DOMNode
 from textual.widgets import Static
 
-from ..core.events import State
+from ..core.events import ConnectionState
 from . import palette
 from .actions import GROUPS, Keys, signs
 from .dialogs import Dialog
@@ -77,11 +77,11 @@ def _legend() -> Text:
     meanings = [
         (palette.state_label(state), palette.STATES[state], words)
         for state, words in (
-            (State.READ_LEN, "reads 4 header bytes"),
-            (State.READ_BODY, "reads the body"),
-            (State.WRITE_BODY, "echo pending"),
-            (State.DRAINING, "the end is decided"),
-            (State.CLOSED, "ended, with its reason"),
+            (ConnectionState.READ_LEN, "reads 4 header bytes"),
+            (ConnectionState.READ_BODY, "reads the body"),
+            (ConnectionState.WRITE_BODY, "echo pending"),
+            (ConnectionState.DRAINING, "the end is decided"),
+            (ConnectionState.CLOSED, "ended, with its reason"),
         )
     ]
     meanings += [

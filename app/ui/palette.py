@@ -1,6 +1,6 @@
 """The styles of everything that draws its own lines, and the glyphs of the states.
 
-State is told by glyph and word first; colour repeats it, and never stands alone. The colours are
+A state is told by glyph and word first; colour repeats it, and never stands alone. The colours are
 those of the dark theme; another theme repaints them (`app.ui.themes`).
 """
 
@@ -10,7 +10,7 @@ from typing import Final
 
 from rich.style import Style
 
-from ..core.events import State
+from ..core.events import ConnectionState
 from .themes import DARK
 
 PLAIN: Final = Style(color=DARK.text)
@@ -35,18 +35,18 @@ SELECTED_WITHOUT_COLOUR: Final = Style(color=DARK.text, bold=True, reverse=True)
 
 TAG: Final = "◆"
 GLYPHS: Final = {
-    State.READ_LEN: "◔",
-    State.READ_BODY: "◑",
-    State.WRITE_BODY: "▶",
-    State.DRAINING: "◌",
-    State.CLOSED: "✕",
+    ConnectionState.READ_LEN: "◔",
+    ConnectionState.READ_BODY: "◑",
+    ConnectionState.WRITE_BODY: "▶",
+    ConnectionState.DRAINING: "◌",
+    ConnectionState.CLOSED: "✕",
 }
 STATES: Final = {
-    State.READ_LEN: INFO,
-    State.READ_BODY: GOOD,
-    State.WRITE_BODY: WARNING,
-    State.DRAINING: Style(color=DARK.draining),
-    State.CLOSED: DIM,
+    ConnectionState.READ_LEN: INFO,
+    ConnectionState.READ_BODY: GOOD,
+    ConnectionState.WRITE_BODY: WARNING,
+    ConnectionState.DRAINING: Style(color=DARK.draining),
+    ConnectionState.CLOSED: DIM,
 }
 LEVELS: Final = {
     "open": INFO,
@@ -59,6 +59,6 @@ LEVELS: Final = {
 }
 
 
-def state_label(state: State) -> str:
+def state_label(state: ConnectionState) -> str:
     """Glyph and word: ``▶ WRITE_BODY``."""
     return f"{GLYPHS[state]} {state.value}"

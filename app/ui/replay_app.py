@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from ..recording.format import Mark
-from ..watch.state import Model
+from ..watch.state import State
 from . import palette
 from .app import EchoApp
 from .help_screen import HelpScreen
@@ -85,7 +85,7 @@ class ReplayApp(EchoApp):
             self._replay.refused.clear()
             self._refuse()
 
-    def _show(self, model: Model, now: float) -> None:
+    def _show(self, model: State, now: float) -> None:
         super()._show(model, now)
         if self._transport.is_attached:
             self._transport.show_source(self._replay)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from ..core.events import Event
 from ..recording.format import Keyframe
-from ..watch.state import Model
+from ..watch.state import State
 from ..watch.stream import Drained
 
 
-def model_at(keyframe: Keyframe, now: float) -> Model:
+def model_at(keyframe: Keyframe, now: float) -> State:
     """A model as if everything before the keyframe had been applied to it.
 
     Only the rates of the connections are missing: they are there after a second or two.
     """
-    model = Model()
+    model = State()
     events: list[Event] = [] if keyframe.listening is None else [keyframe.listening]
     # What stays with a connection must be told while it still counts as open.
     events += keyframe.connections

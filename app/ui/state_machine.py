@@ -6,7 +6,7 @@ from typing import Final
 
 from rich.style import Style
 
-from ..core.events import State
+from ..core.events import ConnectionState
 from ..core.framing import HEADER_SIZE
 from ..watch.figures import short_count
 from ..watch.row import Row
@@ -24,14 +24,14 @@ def _edges(row: Row) -> tuple[str, str, str]:
     snapshot = row.snapshot
     in_body = (
         snapshot is not None
-        and snapshot.state is State.READ_BODY
+        and snapshot.state is ConnectionState.READ_BODY
         and snapshot.header_read == HEADER_SIZE
     )
     counts = (row.frames_in + in_body, row.frames_in, row.frames)
     return short_count(counts[0]), short_count(counts[1]), short_count(counts[2])
 
 
-def _box(state: State, current: State) -> tuple[Line, Line, Line]:
+def _box(state: ConnectionState, current: ConnectionState) -> tuple[Line, Line, Line]:
     label = f" {palette.state_label(state)}".ljust(_BOX)
     if state is current:
         style = palette.STATES[state] + Style(bold=True)
@@ -52,9 +52,9 @@ def drawing(row: Row) -> list[Line]:
     """`HEIGHT` lines of at most `WIDTH` cells."""
     header, body, sent = _edges(row)
     length, arrow = palette.PLAIN, palette.FAINT
-    read_len = _box(State.READ_LEN, row.state)
-    read_body = _box(State.READ_BODY, row.state)
-    write_body = _box(State.WRITE_BODY, row.state)
+    read_len = _box(ConnectionState.READ_LEN, row.state)
+    read_body = _box(ConnectionState.READ_BODY, row.state)
+    write_body = _box(ConnectionState.WRITE_BODY, row.state)
     between = WIDTH - 2 * (_BOX + 2)
     lines: list[Line] = [
         [*read_len[0], (" header complete ".center(between), palette.DIM), *read_body[0]],
@@ -81,7 +81,7 @@ def _labelled(text: str, width: int) -> str:
 
 def _ends(row: Row) -> Line:
     pieces: Line = [("       the end: ", palette.FAINT)]
-    for state, gap in ((State.DRAINING, " ─▶ "), (State.CLOSED, "")):
+    for state, gap in ((ConnectionState.DRAINING, " ─▶ "), (ConnectionState.CLOSED, "")):
         lit = state is row.state
         style = palette.STATES[state] + Style(bold=True, reverse=True) if lit else palette.FAINT
         pieces += [
@@ -96,14 +96,14 @@ def strip_drawing(row: Row, width: int) -> Line:
     header, body, sent = _edges(row)
     line: Line = []
     for state, edge in (
-        (State.READ_LEN, f" ─{header}▶ "),
-        (State.READ_BODY, f" ─{body}▶ "),
-        (State.WRITE_BODY, f" ─{sent}▶ ↺"),
+        (ConnectionState.READ_LEN, f" ─{header}▶ "),
+        (ConnectionState.READ_BODY, f" ─{body}▶ "),
+        (ConnectionState.WRITE_BODY, f" ─{sent}▶ ↺"),
     ):
         lit = state is row.state
         style = palette.STATES[state] + Style(bold=True, reverse=True) if lit else palette.DIM
         line += [(f" {palette.state_label(state)} ", style), (edge, palette.FAINT)]
-    if row.state in (State.DRAINING, State.CLOSED):
+    if row.state in (ConnectionState.DRAINING, ConnectionState.CLOSED):
         style = palette.STATES[row.state] + Style(bold=True, reverse=True)
         line += [("  ", palette.FAINT), (f" {palette.state_label(row.state)} ", style)]
     return line if line_width(line) <= width else line[:-1]

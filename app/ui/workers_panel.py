@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from ..watch.figures import short_count, short_micros, short_rate, short_size
-from ..watch.state import Model, WorkerRow
+from ..watch.state import State, WorkerRow
 from . import palette
 from .lines_panel import Line, LinesPanel, line_width
 
@@ -23,7 +23,7 @@ class WorkersPanel(LinesPanel):
     .too-small WorkersPanel.some { display: none; }
     """
 
-    def show_model(self, model: Model) -> None:
+    def show_model(self, model: State) -> None:
         """Show the workers that there are."""
         screen = self.app.size
         lines = _lines(list(model.workers.values()), screen.width - 2, _room(screen.height))

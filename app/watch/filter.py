@@ -16,7 +16,7 @@ import re
 from collections.abc import Callable
 from typing import Final, NamedTuple, TypeAlias
 
-from ..core.events import Reason, State
+from ..core.events import ConnectionState, Reason
 from ..core.settings import SettingError, parse_size
 from .row import Row
 from .why import is_stuck
@@ -81,7 +81,7 @@ def _read_number(text: str) -> float:
 
 
 _TEXTS: Final[dict[str, tuple[Callable[[Row], str], tuple[str, ...]]]] = {
-    "state": (lambda row: row.state.value, tuple(State)),
+    "state": (lambda row: row.state.value, tuple(ConnectionState)),
     "peer": (lambda row: row.peer, ()),
     "reason": (lambda row: row.reason, tuple(Reason)),
 }

@@ -10,13 +10,13 @@ from ..core.events import (
     POLLOUT,
     Bytes,
     Closed,
+    ConnectionState,
     Event,
     Io,
     Kernel,
     Notice,
     Opened,
     Snapshot,
-    State,
     Toggled,
 )
 from .figures import words_span
@@ -158,11 +158,11 @@ class Row:
         return self.closed or self.snapshot
 
     @property
-    def state(self) -> State:
+    def state(self) -> ConnectionState:
         """The latest known state."""
         if self.closed is not None:
-            return State.CLOSED
-        return State.READ_LEN if self.snapshot is None else self.snapshot.state
+            return ConnectionState.CLOSED
+        return ConnectionState.READ_LEN if self.snapshot is None else self.snapshot.state
 
     @property
     def reason(self) -> str:

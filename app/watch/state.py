@@ -1,6 +1,6 @@
 """The reducer: events in, everything that the screen shows out. It imports no Textual.
 
-`Model.apply` is the only thing that changes a model. Lifecycle events are never lost, so the set
+`State.apply` is the only thing that changes a model. Lifecycle events are never lost, so the set
 of rows is always right; a snapshot replaces what was known of its connection, so a lost one can
 hide a moment but never make a figure wrong. Everything that is kept is bounded.
 """
@@ -93,7 +93,7 @@ class WorkerRow(NamedTuple):
         )
 
 
-class Model:
+class State:
     """Everything that there is to show of one server."""
 
     def __init__(self) -> None:
@@ -155,7 +155,7 @@ class Model:
         for event in deeds:
             self.audit.take(event)
 
-    def frozen(self) -> Model:
+    def frozen(self) -> State:
         """A copy that stays as it is while this model goes on: what a paused screen shows."""
         model = copy.copy(self)
         model.rows = {connection_id: row.frozen() for connection_id, row in self.rows.items()}

@@ -6,25 +6,25 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Final
 
-from ..core.events import State
+from ..core.events import ConnectionState
 from .figures import words_size, words_span
-from .state import Model
+from .state import State
 
 _NAMED: Final = 3
 """Connections that a sentence names."""
 
 
-def effect_of_cap(model: Model, cap: int, now: float) -> list[str]:
+def effect_of_cap(model: State, cap: int, now: float) -> list[str]:
     """Lines of plain words about a CAP of so many bytes; an indented one belongs to that above."""
     return [*_in_flight(model, cap), *_recent(model, cap, now)]
 
 
-def _in_flight(model: Model, cap: int) -> list[str]:
+def _in_flight(model: State, cap: int) -> list[str]:
     larger = {
         row.id: row.snapshot.body_length
         for row in model.live()
         if row.snapshot is not None
-        and row.snapshot.state is State.READ_BODY
+        and row.snapshot.state is ConnectionState.READ_BODY
         and row.snapshot.body_length > cap
     }
     if not larger:
@@ -36,7 +36,7 @@ def _in_flight(model: Model, cap: int) -> list[str]:
     ]
 
 
-def _recent(model: Model, cap: int, now: float) -> list[str]:
+def _recent(model: State, cap: int, now: float) -> list[str]:
     """What stands in the model's sample of recent frames."""
     bodies = model.bodies
     if not bodies:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ..core.events import POLLOUT, Snapshot, State
+from ..core.events import POLLOUT, ConnectionState, Snapshot
 from ..core.framing import HEADER_SIZE
 from .figures import words_size, words_span
 
@@ -17,8 +17,8 @@ def is_stuck(snapshot: Snapshot | None, now: float) -> bool:
     """Whether a connection stands still in the middle of something: of a frame, or of its echo."""
     if snapshot is None or now - snapshot.active_at < QUIET:
         return False
-    between_frames = snapshot.state is State.READ_LEN and not snapshot.header
-    return not between_frames and snapshot.state is not State.CLOSED
+    between_frames = snapshot.state is ConnectionState.READ_LEN and not snapshot.header
+    return not between_frames and snapshot.state is not ConnectionState.CLOSED
 
 
 def why_waiting(snapshot: Snapshot | None, now: float, held: bool = False) -> str:
@@ -32,18 +32,18 @@ def why_waiting(snapshot: Snapshot | None, now: float, held: bool = False) -> st
     if _is_held(snapshot, held, quiet):
         return f"{_HELD}: it had its share of this iteration, and goes on in the next"
     match snapshot.state:
-        case State.READ_LEN if not snapshot.header:
+        case ConnectionState.READ_LEN if not snapshot.header:
             return f"{_resting(snapshot, quiet)}{_for(quiet)}"
-        case State.READ_LEN | State.READ_BODY:
+        case ConnectionState.READ_LEN | ConnectionState.READ_BODY:
             return f"waiting for {_missing(snapshot)}{_none_for(quiet)}"
-        case State.WRITE_BODY:
+        case ConnectionState.WRITE_BODY:
             return _writing(snapshot, quiet, now)
-        case State.DRAINING if snapshot.pending:
+        case ConnectionState.DRAINING if snapshot.pending:
             left = f"{words_size(snapshot.pending)} of echo still to send"
             return f"{_draining(snapshot)}, {left}{_none_for(quiet)}"
-        case State.DRAINING:
+        case ConnectionState.DRAINING:
             return f"{_draining(snapshot)}, waiting for the peer to end too"
-        case State.CLOSED:
+        case ConnectionState.CLOSED:
             return "closed"
 
 
@@ -55,21 +55,21 @@ def why_in_brief(snapshot: Snapshot | None, now: float, held: bool = False) -> s
     if _is_held(snapshot, held, quiet):
         return _HELD
     match snapshot.state:
-        case State.READ_LEN if not snapshot.header:
+        case ConnectionState.READ_LEN if not snapshot.header:
             return _resting(snapshot, quiet)
-        case State.READ_LEN | State.READ_BODY:
+        case ConnectionState.READ_LEN | ConnectionState.READ_BODY:
             return f"needs {_missing(snapshot)}"
-        case State.WRITE_BODY:
+        case ConnectionState.WRITE_BODY:
             return _pace(snapshot, quiet)
-        case State.DRAINING:
+        case ConnectionState.DRAINING:
             return _draining(snapshot)
-        case State.CLOSED:
+        case ConnectionState.CLOSED:
             return "closed"
 
 
 def _is_held(snapshot: Snapshot, held: bool, quiet: float) -> bool:
     """A connection that waits for its peer is not held by us, whatever its wake-ups were like."""
-    at_work = snapshot.state in (State.READ_LEN, State.WRITE_BODY)
+    at_work = snapshot.state in (ConnectionState.READ_LEN, ConnectionState.WRITE_BODY)
     return held and at_work and quiet < QUIET
 
 
@@ -80,7 +80,7 @@ def _resting(snapshot: Snapshot, quiet: float) -> str:
 
 
 def _missing(snapshot: Snapshot) -> str:
-    if snapshot.state is State.READ_LEN:
+    if snapshot.state is ConnectionState.READ_LEN:
         missing = HEADER_SIZE - snapshot.header_read
         return f"{missing} more header {_bytes(missing)}"
     missing = snapshot.body_length - snapshot.body_read

@@ -35,7 +35,7 @@ from app.core.events import (
     TraceLevel,
 )
 from app.core.framing import frame, header
-from app.watch.state import Model
+from app.watch.state import State
 from tests.control.serving import Clock, Controlled, ask, is_well, news_until
 from tests.peers import connect, exchange, read_exactly
 from tests.program import ROOT, environment
@@ -249,7 +249,7 @@ def test_attaching_and_detaching_often_loses_nothing(controlled: Controlled) -> 
 
 def rows_seen(controlled: Controlled) -> int:
     """How many connections a dashboard shows that is attached, looks once and leaves."""
-    source, model = AttachedSource(controlled.path), Model()
+    source, model = AttachedSource(controlled.path), State()
 
     def shows() -> bool:
         model.apply(source.drain(), source.now())

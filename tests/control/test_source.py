@@ -40,7 +40,7 @@ from app.core.events import (
     TraceLevel,
 )
 from app.watch.source import Source
-from app.watch.state import Model
+from app.watch.state import State
 from app.watch.stream import Drained
 from screenshots.scenes import closed, listening, loop_stats, opened, snapshot, worker
 from tests.control.serving import Clock, Controlled
@@ -198,7 +198,7 @@ def test_of_snapshots_the_latest_is_handed_on(one: Attached) -> None:
 
 def test_a_server_that_is_gone_is_told_of_and_comes_back(one: Attached) -> None:
     one.server.say(page(1, 2))
-    model = Model()
+    model = State()
     model.apply(one.until(lambda drained: drained.afresh), one.source.now())
     one.server.end()
     gone = one.until(lambda drained: drained.gone)
@@ -218,7 +218,7 @@ def test_a_server_that_is_gone_is_told_of_and_comes_back(one: Attached) -> None:
 
 
 def test_another_server_in_its_place_has_its_own_drops_and_workers(one: Attached) -> None:
-    model = Model()
+    model = State()
     one.server.say(page(1), News(t=1001.0, events=(worker(1),), dropped=7))
     until(lambda: model.apply(one.source.drain(), one.source.now()) or model.workers, "workers")
     assert model.drops == 7
@@ -338,11 +338,11 @@ def test_what_is_no_echo_tui_is_an_error(tmp_path: Path) -> None:
 def test_several_see_the_same(tmp_path: Path) -> None:
     with Controlled(tmp_path / "s") as controlled, connect(controlled.server.port):
         sources = [AttachedSource(controlled.path) for _ in range(3)]
-        models = [Model() for _ in sources]
+        models = [State() for _ in sources]
         try:
             for source, model in zip(sources, models, strict=True):
 
-                def shows(source: AttachedSource = source, model: Model = model) -> bool:
+                def shows(source: AttachedSource = source, model: State = model) -> bool:
                     model.apply(source.drain(), source.now())
                     return len(model.rows) == 1
 
@@ -350,7 +350,7 @@ def test_several_see_the_same(tmp_path: Path) -> None:
             sources[0].submit(Set(request=1, name="cap", value=64))
             for source, model in zip(sources, models, strict=True):
 
-                def changed(source: AttachedSource = source, model: Model = model) -> bool:
+                def changed(source: AttachedSource = source, model: State = model) -> bool:
                     model.apply(source.drain(), source.now())
                     return model.cap == 64
 

@@ -17,7 +17,7 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from app.core.events import Reason, State
+from app.core.events import ConnectionState, Reason
 from app.core.framing import frame
 from app.core.histogram import Histogram
 from app.core.settings import SettingError, Settings
@@ -386,4 +386,4 @@ def test_every_query_of_the_dashboard_and_the_alerts_is_of_figures_that_there_ar
         "process_start_time_seconds",
         "process_threads",
     }
-    assert {*metrics.STATES} == {*State} - {State.CLOSED}
+    assert {*metrics.STATES} == {*ConnectionState} - {ConnectionState.CLOSED}

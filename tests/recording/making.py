@@ -11,13 +11,13 @@ import msgspec
 
 from app.core.events import (
     CommandResult,
+    ConnectionState,
     Event,
     Notice,
     ProcessStats,
     Reason,
     SettingChanged,
     Snapshot,
-    State,
     StateChanged,
     Stopped,
     Stopping,
@@ -130,7 +130,9 @@ def history(seed: int, steps: int = 250) -> Iterator[Drain]:
 
 def _detail(t: float, connection_id: int, number: int, armed: bool) -> list[Event]:
     return [
-        StateChanged(t=t, id=connection_id, old=State.READ_BODY, new=State.WRITE_BODY),
+        StateChanged(
+            t=t, id=connection_id, old=ConnectionState.READ_BODY, new=ConnectionState.WRITE_BODY
+        ),
         Toggled(t=t, id=connection_id, armed=armed, pending=number, toggles=number),
     ]
 

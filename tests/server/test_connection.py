@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.events import POLLIN, POLLOUT, Reason, State
+from app.core.events import POLLIN, POLLOUT, ConnectionState, Reason
 from app.core.framing import HEADER_SIZE, frame, header
 from app.server.connection import (
     CLOSED,
@@ -212,7 +212,7 @@ def test_eof_in_each_state(data: bytes, reason: Reason, detail: str, piece: int)
 # --- illegal calls ---
 
 
-def in_state(state: State) -> Connection:
+def in_state(state: ConnectionState) -> Connection:
     connection = Connection(1, 7, "peer", 0.0)
     if state is READ_BODY:
         connection.receive(frame(b"body")[:6], CAP)
@@ -243,8 +243,8 @@ LEGAL = {
 
 
 @pytest.mark.parametrize("call", CALLS)
-@pytest.mark.parametrize("state", list(State))
-def test_an_illegal_call_raises_and_changes_nothing(state: State, call: str) -> None:
+@pytest.mark.parametrize("state", list(ConnectionState))
+def test_an_illegal_call_raises_and_changes_nothing(state: ConnectionState, call: str) -> None:
     connection = in_state(state)
     if call in LEGAL[state]:
         CALLS[call](connection)

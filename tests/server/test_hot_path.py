@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from app.core.commands import Kill, Set, Trace
-from app.core.events import KillMode, Reason, State, TraceLevel
+from app.core.events import ConnectionState, KillMode, Reason, TraceLevel
 from app.core.framing import frame
 from app.server.connection import READ_SIZE, SMALL_READ
 from app.server.serving import LOOK_EVERY
@@ -110,7 +110,7 @@ def test_what_comes_behind_the_end_of_a_quick_connection_is_discarded(
         assert answer.message.startswith("draining: ")
         assert answer.message.endswith(" bytes not yet acknowledged by the peer")
     else:
-        running.shown(connection_id, lambda snapshot: snapshot.state is State.DRAINING)
+        running.shown(connection_id, lambda snapshot: snapshot.state is ConnectionState.DRAINING)
     client.sendall(frame(b"late"))
     assert read_to_end(client) == sent
     client.close()

@@ -14,9 +14,9 @@ from app.core.events import (
     CALLS_A_ROUND,
     TRACED_BYTES,
     Bytes,
+    ConnectionState,
     Io,
     Kernel,
-    State,
     StateChanged,
     TraceLevel,
 )
@@ -139,7 +139,7 @@ def test_states_belong_to_the_calls_unless_all_are_traced(
     connection.trace, looked_at.trace_all = TraceLevel.IO, trace_all
     for _ in range(CALLS_A_ROUND):
         looked_at.io(connection, "read", 4, 4, "")
-    looked_at.state_changed(connection, State.READ_BODY)
+    looked_at.state_changed(connection, ConnectionState.READ_BODY)
     told = [e for e in looked_at.stream.drain().events if isinstance(e, StateChanged)]
     assert len(told) == (0 if trace_all is TraceLevel.OFF else 1)
 

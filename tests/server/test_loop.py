@@ -13,11 +13,11 @@ from app.core.events import (
     POLLIN,
     POLLOUT,
     Closed,
+    ConnectionState,
     Io,
     KillMode,
     Listening,
     Reason,
-    State,
     StateChanged,
     Stopped,
     Stopping,
@@ -258,9 +258,17 @@ def test_tracing_tells_system_calls_and_states(serve: Serve, kind: Kind) -> None
     assert (written.id, written.asked, written.result) == (connection_id, len(whole), len(whole))
     assert running.ask(Trace, id=connection_id, level=TraceLevel.OFF).ok
     changes = watcher.all(StateChanged)
-    by_way_of = [State.WRITE_BODY] if kind["write_mode"] == "armed" else []
-    assert [change.new for change in changes] == [State.READ_BODY, *by_way_of, State.READ_LEN]
-    assert [change.old for change in changes] == [State.READ_LEN, State.READ_BODY, *by_way_of]
+    by_way_of = [ConnectionState.WRITE_BODY] if kind["write_mode"] == "armed" else []
+    assert [change.new for change in changes] == [
+        ConnectionState.READ_BODY,
+        *by_way_of,
+        ConnectionState.READ_LEN,
+    ]
+    assert [change.old for change in changes] == [
+        ConnectionState.READ_LEN,
+        ConnectionState.READ_BODY,
+        *by_way_of,
+    ]
     told = len(watcher.all(Io))
     exchange(client, [whole], len(whole))
     running.ask(Trace, id=connection_id, level=TraceLevel.OFF)

@@ -10,10 +10,10 @@ from textual.widgets import Button, Input, Static
 from app.core.commands import Kill, Set, Trace
 from app.core.events import (
     CommandResult,
+    ConnectionState,
     KillMode,
     Reason,
     SettingChanged,
-    State,
     TraceLevel,
 )
 from app.core.settings import SettingError
@@ -48,7 +48,7 @@ async def test_kill_names_the_connection_and_submits_its_mode(mode: KillMode) ->
         [command] = actions(source)
         assert isinstance(command, Kill)
         assert (command.ids, command.mode) == ((3,), mode)
-        assert row.state is State.READ_LEN  # nothing changes before the event is back
+        assert row.state is ConnectionState.READ_LEN  # nothing changes before the event is back
 
 
 @pytest.mark.parametrize("way_out", ["escape", "enter"])

@@ -6,13 +6,13 @@ from app.core.events import Event, Reason
 from app.ui.cells import cells
 from app.ui.columns import GAP, MARK, column_at, heading, layout
 from app.ui.lines_panel import line_width
-from app.watch.state import Model
+from app.watch.state import State
 from app.watch.stream import Drained
 from screenshots.scenes import NOW, closed, opened, overview
 
 
-def overview_model() -> Model:
-    model = Model()
+def overview_model() -> State:
+    model = State()
     model.apply(Drained(overview(), [], None, 0), NOW)
     return model
 
@@ -49,7 +49,7 @@ def test_a_click_finds_its_column() -> None:
 
 
 def test_a_closed_connection_tells_its_reason() -> None:
-    model = Model()
+    model = State()
     events: list[Event] = [opened(1), closed(1, Reason.EOF_MID_BODY, detail="12 of 64 body bytes")]
     model.apply(Drained(events, [], None, 0), NOW)
     text = "".join(piece for piece, _ in cells(model.rows[1], layout(157), NOW))

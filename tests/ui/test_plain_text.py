@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from app.core.events import State
+from app.core.events import ConnectionState
 from app.ui import palette
 from app.ui.plain_text import in_ascii
 from app.ui.preferences import Preferences
@@ -58,7 +58,7 @@ def test_a_text_keeps_its_width(text: str) -> None:
 
 
 def test_what_must_be_told_apart_still_is() -> None:
-    glyphs = [in_ascii(palette.GLYPHS[state]) for state in State]
+    glyphs = [in_ascii(palette.GLYPHS[state]) for state in ConnectionState]
     assert len(set(glyphs)) == len(glyphs)
     for one, other in ("●○", "▲▼", "━─", "✓✕", "▁█", "▶◀"):
         assert in_ascii(one) != in_ascii(other)

@@ -23,7 +23,7 @@ from app.recording.format import Mark
 from app.recording.reader import Recording
 from app.ui.replay_source import ReplaySource
 from app.ui.resuming import model_at
-from app.watch.state import Model
+from app.watch.state import State
 from screenshots.scenes import NOW, closed, listening, opened, snapshot
 from tests.recording.making import drain, history, write_recording
 
@@ -36,7 +36,7 @@ class Screen:
     def __init__(self, recording: Recording, **narrowed: float) -> None:
         self.clock = 0.0
         self.source = ReplaySource(recording, clock=lambda: self.clock, **narrowed)
-        self.model = Model()
+        self.model = State()
         self.refresh()
 
     def refresh(self) -> None:

@@ -191,13 +191,13 @@ def test_without_a_terminal_it_says_what_to_do() -> None:
 
 CRASHING_SCREEN = """
 from app.cli import main as cli
-from app.watch.state import Model
-whole = Model.apply
+from app.watch.state import State
+whole = State.apply
 def apply(self, drained, now):
     if any(type(event).__name__ == "Opened" for event in drained.events):
         raise RuntimeError("a fault of the screen")
     return whole(self, drained, now)
-Model.apply = apply
+State.apply = apply
 cli.main(["127.0.0.1", "0"])
 """
 

@@ -8,7 +8,7 @@ from rich.color_triplet import ColorTriplet
 from rich.style import Style
 from textual.pilot import Pilot
 
-from app.core.events import State
+from app.core.events import ConnectionState
 from app.ui import palette
 from app.ui.app import EchoApp
 from app.ui.preferences import Preferences
@@ -156,7 +156,7 @@ async def test_without_colour_the_cursor_is_seen_all_the_same(
 
 
 def test_every_state_has_a_glyph_of_its_own() -> None:
-    assert len({palette.GLYPHS[state] for state in State}) == len(State)
+    assert len({palette.GLYPHS[state] for state in ConnectionState}) == len(ConnectionState)
 
 
 async def test_a_theme_may_be_chosen_for_the_start() -> None:

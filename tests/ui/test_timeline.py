@@ -1,17 +1,17 @@
 """The last minute of POLLOUT, from toggles and the latest snapshot."""
 
-from app.core.events import Event, Reason, State, Toggled
+from app.core.events import ConnectionState, Event, Reason, Toggled
 from app.ui.lines_panel import line_width
 from app.ui.timeline import labelled, slots, timeline
 from app.watch.row import TOGGLES_LIMIT, Row
-from app.watch.state import Model
+from app.watch.state import State
 from app.watch.stream import Drained
 from screenshots.scenes import NOW, SLOW_READER, FixedSource, closed, opened, overview, snapshot
 from tests.ui.driving import running, screen_text
 
 
 def row_of(*events: Event) -> Row:
-    model = Model()
+    model = State()
     model.apply(Drained(list(events), [], None, 0), NOW)
     return model.rows[1]
 
@@ -26,7 +26,7 @@ def drawn(row: Row, width: int = 12) -> str:
 
 def armed_now(pending: int, toggles: int, armed_for: float) -> Event:
     out = (0, pending)
-    return snapshot(1, State.WRITE_BODY, out=out, toggles=toggles, armed_for=armed_for)
+    return snapshot(1, ConnectionState.WRITE_BODY, out=out, toggles=toggles, armed_for=armed_for)
 
 
 def test_armed_spans_are_blocks_as_high_as_what_was_pending() -> None:
@@ -84,7 +84,7 @@ def test_toggles_are_bounded_and_held_by_a_paused_screen() -> None:
 
 
 def test_the_words_say_the_largest_and_fit() -> None:
-    model = Model()
+    model = State()
     model.apply(Drained(overview(), [], None, 0), NOW)
     for width in (95, 101, 180):
         text = "".join(piece for piece, _ in labelled(model.rows[SLOW_READER], NOW, width))
@@ -102,7 +102,7 @@ def test_the_line_fits_with_the_longest_words() -> None:
     row = Row(opened(1))
     pending = 16_896  # 16.5 KiB
     row.remember(Toggled(t=NOW - 5, id=1, armed=True, pending=pending, toggles=1))
-    row.update(snapshot(1, State.WRITE_BODY, out=(0, pending), toggles=1, armed_for=5))
+    row.update(snapshot(1, ConnectionState.WRITE_BODY, out=(0, pending), toggles=1, armed_for=5))
     line = labelled(row, NOW, 94)
     assert line_width(line) == 94
     assert "".join(text for text, _ in line).endswith("top 16.5 KiB pending")

@@ -7,11 +7,11 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from app.watch.filter import DEEPEST, LONGEST, FilterError, parse_filter
-from app.watch.state import Model
+from app.watch.state import State
 from app.watch.stream import Drained
 from screenshots.scenes import NOW, overview
 
-MODEL = Model()
+MODEL = State()
 MODEL.apply(Drained(overview(), [], None, 0), NOW)
 ALL = set(MODEL.rows)
 

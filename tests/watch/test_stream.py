@@ -8,7 +8,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.events import Event, LoopStats, Notice, Snapshot, State
+from app.core.events import ConnectionState, Event, LoopStats, Notice, Snapshot
 from app.watch.stream import Drained, EventStream
 from screenshots.scenes import loop_stats
 
@@ -20,7 +20,7 @@ def notice(number: int) -> Notice:
 def snapshot(connection_id: int, bytes_in: int) -> Snapshot:
     whole = dict.fromkeys(Snapshot.__struct_fields__, 0)
     whole |= {"id": connection_id, "bytes_in": bytes_in}
-    return Snapshot(**{**whole, "state": State.READ_LEN, "header": b"", "closing": None})  # type: ignore[arg-type]
+    return Snapshot(**{**whole, "state": ConnectionState.READ_LEN, "header": b"", "closing": None})  # type: ignore[arg-type]
 
 
 def stats(polls: int) -> LoopStats:

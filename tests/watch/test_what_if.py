@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from app.core.events import Event, State
-from app.watch.state import BODIES_LIMIT, Model
+from app.core.events import ConnectionState, Event
+from app.watch.state import BODIES_LIMIT, State
 from app.watch.stream import Drained
 from app.watch.what_if import effect_of_cap
 from screenshots.scenes import NOW, listening, loop_stats, opened, snapshot
 
 
-def model(*events: Event) -> Model:
-    shown = Model()
+def model(*events: Event) -> State:
+    shown = State()
     shown.apply(Drained([listening(), *map(opened, range(1, 8)), *events], [], None, 0), NOW)
     return shown
 
@@ -24,7 +24,7 @@ def test_without_frames_there_is_nothing_to_refuse() -> None:
 
 def test_bodies_in_flight_are_named_and_still_echoed() -> None:
     reading = [
-        snapshot(number, State.READ_BODY, body=(1, size))
+        snapshot(number, ConnectionState.READ_BODY, body=(1, size))
         for number, size in enumerate((64, 65, 4096, 1024**2, 70, 71), 1)
     ]
     assert effect_of_cap(model(*reading), 64, NOW)[:2] == [
@@ -38,7 +38,7 @@ def test_bodies_in_flight_are_named_and_still_echoed() -> None:
 
 
 def test_a_frame_that_is_being_echoed_is_not_in_flight_any_more() -> None:
-    writing = snapshot(1, State.WRITE_BODY, body=(900, 900), out=(0, 904))
+    writing = snapshot(1, ConnectionState.WRITE_BODY, body=(900, 900), out=(0, 904))
     assert effect_of_cap(model(writing), 64, NOW)[0] == "in flight: no body being read is larger"
 
 

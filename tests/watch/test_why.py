@@ -3,12 +3,12 @@
 import msgspec
 import pytest
 
-from app.core.events import Reason, Snapshot, State
+from app.core.events import ConnectionState, Reason, Snapshot
 from app.watch.row import Row
 from app.watch.why import is_stuck, why_in_brief, why_waiting
 from screenshots.scenes import NOW, opened, snapshot
 
-WRITE = State.WRITE_BODY
+WRITE = ConnectionState.WRITE_BODY
 CASES = [
     (None, "accepted, nothing received yet", "nothing received yet"),
     (snapshot(1, quiet=0.2), "no frame yet", "no frame yet"),
@@ -26,12 +26,12 @@ CASES = [
         "needs 1 more header byte",
     ),
     (
-        snapshot(1, State.READ_BODY, body=(4_096, 65_536), quiet=8),
+        snapshot(1, ConnectionState.READ_BODY, body=(4_096, 65_536), quiet=8),
         "waiting for 61,440 body bytes, none for 8 s",
         "needs 61,440 body bytes",
     ),
     (
-        snapshot(1, State.READ_BODY, body=(8, 9), quiet=0),
+        snapshot(1, ConnectionState.READ_BODY, body=(8, 9), quiet=0),
         "waiting for 1 body byte",
         "needs 1 body byte",
     ),
@@ -47,16 +47,16 @@ CASES = [
     ),
     (snapshot(1, WRITE, out=(9, 9)), "echo sent", "echo sent"),
     (
-        snapshot(1, State.DRAINING, closing=Reason.EOF, quiet=3),
+        snapshot(1, ConnectionState.DRAINING, closing=Reason.EOF, quiet=3),
         "draining: eof, waiting for the peer to end too",
         "draining: eof",
     ),
     (
-        snapshot(1, State.DRAINING, closing=Reason.KILLED, out=(0, 2048), quiet=3),
+        snapshot(1, ConnectionState.DRAINING, closing=Reason.KILLED, out=(0, 2048), quiet=3),
         "draining: killed, 2 KiB of echo still to send, none for 3 s",
         "draining: killed",
     ),
-    (snapshot(1, State.CLOSED), "closed", "closed"),
+    (snapshot(1, ConnectionState.CLOSED), "closed", "closed"),
 ]
 
 
@@ -75,8 +75,8 @@ HELD = "held by the budget: it had its share of this iteration, and goes on in t
         (snapshot(1, WRITE, out=(0, 900), quiet=0.1), True),
         (snapshot(1, frames=9, quiet=0.1), True),
         (snapshot(1, frames=9, quiet=3), False),
-        (snapshot(1, State.READ_BODY, body=(8, 9), quiet=0.1), False),
-        (snapshot(1, State.DRAINING, closing=Reason.EOF, quiet=0.1), False),
+        (snapshot(1, ConnectionState.READ_BODY, body=(8, 9), quiet=0.1), False),
+        (snapshot(1, ConnectionState.DRAINING, closing=Reason.EOF, quiet=0.1), False),
     ],
 )
 def test_held_by_the_budget_is_who_has_work_and_no_turn(seen: Snapshot, held: bool) -> None:
@@ -107,11 +107,11 @@ def test_a_row_is_held_if_the_budget_alone_ended_its_wake_ups() -> None:
         (snapshot(1, frames=9, quiet=50), False),
         (snapshot(1, header=b"\0", quiet=0.5), False),
         (snapshot(1, header=b"\0", quiet=1.5), True),
-        (snapshot(1, State.READ_BODY, body=(1, 9), quiet=2), True),
+        (snapshot(1, ConnectionState.READ_BODY, body=(1, 9), quiet=2), True),
         (snapshot(1, WRITE, out=(1, 9), quiet=2), True),
         (snapshot(1, WRITE, out=(1, 9), quiet=0.2), False),
-        (snapshot(1, State.DRAINING, closing=Reason.EOF, quiet=2), True),
-        (snapshot(1, State.CLOSED, quiet=2), False),
+        (snapshot(1, ConnectionState.DRAINING, closing=Reason.EOF, quiet=2), True),
+        (snapshot(1, ConnectionState.CLOSED, quiet=2), False),
     ],
 )
 def test_stuck_is_who_stands_still_in_the_middle_of_something(
