@@ -8,6 +8,7 @@ import sys
 
 import click
 
+from ..core.addresses import format_address
 from ..core.framing import HEADER_SIZE, MAX_LENGTH, frame, read_length
 from ..core.printable import printable
 from ..core.settings import SettingError
@@ -26,7 +27,7 @@ def echo(host: str, port: int, body: bytes, timeout: float) -> bytes:
     """
     if len(body) > MAX_LENGTH:
         raise ClientError(f"a frame of {len(body):,} bytes does not fit a 4-byte header")
-    where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    where = format_address((host, port))
     try:
         with socket.create_connection((host, port), timeout) as sock:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from .. import __version__
+from ..core.addresses import format_address
 from ..core.printable import printable
 from ..core.settings import SettingError, Settings
 from ..core.spawn import STOP_SIGNALS, stop_signals_blocked
@@ -180,7 +181,6 @@ def run_headless(settings: Settings, company: Sidecars, log_format: str, log_lev
     from ..host.log import LogWriter, as_json, as_text
     from ..host.operating import reloader
     from ..host.systemd import Notifier, passed_socket
-    from ..server.listener import format_address
 
     hosting = Hosting(settings, company, passed_socket(os.environ))
     server = hosting.server

@@ -20,6 +20,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
 
+from ..core.addresses import format_address
 from ..core.settings import SettingError
 
 TIMEOUT: Final = 5.0
@@ -53,8 +54,7 @@ class MetricsPage:
     @property
     def url(self) -> str:
         """What to scrape."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port}/metrics"
+        return f"http://{format_address((self.host, self.port))}/metrics"
 
     def start(self) -> None:
         """Begin to answer."""
@@ -166,7 +166,7 @@ def _telling(page: Any, complain: Callable[[str], None]) -> Any:
 
 
 def _explain(host: str, port: int, error: Exception) -> str:
-    where = f"--metrics {f'[{host}]' if ':' in host else host}:{port}"
+    where = f"--metrics {format_address((host, port))}"
     code = error.errno if isinstance(error, OSError) else None
     if code == errno.EADDRINUSE:
         return f"{where} is in use: choose another PORT (0 = any free one)"

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..cli.configuration import current
-from ..cli.options import Address
 from ..cli.reloading import Reloader
+from ..core.addresses import Address
 from ..core.commands import Command, Set
 from ..core.settings import RUNTIME_SETTINGS, SettingError
 from ..watch.fanout import Fanout

@@ -10,11 +10,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from ..cli.options import Address
 from ..cli.recording_options import take_plan
 from ..control.address import AddressError
 from ..control.server_side.entrance import Entrance, open_entrance
 from ..control.server_side.service import Service
+from ..core.addresses import Address
 from ..core.commands import Command, Trace
 from ..core.events import Notice, ProcessStats
 from ..core.settings import NO_WISH, SettingError, Settings, Where

@@ -9,6 +9,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from ..core.addresses import format_address
 from ..core.printable import printable
 from ..core.settings import SettingError
 from .sizes import Sizes
@@ -98,8 +99,7 @@ class LoadPlan(Struct, frozen=True, kw_only=True):
     @property
     def where(self) -> str:
         """The server, for a person."""
-        host = printable(self.host, 100)
-        return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
+        return format_address((printable(self.host, 100), self.port))
 
     def shares(self, family: int, address: tuple[str | int, ...]) -> Iterator[LoadShare]:
         """One share for each process; those that misbehave have a process of their own."""

@@ -1,4 +1,4 @@
-"""The listening socket and the names of addresses (source document, sections 7.1 and 7.2)."""
+"""The listening socket (source document, sections 7.1 and 7.2)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import socket
 import sys
 from typing import Any, Final, NamedTuple
 
+from ..core.addresses import format_address
 from ..core.settings import SettingError
 
 KERNEL_SPREADS: Final = sys.platform == "linux"
@@ -134,11 +135,3 @@ def _explain(host: str, port: int, error: OSError | None) -> str:
     if code in (errno.EACCES, errno.EPERM):
         return f"PORT {port} needs privileges; choose one from 1024 on"
     return f"cannot listen on {where}: {_words(error) if error else 'no address found'}"
-
-
-def format_address(address: Any) -> str:
-    """``127.0.0.1:9000``, ``[::1]:9000``; an IPv4 peer mapped into IPv6 is shown as IPv4."""
-    host, port = address[0], address[1]
-    if host.lower().startswith("::ffff:") and "." in host:
-        host = host[7:]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from math import inf
 from typing import Final
 
+from ..core.addresses import format_address
 from ..core.commands import Command
 from ..core.events import (
     POLLIN,
@@ -23,7 +24,6 @@ from .closing import LINGER
 from .command_queue import CommandQueue
 from .connection import DRAINING
 from .lifecycle import Lifecycle
-from .listener import format_address
 from .memory import release_free_memory
 from .poller import Poller
 from .reporter import Reporter

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from ..core.addresses import format_address
 from ..core.events import (
     ORDERLY,
     Closed,
@@ -120,5 +121,4 @@ def setting_words(name: str, value: float | str) -> str:
 
 def address(event: Listening) -> str:
     """Where the server listens; an IPv6 address in brackets, all interfaces as ``*``."""
-    host = event.host or "*"
-    return f"[{host}]:{event.port}" if ":" in host else f"{host}:{event.port}"
+    return format_address((event.host or "*", event.port))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app.cli.options import Address
+from app.core.addresses import Address
 from app.core.settings import SettingError, Settings, Where
 from app.host.runtime import Hosting, Sidecars
 from app.recording.plan import RecordingPlan

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from app.core.addresses import format_address
 from app.core.settings import SettingError
 from app.server import listener as listener_module
-from app.server.listener import Listener, format_address, make_listener
+from app.server.listener import Listener, make_listener
 
 Listen = Callable[..., Listener]
 HAS_IPV6 = socket.has_ipv6
@@ -129,18 +130,3 @@ def test_other_trouble(monkeypatch: pytest.MonkeyPatch, code: int, says: str) ->
 
     monkeypatch.setattr(listener_module, "_listen", fail)
     assert says in complaint("127.0.0.1", 80)
-
-
-@pytest.mark.parametrize(
-    ("address", "text"),
-    [
-        (("127.0.0.1", 9000), "127.0.0.1:9000"),
-        (("::1", 9000, 0, 0), "[::1]:9000"),
-        (("::ffff:192.0.2.7", 1, 0, 0), "192.0.2.7:1"),
-        (("::FFFF:192.0.2.7", 1, 0, 0), "192.0.2.7:1"),
-        (("::ffff:0:1", 1, 0, 0), "[::ffff:0:1]:1"),
-        (("fe80::1%eth0", 5, 0, 2), "[fe80::1%eth0]:5"),
-    ],
-)
-def test_addresses_as_people_write_them(address: tuple[object, ...], text: str) -> None:
-    assert format_address(address) == text
