@@ -4,7 +4,7 @@ import random
 
 from locust import between, task
 
-from app.load.locust_user import FramedUser
+from echo_tui.load.locust_user import FramedUser
 
 
 class Pinger(FramedUser):
