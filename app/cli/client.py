@@ -9,7 +9,7 @@ import sys
 import click
 
 from ..core.addresses import format_address
-from ..core.framing import HEADER_SIZE, MAX_LENGTH, frame, read_length
+from ..core.framing import HEADER_SIZE, MAX_LENGTH, FrameDecoder, frame
 from ..core.printable import printable
 from ..core.settings import SettingError
 from .options import Decimal, Host, Port
@@ -48,27 +48,31 @@ def _exchange(sock: socket.socket, body: bytes, where: str) -> bytes:
     except (BrokenPipeError, ConnectionResetError):
         # The server gave up reading. What it said before that may still be there to read.
         sock.settimeout(1.0)
-    header = _read_exactly(sock, HEADER_SIZE, "the header of the echo", where, body)
-    (length,) = read_length(header, 0)
-    if length != len(body):
-        raise ClientError(f"{where} announces an echo of {length:,} bytes, sent were {len(body):,}")
-    return _read_exactly(sock, length, "the body of the echo", where, body)
-
-
-def _read_exactly(sock: socket.socket, size: int, what: str, where: str, body: bytes) -> bytes:
-    received = bytearray()
-    while len(received) < size:
+    decoder, echoed = FrameDecoder(), None
+    while echoed is None:
         try:
-            chunk = sock.recv(min(size - len(received), 1 << 20))
+            chunk = sock.recv(1 << 20)
         except ConnectionResetError:
             chunk = b""
         if not chunk:
             raise ClientError(
-                f"{where} closed the connection after {len(received):,} of {size:,} bytes of {what}"
+                f"{where} closed the connection after {_progress(decoder)} of the echo"
                 f" (sent: one frame of {len(body):,} bytes; a CAP below that refuses it)"
             )
-        received += chunk
-    return bytes(received)
+        decoder.feed(chunk)
+        announced = decoder.announced
+        if announced is not None and announced != len(body):
+            raise ClientError(
+                f"{where} announces an echo of {announced:,} bytes, sent were {len(body):,}"
+            )
+        echoed = decoder.next_body()
+    return echoed
+
+
+def _progress(decoder: FrameDecoder) -> str:
+    if decoder.announced is None:
+        return f"{decoder.buffered} of {HEADER_SIZE} bytes of the header"
+    return f"{decoder.buffered - HEADER_SIZE:,} of {decoder.announced:,} bytes of the body"
 
 
 @click.command()

@@ -11,8 +11,6 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Final, TypeAlias
 
-from .printable import printable
-
 HEADER_SIZE: Final = 4
 """Bytes of a header."""
 MAX_LENGTH: Final = 2**32 - 1
@@ -112,32 +110,61 @@ def whole_frames(data: bytes) -> int:
     return count
 
 
-def looks_like(first: bytes, cap: int) -> str:
-    """What a refused header most probably is, in words; the empty string if nothing known.
+class TooLong(ValueError):
+    """A header announces a body longer than its reader allows.
 
-    `first` is the header and whatever was received behind it, `cap` the CAP it was judged by.
+    `announced` and `limit` are bytes of one body; the text says both.
     """
-    for sign, what in _FOREIGN:
-        if first.startswith(sign):
-            return f"looks like {what}: '{printable(first, 16)}'"
-    if len(first) >= 3 and first[0] in _TLS_RECORDS and first[1] == 3 and first[2] <= 4:
-        return "looks like a TLS record (a TLS client on a plain-text port)"
-    (length,) = read_length(first, 0)
-    if cap < length <= cap + HEADER_SIZE:
-        return "looks like a length that counts its own four bytes"
-    little = int.from_bytes(first[:HEADER_SIZE], "little")
-    if 0 < little <= cap:
-        return f"looks like a little-endian length of {little:,}"
-    if first[:HEADER_SIZE].isascii() and first[:HEADER_SIZE].decode("ascii").isprintable():
-        return f"looks like text: '{printable(first, 16)}'"
-    return ""
+
+    def __init__(self, announced: int, limit: int) -> None:
+        super().__init__(f"a header announces {announced:,} bytes, the limit is {limit:,}")
+        self.announced = announced
+        self.limit = limit
 
 
-_HTTP_VERBS = (b"GET ", b"POST", b"PUT ", b"HEAD", b"DELE", b"OPTI", b"PATC", b"CONN", b"TRAC")
-_FOREIGN: Final = (
-    (b"PRI * HTTP/2", "an HTTP/2 client"),
-    *((verb, "an HTTP request") for verb in _HTTP_VERBS),
-    (b"HTTP", "an HTTP response"),
-    (b"SSH-", "an SSH banner"),
-)
-_TLS_RECORDS: Final = frozenset({20, 21, 22, 23})
+class FrameDecoder:
+    """Collects received bytes and gives the bodies of whole frames, in order.
+
+    Every reader of frames but the server's loop uses it. `Connection` has a decoder of its own,
+    which also keeps the headers and does not copy. Memory grows with the bytes that arrive, never
+    with the length that a header announces. One thread at a time may use a decoder.
+    """
+
+    __slots__ = ("_data", "limit")
+
+    def __init__(self, limit: int = MAX_LENGTH) -> None:
+        self.limit = limit
+        """Largest body in bytes. A change counts from the next body on."""
+        self._data = bytearray()
+
+    def feed(self, data: bytes) -> None:
+        """Append received bytes."""
+        self._data += data
+
+    @property
+    def buffered(self) -> int:
+        """Bytes that were fed and are not part of a returned body yet, headers included."""
+        return len(self._data)
+
+    @property
+    def announced(self) -> int | None:
+        """Length in the header of the next frame, in bytes; None until the header is complete."""
+        return read_length(self._data)[0] if len(self._data) >= HEADER_SIZE else None
+
+    def next_body(self) -> bytes | None:
+        """Return the next whole body, or None until more bytes arrive.
+
+        Raises `TooLong` as soon as a header announces more than `limit`; the bytes stay.
+        ``iter(decoder.next_body, None)`` gives all bodies that are complete.
+        """
+        length = self.announced
+        if length is None:
+            return None
+        if length > self.limit:
+            raise TooLong(length, self.limit)
+        end = HEADER_SIZE + length
+        if self.buffered < end:
+            return None
+        body = bytes(memoryview(self._data)[HEADER_SIZE:end])
+        del self._data[:end]
+        return body

@@ -11,10 +11,10 @@ import random
 import socket
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Final, TypeAlias
 
-from ..core.framing import HEADER_SIZE, frame, header, read_length
+from ..core.framing import FrameDecoder, frame, header
 from ..core.spawn import helper_command, start_helper
 
 Streams: TypeAlias = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -35,19 +35,27 @@ def start_clients(host: str, port: int) -> subprocess.Popen[bytes]:
     )
 
 
-async def read_echo(reader: asyncio.StreamReader) -> bytes:
-    """The body of the next echo."""
-    (length,) = read_length(await reader.readexactly(HEADER_SIZE), 0)
-    return await reader.readexactly(length)
+async def echoes_from(reader: asyncio.StreamReader) -> AsyncGenerator[bytes]:
+    """Yield the body of each echo; ``await anext(echoes)`` waits for one.
+
+    Raises `EOFError` when the server has ended the connection.
+    """
+    decoder = FrameDecoder()
+    while data := await reader.read(256 * 1024):
+        decoder.feed(data)
+        for body in iter(decoder.next_body, None):
+            yield body
+    raise EOFError("the server has ended the connection")
 
 
 def pings(interval: float, size: int) -> Client:
     """One small frame there and back every `interval` seconds."""
 
     async def run(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        echoes = echoes_from(reader)
         while True:
             writer.write(frame(b"p" * size))
-            await read_echo(reader)
+            await anext(echoes)
             await asyncio.sleep(interval)
 
     return run
@@ -55,23 +63,25 @@ def pings(interval: float, size: int) -> Client:
 
 async def pipeline(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Bursts of 32 frames that arrive together and leave together."""
+    echoes = echoes_from(reader)
     while True:
         writer.write(frame(b"pipelined" * 20) * 32)
         for _ in range(32):
-            await read_echo(reader)
+            await anext(echoes)
         await asyncio.sleep(0.05)
 
 
 async def large_bodies(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """A body of 768 KiB in pieces: READ_BODY, its bar filling."""
     piece, pieces = b"b" * 32 * 1024, 24
+    echoes = echoes_from(reader)
     while True:
         writer.write(header(len(piece) * pieces))
         for _ in range(pieces):
             writer.write(piece)
             await writer.drain()
             await asyncio.sleep(0.15)
-        await read_echo(reader)
+        await anext(echoes)
 
 
 async def slow_reader(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -95,17 +105,19 @@ async def slow_reader(reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 
 async def dribbled_header(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """One byte of a header at a time: READ_LEN at 1, 2, 3 of 4."""
+    echoes = echoes_from(reader)
     while True:
         for byte in frame(b"dribbled"):
             writer.write(bytes([byte]))
             await asyncio.sleep(0.6)
-        await read_echo(reader)
+        await anext(echoes)
 
 
 async def oversize(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """A good frame, then something that is not our protocol: frame_too_large."""
+    echoes = echoes_from(reader)
     writer.write(frame(b"good"))
-    await read_echo(reader)
+    await anext(echoes)
     await asyncio.sleep(1.5)
     lying = random.choice(
         [b"GET / HTTP/1.1\r\nHost: demo\r\n\r\n", header(2**31), b"SSH-2.0-demo\r\n"]

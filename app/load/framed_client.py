@@ -10,7 +10,7 @@ import socket
 from time import monotonic_ns
 from typing import Protocol
 
-from ..core.framing import HEADER_SIZE, frame, read_length
+from ..core.framing import HEADER_SIZE, FrameDecoder, frame
 from .findings import first_difference
 
 REQUEST_TYPE = "FRAME"
@@ -93,32 +93,35 @@ class FramedClient:
             self._socket = socket.create_connection(self._address, self._timeout)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket.sendall(frame(body))
-        (length,) = read_length(self._read(self._socket, HEADER_SIZE), 0)
-        if length != len(body):
-            raise EchoError(
-                "the echo announces another length than was sent",
-                f"the echo announces a body of {length:,} bytes, sent were {len(body):,}",
-            )
-        echoed = self._read(self._socket, length)
+        size = HEADER_SIZE + len(body)
+        decoder, echoed = FrameDecoder(), None
+        while echoed is None:
+            data = self._socket.recv(1 << 18)
+            if not data:
+                missing = size - decoder.buffered
+                raise EchoError(
+                    "closed by the server with bytes of the echo missing",
+                    f"closed by the server with {missing:,} of {size:,} bytes of the echo missing",
+                )
+            decoder.feed(data)
+            length = decoder.announced
+            if length is not None and length != len(body):
+                raise EchoError(
+                    "the echo announces another length than was sent",
+                    f"the echo announces a body of {length:,} bytes, sent were {len(body):,}",
+                )
+            echoed = decoder.next_body()
         if echoed != body:
             at = first_difference(echoed, body)
             raise EchoError(
                 "a byte of the body came back wrong",
                 f"byte {at} of the body came back as 0x{echoed[at]:02x}, sent was 0x{body[at]:02x}",
             )
-
-    def _read(self, sock: socket.socket, size: int) -> bytes:
-        parts, missing = [], size
-        while missing:
-            part = sock.recv(min(missing, 1 << 18))
-            if not part:
-                raise EchoError(
-                    "closed by the server with bytes of the echo missing",
-                    f"closed by the server with {missing:,} of {size:,} bytes missing",
-                )
-            parts.append(part)
-            missing -= len(part)
-        return b"".join(parts)
+        if decoder.buffered:
+            raise EchoError(
+                "more came back than was sent",
+                f"{decoder.buffered:,} bytes came back behind the echo of {len(body):,} bytes",
+            )
 
     def close(self) -> None:
         """End the connection, if there is one."""

@@ -34,7 +34,8 @@ from sys import getsizeof
 from typing import Final, NamedTuple, TypeAlias
 
 from ..core.events import POLLIN, POLLOUT, ConnectionState, Reason, Snapshot, TraceLevel
-from ..core.framing import HEADER_SIZE, NO_BURST, looks_like, read_length, whole_frames
+from ..core.framing import HEADER_SIZE, NO_BURST, read_length, whole_frames
+from ..doctor.refused_header import looks_like
 
 READ_LEN: Final = ConnectionState.READ_LEN
 READ_BODY: Final = ConnectionState.READ_BODY

@@ -86,6 +86,10 @@ def other_length(client: socket.socket, frames: list[bytes]) -> None:
     client.sendall(frame(b"1234567"))
 
 
+def one_byte_more(client: socket.socket, frames: list[bytes]) -> None:
+    client.sendall(frames[0] + b"\n")
+
+
 def early_end(client: socket.socket, frames: list[bytes]) -> None:
     client.sendall(frames[0][:6])
     client.close()
@@ -96,7 +100,8 @@ def early_end(client: socket.socket, frames: list[bytes]) -> None:
     [
         (wrong_byte, "byte 3 of the body came back as 0x3f, sent was 0x65"),
         (other_length, "announces a body of 7 bytes, sent were 4"),
-        (early_end, "closed by the server with 2 of 4 bytes missing"),
+        (one_byte_more, "1 bytes came back behind the echo of 4 bytes"),
+        (early_end, "closed by the server with 2 of 8 bytes of the echo missing"),
     ],
 )
 def test_a_wrong_echo_is_a_failed_request(

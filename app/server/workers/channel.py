@@ -16,7 +16,7 @@ from ...core.events import (
     LoopStats,
     Snapshot,
 )
-from ...core.framing import HEADER_SIZE, frame, read_length
+from ...core.framing import frame
 from ...core.settings import Settings
 
 RECEIVE_SIZE: Final = 256 * 1024
@@ -68,26 +68,3 @@ decode_batch: Final = msgspec.msgpack.Decoder(WorkerBatch).decode
 def encode(message: Order | WorkerBatch) -> bytes:
     """One message as a frame."""
     return frame(_encoder.encode(message))
-
-
-class Frames:
-    """Bytes in, the bodies of whole frames out."""
-
-    def __init__(self) -> None:
-        self._rest = bytearray()
-
-    def feed(self, data: bytes) -> list[bytes]:
-        """The bodies that `data` completes."""
-        rest = self._rest
-        rest += data
-        bodies: list[bytes] = []
-        start = 0
-        while len(rest) - start >= HEADER_SIZE:
-            begin = start + HEADER_SIZE
-            end = begin + read_length(rest, start)[0]
-            if end > len(rest):
-                break
-            bodies.append(bytes(memoryview(rest)[begin:end]))
-            start = end
-        del rest[:start]
-        return bodies

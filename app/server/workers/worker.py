@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from ...core.events import Crashed, Stopped
+from ...core.framing import FrameDecoder
 from ...watch.stream import Drained, EventStream
 from ..connection_limit import ConnectionLimit, map_counts
 from ..listener import Listener
@@ -22,7 +23,6 @@ from ..shard import Shard
 from .channel import (
     RECEIVE_SIZE,
     Assignment,
-    Frames,
     Order,
     WatchOrder,
     WorkerBatch,
@@ -96,10 +96,10 @@ def batches(drained: Drained) -> Iterator[WorkerBatch]:
 
 def orders(channel: socket.socket) -> Iterator[Order]:
     """What the parent says, until it is gone."""
-    frames = Frames()
+    decoder = FrameDecoder()
     while data := channel.recv(RECEIVE_SIZE):
-        for body in frames.feed(data):
-            yield decode_order(body)
+        decoder.feed(data)
+        yield from map(decode_order, iter(decoder.next_body, None))
 
 
 def obey(given: Iterator[Order], server: Server, stream: EventStream, teller: ParentPipe) -> None:

@@ -25,12 +25,12 @@ from ...core.events import (
     Stopped,
     TraceLevel,
 )
+from ...core.framing import FrameDecoder
 from ...core.spawn import helper_command, start_helper
 from ..totals import COUNTED, NOTHING
 from .channel import (
     RECEIVE_SIZE,
     Assignment,
-    Frames,
     Order,
     WatchOrder,
     WorkerBatch,
@@ -92,7 +92,7 @@ class WorkerProcess:
         """Whether it has given one since the last look."""
         self._killed_for = ""
         self._sums: Counter[str] = Counter()  # of what its closed connections had counted
-        self._frames = Frames()
+        self._decoder = FrameDecoder()
         self._unsent = b""
         self._written = b""
         self._crash = ""
@@ -213,7 +213,8 @@ class WorkerProcess:
             self.was_heard, self.silence = True, 0.0
         else:
             self.ended = True
-        return [decode_batch(body) for body in self._frames.feed(data)]
+        self._decoder.feed(data)
+        return [decode_batch(body) for body in iter(self._decoder.next_body, None)]
 
     def listen_to_errors(self) -> bool:
         """Keep the end of what it writes to stderr; False when there is no more to come."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import struct
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -11,8 +10,6 @@ from random import Random
 from time import monotonic
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from app.core.commands import Kill, Stop, Trace
 from app.core.events import (
@@ -24,13 +21,13 @@ from app.core.events import (
     Stopped,
     TraceLevel,
 )
+from app.core.framing import HEADER_SIZE, FrameDecoder
 from app.core.settings import Settings
 from app.server.connection_limit import CELL, ConnectionLimit
 from app.server.server import Server
 from app.server.totals import NOTHING, together
 from app.server.workers.channel import (
     Assignment,
-    Frames,
     Order,
     WatchOrder,
     WorkerBatch,
@@ -46,15 +43,6 @@ from tests.peers import PATIENCE, Watcher
 END = Stopped(t=1, cause="test", opened=0, closed=0, frames_out=0, bytes_in=0, bytes_out=0)
 
 
-@given(st.lists(st.binary(max_size=40), max_size=20), st.integers(1, 50))
-def test_frames_come_out_whole_however_they_came_in(bodies: list[bytes], piece: int) -> None:
-    data = b"".join(struct.pack(">I", len(body)) + body for body in bodies)
-    frames, found = Frames(), []
-    for start in range(0, len(data), piece):
-        found += frames.feed(data[start : start + piece])
-    assert found == bodies
-
-
 @pytest.mark.parametrize(
     "order",
     [
@@ -67,14 +55,12 @@ def test_frames_come_out_whole_however_they_came_in(bodies: list[bytes], piece: 
     ids=lambda order: type(order).__name__,
 )
 def test_orders_arrive_as_they_were(order: Order) -> None:
-    (body,) = Frames().feed(encode(order))
-    assert decode_order(body) == order
+    assert decode_order(encode(order)[HEADER_SIZE:]) == order
 
 
 def test_a_batch_arrives_as_it_was() -> None:
     batch = WorkerBatch([opened(1), END], [snapshot(1, frames=4)], loop_stats(1.0, 5, 6, 7), 8)
-    (body,) = Frames().feed(encode(batch))
-    assert decode_batch(body) == batch
+    assert decode_batch(encode(batch)[HEADER_SIZE:]) == batch
 
 
 def test_much_comes_in_portions_the_statistics_last() -> None:
@@ -109,9 +95,10 @@ class Told:
             self.ended_well = self.teller.run()
 
     def batches(self) -> Iterator[WorkerBatch]:
-        frames = Frames()
+        decoder = FrameDecoder()
         while data := self.parent.recv(1 << 16):
-            yield from map(decode_batch, frames.feed(data))
+            decoder.feed(data)
+            yield from map(decode_batch, iter(decoder.next_body, None))
 
     def __enter__(self) -> Told:
         return self

@@ -1,0 +1,1 @@
+"""What bytes are: pure functions."""
