@@ -6,7 +6,6 @@ import asyncio
 import importlib
 import signal
 import sys
-from pathlib import Path
 from typing import Any
 
 import click
@@ -17,7 +16,7 @@ from ..control.client_side.control_client import ControlError, NobodyThere
 from ..core.settings import SettingError
 from ..ui.preferences import Preferences
 from .configuration import ConfiguredCommand, chosen_ui, file_option
-from .options import client_options, read_token_file, ui_options
+from .options import client_options, ui_options
 
 
 @click.command(cls=ConfiguredCommand)
@@ -25,9 +24,7 @@ from .options import client_options, read_token_file, ui_options
 @ui_options
 @click.option("--read-only", is_flag=True, help="Only look: no key changes the server.")
 @file_option
-def attach(
-    control: str | None, control_token_file: Path | None, read_only: bool, **_of_the_dashboard: Any
-) -> int:
+def attach(control: str | None, read_only: bool, **_of_the_dashboard: Any) -> int:
     """The dashboard, on a server that runs already.
 
     The server goes on when the dashboard ends. Any number of them may be attached.
@@ -37,8 +34,7 @@ def attach(
         raise SettingError("attach needs a terminal: use `echo-tui ctl` for scripts")
     preferences = Preferences.from_mapping(chosen_ui(click.get_current_context()))
     try:
-        token = read_token_file(control_token_file)
-        source = AttachedSource(choose(control), token, read_only)
+        source = AttachedSource(choose(control), read_only)
     except NobodyThere as error:
         raise SettingError(f"{error}; {who_runs()}") from None
     except (ControlError, AddressError) as error:

@@ -84,7 +84,11 @@ def read(path: str, parameters: Mapping[str, click.Parameter]) -> Configuration:
         if parameter in UI_KEYS:
             raise SettingError(f"{name}: {key} stands in the table [{UI_TABLE}]")
         if parameter not in parameters:
-            known = [known.replace("_", "-") for known in parameters if known not in UI_KEYS]
+            known = [
+                name.replace("_", "-")
+                for name, option in parameters.items()
+                if name not in UI_KEYS and not getattr(option, "hidden", False)
+            ]
             raise SettingError(f"{name}: unknown key {key!r}: {_suggestion(key, known)}")
         if parameter in values:
             raise SettingError(f"{name}: {key} stands there twice, with '-' and with '_'")

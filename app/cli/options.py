@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
+import re
 from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
@@ -25,6 +24,11 @@ from ..ui.preferences import THEMES
 from .completion import one_of
 
 DEFAULTS = Settings()
+TCP_REMOVED: Final = (
+    "control over TCP, with its tokens, was removed: use the Unix socket; from another machine"
+    " forward it with ssh -L local.sock:/remote/path.sock HOST"
+)
+_LIKE_TCP: Final = re.compile(r"(?i)tcp://.*|(\[[0-9a-f:.]*\]|[0-9.]*|localhost):[0-9]+")
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -108,6 +112,23 @@ class ConnectionId(IntParameter):
             f"{printable(str(value), 40)!r} is not the id of a connection: write a whole number"
             " from 1, as in the first column"
         )
+
+
+class ControlSocket(click.types.StringParamType):
+    """The path of a control socket, or the port of its server; TCP is refused."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        text = str(super().convert(value, param, ctx))
+        if _LIKE_TCP.fullmatch(text):
+            self.fail(f"{printable(text)!r}: {TCP_REMOVED}", param, ctx)
+        return text
+
+
+class RemovedToken(click.types.StringParamType):
+    """The value of an option that only TCP control had; every value is refused."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        self.fail(TCP_REMOVED, param, ctx)
 
 
 class LoopbackAddress(AddressParameter):
@@ -196,44 +217,39 @@ def ui_options(command: F) -> F:
 
 
 def control_options(command: F) -> F:
-    """Where a server takes its control clients."""
-    socket = "Socket for `attach` and `ctl`, or tcp://127.0.0.1:PORT.  [default: one per port]"
-    token = "The token that clients of --control tcp://… need."
-    return _control("PATH|PORT|none", socket, token)(command)
+    """The option that says where a server has its control socket."""
+    return _control("PATH|PORT|none", "Socket for `attach` and `ctl`.  [default: one per port]")(
+        command
+    )
 
 
 def client_options(command: F) -> F:
-    """Which server a client of the control socket means."""
-    server = "The server: its control socket, its port, or tcp://127.0.0.1:PORT."
-    token = "The token of a server on --control tcp://…."
-    return _control("PATH|PORT", f"{server}  [default: the only one]", token)(command)
+    """The option that says which server a client of the control socket means."""
+    which = "The server: its control socket, or its port.  [default: the only one]"
+    return _control("PATH|PORT", which)(command)
 
 
-def _control(metavar: str, which: str, token: str) -> Callable[[F], F]:
-    """The two options of either end of a control socket.
+def _control(metavar: str, which: str) -> Callable[[F], F]:
+    """The option of either end of a control socket.
 
-    Their variables are named here because the commands of `ctl` are no `ConfiguredCommand`s.
+    The variables are named here because the commands of `ctl` are no `ConfiguredCommand`s.
     """
 
     def decorate(command: F) -> F:
+        # A flag, variable or key of a version that had TCP control is refused with a reason.
         command = click.option(
             "--control-token-file",
-            metavar="FILE",
-            type=click.Path(path_type=Path),
+            type=RemovedToken(),
             envvar="ECHO_TUI_CONTROL_TOKEN_FILE",
-            help=token,
+            expose_value=False,
+            hidden=True,
         )(command)
-        return click.option("--control", metavar=metavar, envvar="ECHO_TUI_CONTROL", help=which)(
-            command
-        )
+        return click.option(
+            "--control",
+            metavar=metavar,
+            type=ControlSocket(),
+            envvar="ECHO_TUI_CONTROL",
+            help=which,
+        )(command)
 
     return decorate
-
-
-def read_token_file(path: Path | None) -> str:
-    """The token to say hello with; empty without a file. Raises `AddressError`."""
-    if path is None:
-        return ""
-    # Only who needs it pays for the import of hmac and hashlib.
-    token: str = importlib.import_module("..control.token", __package__).read_token(path)
-    return token

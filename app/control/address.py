@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
-import re
 import socket
 import stat
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 SUFFIX: Final = ".sock"
 LONGEST_PATH: Final = 107
 """Bytes of a Unix socket's path; the kernel keeps one more for the end."""
-
-
-_LIKE_TCP: Final = re.compile(r"(\[[0-9a-fA-F:.]*\]|[0-9.]*|localhost):[0-9]+")
-"""What is hardly meant as the name of a file."""
-
-
-LOCALHOST: Final = {"localhost": "127.0.0.1"}
 
 
 class AddressError(Exception):
@@ -28,41 +19,6 @@ class AddressError(Exception):
 
 class InUse(AddressError):
     """Another server listens there."""
-
-
-class TcpAddress(NamedTuple):
-    """``tcp://HOST:PORT`` on loopback."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"tcp://{host}:{self.port}"
-
-
-def parse_tcp(text: str) -> TcpAddress | None:
-    """Read ``tcp://127.0.0.1:PORT``; None for what is a path. Raises `AddressError`."""
-    if not text.lower().startswith("tcp://"):
-        if _LIKE_TCP.fullmatch(text):
-            raise AddressError(
-                f"--control {text}: write tcp://127.0.0.1:PORT for TCP, or ./{text} for a file"
-            )
-        return None
-    host, _, port = text[len("tcp://") :].rpartition(":")
-    host = host.strip("[]")
-    if not port.isdecimal() or not 0 < int(port) < 65536:
-        raise AddressError(f"--control {text}: write tcp://127.0.0.1:PORT, with PORT 1 to 65,535")
-    try:
-        is_loopback = ipaddress.ip_address(LOCALHOST.get(host, host)).is_loopback
-    except ValueError:
-        is_loopback = False
-    if not is_loopback:
-        raise AddressError(
-            f"--control {text}: {host or 'no host'} is not a loopback address: write"
-            " tcp://127.0.0.1:PORT, and reach it from elsewhere through an SSH tunnel"
-        )
-    return TcpAddress(LOCALHOST.get(host, host), int(port))
 
 
 def runtime_directory(environment: dict[str, str] | None = None) -> Path:
@@ -122,15 +78,12 @@ def running() -> list[Path]:
     return sorted(found, key=lambda path: (len(path.name), path.name))
 
 
-def choose(given: str | None) -> Path | TcpAddress:
-    """The server that ``--control`` of a client means: a path, a port, ``tcp://…``, or nothing.
+def choose(given: str | None) -> Path:
+    """Find the control socket that ``--control`` of a client means: a path, a port, or nothing.
 
-    With nothing given there must be exactly one server. Raises `AddressError`.
+    With nothing given exactly one server must run. Raises `AddressError`.
     """
     if given:
-        tcp = parse_tcp(given)
-        if tcp is not None:
-            return tcp
         return default_path(int(given)) if given.isdecimal() else Path(given)
     found = running()
     if len(found) == 1:

@@ -53,8 +53,6 @@ class Hello(_Message, frozen=True, tag="hello"):
     version: int
     client: str = ""
     """What the client is, in a word or two, for the server's log."""
-    token: str = ""
-    """Needed over TCP only."""
     read_only: bool = False
     """Refuse every command of this client but `Trace`."""
     announce: bool = False
@@ -93,7 +91,7 @@ class Refused(_Message, frozen=True, tag="refused"):
     """The last message of a connection that the server ends."""
 
     code: str
-    """``version``, ``uid``, ``token``, ``busy``, ``garbage``, ``too_large`` or ``slow``."""
+    """``version``, ``uid``, ``busy``, ``garbage``, ``too_large`` or ``slow``."""
     text: str
 
 

@@ -10,8 +10,7 @@ import dataclasses
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, TypeVar
 
 N = TypeVar("N", int, float)
 
@@ -87,19 +86,6 @@ def format_size(size: int) -> str:
         if size and size % unit == 0:
             return f"{size // unit}{name}"
     return f"{size}B"
-
-
-class Where(NamedTuple):
-    """Where the control socket is wanted: nothing given means the default one."""
-
-    control: str | None = None
-    """A path, ``tcp://127.0.0.1:PORT``, or ``none``."""
-    token_file: Path | None = None
-    """What clients over TCP must know."""
-
-
-NO_WISH: Final = Where()
-"""The default socket."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..cli.recording_options import take_plan
 from ..control.address import AddressError
-from ..control.server_side.entrance import Entrance, open_entrance
+from ..control.server_side.entrance import open_entrance
+from ..control.server_side.listening import SocketFile
 from ..control.server_side.service import Service
 from ..core.addresses import Address
 from ..core.commands import Command, Trace
 from ..core.events import Notice, ProcessStats
-from ..core.settings import NO_WISH, SettingError, Settings, Where
+from ..core.settings import SettingError, Settings
 from ..recording.plan import NO_PLAN, RecordingPlan
 from ..recording.recordings import Recordings
 from ..watch.fanout import Fanout
@@ -39,8 +40,8 @@ class Sidecars:
 
     metrics: Address | None = None
     """Where Prometheus may ask."""
-    control: Where = NO_WISH
-    """Where `attach` and `ctl` may ask."""
+    control: str | None = None
+    """The control socket: a path, a port or ``none``; None for the default one."""
     recording: RecordingPlan = NO_PLAN
 
 
@@ -48,7 +49,7 @@ def take_company(options: dict[str, Any]) -> Sidecars:
     """Take what these options say out of all `options`. Raises `SettingError`."""
     return Sidecars(
         metrics=options.pop("metrics"),
-        control=Where(options.pop("control"), options.pop("control_token_file")),
+        control=options.pop("control"),
         recording=take_plan(options),
     )
 
@@ -88,9 +89,9 @@ class Hosting:
             )
             opened.pop_all()
 
-    def _open_entrance(self, where: Where) -> Entrance | None:
+    def _open_entrance(self, control: str | None) -> SocketFile | None:
         try:
-            entrance, note = open_entrance(where.control, where.token_file, self.server.port)
+            entrance, note = open_entrance(control, self.server.port)
         except AddressError as error:
             raise SettingError(str(error)) from None
         if note:

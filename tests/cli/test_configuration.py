@@ -125,7 +125,9 @@ def test_what_is_shown_is_a_file_that_says_the_same(write: WriteFile) -> None:
     assert again == table
     assert table["host"] == environment["ECHO_TUI_HOST"]
     told = set(re.findall(r"^(?:# )?([a-z-]+) ", first, re.MULTILINE))
-    settable = {parameter.name for parameter in serve.params} - {"config", "show_config"}
+    settable = {
+        parameter.name for parameter in serve.params if not getattr(parameter, "hidden", False)
+    } - {"config", "show_config"}
     assert told == {name.replace("_", "-") for name in settable if name}
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -21,7 +20,7 @@ from app.core.framing import frame, header
 from app.watch.export import FIELDS
 from tests.control.serving import Controlled, Raw
 from tests.peers import connect, exchange, read_to_end
-from tests.program import PATIENCE, ROOT, Headless, environment
+from tests.program import PATIENCE, ROOT, Headless, environment, run
 
 pytestmark = pytest.mark.slow
 Ctl = Callable[..., subprocess.CompletedProcess[str]]
@@ -273,7 +272,6 @@ def test_watch_ends_quietly_when_nobody_reads_and_on_ctrl_c(controlled: Controll
         (("kill", "0"), "'0' is not the id of a connection"),
         (("show", "9" * 30), "is not the id of a connection"),
         (("watch", "--events", "shoe"), "no event is called 'shoe'; there are listening, opened"),
-        (("list", "--control", "tcp://192.0.2.1:9"), "is not a loopback address"),
         (("list", "--control", "/no/such/file"), "no server listens there; no server runs in"),
         (("list",), "no server runs here: there is none in"),
     ],
@@ -323,21 +321,48 @@ def test_a_port_means_the_same_at_both_ends(runtime: Path, monkeypatch: pytest.M
         assert found["port"] == program.port
 
 
-def test_a_server_by_tcp_is_for_who_knows_the_token(tmp_path: Path) -> None:
-    token = tmp_path / "token"
-    token.write_text(os.urandom(16).hex() + "\n")
-    token.chmod(0o600)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        where = f"tcp://127.0.0.1:{free.getsockname()[1]}"
-    with Headless("--control", where, "--control-token-file", str(token)) as program:
-        (found,) = objects(
-            ctl("stats", "--json", "--control", where, "--control-token-file", str(token))
-        )
-        assert found["port"] == program.port
-        ended = ctl("stats", "--control", where)
-        assert ended.returncode == 2
-        assert "the token is not the server's" in ended.stderr
+REMOVED = "control over TCP, with its tokens, was removed: use the Unix socket; "
+FORWARD = "forward it with ssh -L local.sock:/remote/path.sock HOST"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("ctl", "list", "--control", "tcp://127.0.0.1:9100"),
+        ("ctl", "list", "--control", "[::1]:9100"),
+        ("ctl", "list", "--control-token-file", "token"),
+        ("attach", "--control", "TCP://localhost:9100"),
+        ("--no-ui", "--control", "tcp://127.0.0.1:9100"),
+        ("--no-ui", "--control-token-file", "token"),
+    ],
+)
+def test_who_still_writes_tcp_or_a_token_is_told_what_to_do(arguments: tuple[str, ...]) -> None:
+    assert_removed(run(*arguments))
+
+
+def assert_removed(ended: subprocess.CompletedProcess[bytes]) -> None:
+    assert (ended.returncode, ended.stdout) == (2, b"")
+    (line,) = ended.stderr.decode().splitlines()
+    assert REMOVED in line
+    assert line.endswith(FORWARD)
+
+
+def test_a_removed_key_or_variable_is_told_of_with_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "echo-tui.toml"
+    for name, value in (("control", "tcp://127.0.0.1:9100"), ("control-token-file", "token")):
+        file.write_text(f'{name} = "{value}"\n')
+        ended = run("--no-ui", "--config", str(file))
+        assert_removed(ended)
+        assert f"echo-tui.toml: {name} = ".encode() in ended.stderr
+        variable = f"ECHO_TUI_{name.upper().replace('-', '_')}"
+        with monkeypatch.context() as patched:
+            patched.setenv(variable, value)
+            ended = run("--no-ui")
+            assert_removed(ended)
+            assert variable.encode() in ended.stderr
+            assert_removed(run("ctl", "list"))
 
 
 @pytest.mark.parametrize("command", [("kill", "1"), ("list",), ("watch",)])

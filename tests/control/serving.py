@@ -18,11 +18,9 @@ from app.control.protocol import (
     pack,
     read_from_server,
 )
-from app.control.server_side.entrance import Entrance
 from app.control.server_side.listening import SocketFile
 from app.control.server_side.owner import OwnerGate
 from app.control.server_side.service import Service
-from app.control.server_side.session import Gate
 from app.core.commands import Command, Set
 from app.core.events import (
     CommandResult,
@@ -43,7 +41,7 @@ class Controlled:
     def __init__(
         self,
         path: Path,
-        gate: Gate | None = None,
+        gate: OwnerGate | None = None,
         clock: Callable[[], float] = time.monotonic,
         **settings: Any,
     ) -> None:
@@ -53,9 +51,8 @@ class Controlled:
         self.fanout = Fanout(stream, self.server.watch, now=self.server.now)
         self.watcher = Watcher(self.fanout.subscribe(EventStream()))
         file = SocketFile(path)
-        entrance = Entrance(file.listener, gate or OwnerGate(), file)
         self.traces = Traces(self.fanout.opened, self.server.submit)
-        self.service = Service(entrance, self.fanout, self.server.submit, self.traces, clock)
+        self.service = Service(file, self.fanout, self.server.submit, self.traces, clock, gate)
 
     def __enter__(self) -> Controlled:
         self.server.start()

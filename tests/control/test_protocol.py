@@ -38,7 +38,7 @@ from app.core.events import (
 from screenshots.scenes import listening, loop_stats, opened, snapshot
 
 TO_SERVER: list[ToServer] = [
-    Hello(version=1, client="x", token="t", read_only=True, announce=True),
+    Hello(version=1, client="x", read_only=True, announce=True),
     Watch(detail=False),
     Do(command=Kill(request=1, ids=(1, 2), mode=KillMode.RESET)),
     Do(command=Set(request=2, name="cap", value="64KiB")),

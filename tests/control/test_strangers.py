@@ -13,8 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from app.control.address import TcpAddress
-from app.control.client_side.control_client import ControlError, Link, hello
+from app.control.client_side.control_client import ControlError
 from app.control.protocol import (
     LARGEST_HELLO,
     LARGEST_MESSAGE,
@@ -27,18 +26,15 @@ from app.control.protocol import (
     Welcome,
     pack,
 )
-from app.control.server_side.entrance import Entrance
-from app.control.server_side.listening import listen_on_tcp
 from app.control.server_side.owner import OwnerGate, peer_uid
-from app.control.server_side.service import MOST_CLIENTS, Service
+from app.control.server_side.service import MOST_CLIENTS
 from app.control.server_side.session import HELLO_WITHIN, MESSAGE_WITHIN
-from app.control.token import TokenGate
 from app.core.commands import Set
 from app.core.events import (
     Notice,
 )
 from app.core.framing import frame, header
-from tests.control.serving import Clock, Controlled, ask, is_well
+from tests.control.serving import Clock, Controlled, is_well
 from tests.waiting import until
 
 pytestmark = pytest.mark.slow
@@ -185,8 +181,8 @@ def test_the_kernel_names_the_peer() -> None:
     here, there = socket.socketpair()
     with here, there:
         assert peer_uid(here) == os.geteuid()
-        assert OwnerGate().on_connect(here) == ""
-    assert "unknown" in OwnerGate(uid_of=lambda sock: None).on_connect(here)
+        assert OwnerGate().objection(here) == ""
+    assert "unknown" in OwnerGate(uid_of=lambda sock: None).objection(here)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
@@ -218,26 +214,6 @@ def test_a_process_of_another_user_does_not_get_in(tmp_path: Path, opened_up: bo
             assert is_well(controlled)
     finally:
         directory.rmdir()
-
-
-def test_over_tcp_the_token_is_asked_for(tmp_path: Path) -> None:
-    token = "correct horse battery staple"
-    with Controlled(tmp_path / "s") as controlled:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            address = TcpAddress("127.0.0.1", free.getsockname()[1])
-        listener = listen_on_tcp(address)
-        entrance = Entrance(listener, TokenGate(token))
-        service = Service(entrance, controlled.fanout, controlled.server.submit, controlled.traces)
-        service.start()
-        try:
-            with Link.open(address, hello("test", token)) as link:
-                assert ask(link, Set(request=1, name="cap", value=64))[0].ok
-            for wrong in ("", token[:-1], "café"):
-                with pytest.raises(ControlError, match="the token is not the server's"):
-                    Link.open(address, hello("test", wrong))
-        finally:
-            service.close()
 
 
 def test_there_is_a_limit_on_clients(controlled: Controlled) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from app.core.addresses import Address
-from app.core.settings import SettingError, Settings, Where
+from app.core.settings import SettingError, Settings
 from app.host.runtime import Hosting, Sidecars
 from app.recording.plan import RecordingPlan
 
@@ -32,7 +32,7 @@ def free_port() -> int:
     return port
 
 
-@pytest.mark.parametrize("wrong", ["metrics", "control", "token", "recording"])
+@pytest.mark.parametrize("wrong", ["metrics", "control", "recording"])
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_start_that_fails_leaves_nothing_behind(tmp_path: Path, wrong: str, workers: int) -> None:
     pytest.importorskip("prometheus_client")
@@ -40,15 +40,11 @@ def test_a_start_that_fails_leaves_nothing_behind(tmp_path: Path, wrong: str, wo
     port, page = free_port(), free_port()
     company = Sidecars(
         metrics=Address("127.0.0.1", page),
-        control=Where(str(control)),
+        control=str(control),
         recording=RecordingPlan(path=recording),
     )
     if wrong == "control":
         control.write_text("a file of somebody's")
-    elif wrong == "token":
-        (tmp_path / "token").write_text("short")
-        where = Where("tcp://127.0.0.1:1", tmp_path / "token")
-        company = replace(company, control=where)
     elif wrong == "recording":
         recording.write_text("a file of somebody's")
     before = set(tmp_path.iterdir())
@@ -68,7 +64,7 @@ def test_a_start_that_fails_replaces_no_recording(tmp_path: Path) -> None:
     recording.write_bytes(OLD)
     control.write_text("a file of somebody's")
     plan = RecordingPlan(path=recording, may_replace=True)
-    company = Sidecars(control=Where(str(control)), recording=plan)
+    company = Sidecars(control=str(control), recording=plan)
     with pytest.raises(SettingError):
         Hosting(Settings(host="127.0.0.1", port=0), company)
     assert recording.read_bytes() == OLD

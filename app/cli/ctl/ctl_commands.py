@@ -10,7 +10,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
-from pathlib import Path
 from typing import Any, Final, ParamSpec
 
 import click
@@ -37,7 +36,7 @@ from ...watch.export import FIELDS
 from ...watch.filter import Filter, FilterError, parse_filter
 from ...watch.row import Row
 from ..completion import list_of, one_of
-from ..options import ConnectionId, client_options, read_token_file
+from ..options import ConnectionId, client_options
 from .printing import cell, print_facts, print_objects, print_result, print_table
 from .watching import FIGURES, KINDS, Watcher, parse_kinds
 
@@ -79,9 +78,8 @@ def plainly(command: Callable[P, int]) -> Callable[P, int]:
 
 
 @contextmanager
-def linked(control: str | None, token_file: Path | None, command: str) -> Iterator[Link]:
-    token = read_token_file(token_file)
-    with Link.open(choose(control), hello(f"ctl {command}", token)) as link:
+def linked(control: str | None, command: str) -> Iterator[Link]:
+    with Link.open(choose(control), hello(f"ctl {command}")) as link:
         yield link
 
 
@@ -139,7 +137,6 @@ json_option = click.option("--json", "as_json", is_flag=True, help="One JSON obj
 @plainly
 def list_command(
     control: str | None,
-    control_token_file: Path | None,
     where: str,
     as_json: bool,
     columns: str,
@@ -151,7 +148,7 @@ def list_command(
     names = [_column(name) for name in columns.split(",")]
     is_chosen = columns != DEFAULT_COLUMNS
     order, chosen = FIELDS[_column(sort)], parse_filter(where)
-    with linked(control, control_token_file, "list") as link:
+    with linked(control, "list") as link:
         known = Known(link.pages())
     rows = known.passing(chosen)
     rows.sort(key=lambda row: order(row, known.now), reverse=reverse)
@@ -169,11 +166,9 @@ def list_command(
 @json_option
 @click.argument("connection_id", metavar="ID", type=ConnectionId())
 @plainly
-def show(
-    control: str | None, control_token_file: Path | None, as_json: bool, connection_id: int
-) -> int:
+def show(control: str | None, as_json: bool, connection_id: int) -> int:
     """All that is known of one open connection."""
-    with linked(control, control_token_file, "show") as link:
+    with linked(control, "show") as link:
         known = Known(link.pages())
     row = known.rows.get(connection_id)
     if row is None:
@@ -202,7 +197,6 @@ def show(
 @plainly
 def kill(
     control: str | None,
-    control_token_file: Path | None,
     where: str,
     as_json: bool,
     mode: str,
@@ -213,7 +207,7 @@ def kill(
         raise click.UsageError("kill takes ids, or --where FILTER, and not both")
     chosen = parse_filter(where)
     failed = False
-    with linked(control, control_token_file, "kill") as link:
+    with linked(control, "kill") as link:
         if where:
             ids = tuple(row.id for row in Known(link.pages()).passing(chosen))
         if not ids:
@@ -239,12 +233,10 @@ def _values(context: click.Context, parameter: click.Parameter, begun: str) -> l
 )
 @click.argument("value", shell_complete=_values)
 @plainly
-def set_command(
-    control: str | None, control_token_file: Path | None, as_json: bool, name: str, value: str
-) -> int:
+def set_command(control: str | None, as_json: bool, name: str, value: str) -> int:
     """Change a setting: cap, write-mode, max-connections, header-timeout and the like."""
     command = Set(request=1, name=name.replace("-", "_"), value=value)
-    with linked(control, control_token_file, "set") as link:
+    with linked(control, "set") as link:
         result = next(link.do(command))
     if result.ok or as_json:
         print_result(result, as_json)
@@ -257,9 +249,9 @@ def set_command(
 @client_options
 @json_option
 @plainly
-def stats(control: str | None, control_token_file: Path | None, as_json: bool) -> int:
+def stats(control: str | None, as_json: bool) -> int:
     """The server's settings and figures."""
-    with linked(control, control_token_file, "stats") as link:
+    with linked(control, "stats") as link:
         known = Known(link.pages())
     facts: dict[str, Any] = {}
     listening = known.listening
@@ -296,7 +288,7 @@ PERCENTILES: Final = {"p50": 50.0, "p99": 99.0, "p999": 99.9}
     help="Kinds of events, or `all`.",
 )
 @plainly
-def watch(control: str | None, control_token_file: Path | None, where: str, events: str) -> int:
+def watch(control: str | None, where: str, events: str) -> int:
     """Events as they happen, as JSON lines, until the server ends.
 
     Without --events all but the figures: snapshot, loop_stats, process_stats, worker_stats. With
@@ -305,7 +297,7 @@ def watch(control: str | None, control_token_file: Path | None, where: str, even
     kinds, chosen = parse_kinds(events), parse_filter(where)
     detail = any(kind in DETAIL for kind in kinds)
     figures = bool(chosen.text) or any(kind in FIGURES for kind in kinds)
-    with linked(control, control_token_file, "watch") as link:
+    with linked(control, "watch") as link:
         watcher = Watcher(kinds, chosen if chosen.text else None)
         link.send(Watch(detail=detail, figures=figures))
         while not watcher.has_ended:

@@ -24,7 +24,6 @@ from ...core.events import (
     TraceLevel,
 )
 from ...watch.stream import Drained
-from ..address import TcpAddress
 from ..protocol import Do, News, Page, Watch, Welcome
 from .control_client import ControlError, Link, ServerGone, hello, kills
 
@@ -44,15 +43,14 @@ class AttachedSource:
 
     def __init__(
         self,
-        address: Path | TcpAddress,
-        token: str = "",
+        address: Path,
         read_only: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Connects. Raises `ControlError` if that cannot be done now."""
         self.address = address
         """Of the control socket."""
-        self._hello = hello("dashboard", token, read_only, announce=True)
+        self._hello = hello("dashboard", read_only, announce=True)
         self._clock = clock
         self._link: Link | None = Link.open(address, self._hello)
         self._link.send(Watch())

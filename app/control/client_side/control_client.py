@@ -16,7 +16,6 @@ from ...core.events import (
     CommandResult,
     KillMode,
 )
-from ..address import TcpAddress
 from ..protocol import (
     LARGEST_ANSWER,
     MOST_IDS,
@@ -58,7 +57,7 @@ class NobodyThere(ServerGone):
 class Link:
     """One connection to a server's control socket; the socket never blocks."""
 
-    def __init__(self, address: Path | TcpAddress, hello: Hello) -> None:
+    def __init__(self, address: Path, hello: Hello) -> None:
         """Connect and say hello. Raises `NobodyThere`."""
         self.address = address
         self.welcome: Welcome | None = None
@@ -69,7 +68,7 @@ class Link:
         self.send(hello)
 
     @classmethod
-    def open(cls, address: Path | TcpAddress, hello: Hello) -> Link:
+    def open(cls, address: Path, hello: Hello) -> Link:
         """A connection whose hello was answered. Raises `ControlError`."""
         link = cls(address, hello)
         try:
@@ -195,22 +194,17 @@ def kills(request: int, ids: list[int], mode: KillMode) -> Iterator[Kill]:
         yield Kill(request=request, ids=chosen, mode=mode)
 
 
-def hello(client: str, token: str = "", read_only: bool = False, announce: bool = False) -> Hello:
-    """The first message of this version."""
-    return Hello(
-        version=VERSION, client=client, token=token, read_only=read_only, announce=announce
-    )
+def hello(client: str, read_only: bool = False, announce: bool = False) -> Hello:
+    """Make the first message of this version."""
+    return Hello(version=VERSION, client=client, read_only=read_only, announce=announce)
 
 
-def _connect(address: Path | TcpAddress) -> socket.socket:
-    family = socket.AF_UNIX
-    if isinstance(address, TcpAddress):
-        family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    sock = socket.socket(family)
+def _connect(address: Path) -> socket.socket:
+    sock = socket.socket(socket.AF_UNIX)
     try:
-        # To loopback and to a file a connect is answered at once, one way or the other.
+        # The kernel answers at once, unless the queue of the listening socket is full.
         sock.settimeout(1.0)
-        sock.connect(tuple(address) if isinstance(address, TcpAddress) else os.fspath(address))
+        sock.connect(os.fspath(address))
     except OSError as error:
         sock.close()
         nobody = isinstance(error, ConnectionRefusedError | FileNotFoundError)

@@ -1,4 +1,4 @@
-"""The socket at which a server takes its control clients: a private file, or loopback TCP.
+"""The socket at which a server takes its control clients: a private file.
 
 A file that is in the way is replaced only if it is a socket of ours at which nobody listens. So
 that this can be told, the socket listens before its file appears: it is bound under another name
@@ -22,7 +22,6 @@ from ..address import (
     SUFFIX,
     AddressError,
     InUse,
-    TcpAddress,
     is_alive,
     make_private,
 )
@@ -36,9 +35,10 @@ _NEW: Final = ".new"
 
 
 class SocketFile:
-    """A listening Unix socket and its file, which only it removes. Raises `AddressError`."""
+    """A listening Unix socket and its file. Any thread may call its methods."""
 
     def __init__(self, path: Path) -> None:
+        """Bind and listen. Raises `AddressError`."""
         self.path = path.absolute()
         if len(os.fsencode(self.path)) + len(_NEW) > LONGEST_PATH:
             most = LONGEST_PATH - len(_NEW)
@@ -53,16 +53,23 @@ class SocketFile:
                 found = self.path.lstat()
         except OSError as error:
             raise AddressError(f"{path}: {error.strerror or error}") from None
-        self._identity = found.st_dev, found.st_ino
+        self._identity: tuple[int, int] | None = (found.st_dev, found.st_ino)
 
-    def remove(self) -> None:
-        """Remove the file, unless another one has taken its place."""
+    def close(self) -> None:
+        """Remove the file, unless another one has taken its place, and close the socket.
+
+        The file goes first: a server that starts waits for one that still listens, and replaces
+        the file of one that does not.
+        """
+        # Once only: a file system may give the inode number to the file of the next server.
+        identity, self._identity = self._identity, None
         try:
             found = self.path.lstat()
-            if (found.st_dev, found.st_ino) == self._identity:
+            if (found.st_dev, found.st_ino) == identity:
                 self.path.unlink()
         except FileNotFoundError:
-            return
+            pass  # somebody has removed it
+        self.listener.close()
 
 
 @contextmanager
@@ -122,19 +129,8 @@ def sweep(directory: Path) -> None:
     """Remove the sockets that killed servers have left in the private runtime directory."""
     with _locked(directory):
         for path in directory.glob(f"*{SUFFIX}"):
-            if stat.S_ISSOCK(path.lstat().st_mode) and not is_alive(path):
-                path.unlink()
-
-
-def listen_on_tcp(address: TcpAddress) -> socket.socket:
-    """A listening socket on loopback. Raises `AddressError`."""
-    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    listener = socket.socket(family)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((address.host, address.port))
-        listener.listen(BACKLOG)
-    except OSError as error:
-        listener.close()
-        raise AddressError(f"{address}: {error.strerror or error}") from None
-    return listener
+            try:
+                if stat.S_ISSOCK(path.lstat().st_mode) and not is_alive(path):
+                    path.unlink()
+            except FileNotFoundError:
+                continue  # a server that stops at this moment has removed its own: it takes no lock

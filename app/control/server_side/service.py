@@ -27,7 +27,8 @@ from ...watch.fanout import Fanout
 from ...watch.stream import Drained
 from ...watch.traces import Traces
 from ..protocol import Refused, pack
-from .entrance import Entrance
+from .listening import SocketFile
+from .owner import OwnerGate
 from .session import Session, SessionContext
 
 MOST_CLIENTS: Final = 32
@@ -48,16 +49,18 @@ class Service:
 
     def __init__(
         self,
-        entrance: Entrance,
+        file: SocketFile,
         fanout: Fanout,
         submit: Callable[[Command], None],
         traces: Traces,
         clock: Callable[[], float] = time.monotonic,
+        gate: OwnerGate | None = None,
     ) -> None:
-        """Takes the `entrance`, and closes it when the server begins to stop."""
+        """The service owns the `file`, and removes it when the server begins to stop."""
         self.watched = False
-        self._entrance = entrance
-        self._listener = entrance.listener
+        self._file = file
+        self._listener = file.listener
+        self._gate = gate or OwnerGate()
         self._fanout = fanout
         self._submit_to_loop = submit
         self._clock = clock
@@ -77,7 +80,6 @@ class Service:
         self._closing = False
         self._desk = SessionContext(
             fanout=fanout,
-            gate=entrance.gate,
             next_number=self._numbers.__next__,
             submit=self._submit,
             wake=self._wake,
@@ -133,7 +135,7 @@ class Service:
                 session.sock.close()
             self._fanout.unfollow(self)
             self._selector.close()
-            self._entrance.close()
+            self._file.close()
             self._waker.close()
             self._wakened.close()
 
@@ -157,7 +159,7 @@ class Service:
         if self._accept_again == inf:
             self._selector.unregister(self._listener)
         self._accept_again = inf
-        self._entrance.close()
+        self._file.close()
 
     def _patience(self) -> float | None:
         due = min((session.due() for session in self._sessions), default=inf)
@@ -190,7 +192,7 @@ class Service:
             return
         self._pause_accepting(ACCEPT_INTERVAL)
         sock.setblocking(False)
-        objection = self._desk.gate.on_connect(sock)
+        objection = self._gate.objection(sock)
         if objection:
             self._tell_of_stranger(objection)
             _turn_away(sock, Refused(code="uid", text=objection))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 from math import inf
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -58,23 +58,10 @@ AT_ONCE: Final = 4
 _READ_SIZE: Final = 64 * 1024
 
 
-class Gate(Protocol):
-    """Who may come in."""
-
-    def on_connect(self, sock: socket.socket) -> str:
-        """Why this peer may not speak at all; empty if it may."""
-        ...
-
-    def on_hello(self, hello: Hello) -> str:
-        """Why this client may not go on; empty if it may."""
-        ...
-
-
 class SessionContext(NamedTuple):
     """What all sessions of a service share."""
 
     fanout: Fanout
-    gate: Gate
     next_number: Callable[[], int]
     """A request number that no other client of the server has."""
     submit: Callable[[Session, Command], None]
@@ -228,11 +215,7 @@ class Session:
             return
         hello = read_to_server(body)
         assert isinstance(hello, Hello)  # version_of has seen its tag
-        objection = self._desk.gate.on_hello(hello)
-        if objection:
-            self.refuse("token", objection)
-            return
-        self.hello = msgspec.structs.replace(hello, token="")
+        self.hello = hello
         self._inbox.limit = LARGEST_MESSAGE
         now = self._desk.fanout.now()
         self._say(Welcome(version=VERSION, program=__version__, pid=self._desk.pid, t=now))
