@@ -1,59 +1,44 @@
-"""How other threads speak to the loop: a queue, and a byte on a socketpair that wakes the poller.
-
-A full pipe is fine: the byte that is already in it will wake the loop.
-"""
+"""Commands on their way from any thread to the loop, with a wakeup for its poller."""
 
 from __future__ import annotations
 
-import socket
 from collections import deque
 
 from ..core.commands import Command
+from ..core.wakeup import Wakeup
 
 
 class CommandQueue:
-    """Commands from any thread; taken by the loop between two batches of readiness."""
+    """Commands from any thread; the loop takes them between two batches of readiness."""
 
     def __init__(self) -> None:
         self._commands: deque[Command] = deque()
-        self._reader, self._writer = socket.socketpair()
-        self._reader.setblocking(False)
-        self._writer.setblocking(False)
-        self.fd = self._reader.fileno()
-        """Readable when there is something to take."""
+        self._wakeup = Wakeup()
+        self.fd = self._wakeup.fd
+        """Readable when `take` is to be called."""
+        self.wake = self._wakeup.wake
+        """Make the loop's poller return; any thread, at any time."""
 
     def submit(self, command: Command) -> None:
-        """Append a command and wake the loop."""
+        """Append a command and wake the loop. Any thread, at any time."""
         self._commands.append(command)
         self.wake()
 
-    def wake(self) -> None:
-        """Make the poller return. Harmless at any time, also after `close`."""
-        try:
-            self._writer.send(b"\0")
-        except (BlockingIOError, OSError):
-            # Full: a wakeup is already on its way. Closed: nobody is left to be woken.
-            return
-
     def take(self, limit: int) -> list[Command]:
-        """At most `limit` commands; the rest wakes the loop again."""
-        try:
-            self._reader.recv(4096)
-        except BlockingIOError:
-            return []
+        """Remove and return at most `limit` commands; the rest wakes the loop again."""
+        self._wakeup.clear()
         count = min(limit, len(self._commands))
         taken = [self._commands.popleft() for _ in range(count)]
         if self._commands:
             self.wake()
         return taken
 
-    def rest(self) -> list[Command]:
-        """What was submitted and will not be carried out any more."""
+    def take_all(self) -> list[Command]:
+        """Remove and return the commands that the loop, which has ended, will not carry out."""
         taken = list(self._commands)
         self._commands.clear()
         return taken
 
     def close(self) -> None:
-        """Give both descriptors back."""
-        self._reader.close()
-        self._writer.close()
+        """Give the descriptors back. `submit` and `wake` stay harmless."""
+        self._wakeup.close()

@@ -23,6 +23,7 @@ from ...core.events import (
     Stopping,
 )
 from ...core.printable import printable
+from ...core.wakeup import Wakeup
 from ...watch.fanout import Fanout
 from ...watch.stream import Drained
 from ...watch.traces import Traces
@@ -65,9 +66,8 @@ class Service:
         self._submit_to_loop = submit
         self._clock = clock
         self._selector = selectors.DefaultSelector()
-        self._waker, self._wakened = socket.socketpair()
-        for sock in (self._listener, self._waker, self._wakened):
-            sock.setblocking(False)
+        self._wakeup = Wakeup()
+        self._listener.setblocking(False)
         self._sessions: set[Session] = set()
         self._announced: set[Session] = set()
         self._traces = traces
@@ -82,7 +82,7 @@ class Service:
             fanout=fanout,
             next_number=self._numbers.__next__,
             submit=self._submit,
-            wake=self._wake,
+            wake=self._wakeup.wake,
             clock=clock,
             pid=os.getpid(),
         )
@@ -101,12 +101,12 @@ class Service:
         """
         if any(isinstance(event, Stopping) for event in drained.events):
             self._server_stops = True
-            self._wake()
+            self._wakeup.wake()
 
     def close(self) -> None:
         """Let clients take the last words, a moment long, and end."""
         self._closing = True
-        self._wake()
+        self._wakeup.wake()
         if self._thread.ident is not None:
             self._thread.join(2 * FAREWELL)
 
@@ -119,7 +119,7 @@ class Service:
 
     def _run(self) -> None:
         self._selector.register(self._listener, selectors.EVENT_READ)
-        self._selector.register(self._wakened, selectors.EVENT_READ)
+        self._selector.register(self._wakeup.fd, selectors.EVENT_READ)
         try:
             while not self._closing:
                 self._turn()
@@ -136,14 +136,13 @@ class Service:
             self._fanout.unfollow(self)
             self._selector.close()
             self._file.close()
-            self._waker.close()
-            self._wakened.close()
+            self._wakeup.close()
 
     def _turn(self) -> None:
         readable = set()
         for key, ready in self._selector.select(self._patience()):
-            if key.fileobj is self._wakened:
-                self._hush()
+            if key.fileobj == self._wakeup.fd:
+                self._wakeup.clear()
             elif key.fileobj is self._listener:
                 self._accept()
             elif ready & selectors.EVENT_READ:
@@ -165,19 +164,6 @@ class Service:
         due = min((session.due() for session in self._sessions), default=inf)
         due = min(due, self._accept_again)
         return None if due == inf else max(0.0, due - self._clock())
-
-    def _wake(self) -> None:
-        try:
-            self._waker.send(b"\0")
-        except OSError:
-            # Full: a wakeup is already on its way. Closed: nobody is left to be woken.
-            return
-
-    def _hush(self) -> None:
-        try:
-            self._wakened.recv(4096)
-        except BlockingIOError:
-            return
 
     # --- clients ---
 
