@@ -24,18 +24,16 @@ from app.core.events import (
     Io,
     Kernel,
     Listening,
-    LoopStats,
     Opened,
-    ProcessStats,
     Reason,
     SettingChanged,
     Snapshot,
     StateChanged,
     Toggled,
-    WorkerStats,
 )
 from app.core.framing import frame
 from app.core.histogram import Histogram
+from app.core.statistics import LoopStats, ProcessStats, WorkerStats
 from app.watch.stream import Drained
 
 NOW: Final = 1_760_000_000.0

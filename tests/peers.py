@@ -11,15 +11,9 @@ from time import monotonic
 from typing import Any, TypeVar, cast
 
 from app.core.commands import Command
-from app.core.events import (
-    Closed,
-    CommandResult,
-    Event,
-    LoopStats,
-    Opened,
-    Snapshot,
-)
+from app.core.events import Closed, CommandResult, Event, Opened, Snapshot
 from app.core.settings import Settings
+from app.core.statistics import LoopStats
 from app.server.server import Server
 from app.server.workers.supervisor import Workers
 from app.watch.stream import EventStream

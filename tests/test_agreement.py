@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from app.core.events import LoopStats
 from app.core.framing import frame
+from app.core.statistics import LoopStats
 from app.recording.reader import Recording
 from tests.peers import connect, exchange, read_to_end
 from tests.program import PATIENCE, Headless, run

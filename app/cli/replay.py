@@ -9,9 +9,10 @@ from typing import Any, Final
 
 import click
 
-from ..core.events import LoopStats, ProcessStats, Snapshot, WorkerStats
+from ..core.events import Snapshot
 from ..core.printable import printable
 from ..core.settings import SettingError
+from ..core.statistics import LoopStats, ProcessStats, WorkerStats
 from ..host.log import as_json
 from ..recording.reader import Recording, RecordingError
 from ..recording.times import parse_moment

@@ -14,15 +14,9 @@ from typing import Final, TypeAlias
 import msgspec
 
 from ..core.commands import Command, Kill, Trace
-from ..core.events import (
-    Event,
-    Listening,
-    LoopStats,
-    Opened,
-    ProcessStats,
-    Snapshot,
-)
+from ..core.events import Event, Listening, Opened, Snapshot
 from ..core.framing import HEADER_SIZE, frame, read_length
+from ..core.statistics import LoopStats, ProcessStats
 
 VERSION: Final = 1
 LARGEST_HELLO: Final = 4096

@@ -1,8 +1,8 @@
 """What the server tells: immutable events.
 
 Everything that crosses a thread or a process is one of these structs or a command
-(`app.core.commands`): events flow from the loop to whoever watches, commands flow back. Events
-import nothing of ours, so both sides may use them.
+(`app.core.commands`): events flow from the loop to whoever watches, commands flow back. The
+events that hold only figures are in `app.core.statistics`.
 
 Units: ``t`` and every field named ``*_at`` are seconds since the Unix epoch on a clock that never
 steps back (the wall clock read once at the server's start, then advanced by the monotonic clock);
@@ -18,6 +18,8 @@ from enum import StrEnum
 from typing import Final, TypeAlias
 
 import msgspec
+
+from .statistics import LoopStats, ProcessStats, WorkerStats
 
 
 class ConnectionState(StrEnum):
@@ -330,85 +332,6 @@ class Snapshot(_Message, frozen=True, tag="snapshot"):
     def pending(self) -> int:
         """Bytes of echo that the kernel has not taken yet."""
         return self.out_length - self.out_sent
-
-
-class LoopStats(_Message, frozen=True, tag="loop_stats"):
-    """The loop's own figures."""
-
-    t: float
-    polls: int
-    """Calls of the poller."""
-    wakeups: int
-    """Polls that returned because something was ready or a command came."""
-    ready: int
-    """Descriptors that those polls returned, in all."""
-    longest_us: int
-    """Longest iteration (poll return to next poll) since the previous statistics."""
-    cpu_seconds: float
-    """CPU time of the loop thread."""
-    open: int
-    opened: int
-    closed: int
-    refused: int
-    """Connections closed as `limit`."""
-    armed: int
-    """Connections with POLLOUT armed now."""
-    frames_in: int
-    frames_out: int
-    bytes_in: int
-    bytes_out: int
-    toggles: int
-    eagains: int
-    partial_writes: int
-    accept_errors: int
-    queue_depth: int
-    """Events waiting to be drained."""
-    drops: int
-    """Detail events dropped because the journal was full."""
-    service_us: tuple[tuple[int, int], ...] = ()
-    """Service time: how many frames were echoed within how many microseconds of the wake-up that
-    completed them, since the start, as `app.core.histogram` counts."""
-    iteration_us: tuple[tuple[int, int], ...] = ()
-    """How many iterations (poll return to next poll) took how many microseconds, likewise."""
-    bodies: tuple[tuple[int, int], ...] = ()
-    """A sample of the latest frames, so many from each round: connection id, body length."""
-    oldest_at: float = 0.0
-    """Of several loops' figures together, when the oldest of them were told; 0 where they are of
-    one loop."""
-
-
-class ProcessStats(_Message, frozen=True, tag="process_stats"):
-    """The server's process, its workers' included, as the operating system sees it."""
-
-    t: float
-    cpu_percent: float
-    """Of one core."""
-    rss: int
-    fds: int
-    threads: int
-
-
-class WorkerStats(_Message, frozen=True, tag="worker_stats"):
-    """One worker process; told about once a second while somebody watches."""
-
-    t: float
-    worker: int
-    """Its number, from 1; a worker that was restarted keeps it."""
-    pid: int
-    """Of the process that runs now, or that ran last."""
-    alive: bool
-    restarts: int
-    """How often a new process took this worker's place."""
-    open: int
-    frames: int
-    """Frames echoed, those of its earlier processes included."""
-    cpu_seconds: float
-    """CPU time of its processes, all threads; without the last moments of one that died."""
-    rss: int
-    longest_us: int
-    """Longest iteration of its loop since its previous statistics."""
-    silent: float = 0.0
-    """Seconds for which it has given no sign of life, where that is too long: it hangs."""
 
 
 Event: TypeAlias = (

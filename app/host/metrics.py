@@ -25,8 +25,9 @@ from prometheus_client.core import (
 )
 
 from .. import __version__
-from ..core.events import Closed, ConnectionState, Event, LoopStats, Opened, Reason, Snapshot
+from ..core.events import Closed, ConnectionState, Event, Opened, Reason, Snapshot
 from ..core.histogram import Histogram
+from ..core.statistics import LoopStats
 from ..watch.fanout import Fanout
 from ..watch.stream import EventStream
 

@@ -17,8 +17,9 @@ from ..control.server_side.listening import SocketFile
 from ..control.server_side.service import Service
 from ..core.addresses import Address
 from ..core.commands import Command, Trace
-from ..core.events import Notice, ProcessStats
+from ..core.events import Notice
 from ..core.settings import SettingError, Settings
+from ..core.statistics import ProcessStats
 from ..recording.plan import NO_PLAN, RecordingPlan
 from ..recording.recordings import Recordings
 from ..watch.fanout import Fanout

@@ -22,7 +22,6 @@ from ..core.events import (
     Crashed,
     Event,
     Listening,
-    LoopStats,
     Notice,
     Opened,
     SettingChanged,
@@ -30,6 +29,7 @@ from ..core.events import (
     Stopping,
     Toggled,
 )
+from ..core.statistics import LoopStats
 
 MAGIC: Final = b"\x89echorec"
 """The first byte is no ASCII, so that a text tool does not take a recording for text."""

@@ -19,15 +19,14 @@ from ..core.events import (
     Crashed,
     Event,
     Listening,
-    LoopStats,
     Notice,
     Opened,
-    ProcessStats,
     SettingChanged,
     Snapshot,
     Stopped,
     Stopping,
 )
+from ..core.statistics import LoopStats, ProcessStats
 from .format import Keyframe, RecordedBatch
 
 LOG_LIMIT: Final = 500

@@ -23,7 +23,6 @@ from ..core.events import (
     ConnectionState,
     Event,
     Io,
-    LoopStats,
     Notice,
     Opened,
     SettingChanged,
@@ -33,6 +32,7 @@ from ..core.events import (
     TraceLevel,
 )
 from ..core.histogram import Histogram
+from ..core.statistics import LoopStats
 from ..watch.pacing import pause_beside
 from ..watch.stream import EventStream
 from . import kernel

@@ -107,7 +107,7 @@ class Server(ServerHandle):
             self._poller.close()
 
     def _refuse_the_rest(self) -> None:
-        for command in self._commands.rest():
+        for command in self._commands.take_all():
             self._verbs.refuse(command)
 
 

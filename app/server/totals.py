@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any, Final
 
-from ..core.events import LoopStats, Stopped
+from ..core.events import Stopped
+from ..core.statistics import LoopStats
 
 COUNTED: Final = ("frames_in frames_out bytes_in bytes_out toggles eagains partial_writes").split()
 """What a connection counts, as a snapshot, a close and the loop's statistics all name it."""

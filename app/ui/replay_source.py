@@ -14,12 +14,8 @@ from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
 from ..core.commands import Command, Trace
-from ..core.events import (
-    Event,
-    LoopStats,
-    ProcessStats,
-    Snapshot,
-)
+from ..core.events import Event, Snapshot
+from ..core.statistics import LoopStats, ProcessStats
 from ..recording.format import Keyframe, Mark, marks_of
 from ..recording.reader import Recording
 from ..watch.stream import Drained

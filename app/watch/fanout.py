@@ -28,14 +28,12 @@ from ..core.events import (
     Crashed,
     Event,
     Listening,
-    LoopStats,
     Opened,
-    ProcessStats,
     SettingChanged,
     Snapshot,
     Stopped,
-    WorkerStats,
 )
+from ..core.statistics import LoopStats, ProcessStats, WorkerStats
 from .stream import Drained, EventStream
 
 GATHERING: Final = 0.02

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import psutil
 
-from ..core.events import ProcessStats
+from ..core.statistics import ProcessStats
 
 
 class Usage(NamedTuple):

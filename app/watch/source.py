@@ -10,10 +10,8 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from ..core.commands import Command
-from ..core.events import (
-    Crashed,
-    ProcessStats,
-)
+from ..core.events import Crashed
+from ..core.statistics import ProcessStats
 from .stream import Drained, EventStream
 
 SAMPLE_INTERVAL: Final = 1.0

@@ -21,18 +21,16 @@ from ..core.events import (
     Io,
     Kernel,
     Listening,
-    LoopStats,
     Opened,
-    ProcessStats,
     SettingChanged,
     Snapshot,
     StateChanged,
     Stopped,
     Stopping,
     Toggled,
-    WorkerStats,
 )
 from ..core.settings import TIMEOUTS
+from ..core.statistics import LoopStats, ProcessStats, WorkerStats
 from .audit import Audit
 from .journal import JournalEntry, entry
 from .row import Row

@@ -21,7 +21,8 @@ from collections.abc import Callable, Iterable
 from threading import Lock
 from typing import NamedTuple
 
-from ..core.events import Event, LoopStats, Snapshot
+from ..core.events import Event, Snapshot
+from ..core.statistics import LoopStats
 
 
 class Drained(NamedTuple):

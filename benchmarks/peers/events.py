@@ -10,8 +10,9 @@ import argparse
 import threading
 from collections.abc import Iterable
 
-from app.core.events import Event, LoopStats, Snapshot
+from app.core.events import Event, Snapshot
 from app.core.settings import Settings
+from app.core.statistics import LoopStats
 from app.server.server import Server
 from app.watch.stream import EventStream
 from benchmarks.peers.serving import announce

@@ -14,7 +14,6 @@ from app.core.events import (
     ConnectionState,
     Event,
     Notice,
-    ProcessStats,
     Reason,
     SettingChanged,
     Snapshot,
@@ -23,6 +22,7 @@ from app.core.events import (
     Stopping,
     Toggled,
 )
+from app.core.statistics import ProcessStats
 from app.recording.disk import Disk
 from app.recording.plan import NO_LIMITS, Limits
 from app.recording.recorder import Recorder

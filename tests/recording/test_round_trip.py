@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.events import Event, LoopStats, Notice, Snapshot
+from app.core.events import Event, Notice, Snapshot
+from app.core.statistics import LoopStats
 from app.recording.format import (
     FILE_SIZE,
     RECORD_SIZE,

@@ -9,12 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
 
-from app.core.events import (
-    Opened,
-    Reason,
-    WorkerStats,
-)
+from app.core.events import Opened, Reason
 from app.core.framing import frame, header
+from app.core.statistics import WorkerStats
 from tests.peers import PATIENCE, Running, exchange, read_to_end
 
 Serve = Callable[..., Running]

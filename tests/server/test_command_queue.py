@@ -167,8 +167,8 @@ def test_the_queue_wakes_and_gives_in_order() -> None:
     assert queue.take(3) == commands[3:]
     assert queue.take(3) == []
     queue.submit(commands[0])
-    assert queue.rest() == commands[:1]
-    assert queue.rest() == []
+    assert queue.take_all() == commands[:1]
+    assert queue.take_all() == []
     queue.close()
 
 

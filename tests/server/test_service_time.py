@@ -7,12 +7,10 @@ from collections.abc import Callable
 import pytest
 
 from app.core.commands import Trace
-from app.core.events import (
-    LoopStats,
-    TraceLevel,
-)
+from app.core.events import TraceLevel
 from app.core.framing import frame
 from app.core.histogram import Histogram
+from app.core.statistics import LoopStats
 from tests.peers import Running, exchange
 
 Serve = Callable[..., Running]

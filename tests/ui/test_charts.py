@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from app.core.events import LoopStats, ProcessStats
 from app.core.histogram import Histogram
+from app.core.statistics import LoopStats, ProcessStats
 from app.ui import palette
 from app.ui.charts import Chart, charts, draw, graph, grid
 from app.ui.lines_panel import Line, line_width

@@ -9,12 +9,12 @@ from app.core.events import (
     CommandResult,
     Event,
     Opened,
-    ProcessStats,
     Reason,
     SettingChanged,
     Stopped,
     Toggled,
 )
+from app.core.statistics import ProcessStats
 from app.watch.fanout import Fanout
 from app.watch.stream import Drained, EventStream
 from screenshots.scenes import closed, listening, loop_stats, opened, snapshot, worker

@@ -1,10 +1,8 @@
 """The source of a server in this process."""
 
 from app.core.commands import Command, Stop
-from app.core.events import (
-    Crashed,
-    ProcessStats,
-)
+from app.core.events import Crashed
+from app.core.statistics import ProcessStats
 from app.watch.source import StreamSource
 from app.watch.stream import EventStream
 from screenshots.scenes import NOW, opened

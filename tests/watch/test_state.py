@@ -13,13 +13,13 @@ from app.core.events import (
     ConnectionState,
     Event,
     Io,
-    ProcessStats,
     Reason,
     SettingChanged,
     Snapshot,
     Stopping,
     Toggled,
 )
+from app.core.statistics import ProcessStats
 from app.watch import journal
 from app.watch.row import RECENT_LIMIT
 from app.watch.state import CLOSED_LIMIT, CLOSED_SHOWN_FOR, LOG_LIMIT, State

@@ -8,7 +8,8 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.events import ConnectionState, Event, LoopStats, Notice, Snapshot
+from app.core.events import ConnectionState, Event, Notice, Snapshot
+from app.core.statistics import LoopStats
 from app.watch.stream import Drained, EventStream
 from screenshots.scenes import loop_stats
 

@@ -8,17 +8,8 @@ from typing import Final
 import click
 
 from ...control.protocol import News, Page
-from ...core.events import (
-    Closed,
-    Crashed,
-    Event,
-    LoopStats,
-    Opened,
-    ProcessStats,
-    Snapshot,
-    Stopped,
-    WorkerStats,
-)
+from ...core.events import Closed, Crashed, Event, Opened, Snapshot, Stopped
+from ...core.statistics import LoopStats, ProcessStats, WorkerStats
 from ...watch.filter import Filter
 from ...watch.row import Row
 from .printing import encode

@@ -14,7 +14,8 @@ from typing import Final
 
 import msgspec
 
-from ...core.events import DETAIL, CommandResult, Event, ProcessStats, Snapshot, WorkerStats
+from ...core.events import DETAIL, CommandResult, Event, Snapshot
+from ...core.statistics import ProcessStats, WorkerStats
 from ...watch.fanout import Fanout
 from ...watch.stream import Drained
 from ..protocol import Known, News, Page, Watch

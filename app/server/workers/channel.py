@@ -11,13 +11,10 @@ from typing import Final, TypeAlias
 import msgspec
 
 from ...core.commands import Kill, Set, Stop, Trace
-from ...core.events import (
-    Event,
-    LoopStats,
-    Snapshot,
-)
+from ...core.events import Event, Snapshot
 from ...core.framing import frame
 from ...core.settings import Settings
+from ...core.statistics import LoopStats
 
 RECEIVE_SIZE: Final = 256 * 1024
 """Bytes of one read from a channel at most."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import inf
 from typing import Final
 
-from ...core.events import LoopStats, WorkerStats
+from ...core.statistics import LoopStats, WorkerStats
 from ...watch.process_figures import usage
 from ..listener import Listener
 from ..totals import NOTHING, together

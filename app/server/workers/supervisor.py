@@ -364,7 +364,7 @@ class Workers(ServerHandle):
                 place.process.dismiss()
 
     def _refuse_the_rest(self) -> None:
-        for command in self._commands.rest():
+        for command in self._commands.take_all():
             self._routing.refuse(command)
 
     def _close_listeners(self) -> None:

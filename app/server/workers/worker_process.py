@@ -18,7 +18,6 @@ from ...core.events import (
     Crashed,
     Event,
     Listening,
-    LoopStats,
     Opened,
     Reason,
     Snapshot,
@@ -27,6 +26,7 @@ from ...core.events import (
 )
 from ...core.framing import FrameDecoder
 from ...core.spawn import helper_command, start_helper
+from ...core.statistics import LoopStats
 from ..totals import COUNTED, NOTHING
 from .channel import (
     RECEIVE_SIZE,

@@ -8,7 +8,7 @@ from typing import Any, cast
 import msgspec
 import pytest
 
-from app.core.events import LoopStats
+from app.core.statistics import LoopStats
 from app.server.totals import NOTHING
 from app.server.workers.channel import WorkerBatch
 from app.server.workers.merging import Merging

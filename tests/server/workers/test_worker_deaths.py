@@ -10,17 +10,9 @@ from contextlib import ExitStack
 import pytest
 
 from app.core.commands import Set, Trace
-from app.core.events import (
-    CommandResult,
-    Crashed,
-    Notice,
-    Opened,
-    Reason,
-    Stopped,
-    TraceLevel,
-    WorkerStats,
-)
+from app.core.events import CommandResult, Crashed, Notice, Opened, Reason, Stopped, TraceLevel
 from app.core.framing import frame
+from app.core.statistics import WorkerStats
 from app.server.workers import slot, worker_process
 from tests.peers import Running, connect, read_exactly
 from tests.server.crowd import Crowd, Serve, echoes, suspend

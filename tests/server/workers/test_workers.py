@@ -26,10 +26,10 @@ from app.core.events import (
     Stopped,
     Stopping,
     TraceLevel,
-    WorkerStats,
 )
 from app.core.framing import frame, header
 from app.core.settings import SettingError, Settings
+from app.core.statistics import WorkerStats
 from app.server import listener as listener_module
 from app.server.poller import available_pollers
 from app.server.workers import worker_process

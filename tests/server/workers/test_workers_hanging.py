@@ -11,15 +11,8 @@ from typing import cast
 import pytest
 
 from app.core.commands import Kill, Set, Trace
-from app.core.events import (
-    CommandResult,
-    Crashed,
-    Notice,
-    Reason,
-    SettingChanged,
-    TraceLevel,
-    WorkerStats,
-)
+from app.core.events import CommandResult, Crashed, Notice, Reason, SettingChanged, TraceLevel
+from app.core.statistics import WorkerStats
 from app.server.workers import worker_process
 from app.server.workers.routing import ANSWER_PATIENCE
 from app.server.workers.supervisor import Workers
