@@ -13,8 +13,8 @@ import msgspec
 
 from ..core.printable import printable
 from ..core.settings import SettingError
-from ..load.conduct import Conductor, LoadError
 from ..load.load_plan import PROFILES, LoadPlan, sum_profiles
+from ..load.load_runner import LoadError, LoadRunner
 from ..load.report import ProgressLine, report
 from ..load.result import as_json, merge
 from ..load.sizes import parse_sizes
@@ -128,18 +128,18 @@ def load(machine: bool, size: str, profiles: tuple[str, ...], **options: Any) ->
 def run(plan: LoadPlan, machine: bool) -> int:
     """Run the plan and print its report; the exit code."""
     progress = ProgressLine(plan, sys.stderr.fileno())
-    conductor = Conductor(plan, progress.show)
+    runner = LoadRunner(plan, progress.render)
 
     def stop() -> None:
-        conductor.stop()
-        progress.ending()
+        runner.stop()
+        progress.announce_stop()
 
     try:
         with stop_on_signals(stop):
-            workers = conductor.run()
+            workers = runner.run()
     finally:
         progress.clear()
-    result = merge(plan, workers, conductor.stopped)
+    result = merge(plan, workers, runner.stopped)
     with contextlib.suppress(BrokenPipeError):  # whoever reads has seen enough
         if machine:
             sys.stdout.buffer.write(msgspec.json.encode(as_json(result)) + b"\n")

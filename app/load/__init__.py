@@ -1,5 +1,6 @@
 """The load generator: `echo-tui load`, and a Locust user for several machines (`locust_user`).
 
-A command line becomes a `Plan` (`plan`), the plan a `Share` for each process (`process`), and
-each process's `Outcome` goes back to `conduct`, which merges them for the `report`.
+A command line becomes a `LoadPlan`. The plan is split into one `LoadShare` per process
+(`load_process`). Each process sends its `Outcome` back to the `LoadRunner`; `result` merges the
+outcomes and `report` prints them.
 """

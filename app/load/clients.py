@@ -1,4 +1,4 @@
-"""What the misbehaving clients have in common: a place on the reel, and notes of what they saw."""
+"""The part that all misbehaving clients share: connections that verify echoes, and the tally."""
 
 from __future__ import annotations
 
@@ -10,19 +10,23 @@ from bisect import bisect_right
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from time import monotonic
+from typing import Final, TypeAlias
 
-from .findings import Finding, counted, wrong_echo
+from .findings import Finding, counted, locate_wrong_echo
 from .frame_loop import FrameLoop
 from .load_plan import LoadShare
 from .outcome import MOST_FINDINGS
 
-READ_SIZE = 64 * 1024
+READ_SIZE: Final = 64 * 1024
+SLOW_RECEIVE_BUFFER: Final = 16 * 1024
+
+Streams: TypeAlias = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
-class Misbehaved(Exception):
+class ProfileError(Exception):
     """The server did what it should not; the fields are those of a `Finding`.
 
-    `count` is how many echoes it concerns.
+    `count` is the number of echoes concerned.
     """
 
     def __init__(self, kind: str, frame: int, offset: int, text: str, count: int = 1) -> None:
@@ -32,8 +36,8 @@ class Misbehaved(Exception):
 
 
 @dataclass
-class Notes:
-    """What all clients of one profile saw together."""
+class ProfileTally:
+    """Counts and findings of all clients of one profile."""
 
     profile: str
     clients: int
@@ -45,20 +49,21 @@ class Notes:
     wrong: int = 0
     missing: int = 0
     unexpected: int = 0
-    """Everything else that the server should not have done."""
-    done: int = 0
-    """Times that the profile was played to its end."""
+    """Anything else that the server should not have done."""
+    completed: int = 0
+    """Runs of the profile that went through to the end."""
     longest: float = 0.0
-    """Seconds that the server took for what the profile is about, at most."""
+    """The longest duration passed to `record_duration`, in seconds."""
     findings: list[Finding] = field(default_factory=list)
     found: int = 0
-    """Findings in all, those included that are not kept."""
+    """Number of findings, including those beyond `MOST_FINDINGS`, which are not kept."""
 
-    def took(self, seconds: float) -> None:
+    def record_duration(self, seconds: float) -> None:
+        """Note how long the server took for the part that the profile measures."""
         self.longest = max(self.longest, seconds)
 
-    def find(self, client: int, problem: Misbehaved) -> None:
-        """Keep it and count it."""
+    def add_problem(self, client: int, problem: ProfileError) -> None:
+        """Count a problem, and keep it as a finding while there is room."""
         self.found += 1
         if problem.kind == "wrong":
             self.wrong += problem.count
@@ -72,131 +77,140 @@ class Notes:
 
 
 @dataclass
-class Stage:
-    """Where the clients play: the server, the frames, and when it ends."""
+class RunContext:
+    """The context of all clients: the share of the plan, the frames, and the signal to stop."""
 
     share: LoadShare
-    reel: FrameLoop
+    frame_loop: FrameLoop
     stopping: asyncio.Event
 
-    async def pause(self, seconds: float) -> None:
-        """Sleep, or until the end."""
+    async def sleep(self, seconds: float) -> None:
+        """Sleep for `seconds`, or less if the run stops."""
         try:
             await asyncio.wait_for(self.stopping.wait(), seconds)
         except TimeoutError:
             return
 
-    async def connect(
-        self, receive_buffer: int = 0
-    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """A connection; with a small receive buffer the kernel does not read for a slow reader."""
-        sock = socket.socket(self.share.family, socket.SOCK_STREAM)
-        sock.setblocking(False)
-        try:
-            if receive_buffer:
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            connecting = asyncio.get_running_loop().sock_connect(sock, self.share.address)
-            await asyncio.wait_for(connecting, self.share.timeout)
-            return await asyncio.open_connection(sock=sock, limit=receive_buffer or READ_SIZE)
-        except BaseException:
-            sock.close()
-            raise
+    async def connect(self, receive_buffer: int = 0) -> Streams:
+        """Open a connection as `open_streams` does, within the time-out of the run."""
+        opening = open_streams(self.share.family, self.share.address, receive_buffer)
+        return await asyncio.wait_for(opening, self.share.timeout)
 
 
-class Peer:
-    """One connection of a client: goes round the reel and verifies what comes back."""
+async def open_streams(
+    family: int, address: tuple[str | int, ...], receive_buffer: int = 0
+) -> Streams:
+    """Open a connection. Raises `OSError`.
+
+    A slow reader needs a small `receive_buffer` (bytes): else the kernel reads on its behalf.
+    """
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setblocking(False)
+    try:
+        if receive_buffer:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        await asyncio.get_running_loop().sock_connect(sock, address)
+        return await asyncio.open_connection(sock=sock, limit=receive_buffer or READ_SIZE)
+    except BaseException:
+        sock.close()
+        raise
+
+
+class EchoStream:
+    """One connection of a client: sends frames of the frame loop and verifies each echo."""
 
     def __init__(
         self,
-        stage: Stage,
-        notes: Notes,
+        context: RunContext,
+        tally: ProfileTally,
         client: int,
-        streams: tuple[asyncio.StreamReader, asyncio.StreamWriter],
+        streams: Streams,
     ) -> None:
-        self._timeout = stage.share.timeout
-        self._reel = stage.reel
-        self._notes = notes
+        self._timeout = context.share.timeout
+        self._frame_loop = context.frame_loop
+        self._tally = tally
         self.reader, self.writer = streams
-        self._send_index = self._index = stage.reel.first_frame(client)
-        self._position = stage.reel.starts[self._index]
+        self._send_index = self._index = context.frame_loop.first_frame(client)
+        self._position = context.frame_loop.starts[self._index]
         self.sent = self.echoed = 0
         self._in_flight_bytes = 0
-        notes.connections += 1
-        notes.alive += 1
+        tally.connections += 1
+        tally.alive += 1
 
     def send(self, frames: int = 1) -> None:
-        """Hand over the next frames to be sent."""
+        """Write the next frames, without waiting until they are sent."""
         self.writer.write(b"".join(self.next_frame() for _ in range(frames)))
 
-    def send_unwanted(self, frames: int) -> None:
-        """Hand over frames whose echoes nobody will read: they are not counted."""
+    def send_uncounted(self, frames: int) -> None:
+        """Write frames whose echoes will not be read; they are not counted as sent."""
         first = self._send_index
-        self.writer.write(b"".join(self._reel.frame(first + n) for n in range(frames)))
+        self.writer.write(b"".join(self._frame_loop.frame(first + n) for n in range(frames)))
 
     def next_frame(self) -> bytes:
-        """The next frame, counted as sent."""
-        data = self._reel.frame(self._send_index)
+        """Return the next frame and count it as sent."""
+        data = self._frame_loop.frame(self._send_index)
         self._send_index += 1
         self._in_flight_bytes += len(data)
         self.sent += 1
-        self._notes.sent += 1
+        self._tally.sent += 1
         return data
 
     async def read(self, size: int = READ_SIZE) -> bytes:
-        """Read and verify; empty at the end. Raises `Misbehaved`."""
+        """Read up to `size` bytes and verify them; empty at the end. Raises `ProfileError`."""
         try:
             data = await asyncio.wait_for(self.reader.read(size), self._timeout)
         except TimeoutError:
-            raise self.missing(f"not a byte for {self._timeout:g} s") from None
+            raise self.missing_error(f"not a byte for {self._timeout:g} s") from None
         except OSError as error:
-            raise self.missing(reason(error)) from None
+            raise self.missing_error(error_words(error)) from None
         self._verify(data)
         return data
 
     async def read_all(self) -> None:
-        """Read until every frame sent is echoed. Raises `Misbehaved`."""
+        """Read until every frame sent is echoed. Raises `ProfileError`."""
         while self.echoed < self.sent:
             if not await self.read():
-                raise self.missing("closed by the server")
+                raise self.missing_error("closed by the server")
 
     def _verify(self, data: bytes) -> None:
-        reel, position, due = self._reel, self._position, self._in_flight_bytes
-        if len(data) > due or not reel.stream.startswith(data, position):
+        frame_loop, position, due = self._frame_loop, self._position, self._in_flight_bytes
+        if len(data) > due or not frame_loop.stream.startswith(data, position):
             in_flight = self.sent - self.echoed
-            raise Misbehaved(
+            raise ProfileError(
                 "wrong",
-                *wrong_echo(reel, position, self._index, self.echoed, in_flight, data, due),
+                *locate_wrong_echo(
+                    frame_loop, position, self._index, self.echoed, in_flight, data, due
+                ),
             )
         self._in_flight_bytes -= len(data)
         position += len(data)
-        index = bisect_right(reel.starts, position) - 1
+        index = bisect_right(frame_loop.starts, position) - 1
         self.echoed += index - self._index
-        self._notes.echoed += index - self._index
-        self._index, self._position = index % reel.frames, position % reel.size
+        self._tally.echoed += index - self._index
+        self._index, self._position = index % frame_loop.frames, position % frame_loop.size
 
-    def missing(self, how: str) -> Misbehaved:
-        """What to raise when nothing more comes."""
+    def missing_error(self, how: str) -> ProfileError:
+        """Make the error for echoes that are missing when nothing more comes."""
         missing = self.sent - self.echoed
-        came = self._position - self._reel.starts[self._index]
+        came = self._position - self._frame_loop.starts[self._index]
         text = f"{how} with {counted(missing, 'echo', 'echoes')} missing"
-        return Misbehaved("missing", self.echoed, came, text, missing)
+        return ProfileError("missing", self.echoed, came, text, missing)
 
-    def failed(self, error: OSError) -> Misbehaved:
-        """What to raise when the connection is lost, whether or not an echo is missing."""
-        how = reason(error)
+    def lost_error(self, error: OSError) -> ProfileError:
+        """Make the error for a lost connection, whether or not an echo is missing."""
+        how = error_words(error)
         if self.sent > self.echoed:
-            return self.missing(how)
-        return Misbehaved("lost", self.echoed, 0, f"{how}, no echo missing")
+            return self.missing_error(how)
+        return ProfileError("lost", self.echoed, 0, f"{how}, no echo missing")
 
     def set_socket_option(self, option: int, value: int | bytes) -> None:
-        """Set an option of the socket level; a connection that is lost has none to set."""
+        """Set an option of level SOL_SOCKET; do nothing if the connection is lost."""
         if not self.writer.is_closing():
             sock: socket.socket = self.writer.get_extra_info("socket")
             sock.setsockopt(socket.SOL_SOCKET, option, value)
 
     async def close(self, reset: bool = False) -> None:
-        """End the connection, in order or with a reset."""
+        """Close the connection, in order or with a reset."""
         if reset:
             self.writer.transport.abort()
         else:
@@ -207,36 +221,48 @@ class Peer:
             return  # the server has reset it: it is closed all the same
 
 
-def reason(error: OSError) -> str:
-    """Why a connection could not be opened or was lost, in the system's words and not asyncio's."""
-    if error.errno == errno.ENOTCONN:  # what ending one's side says after a reset
+def error_words(error: OSError) -> str:
+    """Describe a connection error in the system's words, not asyncio's."""
+    if error.errno == errno.ENOTCONN:  # a shutdown(2) after a reset says this
         return os.strerror(errno.ECONNRESET).lower()
     return os.strerror(error.errno).lower() if error.errno else str(error).lower() or "timed out"
 
 
-Play = Callable[[Stage, Notes, Peer], Awaitable[None]]
+Behaviour = Callable[[RunContext, ProfileTally, EchoStream], Awaitable[None]]
 
 
-async def keep_playing(
-    stage: Stage, notes: Notes, client: int, play: Play, receive_buffer: int, pause: float
+async def run_client(
+    context: RunContext,
+    tally: ProfileTally,
+    client: int,
+    behave: Behaviour,
+    receive_buffer: int,
+    pause: float,
 ) -> None:
-    """Connect, play, and again after a pause, until the end; problems go into the notes."""
-    while not stage.stopping.is_set():
+    """Connect, run the behaviour, pause and repeat until the run stops.
+
+    Problems go into the tally. `pause` is the least time in seconds between two connects.
+    """
+    while not context.stopping.is_set():
         try:
-            peer = Peer(stage, notes, client, await stage.connect(receive_buffer))
+            connection = EchoStream(context, tally, client, await context.connect(receive_buffer))
         except OSError as error:
-            notes.find(client, Misbehaved("lost", 0, 0, f"no connection: {reason(error)}"))
-            await stage.pause(max(pause, 1.0))
+            tally.add_problem(
+                client, ProfileError("lost", 0, 0, f"no connection: {error_words(error)}")
+            )
+            await context.sleep(max(pause, 1.0))
             continue
         started = monotonic()
         try:
-            await play(stage, notes, peer)
-            notes.done += 1
-        except (Misbehaved, OSError) as problem:
-            notes.find(client, peer.failed(problem) if isinstance(problem, OSError) else problem)
-            # What is still to be written could wait for ever for such a server to read it.
-            await peer.close(reset=True)
+            await behave(context, tally, connection)
+            tally.completed += 1
+        except (ProfileError, OSError) as problem:
+            tally.add_problem(
+                client, connection.lost_error(problem) if isinstance(problem, OSError) else problem
+            )
+            # A close in order would wait for the server to read the rest, perhaps for ever.
+            await connection.close(reset=True)
         else:
-            await peer.close()
-        notes.alive -= 1
-        await stage.pause(max(0.0, pause - (monotonic() - started)))
+            await connection.close()
+        tally.alive -= 1
+        await context.sleep(max(0.0, pause - (monotonic() - started)))

@@ -1,4 +1,4 @@
-"""Opening the connections: at a steady rate, without waiting for one before the next."""
+"""Opens the connections at a steady rate, many handshakes at a time."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from typing import Final
 from ..core.settings import SettingError
 from .load_plan import LoadShare
 from .load_poller import POLLIN, POLLOUT, best_poller
-from .outcome import TELL_EVERY, Opening
+from .outcome import PROGRESS_INTERVAL, Opening
 
 HANDSHAKES: Final = 256
-"""Most connections that are being opened at a time: fewer than a usual backlog."""
+"""Largest number of handshakes at a time: fewer than a usual backlog."""
 SPARE_FILES: Final = 32
 """Descriptors that a process needs besides its connections."""
 
 
 def allow_files(connections: int) -> None:
-    """Raise the limit of open files as far as needed; `SettingError` if that is not far enough."""
+    """Raise the limit of open files as needed; raises `SettingError` if the hard limit is lower."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = connections + SPARE_FILES
     if needed <= soft:
@@ -39,21 +39,21 @@ def allow_files(connections: int) -> None:
 class Connecting:
     """Opens the connections of a share; stops early when `control` becomes readable.
 
-    `tell` takes an `Opening` now and then.
+    `publish` is called with an `Opening` every `PROGRESS_INTERVAL` seconds.
     """
 
-    def __init__(self, share: LoadShare, control: int, tell: Callable[[Opening], None]) -> None:
-        self._tell = tell
+    def __init__(self, share: LoadShare, control: int, publish: Callable[[Opening], None]) -> None:
+        self._publish = publish
         self._share = share
         self._control = control
         self._poller = best_poller()
         self._pending: dict[int, tuple[socket.socket, int, float]] = {}
         self.opened: dict[int, socket.socket] = {}
-        """By the number of the connection."""
+        """The open sockets, by the number of the connection."""
         self.failures: Counter[str] = Counter()
 
     def run(self) -> None:
-        """Return when every connection is open, has failed, or a stop is asked for."""
+        """Return when every connection is open or has failed, or on a stop."""
         self._poller.register(self._control, POLLIN)
         try:
             self._run()
@@ -64,12 +64,12 @@ class Connecting:
 
     def _run(self) -> None:
         share, begun, started = self._share, 0, monotonic()
-        next_tell = started
+        next_progress = started
         while begun < share.connections or self._pending:
             now = monotonic()
-            if now >= next_tell:
-                self._tell(Opening(len(self.opened), self.failures.total()))
-                next_tell = now + TELL_EVERY
+            if now >= next_progress:
+                self._publish(Opening(len(self.opened), self.failures.total()))
+                next_progress = now + PROGRESS_INTERVAL
             due = min(share.connections, 1 + int((now - started) * share.connect_rate))
             while begun < due and len(self._pending) < HANDSHAKES:
                 self._begin(share.first + begun, now)

@@ -1,7 +1,7 @@
-"""The clients of `echo-tui demo`: between them they show every state within seconds.
+"""The clients of `echo-tui demo`: together they show every state within seconds.
 
-They run in a process of their own, so that the server's figures on the screen are the server's.
-They run until their stdin ends, which it does when the parent does.
+They run in a process of their own, so that the figures on the screen are those of the server
+alone. They run until their stdin ends, which happens at the latest when the parent ends.
 """
 
 from __future__ import annotations
@@ -16,17 +16,16 @@ from typing import Final, TypeAlias
 
 from ..core.framing import FrameDecoder, frame, header
 from ..core.spawn import helper_command, start_helper
+from .clients import SLOW_RECEIVE_BUFFER, open_streams
 
-Streams: TypeAlias = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Client: TypeAlias = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 RECONNECT: Final = 1.0
 """Seconds between the end of a connection and the next one."""
-SLOW_RECEIVE_BUFFER: Final = 16 * 1024
 
 
 def start_clients(host: str, port: int) -> subprocess.Popen[bytes]:
-    """Start the clients against a server; closing the process's stdin ends them."""
+    """Start the clients against a server; closing the stdin of the process ends them."""
     return start_helper(
         helper_command("load.demo_clients", host, str(port)),
         stdin=subprocess.PIPE,
@@ -49,7 +48,7 @@ async def echoes_from(reader: asyncio.StreamReader) -> AsyncGenerator[bytes]:
 
 
 def pings(interval: float, size: int) -> Client:
-    """One small frame there and back every `interval` seconds."""
+    """Make a client that sends one small frame every `interval` seconds and reads its echo."""
 
     async def run(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         echoes = echoes_from(reader)
@@ -62,7 +61,7 @@ def pings(interval: float, size: int) -> Client:
 
 
 async def pipeline(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Bursts of 32 frames that arrive together and leave together."""
+    """Send bursts of 32 frames, which arrive together and are echoed together."""
     echoes = echoes_from(reader)
     while True:
         writer.write(frame(b"pipelined" * 20) * 32)
@@ -72,7 +71,7 @@ async def pipeline(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
 
 
 async def large_bodies(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """A body of 768 KiB in pieces: READ_BODY, its bar filling."""
+    """Send a body of 768 KiB in pieces, which shows READ_BODY with a growing bar."""
     piece, pieces = b"b" * 32 * 1024, 24
     echoes = echoes_from(reader)
     while True:
@@ -85,7 +84,7 @@ async def large_bodies(reader: asyncio.StreamReader, writer: asyncio.StreamWrite
 
 
 async def slow_reader(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Sends more than it reads: WRITE_BODY, bytes pending, POLLOUT armed and disarmed."""
+    """Send more than is read: shows WRITE_BODY, pending bytes, POLLOUT armed and disarmed."""
 
     async def send() -> None:
         while True:
@@ -104,7 +103,7 @@ async def slow_reader(reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 
 
 async def dribbled_header(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """One byte of a header at a time: READ_LEN at 1, 2, 3 of 4."""
+    """Send a header one byte at a time, which shows READ_LEN at 1, 2 and 3 of 4 bytes."""
     echoes = echoes_from(reader)
     while True:
         for byte in frame(b"dribbled"):
@@ -114,21 +113,21 @@ async def dribbled_header(reader: asyncio.StreamReader, writer: asyncio.StreamWr
 
 
 async def oversize(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """A good frame, then something that is not our protocol: frame_too_large."""
+    """Send a good frame, then another protocol: closed as frame_too_large."""
     echoes = echoes_from(reader)
     writer.write(frame(b"good"))
     await anext(echoes)
     await asyncio.sleep(1.5)
-    lying = random.choice(
+    refused = random.choice(
         [b"GET / HTTP/1.1\r\nHost: demo\r\n\r\n", header(2**31), b"SSH-2.0-demo\r\n"]
     )
-    writer.write(lying)
+    writer.write(refused)
     await reader.read()
     await asyncio.sleep(2)
 
 
-async def passer_by(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Comes, says a few things, half-closes, reads the rest and goes."""
+async def short_visit(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Send a few frames, half-close, read the rest and close."""
     for _ in range(random.randint(1, 4)):
         writer.write(frame(random.randbytes(random.randint(0, 2000))))
         await asyncio.sleep(random.uniform(0.1, 0.8))
@@ -137,18 +136,18 @@ async def passer_by(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) 
         pass
 
 
-async def vanishing(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Ends in the middle of a body: eof_mid_body."""
+async def ends_mid_body(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Close in the middle of a body: eof_mid_body."""
     writer.write(header(5000) + b"only the start")
     await asyncio.sleep(4)
 
 
 async def silent(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
-    """Connects and waits: idle between frames."""
+    """Send nothing: idle between frames."""
     await reader.read()
 
 
-CAST: Final[tuple[tuple[Client, int], ...]] = (
+CLIENTS: Final[tuple[tuple[Client, int], ...]] = (
     (pings(0.05, 64), 2),
     (pings(0.3, 200), 2),
     (pings(1.0, 0), 1),
@@ -157,55 +156,41 @@ CAST: Final[tuple[tuple[Client, int], ...]] = (
     (slow_reader, 2),
     (dribbled_header, 2),
     (oversize, 1),
-    (passer_by, 3),
-    (vanishing, 1),
+    (short_visit, 3),
+    (ends_mid_body, 1),
     (silent, 1),
 )
-"""Who plays, and how many of them at a time."""
+"""Each client, and the number of its connections at a time."""
 
 
-async def play(client: Client, host: str, port: int, delay: float) -> None:
-    """Keep one client going: connect, play, connect again."""
+async def keep_running(client: Client, host: str, port: int, delay: float) -> None:
+    """Connect, run the client, and connect again, for ever; the first time after `delay` s."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    receive_buffer = SLOW_RECEIVE_BUFFER if client is slow_reader else 0
     await asyncio.sleep(delay)
     while True:
         try:
-            reader, writer = await connect(client, host, port)
+            reader, writer = await open_streams(family, (host, port), receive_buffer)
         except OSError:
             await asyncio.sleep(RECONNECT)
             continue
         try:
             await client(reader, writer)
         except (OSError, EOFError):
-            # Killed or refused from the dashboard: that is what the demo is for.
+            # Killed or refused from the dashboard, which is expected in a demo.
             await asyncio.sleep(RECONNECT)
         finally:
             writer.close()
         await asyncio.sleep(RECONNECT)
 
 
-async def connect(client: Client, host: str, port: int) -> Streams:
-    """A connection; a slow reader's has a small receive buffer, or the kernel would hide it."""
-    sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    sock.setblocking(False)
-    limit = 2**20
-    if client is slow_reader:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SLOW_RECEIVE_BUFFER)
-        limit = SLOW_RECEIVE_BUFFER
-    try:
-        await asyncio.get_running_loop().sock_connect(sock, (host, port))
-        return await asyncio.open_connection(sock=sock, limit=limit)
-    except BaseException:
-        sock.close()
-        raise
-
-
 async def run(host: str, port: int) -> None:
-    """Play until stdin ends."""
+    """Run all clients until stdin ends."""
     loop = asyncio.get_running_loop()
-    parts = [client for client, number in CAST for _ in range(number)]
+    clients = [client for client, number in CLIENTS for _ in range(number)]
     tasks = [
-        asyncio.create_task(play(client, host, port, delay=0.1 * index))
-        for index, client in enumerate(parts)
+        asyncio.create_task(keep_running(client, host, port, delay=0.1 * index))
+        for index, client in enumerate(clients)
     ]
     ended = asyncio.Event()
     loop.add_reader(sys.stdin.fileno(), ended.set)
@@ -216,5 +201,5 @@ async def run(host: str, port: int) -> None:
 
 
 def main() -> None:
-    """Play against HOST and PORT of the command line."""
+    """Run the clients against HOST and PORT of the command line."""
     asyncio.run(run(sys.argv[1], int(sys.argv[2])))

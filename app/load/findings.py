@@ -1,4 +1,4 @@
-"""What was wrong with an echo, in words: which connection, which frame, which byte of it."""
+"""Findings: says in words which byte of which frame of which connection came back wrong."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..core.framing import HEADER_SIZE, read_length
 from .frame_loop import WINDOW, FrameLoop
 
 ENOUGH: Final = HEADER_SIZE + 4
-"""Bytes that must agree before an echo is said to be that of another frame."""
+"""Bytes that must agree before we say that an echo is that of another frame."""
 
 
 class Finding(Struct, frozen=True):
@@ -27,7 +27,7 @@ class Finding(Struct, frozen=True):
     kind: str
     text: str
     profile: str = ""
-    """Of a client that misbehaves itself; empty for the connections that are measured."""
+    """The profile of a client that misbehaves; empty for a measured connection."""
 
     def __str__(self) -> str:
         who = f"{self.profile} client" if self.profile else "connection"
@@ -36,42 +36,51 @@ class Finding(Struct, frozen=True):
 
 
 def counted(number: int, one: str, many: str = "") -> str:
-    """``1 frame``, ``2 frames``; `many` where an s at the end will not do."""
+    """Write a number with its noun: ``1 frame``, ``2 frames``; `many` is an irregular plural."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def first_difference(left: bytes, right: bytes) -> int:
-    """The first offset at which they differ, or the length of the shorter one."""
+    """Return the first offset at which both differ, or the length of the shorter one."""
     pairs = enumerate(zip(left, right, strict=False))
     return next((at for at, (one, other) in pairs if one != other), min(len(left), len(right)))
 
 
-def wrong_echo(
-    reel: FrameLoop, position: int, frame: int, number: int, in_flight: int, data: bytes, due: int
+def locate_wrong_echo(
+    frame_loop: FrameLoop,
+    position: int,
+    frame: int,
+    number: int,
+    in_flight: int,
+    data: bytes,
+    due: int,
 ) -> tuple[int, int, str]:
-    """Where `data` leaves the reel: the frame's number, the offset in it, and what is wrong.
+    """Return the frame's number, the offset in it, and in words what is wrong with `data`.
 
-    `data` came where the reel's `position` was due, in the reel's frame `frame`, which is the
-    connection's frame `number`; `in_flight` frames and `due` bytes of them were still to come.
+    `data` was read where the bytes at `position` of the frame loop were due. They belong to frame
+    `frame` of the loop, which is frame `number` of the connection. At that time `in_flight` frames
+    with `due` bytes were still to come.
     """
-    at = position + first_difference(data[:due], bytes(reel.view[position : position + WINDOW]))
-    index = bisect_right(reel.starts, at) - 1
-    begin = reel.starts[index]
-    got = bytes(reel.view[begin:at]) + data[at - position :]
+    at = position + first_difference(
+        data[:due], bytes(frame_loop.view[position : position + WINDOW])
+    )
+    index = bisect_right(frame_loop.starts, at) - 1
+    begin = frame_loop.starts[index]
+    got = bytes(frame_loop.view[begin:at]) + data[at - position :]
     passed = index - frame
-    text = _explain(reel, index, number + passed, in_flight - passed, got)
+    text = _explain(frame_loop, index, number + passed, in_flight - passed, got)
     return number + passed, at - begin, text
 
 
-def _explain(reel: FrameLoop, index: int, number: int, in_flight: int, got: bytes) -> str:
+def _explain(frame_loop: FrameLoop, index: int, number: int, in_flight: int, got: bytes) -> str:
     if in_flight == 0:
         return "more came back than was sent"
-    came = _which(reel, index, number, in_flight, got)
+    came = _matching_frame(frame_loop, index, number, in_flight, got)
     if came > number:
         return f"the echo of frame {came} came in its place: swapped, or this one was dropped"
     if came >= 0:
         return f"the echo of frame {came} came once more in its place"
-    expected = reel.frame(index)
+    expected = frame_loop.frame(index)
     at = first_difference(got, expected)
     if at < HEADER_SIZE <= len(got):
         return (
@@ -81,11 +90,13 @@ def _explain(reel: FrameLoop, index: int, number: int, in_flight: int, got: byte
     return f"this byte came back as 0x{got[at]:02x}, sent was 0x{expected[at]:02x}"
 
 
-def _which(reel: FrameLoop, index: int, number: int, in_flight: int, got: bytes) -> int:
-    """The number of the frame near this one that `got` begins with, or -1."""
-    most = reel.frames // 2
+def _matching_frame(
+    frame_loop: FrameLoop, index: int, number: int, in_flight: int, got: bytes
+) -> int:
+    """Return the number of the nearby frame that `got` begins with, or -1."""
+    most = frame_loop.frames // 2
     for step in _nearest_first(later=min(in_flight - 1, most), earlier=min(number, most)):
-        frame = reel.frame(index + step)
+        frame = frame_loop.frame(index + step)
         compared = min(len(frame), len(got))
         if compared >= ENOUGH and got[:compared] == frame[:compared]:
             return number + step

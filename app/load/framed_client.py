@@ -1,7 +1,7 @@
 """A client that keeps its connection and verifies every echo, for the Locust user.
 
-Plain blocking sockets: under Locust gevent has made them cooperative. It imports no Locust, which
-would patch the standard library of whoever imports it.
+It uses plain blocking sockets, which gevent makes cooperative under Locust. It does not import
+Locust, because that import patches the standard library.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ from .findings import first_difference
 
 REQUEST_TYPE = "FRAME"
 LONG_OUTSTANDING = 1.0
-"""Seconds that an echo may be outstanding when its user is stopped, and be no failure."""
+"""Seconds for which an echo may be outstanding, when its user is stopped, without a failure."""
 
 
 class EchoError(Exception):
     """An echo that was wrong or did not come.
 
-    The text names the kind only: Locust has a row of its table for each text. `detail` is one line.
+    The text names the kind only, because Locust has one row per text in its table. `detail` is one
+    line.
     """
 
     def __init__(self, kind: str, detail: str) -> None:
@@ -32,15 +33,15 @@ class EchoError(Exception):
 class RequestEvent(Protocol):
     """Locust's `events.request`."""
 
-    def fire(self, **told: object) -> None:
-        """Tell the listeners."""
+    def fire(self, **fields: object) -> None:
+        """Call the listeners."""
 
 
 class FramedClient:
     """Sends frames to `host`:`port` and fires a request event for each.
 
-    `timeout` is in seconds, for the connection and for each wait. Times are taken in microseconds
-    and told in milliseconds, as Locust has them, with three decimals.
+    `timeout` is in seconds, for the connect and for each wait. Times are measured in microseconds
+    and reported in milliseconds, which is Locust's unit, with three decimals.
     """
 
     def __init__(self, host: str, port: int, request: RequestEvent, timeout: float = 10.0) -> None:
@@ -49,14 +50,14 @@ class FramedClient:
         self._timeout = timeout
         self._socket: socket.socket | None = None
         self._longest = 0.0
-        """Seconds that a right echo took, at most."""
+        """The longest time to a right echo, in seconds."""
 
     def echo(self, body: bytes, name: str = "echo") -> bool:
-        """Send one frame, wait for its echo, compare every byte; whether it was right.
+        """Send one frame, wait for its echo and compare every byte; return whether it was right.
 
-        What went wrong is told with the event and ends the connection; the next call opens another.
-        Locust stops a user in the middle of its wait: then an echo that is outstanding for longer
-        than `LONG_OUTSTANDING`, and than twice what this client has waited before, has failed.
+        A failure is reported with the event and ends the connection; the next call opens another.
+        Locust may stop a user while it waits. Then the echo counts as failed if it is outstanding
+        for longer than `LONG_OUTSTANDING` and than twice the longest wait of this client before.
         """
         begun = monotonic_ns()
         try:
@@ -71,14 +72,14 @@ class FramedClient:
                 self._fail(name, begun, EchoError("no echo when the user was stopped", detail))
             raise
         self._longest = max(self._longest, (monotonic_ns() - begun) / 1e9)
-        self._tell(name, begun, len(body), None)
+        self._report(name, begun, len(body), None)
         return True
 
     def _fail(self, name: str, begun: int, problem: Exception) -> None:
         self.close()
-        self._tell(name, begun, 0, problem)
+        self._report(name, begun, 0, problem)
 
-    def _tell(self, name: str, begun: int, length: int, problem: Exception | None) -> None:
+    def _report(self, name: str, begun: int, length: int, problem: Exception | None) -> None:
         self._request.fire(
             request_type=REQUEST_TYPE,
             name=name,
@@ -124,14 +125,14 @@ class FramedClient:
             )
 
     def close(self) -> None:
-        """End the connection, if there is one."""
+        """Close the connection, if there is one."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None
 
 
 def split_address(text: str, default_port: int = 9000) -> tuple[str, int]:
-    """The host and port of ``HOST:PORT``, ``[::1]:9000``, ``tcp://HOST:PORT`` or only a host.
+    """Split ``HOST:PORT``, ``[::1]:9000``, ``tcp://HOST:PORT`` or a host alone.
 
     Raises `ValueError`.
     """

@@ -1,4 +1,4 @@
-"""Where one connection is on the reel."""
+"""The state of one measured connection."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .frame_loop import FrameLoop
 
 
 class LoadConnection:
-    """The place of one connection on the reel, reading and writing, and what is on its way."""
+    """The positions of one connection in the frame loop, and the counts of frames in flight."""
 
     __slots__ = (
         "batches",
@@ -25,23 +25,23 @@ class LoadConnection:
         "send_frame",
         "send_position",
         "sock",
-        "takes_no_more",
         "unsent",
         "waits_to_write",
+        "write_failed",
     )
 
-    def __init__(self, place: int, number: int, sock: socket.socket, reel: FrameLoop) -> None:
+    def __init__(self, place: int, number: int, sock: socket.socket, frame_loop: FrameLoop) -> None:
         self.place = place
-        """In the turn of an open loop."""
+        """Index of the connection in the order in which an open loop uses them."""
         self.number = number
         self.sock = sock
         self.fd = sock.fileno()
-        self.frame = self.send_frame = reel.first_frame(number)
-        """Index of the frame whose echo is due, and of the next to send, in the reel."""
-        self.position = self.send_position = reel.starts[self.frame]
-        """Of the next byte due, and of the next to write, in the reel."""
+        self.frame = self.send_frame = frame_loop.first_frame(number)
+        """Indices in the frame loop: the frame whose echo is due, the next frame to send."""
+        self.position = self.send_position = frame_loop.starts[self.frame]
+        """Offsets in the frame loop: the next byte due, the next byte to write."""
         self.echoed = 0
-        """Frames: also the number of the frame that is due."""
+        """Frames echoed, which is also the number of the frame that is due."""
         self.in_flight = 0
         """Frames begun whose echo is not complete."""
         self.outstanding = 0
@@ -51,14 +51,14 @@ class LoadConnection:
         self.due = 0
         """Frames whose time has come in an open loop, while `depth` others are in flight."""
         self.batches: deque[tuple[int, int]] = deque()
-        """Frames that were begun together, and when, in microseconds (closed loop)."""
+        """For each write of a closed loop: the number of frames, the time in microseconds."""
         self.waits_to_write = False
-        self.takes_no_more = False
-        """Whether a write has failed; what the server sent before that may still be read."""
+        self.write_failed = False
+        """True once a write has failed; echoes that came before may still be read."""
 
     def due_after(self, frame: int, turns: int, rate: float) -> int:
-        """When a frame of this connection is due, in microseconds after the start of an open loop.
+        """Return when a frame is due, in microseconds after the start of an open loop.
 
-        `turns` connections take turns, and `rate` frames per second are due on all of them.
+        `turns` is the number of connections, `rate` the frames per second on all of them together.
         """
         return int((frame * turns + self.place) * 1_000_000 / rate)

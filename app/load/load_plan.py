@@ -1,4 +1,4 @@
-"""What is asked of the load generator, and how it is shared out among its processes."""
+"""The plan of a load run, and its division among the processes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PROFILES: Final = {
     "half-close": "sends, ends its side, and still wants every echo",
     "reset": "sends, and resets the connection with echoes unread",
 }
-"""The misbehaviour profiles, and what each does."""
+"""The profiles of misbehaving clients, each with its description."""
 LIMITS: Final = {
     "connections": (0, 100_000, ""),
     "depth": (1, 10_000, ""),
@@ -37,7 +37,7 @@ MOST_OF_A_PROFILE: Final = 1000
 
 
 class LoadShare(Struct, frozen=True, kw_only=True):
-    """What one process does: connections that are measured, or clients that misbehave."""
+    """The part of one process: connections that are measured, or clients that misbehave."""
 
     family: int
     """An address family of `socket`."""
@@ -47,13 +47,13 @@ class LoadShare(Struct, frozen=True, kw_only=True):
     depth: int
     connections: int = 0
     first: int = 0
-    """The number of the first connection: they are numbered through all processes."""
+    """The number of the first connection; numbers continue from process to process."""
     rate: float = 0.0
-    """Frames per second of this process; 0 is a closed loop."""
+    """Frames per second of this process; 0 means a closed loop."""
     duration: float = 0.0
-    """Seconds; 0 is until `frames` are echoed."""
+    """Seconds; 0 means until `frames` are echoed."""
     frames: int = 0
-    """0 is as many as `duration` allows."""
+    """Frames to send; 0 means as many as `duration` allows."""
     connect_rate: float
     timeout: float
     """Seconds without a byte after which a connect, or an echo at the end, is given up."""
@@ -61,7 +61,7 @@ class LoadShare(Struct, frozen=True, kw_only=True):
 
 
 class LoadPlan(Struct, frozen=True, kw_only=True):
-    """The whole run, judged: raises `SettingError` for what cannot be."""
+    """The whole run. Making one raises `SettingError` for a value that is out of range."""
 
     host: str
     port: int
@@ -83,7 +83,7 @@ class LoadPlan(Struct, frozen=True, kw_only=True):
         for name, (low, high, unit) in LIMITS.items():
             value = getattr(self, name)
             if name in ("duration", "frames") and value == 0:
-                continue  # not asked for
+                continue  # not given on the command line
             if not low <= value <= high:
                 raise SettingError(
                     f"--{name.replace('_', '-')} {value} is out of range: "
@@ -98,11 +98,11 @@ class LoadPlan(Struct, frozen=True, kw_only=True):
 
     @property
     def where(self) -> str:
-        """The server, for a person."""
+        """The address of the server as text for a person."""
         return format_address((printable(self.host, 100), self.port))
 
     def shares(self, family: int, address: tuple[str | int, ...]) -> Iterator[LoadShare]:
-        """One share for each process; those that misbehave have a process of their own."""
+        """Yield one share per process; all misbehaving clients run in a process of their own."""
         common = {
             "family": family,
             "address": address,
@@ -136,7 +136,10 @@ class LoadPlan(Struct, frozen=True, kw_only=True):
 
 
 def sum_profiles(texts: Iterable[str]) -> tuple[tuple[str, int], ...]:
-    """The clients of each profile that is asked for, however often it is; raises `SettingError`."""
+    """Add up the clients of each profile, which may be named several times.
+
+    Raises `SettingError`.
+    """
     clients: Counter[str] = Counter()
     for text in texts:
         name, count = parse_profile(text)
@@ -150,7 +153,7 @@ def sum_profiles(texts: Iterable[str]) -> tuple[tuple[str, int], ...]:
 
 
 def parse_profile(text: str) -> tuple[str, int]:
-    """``NAME`` or ``NAME:COUNT``; raises `SettingError`."""
+    """Read ``NAME`` or ``NAME:COUNT``. Raises `SettingError`."""
     name, colon, number = text.partition(":")
     if name not in PROFILES:
         raise SettingError(f"--profile {printable(text)!r}: choose from {', '.join(PROFILES)}")

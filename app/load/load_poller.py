@@ -1,8 +1,8 @@
-"""epoll where there is one, poll elsewhere, with one face.
+"""epoll where the platform has it, else poll, with the same methods.
 
 epoll_wait rounds its time-out up to a millisecond, which would delay every frame of an open loop.
-So for a shorter wait the epoll's own descriptor, which is readable when it has something to tell,
-goes into select(2), which knows microseconds.
+So a short wait is done with select(2), which has microseconds, on the descriptor of the epoll: it
+is readable when an event is ready.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Epoll:
         self.close = self._epoll.close
 
     def poll(self, seconds: float) -> list[tuple[int, int]]:
-        """The ready (descriptor, events); waits `seconds` at most, to the microsecond."""
+        """Wait up to `seconds`, to the microsecond; return the ready (descriptor, events)."""
         if 0 < seconds < 0.02:
             select.select(self._own, (), (), seconds)
             seconds = 0
@@ -36,7 +36,7 @@ class Epoll:
 
 
 class Poll:
-    """poll(2), for platforms without epoll; it waits whole milliseconds."""
+    """poll(2), for platforms without epoll; a wait is rounded to whole milliseconds."""
 
     def __init__(self) -> None:
         self._poll = select.poll()
@@ -45,13 +45,13 @@ class Poll:
         self.unregister = self._poll.unregister
 
     def poll(self, seconds: float) -> list[tuple[int, int]]:
-        """The ready (descriptor, events); waits `seconds` at most."""
+        """Wait up to `seconds`; return the ready (descriptor, events)."""
         return self._poll.poll(seconds * 1000)
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: poll(2) holds no descriptor."""
 
 
 def best_poller() -> Epoll | Poll:
-    """The one for this platform."""
+    """Make the best poller of this platform."""
     return Epoll() if hasattr(select, "epoll") else Poll()

@@ -1,8 +1,8 @@
 """One process of the load generator; its command line gives its share of the plan as JSON.
 
-It connects, says `Opening` meanwhile and then `Ready`, waits for a ``g`` (go) on stdin, and says
-`Progress` and in the end `Outcome`, a JSON line each. Anything else on stdin, or its end, asks for
-the end; so no process is left behind when the one that started it is gone.
+It connects and sends `Opening` messages, then `Ready`. It waits for a ``g`` (go) on stdin, then
+sends `Progress` messages and at the end an `Outcome`; each is one JSON line. Any other byte on
+stdin, or its end, stops the process, so it never outlives the process that started it.
 """
 
 from __future__ import annotations
@@ -20,58 +20,58 @@ from .frame_loop import FrameLoop
 from .generator import Generator
 from .load_plan import LoadShare
 from .outcome import Message, Outcome, Ready
-from .profiles import misbehave
+from .profiles import run_profiles
 
 GO: Final = b"g"
 STOP: Final = b"s"
 CONTROL: Final = 0
-"""The descriptor that tells to go and to stop: stdin."""
+"""The descriptor on which `GO` and `STOP` arrive: stdin."""
 
 
-def tell(message: Message) -> None:
-    """Write one line to stdout."""
+def send(message: Message) -> None:
+    """Write one message as a line to stdout."""
     line = memoryview(msgspec.json.encode(message) + b"\n")
     while line:
         line = line[os.write(sys.stdout.fileno(), line) :]
 
 
 def main() -> None:
-    """Do the share that the command line gives."""
+    """Run the share that the command line gives."""
     try:
         _run()
     except BrokenPipeError:
-        sys.exit(1)  # the one who would have been told is gone
+        sys.exit(1)  # the process that reads the messages has ended
 
 
 def _run() -> None:
     share = msgspec.json.decode(sys.argv[1], type=LoadShare)
     try:
         allow_files(share.connections or sum(clients for _, clients in share.profiles))
-        reel = FrameLoop(share.sizes, share.depth, share.seed)
+        frame_loop = FrameLoop(share.sizes, share.depth, share.seed)
     except SettingError as error:
-        tell(Ready(0, {}, refusal=str(error)))
+        send(Ready(0, {}, refusal=str(error)))
         return
-    tell(_misbehaving(share, reel) if share.profiles else _measuring(share, reel))
+    send(_run_profiles(share, frame_loop) if share.profiles else _run_measured(share, frame_loop))
 
 
-def _measuring(share: LoadShare, reel: FrameLoop) -> Outcome:
-    connecting = Connecting(share, CONTROL, tell)
+def _run_measured(share: LoadShare, frame_loop: FrameLoop) -> Outcome:
+    connecting = Connecting(share, CONTROL, send)
     connecting.run()
-    tell(Ready(len(connecting.opened), dict(connecting.failures)))
-    if not _told_to_go():
+    send(Ready(len(connecting.opened), dict(connecting.failures)))
+    if not _wait_for_go():
         for sock in connecting.opened.values():
             sock.close()
         return Outcome()
-    return Generator(share, reel, connecting.opened, CONTROL, tell).run()
+    return Generator(share, frame_loop, connecting.opened, CONTROL, send).run()
 
 
-def _misbehaving(share: LoadShare, reel: FrameLoop) -> Outcome:
-    tell(_one_connection(share))
-    return misbehave(share, reel, CONTROL, tell) if _told_to_go() else Outcome()
+def _run_profiles(share: LoadShare, frame_loop: FrameLoop) -> Outcome:
+    send(_one_connection(share))
+    return run_profiles(share, frame_loop, CONTROL, send) if _wait_for_go() else Outcome()
 
 
 def _one_connection(share: LoadShare) -> Ready:
-    """Whether the server is there at all."""
+    """Try one connection, to learn whether the server is there at all."""
     with socket.socket(share.family, socket.SOCK_STREAM) as sock:
         sock.settimeout(share.timeout)
         try:
@@ -81,5 +81,5 @@ def _one_connection(share: LoadShare) -> Ready:
     return Ready(1, {})
 
 
-def _told_to_go() -> bool:
+def _wait_for_go() -> bool:
     return os.read(CONTROL, 1) == GO

@@ -3,13 +3,12 @@
     pip install 'echo-tui[load]'
 
 In a locustfile, subclass `FramedUser` and call `self.client.echo(body)` in tasks; docs/load.md has
-a whole one. Importing this imports Locust, which patches the standard library with gevent.
+a whole one. Importing this module imports Locust, which patches the standard library with gevent.
 
-Locust counts response times in milliseconds, and rounds them to whole ones (`bucket_response_time`
-in its `stats.py`), which says 0 for most echoes. So a histogram in microseconds is kept beside it:
-each worker sends what it has measured with its regular report, the master adds it up, and prints
-it when Locust ends, that is after the last report of each worker (at Locust's `test_stop` some are
-still to come).
+Locust rounds response times to whole milliseconds (`bucket_response_time` in its `stats.py`), which
+gives 0 for most echoes. So we keep a histogram in microseconds of our own. Each worker sends its
+histogram with its regular report; the master adds them up and prints the sum when Locust quits,
+which is after the last report of every worker (at Locust's `test_stop` some have not come yet).
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from .report import figures, histogram_lines
 
 REPORT_KEY = "echo_tui_latency"
 MOST_DETAILS: Final = 10
-"""Failures that a process tells in detail, in its log; Locust's table counts them by their kind."""
+"""Failures that a process logs in detail; Locust's table counts all of them by kind."""
 _log = logging.getLogger("echo-tui")
 
 
@@ -46,12 +45,12 @@ class FramedUser(User):  # type: ignore[misc]
         self.client = FramedClient(host, port, environment.events.request, self.timeout)
 
     def on_stop(self) -> None:
-        """Locust calls this at a user's end."""
+        """Close the connection; Locust calls this when a user stops."""
         self.client.close()
 
 
 class Microseconds:
-    """The latencies of right echoes, in this process and as the workers report them."""
+    """The latencies of right echoes, of this process and of the reports of its workers."""
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
@@ -66,13 +65,13 @@ class Microseconds:
         environment.events.quitting.add_listener(self._judge)
         environment.events.quit.add_listener(self._print)
 
-    def _begin(self, **_told: Any) -> None:
+    def _begin(self, **_fields: Any) -> None:
         self._latency = Histogram(HISTOGRAM_BITS)
         self._by_worker = {}
         self._has_begun = True
 
     def _record(
-        self, request_type: str, response_time: float, exception: Exception | None, **_told: Any
+        self, request_type: str, response_time: float, exception: Exception | None, **_fields: Any
     ) -> None:
         if request_type == REQUEST_TYPE and exception is None:
             self._latency.record(round(response_time * 1000))
@@ -85,12 +84,12 @@ class Microseconds:
         self._latency = Histogram(HISTOGRAM_BITS)
 
     def _add(self, client_id: str, data: dict[str, Any]) -> None:
-        told = Histogram.from_counts(data.get(REPORT_KEY, ()), HISTOGRAM_BITS)
-        self._latency.merge(told)
-        self._by_worker[client_id] = self._by_worker.get(client_id, 0) + told.count
+        received = Histogram.from_counts(data.get(REPORT_KEY, ()), HISTOGRAM_BITS)
+        self._latency.merge(received)
+        self._by_worker[client_id] = self._by_worker.get(client_id, 0) + received.count
 
-    def _judge(self, **_told: Any) -> None:
-        """A run without one right echo has not gone well, whatever else there was."""
+    def _judge(self, **_fields: Any) -> None:
+        """Set exit code 1 for a run without a single right echo."""
         environment = self._environment
         ours = any(issubclass(user, FramedUser) for user in environment.user_classes)
         is_worker = isinstance(environment.runner, WorkerRunner)
@@ -99,7 +98,7 @@ class Microseconds:
         if environment.process_exit_code is None:
             environment.process_exit_code = 1
 
-    def _print(self, **_told: Any) -> None:
+    def _print(self, **_fields: Any) -> None:
         if isinstance(self._environment.runner, WorkerRunner):
             return
         print(f"echo-tui: {self._latency.count:,} right echoes; {figures(self._latency)}")
@@ -110,5 +109,5 @@ class Microseconds:
 
 
 @events.init.add_listener  # type: ignore[untyped-decorator]
-def _measure(environment: Environment, **_told: Any) -> None:
+def _measure(environment: Environment, **_fields: Any) -> None:
     Microseconds(environment)

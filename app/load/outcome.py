@@ -1,4 +1,4 @@
-"""What the processes tell: small immutable messages, one JSON line each."""
+"""The messages of the load processes: small and immutable, one JSON line each."""
 
 from __future__ import annotations
 
@@ -10,31 +10,37 @@ from .findings import Finding
 
 Counts: TypeAlias = tuple[tuple[int, int], ...]
 HISTOGRAM_BITS = 7
-"""Of every latency histogram: a percentile is at most 0.8 % too high."""
-TELL_EVERY = 0.25
+"""Precision of each latency histogram: a percentile is at most 0.8 % too high."""
+PROGRESS_INTERVAL = 0.25
 """Seconds between two `Opening` or `Progress` of a process."""
 MOST_FINDINGS = 20
-"""That a process, or the clients of a profile, tell in words; all are counted."""
+"""Most findings that a process, or all clients of one profile, report in words; all are counted."""
 
 
 class Opening(Struct, frozen=True, tag="opening"):
-    """How far the connecting has come."""
+    """The progress of connecting: counts of connections."""
 
     connected: int
     failed: int
 
 
 class Ready(Struct, frozen=True, tag="ready"):
-    """Connected as far as possible; waits for the go. `failures` by the words of the error."""
+    """All connects have succeeded or failed; the process waits for `GO`.
+
+    `failures` counts failed connects by the words of the error.
+    """
 
     connected: int
     failures: dict[str, int]
     refusal: str = ""
-    """Why this process cannot do its share at all: a mistake of the command line."""
+    """The reason why this process cannot run its share: a mistake on the command line."""
 
 
 class Progress(Struct, frozen=True, tag="progress", kw_only=True):
-    """Counts since the go; `latency` is of the last moment only, and none of who misbehaves."""
+    """Counts since `GO`; `latency` covers the time since the last `Progress` only.
+
+    Misbehaving clients report no latency.
+    """
 
     seconds: float
     alive: int
@@ -45,7 +51,7 @@ class Progress(Struct, frozen=True, tag="progress", kw_only=True):
 
 
 class ProfileOutcome(Struct, frozen=True, kw_only=True):
-    """What the clients of one profile saw."""
+    """The result of all clients of one profile."""
 
     profile: str
     clients: int
@@ -54,34 +60,34 @@ class ProfileOutcome(Struct, frozen=True, kw_only=True):
     echoed: int
     as_expected: bool
     saw: str
-    """In words, for a person."""
+    """The result in words for a person."""
 
 
 class Outcome(Struct, frozen=True, tag="outcome", kw_only=True):
-    """All that one process measured."""
+    """The result of one process."""
 
     frames: int = 0
-    """Right echoes, those after the end of the measured time included."""
+    """Right echoes, including those after the end of the measured time."""
     measured_frames: int = 0
     measured_bytes: int = 0
-    """Of bodies, one way."""
+    """Bytes of bodies in one direction."""
     measured_s: float = 0.0
     cpu_s: float = 0.0
-    """Of this process, in the measured time."""
+    """CPU time of this process, in seconds, within the measured time."""
     wrong: int = 0
     missing: int = 0
-    """Echoes that never came, of frames sent whole or in part."""
+    """Echoes that never came, for frames sent whole or in part."""
     lost: int = 0
     """Connections that the server ended, or that were given up for a wrong echo."""
     late: int = 0
     """Frames that an open loop had to send within its time and could not."""
     stranded: int = 0
-    """Of those late, the frames of connections that were lost."""
+    """The part of `late` that belongs to lost connections."""
     unexpected: int = 0
-    """What misbehaving clients met that is neither a wrong nor a missing echo."""
+    """Problems of misbehaving clients that are neither wrong nor missing echoes."""
     findings: tuple[Finding, ...] = ()
     found: int = 0
-    """Findings in all, those included that are not told."""
+    """Number of findings, including those that are not in `findings`."""
     latency: Counts = ()
     profiles: tuple[ProfileOutcome, ...] = ()
 

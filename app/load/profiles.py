@@ -1,9 +1,8 @@
-"""Clients that misbehave, in a process of their own: what they do, and what they should see.
+"""The clients that misbehave: how each behaves, and how a correct server answers it.
 
-Each goes on, connection after connection, until the time is up, and ends in order. A server that
-is well lets none of them go without what is theirs: echoes late but right for who reads slowly or
-half-closes, a refusal for who announces too much, and the next connection served whatever the one
-before did.
+Each client opens connection after connection until the time is up, then closes in order. A correct
+server echoes late but right to a client that reads slowly or half-closes, refuses a client that
+announces too large a body, and serves the next connection whatever the one before did.
 """
 
 from __future__ import annotations
@@ -16,137 +15,149 @@ from time import monotonic
 from typing import Final, NamedTuple
 
 from ..core.framing import HEADER_SIZE, MAX_LENGTH, header
-from .clients import Misbehaved, Notes, Peer, Play, Stage, keep_playing
+from .clients import (
+    SLOW_RECEIVE_BUFFER,
+    Behaviour,
+    EchoStream,
+    ProfileError,
+    ProfileTally,
+    RunContext,
+    run_client,
+)
 from .frame_loop import FrameLoop
 from .load_plan import LoadShare
-from .outcome import TELL_EVERY, Outcome, ProfileOutcome, Progress
+from .outcome import PROGRESS_INTERVAL, Outcome, ProfileOutcome, Progress
 
 BURST: Final = 8
-"""Frames sent at once by those who half-close or reset."""
+"""Frames sent at once before a half-close or a reset."""
 SLOW_TICK: Final = 0.1
 SLOW_READ: Final = 6554
-"""Bytes a tick: 64 KiB a second."""
-SLOW_RECEIVE_BUFFER: Final = 16 * 1024
+"""Bytes read per tick: 64 KiB per second."""
 DRIBBLE: Final = 0.05
 """Seconds between two bytes."""
 DRIBBLED: Final = 32
-"""Bytes of a frame that dribble; the rest follows at once, or a large body would time out."""
+"""Bytes of a frame that are sent one by one.
+
+The rest follows at once: else a large body would time out.
+"""
 _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
-"""The value of SO_LINGER with which a close sends RST."""
+"""The value of SO_LINGER that makes a close send RST."""
 
 
-async def slow_reader(stage: Stage, notes: Notes, peer: Peer) -> None:
-    """Send as much as the server takes, read slowly; at the end read the rest at full speed."""
+async def slow_reader(context: RunContext, tally: ProfileTally, connection: EchoStream) -> None:
+    """Send as much as the server accepts, read slowly; at the end read the rest at full speed."""
 
     async def send() -> None:
         while True:
-            peer.send()
-            await peer.writer.drain()
+            connection.send()
+            await connection.writer.drain()
 
     started = monotonic()
     sending = asyncio.create_task(send())
     try:
-        while not stage.stopping.is_set():
-            if not await peer.read(SLOW_READ):
-                raise peer.missing("closed by the server")
-            await stage.pause(SLOW_TICK)
+        while not context.stopping.is_set():
+            if not await connection.read(SLOW_READ):
+                raise connection.missing_error("closed by the server")
+            await context.sleep(SLOW_TICK)
     finally:
         sending.cancel()
         await asyncio.gather(sending, return_exceptions=True)
-    peer.set_socket_option(socket.SO_RCVBUF, 1 << 20)
-    await peer.read_all()
-    notes.took(monotonic() - started)
+    connection.set_socket_option(socket.SO_RCVBUF, 1 << 20)
+    await connection.read_all()
+    tally.record_duration(monotonic() - started)
 
 
-async def dribbler(stage: Stage, notes: Notes, peer: Peer) -> None:
+async def dribbler(context: RunContext, tally: ProfileTally, connection: EchoStream) -> None:
     """Send the start of each frame one byte at a time, header first."""
-    while not stage.stopping.is_set():
+    while not context.stopping.is_set():
         started = monotonic()
-        frame = peer.next_frame()
+        frame = connection.next_frame()
         for byte in frame[:DRIBBLED]:
-            if peer.writer.is_closing():
-                break  # the connection is gone, as the read below will tell
-            peer.writer.write(bytes([byte]))
-            await stage.pause(DRIBBLE)
+            if connection.writer.is_closing():
+                break  # the connection is lost: the read below raises
+            connection.writer.write(bytes([byte]))
+            await context.sleep(DRIBBLE)
         else:
-            peer.writer.write(frame[DRIBBLED:])
-        await peer.read_all()
-        notes.took(monotonic() - started)
+            connection.writer.write(frame[DRIBBLED:])
+        await connection.read_all()
+        tally.record_duration(monotonic() - started)
 
 
-async def oversize(stage: Stage, notes: Notes, peer: Peer) -> None:
-    """After a good frame announce the largest body there is; no echo but an end must follow."""
-    peer.send()
-    await peer.read_all()
+async def oversize(context: RunContext, tally: ProfileTally, connection: EchoStream) -> None:
+    """Send a good frame, then the header of a 4 GiB body; the server must close without an echo."""
+    connection.send()
+    await connection.read_all()
     started = monotonic()
-    peer.writer.write(header(MAX_LENGTH) + b"never to be read")
+    connection.writer.write(header(MAX_LENGTH) + b"never to be read")
     try:
-        data = await asyncio.wait_for(peer.reader.read(HEADER_SIZE), stage.share.timeout)
+        data = await asyncio.wait_for(connection.reader.read(HEADER_SIZE), context.share.timeout)
     except ConnectionResetError:
         data = b""
     except TimeoutError:
-        text = f"not refused: still open {stage.share.timeout:g} s after the header of a 4 GiB body"
-        raise Misbehaved("accepted", 1, HEADER_SIZE, text) from None
+        text = (
+            f"not refused: still open {context.share.timeout:g} s after the header of a 4 GiB body"
+        )
+        raise ProfileError("accepted", 1, HEADER_SIZE, text) from None
     if data:
-        raise Misbehaved("accepted", 1, 0, f"not refused: {data!r} came for a 4 GiB body")
-    notes.took(monotonic() - started)
+        raise ProfileError("accepted", 1, 0, f"not refused: {data!r} came for a 4 GiB body")
+    tally.record_duration(monotonic() - started)
 
 
-async def half_close(_stage: Stage, notes: Notes, peer: Peer) -> None:
-    """Send a burst and end this side: every echo must come, and then the server's end."""
+async def half_close(_context: RunContext, tally: ProfileTally, connection: EchoStream) -> None:
+    """Send a burst and half-close: every echo must come, and then the server's FIN."""
     started = monotonic()
-    peer.send(BURST)
-    peer.writer.write_eof()
-    await peer.read_all()
-    if await peer.read():
+    connection.send(BURST)
+    connection.writer.write_eof()
+    await connection.read_all()
+    if await connection.read():
         raise AssertionError("a byte too many is a wrong echo")
-    notes.took(monotonic() - started)
+    tally.record_duration(monotonic() - started)
 
 
-async def reset(_stage: Stage, notes: Notes, peer: Peer) -> None:
-    """One echo, to see that the server is well; then a burst whose echoes nobody reads, and RST."""
+async def reset(_context: RunContext, tally: ProfileTally, connection: EchoStream) -> None:
+    """Verify one echo, then send a burst whose echoes are not read, and reset."""
     started = monotonic()
-    peer.send()
-    await peer.read_all()
-    notes.took(monotonic() - started)
-    peer.send_unwanted(BURST)
-    await peer.writer.drain()
-    peer.set_socket_option(socket.SO_LINGER, _RESET_ON_CLOSE)
-    await peer.close(reset=True)
+    connection.send()
+    await connection.read_all()
+    tally.record_duration(monotonic() - started)
+    connection.send_uncounted(BURST)
+    await connection.writer.drain()
+    connection.set_socket_option(socket.SO_LINGER, _RESET_ON_CLOSE)
+    await connection.close(reset=True)
 
 
 class Profile(NamedTuple):
-    """How a profile is played, and how what it saw is told."""
+    """One profile: its behaviour on a connection, and its result in words."""
 
-    play: Play
-    saw: Callable[[Notes], str]
-    """A sentence if all was as expected."""
+    behave: Behaviour
+    describe: Callable[[ProfileTally], str]
+    """Makes a sentence for a run in which all was as expected."""
     pause: float = 0.5
-    """Seconds from the start of one connection to the next, at least."""
+    """Least time from the start of one connection to the next, in seconds."""
     receive_buffer: int = 0
 
 
-def _slow(notes: Notes) -> str:
-    return f"all {notes.echoed:,} echoes came, late ({notes.longest:.1f} s) but right"
+def _slow(tally: ProfileTally) -> str:
+    return f"all {tally.echoed:,} echoes came, late ({tally.longest:.1f} s) but right"
 
 
-def _dribbled(notes: Notes) -> str:
-    return f"all {notes.echoed:,} echoes came, {notes.longest:.1f} s at most after a first byte"
+def _dribbled(tally: ProfileTally) -> str:
+    return f"all {tally.echoed:,} echoes came, {tally.longest:.1f} s at most after a first byte"
 
 
-def _refused(notes: Notes) -> str:
-    return f"all {notes.done:,} refused with a close, within {1000 * notes.longest:.1f} ms"
+def _refused(tally: ProfileTally) -> str:
+    return f"all {tally.completed:,} refused with a close, within {1000 * tally.longest:.1f} ms"
 
 
-def _half_closed(notes: Notes) -> str:
-    return f"all {notes.echoed:,} echoes came after the half-close, and then the server's end"
+def _half_closed(tally: ProfileTally) -> str:
+    return f"all {tally.echoed:,} echoes came after the half-close, and then the server's end"
 
 
-def _reset(notes: Notes) -> str:
-    return f"{notes.done:,} resets; each connection was served before, and so was the next"
+def _reset(tally: ProfileTally) -> str:
+    return f"{tally.completed:,} resets; each connection was served before, and so was the next"
 
 
-CAST: Final = {
+BEHAVIOURS: Final = {
     "slow-reader": Profile(slow_reader, _slow, receive_buffer=SLOW_RECEIVE_BUFFER),
     "dribbler": Profile(dribbler, _dribbled),
     "oversize": Profile(oversize, _refused),
@@ -155,81 +166,85 @@ CAST: Final = {
 }
 
 
-Tell = Callable[[Progress], None]
+Publish = Callable[[Progress], None]
 
 
-def misbehave(share: LoadShare, reel: FrameLoop, control: int, tell: Tell) -> Outcome:
-    """Play the profiles of a share until the time is up or `control` becomes readable.
+def run_profiles(
+    share: LoadShare, frame_loop: FrameLoop, control: int, publish: Publish
+) -> Outcome:
+    """Run the profiles of a share until the time is up or `control` becomes readable.
 
-    `tell` takes a `Progress` now and then.
+    `publish` is called with a `Progress` every `PROGRESS_INTERVAL` seconds.
     """
-    return asyncio.run(_misbehave(share, reel, control, tell))
+    return asyncio.run(_run_profiles(share, frame_loop, control, publish))
 
 
-async def _misbehave(share: LoadShare, reel: FrameLoop, control: int, tell: Tell) -> Outcome:
-    stage = Stage(share, reel, asyncio.Event())
+async def _run_profiles(
+    share: LoadShare, frame_loop: FrameLoop, control: int, publish: Publish
+) -> Outcome:
+    context = RunContext(share, frame_loop, asyncio.Event())
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
         loop.remove_reader(control)
-        stage.stopping.set()
+        context.stopping.set()
 
     loop.add_reader(control, stop)
-    loop.call_later(share.duration, stage.stopping.set)
-    all_notes: list[Notes] = []
+    loop.call_later(share.duration, context.stopping.set)
+    tallies: list[ProfileTally] = []
     playing, client = [], 0
     for name, clients in share.profiles:
-        notes = Notes(name, clients)
-        all_notes.append(notes)
-        profile = CAST[name]
+        tally = ProfileTally(name, clients)
+        tallies.append(tally)
+        profile = BEHAVIOURS[name]
         for _ in range(clients):
             playing.append(
-                keep_playing(
-                    stage, notes, client, profile.play, profile.receive_buffer, profile.pause
+                run_client(
+                    context, tally, client, profile.behave, profile.receive_buffer, profile.pause
                 )
             )
             client += 1
-    telling = asyncio.create_task(_keep_telling(all_notes, tell))
+    publishing = asyncio.create_task(_publish_progress(tallies, publish))
     await asyncio.gather(*playing)
-    telling.cancel()
+    publishing.cancel()
     return Outcome(
-        wrong=sum(notes.wrong for notes in all_notes),
-        missing=sum(notes.missing for notes in all_notes),
-        unexpected=sum(notes.unexpected for notes in all_notes),
-        findings=tuple(finding for notes in all_notes for finding in notes.findings),
-        found=sum(notes.found for notes in all_notes),
-        profiles=tuple(_outcome(notes) for notes in all_notes),
+        wrong=sum(tally.wrong for tally in tallies),
+        missing=sum(tally.missing for tally in tallies),
+        unexpected=sum(tally.unexpected for tally in tallies),
+        findings=tuple(finding for tally in tallies for finding in tally.findings),
+        found=sum(tally.found for tally in tallies),
+        profiles=tuple(_outcome(tally) for tally in tallies),
     )
 
 
-async def _keep_telling(all_notes: list[Notes], tell: Tell) -> None:
+async def _publish_progress(tallies: list[ProfileTally], publish: Publish) -> None:
     started = monotonic()
     while True:
-        tell(
+        publish(
             Progress(
                 seconds=monotonic() - started,
-                alive=sum(notes.alive for notes in all_notes),
-                frames=sum(notes.echoed for notes in all_notes),
+                alive=sum(tally.alive for tally in tallies),
+                frames=sum(tally.echoed for tally in tallies),
                 bytes=0,
-                wrong=sum(notes.wrong + notes.missing + notes.unexpected for notes in all_notes),
+                wrong=sum(tally.wrong + tally.missing + tally.unexpected for tally in tallies),
                 latency=(),
             )
         )
-        await asyncio.sleep(TELL_EVERY)
+        await asyncio.sleep(PROGRESS_INTERVAL)
 
 
-def _outcome(notes: Notes) -> ProfileOutcome:
-    well = not (notes.wrong or notes.missing or notes.unexpected)
+def _outcome(tally: ProfileTally) -> ProfileOutcome:
+    well = not (tally.wrong or tally.missing or tally.unexpected)
     bad = (
-        f"{notes.wrong:,} wrong and {notes.missing:,} missing echoes, {notes.unexpected:,} other "
-        f"surprises on {notes.connections:,} connections; {notes.echoed:,} echoes were right"
+        f"{tally.wrong:,} wrong and {tally.missing:,} missing echoes, {tally.unexpected:,} other "
+        f"surprises on {tally.connections:,} connections; {tally.echoed:,} echoes were right"
     )
     return ProfileOutcome(
-        profile=notes.profile,
-        clients=notes.clients,
-        connections=notes.connections,
-        sent=notes.sent,
-        echoed=notes.echoed,
+        profile=tally.profile,
+        clients=tally.clients,
+        connections=tally.connections,
+        sent=tally.sent,
+        echoed=tally.echoed,
         as_expected=well,
-        saw=CAST[notes.profile].saw(notes) if well else bad,
+        saw=BEHAVIOURS[tally.profile].describe(tally) if well else bad,
     )

@@ -10,23 +10,23 @@ from typing import Final
 
 from ..core.histogram import Histogram
 from ..core.printable import printable
-from .conduct import Worker, why_not
 from .findings import counted
 from .load_plan import LoadPlan
+from .load_runner import LoadWorker, failures_in_words
 from .outcome import HISTOGRAM_BITS, Progress
 from .result import PERCENTILES, Result
 from .sizes import describe
 
 BAR: Final = 32
-"""Columns of the longest bar of the histogram: a line of it has 78."""
+"""Columns of the longest bar of the histogram, whose lines have 78 columns."""
 ECHOED: Final = 2
-"""Columns of the ``^C`` that a terminal shows for Ctrl-C."""
+"""Columns of the ``^C`` that a terminal prints for Ctrl-C."""
 _EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
 MOST_FINDINGS: Final = 10
 
 
-def milliseconds(us: float) -> str:
-    """A duration of whole microseconds, three digits of it: ``0.08 ms``, ``12.3 ms``, ``4.1 s``."""
+def short_duration(us: float) -> str:
+    """Write a duration with three digits: ``0.08 ms``, ``12.3 ms``, ``4.1 s``."""
     if us >= 1_000_000:
         return f"{us / 1_000_000:.3g} s" if us < 1_000_000_000 else f"{us / 1_000_000:,.0f} s"
     if us >= 100_000:
@@ -34,8 +34,8 @@ def milliseconds(us: float) -> str:
     return f"{us / 1000:.3g} ms"
 
 
-def megabytes(per_second: float) -> str:
-    """A rate in bytes per second, with a unit that fits."""
+def byte_rate(per_second: float) -> str:
+    """Write a rate, given in bytes per second, with a fitting unit."""
     if per_second < 100_000:
         return f"{per_second / 1000:.3g} kB/s"
     return (
@@ -46,7 +46,7 @@ def megabytes(per_second: float) -> str:
 
 
 def report(result: Result, encoding: str = "utf-8") -> Iterator[str]:
-    """The lines of the report; in an `encoding` without blocks, bars are of ``#``."""
+    """Yield the lines of the report; bars are made of ``#`` if `encoding` has no blocks."""
     plan = result.plan
     yield heading(plan)
     if result.interrupted:
@@ -65,7 +65,7 @@ def report(result: Result, encoding: str = "utf-8") -> Iterator[str]:
 
 
 def heading(plan: LoadPlan) -> str:
-    """What was asked for, in one line."""
+    """Describe the plan in one line."""
     parts = [plan.where]
     if plan.connections:
         pace = f"{plan.rate:,.0f} frames/s asked for" if plan.rate else "closed loop"
@@ -85,15 +85,15 @@ def _echoes(result: Result) -> Iterator[str]:
     plan, latency = result.plan, result.latency
     connected = f"{result.connected:,} of {plan.connections:,}"
     if result.failures:
-        connected += f"; not: {why_not(Counter(result.failures))}"
+        connected += f"; not: {failures_in_words(Counter(result.failures))}"
     yield f"{'connected':<12} {connected}"
-    rates = (
-        f"{result.frames_per_s:,.0f} frames/s, {megabytes(result.bytes_per_s)} of bodies each way"
-    )
+    bodies = f"{byte_rate(result.bytes_per_s)} of bodies each way"
+    bodies = f"{byte_rate(result.bytes_per_s)} of bodies each way"
+    rates = f"{result.frames_per_s:,.0f} frames/s, {bodies}"
     yield f"{'echoes':<12} {result.frames:,} in {result.measured_s:.2f} s: {rates}"
     if in_time := result.late - result.stranded:
         frames = counted(in_time, "frame was", "frames were")
-        yield f"{'late':<12} {frames} due and not sent in time: the rate is more than was taken"
+        yield f"{'late':<12} {frames} due and not sent in time: the rate was too high"
     if result.stranded:
         frames = counted(result.stranded, "frame was", "frames were")
         yield f"{'late':<12} {frames} due on connections that were lost"
@@ -108,20 +108,20 @@ def _echoes(result: Result) -> Iterator[str]:
 
 
 def figures(latency: Histogram) -> str:
-    """The percentiles in one line."""
-    told = [
-        f"{name.replace('_', '.')} {milliseconds(latency.percentile(percent))}"
+    """Write the percentiles in one line."""
+    parts = [
+        f"{name.replace('_', '.')} {short_duration(latency.percentile(percent))}"
         for name, percent in PERCENTILES.items()
     ]
-    return "  ".join(told)
+    return "  ".join(parts)
 
 
 def _verdict(result: Result) -> Iterator[str]:
-    told = result.findings[:MOST_FINDINGS]
-    for finding in told:
+    shown = result.findings[:MOST_FINDINGS]
+    for finding in shown:
         yield printable(str(finding), 300)
-    if result.found > len(told):
-        yield f"and {result.found - len(told):,} more"
+    if result.found > len(shown):
+        yield f"and {result.found - len(shown):,} more"
     right = counted(result.verified, "echo", "echoes")
     if result.well:
         yield f"every byte of {right} was right"
@@ -148,7 +148,7 @@ def _problems(result: Result) -> list[str]:
 
 
 def histogram_lines(latency: Histogram, encoding: str = "utf-8") -> Iterator[str]:
-    """One line for each doubling of the latency and its half-way point, with a bar."""
+    """Yield lines with a bar for each range of latencies, two ranges per power of two."""
     has_blocks = _has_blocks(encoding)
     rows: dict[int, int] = {}
     for low, _, times in latency.buckets():
@@ -161,7 +161,7 @@ def histogram_lines(latency: Histogram, encoding: str = "utf-8") -> Iterator[str
         whole, rest = divmod(eighths, 8)
         bar = "█" * whole + _EIGHTHS[rest].strip() if has_blocks else "#" * (whole + (rest > 0))
         yield (
-            f"{milliseconds(_begin(row)):>9} to {milliseconds(_begin(row + 1)):<8} "
+            f"{short_duration(_begin(row)):>9} to {short_duration(_begin(row + 1)):<8} "
             f"{bar:<{BAR}} {times:>13,} {100 * seen / total:7.3f} %"
         )
 
@@ -175,7 +175,7 @@ def _has_blocks(encoding: str) -> bool:
 
 
 def _row(us: int) -> int:
-    """Two rows for each power of two; below 2 µs one."""
+    """Return the row of a latency: two rows for each power of two, one below 2 µs."""
     if us < 2:
         return 1
     top = us.bit_length() - 1
@@ -183,23 +183,23 @@ def _row(us: int) -> int:
 
 
 def _begin(row: int) -> int:
-    """The smallest value of a row, in microseconds."""
+    """Return the smallest latency of a row, in microseconds."""
     return 0 if row < 2 else (2 + row % 2) << (row // 2) >> 1
 
 
-def _told(workers: Iterable[Worker]) -> list[Progress]:
+def _progress_of(workers: Iterable[LoadWorker]) -> list[Progress]:
     return [worker.progress for worker in workers if worker.progress]
 
 
-def _opened(worker: Worker) -> tuple[int, int]:
-    """Connections that are open, and that failed."""
+def _opened(worker: LoadWorker) -> tuple[int, int]:
+    """Return the numbers of connections that are open and that failed."""
     if worker.ready:
         return worker.ready.connected, sum(worker.ready.failures.values())
     return (worker.opening.connected, worker.opening.failed) if worker.opening else (0, 0)
 
 
 def _columns(descriptor: int) -> int:
-    """Of a terminal; 0 if it does not know, or has gone."""
+    """Return the columns of a terminal; 0 if it does not know them, or is gone."""
     try:
         return os.get_terminal_size(descriptor).columns
     except OSError:
@@ -207,7 +207,7 @@ def _columns(descriptor: int) -> int:
 
 
 class ProgressLine:
-    """One line on a terminal, rewritten as the workers tell; nothing anywhere else."""
+    """One line on a terminal with the progress of the run; nothing if there is no terminal."""
 
     def __init__(self, plan: LoadPlan, descriptor: int) -> None:
         self._plan = plan
@@ -217,23 +217,23 @@ class ProgressLine:
         self._last = (0.0, 0)
         self.active = os.isatty(descriptor)
 
-    def show(self, workers: Sequence[Worker]) -> None:
-        """Draw it anew, four times a second at most."""
+    def render(self, workers: Sequence[LoadWorker]) -> None:
+        """Draw the line again, at most four times a second."""
         now = monotonic()
         if not self.active or now < self._next:
             return
         self._next = now + 0.25
         self._write(*self._parts(workers))
 
-    def _parts(self, workers: Sequence[Worker]) -> list[str]:
-        """What is told, the most important first."""
-        measuring = _told(worker for worker in workers if not worker.share.profiles)
-        misbehaving = _told(worker for worker in workers if worker.share.profiles)
-        told = measuring or misbehaving
-        if not told:
+    def _parts(self, workers: Sequence[LoadWorker]) -> list[str]:
+        """Return the parts of the line, the most important first."""
+        measuring = _progress_of(worker for worker in workers if not worker.share.profiles)
+        misbehaving = _progress_of(worker for worker in workers if worker.share.profiles)
+        progresses = measuring or misbehaving
+        if not progresses:
             return self._connecting(workers)
-        seconds = max(progress.seconds for progress in told)
-        frames = sum(progress.frames for progress in told)
+        seconds = max(progress.seconds for progress in progresses)
+        frames = sum(progress.frames for progress in progresses)
         (before_s, before), self._last = self._last, (seconds, frames)
         rate = (frames - before) / (seconds - before_s) if seconds > before_s else 0.0
         parts = [
@@ -245,11 +245,11 @@ class ProgressLine:
             latency = Histogram(HISTOGRAM_BITS)
             for progress in measuring:
                 latency.merge(Histogram.from_counts(progress.latency, HISTOGRAM_BITS))
-            parts += [f"p{p} {milliseconds(latency.percentile(p))}" for p in (50, 99)]
-        alive = sum(progress.alive for progress in told)
+            parts += [f"p{p} {short_duration(latency.percentile(p))}" for p in (50, 99)]
+        alive = sum(progress.alive for progress in progresses)
         return [*parts, counted(alive, "connection"), counted(frames, "echo", "echoes")]
 
-    def _connecting(self, workers: Sequence[Worker]) -> list[str]:
+    def _connecting(self, workers: Sequence[LoadWorker]) -> list[str]:
         counts = [_opened(worker) for worker in workers if not worker.share.profiles]
         opened, failed = (sum(each) for each in zip((0, 0), *counts, strict=True))
         parts = [f"connecting to {self._plan.where} …"]
@@ -260,14 +260,14 @@ class ProgressLine:
         return parts
 
     def _write(self, *parts: str) -> None:
-        """As many of the parts as fit: what is too much for the line is left out, the last first.
+        """Write as many of the first parts as fit.
 
-        Some columns are left for the ``^C`` that a terminal puts behind it.
+        Some columns stay free for the ``^C`` that a terminal puts behind the line.
         """
         room = (_columns(self._descriptor) or 80) - ECHOED
         while len(parts) > 1 and len(" · ".join(parts)) > room:
             parts = parts[:-1]
-        # A host may be of wide characters, and a line that wraps could not be taken back.
+        # A host name may have wide characters, and a line that wraps could not be erased.
         self._put(f"\r\x1b[2K\x1b[?7l{' · '.join(parts)[:room]}\x1b[?7h")
         self._shown = True
 
@@ -276,16 +276,16 @@ class ProgressLine:
         try:
             os.write(self._descriptor, text.encode())
         except OSError:
-            self.active = False  # the terminal is gone; its SIGHUP ends the run
+            self.active = False  # the terminal is gone, and its SIGHUP stops the run
 
-    def ending(self) -> None:
-        """Say that the end has been asked for; from then on nothing else is shown."""
+    def announce_stop(self) -> None:
+        """Say that the run is stopping; nothing else is drawn from then on."""
         if self.active:
             self.active = False
             self._write("ending: waiting for the last echoes; Ctrl-C again does not wait")
 
     def clear(self) -> None:
-        """Take the line away."""
+        """Erase the line."""
         if self._shown:
             self._put("\r\x1b[2K")
             self._shown = False

@@ -1,4 +1,4 @@
-"""The outcomes of all processes as one result, for people and for machines."""
+"""Merges the outcomes of all processes into one result, and writes it as JSON."""
 
 from __future__ import annotations
 
@@ -8,29 +8,27 @@ from typing import Any, Final
 from msgspec import Struct, to_builtins
 
 from ..core.histogram import Histogram
-from .conduct import Worker, failures
 from .findings import Finding
 from .load_plan import LoadPlan
+from .load_runner import LoadWorker, failures
 from .outcome import HISTOGRAM_BITS, Outcome, ProfileOutcome
 from .sizes import describe
 
 PERCENTILES: Final = {"p50": 50.0, "p90": 90.0, "p99": 99.0, "p99_9": 99.9, "max": 100.0}
 BUSY: Final = 0.9
-"""Share of a core from which on a process of the generator may have been the ceiling."""
-
-
+"""Share of a core above which a process of the generator may have limited the rate."""
 LONG_ENOUGH: Final = 0.5
-"""Seconds of a run from which on the share of a core says something."""
+"""Seconds; in a shorter run the share of a core means nothing."""
 
 
 class Result(Struct, frozen=True, kw_only=True):
-    """What a run measured. Times in seconds, latencies in microseconds, sizes in bytes."""
+    """The result of a run. Times are in seconds, latencies in microseconds, sizes in bytes."""
 
     plan: LoadPlan
     interrupted: bool
     connected: int
     failures: dict[str, int]
-    """Connections that could not be opened, by the words of the error."""
+    """Counts of connections that could not be opened, by the words of the error."""
     dead: int
     """Processes of the generator that ended without an outcome."""
     frames: int
@@ -42,37 +40,37 @@ class Result(Struct, frozen=True, kw_only=True):
     lost: int
     late: int
     stranded: int
-    """Of those late, the frames of connections that were lost."""
+    """The part of `late` that belongs to lost connections."""
     cpu: tuple[float, ...]
-    """Share of a core that each process of the generator used."""
+    """The share of a core that each process of the generator used."""
     unexpected: int
-    """What misbehaving clients met that is neither a wrong nor a missing echo."""
+    """Problems of misbehaving clients that are neither wrong nor missing echoes."""
     findings: tuple[Finding, ...]
     found: int
-    """Findings in all, those included that are not told."""
+    """Number of findings, including those that are not in `findings`."""
     profiles: tuple[ProfileOutcome, ...]
     latency: Histogram
 
     @property
     def verified(self) -> int:
-        """Right echoes of all connections, those of misbehaving clients included."""
+        """Right echoes of all connections, including those of misbehaving clients."""
         return self.frames + sum(profile.echoed for profile in self.profiles)
 
     @property
     def well(self) -> bool:
-        """Whether echoes came, all of them and right, and nothing happened that should not."""
+        """Whether every echo came and was right, and nothing else went wrong."""
         bad = self.wrong, self.missing, self.lost, self.unexpected, self.dead, len(self.failures)
         seen = all(profile.as_expected for profile in self.profiles)
         return self.verified > 0 and seen and not any(bad)
 
     @property
     def was_the_ceiling(self) -> bool:
-        """Whether the generator was busy enough to have been what limits the rate."""
+        """Whether the generator was so busy that it may have limited the rate."""
         return self.measured_s >= LONG_ENOUGH and any(share >= BUSY for share in self.cpu)
 
 
-def merge(plan: LoadPlan, workers: Sequence[Worker], interrupted: bool) -> Result:
-    """One result of all the workers."""
+def merge(plan: LoadPlan, workers: Sequence[LoadWorker], interrupted: bool) -> Result:
+    """Merge the outcomes of all workers."""
     outcomes = [worker.outcome for worker in workers if worker.outcome]
     measuring = [outcome for outcome in outcomes if outcome.measured_s]
     readies = [w.ready for w in workers if w.ready and not w.share.profiles]
@@ -108,7 +106,7 @@ def _total(outcomes: Sequence[Outcome], name: str) -> int:
 
 
 def as_json(result: Result) -> dict[str, Any]:
-    """The schema of `--json`, as docs/load.md has it."""
+    """Return the result in the schema of `--json`, documented in docs/load.md."""
     plan, latency = result.plan, result.latency
     return {
         "schema": 1,

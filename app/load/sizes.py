@@ -1,4 +1,4 @@
-"""Body sizes as `--size` has them: ``64``, ``64-4KiB``, ``64:80,4KiB:15,100KiB:5``."""
+"""Body sizes in the notation of `--size`: ``64``, ``64-4KiB``, ``64:80,4KiB:15,100KiB:5``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _KIND = re.compile(r"\s*([^-:,]+)(?:-([^-:,]+))?(?::(\d{1,12})\s*)?", re.ASCII)
 
 
 class SizeRange(Struct, frozen=True):
-    """Bodies of `low` to `high` bytes, both included, all as likely; `weight` is their share."""
+    """Bodies of `low` to `high` bytes, both included, equally likely; `weight` is their share."""
 
     low: int
     high: int
@@ -34,7 +34,7 @@ Sizes = tuple[SizeRange, ...]
 
 
 def parse_sizes(text: str) -> Sizes:
-    """The ranges that `text` lists; raises `SettingError`."""
+    """Read the ranges that `text` lists. Raises `SettingError`."""
     return tuple(_range(part, text) for part in text.split(","))
 
 
@@ -59,7 +59,7 @@ def _range(part: str, whole: str) -> SizeRange:
 
 
 def describe(sizes: Sizes) -> str:
-    """The sizes as a person writes them; weights in percent."""
+    """Write the sizes as a person does, with weights in percent."""
     total = sum(kind.weight for kind in sizes)
     if len(sizes) == 1:
         return str(sizes[0])
@@ -67,14 +67,14 @@ def describe(sizes: Sizes) -> str:
 
 
 def mean_frame(sizes: Sizes) -> float:
-    """Bytes of an average frame, with its header."""
+    """Return the bytes of an average frame, including its header."""
     total = sum(kind.weight for kind in sizes)
     body = sum((kind.low + kind.high) / 2 * kind.weight for kind in sizes) / total
     return HEADER_SIZE + body
 
 
-def draw(sizes: Sizes, number: int, chance: random.Random) -> Sequence[int]:
-    """`number` sizes in random order, each range with its exact share of them."""
+def draw_sizes(sizes: Sizes, number: int, chance: random.Random) -> Sequence[int]:
+    """Draw `number` sizes in random order; each range gets its exact share of them."""
     drawn = list(_by_share(sizes, number, chance))
     chance.shuffle(drawn)
     return drawn

@@ -97,9 +97,9 @@ def generate(port: int, told: list[Progress] | None = None, **changes: Any) -> O
         connecting = Connecting(asked, control, lambda _: None)
         connecting.run()
         assert len(connecting.opened) == asked.connections, connecting.failures
-        reel = FrameLoop(asked.sizes, asked.depth, asked.seed)
+        frame_loop = FrameLoop(asked.sizes, asked.depth, asked.seed)
         tell = (told if told is not None else []).append
-        return Generator(asked, reel, connecting.opened, control, tell).run()
+        return Generator(asked, frame_loop, connecting.opened, control, tell).run()
     finally:
         os.close(control)
         os.close(keeps_open)

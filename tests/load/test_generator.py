@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from app.core.framing import frame, header
 from app.core.histogram import Histogram
-from app.load.findings import wrong_echo
+from app.load.findings import locate_wrong_echo
 from app.load.frame_loop import FrameLoop
 from app.load.generator import Generator
 from app.load.load_connection import LoadConnection
@@ -43,10 +43,12 @@ def test_every_echo_of_a_server_that_is_well(serve: Serve, size: str, depth: int
     assert_well(outcome, 200)
 
 
-def test_round_and_round_the_reel(serve: Serve) -> None:
+def test_round_and_round_the_frame_loop(serve: Serve) -> None:
     port = serve().server.port
-    reel = FrameLoop(parse_sizes("100kB"), 3, 7)
-    assert_well(generate(port, depth=3, size="100kB", frames=9 * reel.frames), 9 * reel.frames)
+    frame_loop = FrameLoop(parse_sizes("100kB"), 3, 7)
+    assert_well(
+        generate(port, depth=3, size="100kB", frames=9 * frame_loop.frames), 9 * frame_loop.frames
+    )
 
 
 def test_the_server_has_seen_what_was_counted(serve: Serve) -> None:
@@ -119,9 +121,9 @@ def test_frames_that_could_not_be_sent_in_time_are_counted() -> None:
 
 
 def test_frames_are_due_in_turn_over_the_connections() -> None:
-    reel = FrameLoop(parse_sizes("8"), 1, 1)
+    frame_loop = FrameLoop(parse_sizes("8"), 1, 1)
     with socket.socket() as sock:
-        connections = [LoadConnection(place, 10 + place, sock, reel) for place in range(3)]
+        connections = [LoadConnection(place, 10 + place, sock, frame_loop) for place in range(3)]
     due = [connections[n % 3].due_after(n // 3, turns=3, rate=50.0) for n in range(9)]
     assert due == [20_000 * n for n in range(9)]
 
@@ -142,15 +144,15 @@ def test_however_much_is_due_each_connection_is_looked_at_once() -> None:
     sockets = [socket.socketpair() for _ in range(3)]
     control, keeps_open = os.pipe()
     opened = {number: pair[0] for number, pair in enumerate(sockets)}
-    reel = FrameLoop(asked.sizes, asked.depth, asked.seed)
-    generator = Generator(asked, reel, opened, control, lambda _: None)
+    frame_loop = FrameLoop(asked.sizes, asked.depth, asked.seed)
+    generator = Generator(asked, frame_loop, opened, control, lambda _: None)
     generator._connections = looked_at = LookedAt(generator._connections)
     generator._started_us = monotonic_ns() // 1000 - 1_000_000
     generator._send_what_is_due()
     assert looked_at.times == 3
-    assert generator._next >= 1_000_000
+    assert generator._next_frame >= 1_000_000
     shares = [connection.due + connection.in_flight for connection in list(looked_at)]
-    assert shares == [len(range(place, generator._next, 3)) for place in range(3)]
+    assert shares == [len(range(place, generator._next_frame, 3)) for place in range(3)]
     assert [connection.in_flight for connection in list(looked_at)] == [2, 2, 2]
     generator._poller.close()
     for pair in sockets:
@@ -256,8 +258,12 @@ def test_echoes_before_an_end_that_a_write_sees_first() -> None:
     sizes = "10:1,8MiB:1"
 
     def small_then_large(seed: int) -> bool:
-        reel = FrameLoop(parse_sizes(sizes), 2, seed)
-        return len(reel.frame(reel.first_frame(0))) < 100 < len(reel.frame(reel.first_frame(0) + 1))
+        frame_loop = FrameLoop(parse_sizes(sizes), 2, seed)
+        return (
+            len(frame_loop.frame(frame_loop.first_frame(0)))
+            < 100
+            < len(frame_loop.frame(frame_loop.first_frame(0) + 1))
+        )
 
     seed = next(seed for seed in range(50) if small_then_large(seed))
 
@@ -270,17 +276,19 @@ def test_echoes_before_an_end_that_a_write_sees_first() -> None:
     assert (outcome.frames, outcome.missing, outcome.lost) == (1, 1, 1)
 
 
-reels = cycle([FrameLoop(parse_sizes("60-80"), 8, 1)])
+frame_loops = cycle([FrameLoop(parse_sizes("60-80"), 8, 1)])
 
 
 @given(st.integers(0, 10**6), st.integers(1, 8), st.integers(0, 10**6), st.integers(1, 255))
 def test_whichever_byte_is_wrong_is_found(start: int, frames: int, at: int, change: int) -> None:
-    reel = next(reels)
-    first = start % reel.frames
-    begin, end = reel.starts[first], reel.starts[first + frames]
+    frame_loop = next(frame_loops)
+    first = start % frame_loop.frames
+    begin, end = frame_loop.starts[first], frame_loop.starts[first + frames]
     at %= end - begin
-    data = bytearray(reel.stream[begin:end])
+    data = bytearray(frame_loop.stream[begin:end])
     data[at] ^= change
-    number, offset, _ = wrong_echo(reel, begin, first, 1000, frames, bytes(data), end - begin)
-    assert reel.starts[first + number - 1000] + offset - begin == at
-    assert 0 <= offset < len(reel.frame(first + number - 1000))
+    number, offset, _ = locate_wrong_echo(
+        frame_loop, begin, first, 1000, frames, bytes(data), end - begin
+    )
+    assert frame_loop.starts[first + number - 1000] + offset - begin == at
+    assert 0 <= offset < len(frame_loop.frame(first + number - 1000))

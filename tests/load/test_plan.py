@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from app.core.settings import SettingError
 from app.load.load_plan import PROFILES, parse_profile, sum_profiles
-from app.load.profiles import CAST
+from app.load.profiles import BEHAVIOURS
 from tests.load.lying import plan
 
 
@@ -74,7 +74,7 @@ def test_who_misbehaves_has_a_process_of_its_own() -> None:
 def test_profiles() -> None:
     assert parse_profile("slow-reader") == ("slow-reader", 1)
     assert parse_profile("half-close:20") == ("half-close", 20)
-    assert set(PROFILES) == set(CAST)
+    assert set(PROFILES) == set(BEHAVIOURS)
 
 
 def test_a_profile_that_is_asked_for_twice_is_summed() -> None:

@@ -1,4 +1,4 @@
-"""Clients that misbehave: what they see of a server that is well, and of one that is not."""
+"""Clients that run_profiles: what they see of a server that is well, and of one that is not."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 
 from app.core.framing import HEADER_SIZE, header
-from app.load.clients import Notes, Peer, Stage, keep_playing
+from app.load.clients import EchoStream, ProfileTally, RunContext, run_client
 from app.load.frame_loop import FrameLoop
 from app.load.load_plan import PROFILES
 from app.load.outcome import Outcome, Progress
-from app.load.profiles import misbehave
+from app.load.profiles import run_profiles
 from tests.load.lying import lying_server, share
 from tests.peers import PATIENCE, Running
 
@@ -43,7 +43,7 @@ def misbehave_and_tell(told: list[Progress], port: int, *profiles: str, **how: A
     )
     control, keeps_open = os.pipe()
     try:
-        return misbehave(
+        return run_profiles(
             asked, FrameLoop(asked.sizes, asked.depth, asked.seed), control, told.append
         )
     finally:
@@ -176,23 +176,23 @@ def test_a_server_that_ends_connections_is_a_finding_for_each(
 def test_a_connection_that_is_lost_with_no_echo_missing() -> None:
     with lying_server(1, lambda client, frames: client.sendall(frames[0])) as port:
         asked = share(port, connections=0, duration=1.0, profiles=(("reset", 1),))
-        notes = Notes("reset", 1)
+        tally = ProfileTally("reset", 1)
 
-        async def lose(stage: Stage, _notes: Notes, peer: Peer) -> None:
-            peer.send()
-            await peer.read_all()
-            stage.stopping.set()
+        async def lose(context: RunContext, _tally: ProfileTally, connection: EchoStream) -> None:
+            connection.send()
+            await connection.read_all()
+            context.stopping.set()
             raise ConnectionResetError("Connection lost")
 
         async def play() -> None:
-            stage = Stage(asked, FrameLoop(asked.sizes, 1, 1), asyncio.Event())
-            await keep_playing(stage, notes, 3, lose, receive_buffer=0, pause=0)
+            context = RunContext(asked, FrameLoop(asked.sizes, 1, 1), asyncio.Event())
+            await run_client(context, tally, 3, lose, receive_buffer=0, pause=0)
 
         asyncio.run(play())
-    assert [str(finding) for finding in notes.findings] == [
+    assert [str(finding) for finding in tally.findings] == [
         "reset client 3, frame 1, offset 0: connection lost, no echo missing"
     ]
-    assert (notes.unexpected, notes.missing, notes.done) == (1, 0, 0)
+    assert (tally.unexpected, tally.missing, tally.completed) == (1, 0, 0)
 
 
 @pytest.mark.parametrize("answer", [b"", header(3) + b"yes"], ids=["waits", "answers"])

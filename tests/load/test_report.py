@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from app.core.histogram import Histogram
-from app.load.conduct import Worker
 from app.load.findings import Finding
 from app.load.load_plan import LoadShare
+from app.load.load_runner import LoadWorker
 from app.load.outcome import HISTOGRAM_BITS, Opening, Outcome, ProfileOutcome, Progress, Ready
-from app.load.report import ProgressLine, histogram_lines, milliseconds, report
+from app.load.report import ProgressLine, histogram_lines, report, short_duration
 from app.load.result import Result, merge
 from tests.load.lying import plan
 from tests.load.lying import share as only_share
@@ -41,14 +41,14 @@ def test_bars_in_an_encoding_without_blocks() -> None:
     assert any(" ## " in line or line.count("#") > 20 for line in lines)
 
 
-def worker_of(share: LoadShare) -> Worker:
-    worker = Worker.__new__(Worker)
+def worker_of(share: LoadShare) -> LoadWorker:
+    worker = LoadWorker.__new__(LoadWorker)
     worker.share = share
     worker.opening = worker.ready = worker.progress = worker.outcome = None
     return worker
 
 
-def progress_of(share: LoadShare, frames: int = 10, wrong: int = 0) -> Worker:
+def progress_of(share: LoadShare, frames: int = 10, wrong: int = 0) -> LoadWorker:
     worker = worker_of(share)
     worker.ready = Ready(1, {})
     worker.progress = Progress(
@@ -60,8 +60,8 @@ def progress_of(share: LoadShare, frames: int = 10, wrong: int = 0) -> Worker:
 def test_nothing_is_shown_where_there_is_no_terminal() -> None:
     with tempfile.TemporaryFile() as nowhere:
         line = ProgressLine(plan(frames=1), nowhere.fileno())
-        line.show([progress_of(only_share(1, frames=1))])
-        line.ending()
+        line.render([progress_of(only_share(1, frames=1))])
+        line.announce_stop()
         line.clear()
         assert nowhere.tell() == 0
 
@@ -71,10 +71,10 @@ def drawn() -> Iterator[Callable[..., str]]:
     """What a progress line shows of some workers on a terminal of so many columns."""
     master, terminal = os.openpty()
 
-    def draw(workers: list[Worker], columns: int = 0, **asked: Any) -> str:
+    def draw(workers: list[LoadWorker], columns: int = 0, **asked: Any) -> str:
         fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         line = ProgressLine(plan(**{"duration": 9.0, **asked}), terminal)
-        line.show(workers)
+        line.render(workers)
         shown = os.read(master, 1000).decode()
         line.clear()
         assert os.read(master, 1000) == b"\r\x1b[2K"
@@ -156,7 +156,7 @@ def test_outcomes_are_merged() -> None:
     assert result.well
     text = "\n".join(report(result))
     assert "95 %, 10 % of a core: the generator was the ceiling" in text
-    assert "late         3 frames were due and not sent in time: the rate is more than" in text
+    assert "late         3 frames were due and not sent in time: the rate was too high" in text
 
 
 def test_a_process_without_an_outcome_is_told() -> None:
@@ -181,7 +181,7 @@ def test_a_profile_that_saw_what_it_should_not() -> None:
      (4_100_000, "4.1 s"), (3_600_000_000, "3,600 s")],
 )  # fmt: skip
 def test_durations_in_words(us: int, text: str) -> None:
-    assert milliseconds(us) == text
+    assert short_duration(us) == text
 
 
 def test_frames_of_lost_connections_say_nothing_of_the_rate() -> None:
@@ -190,7 +190,7 @@ def test_frames_of_lost_connections_say_nothing_of_the_rate() -> None:
     assert "late         5 frames were due on connections that were lost" in text
     assert "the rate" not in text
     both = "\n".join(report(merged(lost, Outcome(measured_s=1.0, late=1))))
-    assert "late         1 frame was due and not sent in time: the rate is more than" in both
+    assert "late         1 frame was due and not sent in time: the rate was too high" in both
     assert "late         5 frames were due on connections that were lost" in both
 
 

@@ -1,4 +1,4 @@
-"""What is sent: sizes from the command line, and the reel made of them."""
+"""What is sent: sizes from the command line, and the frame loop made of them."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from app.core.framing import HEADER_SIZE, read_length
 from app.core.settings import MIB, SettingError
-from app.load import frame_loop as reel_module
+from app.load import frame_loop as frame_loop_module
 from app.load.frame_loop import WINDOW, FrameLoop
-from app.load.sizes import SizeRange, describe, draw, mean_frame, parse_sizes
+from app.load.sizes import SizeRange, describe, draw_sizes, mean_frame, parse_sizes
 
 
 @pytest.mark.parametrize(
@@ -52,9 +52,9 @@ def test_sizes_in_words() -> None:
 
 
 def test_each_size_has_its_share_whatever_chance_says() -> None:
-    drawn = Counter(draw(parse_sizes("64:80,4KiB:15,100KiB:5"), 200, random.Random(1)))
+    drawn = Counter(draw_sizes(parse_sizes("64:80,4KiB:15,100KiB:5"), 200, random.Random(1)))
     assert drawn == {64: 160, 4096: 30, 102_400: 10}
-    ranged = draw(parse_sizes("10-20"), 500, random.Random(1))
+    ranged = draw_sizes(parse_sizes("10-20"), 500, random.Random(1))
     assert (min(ranged), max(ranged)) == (10, 20)
 
 
@@ -63,23 +63,24 @@ def test_the_mean_frame() -> None:
 
 
 @given(st.sampled_from(["0", "1", "64", "0-9", "64:80,4KiB:15", "100kB"]), st.integers(1, 40))
-def test_a_reel_is_whole_frames_round_and_round(text: str, depth: int) -> None:
-    reel = FrameLoop(parse_sizes(text), depth, 1)
-    assert len(reel.stream) == reel.size + WINDOW
-    assert reel.frames > 2 * depth
-    assert len(reel.starts) == 2 * reel.frames + 1
-    for index in {0, 1, depth, reel.frames - 1, reel.frames, reel.frames + depth}:
-        frame = reel.frame(index)
+def test_a_frame_loop_is_whole_frames_round_and_round(text: str, depth: int) -> None:
+    frame_loop = FrameLoop(parse_sizes(text), depth, 1)
+    assert len(frame_loop.stream) == frame_loop.size + WINDOW
+    assert frame_loop.frames > 2 * depth
+    assert len(frame_loop.starts) == 2 * frame_loop.frames + 1
+    for index in {0, 1, depth, frame_loop.frames - 1, frame_loop.frames, frame_loop.frames + depth}:
+        frame = frame_loop.frame(index)
         assert len(frame) == HEADER_SIZE + read_length(frame, 0)[0]
-        assert reel.starts[index + 1] - reel.starts[index] == len(frame)
+        assert frame_loop.starts[index + 1] - frame_loop.starts[index] == len(frame)
     assert (
-        reel.stream[reel.size :] == (reel.stream[: reel.size] * (WINDOW // reel.size + 1))[:WINDOW]
+        frame_loop.stream[frame_loop.size :]
+        == (frame_loop.stream[: frame_loop.size] * (WINDOW // frame_loop.size + 1))[:WINDOW]
     )
 
 
-def test_frames_of_a_reel_are_all_different() -> None:
-    reel = FrameLoop(parse_sizes("16"), 16, 3)
-    assert len({reel.frame(index) for index in range(reel.frames)}) == reel.frames
+def test_frames_of_a_frame_loop_are_all_different() -> None:
+    frame_loop = FrameLoop(parse_sizes("16"), 16, 3)
+    assert len({frame_loop.frame(index) for index in range(frame_loop.frames)}) == frame_loop.frames
 
 
 def test_the_seed_decides() -> None:
@@ -89,27 +90,27 @@ def test_the_seed_decides() -> None:
 
 
 def test_connections_start_far_apart() -> None:
-    reel = FrameLoop(parse_sizes("64"), 16, 1)
-    firsts = sorted(reel.first_frame(number) for number in range(64))
+    frame_loop = FrameLoop(parse_sizes("64"), 16, 1)
+    firsts = sorted(frame_loop.first_frame(number) for number in range(64))
     apart = [b - a for a, b in pairwise(firsts)]
     assert min(apart) > 2 * 16
 
 
-def test_a_reel_is_kept_once_and_made_in_place() -> None:
+def test_a_frame_loop_is_kept_once_and_made_in_place() -> None:
     tracemalloc.start()
     try:
-        reel = FrameLoop(parse_sizes("5MiB"), 1, 1)
+        frame_loop = FrameLoop(parse_sizes("5MiB"), 1, 1)
         _, most = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert reel.size == 4 * (5 * MIB + HEADER_SIZE)
-    assert most < 1.4 * reel.size
+    assert frame_loop.size == 4 * (5 * MIB + HEADER_SIZE)
+    assert most < 1.4 * frame_loop.size
 
 
 def test_the_largest_size_that_there_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
     """256 MiB with a depth of 1, as the documentation says; here in small."""
-    assert 4 * parse_sizes("256MiB")[0].low == reel_module.LARGEST_REEL
-    monkeypatch.setattr(reel_module, "LARGEST_REEL", 4 * MIB)
+    assert 4 * parse_sizes("256MiB")[0].low == frame_loop_module.LARGEST_LOOP
+    monkeypatch.setattr(frame_loop_module, "LARGEST_LOOP", 4 * MIB)
     assert FrameLoop(parse_sizes("1MiB"), 1, 1).frames == 4
     with pytest.raises(SettingError, match=r"--size and --depth 1 need .* GiB is the most"):
         FrameLoop(parse_sizes("1048577"), 1, 1)

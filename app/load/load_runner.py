@@ -1,4 +1,4 @@
-"""Starts the processes of a run, lets them go together, and collects what they tell."""
+"""Starts the processes of a run, has them begin together, and collects their messages."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _READ: Final = 1 << 18
 
 
 class LoadError(Exception):
-    """Why there is nothing to report; the text is one line for a person."""
+    """A run that gave no result; the text is one line for a person."""
 
 
-class Worker:
-    """One process, and what it has told so far."""
+class LoadWorker:
+    """One process of the run, with its latest messages."""
 
     def __init__(self, share: LoadShare) -> None:
         self.share = share
@@ -47,8 +47,8 @@ class Worker:
         assert self.process.stdout
         self._stdin, self.stdout = self.process.stdin, self.process.stdout
 
-    def take(self) -> bool:
-        """Take what it has written; whether there may be more."""
+    def read_messages(self) -> bool:
+        """Read what the process has written; return False at the end of its output."""
         data = os.read(self.stdout.fileno(), _READ)
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
@@ -63,80 +63,81 @@ class Worker:
                 self.outcome = message
         return bool(data)
 
-    def say(self, word: bytes) -> None:
-        """Tell it to go or to stop; one that has ended needs no telling."""
+    def send(self, word: bytes) -> None:
+        """Send `GO` or `STOP`; a process that has ended is ignored."""
         try:
             os.write(self._stdin.fileno(), word)
         except BrokenPipeError:
             return
 
-    def end(self) -> None:
-        """See the process out; the end of its stdin tells it to end."""
+    def close(self) -> None:
+        """Close its stdin, which makes it end; read the rest of its output and wait for it."""
         self._stdin.close()
-        while self.take():
+        while self.read_messages():
             continue
         self.stdout.close()
         self.process.wait()
 
 
-class Conductor:
+class LoadRunner:
     """Runs a plan; `stop` may be called from a signal handler.
 
-    `show` is called with the workers at the start, and whenever one of them has told something.
+    `on_progress` is called with the workers at the start and after each message of one of them.
     """
 
-    def __init__(self, plan: LoadPlan, show: Callable[[Sequence[Worker]], None]) -> None:
+    def __init__(self, plan: LoadPlan, on_progress: Callable[[Sequence[LoadWorker]], None]) -> None:
         self.plan = plan
         self.stopped = False
-        """Whether the run was ended early."""
-        self._show = show
-        self._workers: list[Worker] = []
+        """True once `stop` was called."""
+        self._on_progress = on_progress
+        self._workers: list[LoadWorker] = []
 
     def stop(self) -> None:
-        """Ask for the end in order; a second time end at once."""
+        """Stop in order, after the echoes in flight; a second call kills the processes."""
         for worker in self._workers:
             if self.stopped:
                 worker.process.kill()
             else:
-                worker.say(STOP)
+                worker.send(STOP)
         self.stopped = True
 
-    def run(self) -> list[Worker]:
-        """The workers with their outcomes.
+    def run(self) -> list[LoadWorker]:
+        """Run to the end and return the workers with their outcomes.
 
-        Raises `LoadError` if there is no connection at all, `SettingError` for what cannot be.
+        Raises `LoadError` if no connection could be opened, and `SettingError` for a plan that this
+        machine cannot carry out.
         """
-        self._show(())
+        self._on_progress(())
         shares = self.plan.shares(*find_address(self.plan))
         with selectors.DefaultSelector() as selector:
             try:
                 for share in shares:
-                    self._workers.append(Worker(share))
+                    self._workers.append(LoadWorker(share))
                     selector.register(self._workers[-1].stdout, selectors.EVENT_READ)
-                if self.stopped:  # before there was a process to be told
+                if self.stopped:  # before there was a process to stop
                     raise self._interrupted()
-                self._conduct(selector)
+                self._wait_for_outcomes(selector)
             finally:
                 for worker in self._workers:
-                    worker.end()
+                    worker.close()
         return self._workers
 
-    def _conduct(self, selector: selectors.BaseSelector) -> None:
+    def _wait_for_outcomes(self, selector: selectors.BaseSelector) -> None:
         reading = {worker.stdout: worker for worker in self._workers}
         gone = False
         while reading:
             for key, _ in selector.select():
                 worker = reading[key.fileobj]  # type: ignore[index]
-                if not worker.take():
+                if not worker.read_messages():
                     selector.unregister(worker.stdout)
                     del reading[worker.stdout]
             if not gone and all(worker.ready for worker in reading.values()):
                 gone = True
-                self._let_go()
-            self._show(self._workers)
+                self._start_workers()
+            self._on_progress(self._workers)
 
-    def _let_go(self) -> None:
-        """All have connected as far as they could: start, if that is worth it."""
+    def _start_workers(self) -> None:
+        """Start the measurement once every process has connected; raise if it cannot start."""
         readies = [worker.ready for worker in self._workers if worker.ready]
         refusal = next((ready.refusal for ready in readies if ready.refusal), "")
         if refusal:
@@ -144,9 +145,11 @@ class Conductor:
         if self.stopped:
             raise self._interrupted()
         if not any(ready.connected for ready in readies):
-            raise LoadError(f"no connection to {self.plan.where}: {why_not(failures(readies))}")
+            raise LoadError(
+                f"no connection to {self.plan.where}: {failures_in_words(failures(readies))}"
+            )
         for worker in self._workers:
-            worker.say(GO)
+            worker.send(GO)
 
     def _interrupted(self) -> LoadError:
         readies = [worker.ready for worker in self._workers if not worker.share.profiles]
@@ -159,23 +162,24 @@ class Conductor:
 
 
 def failures(readies: Sequence[Ready]) -> Counter[str]:
-    """The connections that could not be opened, by the words of the error."""
+    """Count the connections that could not be opened, by the words of the error."""
     total: Counter[str] = Counter()
     for ready in readies:
         total.update(ready.failures)
     return total
 
 
-def why_not(failed: Counter[str]) -> str:
-    """The failures in words."""
-    told = [f"{text} ({times:,} times)" for text, times in failed.most_common()]
-    return ", ".join(told) or "the processes of the load generator ended early"
+def failures_in_words(failed: Counter[str]) -> str:
+    """Describe the failures to connect, the most frequent first."""
+    parts = [f"{text} ({times:,} times)" for text, times in failed.most_common()]
+    return ", ".join(parts) or "the processes of the load generator ended early"
 
 
 def find_address(plan: LoadPlan) -> tuple[int, tuple[str | int, ...]]:
-    """The address family and the address of the server.
+    """Find the address family and the address of the server.
 
-    Of several addresses the first that accepts a connection. Raises `LoadError`.
+    If the host has several addresses, the first that accepts a connection is used. Raises
+    `LoadError`.
     """
     host = printable(plan.host, 100)
     try:
@@ -185,7 +189,7 @@ def find_address(plan: LoadPlan) -> tuple[int, tuple[str | int, ...]]:
     except UnicodeError:
         raise LoadError(f"unknown host {host!r}: not a valid name") from None
     addresses: list[tuple[int, tuple[str | int, ...]]]
-    # An address that Python was built without is told as bytes, which no socket takes.
+    # For a family that Python was built without, the address is bytes, which no socket takes.
     addresses = [(family, to[0:]) for family, _, _, _, to in found if isinstance(to[0], str)]
     if len(addresses) == 1:
         return addresses[0]
