@@ -5,27 +5,22 @@ Closed connections tell their reason in place of their offsets.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final, TypeAlias
 
 from rich.cells import cell_len
 from rich.style import Style
 
 from ..core.events import ORDERLY, Closed, ConnectionState
 from ..core.framing import HEADER_SIZE
-from ..watch.figures import (
-    bar,
-    short_count,
-    short_rate,
-    short_size,
-    short_span,
-)
+from ..watch.columns import AMOUNT_WIDTH, COLUMNS, Unit
+from ..watch.figures import bar, short_count, short_rate, short_size, short_span
 from ..watch.row import Row
 from ..watch.why import why_in_brief
 from . import palette
 from .clipping import clip, clip_start
-from .columns import AMOUNT, GAP, Column, Layout
+from .column_layout import GAP, FittedColumn, Layout
 from .lines_panel import Line
 
 
@@ -36,7 +31,7 @@ def cells(row: Row, columns: Layout, now: float) -> Line:
     line: Line = []
     for column in columns:
         _leave_gap(line)
-        line += _CELLS[column.key](row, column, now)
+        line += CELLS[column.key](row, column, now)
     return line
 
 
@@ -47,38 +42,26 @@ def _leave_gap(line: Line) -> None:
         line[-1] = (text + " " * GAP, style)
 
 
-def _aligned(text: str, column: Column) -> str:
+def _aligned(text: str, column: FittedColumn) -> str:
     blanks = " " * (column.width - cell_len(text))
     return blanks + text if column.right else text + blanks
 
 
-def _id(row: Row, column: Column, _now: float) -> Line:
+def _id(row: Row, column: FittedColumn, _now: float) -> Line:
     return [(_aligned(str(row.id), column), palette.STRONG)]
 
 
-def _fd(row: Row, column: Column, _now: float) -> Line:
-    return [(_aligned(str(row.fd), column), palette.DIM)]
-
-
-def _peer(row: Row, column: Column, _now: float) -> Line:
+def _peer(row: Row, column: FittedColumn, _now: float) -> Line:
     return [(_aligned(clip_start(row.peer, column.width), column), palette.PLAIN)]
 
 
-def _worker(row: Row, column: Column, _now: float) -> Line:
-    return [(_aligned(str(row.worker), column), palette.DIM)]
-
-
-def _state(row: Row, column: Column, _now: float) -> Line:
+def _state(row: Row, column: FittedColumn, _now: float) -> Line:
     label = palette.state_label(row.state)
     resting = row.state is ConnectionState.READ_LEN and not (row.snapshot and row.snapshot.header)
     return [(_aligned(label, column), palette.DIM if resting else palette.STATES[row.state])]
 
 
-def _reason(row: Row, column: Column, _now: float) -> Line:
-    return _number(row.reason, bool(row.reason), column)
-
-
-def _header(row: Row, column: Column, _now: float) -> Line:
+def _header(row: Row, column: FittedColumn, _now: float) -> Line:
     if row.snapshot is None or not row.snapshot.header:
         return [(_aligned("·", column), palette.FAINT)]
     complete = row.snapshot.header_read == HEADER_SIZE
@@ -86,7 +69,7 @@ def _header(row: Row, column: Column, _now: float) -> Line:
     return [(_aligned(text, column), palette.DIM if complete else palette.WARNING)]
 
 
-def _body(row: Row, column: Column, _now: float) -> Line:
+def _body(row: Row, column: FittedColumn, _now: float) -> Line:
     snapshot = row.snapshot
     if snapshot is None or snapshot.state is not ConnectionState.READ_BODY:
         return [(_aligned("·", column), palette.FAINT)]
@@ -94,7 +77,7 @@ def _body(row: Row, column: Column, _now: float) -> Line:
     return _progress(snapshot.body_read, snapshot.body_length, column, style)
 
 
-def _out(row: Row, column: Column, _now: float) -> Line:
+def _out(row: Row, column: FittedColumn, _now: float) -> Line:
     snapshot = row.snapshot
     if snapshot is None or not snapshot.pending:
         return [(_aligned("·", column), palette.FAINT)]
@@ -102,97 +85,93 @@ def _out(row: Row, column: Column, _now: float) -> Line:
     return _progress(snapshot.out_sent, snapshot.out_length, column, style)
 
 
-def _progress(done: int, whole: int, column: Column, style: Style) -> Line:
+def _progress(done: int, whole: int, column: FittedColumn, style: Style) -> Line:
     amount = f"{short_size(done)}/{short_size(whole)}"
-    width = column.width - AMOUNT - 1
+    width = column.width - AMOUNT_WIDTH - 1
     if width <= 0:
         return [(_aligned(amount, column), style)]
     filled, empty = bar(done, whole, width)
-    return [(filled, style), (empty + " ", palette.FAINT), (amount.ljust(AMOUNT), palette.PLAIN)]
+    return [
+        (filled, style),
+        (empty + " ", palette.FAINT),
+        (amount.ljust(AMOUNT_WIDTH), palette.PLAIN),
+    ]
 
 
-def _pollout(row: Row, column: Column, _now: float) -> Line:
+def _pollout(row: Row, column: FittedColumn, _now: float) -> Line:
     if row.armed:
         return [(_aligned("● on", column), palette.WARNING)]
     return [(_aligned("○ off", column), palette.FAINT)]
 
 
-def _toggles(row: Row, column: Column, _now: float) -> Line:
-    return _number(short_count(row.toggles), row.toggles > 0, column)
-
-
-def _pending(row: Row, column: Column, _now: float) -> Line:
-    return _number(short_size(row.pending), row.pending > 0, column, palette.WARNING)
-
-
-def _frames(row: Row, column: Column, _now: float) -> Line:
-    return _number(short_count(row.frames), row.frames > 0, column)
-
-
-def _rate(row: Row, column: Column, now: float) -> Line:
-    rate = row.rate(now)
-    return _number(short_rate(rate), rate > 0, column, palette.STRONG)
-
-
-def _bytes_in(row: Row, column: Column, _now: float) -> Line:
-    return _number(short_size(row.bytes_in), row.bytes_in > 0, column)
-
-
-def _bytes_out(row: Row, column: Column, _now: float) -> Line:
-    return _number(short_size(row.bytes_out), row.bytes_out > 0, column)
-
-
-def _eagains(row: Row, column: Column, _now: float) -> Line:
-    return _number(short_count(row.eagains), row.eagains > 0, column)
-
-
-def _partial_writes(row: Row, column: Column, _now: float) -> Line:
-    return _number(short_count(row.partial_writes), row.partial_writes > 0, column)
-
-
-def _age(row: Row, column: Column, now: float) -> Line:
+def _age(row: Row, column: FittedColumn, now: float) -> Line:
     return [(_aligned(short_span(row.age(now)), column), palette.DIM)]
 
 
-def _idle(row: Row, column: Column, now: float) -> Line:
+def _idle(row: Row, column: FittedColumn, now: float) -> Line:
     idle = row.idle(now)
     return _number(short_span(idle), idle >= 1, column)
 
 
-def _why(row: Row, column: Column, now: float) -> Line:
+def _why(row: Row, column: FittedColumn, now: float) -> Line:
     text = clip(why_in_brief(row.snapshot, now, row.held_by_budget), column.width)
     return [(_aligned(text, column), palette.DIM)]
 
 
-def _number(text: str, matters: bool, column: Column, style: Style = palette.PLAIN) -> Line:
+def _number(text: str, matters: bool, column: FittedColumn, style: Style = palette.PLAIN) -> Line:
     if not matters:
         return [(_aligned("·", column), palette.FAINT)]
     return [(_aligned(text, column), style)]
 
 
-_CELLS: Final[dict[str, Callable[[Row, Column, float], Line]]] = {
+Cell: TypeAlias = Callable[[Row, FittedColumn, float], Line]
+"""Draws a row's cell in a column at a time."""
+_FORMATS: Final[Mapping[Unit, Callable[[Any], str]]] = {
+    Unit.TEXT: str,
+    Unit.COUNT: short_count,
+    Unit.BYTES: short_size,
+    Unit.SECONDS: short_span,
+    Unit.FLAG: str,
+}
+
+
+def _plain_cell(
+    key: str, style: Style = palette.PLAIN, form: Callable[[Any], str] | None = None
+) -> Cell:
+    """The cell of a column that needs no drawing of its own: its value, and a dot for nothing."""
+    get, form = COLUMNS[key].value, form or _FORMATS[COLUMNS[key].unit]
+
+    def cell(row: Row, column: FittedColumn, now: float) -> Line:
+        value = get(row, now)
+        return _number(form(value), bool(value), column, style)
+
+    return cell
+
+
+def _name_cell(key: str) -> Cell:
+    """The cell of a number that is a name: in full, never shortened."""
+    get = COLUMNS[key].value
+    return lambda row, column, now: [(_aligned(str(get(row, now)), column), palette.DIM)]
+
+
+CELLS: Final[Mapping[str, Cell]] = {
+    **{key: _plain_cell(key) for key in COLUMNS},
     "id": _id,
-    "fd": _fd,
+    "fd": _name_cell("fd"),
     "peer": _peer,
-    "worker": _worker,
+    "worker": _name_cell("worker"),
     "state": _state,
-    "reason": _reason,
     "header": _header,
     "body": _body,
     "out": _out,
     "pollout": _pollout,
-    "toggles": _toggles,
-    "pending": _pending,
-    "frames": _frames,
-    "rate": _rate,
-    "bytes_in": _bytes_in,
-    "bytes_out": _bytes_out,
-    "eagains": _eagains,
-    "partial_writes": _partial_writes,
+    "pending": _plain_cell("pending", palette.WARNING),
+    "rate": _plain_cell("rate", palette.STRONG, short_rate),
     "age": _age,
     "idle": _idle,
     "why": _why,
 }
+"""How each column of `app.watch.columns` is drawn, by its key."""
 _OFFSETS: Final = frozenset({"header", "body", "out", "pollout"})
 
 
@@ -228,6 +207,6 @@ def _closed_cells(row: Row, closed: Closed, columns: Layout, now: float) -> Line
         elif column.key in _OFFSETS or column.key == "why":
             line.append((" " * column.width, palette.FAINT))
         else:
-            text = "".join(piece for piece, _ in _CELLS[column.key](row, column, now))
+            text = "".join(piece for piece, _ in CELLS[column.key](row, column, now))
             line.append((text, palette.FAINT))
     return line

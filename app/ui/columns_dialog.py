@@ -13,10 +13,9 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Button, OptionList, Static
 from textual.widgets.option_list import Option
 
+from ..watch.columns import COLUMNS
 from . import palette
-from .columns import WHAT_IT_IS
 from .dialogs import Dialog
-from .preferences import COLUMNS
 
 Chosen: TypeAlias = tuple[str, ...]
 _NAME = 15
@@ -53,7 +52,7 @@ class ColumnList(OptionList):
         return Text.assemble(
             ("✓ " if is_shown else "  ", palette.ACCENT),
             (title.ljust(_NAME), palette.STRONG if is_shown else palette.DIM),
-            (WHAT_IT_IS[name], palette.DIM),
+            (COLUMNS[name].meaning, palette.DIM),
             no_wrap=True,
             overflow="ellipsis",
         )

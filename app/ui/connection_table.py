@@ -18,6 +18,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from ..watch.columns import COLUMNS
 from ..watch.filter import Filter
 from ..watch.row import Row
 from ..watch.state import State
@@ -25,16 +26,7 @@ from . import palette
 from .actions import Keys
 from .bindings import TABLE_BINDINGS
 from .cells import cells
-from .columns import (
-    DESCENDING_AT_FIRST,
-    MARK,
-    SORT_KEYS,
-    STEADY,
-    Layout,
-    column_at,
-    heading,
-    layout,
-)
+from .column_layout import MARK, Layout, column_at, heading, layout
 from .filter_bar import FilterBar
 from .lines_panel import LinesPanel, strip_of
 
@@ -125,12 +117,12 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
 
     def sort_by(self, key: str) -> None:
         """Sort by a column; the column that it is sorted by already is reversed."""
-        if key not in SORT_KEYS:
+        if key not in COLUMNS:
             return
         if key == self.sort_key:
             self.descending = not self.descending
         else:
-            self.sort_key, self.descending = key, key in DESCENDING_AT_FIRST
+            self.sort_key, self.descending = key, COLUMNS[key].largest_first
         self._membership = -1
         if self._model is not None:
             self.show(self._model, self._now)
@@ -156,7 +148,7 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         return layout(width, self._id_width, self.chosen, self._has_workers)
 
     def _is_order_old(self, model: State, now: float) -> bool:
-        is_steady = self.sort_key in STEADY and self._filter is None
+        is_steady = COLUMNS[self.sort_key].steady and self._filter is None
         if model.membership != self._membership:
             # Under churn rows come and go with every refresh: the ids alone are cheap to order.
             return is_steady or self._membership < 0 or self._is_sort_due(now)
@@ -173,7 +165,7 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         self.hidden = len(model.rows) - len(rows)
         # The rows come in the order of opening, which is that of the ids of one worker only.
         if self.sort_key != "id" or self._has_workers:
-            by = SORT_KEYS[self.sort_key]
+            by = COLUMNS[self.sort_key].sort_value
             rows.sort(key=lambda row: by(row, now), reverse=self.descending)
         elif self.descending:
             rows.reverse()

@@ -91,20 +91,21 @@ def _peer(row: Row, now: float) -> Line:
 
 
 def _facts(row: Row, now: float) -> list[Line]:
+    count, toggles = row.count, row.count("toggles")
     return [
         *_frame(row),
         _interest(row, now),
         [
             *_label("toggles"),
-            (f"{row.toggles:,}", palette.WARNING if row.toggles else palette.PLAIN),
+            (f"{toggles:,}", palette.WARNING if toggles else palette.PLAIN),
             ("   EAGAIN ", palette.DIM),
-            (f"{row.eagains:,}", palette.PLAIN),
+            (f"{count('eagains'):,}", palette.PLAIN),
             ("   partial writes ", palette.DIM),
-            (f"{row.partial_writes:,}", palette.PLAIN),
+            (f"{count('partial_writes'):,}", palette.PLAIN),
         ],
         [
             *_label("frames"),
-            (f"{row.frames_in:,}", palette.PLAIN),
+            (f"{count('frames_in'):,}", palette.PLAIN),
             (" in   ", palette.DIM),
             (f"{row.frames:,}", palette.PLAIN),
             (" echoed   ", palette.DIM),
@@ -113,9 +114,9 @@ def _facts(row: Row, now: float) -> list[Line]:
         ],
         [
             *_label("bytes"),
-            (words_size(row.bytes_in), palette.PLAIN),
+            (words_size(count("bytes_in")), palette.PLAIN),
             (" in   ", palette.DIM),
-            (words_size(row.bytes_out), palette.PLAIN),
+            (words_size(count("bytes_out")), palette.PLAIN),
             (" out", palette.DIM),
             *_budget(row.snapshot),
         ],

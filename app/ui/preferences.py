@@ -12,15 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from ..core.settings import SettingError
+from ..watch.columns import COLUMNS
 from .actions import Keys, keys_of, suggestion
 
 THEMES: Final = ("dark", "light", "high-contrast", "colour-blind")
-COLUMNS: Final = (
-    "id", "fd", "peer", "worker", "state", "reason", "header", "body", "out", "pollout",
-    "toggles", "pending", "frames", "rate", "bytes_in", "bytes_out", "eagains",
-    "partial_writes", "age", "idle", "why",
-)  # fmt: skip
-"""The columns of the table, in the order in which the dialog offers them."""
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ def _edges(row: Row) -> tuple[str, str, str]:
         and snapshot.state is ConnectionState.READ_BODY
         and snapshot.header_read == HEADER_SIZE
     )
-    counts = (row.frames_in + in_body, row.frames_in, row.frames)
+    counts = (row.count("frames_in") + in_body, row.count("frames_in"), row.frames)
     return short_count(counts[0]), short_count(counts[1]), short_count(counts[2])
 
 

@@ -45,7 +45,7 @@ def _spans(row: Row, now: float) -> tuple[float, list[tuple[float, float, int]]]
     """From when on all is known, and the spans of time in which POLLOUT was armed."""
     spans: list[tuple[float, float, int]] = []
     toggled = list(row.toggled or ())
-    if len(toggled) >= row.toggles:
+    if len(toggled) >= row.count("toggles"):
         known_from = row.opened_at
     elif toggled:
         known_from = toggled[0].t

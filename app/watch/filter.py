@@ -1,12 +1,14 @@
-"""The filter of the table: a small language over what is known of a connection. No Textual.
+"""The filter of the table: a small language over the columns of a connection. No Textual.
 
     slow text             rows whose peer, state, reason or #id has it; "in quotes" for anything
-    state:WRITE_BODY      also peer: and reason:, which are parts of the words; = and != are whole
-    pending>64K           also idle and age (10s, 2m, 1h), toggles, frames, rate, id, worker
+    state:WRITE_BODY      a column of text: `:` looks for a part of it, = and != for the whole
+    pending>64K           a column of figures; times are written as 10s, 500ms, 2m, 1h
+    armed=yes             a column that is yes or no
     stuck                 in the middle of a frame or of its echo, and no byte for a second
     and or not ( )        side by side means `and`
 
-Every mistake is a `FilterError` that says where it is and what to write instead.
+A column has two names here, its key and its JSON name: ``rate`` and ``frames_per_second``. Every
+mistake is a `FilterError` that says where it is and what to write instead.
 """
 
 from __future__ import annotations
@@ -14,10 +16,10 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias, cast
 
-from ..core.events import ConnectionState, Reason
 from ..core.settings import SettingError, parse_size
+from .columns import COLUMNS, Column, Unit, column_named
 from .row import Row
 from .why import is_stuck
 
@@ -29,6 +31,7 @@ Predicate: TypeAlias = Callable[[Row, float], bool]
 """Whether a row passes at a time, on the clock of the events."""
 
 _UNITS: Final = {"ms": 0.001, "": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+_FLAGS: Final = {"yes": 1, "on": 1, "true": 1, "1": 1, "no": 0, "off": 0, "false": 0, "0": 0}
 _SPAN: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|)", re.IGNORECASE | re.ASCII)
 _NUMBER: Final = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
 _COMPARISON: Final = re.compile(
@@ -80,24 +83,20 @@ def _read_number(text: str) -> float:
     return float(text)
 
 
-_TEXTS: Final[dict[str, tuple[Callable[[Row], str], tuple[str, ...]]]] = {
-    "state": (lambda row: row.state.value, tuple(ConnectionState)),
-    "peer": (lambda row: row.peer, ()),
-    "reason": (lambda row: row.reason, tuple(Reason)),
+def _read_flag(text: str) -> float:
+    value = _FLAGS.get(text.lower())
+    if value is None:
+        raise SettingError(f"{text!r} is neither yes nor no")
+    return value
+
+
+_READERS: Final[dict[Unit, Callable[[str], float]]] = {
+    Unit.COUNT: _read_number,
+    Unit.BYTES: parse_size,
+    Unit.SECONDS: _read_span,
+    Unit.FLAG: _read_flag,
 }
-"""The columns of words: how to get one, and all that it can be."""
-_FIGURES: Final[dict[str, tuple[Callable[[Row, float], float], Callable[[str], float]]]] = {
-    "pending": (lambda row, _now: row.pending, parse_size),
-    "idle": (lambda row, now: row.idle(now), _read_span),
-    "age": (lambda row, now: row.age(now), _read_span),
-    "toggles": (lambda row, _now: row.toggles, _read_number),
-    "frames": (lambda row, _now: row.frames, _read_number),
-    "rate": (lambda row, now: row.rate(now), _read_number),
-    "id": (lambda row, _now: row.id, _read_number),
-    "worker": (lambda row, _now: row.worker, _read_number),
-}
-"""The columns of figures: how to get one, and how to read what it is compared with."""
-_KNOWN: Final = ", ".join((*_TEXTS, *_FIGURES))
+"""How to read what the values of a column are compared with. Each raises `SettingError`."""
 
 
 class _Parser:
@@ -163,13 +162,14 @@ class _Parser:
             self._at = comparison.end()
             name, sign = comparison[1].lower(), comparison[2] or comparison[3]
             value = _unquoted(comparison[4], comparison.start(4))
-            if name not in _TEXTS and name not in _FIGURES:
-                raise FilterError(f"no column {name!r}; there are {_KNOWN}", start)
+            column = column_named(name)
+            if column is None:
+                known = ", ".join(COLUMNS)
+                raise FilterError(f"no column {name!r}; there are {known}", start)
             if not value:
                 raise FilterError(f"{name}{sign} needs a value", comparison.start(4))
-            if name in _TEXTS:
-                return _of_text(name, sign, value, comparison.start(4))
-            return _of_figure(name, sign, value, comparison.start(4))
+            compare = _compare_text if column.unit is Unit.TEXT else _compare_figure
+            return compare(column, name, sign, value, comparison.start(4))
         word = _WORD.match(self._text, start)
         if word is None:  # every character is a blank, a parenthesis, a quote or part of a word
             raise FilterError("this cannot be read", start)
@@ -231,24 +231,24 @@ def _anywhere(word: str) -> Predicate:
     return passes
 
 
-def _of_text(name: str, sign: str, value: str, position: int) -> Predicate:
-    get, choices = _TEXTS[name]
+def _compare_text(column: Column, name: str, sign: str, value: str, position: int) -> Predicate:
+    get, choices = cast("Callable[[Row, float], str]", column.value), column.choices
     wanted = value.lower()
     if sign not in {":", "=", "!="}:
         raise FilterError(f"{name} is text: write {name}: or {name}= or {name}!=", position)
     if choices and not any(wanted in choice.lower() for choice in choices):
         raise FilterError(f"no {name} is like {value!r}: {', '.join(choices)}", position)
     if sign == ":":
-        return lambda row, _now: wanted in get(row).lower()
+        return lambda row, now: wanted in get(row, now).lower()
     if sign == "=":
-        return lambda row, _now: get(row).lower() == wanted
-    return lambda row, _now: get(row).lower() != wanted
+        return lambda row, now: get(row, now).lower() == wanted
+    return lambda row, now: get(row, now).lower() != wanted
 
 
-def _of_figure(name: str, sign: str, value: str, position: int) -> Predicate:
-    get, read = _FIGURES[name]
+def _compare_figure(column: Column, _name: str, sign: str, value: str, position: int) -> Predicate:
+    get = cast("Callable[[Row, float], float]", column.value)
     try:
-        wanted = read(value)
+        wanted = _READERS[column.unit](value)
     except SettingError as error:
         raise FilterError(str(error), position) from None
     if sign in {":", "="}:

@@ -153,9 +153,11 @@ class Row:
         row.toggled = None if self.toggled is None else self.toggled.copy()
         return row
 
-    @property
-    def _totals(self) -> Closed | Snapshot | None:
-        return self.closed or self.snapshot
+    def count(self, name: str) -> int:
+        """The counter `name` of `Snapshot` and `Closed`; 0 before the first snapshot."""
+        totals = self.closed or self.snapshot
+        counted: int = 0 if totals is None else getattr(totals, name)
+        return counted
 
     @property
     def state(self) -> ConnectionState:
@@ -175,44 +177,7 @@ class Row:
     @property
     def frames(self) -> int:
         """Frames whose echo the kernel took in full."""
-        totals = self._totals
-        return 0 if totals is None else totals.frames_out
-
-    @property
-    def frames_in(self) -> int:
-        """Frames received in full."""
-        totals = self._totals
-        return 0 if totals is None else totals.frames_in
-
-    @property
-    def bytes_in(self) -> int:
-        """Bytes received, headers included."""
-        totals = self._totals
-        return 0 if totals is None else totals.bytes_in
-
-    @property
-    def bytes_out(self) -> int:
-        """Bytes that the kernel took, headers included."""
-        totals = self._totals
-        return 0 if totals is None else totals.bytes_out
-
-    @property
-    def toggles(self) -> int:
-        """Changes of POLLOUT interest."""
-        totals = self._totals
-        return 0 if totals is None else totals.toggles
-
-    @property
-    def eagains(self) -> int:
-        """System calls that the kernel answered with EAGAIN."""
-        totals = self._totals
-        return 0 if totals is None else totals.eagains
-
-    @property
-    def partial_writes(self) -> int:
-        """Writes of which the kernel took only a part."""
-        totals = self._totals
-        return 0 if totals is None else totals.partial_writes
+        return self.count("frames_out")
 
     @property
     def pending(self) -> int:

@@ -17,7 +17,7 @@ import pytest
 
 from app.control.protocol import Watch, Welcome, pack
 from app.core.framing import frame, header
-from app.watch.export import FIELDS
+from app.watch.columns import LISTED
 from tests.control.serving import Controlled, Raw
 from tests.peers import connect, exchange, read_to_end
 from tests.program import PATIENCE, ROOT, Headless, environment, run
@@ -85,7 +85,7 @@ def test_list_is_a_line_of_names_and_a_line_for_each_connection(
         assert len(first) == len(names)
         assert "\x1b" not in ended.stdout
         (found,) = objects(ask("list", "--json", "--where", "frames>2"))
-        assert list(found) == list(FIELDS)
+        assert list(found) == [column.json_name for column in LISTED]
         assert (found["id"], found["frames_out"]) == (2, 3)
         chosen = ask("list", "--json", "--columns", "frames_in,id", "--sort", "frames_in",
                      "--reverse")  # fmt: skip
@@ -98,7 +98,7 @@ def test_show_tells_all_of_one(controlled: Controlled, ask: Ctl) -> None:
         (found,) = objects(ask("show", "1", "--json"))
         assert (found["state"], found["body_read"], found["body_length"]) == ("READ_BODY", 42, 100)
         assert found["header"] == "00000064"
-        assert set(FIELDS) <= set(found)
+        assert {column.json_name for column in LISTED} <= set(found)
         lines = dict(line.split(None, 1) for line in ask("show", "1").stdout.splitlines())
         assert (lines["frames_in"], lines["header"], lines["reason"]) == ("1", "00000064", "-")
     ended = ask("show", "7")

@@ -19,7 +19,7 @@ from app.control.protocol import (
     read_to_server,
 )
 from app.control.server_side.service import MOST_CLIENTS
-from app.watch.export import FIELDS
+from app.watch.columns import LISTED
 from tests.program import ROOT
 
 TEXT = (ROOT / "docs" / "control.md").read_text("utf-8")
@@ -72,6 +72,7 @@ def test_each_message_of_the_server_is_one() -> None:
 
 def test_names_and_limits_are_those_of_the_code() -> None:
     words = set(re.findall(r"[a-z_]+", TEXT))
-    assert {*FIELDS, *OFFSETS, *KINDS} <= words
+    listed = {column.json_name for column in LISTED}
+    assert {*listed, *OFFSETS, *KINDS} <= words
     for limit in (LARGEST_HELLO, LARGEST_MESSAGE, MOST_IDS, MOST_CLIENTS):
         assert f"{limit:,}" in TEXT

@@ -90,13 +90,13 @@ async def test_the_write_mode_is_in_force_from_the_dialog_on(dashboard: Dashboar
         with clients(server, 1) as (client,):
             await until(app, pilot, lambda: "write_mode" in app.model.settings)
             await until(app, pilot, lambda: len(app.model.rows) == 1)
-            assert app.model.rows[1].toggles == 0
+            assert app.model.rows[1].count("toggles") == 0
             await pilot.press("t")
             app.screen.query_one("#write_mode", Input).value = "armed"
             await pilot.press("enter")
             await until(app, pilot, lambda: app.model.settings["write_mode"] == "armed")
             assert echo(client, b"again") == frame(b"again")
-            await until(app, pilot, lambda: app.model.rows[1].toggles == 2)
+            await until(app, pilot, lambda: app.model.rows[1].count("toggles") == 2)
 
 
 async def test_the_bytes_are_those_that_the_client_sent(dashboard: Dashboard) -> None:

@@ -7,7 +7,8 @@ from textual.keys import _character_to_key
 
 from app.core.settings import SettingError
 from app.ui.actions import ACTIONS, ALWAYS, IN_THE_FOOTER, PRESETS, key_sign, keys_of, read_key
-from app.ui.preferences import COLUMNS, THEMES, Preferences
+from app.ui.preferences import THEMES, Preferences
+from app.watch.columns import COLUMNS
 
 
 @pytest.mark.parametrize("preset", PRESETS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.ui.cells import cells
-from app.ui.columns import heading, layout
+from app.ui.column_layout import heading, layout
 from app.ui.header_panel import HeaderPanel
 from app.ui.lines_panel import LinesPanel, line_width
 from app.ui.workers_panel import WorkersPanel

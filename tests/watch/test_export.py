@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.core.events import Reason
-from app.watch import export
+from app.watch.columns import LISTED
 from screenshots.scenes import FixedSource, closed, opened, overview
 from tests.ui.driving import running
 
@@ -38,7 +38,7 @@ async def test_the_table_as_filtered_and_ordered(folder: Path) -> None:
     with (folder / f"{STAMP}.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["id"] for row in rows] == ["14", "10", "9"]
-    assert list(rows[0]) == list(slow) == list(export.FIELDS)
+    assert list(rows[0]) == list(slow) == [column.json_name for column in LISTED]
 
 
 async def test_the_screen_as_svg_and_nothing_is_overwritten(folder: Path) -> None:

@@ -29,10 +29,11 @@ from ...core.commands import Set
 from ...core.events import (
     DETAIL,
     KillMode,
+    Snapshot,
 )
 from ...core.histogram import Histogram
 from ...core.settings import RUNTIME_SETTINGS, WRITE_MODES
-from ...watch.export import FIELDS
+from ...watch.columns import LISTED, Column, column_named, facts_of
 from ...watch.filter import Filter, FilterError, parse_filter
 from ...watch.row import Row
 from ..completion import list_of, one_of
@@ -45,11 +46,11 @@ EXIT_INTERRUPTED: Final = 130
 DEFAULT_COLUMNS: Final = (
     "id,peer,state,armed,pending,toggles,frames_out,frames_per_second,age_seconds,idle_seconds,why"
 )
-OFFSETS: Final = (
-    *("header", "body_read", "body_length", "out_sent", "out_length", "interest"),
-    *("toggled_at", "frame_at", "active_at", "closing", "budget_hits"),
+_NAMES: Final = tuple(column.json_name for column in LISTED)
+OFFSETS: Final = tuple(
+    name for name in Snapshot.__struct_fields__ if name != "t" and name not in _NAMES
 )
-"""What `show` tells of a connection's latest snapshot beyond the fields of `list`."""
+"""Fields of a connection's latest snapshot that `show` prints after those of `list`."""
 P = ParamSpec("P")
 
 
@@ -122,14 +123,14 @@ json_option = click.option("--json", "as_json", is_flag=True, help="One JSON obj
     "--columns",
     default=DEFAULT_COLUMNS,
     metavar="A,B,…",
-    shell_complete=list_of(FIELDS),
+    shell_complete=list_of(_NAMES),
     help="Which, in their order.",
 )
 @click.option(
     "--sort",
     default="id",
     metavar="COLUMN",
-    shell_complete=one_of(FIELDS),
+    shell_complete=one_of(_NAMES),
     help="By any column.  [default: id]",
 )
 @click.option("--reverse", is_flag=True, help="The largest first.")
@@ -145,18 +146,21 @@ def list_command(
     no_header: bool,
 ) -> int:
     """The open connections, a line each."""
-    names = [_column(name) for name in columns.split(",")]
-    is_chosen = columns != DEFAULT_COLUMNS
-    order, chosen = FIELDS[_column(sort)], parse_filter(where)
+    chosen = [_column(name) for name in columns.split(",")]
+    order, passing = _column(sort).sort_value, parse_filter(where)
     with linked(control, "list") as link:
         known = Known(link.pages())
-    rows = known.passing(chosen)
+    rows = known.passing(passing)
     rows.sort(key=lambda row: order(row, known.now), reverse=reverse)
     if as_json:
-        shown = names if is_chosen else list(FIELDS)
-        print_objects({name: FIELDS[name](row, known.now) for name in shown} for row in rows)
+        shown = LISTED if columns == DEFAULT_COLUMNS else chosen
+        print_objects(
+            {column.json_name: column.json_value(row, known.now) for column in shown}
+            for row in rows
+        )
         return 0
-    lines = [[cell(FIELDS[name](row, known.now)) for name in names] for row in rows]
+    names = [column.json_name for column in chosen]
+    lines = [[cell(column.json_value(row, known.now)) for column in chosen] for row in rows]
     print_table(names, lines, not no_header)
     return 0
 
@@ -174,7 +178,7 @@ def show(control: str | None, as_json: bool, connection_id: int) -> int:
     if row is None:
         print(f"echo-tui ctl: no connection #{connection_id} is open", file=sys.stderr)
         return EXIT_FAILED
-    facts: dict[str, Any] = {name: get(row, known.now) for name, get in FIELDS.items()}
+    facts: dict[str, Any] = dict(facts_of(row, known.now))
     if row.snapshot is not None:
         facts |= {name: getattr(row.snapshot, name) for name in OFFSETS}
         facts |= {"header": row.snapshot.header.hex(), "closing": row.snapshot.closing or ""}
@@ -307,7 +311,8 @@ def watch(control: str | None, where: str, events: str) -> int:
     return 0
 
 
-def _column(name: str) -> str:
-    if name not in FIELDS:
-        raise click.UsageError(f"no column {name!r}; there are {', '.join(FIELDS)}")
-    return name
+def _column(name: str) -> Column:
+    column = column_named(name)
+    if column is None:
+        raise click.UsageError(f"no column {name!r}; there are {', '.join(_NAMES)}")
+    return column

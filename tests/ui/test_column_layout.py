@@ -4,7 +4,7 @@ import pytest
 
 from app.core.events import Event, Reason
 from app.ui.cells import cells
-from app.ui.columns import GAP, MARK, column_at, heading, layout
+from app.ui.column_layout import GAP, MARK, column_at, heading, layout
 from app.ui.lines_panel import line_width
 from app.watch.state import State
 from app.watch.stream import Drained

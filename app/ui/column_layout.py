@@ -1,0 +1,152 @@
+"""Which columns of the table fit a given width, and how wide each is.
+
+A narrow table first loses its bars, then the columns that matter least. No cell is cut where that
+would change its meaning. Columns that a person chose are shown in that order, as far as they fit.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Final, NamedTuple, TypeAlias
+
+from ..watch.columns import AMOUNT_WIDTH, COLUMNS, ID_AT_LEAST, WHY_AT_LEAST
+from . import palette
+from .lines_panel import Line
+
+GAP: Final = 1
+"""Blank cells between two columns."""
+MARK: Final = 2
+"""Cells for the cursor's mark in front of the first column."""
+
+
+class FittedColumn(NamedTuple):
+    """A column at the width that it has on this screen."""
+
+    key: str
+    title: str
+    width: int
+    """Cells."""
+    right: bool
+    """Whether title and cells are aligned at the right."""
+
+
+Layout: TypeAlias = tuple[FittedColumn, ...]
+_ALL: Final = {
+    column.key: FittedColumn(column.key, column.title, column.width, column.right)
+    for column in COLUMNS.values()
+}
+_AT_FIRST: Final = tuple(column.key for column in COLUMNS.values() if column.at_first)
+"""The columns that are placed while nobody has chosen any; the words of `why` come after them."""
+_SHRINK: Final = (
+    ("body", 5 + 1 + AMOUNT_WIDTH),
+    ("out", 5 + 1 + AMOUNT_WIDTH),
+    ("peer", 17),
+    ("body", AMOUNT_WIDTH),
+    ("out", AMOUNT_WIDTH),
+    ("age", 0),
+    ("pending", 0),
+    ("peer", 15),
+    ("rate", 0),
+    ("frames", 0),
+    ("toggles", 6),
+    ("toggles", 0),
+    ("pollout", 5),
+    ("idle", 0),
+    ("worker", 0),
+    ("out", 0),
+    ("header", 0),
+)
+"""What gives way, step by step, until the rest fits; a width of 0 removes the column."""
+_SHORT_TITLES: Final = {"pollout": "P.OUT", "toggles": "toggle"}
+_STEPS_FOR_WHY: Final = 3
+"""How many of these steps are taken to make room for the words alone."""
+
+
+@lru_cache(maxsize=32)
+def layout(
+    width: int,
+    id_width: int = ID_AT_LEAST,
+    chosen: tuple[str, ...] = (),
+    with_worker: bool = False,
+) -> Layout:
+    """The columns that fit into `width` cells: the chosen ones, or those that matter most.
+
+    `id_width` is what the largest id takes: ids only grow, and are never cut.
+    """
+    keys = chosen or (key for key in _AT_FIRST if key != "worker" or with_worker)
+    columns = {key: _ALL[key] for key in keys}
+    if "id" in columns:
+        columns["id"] = columns["id"]._replace(width=max(ID_AT_LEAST, id_width))
+    return _as_chosen(columns, width) if chosen else _as_it_fits(columns, width)
+
+
+def _as_chosen(columns: dict[str, FittedColumn], width: int) -> Layout:
+    """All of them narrower if need be, then without the last ones."""
+    for key, smaller in _SHRINK:
+        if smaller and key in columns and _taken(columns) > width:
+            columns[key] = _narrower(columns[key], smaller)
+    while _taken(columns) > width and len(columns) > 1:
+        columns.popitem()
+    spare = width - _taken(columns)
+    if "why" in columns and spare > 0:
+        columns["why"] = columns["why"]._replace(width=WHY_AT_LEAST + spare)
+    elif "peer" in columns and spare > 0:
+        columns["peer"] = _wider(columns["peer"], spare)
+    return tuple(columns.values())
+
+
+def _as_it_fits(columns: dict[str, FittedColumn], width: int) -> Layout:
+    """Why a connection waits comes before long bars."""
+    steps_for_why = _STEPS_FOR_WHY + 2 * ("worker" in columns)
+    spare = width - _taken(columns) - GAP
+    for steps, (key, smaller) in enumerate(_SHRINK):
+        if spare >= WHY_AT_LEAST or (steps >= steps_for_why and spare + GAP >= 0):
+            break
+        if key not in columns:
+            continue
+        if smaller:
+            columns[key] = _narrower(columns[key], smaller)
+        else:
+            del columns[key]
+        spare = width - _taken(columns) - GAP
+    if spare >= WHY_AT_LEAST:
+        columns["why"] = _ALL["why"]._replace(width=spare)
+    elif spare >= 0:
+        columns["peer"] = _wider(columns["peer"], spare + GAP)
+    return tuple(columns.values())
+
+
+def _narrower(column: FittedColumn, width: int) -> FittedColumn:
+    return column._replace(width=width, title=_SHORT_TITLES.get(column.key, column.title))
+
+
+def _wider(column: FittedColumn, spare: int) -> FittedColumn:
+    return column._replace(width=min(45, column.width + spare))
+
+
+def _taken(columns: dict[str, FittedColumn]) -> int:
+    return MARK + sum(column.width for column in columns.values()) + GAP * (len(columns) - 1)
+
+
+def heading(columns: Layout, sort_key: str, descending: bool) -> Line:
+    """The titles, with an arrow at the column that the table is sorted by."""
+    line: Line = [(" " * MARK, palette.HEADING)]
+    for index, column in enumerate(columns):
+        title, style = column.title, palette.HEADING
+        if column.key == sort_key:
+            title, style = title + ("▼" if descending else "▲"), palette.SORTED
+        text = title.rjust(column.width) if column.right else title.ljust(column.width)
+        line.append((text[: column.width], style))
+        if index < len(columns) - 1:
+            line.append((" " * GAP, palette.HEADING))
+    return line
+
+
+def column_at(columns: Layout, x: int) -> str | None:
+    """The key of the column under cell `x`; a gap belongs to the column before it."""
+    start = MARK
+    for column in columns:
+        if start <= x < start + column.width + GAP:
+            return column.key
+        start += column.width + GAP
+    return None

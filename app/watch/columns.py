@@ -1,0 +1,240 @@
+"""The table of columns: everything about a column of connections except how it is drawn.
+
+The dashboard's table, `ctl list` and `ctl show`, the exports, the filter and the preferences all
+read this table; `app.ui.cells` draws. A column has two names: its key, which the screen and
+``[ui] columns`` use, and its JSON name, which programs use. A new counter of `Snapshot` and
+`Closed` needs one line here, in `COLUMNS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Final, TypeAlias
+
+from ..core.events import ConnectionState, Reason
+from .row import Row
+from .why import why_in_brief, why_waiting
+
+Value: TypeAlias = int | float | str | bool
+Getter: TypeAlias = Callable[[Row, float], Value]
+"""Reads a value of a row at a time, in seconds on the clock of the events."""
+
+AMOUNT_WIDTH: Final = 11
+"""Cells of ``done/whole``, which is two short sizes."""
+BAR_WIDTH: Final = 8
+"""Cells of the widest bar in front of an amount."""
+ID_AT_LEAST: Final = 4
+"""Cells of the narrowest column of ids."""
+WHY_AT_LEAST: Final = 26
+"""Cells below which the words of why a connection waits are not worth their room."""
+
+
+class Unit(Enum):
+    """The unit of a column's values: it says how the filter reads what a value is compared with."""
+
+    TEXT = auto()
+    COUNT = auto()
+    BYTES = auto()
+    SECONDS = auto()
+    FLAG = auto()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One column. Its functions may be called from any thread that owns the rows."""
+
+    key: str
+    json_name: str
+    title: str
+    """The heading on the screen."""
+    width: int
+    """Cells on a wide screen."""
+    right: bool
+    """Whether title and cells are aligned at the right."""
+    meaning: str
+    """A few words for the person who chooses columns."""
+    unit: Unit
+    value: Getter
+    """The exact value. The filter compares it."""
+    sort_value: Getter
+    """The value by which rows are sorted."""
+    full_value: Getter
+    """The value for programs, before it is rounded."""
+    decimals: int = 3
+    """Decimals of a JSON value that is no whole number."""
+    choices: tuple[str, ...] = ()
+    """Every text that the value can be; empty if there are too many to name."""
+    steady: bool = False
+    """Whether the value never changes for a connection."""
+    largest_first: bool = False
+    """Whether the first sort by this column puts the largest values on top."""
+    at_first: bool = False
+    """Whether the screen looks for room for it before anybody has chosen columns."""
+    listed: bool = True
+    """Whether `ctl list` and the exports contain it without being asked."""
+
+    def json_value(self, row: Row, now: float) -> Value:
+        """The value for JSON, CSV and `ctl`, rounded to `decimals`."""
+        value = self.full_value(row, now)
+        return round(value, self.decimals) if isinstance(value, float) else value
+
+
+def _text(
+    key: str,
+    width: int,
+    meaning: str,
+    value: Getter,
+    *,
+    sort_value: Getter | None = None,
+    choices: tuple[str, ...] = (),
+    steady: bool = False,
+    at_first: bool = False,
+) -> Column:
+    return Column(
+        key=key, json_name=key, title=key, width=width, right=False, meaning=meaning,
+        unit=Unit.TEXT, value=value, sort_value=sort_value or value, full_value=value,
+        choices=choices, steady=steady, at_first=at_first,
+    )  # fmt: skip
+
+
+def _figure(
+    key: str,
+    unit: Unit,
+    width: int,
+    meaning: str,
+    value: Getter,
+    *,
+    title: str = "",
+    json_name: str = "",
+    right: bool = True,
+    full_value: Getter | None = None,
+    decimals: int = 3,
+    steady: bool = False,
+    largest_first: bool = True,
+    at_first: bool = False,
+    listed: bool = True,
+) -> Column:
+    return Column(
+        key=key, json_name=json_name or key, title=title or key, width=width, right=right,
+        meaning=meaning, unit=unit, value=value, sort_value=value, full_value=full_value or value,
+        decimals=decimals, steady=steady, largest_first=largest_first and not steady,
+        at_first=at_first, listed=listed,
+    )  # fmt: skip
+
+
+def _counter(
+    key: str,
+    title: str,
+    meaning: str,
+    *,
+    field: str = "",
+    unit: Unit = Unit.COUNT,
+    at_first: bool = False,
+) -> Column:
+    """A column for the counter `field` (or `key`) of `Snapshot` and `Closed`."""
+    name = field or key
+    width = 5 if unit is Unit.BYTES else 7
+    return _figure(
+        key, unit, width, meaning, lambda row, _now: row.count(name),
+        title=title, json_name=name, at_first=at_first,
+    )  # fmt: skip
+
+
+def _header_read(row: Row, _now: float) -> int:
+    return 0 if row.snapshot is None else row.snapshot.header_read
+
+
+def _header(row: Row, _now: float) -> str:
+    return "" if row.snapshot is None else row.snapshot.header.hex()
+
+
+def _body_in_flight(row: Row, _now: float) -> int:
+    is_reading = row.snapshot is not None and row.state is ConnectionState.READ_BODY
+    return row.snapshot.body_read if row.snapshot is not None and is_reading else 0
+
+
+def _body_read(row: Row, _now: float) -> int:
+    return 0 if row.snapshot is None else row.snapshot.body_read
+
+
+def _out_in_flight(row: Row, _now: float) -> int:
+    return row.snapshot.out_sent if row.snapshot is not None and row.pending else 0
+
+
+def _out_sent(row: Row, _now: float) -> int:
+    return 0 if row.snapshot is None else row.snapshot.out_sent
+
+
+def _why(row: Row, now: float) -> str:
+    if row.closed is not None:
+        return row.closed.detail
+    return why_waiting(row.snapshot, now, row.held_by_budget)
+
+
+def _why_in_brief(row: Row, now: float) -> str:
+    if row.closed is not None:
+        return row.reason
+    return why_in_brief(row.snapshot, now, row.held_by_budget)
+
+
+_STATES: Final = tuple(ConnectionState)
+COLUMNS: Final[Mapping[str, Column]] = {
+    column.key: column
+    for column in (
+        _figure("id", Unit.COUNT, ID_AT_LEAST, "its number, never used again",
+                lambda row, _now: row.id, steady=True, at_first=True),
+        _figure("fd", Unit.COUNT, 5, "its file descriptor",
+                lambda row, _now: row.fd, steady=True),
+        _text("peer", 21, "address and port of the peer",
+              lambda row, _now: row.peer, steady=True, at_first=True),
+        _figure("worker", Unit.COUNT, 6, "the process that serves it",
+                lambda row, _now: row.worker, steady=True, at_first=True),
+        _text("state", 12, "state of its frame, or of its end",
+              lambda row, _now: row.state.value, choices=_STATES, at_first=True,
+              sort_value=lambda row, _now: _STATES.index(row.state)),
+        _text("reason", 15, "why it closed or is closing",
+              lambda row, _now: row.reason, choices=tuple(Reason)),
+        _figure("header", Unit.BYTES, 3, "header bytes read, of 4", _header_read, title="hdr",
+                right=False, full_value=_header, at_first=True, listed=False),
+        _figure("body", Unit.BYTES, BAR_WIDTH + 1 + AMOUNT_WIDTH, "body bytes read, of all",
+                _body_in_flight, title="body read", json_name="body_read", right=False,
+                full_value=_body_read, at_first=True, listed=False),
+        _figure("out", Unit.BYTES, BAR_WIDTH + 1 + AMOUNT_WIDTH, "bytes of echo sent, of all",
+                _out_in_flight, title="out sent", json_name="out_sent", right=False,
+                full_value=_out_sent, at_first=True, listed=False),
+        _figure("pollout", Unit.FLAG, 7, "whether POLLOUT is armed", lambda row, _now: row.armed,
+                title="POLLOUT", json_name="armed", right=False, at_first=True),
+        _counter("toggles", "toggles", "times POLLOUT was armed or disarmed", at_first=True),
+        _figure("pending", Unit.BYTES, 7, "bytes of echo not yet taken",
+                lambda row, _now: row.pending, at_first=True),
+        _counter("frames_in", "fr. in", "frames received"),
+        _counter("frames", "frames", "frames echoed", field="frames_out", at_first=True),
+        _counter("bytes_in", "in B", "bytes received", unit=Unit.BYTES),
+        _counter("bytes_out", "out B", "bytes sent", unit=Unit.BYTES),
+        _counter("eagains", "EAGAIN", "calls answered with EAGAIN"),
+        _counter("partial_writes", "partial", "writes taken only in part"),
+        _figure("rate", Unit.COUNT, 7, "frames echoed per second", lambda row, now: row.rate(now),
+                title="rate/s", json_name="frames_per_second", decimals=1, at_first=True),
+        _figure("age", Unit.SECONDS, 5, "since it was opened", lambda row, now: row.age(now),
+                json_name="age_seconds", largest_first=False, at_first=True),
+        _figure("idle", Unit.SECONDS, 5, "since a byte last moved", lambda row, now: row.idle(now),
+                json_name="idle_seconds", at_first=True),
+        _text("why", WHY_AT_LEAST, "why it waits, in words", _why, sort_value=_why_in_brief),
+    )
+}  # fmt: skip
+"""Every column by its key, in the order of the lists in which people and programs meet them."""
+LISTED: Final = tuple(column for column in COLUMNS.values() if column.listed)
+"""The columns of `ctl list --json` and of the exports, in their order."""
+_BY_NAME: Final = {column.json_name: column for column in COLUMNS.values()} | dict(COLUMNS)
+
+
+def column_named(name: str) -> Column | None:
+    """The column with this key or JSON name; None if there is none."""
+    return _BY_NAME.get(name)
+
+
+def facts_of(row: Row, now: float) -> dict[str, Value]:
+    """The listed values of a connection by their JSON names, in their order."""
+    return {column.json_name: column.json_value(row, now) for column in LISTED}
