@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
+import re
 import select
 import signal
 import struct
@@ -17,6 +18,10 @@ from types import TracebackType
 from typing import Any
 
 import pyte
+
+_NOT_RESET = {b"7", b"2026", b"2048"}
+"""Private modes that need no reset: line wrap, synchronized output (set and reset for each frame),
+in-band resize (set where the terminal answers that it has it)."""
 
 
 class Terminal:
@@ -103,13 +108,24 @@ class Terminal:
         return self.process.returncode
 
     def restored(self) -> bool:
-        """Whether the line discipline and the screen are as they were."""
-        modes = termios.tcgetattr(self._slave)
-        left_alternate_screen = self.output.rfind(b"\x1b[?1049l") > self.output.rfind(
-            b"\x1b[?1049h"
-        )
-        cursor_is_shown = self.output.rfind(b"\x1b[?25h") > self.output.rfind(b"\x1b[?25l")
-        return modes == self.modes_before and left_alternate_screen and cursor_is_shown
+        """Whether the line discipline is as it was, and each private mode that was set is reset.
+
+        Modes (xterm): 25 cursor, 1000 to 1006 mouse, 1004 focus, 1049 alternate screen, 2004
+        bracketed paste.
+        """
+        if termios.tcgetattr(self._slave) != self.modes_before:
+            return False
+        last = dict(re.findall(rb"\x1b\[\?(\d+)([hl])", self.output))
+        wanted = {mode: b"h" if mode == b"25" else b"l" for mode in last if mode not in _NOT_RESET}
+        return b"1049" in last and {mode: last[mode] for mode in wanted} == wanted
+
+    def wait_until_restored(self, seconds: float = 15) -> None:
+        """Take output until the screen has been given back."""
+        deadline = time.monotonic() + seconds
+        while not self.restored():
+            rest = deadline - time.monotonic()
+            assert rest > 0, f"the terminal is not restored within {seconds} s"
+            self._take(min(rest, 0.1))
 
     def hang_up(self) -> None:
         """Take the terminal away, as a closed window does."""

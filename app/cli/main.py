@@ -1,29 +1,17 @@
-"""The command line: the only place that wires server, screen and log together."""
+"""The command line: it finds the command, and turns how that ends into an exit code."""
 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import importlib
-import os
-import re
-import signal
-import subprocess
 import sys
-from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from .. import __version__
-from ..core.addresses import format_address
-from ..core.printable import printable
-from ..core.settings import SettingError, Settings
-from ..core.spawn import STOP_SIGNALS, stop_signals_blocked
-from ..host.runtime import Hosting, Sidecars, take_company
-from ..ui.preferences import Preferences
-from .configuration import ConfiguredCommand, chosen_ui, file_option, show_option
-from .options import control_options, metrics_option, server_options, ui_options
+from ..core.settings import SettingError
+from .demo import demo
 from .output import (
     flush,
     is_terminal_lost,
@@ -31,29 +19,13 @@ from .output import (
     print_whatever_the_encoding,
     unwritable,
 )
-from .recording_options import record_options
-from .signals import LOOK_INTERVAL, stop_signals
+from .serve import serve
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-EXIT_CRASH = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
-
-
-class ServerCommand(ConfiguredCommand):
-    """Takes ``-1`` for a port that is out of range, not for an unknown option."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        try:
-            return super().parse_args(ctx, args)
-        except click.NoSuchOption as error:
-            if re.fullmatch(r"-\d", error.option_name):
-                raise click.UsageError(
-                    f"PORT {error.option_name} is out of range: it must be 0 to 65,535"
-                ) from None
-            raise
 
 
 COMMANDS: Final = {
@@ -118,165 +90,8 @@ def cli() -> None:
     """
 
 
-@cli.command(cls=ServerCommand, hidden=True)
-@server_options
-@ui_options
-@metrics_option
-@control_options
-@record_options
-@click.option("--no-ui", is_flag=True, help="No dashboard: event lines on stdout.")
-@click.option(
-    "--log-format",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="Of the event lines.",
-)
-@click.option(
-    "--log-level",
-    type=click.Choice(["debug", "info", "warning", "error"]),
-    callback=lambda ctx, _, level: level or ("info" if ctx.params["trace"] == "off" else "debug"),
-    help="Event lines of that level and above.  [default: info; with --trace debug]",
-)
-@file_option
-@show_option
-def serve(no_ui: bool, log_format: str, log_level: str, **options: Any) -> int:
-    """Serve, with the dashboard or without."""
-    preferences, company = _take_preferences(options), take_company(options)
-    settings = Settings(**options)
-    if no_ui:
-        return run_headless(settings, company, log_format, log_level)
-    return run_dashboard(settings, company, preferences)
-
-
-@cli.command(cls=ServerCommand)
-@server_options
-@ui_options
-@metrics_option
-@control_options
-@record_options
-@file_option
-def demo(**options: Any) -> int:
-    """The dashboard, and built-in clients that show every state."""
-    options["port"] = options["port"] if _given("port") else 0
-    preferences, company = _take_preferences(options), take_company(options)
-    return run_dashboard(Settings(**options), company, preferences, with_clients=True)
-
-
-def _take_preferences(options: dict[str, Any]) -> Preferences:
-    """What the file and the options say of the dashboard. Raises `SettingError`."""
-    for name in ("theme", "ascii"):
-        del options[name]
-    chosen = chosen_ui(click.get_current_context())
-    return dataclasses.replace(Preferences.from_mapping(chosen), ascii=chosen.get("ascii"))
-
-
-def _given(name: str) -> bool:
-    source = click.get_current_context().get_parameter_source(name)
-    return source is not click.core.ParameterSource.DEFAULT
-
-
-def run_headless(settings: Settings, company: Sidecars, log_format: str, log_level: str) -> int:
-    """Serve until a signal; the exit code."""
-    from ..host.log import LogWriter, as_json, as_text
-    from ..host.operating import reloader
-    from ..host.systemd import Notifier, passed_socket
-
-    hosting = Hosting(settings, company, passed_socket(os.environ))
-    server = hosting.server
-    systemd = hosting.fanout.subscribe(Notifier(os.environ, partial(hosting.tell, "warning")))
-    status = f"listening on {format_address((server.host, server.port))}"
-    lines = as_json if log_format == "json" else as_text
-    log = LogWriter(hosting.subscribe(), sys.stdout.fileno(), lines, log_level)
-    reload = reloader(server.submit, hosting.tell, log, systemd, status)
-    with stop_signals(server.stop, reload):
-        with stop_signals_blocked():
-            hosting.start()
-            log.start()
-        systemd.ready(status)
-        while not server.join(LOOK_INTERVAL):
-            systemd.beat(server.polls, server.watch)
-        hosting.end()
-        log.join(timeout=1.0)
-    return _exit_code(hosting)
-
-
-def run_dashboard(
-    settings: Settings, company: Sidecars, preferences: Preferences, with_clients: bool = False
-) -> int:
-    """Serve with the dashboard in this terminal; the exit code."""
-    # Textual reads the keys from stdin and draws on stderr.
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise SettingError("the dashboard needs a terminal: use --no-ui for event lines on stdout")
-    import asyncio
-
-    from ..load.demo_clients import start_clients
-    from ..ui.app import EchoApp
-    from ..watch.source import StreamSource
-
-    hosting = Hosting(settings, company)
-    server = hosting.server
-    told = hosting.subscribe(watched=True)
-    source = StreamSource(
-        told, hosting.submit, server.now, failure=hosting.failure, grace=settings.grace
-    )
-    screen = EchoApp(source, preferences=preferences, recorder=hosting.recordings)
-
-    cause = "quit"
-
-    def leave(signal_name: str) -> None:
-        nonlocal cause
-        cause = signal_name
-        screen.exit(0)
-
-    async def show() -> None:
-        # Textual's loop must be woken to see a signal, which only its own handlers do.
-        loop = asyncio.get_running_loop()
-        for number in STOP_SIGNALS:
-            loop.add_signal_handler(number, leave, signal.Signals(number).name)
-        await screen.run_async()
-
-    complaint = ""
-    clients = start_clients(server.host, server.port) if with_clients else None
-    with stop_signals(server.stop):
-        with stop_signals_blocked():
-            hosting.start()
-        try:
-            asyncio.run(show())
-        finally:
-            # Once the screen is gone, signals are handled as without one.
-            with stop_signals(server.stop):
-                server.stop(cause)
-                if clients:
-                    complaint = _end_clients(clients)
-                while not server.join(LOOK_INTERVAL):
-                    pass  # a look at the signals
-                hosting.end()
-    if complaint:
-        print(f"echo-tui demo: the clients failed: {complaint}", file=sys.stderr)
-        return EXIT_CRASH
-    return _exit_code(hosting) or screen.return_code or 0
-
-
-def _exit_code(hosting: Hosting) -> int:
-    """0, or that of a crash; what failed is said on stderr."""
-    if hosting.recordings.failure:
-        print(f"echo-tui: the recording ends early: {hosting.recordings.failure}", file=sys.stderr)
-    if not hosting.server.failure:
-        return 0
-    print(f"echo-tui: the server thread died: {hosting.server.failure}", file=sys.stderr)
-    return EXIT_CRASH
-
-
-def _end_clients(clients: subprocess.Popen[bytes]) -> str:
-    """End the demo's clients; the last line of what went wrong, empty if nothing did."""
-    try:
-        _, errors = clients.communicate(timeout=3)
-    except subprocess.TimeoutExpired:
-        clients.kill()
-        _, errors = clients.communicate()
-    lines = errors.decode(errors="backslashreplace").split("\n")
-    return next((printable(line, 200) for line in reversed(lines) if line.strip()), "")
+cli.add_command(serve)
+cli.add_command(demo)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -7,13 +7,19 @@ that was changed in another way meanwhile stays as it is, unless the file has a 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..core.commands import Command, Set
 from ..core.printable import printable
-from ..core.settings import SettingError
+from ..core.settings import RUNTIME_SETTINGS, SettingError
 from .configuration import current, read_again
+
+if TYPE_CHECKING:
+    from ..host.log import LogWriter
+    from ..host.systemd import Notifier
 
 
 class Reloader:
@@ -52,3 +58,33 @@ class Reloader:
                 self._tell("warning", f"{text} {self._started[name]}")
         changed = ", ".join(name.replace("_", "-") for name in news)
         self._tell("info", f"{self._path} was read again; new values: {changed or 'none'}")
+
+
+def reload_on_hangup(
+    submit: Callable[[Command], None],
+    tell: Callable[[str, str], None],
+    log: LogWriter,
+    systemd: Notifier,
+    status: str,
+) -> Callable[[], None] | None:
+    """Return what SIGHUP calls; None without a configuration file, where SIGHUP is a stop.
+
+    `status` is the line that systemd shows once the file was read.
+    """
+    ctx = click.get_current_context()
+    if not current(ctx).path:
+        return None
+
+    def change(name: str, value: int | float | str) -> None:
+        submit(Set(request=0, name=name, value=value))
+
+    changes: dict[str, Callable[[Any], None]] = {"log_level": log.set_level}
+    changes |= {name: partial(change, name) for name in RUNTIME_SETTINGS}
+    read_configuration = Reloader(ctx, changes, tell)
+
+    def reload() -> None:
+        systemd.reloading()
+        read_configuration()
+        systemd.ready(status)
+
+    return reload

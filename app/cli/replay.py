@@ -17,7 +17,8 @@ from ..host.log import as_json
 from ..recording.reader import Recording, RecordingError
 from ..recording.times import parse_moment
 from ..ui.preferences import Preferences
-from .configuration import ConfiguredCommand, chosen_ui, file_option
+from .configuration import ConfiguredCommand, file_option
+from .dashboard import dashboard_preferences, require_terminal, run_dashboard
 from .options import ui_options
 
 EXIT_DAMAGED: Final = 3
@@ -52,7 +53,8 @@ def replay(
         recording = Recording(file)
     except RecordingError as error:
         raise SettingError(str(error)) from None
-    preferences = Preferences.from_mapping(chosen_ui(click.get_current_context()))
+    preferences = dashboard_preferences()
+    code = 0
     with recording:
         begin, end = _moment(since, recording), _moment(until, recording)
         stand = _moment(at, recording)
@@ -60,13 +62,13 @@ def replay(
             raise SettingError(f"--from {since} is later than --until {until}: exchange them")
         if recording.batches or not recording.damage:
             if not with_json:
-                _show(recording, begin, end, stand, preferences)
+                code = _show(recording, begin, end, stand, preferences)
             elif stand is not None:
                 _print_table(recording, stand)
             else:
                 with contextlib.suppress(BrokenPipeError):  # whoever reads has seen enough
                     _print_events(recording, begin, end, with_figures)
-        return _verdict(recording)
+        return code or _verdict(recording)
 
 
 def _moment(text: str | None, recording: Recording) -> float | None:
@@ -93,9 +95,9 @@ def _print_events(
 
 
 def _print_table(recording: Recording, at: float) -> None:
-    from ..ui.replay_source import ReplaySource  # noqa: PLC0415
-    from ..ui.resuming import model_at  # noqa: PLC0415
-    from ..watch.export import as_json as table_as_json  # noqa: PLC0415  only scripts come here
+    from ..ui.replay_source import ReplaySource
+    from ..ui.resuming import model_at
+    from ..watch.export import as_json as table_as_json
 
     source = ReplaySource(recording)
     source.seek(at)
@@ -113,16 +115,15 @@ def _show(
     until: float | None,
     at: float | None,
     preferences: Preferences,
-) -> None:
-    # Textual reads the keys from stdin and draws on stderr.
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise SettingError("the dashboard needs a terminal: use --json for events on stdout")
-    from ..ui.replay_app import ReplayApp  # noqa: PLC0415  Textual is slow to import
-    from ..ui.replay_source import ReplaySource  # noqa: PLC0415
+) -> int:
+    require_terminal("use --json for events on stdout")
+    from ..ui.replay_app import ReplayApp  # Textual is slow to import
+    from ..ui.replay_source import ReplaySource
 
     source = ReplaySource(recording, since, until)
     if at is None:
         source.play()
     else:
         source.seek(at)
-    ReplayApp(source, f"echo-tui replay {printable(recording.path.name)}", preferences).run()
+    title = f"echo-tui replay {printable(recording.path.name)}"
+    return run_dashboard(ReplayApp(source, title, preferences))

@@ -1,4 +1,4 @@
-"""The signals that ask for a stop, and which thread hears of them."""
+"""What a stop signal does: the first one stops in order, the next one at once."""
 
 from __future__ import annotations
 
@@ -9,20 +9,22 @@ from typing import Final
 
 from ..core.spawn import STOP_SIGNALS
 
-LOOK_INTERVAL: Final = 0.5
-"""Seconds after which the main thread looks for a signal. One that comes just before a join without
-a time-out, while the handler of another ends, would wait for the next one."""
+JOIN_INTERVAL: Final = 0.5
+"""Seconds of one join of a thread. Python handles a signal between two joins also where the signal
+came just before a join, which it does not interrupt."""
 
 
 @contextlib.contextmanager
 def stop_signals(
-    stop: Callable[[str, bool], None], reload: Callable[[], None] | None = None
+    stop: Callable[[str, bool], None],
+    reload: Callable[[], None] | None = None,
+    asked: bool = False,
 ) -> Iterator[None]:
-    """The first SIGTERM, SIGINT or SIGHUP asks for a stop in order, the next for one at once.
+    """Call ``stop(name, at_once)`` for each SIGTERM, SIGINT or SIGHUP in the block.
 
-    Where there is something to `reload`, SIGHUP asks for that instead.
+    `at_once` is false for the first one, unless a stop is `asked` for already. SIGHUP calls
+    `reload` where there is one. After the block the signals are ignored until the process ends.
     """
-    asked = False
 
     def handle(number: int, _frame: object) -> None:
         nonlocal asked
@@ -41,3 +43,13 @@ def stop_signals(
         # On the way out one more signal must not turn the exit code into a death by signal.
         for number in STOP_SIGNALS:
             signal.signal(number, signal.SIG_IGN)
+
+
+@contextlib.contextmanager
+def stop_signals_delivered() -> Iterator[None]:
+    """Unblock the stop signals in this thread: those that have waited are handled now."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)

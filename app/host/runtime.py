@@ -8,9 +8,9 @@ import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
-from ..cli.recording_options import take_plan
 from ..control.address import AddressError
 from ..control.server_side.entrance import open_entrance
 from ..control.server_side.listening import SocketFile
@@ -25,10 +25,10 @@ from ..recording.recordings import Recordings
 from ..watch.fanout import Fanout
 from ..watch.stream import EventStream
 from ..watch.traces import Traces
-from .operating import open_metrics
 
 if TYPE_CHECKING:
     from ..server.handle import ServerHandle
+    from .metrics_page import MetricsPage
 
 
 SWITCH_INTERVAL: Final = 0.0002
@@ -44,15 +44,6 @@ class Sidecars:
     control: str | None = None
     """The control socket: a path, a port or ``none``; None for the default one."""
     recording: RecordingPlan = NO_PLAN
-
-
-def take_company(options: dict[str, Any]) -> Sidecars:
-    """Take what these options say out of all `options`. Raises `SettingError`."""
-    return Sidecars(
-        metrics=options.pop("metrics"),
-        control=options.pop("control"),
-        recording=take_plan(options),
-    )
 
 
 class Hosting:
@@ -75,9 +66,7 @@ class Hosting:
         self.recordings = Recordings(self.fanout, server.now, company.recording)
         with ExitStack() as opened:
             opened.callback(server.close)
-            self._page = open_metrics(
-                company.metrics, self.fanout, server.now, lambda: server.worker_pids, self.tell
-            )
+            self._page = self._open_metrics(company.metrics)
             if self._page:
                 opened.callback(self._page.close)
             entrance = self._open_entrance(company.control)
@@ -89,6 +78,25 @@ class Hosting:
                 Service(entrance, self.fanout, server.submit, self._wishes) if entrance else None
             )
             opened.pop_all()
+
+    def _open_metrics(self, address: Address | None) -> MetricsPage | None:
+        if address is None:
+            return None
+        server = self.server
+        try:
+            from .metrics import ServerCollector, registry_of
+            from .metrics_page import MetricsPage
+        except ModuleNotFoundError as error:
+            if error.name != "prometheus_client":
+                raise
+            raise SettingError(
+                "--metrics needs prometheus-client: pip install 'echo-tui[metrics]'"
+            ) from None
+        collector = ServerCollector(self.fanout, server.now, lambda: server.worker_pids)
+        complain = partial(self.tell, "error")
+        page = MetricsPage(address.host, address.port, registry_of(collector), complain)
+        self.tell("info", f"metrics on {page.url}")
+        return page
 
     def _open_entrance(self, control: str | None) -> SocketFile | None:
         try:

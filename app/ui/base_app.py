@@ -38,7 +38,7 @@ class PersonalApp(App[int], inherit_bindings=False):
     BINDINGS = APP_BINDINGS
 
     def __init__(self, source: Source, preferences: Preferences) -> None:
-        self._plain: list[LineFilter] = [PlainText()] if preferences.in_ascii else []
+        self._plain: list[LineFilter] = [PlainText()] if preferences.ascii else []
         self._drawing = self._plain
         super().__init__()
         for name in THEMES:

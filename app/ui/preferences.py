@@ -6,7 +6,6 @@ Every refusal is a `SettingError` of one line, raised before the screen starts.
 from __future__ import annotations
 
 import dataclasses
-import locale
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -23,8 +22,8 @@ class Preferences:
     """One immutable set of choices. Raises `SettingError` for what nobody can choose."""
 
     theme: str = "dark"
-    ascii: bool | None = False
-    """Whether all is drawn in ASCII; None leaves it to the locale."""
+    ascii: bool = False
+    """Whether all is drawn in ASCII."""
     columns: tuple[str, ...] = ()
     """The columns in their order; none are what fits, and matters most."""
     sort: str = "id"
@@ -60,13 +59,6 @@ class Preferences:
     def descending(self) -> bool:
         """Whether the largest come first."""
         return self.sort.startswith("-")
-
-    @property
-    def in_ascii(self) -> bool:
-        """Whether all is drawn in ASCII, by choice or because the locale has nothing else."""
-        if self.ascii is None:
-            return locale.getencoding().lower().replace("-", "") != "utf8"
-        return self.ascii
 
     @classmethod
     def from_mapping(cls, chosen: Mapping[str, Any]) -> Preferences:

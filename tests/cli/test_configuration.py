@@ -16,7 +16,8 @@ import pytest
 from click.testing import CliRunner
 
 from app.cli.configuration import ConfiguredCommand, chosen_ui, file_option, show_option
-from app.cli.main import cli, serve
+from app.cli.main import cli
+from app.cli.serve import serve
 from app.core.settings import SettingError, Settings
 from tests.peers import PATIENCE
 from tests.program import Headless, run

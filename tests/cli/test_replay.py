@@ -19,7 +19,7 @@ from app.core.framing import frame
 from app.recording.reader import Recording
 from screenshots.scenes import NOW, listening, opened, worker
 from tests.peers import connect, exchange
-from tests.program import Headless, environment, run
+from tests.program import ROOT, Headless, environment, run
 from tests.recording.making import drain, history, write_recording
 from tests.terminal import Terminal
 from tests.ui.test_terminal import wait_for_port
@@ -247,7 +247,7 @@ def test_a_damaged_recording_in_a_terminal_is_shown_and_exits_3(life: Path) -> N
 def test_r_records_what_the_dashboard_shows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent.parent))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.chdir(tmp_path)
     with Terminal("127.0.0.1", "0", columns=140) as terminal:
         port = wait_for_port(terminal)

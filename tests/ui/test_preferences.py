@@ -95,18 +95,6 @@ def test_what_a_file_says_becomes_preferences() -> None:
     assert Preferences.from_mapping({}) == Preferences()
 
 
-@pytest.mark.parametrize(
-    ("encoding", "plain"), [("UTF-8", False), ("utf8", False), ("ANSI_X3.4-1968", True)]
-)
-def test_ascii_is_left_to_the_locale_or_chosen(
-    encoding: str, plain: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("locale.getencoding", lambda: encoding)
-    assert Preferences(ascii=None).in_ascii is plain
-    assert Preferences(ascii=True).in_ascii
-    assert not Preferences(ascii=False).in_ascii
-
-
 def test_the_names_are_those_of_the_themes_and_columns_that_there_are() -> None:
     from app.ui import themes  # noqa: PLC0415
 

@@ -6,8 +6,6 @@ import base64
 import re
 import signal
 import socket
-import subprocess
-import sys
 import urllib.request
 from pathlib import Path
 
@@ -64,15 +62,6 @@ def test_the_demo_shows_every_state_within_seconds() -> None:
         assert terminal.restored()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_a_signal_leaves_in_order_and_restores_the_terminal(number: signal.Signals) -> None:
-    with Terminal("127.0.0.1", "0") as terminal:
-        wait_for_port(terminal)
-        terminal.process.send_signal(number)
-        assert terminal.exit_code() == 0
-        assert terminal.restored()
-
-
 def test_a_hangup_is_a_lost_terminal_also_with_a_configuration(tmp_path: Path) -> None:
     path = tmp_path / "echo.toml"
     path.write_text("cap = 5")
@@ -119,24 +108,6 @@ def test_a_lost_terminal_ends_the_program(controlling: bool) -> None:
         assert terminal.process.wait(timeout=15) == 0
 
 
-@pytest.mark.parametrize(
-    ("options", "environment"), [((), {"LC_ALL": "C"}), (("--ascii",), {"LC_ALL": "C.UTF-8"})]
-)
-def test_where_there_is_only_ascii_nothing_else_is_drawn(
-    options: tuple[str, ...], environment: dict[str, str]
-) -> None:
-    with Terminal("127.0.0.1", "0", *options, environment=environment) as terminal:
-        wait_for_port(terminal)
-        terminal.press("?")
-        terminal.wait_for(lambda screen: "+- help -" in screen)
-        terminal.press("q")
-        terminal.wait_for(lambda screen: "+- help -" not in screen)
-        terminal.press("q")
-        assert terminal.exit_code() == 0
-        assert terminal.restored()
-        assert terminal.output.isascii()
-
-
 def test_a_copy_reaches_the_terminals_clipboard_and_ctrl_c_asks() -> None:
     with Terminal("127.0.0.1", "0") as terminal:
         port = wait_for_port(terminal)
@@ -173,20 +144,6 @@ def test_resizing_down_to_too_small_and_back() -> None:
         terminal.wait_for(lambda screen: str(port) in screen and "Quit" in screen)
         terminal.press("q")
         assert terminal.exit_code() == 0
-
-
-def test_without_a_terminal_it_says_what_to_do() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "app", "127.0.0.1", "0"],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=20,
-        check=False,
-    )
-    assert done.returncode == 2
-    assert done.stderr.count("\n") == 1
-    assert "--no-ui" in done.stderr
 
 
 CRASHING_SCREEN = """

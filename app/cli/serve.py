@@ -1,0 +1,161 @@
+"""`echo-tui [HOST] [PORT]`: the server, with a dashboard or headless."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..core.addresses import format_address
+from ..core.settings import Settings
+from ..core.spawn import stop_signals_blocked
+from ..ui.preferences import Preferences
+from .configuration import ConfiguredCommand, file_option, show_option
+from .dashboard import dashboard_preferences, require_terminal, run_dashboard
+from .options import control_options, metrics_option, server_options, ui_options
+from .recording_options import record_options, take_plan
+from .signals import JOIN_INTERVAL, stop_signals
+
+if TYPE_CHECKING:
+    from ..host.runtime import Hosting, Sidecars
+    from ..server.handle import ServerHandle
+
+EXIT_CRASH = 1
+
+
+class ServerCommand(ConfiguredCommand):
+    """Reads ``-1`` as a port that is out of range, not as an unknown option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            if re.fullmatch(r"-\d", error.option_name):
+                raise click.UsageError(
+                    f"PORT {error.option_name} is out of range: it must be 0 to 65,535"
+                ) from None
+            raise
+
+
+@click.command(cls=ServerCommand, hidden=True)
+@server_options
+@ui_options
+@metrics_option
+@control_options
+@record_options
+@click.option("--no-ui", is_flag=True, help="No dashboard: event lines on stdout.")
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Of the event lines.",
+)
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    callback=lambda ctx, _, level: level or ("info" if ctx.params["trace"] == "off" else "debug"),
+    help="Event lines of that level and above.  [default: info; with --trace debug]",
+)
+@file_option
+@show_option
+def serve(no_ui: bool, log_format: str, log_level: str, **options: Any) -> int:
+    """Serve, with the dashboard or without."""
+    settings, sidecars, preferences = split_options(options)
+    if no_ui:
+        return serve_headless(settings, sidecars, log_format, log_level)
+    require_terminal("use --no-ui for event lines on stdout")
+    return serve_with_dashboard(settings, sidecars, preferences)
+
+
+def split_options(options: dict[str, Any]) -> tuple[Settings, Sidecars, Preferences]:
+    """Sort the values of a server's options by what they are about. Raises `SettingError`."""
+    from ..host.runtime import Sidecars
+
+    preferences = dashboard_preferences()
+    del options["theme"], options["ascii"]
+    sidecars = Sidecars(
+        metrics=options.pop("metrics"),
+        control=options.pop("control"),
+        recording=take_plan(options),
+    )
+    return Settings(**options), sidecars, preferences
+
+
+def serve_headless(settings: Settings, sidecars: Sidecars, log_format: str, log_level: str) -> int:
+    """Serve until a signal, and return the exit code. Raises `SettingError`."""
+    from ..host.log import LogWriter, as_json, as_text
+    from ..host.runtime import Hosting
+    from ..host.systemd import Notifier, passed_socket
+    from .reloading import reload_on_hangup
+
+    hosting = Hosting(settings, sidecars, passed_socket(os.environ))
+    server = hosting.server
+    systemd = hosting.fanout.subscribe(Notifier(os.environ, partial(hosting.tell, "warning")))
+    status = f"listening on {format_address((server.host, server.port))}"
+    lines = as_json if log_format == "json" else as_text
+    log = LogWriter(hosting.subscribe(), sys.stdout.fileno(), lines, log_level)
+    reload = reload_on_hangup(server.submit, hosting.tell, log, systemd, status)
+    with stop_signals(server.stop, reload):
+        with stop_signals_blocked():
+            hosting.start()
+            log.start()
+        systemd.ready(status)
+        while not server.join(JOIN_INTERVAL):
+            systemd.beat(server.polls, server.watch)
+        hosting.end()
+        log.join(timeout=1.0)
+    return _exit_code(hosting)
+
+
+def serve_with_dashboard(
+    settings: Settings,
+    sidecars: Sidecars,
+    preferences: Preferences,
+    accompany: Callable[[ServerHandle], Callable[[], None]] | None = None,
+) -> int:
+    """Serve with the dashboard in this terminal, and return the exit code.
+
+    `accompany` starts what runs beside the bound server and returns what ends it; that is called
+    once the server was asked to stop. Raises `SettingError`.
+    """
+    from ..host.runtime import Hosting
+    from ..ui.app import EchoApp
+    from ..watch.source import StreamSource
+
+    hosting = Hosting(settings, sidecars)
+    server = hosting.server
+    source = StreamSource(
+        hosting.subscribe(watched=True),
+        hosting.submit,
+        server.now,
+        failure=hosting.failure,
+        grace=settings.grace,
+    )
+    app = EchoApp(source, preferences=preferences, recorder=hosting.recordings)
+    end_companions = accompany(server) if accompany else None
+
+    def finish() -> None:
+        if end_companions:
+            end_companions()
+        while not server.join(JOIN_INTERVAL):
+            pass  # Python handles signals between two joins
+        hosting.end()
+
+    code = run_dashboard(app, hosting.start, server.stop, finish)
+    return _exit_code(hosting) or code
+
+
+def _exit_code(hosting: Hosting) -> int:
+    """Return 0, or the exit code of a crash; stderr gets a line for each failure."""
+    if hosting.recordings.failure:
+        print(f"echo-tui: the recording ends early: {hosting.recordings.failure}", file=sys.stderr)
+    if not hosting.server.failure:
+        return 0
+    print(f"echo-tui: the server thread died: {hosting.server.failure}", file=sys.stderr)
+    return EXIT_CRASH
