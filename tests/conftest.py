@@ -8,14 +8,16 @@ from typing import Any
 import pytest
 from hypothesis import settings as hypothesis_settings
 
-from app.core.settings import WRITE_MODES
+from app.core.settings import RULES
 from app.server.poller import available_pollers
 from tests.peers import Running
 
 hypothesis_settings.register_profile("echo-tui", deadline=None, max_examples=150, database=None)
 hypothesis_settings.load_profile("echo-tui")
 
-LOOP_KINDS = [(poller, mode) for poller in available_pollers() for mode in WRITE_MODES]
+LOOP_KINDS = [
+    (poller, mode) for poller in available_pollers() for mode in RULES["write_mode"].choices
+]
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -5,14 +5,20 @@ from __future__ import annotations
 import os
 import socket
 import sys
+from typing import Annotated, TypeAlias
 
 import click
+from msgspec import Meta
 
 from ..core.addresses import format_address
 from ..core.framing import HEADER_SIZE, MAX_LENGTH, FrameDecoder, frame
 from ..core.printable import printable
-from ..core.settings import SettingError
-from .options import Decimal, Host, Port
+from ..core.settings import PeerPort, Rule
+from .options import Host, Judged, option
+
+Timeout: TypeAlias = Annotated[
+    float, Meta(ge=0.001, le=86_400, description="Seconds to wait.", extra={"unit": "s"})
+]
 
 
 class ClientError(Exception):
@@ -77,16 +83,12 @@ def _progress(decoder: FrameDecoder) -> str:
 
 @click.command()
 @click.argument("host", type=Host())
-@click.argument("port", type=Port())
+@click.argument("port", type=Judged(Rule("port", PeerPort)))
 @click.argument("message")
-@click.option("--timeout", type=Decimal(), default=10.0, show_default=True, help="Seconds to wait.")
+@option(Rule("timeout", Timeout, 10.0))
 def client(host: str, port: int, message: str, timeout: float) -> int:
     """Send MESSAGE as one frame and print its echo; `-` reads the body from stdin."""
     body = sys.stdin.buffer.read() if message == "-" else os.fsencode(message)
-    if not 0 < port < 65536:
-        raise SettingError(f"PORT {port} is out of range: it must be 1 to 65,535")
-    if not 0 < timeout <= 86_400:
-        raise SettingError(f"--timeout {timeout} is out of range: it must be over 0 to 86,400 s")
     try:
         answer = echo(host, port, body, timeout)
     except ClientError as error:

@@ -14,23 +14,20 @@ import datetime
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final, TypeVar
 
 import click
 from click.core import ParameterSource
 
 from ..core.printable import printable
-from ..core.settings import SettingError, check, format_size
-from ..ui.preferences import Preferences
-from .options import Size
+from ..core.settings import SettingError, suggestion
+from .options import UI_OPTIONS, Judged
 
 PREFIX: Final = "ECHO_TUI"
 """What the environment variables of the options begin with, before an underscore."""
 UI_TABLE: Final = "ui"
 """The table of the file that is the dashboard's own."""
-UI_KEYS: Final = frozenset(field.name for field in dataclasses.fields(Preferences))
-"""What may stand in that table, and nowhere else; `Preferences` judges the values. Those that are
-options too have their flag and their variable as any other option."""
 NEVER_IN_A_FILE: Final = frozenset({"config", "show_config", "help"})
 _ARGUMENTS: Final = f"{__name__}.arguments"
 
@@ -56,7 +53,7 @@ def current(ctx: click.Context) -> Configuration:
 
 def chosen_ui(ctx: click.Context) -> dict[str, Any]:
     """What was chosen for the dashboard: the file's table, and the options that beat it."""
-    options = {name: value for name, value in ctx.params.items() if name in UI_KEYS}
+    options = {name: value for name, value in ctx.params.items() if name in UI_OPTIONS}
     return {**current(ctx).ui, **{k: v for k, v in options.items() if v is not None}}
 
 
@@ -70,10 +67,11 @@ def read(path: str, parameters: Mapping[str, click.Parameter]) -> Configuration:
             table = tomllib.load(file)
     except OSError as error:
         raise SettingError(f"--config {name}: {error.strerror or error}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:  # no TOML, no UTF-8, or a number of more than 4,300 digits
         raise SettingError(f"{name}: not valid TOML: {error}") from None
     ui = table.pop(UI_TABLE, {})
-    _check_ui(name, ui)
+    if ui != {}:
+        _check_ui(name, ui)
     values: dict[str, Any] = {
         key: _from_file(f"{name}: [{UI_TABLE}] {key}", parameters[key], value)
         for key, value in ui.items()
@@ -81,13 +79,13 @@ def read(path: str, parameters: Mapping[str, click.Parameter]) -> Configuration:
     }
     for key, value in table.items():
         parameter = key.replace("-", "_")
-        if parameter in UI_KEYS:
+        if parameter in UI_OPTIONS or (parameter not in parameters and _is_of_ui(parameter)):
             raise SettingError(f"{name}: {key} stands in the table [{UI_TABLE}]")
         if parameter not in parameters:
             known = [
                 name.replace("_", "-")
                 for name, option in parameters.items()
-                if name not in UI_KEYS and not getattr(option, "hidden", False)
+                if name not in UI_OPTIONS and not getattr(option, "hidden", False)
             ]
             raise SettingError(f"{name}: unknown key {key!r}: {_suggestion(key, known)}")
         if parameter in values:
@@ -96,7 +94,15 @@ def read(path: str, parameters: Mapping[str, click.Parameter]) -> Configuration:
     return Configuration(path, values, ui)
 
 
+def _is_of_ui(key: str) -> bool:
+    from ..ui.preferences import Preferences  # only a mistake, or the table, costs the import
+
+    return key in {field.name for field in dataclasses.fields(Preferences)}
+
+
 def _check_ui(name: str, ui: object) -> None:
+    from ..ui.preferences import Preferences
+
     if not isinstance(ui, dict):
         raise SettingError(f"{name}: {UI_TABLE} = {_toml(ui)}: it must be a table, [{UI_TABLE}]")
     try:
@@ -106,26 +112,25 @@ def _check_ui(name: str, ui: object) -> None:
 
 
 def _suggestion(name: str, known: Iterable[str]) -> str:
-    import difflib
-
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {close[0]!r}?" if close else f"known are {', '.join(sorted(known))}"
+    meant = suggestion(name, known).removeprefix(", ")
+    return meant or f"known are {', '.join(sorted(known))}"
 
 
-def _from_file(place: str, parameter: click.Parameter, value: object) -> str | bool:
-    """What click is to take for `value`: text, as on the command line, or a switch's position."""
+def _from_file(place: str, parameter: click.Parameter, value: object) -> object:
+    """Return what click is to use for `value`. Raises `SettingError`."""
+    place = f"{place} = {printable(_toml(value), 64)}"
+    if isinstance(parameter.type, Judged):
+        return _judge(place, parameter.type.rule.judge, value)
     kinds: set[type]
     if isinstance(parameter, click.Option) and parameter.is_flag:
         kinds, words = {bool}, "true or false"
-    elif isinstance(parameter.type, click.types.StringParamType | click.Choice | click.Path):
+    elif isinstance(parameter.type, click.types.StringParamType | click.Path):
         kinds, words = {str}, "text in quotes"
-    elif isinstance(parameter.type, click.types.IntParamType | click.types.FloatParamType):
-        kinds, words = {int, float}, "a number"
     else:
         kinds, words = {int, str}, "a whole number, or text in quotes"
     if type(value) not in kinds:  # a bool is an int to isinstance
-        raise SettingError(f"{place} = {_toml(value)}: it must be {words}")
-    _judge(f"{place} = {_toml(value)}", parameter, str(value))
+        raise SettingError(f"{place}: it must be {words}")
+    _judge(place, partial(_convert, parameter), str(value))
     return value if isinstance(value, bool) else str(value)
 
 
@@ -146,7 +151,7 @@ def check_environment(
                 f"unknown environment variable {printable(name)}: {_suggestion(name, known)}"
             )
         if value:
-            _judge(f"{name}={printable(value)}", known[name], value)
+            _judge(f"{name}={printable(value)}", partial(_convert, known[name]), value)
 
 
 def variable(parameter: str) -> str:
@@ -154,10 +159,14 @@ def variable(parameter: str) -> str:
     return f"{PREFIX}_{parameter.upper()}"
 
 
-def _judge(place: str, parameter: click.Parameter, text: str) -> None:
-    assert parameter.name is not None
+def _convert(parameter: click.Parameter, text: str) -> object:
+    return parameter.type.convert(text, parameter, None)
+
+
+def _judge(place: str, judge: Callable[[Any], object], value: object) -> object:
+    """Return what `judge` makes of `value`; a refusal says in front in which `place` it stands."""
     try:
-        check(parameter.name, parameter.type.convert(text, parameter, None))
+        return judge(value)
     except click.UsageError as error:
         raise SettingError(f"{place}: {error.message}") from None
     except SettingError as error:
@@ -179,8 +188,6 @@ class ConfiguredCommand(click.Command):
 
     def invoke(self, ctx: click.Context) -> Any:
         if ctx.params.pop("show_config", False):
-            for name, value in ctx.params.items():
-                check(name, value)
             click.echo("\n".join(_shown(ctx)))
             return 0
         return super().invoke(ctx)
@@ -244,10 +251,10 @@ def _shown(ctx: click.Context) -> list[str]:
     for parameter in ctx.command.get_params(ctx):
         if parameter.name in ctx.params:
             value = ctx.params[parameter.name]
-            if isinstance(parameter.type, Size):
-                value = format_size(value)
+            if isinstance(parameter.type, Judged):
+                value = parameter.type.rule.words(value)
             row = (parameter.name.replace("_", "-"), value, _origin(ctx, parameter))
-            rows[UI_TABLE if parameter.name in UI_KEYS else ""].append(row)
+            rows[UI_TABLE if parameter.name in UI_OPTIONS else ""].append(row)
     for key, value in current(ctx).ui.items():
         if isinstance(value, dict):
             rows[f"{UI_TABLE}.{key}"] = [(name, each, file) for name, each in value.items()]
@@ -304,7 +311,7 @@ def _toml(value: object) -> str:
             return str(value)
         case str():
             return _quoted(value)
-        case list() | tuple():
+        case list():
             return f"[{', '.join(map(_toml, value))}]"
         case dict():
             return "{" + ", ".join(f"{_key(k)} = {_toml(v)}" for k, v in value.items()) + "}"

@@ -12,34 +12,28 @@ import click
 import msgspec
 
 from ..core.printable import printable
-from ..core.settings import SettingError
+from ..core.settings import rules_of
 from ..load.load_plan import PROFILES, LoadPlan, sum_profiles
 from ..load.load_runner import LoadError, LoadRunner
 from ..load.report import ProgressLine, report
 from ..load.result import as_json, merge
 from ..load.sizes import parse_sizes
 from .completion import one_of
-from .options import Decimal, Host, Port, Whole
+from .options import Host, Judged, option
 
 EXIT_WRONG: Final = 1
 EXIT_USAGE: Final = 2
 OPEN_LOOP_DEPTH: Final = 64
 DEFAULT_DURATION: Final = 10.0
+_RULES: Final = rules_of(LoadPlan)
 _PROFILE_HELP = "; ".join(f"{name}: {what}" for name, what in PROFILES.items())
 
 
 @click.command()
 @click.argument("host", type=Host())
-@click.argument("port", type=Port())
-@click.option(
-    "--connections", type=Whole(), default=64, metavar="N", show_default=True, help="How many."
-)
-@click.option(
-    "--depth",
-    type=Whole(),
-    metavar="N",
-    help="Frames in flight on each connection.  [default: 1; with --rate at most 64]",
-)
+@click.argument("port", type=Judged(_RULES["port"]))
+@option(_RULES["connections"])
+@option(_RULES["depth"], default=None)
 @click.option(
     "--size",
     default="64",
@@ -47,18 +41,9 @@ _PROFILE_HELP = "; ".join(f"{name}: {what}" for name, what in PROFILES.items())
     show_default=True,
     help="Of bodies: 64, a range 64-4KiB, or several with weights 64:80,4KiB:15,100KiB:5.",
 )
-@click.option(
-    "--rate",
-    type=Decimal(),
-    default=0.0,
-    metavar="R",
-    help="Frames per second in all, sent when due; latency counts from then.  "
-    "[default: the next frame as soon as an echo is back]",
-)
-@click.option(
-    "--duration", type=Decimal(), metavar="S", help="Seconds.  [default: 10, unless --frames]"
-)
-@click.option("--frames", type=Whole(), metavar="N", help="End after N frames in all.")
+@option(_RULES["rate"], show_default=False)
+@option(_RULES["duration"], default=None)
+@option(_RULES["frames"], default=None)
 @click.option(
     "--profile",
     "profiles",
@@ -67,38 +52,10 @@ _PROFILE_HELP = "; ".join(f"{name}: {what}" for name, what in PROFILES.items())
     shell_complete=one_of(PROFILES),
     help=f"Clients that misbehave, beside the others; repeatable. {_PROFILE_HELP}.",
 )
-@click.option(
-    "--processes",
-    type=Whole(),
-    default=1,
-    metavar="N",
-    show_default=True,
-    help="That the connections are shared out to.",
-)
-@click.option(
-    "--connect-rate",
-    type=Decimal(),
-    default=2000.0,
-    metavar="R",
-    show_default=True,
-    help="Connections opened per second, before the clock starts.",
-)
-@click.option(
-    "--timeout",
-    type=Decimal(),
-    default=5.0,
-    metavar="S",
-    show_default=True,
-    help="Seconds without a byte after which a connect or the last echoes are given up.",
-)
-@click.option(
-    "--seed",
-    type=Whole(),
-    default=1,
-    metavar="N",
-    show_default=True,
-    help="Of the bodies and their sizes.",
-)
+@option(_RULES["processes"])
+@option(_RULES["connect_rate"])
+@option(_RULES["timeout"])
+@option(_RULES["seed"])
 @click.option("--json", "machine", is_flag=True, help="The report as one JSON object.")
 def load(machine: bool, size: str, profiles: tuple[str, ...], **options: Any) -> int:
     """Load the server on HOST and PORT with echoes, and verify every byte of them.
@@ -106,15 +63,12 @@ def load(machine: bool, size: str, profiles: tuple[str, ...], **options: Any) ->
     Exit code 1 if an echo was wrong or missing, or a connection was lost; 2 if there was no
     connection at all. Ctrl-C ends in order and reports.
     """
-    if options["depth"] is None:
-        options["depth"] = OPEN_LOOP_DEPTH if options["rate"] else 1
-    if options["duration"] is None:
-        options["duration"] = 0.0 if options["frames"] and not profiles else DEFAULT_DURATION
-    if options["frames"] == 0:  # to the plan it means that none were asked for
-        raise SettingError("--frames 0 is out of range: it must be 1 at least")
-    options["frames"] = options["frames"] or 0
+    if options["depth"] is None and options["rate"]:
+        options["depth"] = OPEN_LOOP_DEPTH
+    if options["duration"] is None and (profiles or not options["frames"]):
+        options["duration"] = DEFAULT_DURATION
     plan = LoadPlan(
-        **options,
+        **{name: value for name, value in options.items() if value is not None},
         sizes=parse_sizes(size),
         profiles=sum_profiles(profiles),
     )

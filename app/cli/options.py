@@ -7,23 +7,16 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
+from msgspec import NODEFAULT
 
 from ..core.addresses import Address
 from ..core.printable import printable
-from ..core.settings import (
-    POLLER_NAMES,
-    TRACE_LEVELS,
-    WRITE_MODES,
-    SettingError,
-    Settings,
-    parse_decimal,
-    parse_size,
-    parse_whole,
-)
-from ..ui.preferences import THEMES
+from ..core.settings import RULES, Appearance, Rule, rules_of
 from .completion import one_of
 
-DEFAULTS = Settings()
+APPEARANCE: Final = rules_of(Appearance)
+UI_OPTIONS: Final = ("theme", "ascii")
+"""The options that stand in the table of the dashboard in a file."""
 TCP_REMOVED: Final = (
     "control over TCP, with its tokens, was removed: use the Unix socket; from another machine"
     " forward it with ssh -L local.sock:/remote/path.sock HOST"
@@ -35,46 +28,20 @@ F = TypeVar("F", bound=Callable[..., Any])
 if TYPE_CHECKING:
     IntParameter = click.ParamType[int]
     AddressParameter = click.ParamType[Address]
-else:
-    IntParameter = AddressParameter = (
-        click.ParamType
-    )  # click 8.1 knows no parameter types with parameters
+    ValueParameter = click.ParamType[Any]
+else:  # click 8.1 knows no parameter types with parameters
+    IntParameter = AddressParameter = ValueParameter = click.ParamType
 
 
-class Size(IntParameter):
-    """``65536``, ``64KiB``, ``1MiB``."""
+class Judged(ValueParameter):
+    """The type of a value that a `Rule` judges, whether it comes as text or from a file."""
 
-    name = "size"
+    def __init__(self, rule: Rule) -> None:
+        self.rule = rule
+        self.name = rule.kind
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        if isinstance(value, int):
-            return value
-        try:
-            return parse_size(value)
-        except SettingError as error:
-            self.fail(str(error), param, ctx)
-
-
-class Whole(click.types.IntParamType):
-    """A whole number in ASCII digits; its range is judged with the other settings."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        try:
-            return parse_whole(value) if isinstance(value, str) else int(value)
-        except SettingError as error:
-            self.fail(str(error), param, ctx)
-
-
-class Decimal(click.types.FloatParamType):
-    """A number in ASCII digits; its range is judged with the other settings."""
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        try:
-            return parse_decimal(value) if isinstance(value, str) else float(value)
-        except SettingError as error:
-            self.fail(str(error), param, ctx)
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return self.rule.read(value) if isinstance(value, str) else self.rule.judge(value)
 
 
 class Host(click.types.StringParamType):
@@ -83,20 +50,6 @@ class Host(click.types.StringParamType):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         host = str(super().convert(value, param, ctx))
         return host[1:-1] if host.startswith("[") and host.endswith("]") else host
-
-
-class Port(IntParameter):
-    """A port number; its range is judged with the other settings."""
-
-    name = "port"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        try:
-            return parse_whole(str(value))
-        except SettingError:
-            raise click.UsageError(
-                f"PORT {printable(str(value))!r} is not a number: it must be 0 to 65,535"
-            ) from None
 
 
 class ConnectionId(IntParameter):
@@ -159,61 +112,42 @@ def metrics_option(command: F) -> F:
     )(command)
 
 
-def setting(name: str, text: str, metavar: str = "N", **how: Any) -> Callable[[F], F]:
-    """The option of one server setting, with its default."""
-    how = {"show_default": True, "default": getattr(DEFAULTS, name), **how}
-    if "type" not in how and isinstance(how["default"], int | float):
-        how["type"] = Whole() if isinstance(how["default"], int) else Decimal()
-    if "|" in metavar:
-        how["shell_complete"] = one_of(metavar.split("|"))
-    return click.option("--" + name.replace("_", "-"), metavar=metavar, help=text, **how)
+def option(rule: Rule, **how: Any) -> Callable[[F], F]:
+    """The option whose value `rule` judges; `how` replaces what else the rule says of it."""
+    how = {
+        "type": Judged(rule),
+        "metavar": rule.metavar,
+        "help": rule.help,
+        "shell_complete": one_of(rule.choices),
+        **how,
+    }
+    if rule.default is not NODEFAULT:
+        how = {"default": rule.words(rule.default), "show_default": True, **how}
+    return click.option(rule.option, **how)
 
 
 def server_options(command: F) -> F:
-    """The options that every way of running the server has."""
-    body = "Seconds for a frame, from its first byte; 0 = off."
-    write = "Seconds that a pending echo waits for the peer to take a byte; 0 = off."
-    options = [
-        click.argument("host", default=DEFAULTS.host, envvar="ECHO_TUI_HOST"),
-        click.argument("port", type=Port(), default=DEFAULTS.port, envvar="ECHO_TUI_PORT"),
-        setting("cap", "Largest body accepted.", "SIZE", type=Size(), show_default="1MiB"),
-        setting("poller", "How the loop waits.", "|".join(POLLER_NAMES)),
-        setting("write_mode", "Write first, or arm POLLOUT first.", "|".join(WRITE_MODES)),
-        setting("max_connections", "More are accepted and closed at once as `limit`."),
-        setting("backlog", "Connections that may wait for accept."),
-        setting("header_timeout", "Seconds for a header, from its first byte; 0 = off.", "S"),
-        setting("body_timeout", body, "S"),
-        setting("write_timeout", write, "S"),
-        setting("idle_timeout", "Seconds between frames; 0 = off.", "S"),
-        setting("grace", "Seconds that a stop may take.", "S"),
-        setting("workers", "Processes that serve; 0 = a thread of this one does."),
-        setting("trace", "Tell every state change, or every call.", "|".join(TRACE_LEVELS)),
-    ]
-    for option in reversed(options):
-        command = option(command)
+    """The settings of the server: HOST and PORT are arguments, the others are options."""
+    for name, rule in reversed([*RULES.items()]):
+        if name in ("host", "port"):
+            argument = click.argument(
+                name, type=Judged(rule), default=rule.default, envvar=f"ECHO_TUI_{rule.option}"
+            )
+            command = argument(command)
+        else:
+            command = option(rule)(command)
     return command
 
 
 def ui_options(command: F) -> F:
     """The options that every way of showing the dashboard has."""
-    options = [
-        click.option(
-            "--theme",
-            default=THEMES[0],
-            show_default=True,
-            metavar="|".join(THEMES),
-            help="Colours of the dashboard.",
-        ),
-        click.option(
-            "--ascii",
-            is_flag=True,
-            default=None,
-            help="Draw the dashboard in ASCII; so it is where the locale is not UTF-8.",
-        ),
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
+    in_ascii = click.option(
+        "--ascii",
+        is_flag=True,
+        default=None,
+        help="Draw the dashboard in ASCII; so it is where the locale is not UTF-8.",
+    )
+    return option(APPEARANCE["theme"])(in_ascii(command))
 
 
 def control_options(command: F) -> F:

@@ -12,12 +12,19 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..core.addresses import format_address
-from ..core.settings import Settings
+from ..core.settings import RULES, Settings
 from ..core.spawn import stop_signals_blocked
 from ..ui.preferences import Preferences
 from .configuration import ConfiguredCommand, file_option, show_option
 from .dashboard import dashboard_preferences, require_terminal, run_dashboard
-from .options import control_options, metrics_option, server_options, ui_options
+from .options import (
+    APPEARANCE,
+    control_options,
+    metrics_option,
+    option,
+    server_options,
+    ui_options,
+)
 from .recording_options import record_options, take_plan
 from .signals import JOIN_INTERVAL, stop_signals
 
@@ -36,9 +43,7 @@ class ServerCommand(ConfiguredCommand):
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
             if re.fullmatch(r"-\d", error.option_name):
-                raise click.UsageError(
-                    f"PORT {error.option_name} is out of range: it must be 0 to 65,535"
-                ) from None
+                RULES["port"].read(error.option_name)  # raises: a port is not negative
             raise
 
 
@@ -49,18 +54,10 @@ class ServerCommand(ConfiguredCommand):
 @control_options
 @record_options
 @click.option("--no-ui", is_flag=True, help="No dashboard: event lines on stdout.")
-@click.option(
-    "--log-format",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="Of the event lines.",
-)
-@click.option(
-    "--log-level",
-    type=click.Choice(["debug", "info", "warning", "error"]),
+@option(APPEARANCE["log_format"])
+@option(
+    APPEARANCE["log_level"],
     callback=lambda ctx, _, level: level or ("info" if ctx.params["trace"] == "off" else "debug"),
-    help="Event lines of that level and above.  [default: info; with --trace debug]",
 )
 @file_option
 @show_option

@@ -1,16 +1,23 @@
-"""What the server can be set to, and the one place where a value is judged.
+"""The server's settings, and the one place where a value is judged, wherever it came from.
 
-Every refusal is a `SettingError` whose text is one line: the value, what was wrong with it, and
-what to do.
+A value is declared once, as an annotated field of a struct: type, range, unit, default and help
+text. A `Rule` is read off that declaration and judges the value of a flag, a variable, a file, a
+command, a dialog. Every refusal is a `SettingError` whose text is one line: the value, what was
+wrong with it, and what to do.
 """
 
 from __future__ import annotations
 
-import dataclasses
+import functools
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from difflib import get_close_matches
+from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar, get_args
+
+import msgspec
+from msgspec import NODEFAULT, Meta, Struct
+
+from .printable import printable
 
 N = TypeVar("N", int, float)
 
@@ -18,12 +25,9 @@ KIB: Final = 1024
 MIB: Final = 1024**2
 GIB: Final = 1024**3
 
-CAP_RANGE: Final = (1, GIB)
-"""Smallest and largest CAP, in bytes."""
-MOST_WORKERS: Final = 256
-POLLER_NAMES: Final = ("auto", "epoll", "epoll-et", "poll", "select", "kqueue")
-WRITE_MODES: Final = ("direct", "armed")
-TRACE_LEVELS: Final = ("off", "state", "io")
+PollerName: TypeAlias = Literal["auto", "epoll", "epoll-et", "poll", "select", "kqueue"]
+WriteMode: TypeAlias = Literal["direct", "armed"]
+TracedEvents: TypeAlias = Literal["off", "state", "io"]
 TIMEOUTS: Final = ("header_timeout", "body_timeout", "write_timeout", "idle_timeout")
 RUNTIME_SETTINGS: Final = ("cap", "write_mode", "max_connections", *TIMEOUTS)
 """The settings that a running server takes."""
@@ -42,6 +46,12 @@ _UNITS: Final = {
     "GB": 1000**3,
 }
 _SIZE = re.compile(r"\s*(\d{1,20})\s*([A-Za-z]*)\s*", re.ASCII)
+_KINDS: Final = {
+    "size": "a size: write bytes, or KiB, MiB, GiB, as in 64KiB",
+    "whole": "a whole number: write it in digits, as in 64",
+    "decimal": "a number: write it in digits, as in 2.5",
+    "text": "text: write it in quotes",
+}
 
 
 class SettingError(ValueError):
@@ -56,18 +66,18 @@ def parse_size(text: str) -> int:
     match = _SIZE.fullmatch(text)
     unit = _UNITS.get(match[2].upper()) if match else None
     if match is None or unit is None:
-        raise SettingError(f"{text!r} is not a size: write bytes, or KiB, MiB, GiB, as in 64KiB")
+        raise SettingError(f"{_shown(text)} is not {_KINDS['size']}")
     return int(match[1]) * unit
 
 
 def parse_whole(text: str) -> int:
     """A whole number in plain ASCII digits, with a sign if need be. Raises `SettingError`."""
-    return _plain(int, text, "a whole number: write it in digits, as in 64")
+    return _plain(int, text, _KINDS["whole"])
 
 
 def parse_decimal(text: str) -> float:
     """A number as in ``10``, ``2.5``, ``1e6``, in ASCII. Raises `SettingError`."""
-    return _plain(float, text, "a number: write it in digits, as in 2.5")
+    return _plain(float, text, _KINDS["decimal"])
 
 
 def _plain(kind: Callable[[str], N], text: str, what: str) -> N:
@@ -77,7 +87,14 @@ def _plain(kind: Callable[[str], N], text: str, what: str) -> N:
             raise ValueError
         return kind(text)
     except ValueError:
-        raise SettingError(f"{text!r} is not {what}") from None
+        raise SettingError(f"{_shown(text)} is not {what}") from None
+
+
+def _shown(value: object) -> str:
+    """A wrong value for a message: bounded, on one line, text in quotes."""
+    if isinstance(value, str):
+        return f"'{printable(value, 40)}'"
+    return str(value).lower() if isinstance(value, bool) else printable(str(value), 40)
 
 
 def format_size(size: int) -> str:
@@ -88,37 +105,189 @@ def format_size(size: int) -> str:
     return f"{size}B"
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """One immutable set of server settings; sizes in bytes, times in seconds, 0 s = off."""
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """What was probably meant, as ``, did you mean 'kill'?``, or nothing."""
+    close = get_close_matches(word, list(known), n=1)
+    return f", did you mean {close[0]!r}?" if close else ""
 
-    host: str = "127.0.0.1"
+
+class Rule:
+    """What one value may be, as the annotation of a field declares it."""
+
+    def __init__(self, name: str, annotation: Any, default: Any = NODEFAULT) -> None:
+        """`annotation` is ``Annotated[type, Meta(…)]``.
+
+        The `Meta` has the bounds and the help text (`description`). In its `extra` stand `unit`
+        (for messages; one that begins with ``bytes`` makes the value a size), and, where they do
+        not follow from the name and the type, `option` (``PORT``) and `metavar`;
+        `may_be_zero` allows a 0 that the bounds exclude.
+        """
+        base, meta = get_args(annotation)
+        extra = meta.extra or {}
+        self.name = name
+        self.default = default
+        self.help: str = meta.description or ""
+        self.choices: tuple[str, ...] = get_args(base)
+        self._bounds = (meta.ge, meta.le)
+        self._may_be_zero: bool = extra.get("may_be_zero", False)
+        self.option: str = extra.get("option", "--" + name.replace("_", "-"))
+        self._unit: str = extra.get("unit", "")
+        self._annotation = annotation
+        self._fitting = {float: (int, float), int: (int,)}.get(base, ())
+        kinds = {int: "whole", float: "decimal", str: "text"}
+        self.kind = "size" if self._unit.startswith("bytes") else kinds.get(base, "choice")
+        usual = "|".join(self.choices) or ("S" if self._unit[:1] == "s" else "N")
+        self.metavar: str = extra.get("metavar", "SIZE" if self.kind == "size" else usual)
+
+    def judge(self, value: object) -> Any:
+        """Return `value`, whole seconds as a float and a size with its unit as a number.
+
+        Raises `SettingError`.
+        """
+        if self.kind == "size" and isinstance(value, str):
+            return self.read(value)
+        return self._judge(value, _shown(value))
+
+    def read(self, text: str) -> Any:
+        """Return the value that `text` says on the command line, or raise `SettingError`."""
+        parsers: dict[str, Callable[[str], object]] = {
+            "size": parse_size,
+            "whole": parse_whole,
+            "decimal": parse_decimal,
+        }
+        if self.kind not in parsers:
+            return self.judge(text)
+        try:
+            value = parsers[self.kind](text)
+        except SettingError as error:
+            raise SettingError(f"{self.option} {error}") from None
+        return self._judge(value, printable(text.strip(), 40))
+
+    def words(self, value: Any) -> Any:
+        """The value as a file has it: a size as text with its unit."""
+        return format_size(value) if self.kind == "size" else value
+
+    def _judge(self, value: object, shown: str) -> Any:
+        try:
+            return msgspec.convert(value, self._annotation)
+        except msgspec.ValidationError:
+            if self._may_be_zero and value == 0 and type(value) in self._fitting:
+                return value
+            raise SettingError(f"{self.option} {self._complaint(value, shown)}") from None
+
+    def _complaint(self, value: object, shown: str) -> str:
+        if self.choices:
+            close = suggestion(value, self.choices) if isinstance(value, str) else ""
+            return f"{shown}{close}: choose from {', '.join(self.choices)}"
+        if type(value) not in self._fitting:  # a bool is an int to isinstance
+            return f"{shown} is not {_KINDS[self.kind]}"
+        low, high = self._bounds
+        unit = f" {self._unit}" if self._unit else ""
+        return f"{shown} is out of range: it must be {low:,} to {high:,}{unit}"
+
+
+@functools.cache
+def rules_of(declared: type[Struct]) -> Mapping[str, Rule]:
+    """The rules of the fields of a struct that have a `Meta`, by name."""
+    return {
+        field.name: Rule(field.name, field.type, field.default)
+        for field in msgspec.structs.fields(declared)
+        if hasattr(field.type, "__metadata__")
+    }
+
+
+def judge_all(values: Struct) -> None:
+    """Raise `SettingError` unless each value is its default, or one that its rule allows."""
+    for name, rule in rules_of(type(values)).items():
+        value = getattr(values, name)
+        if value != rule.default or type(value) is not type(rule.default):
+            rule.judge(value)
+
+
+PeerPort: TypeAlias = Annotated[int, Meta(ge=1, le=65535, extra={"option": "PORT"})]
+"""The port of a server to connect to."""
+
+
+class Appearance(Struct, frozen=True, kw_only=True):
+    """How what happens is told: on the screen and in the log."""
+
+    theme: Annotated[
+        Literal["dark", "light", "high-contrast", "colour-blind"],
+        Meta(description="Colours of the dashboard."),
+    ] = "dark"
+    log_format: Annotated[Literal["text", "json"], Meta(description="Of the event lines.")] = "text"
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"],
+        Meta(
+            description="Event lines of that level and above.  [default: info; with --trace debug]"
+        ),
+    ]
+
+
+def _seconds(description: str, most: int = 86_400) -> Meta:
+    note = " (0 = off)" if most == 86_400 else ""
+    return Meta(ge=0, le=most, description=description, extra={"unit": f"s{note}"})
+
+
+class Settings(Struct, frozen=True):
+    """One immutable set of server settings; sizes in bytes, times in seconds, 0 s = off.
+
+    Raises `SettingError` for a value that its declaration does not allow.
+    """
+
+    host: Annotated[str, Meta(extra={"option": "HOST"})] = "127.0.0.1"
     """An address, a name, or the empty string for all interfaces, dual-stack."""
-    port: int = 9000
+    port: Annotated[int, Meta(ge=0, le=65535, extra={"option": "PORT"})] = 9000
     """0 lets the kernel choose."""
-    cap: int = MIB
-    poller: str = "auto"
-    write_mode: str = "direct"
-    max_connections: int = 10_000
-    backlog: int = 4096
+    cap: Annotated[
+        int,
+        Meta(ge=1, le=GIB, description="Largest body accepted.", extra={"unit": "bytes (1 GiB)"}),
+    ] = MIB
+    poller: Annotated[PollerName, Meta(description="How the loop waits.")] = "auto"
+    write_mode: Annotated[WriteMode, Meta(description="Write first, or arm POLLOUT first.")] = (
+        "direct"
+    )
+    max_connections: Annotated[
+        int,
+        Meta(ge=1, le=1_000_000, description="More are accepted and closed at once as `limit`."),
+    ] = 10_000
+    backlog: Annotated[
+        int, Meta(ge=1, le=65535, description="Connections that may wait for accept.")
+    ] = 4096
     """Completed connections that may wait for accept; the kernel lowers it to its somaxconn."""
-    header_timeout: float = 10.0
+    header_timeout: Annotated[
+        float, _seconds("Seconds for a header, from its first byte; 0 = off.")
+    ] = 10.0
     """From a header's first byte to its fourth."""
-    body_timeout: float = 60.0
+    body_timeout: Annotated[
+        float, _seconds("Seconds for a frame, from its first byte; 0 = off.")
+    ] = 60.0
     """From a frame's first byte to its last."""
-    write_timeout: float = 30.0
+    write_timeout: Annotated[
+        float,
+        _seconds("Seconds that a pending echo waits for the peer to take a byte; 0 = off."),
+    ] = 30.0
     """From the last byte that the peer took of a pending echo, with a floor on the rate."""
-    idle_timeout: float = 0.0
+    idle_timeout: Annotated[float, _seconds("Seconds between frames; 0 = off.")] = 0.0
     """Between frames. Off: a vanished peer is found by TCP keep-alive instead."""
-    grace: float = 5.0
+    grace: Annotated[float, _seconds("Seconds that a stop may take.", 3600)] = 5.0
     """How long a stop may take."""
-    trace: str = "off"
-    workers: int = 0
+    workers: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=256,
+            description="Processes that serve; 0 = a thread of this one does.",
+            extra={"unit": "(0 = none, this process serves)"},
+        ),
+    ] = 0
     """Processes that serve behind the one port; 0: a thread of this process does."""
+    trace: Annotated[TracedEvents, Meta(description="Tell every state change, or every call.")] = (
+        "off"
+    )
 
     def __post_init__(self) -> None:
-        for field in dataclasses.fields(self):
-            check(field.name, getattr(self, field.name))
+        judge_all(self)
 
     def replace(self, name: str, value: object) -> Settings:
         """The same settings with one runtime setting changed.
@@ -127,50 +296,11 @@ class Settings:
         """
         if name not in RUNTIME_SETTINGS:
             known = ", ".join(RUNTIME_SETTINGS)
-            raise SettingError(f"{name!r} cannot be changed at run time; these can: {known}")
-        changes: dict[str, Any] = {name: _read(name, value)}
-        return dataclasses.replace(self, **changes)
+            raise SettingError(f"{_shown(name)} cannot be changed at run time; these can: {known}")
+        rule = RULES[name]
+        changes = {name: rule.read(value) if isinstance(value, str) else rule.judge(value)}
+        return msgspec.structs.replace(self, **changes)
 
 
-def _read(name: str, value: object) -> object:
-    if not isinstance(value, str) or name == "write_mode":
-        return value
-    if name == "cap":
-        return parse_size(value)
-    try:
-        return parse_whole(value) if name == "max_connections" else parse_decimal(value)
-    except SettingError as error:
-        raise SettingError(f"{_option(name)} {error}") from None
-
-
-def check(name: str, value: object) -> None:
-    """Raise `SettingError` unless `value` is one that the setting `name` may have."""
-    if name in _CHOICES:
-        if value not in _CHOICES[name]:
-            raise SettingError(
-                f"{_option(name)} {value!r}: choose from {', '.join(_CHOICES[name])}"
-            )
-    elif name in _RANGES:
-        low, high, unit = _RANGES[name]
-        kind = int | float if unit.startswith(" s") else int
-        is_number = isinstance(value, kind) and not isinstance(value, bool)
-        if not is_number or not low <= value <= high:  # type: ignore[operator]
-            raise SettingError(
-                f"{_option(name)} {value} is out of range: it must be {low:,} to {high:,}{unit}"
-            )
-
-
-def _option(name: str) -> str:
-    return "PORT" if name == "port" else "--" + name.replace("_", "-")
-
-
-_CHOICES: Final = {"poller": POLLER_NAMES, "write_mode": WRITE_MODES, "trace": TRACE_LEVELS}
-_RANGES: Final = {
-    "port": (0, 65535, ""),
-    "cap": (*CAP_RANGE, " bytes (1 GiB)"),
-    "max_connections": (1, 1_000_000, ""),
-    "backlog": (1, 65535, ""),
-    "grace": (0, 3600, " s"),
-    "workers": (0, MOST_WORKERS, " (0 = none, this process serves)"),
-    **dict.fromkeys(TIMEOUTS, (0, 86_400, " s (0 = off)")),
-}
+RULES: Final = rules_of(Settings)
+"""By name, what each setting of the server may be."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
-from typing import Final
+from typing import Annotated, Final
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from ..core.addresses import format_address
 from ..core.printable import printable
-from ..core.settings import SettingError
+from ..core.settings import PeerPort, SettingError, judge_all
 from .sizes import Sizes
 
 PROFILES: Final = {
@@ -22,17 +22,6 @@ PROFILES: Final = {
     "reset": "sends, and resets the connection with echoes unread",
 }
 """The profiles of misbehaving clients, each with its description."""
-LIMITS: Final = {
-    "connections": (0, 100_000, ""),
-    "depth": (1, 10_000, ""),
-    "rate": (0, 10_000_000, " frames/s (0 = as fast as the echoes come)"),
-    "duration": (0.01, 604_800, " s"),
-    "frames": (1, 10**12, ""),
-    "connect_rate": (1, 1_000_000, " a second"),
-    "processes": (1, 64, ""),
-    "timeout": (0.01, 3600, " s"),
-    "seed": (0, 2**63 - 1, ""),
-}
 MOST_OF_A_PROFILE: Final = 1000
 
 
@@ -64,31 +53,67 @@ class LoadPlan(Struct, frozen=True, kw_only=True):
     """The whole run. Making one raises `SettingError` for a value that is out of range."""
 
     host: str
-    port: int
-    connections: int
-    depth: int
+    port: PeerPort
+    connections: Annotated[int, Meta(ge=0, le=100_000, description="How many.")] = 64
+    depth: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=10_000,
+            description="Frames in flight on each connection.  "
+            "[default: 1; with --rate at most 64]",
+        ),
+    ] = 1
     sizes: Sizes
-    rate: float
-    duration: float
-    frames: int
-    connect_rate: float
-    processes: int
-    timeout: float
-    seed: int
+    rate: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=10_000_000,
+            description="Frames per second in all, sent when due; latency counts from then.  "
+            "[default: the next frame as soon as an echo is back]",
+            extra={"unit": "frames/s (0 = as fast as the echoes come)", "metavar": "R"},
+        ),
+    ] = 0.0
+    duration: Annotated[
+        float,
+        Meta(
+            ge=0.01,
+            le=604_800,
+            description="Seconds.  [default: 10, unless --frames]",
+            extra={"unit": "s"},
+        ),
+    ] = 0.0
+    """0 is until `frames` are echoed."""
+    frames: Annotated[int, Meta(ge=1, le=10**12, description="End after N frames in all.")] = 0
+    """0 is as many as `duration` allows."""
+    processes: Annotated[
+        int, Meta(ge=1, le=64, description="That the connections are shared out to.")
+    ] = 1
+    connect_rate: Annotated[
+        float,
+        Meta(
+            ge=1,
+            le=1_000_000,
+            description="Connections opened per second, before the clock starts.",
+            extra={"unit": "a second", "metavar": "R"},
+        ),
+    ] = 2000.0
+    timeout: Annotated[
+        float,
+        Meta(
+            ge=0.01,
+            le=3600,
+            description="Seconds without a byte after which a connect or the last echoes are "
+            "given up.",
+            extra={"unit": "s"},
+        ),
+    ] = 5.0
+    seed: Annotated[int, Meta(ge=0, le=2**63 - 1, description="Of the bodies and their sizes.")] = 1
     profiles: tuple[tuple[str, int], ...] = ()
 
     def __post_init__(self) -> None:
-        if not 1 <= self.port <= 65535:
-            raise SettingError(f"PORT {self.port} is out of range: it must be 1 to 65,535")
-        for name, (low, high, unit) in LIMITS.items():
-            value = getattr(self, name)
-            if name in ("duration", "frames") and value == 0:
-                continue  # not given on the command line
-            if not low <= value <= high:
-                raise SettingError(
-                    f"--{name.replace('_', '-')} {value} is out of range: "
-                    f"it must be {low:,} to {high:,}{unit}"
-                )
+        judge_all(self)
         if not (self.duration or self.frames):
             raise SettingError("--duration or --frames must say when to end")
         if not (self.connections or self.profiles):

@@ -11,9 +11,9 @@ from msgspec import Struct
 
 from ..core.framing import HEADER_SIZE
 from ..core.printable import printable
-from ..core.settings import CAP_RANGE, SettingError, format_size, parse_size
+from ..core.settings import GIB, SettingError, format_size, parse_size
 
-LARGEST_BODY: Final = CAP_RANGE[1]
+LARGEST_BODY: Final = GIB
 LARGEST_WEIGHT: Final = 1_000_000
 _KIND = re.compile(r"\s*([^-:,]+)(?:-([^-:,]+))?(?::(\d{1,12})\s*)?", re.ASCII)
 

@@ -4,15 +4,39 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Annotated, Final
+
+from msgspec import Meta, Struct
+
+from ..core.settings import KIB
 
 
-class Limits(NamedTuple):
+class Limits(Struct, frozen=True):
     """When a recording ends by itself; 0 = never."""
 
-    size: int = 0
+    size: Annotated[
+        int,
+        Meta(
+            ge=64 * KIB,  # less would end before there is anything to see
+            le=2**50,
+            description="A recording ends when it is so large; 0 = never.",
+            extra={
+                "option": "--record-max-size",
+                "unit": "bytes (1 PiB), or 0 = never",
+                "may_be_zero": True,
+            },
+        ),
+    ] = 0
     """Bytes of the file."""
-    age: float = 0.0
+    age: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=366 * 86_400,
+            description="A recording ends after so many seconds; 0 = never.",
+            extra={"option": "--record-max-age", "unit": "s (0 = never)"},
+        ),
+    ] = 0.0
     """Seconds."""
 
 

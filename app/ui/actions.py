@@ -9,10 +9,9 @@ from __future__ import annotations
 import string
 import unicodedata
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Final, NamedTuple, TypeAlias
 
-from ..core.settings import SettingError
+from ..core.settings import SettingError, suggestion
 
 
 class Action(NamedTuple):
@@ -193,9 +192,3 @@ def _refuse_two_actions_on_one_key(keys: Keys) -> None:
                     f"keys: {key_sign(key)!r} is both {other} and {name}: give one of them another"
                 )
             taken[key] = name
-
-
-def suggestion(word: str, known: Mapping[str, object] | tuple[str, ...] | set[str]) -> str:
-    """What was probably meant, as ``, did you mean 'kill'?``, or nothing."""
-    close = get_close_matches(word, list(known), n=1)
-    return f", did you mean {close[0]!r}?" if close else ""

@@ -18,7 +18,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
 from ..core.events import KillMode
-from ..core.settings import CAP_RANGE, SettingError, format_size, parse_size
+from ..core.settings import RULES, SettingError, format_size
 from ..watch.figures import words_size
 from ..watch.row import Row
 from . import palette
@@ -123,17 +123,6 @@ def _several(rows: Sequence[Row], why_these: str) -> Text:
     return text
 
 
-def read_cap(text: str) -> int:
-    """A CAP in bytes. Raises `SettingError` in words that fit into the dialog."""
-    size = parse_size(text)
-    low, high = CAP_RANGE
-    if not low <= size <= high:
-        raise SettingError(
-            f"{size:,} bytes is out of range: {format_size(low)} to {format_size(high)}"
-        )
-    return size
-
-
 class CapDialog(Dialog[int]):
     """A new CAP, judged while it is typed. It answers with a size in bytes."""
 
@@ -181,7 +170,7 @@ class CapDialog(Dialog[int]):
         verdict = self.query_one("#verdict", Static)
         confirm = self.query_one("#set", Button)
         try:
-            cap = read_cap(event.value)
+            cap = RULES["cap"].read(event.value)
         except SettingError as error:
             verdict.update(Text(f"✕ {error}", palette.ERROR))
             confirm.disabled = True
@@ -197,7 +186,7 @@ class CapDialog(Dialog[int]):
     def confirm(self) -> None:
         """Answer with the value, if it is one."""
         try:
-            cap = read_cap(self.query_one(Input).value)
+            cap = RULES["cap"].read(self.query_one(Input).value)
         except SettingError:
             self.query_one(Input).focus()  # what is wrong already stands under the field
             return

@@ -10,11 +10,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from ..core.settings import SettingError
-from ..watch.columns import COLUMNS
-from .actions import Keys, keys_of, suggestion
+import msgspec
 
-THEMES: Final = ("dark", "light", "high-contrast", "colour-blind")
+from ..core.settings import Appearance, SettingError, rules_of, suggestion
+from ..watch.columns import COLUMNS
+from .actions import Keys, keys_of
+
+_THEME: Final = rules_of(Appearance)["theme"]
+THEMES: Final = _THEME.choices
+_KINDS: Final[dict[str, tuple[Any, str]]] = {
+    "ascii": (bool, "true or false"),
+    "columns": (list[str], "a list of columns in quotes"),
+    "keys": (dict[str, str], 'a table of action = "key,key"'),
+}
+"""What the values are that are no texts."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +43,7 @@ class Preferences:
     """By action, its keys instead of those of the preset, with commas between them."""
 
     def __post_init__(self) -> None:
-        if self.theme not in THEMES:
-            raise SettingError(
-                f"theme {self.theme!r}{suggestion(self.theme, THEMES)}: "
-                f"choose from {', '.join(THEMES)}"
-            )
+        _THEME.judge(self.theme)
         for name in self.columns:
             _check_column("columns", name)
         if len(set(self.columns)) < len(self.columns):
@@ -87,20 +92,8 @@ def _check_column(setting: str, name: str) -> None:
 
 
 def _check_type(name: str, value: object) -> None:
-    match name:
-        case "ascii":
-            fits, kind = isinstance(value, bool), "true or false"
-        case "columns":
-            fits, kind = _are_texts(value, list | tuple), "a list of columns in quotes"
-        case "keys":
-            is_table = isinstance(value, Mapping)
-            fits = is_table and _are_texts(list(value.values()), list)  # type: ignore[attr-defined]
-            kind = 'a table of action = "key,key"'
-        case _:
-            fits, kind = isinstance(value, str), "a text in quotes"
-    if not fits:
-        raise SettingError(f"ui: {name} is {value!r}: it must be {kind}")
-
-
-def _are_texts(value: object, kind: Any) -> bool:
-    return isinstance(value, kind) and all(isinstance(each, str) for each in value)
+    kind, words = _KINDS.get(name, (str, "a text in quotes"))
+    try:
+        msgspec.convert(value, kind)
+    except msgspec.ValidationError:
+        raise SettingError(f"ui: {name} is {value!r}: it must be {words}") from None

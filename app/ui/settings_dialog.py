@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Button, Input, Label, Static
 
-from ..core.settings import TIMEOUTS, WRITE_MODES, SettingError, Settings
+from ..core.settings import RULES, TIMEOUTS, SettingError
 from ..watch.journal import setting_words
 from . import palette
 from .dialogs import Dialog
@@ -23,7 +23,7 @@ _EXPLAINED: Final = {
     "body_timeout": "s, from a frame's 1st byte to its last",
     "write_timeout": "s, since the peer last took some echo",
     "idle_timeout": "s, between frames",
-    "write_mode": " or ".join(WRITE_MODES),
+    "write_mode": " or ".join(RULES["write_mode"].choices),
 }
 
 
@@ -35,7 +35,7 @@ def read_changes(texts: Mapping[str, str], known: Mapping[str, int | float | str
     changes: Values = {}
     for name, text in texts.items():
         if text.strip():
-            value = getattr(Settings().replace(name, text.strip()), name)
+            value = RULES[name].read(text.strip())
             if value != known.get(name):
                 changes[name] = value
     return changes

@@ -49,10 +49,12 @@ def test_a_number_is_of_plain_ascii_digits(name: str) -> None:
 
 def test_the_refusal_is_one_line_that_names_value_and_remedy() -> None:
     whole, decimal = (NUMBERS[f"echo-tui load {name}"] for name in ("depth", "rate"))
-    with pytest.raises(click.UsageError) as caught:
+    with pytest.raises(SettingError) as caught:
         whole.type.convert("1_0", whole, None)
-    assert caught.value.message == "'1_0' is not a whole number: write it in digits, as in 64"
-    with pytest.raises(click.UsageError) as caught:
+    remedy = "write it in digits, as in 64"
+    assert str(caught.value) == f"--depth '1_0' is not a whole number: {remedy}"
+    with pytest.raises(SettingError) as caught:
         decimal.type.convert("\u0663", decimal, None)
-    assert caught.value.message == "'\u0663' is not a number: write it in digits, as in 2.5"
+    remedy = "write it in digits, as in 2.5"
+    assert str(caught.value) == f"--rate '\u0663' is not a number: {remedy}"
     assert decimal.type.convert("1e5", decimal, None) == 100_000

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import pytest
 
 from app.core.events import POLLIN, POLLOUT
-from app.core.settings import POLLER_NAMES, SettingError
+from app.core.settings import RULES, SettingError
 from app.server.poller import (
     FD_SETSIZE,
     POLLRDHUP,
@@ -31,7 +31,7 @@ KINDS = [
             name not in available_pollers(), reason=f"{sys.platform} has no {name}"
         ),
     )
-    for name in POLLER_NAMES
+    for name in RULES["poller"].choices
     if name != "auto"
 ]
 Pair = tuple[socket.socket, socket.socket]

@@ -16,8 +16,7 @@ from app.core.events import (
     SettingChanged,
     TraceLevel,
 )
-from app.core.settings import SettingError
-from app.ui.dialogs import CapDialog, DeadServerScreen, KillDialog, read_cap
+from app.ui.dialogs import CapDialog, DeadServerScreen, KillDialog
 from screenshots.scenes import (
     NOW,
     FixedSource,
@@ -118,17 +117,6 @@ async def test_the_cap_changes_when_the_event_is_back() -> None:
         source.feed(SettingChanged(t=NOW, name="cap", old=1024**2, new=40_960))
         await look(app, pilot)
         assert "40KiB" in screen_text(app)
-
-
-@pytest.mark.parametrize(("text", "cap"), [("1", 1), ("1GiB", 1024**3), ("64K", 65_536)])
-def test_caps_that_are_taken(text: str, cap: int) -> None:
-    assert read_cap(text) == cap
-
-
-@pytest.mark.parametrize("text", ["0", "1073741825", "-1", "1 furlong"])
-def test_caps_that_are_refused(text: str) -> None:
-    with pytest.raises(SettingError):
-        read_cap(text)
 
 
 async def test_a_failed_command_is_reported_and_a_strangers_is_not() -> None:

@@ -32,7 +32,7 @@ from ...core.events import (
     Snapshot,
 )
 from ...core.histogram import Histogram
-from ...core.settings import RUNTIME_SETTINGS, WRITE_MODES
+from ...core.settings import RULES, RUNTIME_SETTINGS
 from ...watch.columns import LISTED, Column, column_named, facts_of
 from ...watch.filter import Filter, FilterError, parse_filter
 from ...watch.row import Row
@@ -225,8 +225,8 @@ def kill(
 
 def _values(context: click.Context, parameter: click.Parameter, begun: str) -> list[str]:
     """The words that a setting may be; those that are numbers are not guessed."""
-    is_mode = context.params.get("name") in ("write-mode", "write_mode")
-    return one_of(WRITE_MODES if is_mode else ())(context, parameter, begun)
+    rule = RULES.get(str(context.params.get("name")).replace("-", "_"))
+    return one_of(rule.choices if rule else ())(context, parameter, begun)
 
 
 @ctl.command("set")

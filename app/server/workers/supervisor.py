@@ -10,7 +10,6 @@ worker that was to accept it, and the next process in its place takes it.
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import selectors
 import socket
@@ -21,6 +20,8 @@ from collections.abc import Callable
 from functools import partial
 from math import inf
 from typing import Final
+
+import msgspec
 
 from ...core.commands import Command, Stop
 from ...core.events import (
@@ -201,7 +202,7 @@ class Workers(ServerHandle):
         grace = max(settings.grace - GRACE_RESERVE, 0)
         listener = place.listener
         assignment = Assignment(
-            settings=dataclasses.replace(settings, grace=grace),
+            settings=msgspec.structs.replace(settings, grace=grace),
             host=listener.host,
             port=listener.port,
             listener=listener.sock.fileno(),
