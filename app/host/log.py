@@ -7,73 +7,17 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from enum import IntEnum
 from functools import lru_cache
 from typing import Final
 
 import msgspec
 
-from ..core.events import (
-    DETAIL,
-    LAST_WORDS,
-    Bytes,
-    Closed,
-    CommandResult,
-    Crashed,
-    Event,
-    Io,
-    Kernel,
-    Listening,
-    Notice,
-    Opened,
-    Reason,
-    SettingChanged,
-    StateChanged,
-    Stopped,
-    Stopping,
-    Toggled,
-)
+from ..core.events import LAST_WORDS, Event, Listening, Notice, Stopped, Stopping
+from ..watch.journal import Level, entry, level_of
 from ..watch.stream import EventStream
 
-
-class Level(IntEnum):
-    """How much an event matters to who operates the server."""
-
-    DEBUG = 10
-    INFO = 20
-    WARNING = 30
-    ERROR = 40
-
-
-LEVELS: Final = tuple(level.name.lower() for level in Level)
-"""What `--log-level` may be."""
 ALWAYS_TOLD: Final = frozenset({Listening, Stopping, Stopped})
-"""Where the server listens and how it ends is told at every level."""
-_CLOSED: Final = {
-    Reason.EOF: Level.INFO,
-    Reason.KILLED: Level.INFO,
-    Reason.SHUTDOWN: Level.INFO,
-    Reason.TIMEOUT_IDLE: Level.INFO,
-    Reason.ERROR: Level.ERROR,
-}
-"""Ends in order, and faults of ours. Of all other ends the peer, or the limit, is the cause."""
-
-
-def level_of(event: Event) -> Level:
-    """The level of an event: detail is ``debug``, what an operator should look at ``warning``."""
-    match event:
-        case Opened():
-            return Level.INFO
-        case Closed():
-            return _CLOSED.get(event.reason, Level.WARNING)
-        case Notice():
-            return Level[event.level.upper()]
-        case CommandResult(ok=False):
-            return Level.WARNING
-        case Crashed():
-            return Level.ERROR
-        case _:
-            return Level.DEBUG if type(event) in DETAIL else Level.INFO
+"""Events that are written at every level: where the server listens and how it ends."""
 
 
 def as_json(event: Event) -> str:
@@ -85,12 +29,11 @@ def as_json(event: Event) -> str:
 
 
 def as_text(event: Event) -> str:
-    """One line for a person."""
+    """One line for a person; the first of all, about listening, may have lines of notes."""
     if isinstance(event, Listening):
-        host = f"[{event.host}]" if ":" in event.host else event.host
-        notes = "".join(f"\n{_clock(event.t)} info     {note}" for note in event.notes)
-        return f"listening on {host}:{event.port}{notes}"
-    return f"{_clock(event.t)} {_words(event)}"
+        notes = (Notice(t=event.t, level="info", text=note) for note in event.notes)
+        return "\n".join((entry(event).line, *map(as_text, notes)))
+    return f"{_clock(event.t)} {entry(event).line}"
 
 
 def _clock(t: float) -> str:
@@ -101,53 +44,6 @@ def _clock(t: float) -> str:
 def _second(t: int) -> str:
     """The local time of day; made once for all lines of a second, as it takes as long as a line."""
     return time.strftime("%H:%M:%S", time.localtime(t))
-
-
-def _words(event: Event) -> str:
-    match event:
-        case Opened():
-            worker = f" worker {event.worker}" if event.worker else ""
-            return f"opened   #{event.id} {event.peer} fd {event.fd}{worker}"
-        case Closed():
-            detail = f" ({event.detail})" if event.detail else ""
-            return (
-                f"closed   #{event.id} {event.peer} {event.reason}{detail}:"
-                f" {event.frames_out:,} frames, {event.bytes_in:,} B in,"
-                f" {event.bytes_out:,} B out, {event.t - event.opened_at:.3f} s"
-            )
-        case SettingChanged():
-            return f"setting  {event.name}: {event.old} → {event.new}"
-        case CommandResult():
-            target = f" #{event.id}" if event.id is not None else ""
-            return f"command  {event.command}{target}: {event.message}"
-        case Notice():
-            return f"{event.level:8} {event.text}"
-        case Stopping():
-            return f"stopping on {event.cause}: {event.open:,} open, grace {event.grace:g} s"
-        case Stopped():
-            return (
-                f"stopped  on {event.cause}: {event.closed:,} connections,"
-                f" {event.frames_out:,} frames, {event.bytes_in:,} B in, {event.bytes_out:,} B out"
-            )
-        case Crashed():
-            return f"crashed  {event.error}"
-        case StateChanged():
-            return f"state    #{event.id} {event.old} → {event.new}"
-        case Toggled():
-            word = "armed" if event.armed else "disarmed"
-            return f"POLLOUT  #{event.id} {word}, {event.pending:,} B pending"
-        case Io():
-            outcome = event.error or f"{event.result:,}"
-            return f"{event.call:8} #{event.id} {event.asked:,} asked: {outcome}"
-        case Bytes():
-            return f"bytes    #{event.id} {event.call} {event.data.hex(' ')}"
-        case Kernel():
-            return (
-                f"kernel   #{event.id} {event.unread} B unread,"
-                f" {event.unacknowledged} B unacknowledged, rtt {event.rtt_us} µs"
-            )
-        case _:
-            return type(event).__name__
 
 
 GATHERING: Final = 0.01

@@ -13,6 +13,7 @@ from typing import Final
 
 from ..core.events import Event, Stopping
 from ..core.settings import SettingError
+from ..watch.journal import entry
 from ..watch.stream import EventStream
 
 FIRST_DESCRIPTOR: Final = 3
@@ -67,8 +68,7 @@ class Notifier(EventStream):
 
     def publish(self, event: Event) -> None:
         if isinstance(event, Stopping):
-            status = f"stopping on {event.cause}: {event.open:,} open, grace {event.grace:g} s"
-            self._tell(f"STOPPING=1\nSTATUS={status}")
+            self._tell(f"STOPPING=1\nSTATUS={entry(event).brief}")
 
     def room_for_detail(self) -> bool:
         return False

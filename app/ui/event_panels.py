@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import islice
 
-from ..core.events import Event, Io
+from ..core.events import Event
 from ..watch.figures import clock, exact_clock
-from ..watch.journal import JournalEntry, entry
+from ..watch.journal import JournalEntry, entries
 from ..watch.row import Row
 from ..watch.state import State
 from . import palette
@@ -60,14 +60,9 @@ class RecentEvents(LinesPanel):
 
 
 def _entries(events: Iterable[Event]) -> Iterable[JournalEntry]:
-    """In words, the newest first as they come."""
+    """The entries of events, in the order of the events, those of one event in reverse."""
     for event in events:
-        line = entry(event)
-        if line is None:
-            continue
-        if isinstance(event, Io) and event.gap_follows:
-            yield line._replace(level="info", text="… the calls that follow are not told")
-        yield line
+        yield from reversed(list(entries(event)))
 
 
 def _line(line: JournalEntry, time: str, width: int) -> Line:
@@ -76,5 +71,5 @@ def _line(line: JournalEntry, time: str, width: int) -> Line:
     return [
         (f"{time} ", palette.FAINT),
         (subject, palette.STRONG),
-        (clip(line.text, max(0, room)), palette.LEVELS.get(line.level, palette.PLAIN)),
+        (clip(line.brief, max(0, room)), palette.TONES.get(line.tone, palette.PLAIN)),
     ]

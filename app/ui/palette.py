@@ -48,7 +48,7 @@ STATES: Final = {
     ConnectionState.DRAINING: Style(color=DARK.draining),
     ConnectionState.CLOSED: DIM,
 }
-LEVELS: Final = {
+TONES: Final = {
     "open": INFO,
     "close": DIM,
     "info": PLAIN,

@@ -1,20 +1,30 @@
-"""Events in words, for the event log and for the recent events of one connection."""
+"""An event in words and its level: the one wording for the log, the dashboard and systemd's status.
+
+`entry` words an event. A line of a log has all of it (`JournalEntry.line`); the dashboard has less
+room and shows the subject and `JournalEntry.brief`.
+"""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterator
+from enum import IntEnum
+from typing import Final, NamedTuple
 
 from ..core.addresses import format_address
 from ..core.events import (
+    DETAIL,
     ORDERLY,
+    Bytes,
     Closed,
     CommandResult,
     Crashed,
     Event,
     Io,
+    Kernel,
     Listening,
     Notice,
     Opened,
+    Reason,
     SettingChanged,
     StateChanged,
     Stopped,
@@ -25,91 +35,191 @@ from ..core.settings import TIMEOUTS, format_size
 from .figures import words_size
 
 
-class JournalEntry(NamedTuple):
-    """One line of a log. `text` may hold text of a peer: it must never be read as markup."""
+class Level(IntEnum):
+    """How much an event matters to the operator of the server."""
 
-    t: float
-    level: str
-    """``open``, ``close``, ``info``, ``good``, ``warning``, ``error`` or ``detail``."""
-    subject: str
-    """What the line is about in a word or two: ``#17``, ``cap``, ``server``."""
-    text: str
+    DEBUG = 10
+    INFO = 20
+    WARNING = 30
+    ERROR = 40
 
 
-def entry(event: Event) -> JournalEntry | None:
-    """The log line of an event; None for snapshots, statistics and results not worth a line."""
+LEVELS: Final = tuple(level.name.lower() for level in Level)
+"""The values of `--log-level`."""
+_CLOSE_LEVELS: Final = {
+    Reason.EOF: Level.INFO,
+    Reason.KILLED: Level.INFO,
+    Reason.SHUTDOWN: Level.INFO,
+    Reason.TIMEOUT_IDLE: Level.INFO,
+    Reason.ERROR: Level.ERROR,
+}
+"""Closes in order, and faults of ours. Every other close is caused by the peer or by the limit."""
+
+
+def level_of(event: Event) -> Level:
+    """The level of an event: detail is ``debug``, what needs an operator's look is ``warning``."""
     match event:
         case Opened():
-            return JournalEntry(event.t, "open", f"#{event.id}", f"opened  {event.peer}")
+            return Level.INFO
+        case Closed():
+            return _CLOSE_LEVELS.get(event.reason, Level.WARNING)
+        case Notice():
+            return Level[event.level.upper()]
+        case CommandResult(ok=False):
+            return Level.WARNING
+        case Crashed():
+            return Level.ERROR
+        case _:
+            return Level.DEBUG if type(event) in DETAIL else Level.INFO
+
+
+_SERVER: Final = "server"
+_IMPLIED: Final = frozenset({"state", "setting", "command", "info", "warning", "error"})
+"""Words that the dashboard leaves out: the subject or the colour of the line says the same."""
+
+
+class JournalEntry(NamedTuple):
+    """An event in words. `text` may hold text of a peer: it must never be read as markup."""
+
+    t: float
+    """Seconds since the epoch."""
+    tone: str
+    """The colour: ``open``, ``close``, ``info``, ``good``, ``warning``, ``error``, ``detail``."""
+    word: str
+    """What happened, in one word, padded where the words in neighbouring lines are longer."""
+    subject: str
+    """What the line is about, in a word or two: ``#17``, ``cap``, ``server``."""
+    text: str
+    before: str = ""
+    """What a log says before `text`; the dashboard leaves it out."""
+    after: str = ""
+    """What a log says after `text`; the dashboard leaves it out."""
+
+    @property
+    def brief(self) -> str:
+        """The entry for the dashboard, without subject and time."""
+        return self.text if self.word in _IMPLIED else f"{self.word} {self.text}"
+
+    @property
+    def line(self) -> str:
+        """The entry for a log, without the time."""
+        subject = "" if self.subject == _SERVER else f"{self.subject} "
+        return f"{self.word:<8} {subject}{self.before}{self.text}{self.after}"
+
+
+def entries(event: Event) -> Iterator[JournalEntry]:
+    """The dashboard's entries for an event, in order: none, one, or one with remarks."""
+    if isinstance(event, CommandResult) and event.command == "trace":
+        return  # the dashboard traces the selected connection: it would log each move
+    yield entry(event)
+    if isinstance(event, Listening):
+        for note in event.notes:
+            yield JournalEntry(event.t, "warning", "warning", _SERVER, note)
+    elif isinstance(event, Io) and event.gap_follows:
+        text = "… the calls that follow are not told"
+        yield JournalEntry(event.t, "info", "info", f"#{event.id}", text)
+
+
+def entry(event: Event) -> JournalEntry:
+    """The wording of one event."""
+    match event:
+        case Opened():
+            worker = f" worker {event.worker}" if event.worker else ""
+            more = f" fd {event.fd}{worker}"
+            return JournalEntry(event.t, "open", "opened ", f"#{event.id}", event.peer, after=more)
         case Closed():
             return _closed(event)
-        case Toggled(armed=True):
-            text = f"POLLOUT armed, {words_size(event.pending)} pending"
-            return JournalEntry(event.t, "warning", f"#{event.id}", text)
-        case Toggled():
-            text = "POLLOUT disarmed"
-            if event.pending:
-                text += f", {words_size(event.pending)} pending"
-            return JournalEntry(event.t, "good", f"#{event.id}", text)
         case StateChanged():
             text = f"{event.old.value} → {event.new.value}"
-            return JournalEntry(event.t, "info", f"#{event.id}", text)
+            return JournalEntry(event.t, "info", "state", f"#{event.id}", text)
+        case Toggled():
+            text = "armed" if event.armed else "disarmed"
+            if event.armed or event.pending:
+                text += f", {words_size(event.pending)} pending"
+            tone = "warning" if event.armed else "good"
+            return JournalEntry(event.t, tone, "POLLOUT", f"#{event.id}", text)
         case Io():
             return _io(event)
+        case Bytes():
+            text = f"{event.call} {event.data.hex(' ')}"
+            return JournalEntry(event.t, "detail", "bytes", f"#{event.id}", text)
+        case Kernel():
+            return _kernel(event)
         case _:
             return _of_the_server(event)
 
 
 def _closed(event: Closed) -> JournalEntry:
-    level = "close" if event.reason in ORDERLY else "error"
-    frames = f"{event.frames_out:,} frame{'' if event.frames_out == 1 else 's'}"
     detail = f" ({event.detail})" if event.detail else ""
-    text = f"closed  {event.reason.value}{detail}, {frames}"
-    return JournalEntry(event.t, level, f"#{event.id}", text)
+    return JournalEntry(
+        event.t,
+        "close" if event.reason in ORDERLY else "error",
+        "closed ",
+        f"#{event.id}",
+        f"{event.reason.value}{detail}, {_frames(event.frames_out)}",
+        before=f"{event.peer} ",
+        after=f", {event.bytes_in:,} B in, {event.bytes_out:,} B out,"
+        f" {event.t - event.opened_at:.3f} s",
+    )
 
 
 def _io(event: Io) -> JournalEntry:
     if event.result < 0:
-        outcome, level = event.error or "error", "warning"
+        outcome, tone = event.error or "error", "warning"
     elif event.result == 0 and event.call == "read":
-        outcome, level = "EOF", "info"
+        outcome, tone = "EOF", "info"
     else:
-        outcome, level = f"{event.result:,}", "detail"
+        outcome, tone = f"{event.result:,}", "detail"
         if event.call == "write" and event.result < event.asked:
-            outcome, level = f"{outcome}, partial", "warning"
-    text = f"{event.call:<5} {event.asked:,} B → {outcome}"
-    return JournalEntry(event.t, level, f"#{event.id}", text)
+            outcome, tone = f"{outcome}, partial", "warning"
+    text = f"{event.asked:,} B → {outcome}"
+    return JournalEntry(event.t, tone, f"{event.call:<5}", f"#{event.id}", text)
 
 
-def _of_the_server(event: Event) -> JournalEntry | None:
+def _kernel(event: Kernel) -> JournalEntry:
+    figures = (
+        (event.unread, "{:,} B unread"),
+        (event.unacknowledged, "{:,} B unacknowledged"),
+        (event.rtt_us, "rtt {:,} µs"),
+    )
+    text = ", ".join(form.format(value) for value, form in figures if value is not None)
+    return JournalEntry(event.t, "detail", "kernel", f"#{event.id}", text)
+
+
+def _of_the_server(event: Event) -> JournalEntry:
     match event:
         case Listening():
-            text = f"listening on {address(event)}"
-            return JournalEntry(event.t, "good", "server", text)
+            return JournalEntry(event.t, "good", "listening", _SERVER, f"on {address(event)}")
         case SettingChanged():
             old, new = setting_words(event.name, event.old), setting_words(event.name, event.new)
-            return JournalEntry(event.t, "info", event.name, f"{old} → {new}")
+            return JournalEntry(event.t, "info", "setting", event.name, f"{old} → {new}")
         case CommandResult():
-            if event.command == "trace":
-                return None  # the dashboard traces what is selected: it would log each move
-            subject = event.command if event.id is None else f"#{event.id}"
-            return JournalEntry(event.t, "good" if event.ok else "error", subject, event.message)
+            tone = "good" if event.ok else "error"
+            if event.id is None:
+                return JournalEntry(event.t, tone, "command", event.command, event.message)
+            subject, before = f"#{event.id}", f"{event.command}: "
+            return JournalEntry(event.t, tone, "command", subject, event.message, before)
         case Notice():
-            return JournalEntry(event.t, event.level, "server", event.text)
+            return JournalEntry(event.t, event.level, event.level, _SERVER, event.text)
         case Stopping():
-            text = f"stopping ({event.cause}): {event.open:,} open, {event.grace:g} s of grace"
-            return JournalEntry(event.t, "warning", "server", text)
+            text = f"on {event.cause}: {event.open:,} open, grace {event.grace:g} s"
+            return JournalEntry(event.t, "warning", "stopping", _SERVER, text)
         case Stopped():
-            text = f"stopped ({event.cause}): {event.frames_out:,} frames echoed"
-            return JournalEntry(event.t, "warning", "server", text)
+            text = f"on {event.cause}: {event.closed:,} connections, {_frames(event.frames_out)}"
+            moved = f", {event.bytes_in:,} B in, {event.bytes_out:,} B out"
+            return JournalEntry(event.t, "warning", "stopped", _SERVER, text, after=moved)
         case Crashed():
-            return JournalEntry(event.t, "error", "server", f"crashed: {event.error}")
+            return JournalEntry(event.t, "error", "crashed", _SERVER, event.error)
         case _:
-            return None
+            return JournalEntry(event.t, "detail", type(event).__name__, _SERVER, "")
+
+
+def _frames(count: int) -> str:
+    return f"{count:,} frame{'' if count == 1 else 's'}"
 
 
 def setting_words(name: str, value: float | str) -> str:
-    """A setting's value for people: ``1MiB``, ``2.5 s``, ``off``, ``direct``."""
+    """The value of a setting for people: ``1MiB``, ``2.5 s``, ``off``, ``direct``."""
     if isinstance(value, str):
         return value
     if name == "cap":

@@ -32,7 +32,7 @@ from ..core.events import (
 from ..core.settings import TIMEOUTS
 from ..core.statistics import LoopStats, ProcessStats, WorkerStats
 from .audit import Audit
-from .journal import JournalEntry, entry
+from .journal import JournalEntry, entries
 from .row import Row
 from .stream import Drained
 
@@ -292,14 +292,9 @@ class State:
         self._longest_us = 0
 
     def _note(self, event: Event) -> None:
-        line = entry(event)
-        if line is not None:
+        for line in entries(event):
             self.log.append(line)
             self.log_version += 1
-        if isinstance(event, Listening):
-            self.log.extend(
-                JournalEntry(event.t, "warning", "server", note) for note in event.notes
-            )
 
     def _let_go(self, now: float) -> None:
         departing = self._departing

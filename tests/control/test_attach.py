@@ -137,7 +137,7 @@ async def test_what_is_told_afresh_replaces_the_table_and_is_no_news() -> None:
         assert sorted(app.model.rows) == [3]
         assert (app.model.open, app.model.cap) == (1, 64)
         assert [row.id for row in table(app).shown] == [3]
-        assert not any("opened" in entry.text for entry in app.model.log)
+        assert not any("opened" in entry.brief for entry in app.model.log)
 
 
 async def test_a_server_that_is_gone_is_a_banner_and_not_the_end() -> None:

@@ -30,7 +30,7 @@ def test_text_lines() -> None:
     assert all(re.match(r"\d\d:\d\d:\d\d\.\d{3} ", line) for line in lines)
     assert f"opened   #1 {peer} fd " in out
     assert "stopping on SIGTERM" in out
-    assert lines[-1].endswith("1 frames, 6 B in, 6 B out")
+    assert lines[-1].endswith("1 frame, 6 B in, 6 B out")
 
 
 def test_json_lines() -> None:

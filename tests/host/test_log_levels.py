@@ -19,7 +19,8 @@ from app.core.events import (
     Stopped,
     Toggled,
 )
-from app.host.log import LEVELS, Level, LogWriter, as_json, level_of
+from app.host.log import LogWriter, as_json
+from app.watch.journal import LEVELS, Level, level_of
 from app.watch.stream import EventStream
 from screenshots.scenes import closed, listening, opened
 from tests.peers import PATIENCE, connect

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from app.cli.main import cli
 from app.core.events import Reason
 from app.core.settings import RUNTIME_SETTINGS
-from app.host.log import LEVELS, level_of
+from app.watch.journal import LEVELS, level_of
 from screenshots.scenes import closed
 from tests.program import ROOT
 

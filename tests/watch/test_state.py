@@ -112,7 +112,7 @@ def test_a_time_in_which_nobody_looked_at_a_connection_is_marked() -> None:
     apply(model, opened(1), io(60.0), *[kernel(1, float(ago)) for ago in range(59, 45, -1)])
     apply(model, io(45.0), io(44.5), io(14.5), kernel(1, 14.4), io(3.0))
     marks = [
-        entry.text.lstrip("… ") if (entry := journal.entry(event)) and "…" in entry.text else "read"
+        text.lstrip("… ") if "…" in (text := journal.entry(event).text) else "read"
         for event in model.rows[1].recent or ()
     ]
     looked = "not looked at for"
