@@ -1,75 +1,76 @@
-"""The page that Prometheus fetches: a small HTTP server that no client can hold up.
+"""The page that Prometheus fetches, on the WSGI server of prometheus-client.
 
-Every fetch has a thread of its own and a time-out for each of its waits. Their number is bounded:
-where there are many, the oldest is hung up on for the newest, so that clients that say nothing, or
-read nothing, do not keep the real one out.
+Each fetch has a thread of its own, with a time-out for each read and write. The number of threads
+is bounded. Where all are taken, the oldest connection is closed for the newest, so that clients
+that send or read nothing do not keep Prometheus out.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import io
 import os
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterable
-from socketserver import TCPServer, ThreadingMixIn
+from collections.abc import Callable
+from socketserver import TCPServer
 from typing import Any, Final
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
+from wsgiref.simple_server import WSGIRequestHandler
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
+from prometheus_client.exposition import ThreadingWSGIServer
 
-from ..core.addresses import format_address
+from ..core.addresses import Address, format_address
 from ..core.settings import SettingError
 
 TIMEOUT: Final = 5.0
 """Seconds that a client may let a read or a write wait."""
-ENOUGH: Final = 8
-"""Fetches at a time; with one more, the oldest is hung up on."""
-MOST: Final = 2 * ENOUGH
-"""Threads at a time; while so many have not ended, newcomers wait in the kernel's queue."""
+MOST: Final = 8
+"""Threads that serve fetches at a time."""
 PAUSE: Final = 0.5
 """Seconds without accepting after the system ran out of something."""
 
 
 class MetricsPage:
-    """Listens from the constructor on, which raises `SettingError`, and answers after `start`."""
+    """An HTTP server for the figures of one registry. Any path is the page."""
 
     def __init__(
         self, host: str, port: int, registry: CollectorRegistry, complain: Callable[[str], None]
     ) -> None:
-        """`complain` is told of faults of ours, in one line."""
+        """Listen, and answer once `start` is called. Raises `SettingError`.
+
+        `complain` gets a line for each fault of ours, in the thread of the fetch.
+        """
         try:
             family, _, _, _, address = socket.getaddrinfo(
                 host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
             )[0]
             self._server = _Server(family, address[:2], complain)
         except (OSError, UnicodeError) as error:
-            raise SettingError(_explain(host, port, error)) from None
-        self._server.set_app(_telling(make_wsgi_app(registry), complain))
+            raise SettingError(_explain(Address(host, port), error)) from None
+        self._server.set_app(_reporting(make_wsgi_app(registry), complain))
         self.host, self.port = self._server.server_name, self._server.server_port
         self._thread = threading.Thread(target=self._run, name="echo-tui metrics", daemon=True)
 
     @property
     def url(self) -> str:
-        """What to scrape."""
+        """The address to scrape."""
         return f"http://{format_address((self.host, self.port))}/metrics"
 
     def start(self) -> None:
-        """Begin to answer."""
+        """Begin to answer, in a thread of its own."""
         self._thread.start()
 
     def close(self) -> None:
-        """Answer no more."""
+        """Accept no more connections, and close the listening socket."""
         self._server.ending.set()
         if self._thread.is_alive():
-            try:
-                # The thread waits for a connection, without a time-out: here is one.
+            # The thread waits for a connection, without a time-out: here is one.
+            with contextlib.suppress(OSError):
                 socket.create_connection((self.host, self.port), timeout=1).close()
-                self._thread.join(1.0)
-            except OSError as error:
-                print(f"echo-tui: the metrics do not end: {error}", file=sys.stderr)
+            self._thread.join(1.0)
         self._server.server_close()
 
     def _run(self) -> None:
@@ -81,15 +82,14 @@ class _Handler(WSGIRequestHandler):
     timeout = TIMEOUT
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Fetches are not told of."""
+        """Log no fetch."""
 
     def get_stderr(self) -> Any:
-        """For what wsgiref says of connections that break; our own faults are told elsewhere."""
+        """Return a place for the tracebacks of wsgiref: our own faults are reported elsewhere."""
         return io.StringIO()
 
 
-class _Server(ThreadingMixIn, WSGIServer):
-    daemon_threads = True
+class _Server(ThreadingWSGIServer):
     request_queue_size = 128
 
     def __init__(
@@ -98,12 +98,13 @@ class _Server(ThreadingMixIn, WSGIServer):
         self.address_family = family
         self.ending = threading.Event()
         self._complain = complain
-        self._room = threading.Condition()
-        self._fetching: dict[socket.socket, bool] = {}  # the oldest first; and whether hung up on
+        self._slots = threading.Semaphore(MOST)
+        self._lock = threading.Lock()
+        self._fetching: dict[socket.socket, bool] = {}  # the oldest first; whether we closed it
         super().__init__(address, _Handler)
 
     def server_bind(self) -> None:
-        """Without the name of the address, for which HTTPServer asks the network."""
+        """Bind without the name of the address, for which HTTPServer asks the network."""
         TCPServer.server_bind(self)
         self.server_name, self.server_port = str(self.server_address[0]), self.server_address[1]
         self.setup_environ()
@@ -112,63 +113,60 @@ class _Server(ThreadingMixIn, WSGIServer):
         try:
             return super().get_request()
         except OSError:
-            self.ending.wait(PAUSE)  # out of descriptors, it would be told again at once
+            self.ending.wait(PAUSE)  # out of descriptors, the next accept would fail at once
             raise
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        with self._room:
-            if len(self._fetching) >= ENOUGH:
-                self._hang_up_on_the_oldest()
-            has_room = self._room.wait_for(lambda: len(self._fetching) < MOST, TIMEOUT)
-            if has_room:
-                self._fetching[request] = False
-        if has_room:
-            super().process_request(request, client_address)
-        else:
-            super().shutdown_request(request)
-
-    def _hang_up_on_the_oldest(self) -> None:
-        for request, is_hung_up in self._fetching.items():
-            if not is_hung_up:
-                self._fetching[request] = True
-                try:
-                    request.shutdown(socket.SHUT_RDWR)
-                except OSError as error:
-                    if error.errno not in (errno.ENOTCONN, errno.EBADF):  # it has gone by itself
-                        raise
+        if not self._slots.acquire(blocking=False):
+            self._close_the_oldest()
+            if not self._slots.acquire(timeout=TIMEOUT):
+                self.shutdown_request(request)
                 return
+        with self._lock:
+            self._fetching[request] = False
+        super().process_request(request, client_address)
+
+    def _close_the_oldest(self) -> None:
+        with self._lock:
+            for request, is_closed in self._fetching.items():
+                if not is_closed:
+                    self._fetching[request] = True
+                    with contextlib.suppress(OSError):  # its client has gone
+                        request.shutdown(socket.SHUT_RDWR)
+                    return
 
     def shutdown_request(self, request: Any) -> None:
-        with self._room:
-            self._fetching.pop(request, None)
-            self._room.notify()
+        with self._lock:  # a socket in the table is open
+            if self._fetching.pop(request, None) is not None:
+                self._slots.release()
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         error = sys.exc_info()[1]
         if not isinstance(error, OSError):  # a client that is slow or gone is no fault of ours
-            self._complain(f"the metrics failed: {type(error).__name__}: {error}")
+            self._complain(_fault(error))
 
 
-def _telling(page: Any, complain: Callable[[str], None]) -> Any:
-    """The page, with its failures told to the operator and not to the terminal."""
+def _reporting(page: Any, complain: Callable[[str], None]) -> Any:
+    """Return the page as an application whose faults go to `complain`; wsgiref answers with 500."""
 
-    def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    def app(environ: dict[str, Any], start_response: Any) -> Any:
         try:
-            answer: Iterable[bytes] = page(environ, start_response)
+            return page(environ, start_response)
         except Exception as error:
-            complain(f"the metrics failed: {type(error).__name__}: {error}")
-            start_response("500 Internal Server Error", [("Content-Type", "text/plain")])
-            return [b"the metrics failed: see the server's log\n"]
-        return answer
+            complain(_fault(error))
+            raise
 
     return app
 
 
-def _explain(host: str, port: int, error: Exception) -> str:
-    where = f"--metrics {format_address((host, port))}"
+def _fault(error: BaseException | None) -> str:
+    return f"the metrics failed: {type(error).__name__}: {error}"
+
+
+def _explain(address: Address, error: Exception) -> str:
     code = error.errno if isinstance(error, OSError) else None
     if code == errno.EADDRINUSE:
-        return f"{where} is in use: choose another PORT (0 = any free one)"
+        return f"--metrics {address} is in use: choose another PORT (0 = any free one)"
     words = os.strerror(code) if code and code > 0 else error
-    return f"{where}: {words}; give an address of this machine, such as 127.0.0.1"
+    return f"--metrics {address}: {words}; give an address of this machine, such as 127.0.0.1"
