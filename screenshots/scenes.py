@@ -37,6 +37,7 @@ from app.core.statistics import LoopStats, ProcessStats, WorkerStats
 from app.watch.stream import Drained
 
 NOW: Final = 1_760_000_000.0
+INSTANCE: Final = "5eed0123456789ab"
 """Seconds since the epoch at which all scenes stand still."""
 STARTED: Final = NOW - 754.0
 SLOW_READER: Final = 9
@@ -84,6 +85,7 @@ def listening(cap: int = 1024**2) -> Listening:
         host="127.0.0.1",
         port=9000,
         pid=4242,
+        instance=INSTANCE,
         poller="epoll",
         write_mode="direct",
         cap=cap,

@@ -5,6 +5,7 @@ and `Do` commands. Who watches gets `Page` messages with everything that there i
 of them marked, then `News`. Who was too slow is told how much it missed by a new first `Page`.
 
 A version is a promise: fields may be added to it, nothing else changes. Unknown fields are ignored.
+Version 2 is version 1 with the `instance` of the server, and without tokens.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ import msgspec
 
 from ..core.commands import Command, Kill, Trace
 from ..core.events import Event, Listening, Opened, Snapshot
-from ..core.framing import HEADER_SIZE, frame, read_length
+from ..core.framing import frame
 from ..core.statistics import LoopStats, ProcessStats
 
-VERSION: Final = 1
+VERSION: Final = 2
 LARGEST_HELLO: Final = 4096
 """Bytes of the first message, at the most: who it is from is not known yet."""
 LARGEST_MESSAGE: Final = 64 * 1024
@@ -78,6 +79,8 @@ class Welcome(_Message, frozen=True, tag="welcome"):
     program: str
     """The version of echo-tui."""
     pid: int
+    instance: str
+    """16 hex digits that name this server: see `Listening.instance`."""
     t: float
 
 
@@ -89,7 +92,7 @@ class Refused(_Message, frozen=True, tag="refused"):
     text: str
 
 
-class Known(msgspec.Struct, frozen=True, kw_only=True):
+class KnownConnection(msgspec.Struct, frozen=True, kw_only=True):
     """An open connection, and the latest that was seen of it."""
 
     opened: Opened
@@ -102,11 +105,11 @@ class Page(_Message, frozen=True, tag="page"):
     t: float
     number: int
     last: bool
-    connections: tuple[Known, ...]
+    connections: tuple[KnownConnection, ...]
     missed: int = 0
     """On number 1: how many events were not told because nobody read."""
     listening: Listening | None = None
-    """On number 1: the server, as it is set now."""
+    """On number 1: the server, as it is set now, with its `instance`."""
     stats: LoopStats | None = None
     """On number 1."""
     process: ProcessStats | None = None
@@ -190,38 +193,3 @@ def _check(command: Command, size: int) -> None:
         numbers.append(command.id)
     if not all(0 <= number <= _LARGEST_NUMBER for number in numbers):
         raise ProtocolError("an id must be 0 to 2^63 - 1, a request 1 to 2^63 - 1")
-
-
-class TooLarge(ProtocolError):
-    """A header announces more than may come."""
-
-
-class Inbox:
-    """Bytes in, message bodies out. Grows with what arrives, never with what a header promises."""
-
-    def __init__(self, limit: int) -> None:
-        """`limit` is in bytes of one body; it may be changed between two messages."""
-        self.limit = limit
-        self._data = bytearray()
-
-    def __len__(self) -> int:
-        return len(self._data)
-
-    def feed(self, data: bytes) -> None:
-        """Append what was received."""
-        self._data += data
-
-    def take(self) -> bytes | None:
-        """The next whole body. Raises `TooLarge` as soon as a header announces too much."""
-        data = self._data
-        if len(data) < HEADER_SIZE:
-            return None
-        (length,) = read_length(data, 0)
-        if length > self.limit:
-            raise TooLarge(f"a message of {length:,} bytes: {self.limit:,} may come at the most")
-        end = HEADER_SIZE + length
-        if len(data) < end:
-            return None
-        body = bytes(data[HEADER_SIZE:end])
-        del data[:end]
-        return body

@@ -15,6 +15,9 @@ from .events import KillMode, TraceLevel
 class _Command(msgspec.Struct, frozen=True, tag_field="command", kw_only=True):
     request: int
     """Chosen by the sender; every `CommandResult` that answers carries it."""
+    instance: str = ""
+    """The server that is meant (`Listening.instance`). Over the control socket a command for
+    another one is refused, and so is a command with ids that names none."""
 
 
 class Kill(_Command, frozen=True, tag="kill"):

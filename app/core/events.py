@@ -113,6 +113,9 @@ class Listening(_Message, frozen=True, tag="listening"):
     body_timeout: float
     write_timeout: float
     idle_timeout: float
+    instance: str = ""
+    """16 hex digits chosen by the server at its start: a connection is named by its instance and
+    its id. Empty in a recording of a version that had none."""
     workers: int = 0
     """Worker processes; 0 where the loop is a thread of this process."""
     notes: tuple[str, ...] = ()

@@ -75,7 +75,9 @@ class Hosting:
             # Last: a start that fails must leave no file, and replace none (--record-force).
             self.recordings.start_planned()
             self._service = (
-                Service(entrance, self.fanout, server.submit, self._wishes) if entrance else None
+                Service(entrance, self.fanout, server.submit, self._wishes, server.instance)
+                if entrance
+                else None
             )
             opened.pop_all()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -10,11 +11,18 @@ from ..core.commands import Command, Stop
 from .command_queue import CommandQueue
 
 
+def new_instance() -> str:
+    """Choose the 16 hex digits that tell one server from every other, also after a restart."""
+    return os.urandom(8).hex()
+
+
 class ServerHandle(ABC):
     """Start, submit, stop, join: from any thread; one of its own does the work."""
 
     host: str
     port: int
+    instance: str
+    """16 hex digits that no other server has: see `Listening.instance`."""
     failure: str
     """Why there is no server any more, in one line; empty while it is well."""
     _clock: Callable[[], float]

@@ -18,8 +18,8 @@ from ..watch.stream import EventStream
 from .command_handler import CommandHandler
 from .command_queue import CommandQueue
 from .connection_limit import ConnectionLimit
-from .handle import ServerHandle
-from .listener import Listener, adopt_listener, make_listener
+from .handle import ServerHandle, new_instance
+from .listener import adopt_listener, make_listener
 from .loop import Loop
 from .poller import Poller, make_poller
 from .reporter import Reporter
@@ -65,6 +65,7 @@ class Server(ServerHandle):
             raise
         self._epoch = share.epoch
         self.host, self.port = share.listener.host, share.listener.port
+        self.instance = new_instance()
         self.failure = ""
         self._commands = CommandQueue()
         self._poller = poller
@@ -73,7 +74,7 @@ class Server(ServerHandle):
         self._verbs = CommandHandler(self._loop)
         self._thread = threading.Thread(target=self._run, name="echo-tui loop", daemon=True)
         notes = (*share.listener.notes, *note)
-        stream.publish(listening(settings, share.listener, poller.name, self.now(), notes))
+        stream.publish(listening(settings, self, poller.name, notes))
 
     def close(self) -> None:
         """Give everything back that a server holds which was never started."""
@@ -112,14 +113,15 @@ class Server(ServerHandle):
 
 
 def listening(
-    settings: Settings, listener: Listener, poller: str, t: float, notes: tuple[str, ...]
+    settings: Settings, server: ServerHandle, poller: str, notes: tuple[str, ...]
 ) -> Listening:
-    """The first event of all, told by this process."""
+    """Make the first event of all; `server` runs in this process."""
     return Listening(
-        t=t,
-        host=listener.host,
-        port=listener.port,
+        t=server.now(),
+        host=server.host,
+        port=server.port,
         pid=os.getpid(),
+        instance=server.instance,
         poller=poller,
         write_mode=settings.write_mode,
         cap=settings.cap,

@@ -69,6 +69,7 @@ class EchoApp(PersonalApp):
         self._recorder = recorder
         self._requests = Requests(source.submit)
         self._traced: int | None = None
+        self._shown_instance = ""
         self._cpu_at_refresh = time.thread_time()
         self._header = HeaderPanel(id="header")
         self._workers_panel = WorkersPanel()
@@ -117,10 +118,29 @@ class EchoApp(PersonalApp):
         now = self._source.now()
         for result in self.model.apply(self._source.drain(), now):
             self._report(result)
+        if self._instance not in ("", self._shown_instance):
+            if self._shown_instance:
+                self._forget_connections()
+            self._shown_instance = self._instance
         failure = self._source.failure()
         if failure is not None and not isinstance(self.screen, DeadServerScreen):
             self.push_screen(DeadServerScreen(failure))
         self._show(*(self._frozen or (self.model, now)))
+
+    @property
+    def _instance(self) -> str:
+        listening = self.model.listening
+        return "" if listening is None else listening.instance
+
+    def _forget_connections(self) -> None:
+        """Drop what is kept by connection id: another server answers, with ids of its own."""
+        self._traced = None
+        self._pane.table.forget_ids()
+        if self._frozen is not None:
+            self.action_pause()
+        if isinstance(self.screen, KillDialog):
+            self.screen.dismiss(None)
+            self.notify("another server answers now: nothing was ended", severity="warning")
 
     def _show(self, model: State, now: float) -> None:
         if not self._header.is_attached or self.screen_stack[0].has_class("too-small"):
@@ -231,7 +251,7 @@ class EchoApp(PersonalApp):
     def _trace(self, connection_id: int, level: TraceLevel) -> None:
         row = self.model.rows.get(connection_id)
         if row is not None and row.closed is None:
-            self._requests.trace(connection_id, level)
+            self._requests.trace(connection_id, level, self._instance)
 
     # --- actions ---
 
@@ -267,11 +287,12 @@ class EchoApp(PersonalApp):
             self.notify("none of them is open", severity="warning")
 
     def _ask_to_kill(self, rows: list[Row], why_these: str = "") -> None:
-        ids = [row.id for row in rows]
+        # The ids are of this server, also if another one answers before a button is pressed.
+        ids, instance = [row.id for row in rows], self._instance
 
         def kill(mode: KillMode | None) -> None:
             if mode is not None:
-                self._requests.kill(ids, mode)
+                self._requests.kill(ids, mode, instance)
 
         self.push_screen(KillDialog(rows, why_these), kill)
 

@@ -115,6 +115,11 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
             self.refresh()
         self._drawn = drawn
 
+    def forget_ids(self) -> None:
+        """Drop the cursor and the tags: the ids are of another server from now on."""
+        self.selected_id = None
+        self.tagged.clear()
+
     def sort_by(self, key: str) -> None:
         """Sort by a column; the column that it is sorted by already is reversed."""
         if key not in COLUMNS:

@@ -35,17 +35,19 @@ class Requests:
         self._waiting: dict[int, tuple[int, list[CommandResult]]] = {}
         """By request: how many results are to come, and those that came."""
 
-    def kill(self, ids: Sequence[int], mode: KillMode) -> None:
-        """End connections; one outcome tells of all of them."""
-        self._submit(Kill(request=self._expect(len(ids)), ids=tuple(ids), mode=mode))
+    def kill(self, ids: Sequence[int], mode: KillMode, instance: str = "") -> None:
+        """End connections of the server `instance`; one outcome tells of all of them."""
+        request = self._expect(len(ids))
+        self._submit(Kill(request=request, instance=instance, ids=tuple(ids), mode=mode))
 
     def set(self, name: str, value: float | str) -> None:
         """Change a setting."""
         self._submit(Set(request=self._expect(1), name=name, value=value))
 
-    def trace(self, connection_id: int, level: TraceLevel) -> None:
-        """Choose what one connection tells; nobody asked for it, so nothing is reported."""
-        self._submit(Trace(request=next(self._numbers), id=connection_id, level=level))
+    def trace(self, connection_id: int, level: TraceLevel, instance: str = "") -> None:
+        """Choose the trace level of one connection of `instance`; its result is not reported."""
+        request = next(self._numbers)
+        self._submit(Trace(request=request, instance=instance, id=connection_id, level=level))
 
     def _expect(self, results: int) -> int:
         request = next(self._numbers)

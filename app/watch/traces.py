@@ -10,6 +10,8 @@ import threading
 from collections.abc import Callable, Container, Hashable
 from typing import Final
 
+import msgspec
+
 from ..core.commands import Command, Trace
 from ..core.events import TraceLevel
 
@@ -39,7 +41,7 @@ class Traces:
             if not wishes or connection_id not in self._still_open:
                 del self._wishes[connection_id]
             most = max(wishes.values(), key=_LEVELS.index, default=TraceLevel.OFF)
-            self._submit(Trace(request=wish.request, id=connection_id, level=most))
+            self._submit(msgspec.structs.replace(wish, level=most))
 
     def forget(self, who: Hashable, next_request: Callable[[], int]) -> None:
         """End all wishes of `who`."""

@@ -23,6 +23,7 @@ from tests.peers import connect, exchange, read_to_end
 from tests.program import PATIENCE, ROOT, Headless, environment, run
 
 pytestmark = pytest.mark.slow
+WELCOME = Welcome(version=2, program="1", pid=1, instance="5eed0123456789ab", t=1.0)
 Ctl = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -85,6 +86,7 @@ def test_list_is_a_line_of_names_and_a_line_for_each_connection(
         assert len(first) == len(names)
         assert "\x1b" not in ended.stdout
         (found,) = objects(ask("list", "--json", "--where", "frames>2"))
+        assert found.pop("instance") == controlled.server.instance
         assert list(found) == [column.json_name for column in LISTED]
         assert (found["id"], found["frames_out"]) == (2, 3)
         chosen = ask("list", "--json", "--columns", "frames_in,id", "--sort", "frames_in",
@@ -182,6 +184,7 @@ def test_stats_agree_with_what_clients_counted(controlled: Controlled, ask: Ctl)
         assert (found["bytes_in"], found["bytes_out"]) == (60, 60)
         assert found["port"] == controlled.server.port
         assert found["cap"] == 1024**2
+        assert found["instance"] == controlled.server.instance
         lines = dict(line.split(None, 1) for line in ask("stats").stdout.splitlines())
         assert set(lines) == set(found)
         assert 0 < found["service_us_p50"] <= found["service_us_p99"] <= found["service_us_p999"]
@@ -376,7 +379,7 @@ def test_a_server_that_vanishes_meanwhile_is_a_failure(
         def vanish() -> None:
             client, _ = listener.accept()
             with client:
-                client.sendall(pack(Welcome(version=1, program="1", pid=1, t=1.0)))
+                client.sendall(pack(WELCOME))
                 client.recv(1)
 
         vanishing = threading.Thread(target=vanish)

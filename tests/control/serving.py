@@ -11,6 +11,7 @@ from typing import Any
 
 from app.control.client_side.control_client import Link, hello
 from app.control.protocol import (
+    VERSION,
     FromServer,
     Hello,
     News,
@@ -52,7 +53,10 @@ class Controlled:
         self.watcher = Watcher(self.fanout.subscribe(EventStream()))
         file = SocketFile(path)
         self.traces = Traces(self.fanout.opened, self.server.submit)
-        self.service = Service(file, self.fanout, self.server.submit, self.traces, clock, gate)
+        instance = self.server.instance
+        self.service = Service(
+            file, self.fanout, self.server.submit, self.traces, instance, clock, gate
+        )
 
     def __enter__(self) -> Controlled:
         self.server.start()
@@ -106,7 +110,7 @@ class Raw:
         return read_from_server(read_exactly(self.sock, read_length(head, 0)[0]))
 
     def greet(self, **how: Any) -> FromServer | None:
-        self.send(Hello(version=1, **how))
+        self.send(Hello(version=VERSION, **how))
         return self.receive()
 
     def __enter__(self) -> Raw:
@@ -117,7 +121,7 @@ class Raw:
 
 
 def ask(link: Link, command: Command) -> list[CommandResult]:
-    return list(link.do(command))
+    return list(link.carry_out(command))
 
 
 def news_until(link: Link, holds: Callable[[News], object]) -> list[News]:

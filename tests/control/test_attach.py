@@ -6,16 +6,18 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from app.control.client_side.control_client import Link, hello
-from app.core.commands import Command, Set, Trace
+from app.core.commands import Command, Kill, Set
 from app.core.events import (
     Event,
     Notice,
 )
 from app.core.framing import frame
 from app.ui.app import EchoApp
+from app.ui.dialogs import KillDialog
 from app.watch.stream import Drained
 from screenshots.scenes import listening, opened, snapshot
 from tests.control.serving import Controlled
@@ -110,6 +112,7 @@ class Told:
 
     def __init__(self, *drains: Drained) -> None:
         self.drains = list(drains)
+        self.kills: list[Kill] = []
         self.last = Drained([], [], None, 0)
 
     def now(self) -> float:
@@ -119,7 +122,8 @@ class Told:
         return self.drains.pop(0) if self.drains else self.last
 
     def submit(self, command: Command) -> None:
-        assert isinstance(command, Trace)  # of what the cursor is on
+        if isinstance(command, Kill):
+            self.kills.append(command)
 
     def failure(self) -> None:
         return None
@@ -138,6 +142,25 @@ async def test_what_is_told_afresh_replaces_the_table_and_is_no_news() -> None:
         assert (app.model.open, app.model.cap) == (1, 64)
         assert [row.id for row in table(app).shown] == [3]
         assert not any("opened" in entry.brief for entry in app.model.log)
+
+
+async def test_what_is_known_by_id_is_void_when_another_server_answers() -> None:
+    source = Told(Drained([listening(), opened(1), opened(2)], [], None, 0, afresh=True))
+    app = EchoApp(source)
+    async with app.run_test(size=(160, 50)) as pilot:
+        await look(app, pilot)
+        await pilot.press("space", "k")
+        assert isinstance(app.screen, KillDialog)
+        assert table(app).tagged
+        other = msgspec.structs.replace(listening(), instance="fedcba9876543210")
+        source.drains.append(Drained([other, opened(1), opened(2)], [], None, 0, afresh=True))
+        await look(app, pilot)
+        assert len(app.screen_stack) == 1
+        assert not table(app).tagged
+        await pilot.press("k", "tab", "enter")
+        await look(app, pilot)
+        (kill,) = source.kills
+        assert kill.instance == other.instance
 
 
 async def test_a_server_that_is_gone_is_a_banner_and_not_the_end() -> None:
@@ -161,10 +184,10 @@ def test_a_dashboard_has_a_control_socket_too(tmp_path: Path) -> None:
     with Terminal("--control", str(path), "127.0.0.1", "0") as terminal:
         terminal.wait_for(lambda text: "LIVE" in text)
         with Link.open(path, hello("test")) as link:
-            (first,) = link.pages()
+            (first,) = link.fetch_pages()
             assert first.listening is not None
             assert str(first.listening.port) in terminal.text
-            (answer,) = link.do(Set(request=1, name="cap", value="64KiB"))
+            (answer,) = link.carry_out(Set(request=1, name="cap", value="64KiB"))
             assert answer.ok
             terminal.wait_for(lambda text: "CAP 64KiB" in text)
         terminal.press("q")

@@ -13,12 +13,12 @@ from app.control.protocol import (
     LARGEST_HELLO,
     LARGEST_MESSAGE,
     MOST_IDS,
-    Inbox,
     Refused,
     read_from_server,
     read_to_server,
 )
 from app.control.server_side.service import MOST_CLIENTS
+from app.core.framing import FrameDecoder
 from app.watch.columns import LISTED
 from tests.program import ROOT
 
@@ -37,9 +37,9 @@ def whole_messages() -> list[str]:
 
 
 def test_the_hex_is_the_frame_of_the_json_behind_it() -> None:
-    inbox = Inbox(1000)
+    inbox = FrameDecoder(1000)
     inbox.feed(bytes.fromhex(HEX[0]))
-    body = inbox.take()
+    body = inbox.next_body()
     assert body is not None
     assert read_to_server(body) is not None
     messages = whole_messages()

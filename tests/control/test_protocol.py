@@ -12,16 +12,15 @@ from hypothesis import strategies as st
 from app.control.protocol import (
     LARGEST_HELLO,
     MOST_IDS,
+    VERSION,
     Do,
     FromServer,
     Hello,
-    Inbox,
-    Known,
+    KnownConnection,
     News,
     Page,
     ProtocolError,
     Refused,
-    TooLarge,
     ToServer,
     Watch,
     Welcome,
@@ -35,10 +34,11 @@ from app.core.events import (
     KillMode,
     TraceLevel,
 )
-from screenshots.scenes import listening, loop_stats, opened, snapshot
+from app.core.framing import FrameDecoder, TooLong
+from screenshots.scenes import INSTANCE, listening, loop_stats, opened, snapshot
 
 TO_SERVER: list[ToServer] = [
-    Hello(version=1, client="x", read_only=True, announce=True),
+    Hello(version=VERSION, client="x", read_only=True, announce=True),
     Watch(detail=False),
     Do(command=Kill(request=1, ids=(1, 2), mode=KillMode.RESET)),
     Do(command=Set(request=2, name="cap", value="64KiB")),
@@ -46,13 +46,16 @@ TO_SERVER: list[ToServer] = [
     Do(command=Stop(request=4, cause="test", now=True)),
 ]
 FROM_SERVER: list[FromServer] = [
-    Welcome(version=1, program="1", pid=2, t=3.0),
+    Welcome(version=VERSION, program="1", pid=2, instance=INSTANCE, t=3.0),
     Refused(code="busy", text="full"),
     Page(
         t=1.0,
         number=1,
         last=True,
-        connections=(Known(opened=opened(1), snapshot=snapshot(1)), Known(opened=opened(2))),
+        connections=(
+            KnownConnection(opened=opened(1), snapshot=snapshot(1)),
+            KnownConnection(opened=opened(2)),
+        ),
         listening=listening(),
     ),
     News(t=2.0, events=(opened(3),), snapshots=(snapshot(1),), stats=loop_stats(5.0, 10, 64, 2)),
@@ -60,10 +63,10 @@ FROM_SERVER: list[FromServer] = [
 
 
 def bodies(data: bytes, pieces: int) -> list[bytes]:
-    inbox, found = Inbox(1 << 20), []
+    inbox, found = FrameDecoder(1 << 20), []
     for start in range(0, len(data), pieces):
         inbox.feed(data[start : start + pieces])
-        while (body := inbox.take()) is not None:
+        while (body := inbox.next_body()) is not None:
             found.append(body)
     return found
 
@@ -77,10 +80,10 @@ def test_messages_come_out_as_they_went_in(pieces: int) -> None:
 
 
 def test_a_header_that_announces_too_much_is_seen_before_the_body() -> None:
-    inbox = Inbox(100)
+    inbox = FrameDecoder(100)
     inbox.feed(struct.pack(">I", 2**32 - 1))
-    with pytest.raises(TooLarge, match="4,294,967,295"):
-        inbox.take()
+    with pytest.raises(TooLong, match="4,294,967,295"):
+        inbox.next_body()
 
 
 def test_a_field_more_is_no_mistake_and_a_kind_more_is() -> None:
@@ -139,10 +142,10 @@ def test_any_bytes_raise_the_protocols_own_error_only(data: bytes) -> None:
     for read in (read_to_server, read_from_server, version_of):
         with pytest.raises(ProtocolError):
             read(data)
-    inbox = Inbox(100)
+    inbox = FrameDecoder(100)
     inbox.feed(data)
     try:
-        while inbox.take() is not None:
+        while inbox.next_body() is not None:
             continue
-    except TooLarge:
+    except TooLong:
         assert len(data) >= 4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import struct
 import subprocess
@@ -18,7 +19,9 @@ from app.control.client_side.attached_source import AttachedSource
 from app.control.client_side.control_client import ServerGone
 from app.control.protocol import (
     Do,
+    Hello,
     News,
+    Refused,
     Watch,
     pack,
 )
@@ -27,6 +30,7 @@ from app.core.commands import Command, Kill, Set, Stop, Trace
 from app.core.events import (
     Closed,
     CommandResult,
+    Listening,
     Notice,
     Opened,
     SettingChanged,
@@ -55,7 +59,7 @@ def controlled(tmp_path: Path) -> Iterator[Controlled]:
 
 def test_requests_of_the_same_number_are_told_apart(controlled: Controlled) -> None:
     with controlled.link() as one, controlled.link() as other:
-        one.pages()
+        one.fetch_pages()
         assert ask(one, Set(request=1, name="cap", value="64"))[0].message.endswith("→ 64")
         assert ask(other, Set(request=1, name="cap", value="65"))[0].message == "cap: 64 → 65"
         told = news_until(one, lambda news: any(isinstance(e, CommandResult) for e in news.events))
@@ -79,11 +83,59 @@ def test_every_command_passes(controlled: Controlled) -> None:
         assert not refused.ok
         assert "cannot be changed at run time" in refused.message
         link.send(Do(command=Kill(request=5, ids=())))  # has no results, and stops nothing
-        link.pages()
+        link.fetch_pages()
         link.send(Do(command=Stop(request=6, cause="the test", now=True)))
         told = news_until(link, lambda news: any(isinstance(e, Stopped) for e in news.events))
         (stopping,) = [e for news in told for e in news.events if isinstance(e, Stopping)]
         assert stopping.cause == "the test"
+
+
+def test_a_command_for_another_server_is_refused(controlled: Controlled) -> None:
+    """As after a restart, when the ids of the connections are those of the first server again."""
+    other = "fedcba9876543210"
+    with controlled.link() as link, connect(controlled.server.port) as client:
+        controlled.watcher.wait_for(Opened)
+        for command in (
+            Kill(request=1, instance=other, ids=(1, 2)),
+            Trace(request=2, instance=other, id=1, level=TraceLevel.IO),
+            Set(request=3, instance=other, name="cap", value=64),
+        ):
+            (answer,) = ask(link, command)
+            assert (answer.request, answer.ok, answer.id) == (command.request, False, None)
+            this = controlled.server.instance
+            assert answer.message == f"refused: meant for the server {other}, and this is {this}"
+        assert exchange(client, [frame(b"alive")], 9) == frame(b"alive")
+
+
+def test_a_command_with_ids_must_name_its_server(controlled: Controlled) -> None:
+    with controlled.raw() as client:
+        client.greet()
+        client.send(Do(command=Kill(request=1, ids=(1,))))
+        answer = client.receive()
+        assert isinstance(answer, News)
+        (result,) = answer.events
+        assert isinstance(result, CommandResult)
+        assert not result.ok
+        assert result.message.startswith("refused: no instance is given; this server's is ")
+
+
+def test_the_instance_is_everywhere_the_same(controlled: Controlled) -> None:
+    with controlled.link() as link:
+        (first,) = link.fetch_pages()
+        assert first.listening is not None
+        told = controlled.watcher.wait_for(Listening)
+        instances = {link.instance, first.listening.instance, told.instance}
+    assert instances == {controlled.server.instance}
+    assert re.fullmatch(r"[0-9a-f]{16}", controlled.server.instance)
+
+
+def test_a_client_of_version_1_is_refused_with_words(controlled: Controlled) -> None:
+    with controlled.raw() as client:
+        client.send(Hello(version=1))
+        answer = client.receive()
+        assert isinstance(answer, Refused)
+        assert answer.code == "version"
+        assert "the server speaks version 2 of the protocol, not 1" in answer.text
 
 
 def test_a_changed_cap_counts_from_the_next_frame(controlled: Controlled) -> None:
@@ -113,7 +165,7 @@ def test_a_trace_ends_with_the_client_that_wanted_it_and_serves_who_wants_the_mo
 ) -> None:
     with connect(controlled.server.port), controlled.link() as watcher:
         controlled.watcher.wait_for(Opened)
-        watcher.pages()
+        watcher.fetch_pages()
         with controlled.link() as one:
             with controlled.link() as other:
                 assert ask(one, Trace(request=1, id=1, level=TraceLevel.STATE))[0].ok
@@ -162,7 +214,7 @@ def test_the_log_tells_of_who_wants_to_be_told_of(controlled: Controlled) -> Non
 def test_nobody_watching_means_no_figures_are_made(controlled: Controlled) -> None:
     assert not controlled.fanout.is_watched
     with controlled.link() as link:
-        link.pages()
+        link.fetch_pages()
         until(lambda: controlled.fanout.is_watched, "watched")
     until(lambda: not controlled.fanout.is_watched, "unwatched again")
 
@@ -193,7 +245,7 @@ def test_one_that_never_reads_holds_up_nobody(controlled: Controlled) -> None:
     with controlled.raw() as lazy, controlled.link() as link:
         lazy.greet()
         lazy.send(Watch())
-        link.pages()
+        link.fetch_pages()
         clients = [connect(controlled.server.port) for _ in range(300)]
         for client in clients:
             exchange(client, [frame(b"x" * 50)], 54)
@@ -209,7 +261,7 @@ def test_one_that_never_reads_holds_up_nobody(controlled: Controlled) -> None:
 def test_the_last_words_reach_who_watches(tmp_path: Path) -> None:
     with Controlled(tmp_path / "s") as controlled:
         link = controlled.link()
-        link.pages()
+        link.fetch_pages()
     with link:
         told = news_until(link, lambda news: any(isinstance(e, Stopped) for e in news.events))
         assert isinstance(told[-1].events[-1], Stopped)

@@ -14,11 +14,11 @@ import pytest
 from app.control.client_side.attached_source import RETRY, SILENCE, AttachedSource
 from app.control.client_side.control_client import ControlError
 from app.control.protocol import (
+    VERSION,
     Do,
     FromServer,
     Hello,
-    Inbox,
-    Known,
+    KnownConnection,
     News,
     Page,
     Refused,
@@ -39,15 +39,17 @@ from app.core.events import (
     Stopped,
     TraceLevel,
 )
+from app.core.framing import FrameDecoder
 from app.watch.source import Source
 from app.watch.state import State
 from app.watch.stream import Drained
-from screenshots.scenes import closed, listening, loop_stats, opened, snapshot, worker
+from screenshots.scenes import INSTANCE, closed, listening, loop_stats, opened, snapshot, worker
 from tests.control.serving import Clock, Controlled
 from tests.peers import PATIENCE, connect
 from tests.waiting import until
 
 EOF = closed(2, Reason.EOF)
+ANOTHER = "fedcba9876543210"
 STOPPED = Stopped(t=9.0, cause="SIGTERM", opened=1, closed=1, frames_out=0, bytes_in=0, bytes_out=0)
 
 
@@ -61,7 +63,7 @@ class ScriptedServer:
         self.listener.listen()
         self.listener.settimeout(PATIENCE)
         self.client: socket.socket | None = None
-        self._inbox = Inbox(1 << 20)
+        self._inbox = FrameDecoder(1 << 20)
 
     def say(self, *messages: FromServer) -> None:
         if self.client is None:
@@ -71,7 +73,7 @@ class ScriptedServer:
 
     def heard(self) -> object:
         assert self.client is not None
-        while (body := self._inbox.take()) is None:
+        while (body := self._inbox.next_body()) is None:
             self._inbox.feed(self.client.recv(65536))
         return read_to_server(body)
 
@@ -82,12 +84,12 @@ class ScriptedServer:
         self.path.unlink()
 
 
-def welcome(t: float = 1000.0) -> Welcome:
-    return Welcome(version=1, program="1", pid=1, t=t)
+def welcome(t: float = 1000.0, instance: str = INSTANCE) -> Welcome:
+    return Welcome(version=VERSION, program="1", pid=1, instance=instance, t=t)
 
 
 def page(*ids: int, missed: int = 0, number: int = 1, last: bool = True) -> Page:
-    known = tuple(Known(opened=opened(one), snapshot=snapshot(one)) for one in ids)
+    known = tuple(KnownConnection(opened=opened(one), snapshot=snapshot(one)) for one in ids)
     first = number == 1
     return Page(
         t=1000.0,
@@ -158,7 +160,7 @@ def test_it_is_a_source_and_says_who_it_is(one: Attached) -> None:
     assert source.failure() is None
     assert not one.source.owns_server
     greeting, watch = one.heard
-    assert greeting == Hello(version=1, client="dashboard", announce=True)
+    assert greeting == Hello(version=VERSION, client="dashboard", announce=True)
     assert watch == Watch()
 
 
@@ -226,8 +228,8 @@ def test_another_server_in_its_place_has_its_own_drops_and_workers(one: Attached
     one.until(lambda drained: drained.gone)
     one.restart()
     one.source.drain()
-    another = msgspec.structs.replace(listening(), pid=4243)
-    one.server.say(welcome(), msgspec.structs.replace(page(1), listening=another))
+    another = msgspec.structs.replace(listening(), instance=ANOTHER)
+    one.server.say(welcome(instance=ANOTHER), msgspec.structs.replace(page(1), listening=another))
     model.apply(one.until(lambda drained: drained.afresh), one.source.now())
     assert (model.drops, model.workers) == (0, {})
 
@@ -289,10 +291,11 @@ def test_read_only_changes_nothing_and_still_looks_closely(tmp_path: Path) -> No
         assert isinstance(greeting, Hello)
         assert greeting.read_only
         one.source.submit(Set(request=1, name="cap", value=1))
-        one.source.submit(Trace(request=2, id=1, level=TraceLevel.IO))
+        trace = Trace(request=2, instance=INSTANCE, id=1, level=TraceLevel.IO)
+        one.source.submit(trace)
         (answer,) = results(one.source.drain().events)
         assert answer.message == "refused: attached read-only"
-        assert one.server.heard() == Do(command=Trace(request=2, id=1, level=TraceLevel.IO))
+        assert one.server.heard() == Do(command=trace)
 
 
 def test_a_kill_of_many_is_sent_in_parts_that_the_server_takes(one: Attached) -> None:
@@ -319,6 +322,54 @@ def test_what_was_traced_is_traced_again_by_the_same_server(one: Attached) -> No
     command = heard[2].command
     assert isinstance(command, Trace)
     assert (command.id, command.level) == (1, TraceLevel.IO)
+
+
+def restarted(one: Attached, instance: str) -> None:
+    """Have a server with the same path, pid and connection ids take the place of the first."""
+    one.server.end()
+    one.until(lambda drained: drained.gone)
+    one.restart()
+    one.source.drain()
+    listens = msgspec.structs.replace(listening(), instance=instance)
+    first = msgspec.structs.replace(page(1), listening=listens)
+    one.server.say(welcome(instance=instance), first)
+
+
+def test_what_was_asked_of_a_server_is_void_when_another_one_answers(one: Attached) -> None:
+    one.server.say(page(1))
+    one.until(lambda drained: drained.afresh)
+    for command in (
+        Trace(request=1, instance=INSTANCE, id=1, level=TraceLevel.IO),
+        Kill(request=2, instance=INSTANCE, ids=(1, 2)),
+        Set(request=3, name="cap", value=1),
+    ):
+        one.source.submit(command)
+        one.server.heard()
+    done = CommandResult(t=1.0, request=3, command="set", ok=True, message="cap: 2 → 1")
+    one.server.say(News(t=1001.0, events=(done,)))
+    one.until(lambda drained: done in drained.events)
+    restarted(one, ANOTHER)
+    told = one.until(lambda drained: drained.afresh)
+    (answer,) = results(told.events)
+    assert (answer.request, answer.ok, answer.id) == (2, False, None)
+    assert answer.message == "not carried out: another server answers now"
+    assert notices(told) == ["attached again, to another server: pid 4242, 1 open connections"]
+    # A dialog that was opened before the restart is answered after it.
+    one.source.submit(Kill(request=4, instance=INSTANCE, ids=(1,)))
+    (refused,) = results(one.source.drain().events)
+    assert (refused.request, refused.message) == (4, answer.message)
+    one.source.submit(Kill(request=5, instance=ANOTHER, ids=(1,)))
+    sent = [one.server.heard() for _ in range(3)]  # no trace is asked for again
+    assert sent[1:] == [Watch(), Do(command=Kill(request=5, instance=ANOTHER, ids=(1,)))]
+
+
+def test_what_was_under_way_when_the_connection_was_lost_is_not_known(one: Attached) -> None:
+    one.server.say(page(1))
+    one.until(lambda drained: drained.afresh)
+    one.source.submit(Kill(request=2, instance=INSTANCE, ids=(1,)))
+    restarted(one, INSTANCE)
+    (answer,) = results(one.until(lambda drained: drained.afresh).events)
+    assert answer.message == "whether it was carried out is not known: the connection was lost"
 
 
 def test_nobody_there_at_the_start_is_an_error(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from app.control.client_side.control_client import ControlError
 from app.control.protocol import (
     LARGEST_HELLO,
     LARGEST_MESSAGE,
+    VERSION,
     Do,
     FromServer,
     Hello,
@@ -60,8 +61,8 @@ def controlled(tmp_path: Path) -> Iterator[Controlled]:
         (frame(b"\0" * 100), "garbage"),
         (frame(b"[" * 4000), "garbage"),
         (frame(b'{"type":"watch"}'), "garbage"),
-        (frame(b'{"type":"hello","version":1,"client":7}'), "garbage"),
-        (frame(b'{"type":"hello","version":2}'), "version"),
+        (frame(b'{"type":"hello","version":2,"client":7}'), "garbage"),
+        (frame(b'{"type":"hello","version":1}'), "version"),
         (frame(b'{"type":"hello","version":-1,"client":[]}'), "version"),
     ],
 )
@@ -86,7 +87,7 @@ def test_a_first_message_that_is_none_is_answered_and_the_connection_ended(
         (frame(b"[" * LARGEST_MESSAGE), "garbage"),
         (frame(b'{"type":"watch","x":' + b'{"a":' * 5000), "garbage"),
         (frame(b"nonsense"), "garbage"),
-        (pack(Hello(version=1)), "garbage"),
+        (pack(Hello(version=VERSION)), "garbage"),
         (pack(Watch()) + pack(Watch()), "garbage"),
         (frame(b'{"type":"do","command":{"command":"kill","request":0,"ids":[1]}}'), "garbage"),
     ],
@@ -106,7 +107,7 @@ def test_garbage_after_the_hello_too(controlled: Controlled, said: bytes, code: 
 def test_half_a_message_behind_a_hello_has_its_whole_time(tmp_path: Path) -> None:
     clock = Clock()
     with Controlled(tmp_path / "s", clock=clock) as controlled, controlled.raw() as client:
-        client.sock.sendall(pack(Hello(version=1)) + header(50) + b"half")
+        client.sock.sendall(pack(Hello(version=VERSION)) + header(50) + b"half")
         assert isinstance(client.receive(), Welcome)
         clock.time += HELLO_WITHIN + 1
         with controlled.raw():  # wakes the service

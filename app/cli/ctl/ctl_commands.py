@@ -22,10 +22,10 @@ from ...control.client_side.control_client import (
     NobodyThere,
     ServerGone,
     hello,
-    kills,
+    split_kill,
 )
 from ...control.protocol import Page, Watch
-from ...core.commands import Set
+from ...core.commands import Kill, Set
 from ...core.events import (
     DETAIL,
     KillMode,
@@ -84,7 +84,7 @@ def linked(control: str | None, command: str) -> Iterator[Link]:
         yield link
 
 
-class Known:
+class ServerPages:
     """The connections of a server at one moment, and its figures."""
 
     def __init__(self, pages: list[Page]) -> None:
@@ -149,13 +149,16 @@ def list_command(
     chosen = [_column(name) for name in columns.split(",")]
     order, passing = _column(sort).sort_value, parse_filter(where)
     with linked(control, "list") as link:
-        known = Known(link.pages())
+        known = ServerPages(link.fetch_pages())
     rows = known.passing(passing)
     rows.sort(key=lambda row: order(row, known.now), reverse=reverse)
     if as_json:
-        shown = LISTED if columns == DEFAULT_COLUMNS else chosen
+        is_chosen = columns != DEFAULT_COLUMNS
+        shown = chosen if is_chosen else LISTED
+        # A connection is named by its server and its id.
+        named = {} if is_chosen else {"instance": link.instance}
         print_objects(
-            {column.json_name: column.json_value(row, known.now) for column in shown}
+            named | {column.json_name: column.json_value(row, known.now) for column in shown}
             for row in rows
         )
         return 0
@@ -173,7 +176,7 @@ def list_command(
 def show(control: str | None, as_json: bool, connection_id: int) -> int:
     """All that is known of one open connection."""
     with linked(control, "show") as link:
-        known = Known(link.pages())
+        known = ServerPages(link.fetch_pages())
     row = known.rows.get(connection_id)
     if row is None:
         print(f"echo-tui ctl: no connection #{connection_id} is open", file=sys.stderr)
@@ -213,11 +216,12 @@ def kill(
     failed = False
     with linked(control, "kill") as link:
         if where:
-            ids = tuple(row.id for row in Known(link.pages()).passing(chosen))
+            ids = tuple(row.id for row in ServerPages(link.fetch_pages()).passing(chosen))
         if not ids:
             print("echo-tui ctl: no open connection passes the filter", file=sys.stderr)
-        for request, part in enumerate(kills(1, list(dict.fromkeys(ids)), KillMode(mode)), 1):
-            for result in link.do(msgspec.structs.replace(part, request=request)):
+        whole = Kill(request=1, ids=tuple(dict.fromkeys(ids)), mode=KillMode(mode))
+        for request, part in enumerate(split_kill(whole), 1):
+            for result in link.carry_out(msgspec.structs.replace(part, request=request)):
                 failed = failed or not result.ok
                 print_result(result, as_json)
     return EXIT_FAILED if failed else 0
@@ -241,7 +245,7 @@ def set_command(control: str | None, as_json: bool, name: str, value: str) -> in
     """Change a setting: cap, write-mode, max-connections, header-timeout and the like."""
     command = Set(request=1, name=name.replace("-", "_"), value=value)
     with linked(control, "set") as link:
-        result = next(link.do(command))
+        result = next(link.carry_out(command))
     if result.ok or as_json:
         print_result(result, as_json)
     else:
@@ -256,11 +260,13 @@ def set_command(control: str | None, as_json: bool, name: str, value: str) -> in
 def stats(control: str | None, as_json: bool) -> int:
     """The server's settings and figures."""
     with linked(control, "stats") as link:
-        known = Known(link.pages())
+        known = ServerPages(link.fetch_pages())
     facts: dict[str, Any] = {}
     listening = known.listening
     if listening is not None:
-        facts = {name: getattr(listening, name) for name in ("host", "port", "pid", "poller")}
+        facts = {
+            name: getattr(listening, name) for name in ("host", "port", "pid", "instance", "poller")
+        }
         facts["up_seconds"] = round(known.now - listening.t, 3)
         facts |= {name: getattr(listening, name) for name in RUNTIME_SETTINGS}
     if known.stats is not None:

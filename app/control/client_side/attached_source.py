@@ -1,8 +1,8 @@
 """A server in another process as the dashboard's source: over its control socket.
 
-Nothing waits here: `drain` takes what has arrived, and comes back to a server that was gone. While
-there is none, time stands still where it was last heard of, so that nothing on the screen pretends
-to go on.
+No method waits: `drain` applies what has arrived, and connects again to a server that was gone.
+While there is none, time stands still where the server was last heard of, so that nothing on the
+screen pretends to go on.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from ...core.commands import Command, Kill, Trace
+import msgspec
+
+from ...core.commands import Command, Kill, Stop, Trace
 from ...core.events import (
     CommandResult,
     Crashed,
@@ -25,16 +27,20 @@ from ...core.events import (
 )
 from ...watch.stream import Drained
 from ..protocol import Do, News, Page, Watch, Welcome
-from .control_client import ControlError, Link, ServerGone, hello, kills
+from .control_client import ControlError, Link, ServerGone, hello, join_pages, split_kill
 
 RETRY: Final = 0.5
-"""Seconds between two tries to reach a server that is gone."""
+"""Seconds between two attempts to connect to a server that is gone."""
 SILENCE: Final = 3.0
-"""Seconds without a word after which a server that is there is said to be silent."""
+"""Seconds without a message after which a server that is there is said to be silent."""
+TRACE_AGAIN: Final = 1 << 40
+"""Request number of traces that are asked for again; the dashboard's own begin at 1."""
+ANOTHER_SERVER: Final = "not carried out: another server answers now"
+CONNECTION_LOST: Final = "whether it was carried out is not known: the connection was lost"
 
 
 class AttachedSource:
-    """Everything that one control socket tells, for as long as somebody drains it."""
+    """Everything that one control socket tells. All methods are for one thread."""
 
     owns_server = False
     """The server goes on when the dashboard ends."""
@@ -47,16 +53,16 @@ class AttachedSource:
         read_only: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Connects. Raises `ControlError` if that cannot be done now."""
+        """Connect to the control socket at `address`. Raises `ControlError` if that fails."""
         self.address = address
-        """Of the control socket."""
         self._hello = hello("dashboard", read_only, announce=True)
         self._clock = clock
         self._link: Link | None = Link.open(address, self._hello)
         self._link.send(Watch())
         assert self._link.welcome is not None
         self._offset = self._link.welcome.t - clock()
-        self._pid = 0
+        self._instance = self._link.welcome.instance
+        self._arrival = "attached"
         self._heard_at = clock()
         self._retry_at = clock()
         self._waiting: deque[Page | News] = deque()
@@ -64,15 +70,17 @@ class AttachedSource:
         self._own: list[Event] = []
         self._dropped = 0
         self._why_gone = ""
+        # Both are void when another server answers.
         self._traces: dict[int, TraceLevel] = {}
+        self._under_way: dict[int, tuple[Command, int]] = {}  # by request, and results to come
 
     @property
     def is_linked(self) -> bool:
-        """Whether the server is heard of."""
+        """Whether there is a connection to the server."""
         return self._link is not None
 
     def close(self) -> None:
-        """Let go of the server, which goes on."""
+        """Close the connection; the server goes on."""
         if self._link is not None:
             self._link.close()
             self._link = None
@@ -82,11 +90,14 @@ class AttachedSource:
         return self._offset + min(self._clock(), self._heard_at + SILENCE)
 
     def failure(self) -> str | None:
-        """Never: a server that is gone may come back, and `Drained.gone` tells of it."""
+        """Return None: a server that is gone may come back, and `Drained.gone` tells of it."""
         return None
 
     def submit(self, command: Command) -> None:
-        """Send a command; one that cannot be sent is answered here."""
+        """Send a command; one that cannot be sent, or is for another server, is answered here."""
+        if command.instance not in ("", self._instance):
+            self._answer(command, ANOTHER_SERVER)
+            return
         if isinstance(command, Trace):
             self._traces[command.id] = TraceLevel(command.level)
             if command.level == TraceLevel.OFF:
@@ -96,14 +107,20 @@ class AttachedSource:
             return
         if self._link is None:
             self._answer(command, "not sent: the server is gone")
-        elif isinstance(command, Kill):
-            for part in kills(command.request, list(command.ids), command.mode):
+            return
+        # The server refuses it if it is another one by now.
+        command = msgspec.structs.replace(command, instance=self._instance)
+        if isinstance(command, Kill):
+            self._under_way[command.request] = command, len(command.ids)
+            for part in split_kill(command):
                 self._link.send(Do(command=part))
         else:
+            if not isinstance(command, Trace | Stop):
+                self._under_way[command.request] = command, 1
             self._link.send(Do(command=command))
 
     def drain(self) -> Drained:
-        """Everything that has arrived, in one go with what was known when it begins afresh."""
+        """Return everything that has arrived; new pages begin a drain of their own (`afresh`)."""
         self._receive()
         events: list[Event] = []
         snapshots: dict[int, Snapshot] = {}
@@ -111,7 +128,7 @@ class AttachedSource:
         while self._waiting:
             message = self._waiting[0]
             if isinstance(message, Page) and (events or snapshots):
-                break  # what begins afresh begins a drain
+                break
             self._waiting.popleft()
             if isinstance(message, Page):
                 self._pages = [message] if message.number == 1 else [*self._pages, message]
@@ -131,37 +148,28 @@ class AttachedSource:
 
     def _afresh(self) -> Drained:
         pages, self._pages = self._pages, []
-        first = pages[0]
-        known = [one for page in pages for one in page.connections]
-        events: list[Event] = [
-            event for event in (first.listening, first.process) if event is not None
-        ]
-        events += [one.opened for one in known]
-        events += self._words_of_arrival(first, len(known))
-        events += self._own
+        told = join_pages(pages)
+        events = told.events + self._words_of_arrival(pages) + self._own
         self._own = []
-        snapshots = [one.snapshot for one in known if one.snapshot is not None]
-        return Drained(events, snapshots, first.stats, self._dropped, afresh=True)
+        return told._replace(events=events, dropped=self._dropped)
 
-    def _words_of_arrival(self, first: Page, connections: int) -> list[Event]:
+    def _words_of_arrival(self, pages: list[Page]) -> list[Event]:
+        first = pages[0]
         if first.missed:
             text = f"{first.missed:,} events missed: this dashboard was too slow; all is shown anew"
             return [Notice(t=first.t, level="warning", text=text)]
         pid = 0 if first.listening is None else first.listening.pid
-        back = "attached again, to another process" if self._pid else "attached"
-        if pid == self._pid:
-            back = "attached again"
-            self._trace_again()
-        else:
-            self._traces.clear()
-            self._dropped = 0
-        self._pid = pid
-        text = f"{back}: pid {pid}, {connections:,} open connections"
+        connections = sum(len(page.connections) for page in pages)
+        text = f"{self._arrival}: pid {pid}, {connections:,} open connections"
         return [Notice(t=first.t, level="info", text=text)]
 
-    def _trace_again(self) -> None:
-        for connection_id, level in self._traces.items():
-            self.submit(Trace(request=1 << 40, id=connection_id, level=level))
+    def _count_results(self, news: News) -> None:
+        for event in news.events:
+            if isinstance(event, CommandResult) and event.request in self._under_way:
+                command, expected = self._under_way.pop(event.request)
+                # What is refused as a whole names no connection.
+                if event.id is not None and expected > 1:
+                    self._under_way[event.request] = command, expected - 1
 
     # --- the connection ---
 
@@ -171,20 +179,40 @@ class AttachedSource:
         if self._link is None:
             return
         try:
-            messages = self._link.ready()
+            messages = self._link.receive_ready()
         except ControlError as error:
             self._lose(error)
             return
         for message in messages:
             self._heard_at = self._clock()
             if isinstance(message, Welcome):
-                self._offset = message.t - self._heard_at
-                self._why_gone = ""
-                self._link.send(Watch())
+                self._begin_again(message)
             elif isinstance(message, Page | News):
                 # A message takes time to come here, never less than none.
                 self._offset = max(self._offset, message.t - self._heard_at)
+                if isinstance(message, News):
+                    self._count_results(message)
                 self._waiting.append(message)
+
+    def _begin_again(self, welcome: Welcome) -> None:
+        """Watch the server that answers now: the one from before, or another."""
+        assert self._link is not None
+        self._offset = welcome.t - self._heard_at
+        self._why_gone = ""
+        is_another = welcome.instance != self._instance
+        for command, _ in self._under_way.values():
+            self._answer(command, ANOTHER_SERVER if is_another else CONNECTION_LOST)
+        self._under_way.clear()
+        self._link.send(Watch())
+        if is_another:
+            self._instance = welcome.instance
+            self._arrival = "attached again, to another server"
+            self._traces.clear()
+            self._dropped = 0
+            return
+        self._arrival = "attached again"
+        for connection_id, level in self._traces.items():
+            self.submit(Trace(request=TRACE_AGAIN, id=connection_id, level=level))
 
     def _connect(self) -> None:
         try:

@@ -11,11 +11,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from ...core.commands import Command, Kill
 from ...core.events import (
     CommandResult,
-    KillMode,
+    Event,
 )
+from ...core.framing import FrameDecoder, TooLong
+from ...watch.stream import Drained
 from ..protocol import (
     LARGEST_ANSWER,
     MOST_IDS,
@@ -23,7 +27,6 @@ from ..protocol import (
     Do,
     FromServer,
     Hello,
-    Inbox,
     News,
     Page,
     ProtocolError,
@@ -62,7 +65,7 @@ class Link:
         self.address = address
         self.welcome: Welcome | None = None
         self._sock = _connect(address)
-        self._inbox = Inbox(LARGEST_ANSWER)
+        self._inbox = FrameDecoder(LARGEST_ANSWER)
         self._messages: deque[FromServer] = deque()
         self._out = bytearray()
         self.send(hello)
@@ -94,7 +97,7 @@ class Link:
         self._out += pack(message)
         self._flush()
 
-    def ready(self) -> list[FromServer]:
+    def receive_ready(self) -> list[FromServer]:
         """What has arrived, without waiting. Raises `ControlError` when nothing more can come."""
         try:
             self._flush()
@@ -146,9 +149,9 @@ class Link:
             raise ServerGone(f"{self.address}: the server has closed the connection")
         self._inbox.feed(data)
         try:
-            while (body := self._inbox.take()) is not None:
+            for body in iter(self._inbox.next_body, None):
                 self._take(read_from_server(body))
-        except ProtocolError as error:
+        except (ProtocolError, TooLong) as error:
             raise ControlError(f"{self.address}: {error}") from None
         return len(data)
 
@@ -161,8 +164,13 @@ class Link:
 
     # --- what commands of the command line need ---
 
-    def pages(self, detail: bool = False) -> list[Page]:
-        """Watch, and wait for all that there is to know."""
+    @property
+    def instance(self) -> str:
+        """The server that has welcomed this client; empty before."""
+        return "" if self.welcome is None else self.welcome.instance
+
+    def fetch_pages(self, detail: bool = False) -> list[Page]:
+        """Begin to watch, and wait for all pages. Raises `ControlError`."""
         self.send(Watch(detail=detail))
         pages: list[Page] = []
         while not pages or not pages[-1].last:
@@ -173,25 +181,38 @@ class Link:
                 pages.append(message)
         return pages
 
-    def do(self, command: Command) -> Iterator[CommandResult]:
-        """Send a command and wait for its results, as many as it has."""
+    def carry_out(self, command: Command) -> Iterator[CommandResult]:
+        """Send a command to the server that welcomed us, and wait for all its results.
+
+        Raises `ControlError`.
+        """
         expected = len(command.ids) if isinstance(command, Kill) else 1
+        command = msgspec.structs.replace(command, instance=command.instance or self.instance)
         self.send(Do(command=command))
         while expected > 0:
             message = self.receive()
             events = message.events if isinstance(message, News) else ()
             for event in events:
                 if isinstance(event, CommandResult) and event.request == command.request:
-                    # What is refused as a whole names no connection.
+                    # A command that is refused as a whole has one result, without an id.
                     expected = 0 if event.id is None else expected - 1
                     yield event
 
 
-def kills(request: int, ids: list[int], mode: KillMode) -> Iterator[Kill]:
-    """One kill as commands that the server takes, all with the same request number."""
-    for start in range(0, len(ids), MOST_IDS):
-        chosen = tuple(ids[start : start + MOST_IDS])
-        yield Kill(request=request, ids=chosen, mode=mode)
+def join_pages(pages: list[Page]) -> Drained:
+    """Turn all pages into what a `State` applies, afresh."""
+    first = pages[0]
+    known = [connection for page in pages for connection in page.connections]
+    events: list[Event] = [event for event in (first.listening, first.process) if event is not None]
+    events += [connection.opened for connection in known]
+    snapshots = [one.snapshot for one in known if one.snapshot is not None]
+    return Drained(events, snapshots, first.stats, 0, afresh=True)
+
+
+def split_kill(kill: Kill) -> Iterator[Kill]:
+    """Split a kill of any size into commands that the server takes, with one request number."""
+    for start in range(0, len(kill.ids), MOST_IDS):
+        yield msgspec.structs.replace(kill, ids=kill.ids[start : start + MOST_IDS])
 
 
 def hello(client: str, read_only: bool = False, announce: bool = False) -> Hello:

@@ -18,7 +18,7 @@ from ...core.events import DETAIL, CommandResult, Event, Snapshot
 from ...core.statistics import ProcessStats, WorkerStats
 from ...watch.fanout import Fanout
 from ...watch.stream import Drained
-from ..protocol import Known, News, Page, Watch
+from ..protocol import KnownConnection, News, Page, Watch
 
 CAPACITY: Final = 1024
 """Events kept for a client that must not miss them; one more, and it is given fresh pages."""
@@ -173,7 +173,7 @@ class Follower:
             number=self._pages,
             last=last,
             connections=tuple(
-                Known(opened=fanout.opened[i], snapshot=fanout.snapshots.get(i))
+                KnownConnection(opened=fanout.opened[i], snapshot=fanout.snapshots.get(i))
                 for i in ids
                 if i in fanout.opened
             ),

@@ -54,6 +54,7 @@ class Service:
         fanout: Fanout,
         submit: Callable[[Command], None],
         traces: Traces,
+        instance: str,
         clock: Callable[[], float] = time.monotonic,
         gate: OwnerGate | None = None,
     ) -> None:
@@ -85,6 +86,7 @@ class Service:
             wake=self._wakeup.wake,
             clock=clock,
             pid=os.getpid(),
+            instance=instance,
         )
         self._thread = threading.Thread(target=self._run, name="echo-tui control", daemon=True)
 

@@ -18,6 +18,7 @@ from ...core.commands import Command, Kill, Stop, Trace
 from ...core.events import (
     CommandResult,
 )
+from ...core.framing import FrameDecoder, TooLong
 from ...core.printable import printable
 from ...watch.fanout import Fanout
 from ..protocol import (
@@ -27,10 +28,8 @@ from ..protocol import (
     Do,
     FromServer,
     Hello,
-    Inbox,
     ProtocolError,
     Refused,
-    TooLarge,
     Watch,
     Welcome,
     pack,
@@ -69,6 +68,7 @@ class SessionContext(NamedTuple):
     wake: Callable[[], None]
     clock: Callable[[], float]
     pid: int
+    instance: str
 
 
 class Session:
@@ -82,7 +82,7 @@ class Session:
         """Whether the socket can be closed."""
         self.follower = Follower(desk.fanout, desk.wake, desk.clock)
         self._desk = desk
-        self._inbox = Inbox(LARGEST_HELLO)
+        self._inbox = FrameDecoder(LARGEST_HELLO)
         self._out = memoryview(b"")
         now = desk.clock()
         self._close_at = inf  # a refused client lingers until then
@@ -177,16 +177,16 @@ class Session:
         """Take what has arrived in full, as long as nothing is under way for this client."""
         while self._close_at == inf and not self._out and not self._is_busy():
             try:
-                body = self._inbox.take()
+                body = self._inbox.next_body()
                 if body is None:
                     break
                 self._take(body, now)
                 self._message_due = inf  # what follows is another message, with its own time
-            except TooLarge as error:
+            except TooLong as error:
                 self.refuse("too_large", str(error))
             except ProtocolError as error:
                 self.refuse("garbage", printable(str(error), 200))
-        if self.hello and (not len(self._inbox) or self._out or self._is_busy()):
+        if self.hello and (not self._inbox.buffered or self._out or self._is_busy()):
             self._message_due = inf
         elif self._message_due == inf:
             self._message_due = now + MESSAGE_WITHIN
@@ -211,19 +211,26 @@ class Session:
         version = version_of(body)
         if version != VERSION:
             told = f"the server speaks version {VERSION} of the protocol, not {version}"
-            self.refuse("version", told)
+            self.refuse("version", f"{told}: use a client of echo-tui {__version__}")
             return
         hello = read_to_server(body)
         assert isinstance(hello, Hello)  # version_of has seen its tag
         self.hello = hello
         self._inbox.limit = LARGEST_MESSAGE
         now = self._desk.fanout.now()
-        self._say(Welcome(version=VERSION, program=__version__, pid=self._desk.pid, t=now))
+        desk = self._desk
+        self._say(
+            Welcome(
+                version=VERSION, program=__version__, pid=desk.pid, instance=desk.instance, t=now
+            )
+        )
 
     def _do(self, command: Command) -> None:
         assert self.hello is not None
         if self.hello.read_only and not isinstance(command, Trace):
             self._answer(command, "refused: this client is attached read-only")
+        elif objection := self._objection(command):
+            self._answer(command, f"refused: {objection}")
         elif self._desk.fanout.ended:
             self._answer(command, "the server has stopped")
         else:
@@ -236,6 +243,17 @@ class Session:
                 self._results_due = results
                 self._answer_due = self._desk.clock() + ANSWER_WITHIN
             self._desk.submit(self, msgspec.structs.replace(command, request=number))
+
+    def _objection(self, command: Command) -> str:
+        """Say why a command is not for this server; empty if it is."""
+        if command.instance == self._desk.instance:
+            return ""
+        if command.instance:
+            meant = printable(command.instance, 32)
+            return f"meant for the server {meant}, and this is {self._desk.instance}"
+        if isinstance(command, Kill | Trace):
+            return f"no instance is given; this server's is {self._desk.instance}"
+        return ""
 
     def _answer(self, command: Command, message: str) -> None:
         self.follower.answer(

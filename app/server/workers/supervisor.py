@@ -34,7 +34,7 @@ from ...core.settings import Settings
 from ...watch.stream import EventStream
 from ..command_queue import CommandQueue
 from ..connection_limit import make_counts, map_counts
-from ..handle import ServerHandle
+from ..handle import ServerHandle, new_instance
 from ..listener import make_listeners
 from ..loop import COMMAND_BUDGET, EXIT_RESERVE
 from ..poller import make_poller
@@ -86,6 +86,7 @@ class Workers(ServerHandle):
         )
         first = listeners[0]
         self.host, self.port = first.host, first.port
+        self.instance = new_instance()
         self.failure = ""
         self._stream = stream
         self._commands = CommandQueue()
@@ -105,7 +106,7 @@ class Workers(ServerHandle):
         self._tell_at = 0.0
         self._look_at = 0.0
         self._thread = threading.Thread(target=self._run, name="echo-tui workers", daemon=True)
-        stream.publish(listening(settings, first, poller.name, self.now(), (*first.notes, *notes)))
+        stream.publish(listening(settings, self, poller.name, (*first.notes, *notes)))
 
     # --- what the rest of the program sees, from any thread ---
 
