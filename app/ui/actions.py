@@ -1,7 +1,7 @@
-"""Every key of the dashboard in one table, and what a person may make of it. No Textual.
+"""The actions of the dashboard and their keys in one table. Imports no Textual.
 
-The bindings, the line at the bottom, the help and the command palette are made from `ACTIONS`. An
-action is rebound by its name; a mistake is a `SettingError` of one line, before a screen starts.
+The bindings, the key bar, the help and the command palette are made from `ACTIONS`. A user rebinds
+an action by its name; a mistake raises `SettingError` (one line) before a screen starts.
 """
 
 from __future__ import annotations
@@ -15,26 +15,25 @@ from ..core.settings import SettingError, suggestion
 
 
 class Action(NamedTuple):
-    """Something that a key does."""
+    """One action of the dashboard, which a key runs."""
 
     name: str
-    """By which it is rebound."""
+    """The name by which the action is rebound."""
     keys: str
-    """Its keys, with commas between them."""
+    """The keys, separated by commas."""
     words: str
-    """What it does, for the help and the palette."""
+    """The description in the help and the palette."""
     label: str = ""
-    """A word for the line at the bottom; empty for what is found in the help only."""
+    """The word in the key bar; empty for an action that only the help lists."""
     vim: str | None = None
-    """Its keys in the vim preset, if they are others."""
+    """The keys in the vim preset, if they differ."""
 
 
 Keys: TypeAlias = Mapping[str, tuple[str, ...]]
-"""By action: the names of its keys, as Textual spells them."""
+"""For each action the names of its keys, as Textual spells them."""
 
-# `k` kills, as in htop, where people know it from; so only `j` goes down here, and `k` is no way
-# up. Whose fingers say hjkl asks for the vim preset: there `x` kills, as it deletes in vi, and `h`
-# and `l` walk through the columns that the table is sorted by.
+# `k` kills, as in htop, so it cannot mean "up" although `j` means "down". The vim preset has all of
+# hjkl: there `x` kills, as it deletes in vi, and `h` and `l` choose the column to sort by.
 GROUPS: Final[dict[str, tuple[Action, ...]]] = {
     "move": (
         Action("up", "up", "the connection above", vim="up,k"),
@@ -61,14 +60,14 @@ GROUPS: Final[dict[str, tuple[Action, ...]]] = {
         Action("settings", "t", "timeouts, write mode", "Timeouts"),
         Action("audit", "a", "what was done", "Audit"),
     ),
-    "look": (
+    "view": (
         Action("pause", "p", "pause the screen", "Pause"),
         Action("charts", "v", "charts of the server", "Charts"),
         Action("bytes", "b", "its last bytes, in hex"),
         Action("log", "l", "detail or event log", "Log", vim="L"),
         Action("theme", "T", "the next theme"),
     ),
-    "take along": (
+    "export": (
         Action("copy", "y", "copy the connection", "Copy"),
         Action("copy_json", "Y", "copy it as JSON"),
         Action("export", "e", "export the table", "Export"),
@@ -84,12 +83,12 @@ GROUPS: Final[dict[str, tuple[Action, ...]]] = {
 ACTIONS: Final = {action.name: action for group in GROUPS.values() for action in group}
 PRESETS: Final = ("default", "vim")
 ALWAYS: Final = ("ctrl+c", "ctrl+q")
-"""They always quit: no choice of keys can lock anybody in."""
+"""Keys that always quit, however the others are bound."""
 IN_THE_FOOTER: Final = (
     "help", "quit", "kill", "filter", "stuck", "pause", "charts", "sort", "columns", "cap", "tag",
     "palette", "log", "settings", "audit", "copy", "export",
 )  # fmt: skip
-"""The actions of the line at the bottom, the most important first: it shows what fits."""
+"""The actions in the key bar, the most important first; it shows as many as fit."""
 
 _NAMED: Final = (
     "up", "down", "left", "right", "home", "end", "pageup", "pagedown", "insert", "delete",
@@ -104,7 +103,7 @@ _SPELLED: Final = {
     "plus_sign": "plus",
     "low_line": "underscore",
 }
-"""Where Textual's name of a character is not Unicode's."""
+"""Textual's names of the characters for which it does not use Unicode's name."""
 
 
 def _spelled(character: str) -> str:
@@ -122,7 +121,7 @@ _SIGNS: Final = {
 
 
 def key_sign(key: str) -> str:
-    """A key as a person knows it: ``/``, ``^p``, ``PgUp``, ``F1``."""
+    """Write a key as a person knows it: ``/``, ``^p``, ``PgUp``, ``F1``."""
     *modifiers, last = key.split("+")
     sign = _CHARACTERS.get(last) or _SIGNS.get(last) or last
     if len(last) > 1 and last[0] == "f" and last[1:].isdigit():
@@ -131,12 +130,12 @@ def key_sign(key: str) -> str:
 
 
 def signs(keys: Keys, name: str) -> str:
-    """The keys of an action as a person knows them, or a dash if it has none."""
+    """Write the keys of an action as a person knows them, or a dash if it has none."""
     return " ".join(map(key_sign, keys[name])) or "-"
 
 
 def read_key(text: str) -> str:
-    """The name of a key as Textual spells it, from that name or from the character itself.
+    """Return Textual's name of a key, given that name or the character itself.
 
     Raises `SettingError`.
     """
@@ -151,9 +150,9 @@ def read_key(text: str) -> str:
 
 
 def keys_of(preset: str, changed: Mapping[str, str]) -> Keys:
-    """The keys of every action: those of the preset, but those of `changed` where it has some.
+    """Return the keys of every action: those in `changed`, else those of the preset.
 
-    An action may be left without a key by an empty text. Raises `SettingError`.
+    An empty text in `changed` leaves an action without a key. Raises `SettingError`.
     """
     if preset not in PRESETS:
         raise SettingError(

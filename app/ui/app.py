@@ -155,7 +155,7 @@ class EchoApp(PersonalApp):
             self.exit(0, return_code=0)  # what the question was about has gone
         self._pane.table.held = len(self.screen_stack) > 1
         if isinstance(self.screen, AuditScreen):
-            self.screen.show(model.audit.deeds)
+            self.screen.update_changes(model.audit.deeds)
         self._pane.show(model, now)
         if self.screen_stack[0].has_class("charting"):
             self._charts.show_model(model)

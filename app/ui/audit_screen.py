@@ -1,4 +1,4 @@
-"""The audit view: what was done to the server, the newest first."""
+"""The audit view: all commands to the server, the newest first."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from .dialogs import Dialog
 
 
 class AuditScreen(Dialog[None]):
-    """When, what, old and new, and what the server said to it; it grows while it is open."""
+    """A list of commands with time, old and new value and result; it grows while it is open."""
 
     AUTO_FOCUS = "#audit-list"
     HELP = "All that was asked of the server, whoever asked, the newest first. Escape closes it."
     BINDINGS: ClassVar[list[BindingType]] = [Binding("a,q,enter", "cancel", "Close")]
 
-    def __init__(self, deeds: Iterable[Change]) -> None:
+    def __init__(self, changes: Iterable[Change]) -> None:
         super().__init__()
-        self._deeds = list(deeds)
+        self._changes = list(changes)
         self._list = Static(self._text())
 
     def compose(self) -> ComposeResult:
-        """The titles, and the deeds in a list that scrolls."""
+        """Compose the titles and the scrolling list of changes."""
         titles = f"{'when':<10}{'what':<17}{'old → new':<22}result"
         with Vertical(classes="dialog", id="audit-dialog") as box:
             box.border_title = "audit"
@@ -38,26 +38,26 @@ class AuditScreen(Dialog[None]):
             with VerticalScroll(id="audit-list"):
                 yield self._list
 
-    def show(self, deeds: Iterable[Change]) -> None:
-        """Take the deeds as they are now."""
-        known, self._deeds = self._deeds, list(deeds)
-        if self._deeds != known:
+    def update_changes(self, changes: Iterable[Change]) -> None:
+        """Draw the list again if the changes are not those drawn before."""
+        known, self._changes = self._changes, list(changes)
+        if self._changes != known:
             self._list.update(self._text())
 
     def _text(self) -> Text:
-        if not self._deeds:
+        if not self._changes:
             return Text("nothing was done yet", palette.DIM)
-        return Text("\n").join(_line(deed) for deed in reversed(self._deeds))
+        return Text("\n").join(_line(change) for change in reversed(self._changes))
 
 
-def _line(deed: Change) -> Text:
-    mark = "✓" if deed.ok else "✕"
-    result = f"{mark} {deed.result}" if deed.result else "…"
+def _line(change: Change) -> Text:
+    mark = "✓" if change.ok else "✕"
+    result = f"{mark} {change.result}" if change.result else "…"
     return Text.assemble(
-        (f"{clock(deed.t)}  ", palette.FAINT),
-        (f"{deed.what:<16} ", palette.STRONG),
-        (f"{deed.change or '-':<21} ", palette.PLAIN if deed.change else palette.FAINT),
-        (result, palette.PLAIN if deed.ok else palette.ERROR),
+        (f"{clock(change.t)}  ", palette.FAINT),
+        (f"{change.what:<16} ", palette.STRONG),
+        (f"{change.change or '-':<21} ", palette.PLAIN if change.change else palette.FAINT),
+        (result, palette.PLAIN if change.ok else palette.ERROR),
         no_wrap=True,
         overflow="ellipsis",
     )

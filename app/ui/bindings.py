@@ -9,7 +9,7 @@ from textual.binding import Binding, BindingType, Keymap
 from .actions import ACTIONS, ALWAYS, GROUPS, IN_THE_FOOTER, Keys, keys_of
 
 _NO_KEY: Final = "nothing"
-"""No terminal sends a key of this name: what an action without a key is bound to."""
+"""A key name that no terminal sends, for an action without a key."""
 _DEFAULT: Final = keys_of("default", {})
 _RUN: Final = {
     "up": "move(-1)",
@@ -19,9 +19,9 @@ _RUN: Final = {
     "first": "move_to_end(False)",
     "last": "move_to_end(True)",
 }
-"""What Textual runs for an action whose method is not called as the action is."""
+"""The calls that Textual makes for actions whose method has another name."""
 OF_THE_TABLE: Final = (*(action.name for action in GROUPS["move"]), "tag")
-"""The actions whose methods are the table's; all others are the app's."""
+"""The actions that are methods of the table; all others are methods of the app."""
 
 
 def _bindings(names: tuple[str, ...]) -> list[BindingType]:
@@ -45,12 +45,12 @@ APP_BINDINGS: Final = [
 
 
 def run_as(name: str) -> str:
-    """What Textual runs for the action of this name."""
+    """Return the call that Textual makes for the action of this name."""
     return _RUN.get(name, name)
 
 
 def keymap(keys: Keys) -> Keymap:
-    """The keys that are not the default ones, by action, as Textual wants them."""
+    """Return the keys that differ from the defaults, by action, in Textual's form."""
     return {
         name: ",".join(its_keys) or _NO_KEY
         for name, its_keys in keys.items()

@@ -1,6 +1,6 @@
 """Charts made of block characters: a line of figures over a graph of the last seconds.
 
-Nothing here knows Textual; a chart is lines of styled text, a column of a graph is a second.
+A chart is a list of styled lines; one column of a graph is one second. Imports no Textual widget.
 """
 
 from __future__ import annotations
@@ -21,32 +21,32 @@ from .lines_panel import Line, line_width, pad
 GAP: Final = 2
 """Blank cells between two charts."""
 CHART_AT_LEAST: Final = 29
-"""Cells below which a chart's figures would be cut."""
+"""Least width of a chart in cells: in a narrower one the figures would be cut."""
 _FILL: Final = palette.EDGE
 _BLOCKS: Final = " ▁▂▃▄▅▆▇█"
 _SERVICE_SPAN: Final = 60
-"""Seconds that the histogram of service times covers."""
+"""Seconds covered by the histogram of service times."""
 _MARKS: Final = ("1µs", "10µs", "100µs", "1ms", "10ms", "100ms", "1s")
-"""Powers of ten on the scale of the histogram, from 1 µs on."""
+"""Marks on the scale of the histogram, one for each power of ten."""
 _DECADES: Final = len(_MARKS) - 1
 
 
 class Chart(NamedTuple):
-    """What one chart shows: ready-made figures over the values of the last seconds."""
+    """The content of one chart: a line of figures, and the values of the last seconds."""
 
     figures: Line
     values: Sequence[float] = ()
     words: Callable[[float], str] = short_count
-    """How the graph's top is told."""
+    """Writes the value at the top of the graph."""
     style: Style = palette.ACCENT
     histogram: Histogram | None = None
-    """Shown in place of a graph of values."""
+    """Drawn instead of `values`."""
     span: int = 1
-    """Columns of the grid that it takes."""
+    """Number of columns of the grid that the chart takes."""
 
 
 def charts(model: State) -> list[Chart]:
-    """All charts of a server, in the order in which they are shown."""
+    """Make all charts of a server, in the order of the screen."""
     history = model.history
     last = model.rates
     service = service_times(history)
@@ -74,7 +74,7 @@ def charts(model: State) -> list[Chart]:
 
 
 def service_times(history: Sequence[Rates]) -> Histogram:
-    """The service times of the last minute, as far as it is known."""
+    """Return the service times of the last minute, or of as much of it as there is."""
     if len(history) < 2:
         return Histogram()
     first = history[max(0, len(history) - 1 - _SERVICE_SPAN)]
@@ -108,7 +108,7 @@ def _cpu(history: Sequence[Rates], last: Rates | None) -> Chart:
 
 
 def grid(shown: Sequence[Chart], width: int, height: int) -> list[Line]:
-    """The charts side by side, in as many rows as they need, each row of one height."""
+    """Draw the charts side by side, in as many rows as needed; `width` and `height` in cells."""
     columns = max(1, min(5, (width + GAP) // (CHART_AT_LEAST + GAP)))
     rows = _rows(shown, columns)
     cell = (width + GAP) // columns - GAP
@@ -125,7 +125,7 @@ def grid(shown: Sequence[Chart], width: int, height: int) -> list[Line]:
 
 
 def _rows(shown: Sequence[Chart], columns: int) -> list[list[Chart]]:
-    """In order, but a hole that a wide chart would leave is filled with the next that fits."""
+    """Divide the charts into rows, in order; the next chart that fits fills a gap."""
     left = [chart._replace(span=min(chart.span, columns)) for chart in shown]
     rows: list[list[Chart]] = []
     while left:
@@ -140,7 +140,7 @@ def _rows(shown: Sequence[Chart], columns: int) -> list[list[Chart]]:
 
 
 def draw(chart: Chart, width: int, height: int) -> list[Line]:
-    """One chart in exactly `width` by `height` cells: its figures, and the graph under them."""
+    """Draw one chart in exactly `width` by `height` cells: the figures, the graph under them."""
     if height <= 0:
         return []
     if chart.histogram is not None:
@@ -158,9 +158,9 @@ def _head(figures: Line, note: str, width: int) -> Line:
 
 
 def graph(values: Sequence[float], width: int, height: int, top: float, style: Style) -> list[Line]:
-    """`values` as columns of blocks, the latest at the right, scaled to `top`; `height` lines.
+    """Draw `values` as columns of blocks scaled to `top`, the latest at the right.
 
-    A column's end has the style, what is under it is faint: the course stands out of the area.
+    Only the upper end of a column has the style; the rest is faint, so that the curve is visible.
     """
     eighths = [_eighths(value, top, height) for value in values[-width:]]
     blank: Line = [(" " * (width - len(eighths)), palette.PLAIN)]
@@ -179,14 +179,14 @@ def graph(values: Sequence[float], width: int, height: int, top: float, style: S
 
 
 def _eighths(value: float, top: float, height: int) -> int:
-    """How many eighths of a cell a column is high; what is not nothing is seen."""
+    """Return the height of a column in eighths of a cell; at least 1 for a value above 0."""
     if value <= 0 or top <= 0:
         return 0
     return max(1, int(value / top * height * 8))
 
 
 def _histogram(chart: Chart, width: int, height: int) -> list[Line]:
-    """Durations from 1 µs to 1 s on a logarithmic scale, columns as high as they are frequent."""
+    """Draw the frequency of durations from 1 µs to 1 s on a logarithmic scale."""
     assert chart.histogram is not None
     counts = [0] * width
     for low, high, count in chart.histogram.buckets():
@@ -197,13 +197,13 @@ def _histogram(chart: Chart, width: int, height: int) -> list[Line]:
 
 
 def _place(us: float, width: int) -> int:
-    """The column of a duration on the logarithmic scale."""
+    """Return the column of a duration on the logarithmic scale."""
     decades = log10(min(max(us, 1), 10**_DECADES))
     return round(decades / _DECADES * (width - 1))
 
 
 def _axis(width: int) -> str:
-    """The scale's marks, each beginning under its column; the last one ends there."""
+    """Write the marks of the scale, each starting at its column; the last one ends there."""
     text = ""
     for decade, mark in enumerate(_MARKS[:-1]):
         text = text.ljust(_place(10**decade, width), "─") + mark

@@ -1,4 +1,4 @@
-"""The charts of the server, in place of what is known of one connection."""
+"""The panel with the charts of the server, shown instead of the selected connection."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class ChartsPanel(LinesPanel):
         self._shown: tuple[object, ...] = ()
 
     def show_model(self, model: State) -> None:
-        """Show the server's history; it grows once a second, and no more is drawn."""
+        """Draw the charts again if the history has grown, which happens once a second."""
         last = model.rates
         shown = (id(model), None if last is None else last.t, self.size)
         if shown != self._shown:

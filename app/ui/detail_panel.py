@@ -1,4 +1,4 @@
-"""One connection in full: its state machine, its frame in flight, its counters."""
+"""The panel of the selected connection: its state machine, its frame in flight, its counters."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from .lines_panel import Line, LinesPanel, pad
 from .timeline import labelled
 
 _LABEL: Final = 9
-"""Cells of a fact's label."""
+"""Width of a label, in cells."""
 _BAR: Final = 14
 _COLUMN: Final = 47
-"""Cells of a column of facts."""
+"""Width of a column of facts, in cells."""
 SIDE_BY_SIDE: Final = state_machine.WIDTH + 3 + 42
-"""Cells from which on drawing and facts stand side by side."""
+"""Width, in cells, from which the facts are drawn beside the state machine."""
 
 
 class DetailPanel(LinesPanel):
-    """The selected connection."""
+    """The panel of the selected connection."""
 
     def show_row(self, row: Row | None, now: float) -> None:
-        """Show a connection as it is at `now`, or say that there is none."""
+        """Draw a connection at the time `now` (Unix seconds), or say that none is selected."""
         if row is None:
             self._title("detail")
             self.show([[], [("no connection selected", palette.DIM)]])
@@ -45,7 +45,7 @@ class DetailPanel(LinesPanel):
 
 
 def _lines(row: Row, now: float, width: int, height: int) -> list[Line]:
-    """What fits: the drawing beside the facts, two columns of facts, or one."""
+    """Choose the layout that fits: drawing beside the facts, two columns of facts, or one."""
     facts = _facts(row, now)
     if width >= SIDE_BY_SIDE and height >= state_machine.HEIGHT + 3:
         drawing = state_machine.drawing(row)
@@ -60,7 +60,7 @@ def _lines(row: Row, now: float, width: int, height: int) -> list[Line]:
 
 
 def _side_by_side(left: Sequence[Line], right: Sequence[Line], width: int) -> list[Line]:
-    """Both, the right one from cell `width` on."""
+    """Join two columns of lines; the right one begins at cell `width`."""
     nothing: Line = []
     both = zip_longest(left, right, fillvalue=nothing)
     return [[*pad(list(one), width, palette.PLAIN), *other] for one, other in both]
@@ -126,7 +126,7 @@ def _facts(row: Row, now: float) -> list[Line]:
 
 
 def _frame(row: Row) -> list[Line]:
-    """The frame in flight: header bytes, body, out."""
+    """Draw the frame in flight: header bytes, body, echo."""
     snapshot = None if row.closed is not None else row.snapshot
     if snapshot is None:
         nothing: Line = [("-", palette.FAINT)]
@@ -198,7 +198,7 @@ def _on(is_on: bool, style: Style) -> Style:
 
 
 def _queues(row: Row) -> Line:
-    """What stands in the kernel, in both directions."""
+    """Draw the bytes in the kernel's queues, in both directions."""
     kernel = None if row.closed is not None else row.kernel
     line = _label("queues")
     if kernel is None:
@@ -214,7 +214,7 @@ def _queues(row: Row) -> Line:
 
 
 def _tcp(row: Row) -> Line:
-    """TCP_INFO in a few figures."""
+    """Draw the main figures of TCP_INFO."""
     kernel = None if row.closed is not None else row.kernel
     line = _label("tcp")
     if kernel is None or kernel.rtt_us is None:
@@ -225,7 +225,7 @@ def _tcp(row: Row) -> Line:
         ("cwnd", f"{kernel.cwnd}", palette.PLAIN),
         ("retrans", f"{kernel.retransmits}", resent),
     ]
-    if kernel.probes:  # of a receive window that the peer has shut
+    if kernel.probes:  # sent while the receive window of the peer is closed
         figures.append(("probes", f"{kernel.probes}", palette.WARNING))
     for label, value, style in figures:
         line += [(f"{label} ", palette.DIM), (f"{value} ", style)]

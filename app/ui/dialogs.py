@@ -1,7 +1,7 @@
-"""The dialogs. Each is about what it named when it opened, and answers with a choice or None.
+"""The dialogs. Each answers with a choice, or with None if it is cancelled.
 
-None of them changes anything: they return a choice, the app sends a command, and the screen
-changes when the server's event comes back.
+A dialog changes nothing itself: the app sends a command for the choice, and the screen changes when
+the server's event comes back. What a dialog names stays as it was when the dialog opened.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from . import palette
 
 Answer = TypeVar("Answer")
 NAMED: Final = 5
-"""Connections that a dialog about several tells of one by one; of the others it lists the ids."""
+"""Connections that a dialog describes one by one; it lists only the ids of the others."""
 _MODES: Final = {
     KillMode.DRAIN: "finish the pending echo, then close in good order",
     KillMode.CLOSE: "give up the pending echo; the kernel delivers what it has",
@@ -34,7 +34,7 @@ _MODES: Final = {
 
 
 class Dialog(ModalScreen[Answer | None]):
-    """A box over the screen; Escape, or a click beside it, leaves it without an answer."""
+    """A box over the screen; Escape, or a click beside it, closes it without an answer."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "cancel", "Cancel"),
@@ -46,17 +46,17 @@ class Dialog(ModalScreen[Answer | None]):
     VERTICAL_BREAKPOINTS = [(0, "-low"), (23, "-high")]  # noqa: RUF012
 
     def action_cancel(self) -> None:
-        """Leave without an answer."""
+        """Close without an answer."""
         self.dismiss(None)
 
     def on_click(self, event: events.Click) -> None:
-        """Leave by a click beside the box."""
+        """Close without an answer on a click beside the box."""
         if event.widget is self:
             self.dismiss(None)
 
 
 class KillDialog(Dialog[KillMode]):
-    """Whether, and how, to end connections. Cancel has the focus."""
+    """Asks whether and how to end connections. Cancel has the focus."""
 
     AUTO_FOCUS = "#cancel"
     HELP = (
@@ -65,14 +65,14 @@ class KillDialog(Dialog[KillMode]):
     )
 
     def __init__(self, rows: Sequence[Row], why_these: str = "") -> None:
-        """`rows` are told as they are now; `why_these` says in words how they were chosen."""
+        """Describe `rows` as they are now; `why_these` says in words how they were chosen."""
         super().__init__()
         several = len(rows) > 1
         self._title = f"{len(rows):,} connections" if several else f"connection #{rows[0].id}"
         self._what = _several(rows, why_these) if several else _single(rows[0])
 
     def compose(self) -> ComposeResult:
-        """What would be ended, the ways to end it, and the way out."""
+        """Compose the connections, the ways to end them, and the buttons."""
         modes = Text("\n").join(
             Text.assemble((f"{mode.value.capitalize():<7}", palette.STRONG), (words, palette.DIM))
             for mode, words in _MODES.items()
@@ -89,7 +89,7 @@ class KillDialog(Dialog[KillMode]):
 
     @on(Button.Pressed)
     def choose(self, event: Button.Pressed) -> None:
-        """Answer with the mode of the button; Cancel answers nothing."""
+        """Answer with the mode of the button, or None for Cancel."""
         chosen = event.button.id
         self.dismiss(None if chosen in (None, "cancel") else KillMode(chosen))
 
@@ -124,7 +124,7 @@ def _several(rows: Sequence[Row], why_these: str) -> Text:
 
 
 class CapDialog(Dialog[int]):
-    """A new CAP, judged while it is typed. It answers with a size in bytes."""
+    """Asks for a new CAP, checked while it is typed. The answer is a size in bytes."""
 
     HELP = (
         "Type a size: 65536, 64KiB, 1MiB. It is judged while you type, with what it would mean "
@@ -133,13 +133,13 @@ class CapDialog(Dialog[int]):
     )
 
     def __init__(self, cap: int | None, effect: Callable[[int], list[str]]) -> None:
-        """`effect` says in lines of words what a CAP of so many bytes would mean."""
+        """Make the dialog; `effect` describes, in lines, the effect of a CAP in bytes."""
         super().__init__()
         self._cap = cap
         self._effect = effect
 
     def compose(self) -> ComposeResult:
-        """The field, what is to be said of its value, and the two ways out."""
+        """Compose the field, the line that checks its value, and the buttons."""
         with Vertical(classes="dialog", id="cap-dialog") as box:
             box.border_title = "change the CAP"
             yield Static(self._now(), classes="what")
@@ -166,7 +166,7 @@ class CapDialog(Dialog[int]):
 
     @on(Input.Changed)
     def judge(self, event: Input.Changed) -> None:
-        """Say what is wrong with the value, or what it would mean."""
+        """Say what is wrong with the value, or what effect it would have."""
         verdict = self.query_one("#verdict", Static)
         confirm = self.query_one("#set", Button)
         try:
@@ -184,22 +184,22 @@ class CapDialog(Dialog[int]):
     @on(Input.Submitted)
     @on(Button.Pressed, "#set")
     def confirm(self) -> None:
-        """Answer with the value, if it is one."""
+        """Answer with the value, if it is valid."""
         try:
             cap = RULES["cap"].read(self.query_one(Input).value)
         except SettingError:
-            self.query_one(Input).focus()  # what is wrong already stands under the field
+            self.query_one(Input).focus()  # the line under the field already says what is wrong
             return
         self.dismiss(cap)
 
     @on(Button.Pressed, "#cancel")
     def leave(self) -> None:
-        """Answer nothing."""
+        """Close without an answer."""
         self.dismiss(None)
 
 
 class DeadServerScreen(ModalScreen[None]):
-    """The server died: nothing on the screen is true any longer."""
+    """Says that the server died, so that the figures on the screen are out of date."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("q,ctrl+c", "leave", "Quit")]
 
@@ -208,7 +208,7 @@ class DeadServerScreen(ModalScreen[None]):
         self._failure = failure
 
     def compose(self) -> ComposeResult:
-        """What happened, and what can be done."""
+        """Compose the reason and the key that quits."""
         text = Text.assemble(
             (" THE SERVER IS DEAD ", palette.BROKEN),
             ("\n\n" + self._failure, palette.STRONG),

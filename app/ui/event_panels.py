@@ -1,4 +1,4 @@
-"""The newest events: of the server, and of the selected connection."""
+"""The panels of the newest events: those of the server, those of the selected connection."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .lines_panel import Line, LinesPanel
 
 
 class EventLog(LinesPanel):
-    """What happened on the server, the newest at the bottom."""
+    """The events of the server, the newest at the bottom."""
 
     def __init__(self) -> None:
         super().__init__(id="log")
@@ -24,7 +24,7 @@ class EventLog(LinesPanel):
         self._shown: tuple[object, ...] = ()
 
     def show_model(self, model: State) -> None:
-        """Show the newest entries that fit."""
+        """Draw the newest entries that fit, if there are new ones."""
         shown = (model, model.log_version, self.size)
         if shown == self._shown:
             return
@@ -34,7 +34,7 @@ class EventLog(LinesPanel):
 
 
 class RecentEvents(LinesPanel):
-    """What the selected connection did last: states, toggles, system calls."""
+    """The last events of the selected connection: states, toggles, system calls."""
 
     def __init__(self) -> None:
         super().__init__(id="recent")
@@ -42,7 +42,7 @@ class RecentEvents(LinesPanel):
         self._shown: tuple[object, ...] = ()
 
     def show_row(self, row: Row | None) -> None:
-        """Show the newest detail events of a connection that fit."""
+        """Draw the newest events of a connection that fit, if there are new ones."""
         shown = (None, 0, self.size) if row is None else (row, row.recent_version, self.size)
         if shown == self._shown:
             return
@@ -60,7 +60,7 @@ class RecentEvents(LinesPanel):
 
 
 def _entries(events: Iterable[Event]) -> Iterable[JournalEntry]:
-    """The entries of events, in the order of the events, those of one event in reverse."""
+    """Yield the entries in the order of the events; the entries of one event in reverse."""
     for event in events:
         yield from reversed(list(entries(event)))
 

@@ -1,4 +1,4 @@
-"""The server at a glance: where it listens, how it is set, what it does now."""
+"""The header: the server's address, its settings and its current figures."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from .lines_panel import Line, LinesPanel, line_width, pad
 
 _GAP: Final = 2
 _SPARK: Final = 12
-"""Cells of a sparkline, a second each."""
+"""Width of a sparkline in cells; each cell is one second."""
 
 
 class _Card(NamedTuple):
-    """One figure: a label over a value, and what it was in the last seconds."""
+    """One figure: a label over a value, with its values in the last seconds."""
 
     label: str
     value: str
@@ -27,14 +27,14 @@ class _Card(NamedTuple):
     history: tuple[float, ...] | None = None
     width: int = 7
     keep: int = 1
-    """How late the card gives way when the room is short."""
+    """Priority: the card with the lowest one is left out first when there is no room."""
 
 
 class HeaderPanel(LinesPanel):
-    """Three lines over everything else."""
+    """The three lines at the top of the dashboard."""
 
     def show_model(self, model: State, now: float, mode: str, mode_style: Style) -> None:
-        """Show the server's figures; `mode` is a word at the right, such as ``LIVE``."""
+        """Draw the figures at the time `now` (Unix seconds); `mode` is a word such as ``LIVE``."""
         width = self.size.width
         self.show([_server(model, now, width, mode, mode_style), *_figures(model, width)])
 

@@ -1,4 +1,4 @@
-"""The help: for what has the focus first, then all keys, then what the glyphs mean."""
+"""The help: first for the focused widget, then all keys, then the meaning of the glyphs."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from . import palette
 from .actions import GROUPS, Keys, signs
 from .dialogs import Dialog
 
-_COLUMNS = (("move", "table"), ("act", "look"), ("take along", "program"))
-"""The groups of keys, as they stand side by side."""
+_COLUMNS = (("move", "table"), ("act", "view"), ("export", "program"))
+"""The groups of keys in each column of the help."""
 
 
 def help_for(node: DOMNode | None) -> str:
-    """What the focused widget, or the nearest that holds it, has to say of itself."""
+    """Return the help of a widget, or of its nearest ancestor that has one."""
     nodes = () if node is None else node.ancestors_with_self
     return next((each.HELP for each in nodes if each.HELP), "")
 
 
 class HelpScreen(Dialog[None]):
-    """All keys, and what the glyphs mean."""
+    """The help for the focused widget, all keys, and the meaning of the glyphs."""
 
     AUTO_FOCUS = "#help-dialog"
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (124, "-wide")]  # noqa: RUF012
@@ -37,15 +37,16 @@ class HelpScreen(Dialog[None]):
     ]
 
     def __init__(self, keys: Keys, here: str = "") -> None:
-        """`keys` are those in force, of the actions that there are; `here` is the help for what has
-        the focus.
+        """Make the help; `keys` are those of the actions that exist here, by action.
+
+        `here` is the help of the focused widget.
         """
         super().__init__()
         self._keys = keys
         self._here = here
 
     def compose(self) -> ComposeResult:
-        """What is to be said of this place, the keys in groups, the glyphs."""
+        """Compose the help of the focused widget, the groups of keys and the glyphs."""
         with VerticalScroll(classes="dialog", id="help-dialog") as box:
             box.border_title = "help"
             if self._here:
@@ -68,8 +69,8 @@ class HelpScreen(Dialog[None]):
         return Text("\n").join(lines)
 
     def on_click(self, event: events.Click) -> None:
-        """A click anywhere closes the help, once."""
-        event.prevent_default()  # else the dialog's own handler would be run too
+        """Close the help on a click anywhere."""
+        event.prevent_default()  # else the handler of the base class would run too
         self.dismiss(None)
 
 

@@ -1,4 +1,4 @@
-"""The last bytes of one connection, in and out, in hexadecimal and as text."""
+"""The panel of the last bytes of one connection, in and out, in hexadecimal and as text."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from .lines_panel import Line, LinesPanel
 
 _LABEL: Final = 5
 _CELLS: Final = 4
-"""Cells of one byte: two digits, a blank, and its character."""
+"""Width of one byte in cells: two digits, a blank, and its character."""
 
 
 class HexPanel(LinesPanel):
-    """What a connection last sent and got back; only while somebody has asked for it."""
+    """The last bytes that the selected connection sent and received; hidden by default."""
 
     def __init__(self) -> None:
         super().__init__(id="hex")
         self._shown: tuple[object, ...] = ()
 
     def show_row(self, row: Row | None) -> None:
-        """Show the last bytes that fit, half of the lines for each direction."""
+        """Draw the last bytes that fit, half of the lines for each direction."""
         shown = (None, 0, self.size) if row is None else (row.id, row.recent_version, self.size)
         if shown == self._shown:
             return
@@ -39,7 +39,7 @@ class HexPanel(LinesPanel):
 
 
 def _dump(label: str, data: bytes, width: int, height: int) -> list[Line]:
-    """`height` lines with the end of `data`; all lines but the last are full."""
+    """Draw the end of `data` in `height` lines; all lines but the last are full."""
     across = max(1, (width - _LABEL - 1) // _CELLS)
     fitting = min(across * height, BYTES_LIMIT // across * across)
     data = data[-fitting:]

@@ -1,4 +1,4 @@
-"""The line at the bottom: the keys that do something now, the most important ones that fit."""
+"""The key bar, the line at the bottom: the keys in force, as many as fit by importance."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ class _Entry(NamedTuple):
 
 
 class KeyBar(LinesPanel):
-    """Keys and what they do; a click on one presses it."""
+    """The keys in force with a word for each; a click on one presses it."""
 
     def __init__(self, hidden: frozenset[str] = frozenset()) -> None:
-        """`hidden` are actions of which nothing is said."""
+        """Make the bar; the actions in `hidden` are left out."""
         super().__init__(id="keys")
         self._hidden = hidden
         self._entries: list[_Entry] = []
 
     def on_mount(self) -> None:
-        """Follow the focus: what has it decides which keys there are."""
+        """Draw the keys again whenever the focus changes which of them are in force."""
         self.screen.bindings_updated_signal.subscribe(self, self._show_keys)
 
     def on_resize(self) -> None:
-        """Show what fits now."""
+        """Draw the keys that fit now."""
         self._show_keys(self.screen)
 
     def _show_keys(self, screen: Screen[object]) -> None:
@@ -64,13 +64,13 @@ class KeyBar(LinesPanel):
 
 
 def _entries(screen: Screen[object], hidden: frozenset[str]) -> list[_Entry]:
-    """The keys that are in force, those of the focused widget first, then by importance."""
+    """Return the keys in force: those of the focused widget first, the others by importance."""
     by_action: dict[str, _Entry] = {}
     types = isinstance(screen.focused, Input)
     for active in screen.active_bindings.values():
         binding = active.binding
         if types and len(key_sign(binding.key)) == 1:
-            continue  # the field takes it; of a slash Textual does not know that
+            continue  # the field takes it as text, which Textual does not know for a slash
         is_new = binding.action not in by_action and binding.action not in hidden
         if binding.show and active.enabled and is_new:
             label = f" {binding.description}{' ' * _GAP}"

@@ -16,14 +16,14 @@ from .dialogs import Dialog
 
 
 class MomentDialog(Dialog[float]):
-    """Where to go in a recording, judged while it is typed. It answers with Unix seconds."""
+    """Asks for a time in a recording, checked while it is typed. The answer is Unix seconds."""
 
     def __init__(self, start: float, end: float) -> None:
         super().__init__()
         self._start, self._end = start, end
 
     def compose(self) -> ComposeResult:
-        """The field, what is to be said of its value, and the two ways out."""
+        """Compose the field, the line that checks its value, and the buttons."""
         with Vertical(classes="dialog", id="moment-dialog") as box:
             box.border_title = "go to a time"
             reach = f"{exact_clock(self._start)} to {exact_clock(self._end)}"
@@ -58,16 +58,16 @@ class MomentDialog(Dialog[float]):
     @on(Input.Submitted)
     @on(Button.Pressed, "#go")
     def confirm(self) -> None:
-        """Answer with the moment, if it is one."""
+        """Answer with the time, if it is valid."""
         field = self.query_one(Input)
         try:
             moment = self._read(field.value)
         except SettingError:
-            field.focus()  # what is wrong already stands under the field
+            field.focus()  # the line under the field already says what is wrong
             return
         self.dismiss(moment)
 
     @on(Button.Pressed, "#cancel")
     def leave(self) -> None:
-        """Answer nothing."""
+        """Close without an answer."""
         self.dismiss(None)

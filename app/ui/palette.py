@@ -1,7 +1,7 @@
-"""The styles of everything that draws its own lines, and the glyphs of the states.
+"""The styles of all widgets that draw their own lines, and the glyphs of the states.
 
-A state is told by glyph and word first; colour repeats it, and never stands alone. The colours are
-those of the dark theme; another theme repaints them (`app.ui.themes`).
+A state has a glyph and a word; the colour repeats them and never stands alone. The colours are
+those of the dark theme; `themes` exchanges them for another theme.
 """
 
 from __future__ import annotations
@@ -60,5 +60,5 @@ TONES: Final = {
 
 
 def state_label(state: ConnectionState) -> str:
-    """Glyph and word: ``▶ WRITE_BODY``."""
+    """Write a state with its glyph: ``▶ WRITE_BODY``."""
     return f"{GLYPHS[state]} {state.value}"

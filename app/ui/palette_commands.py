@@ -1,4 +1,4 @@
-"""What the command palette offers: whatever can be done, by name."""
+"""The entries of the command palette: every action, theme, recent filter and connection."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from .themes import THEMES
 
 
 class Offer(NamedTuple):
-    """Something to choose."""
+    """One entry of the palette."""
 
     name: str
-    """What it is called; it may hold text of a person or of a peer and is never read as markup."""
+    """The name; it may contain text of a user or of a peer and is never read as markup."""
     words: str
-    """What it is, in words of ours only: Textual reads them as markup."""
+    """The description; Textual reads it as markup, so it must not contain foreign text."""
     run: Callable[[], object]
 
 
 def provider_of(offers: Callable[[str], Iterable[Offer]]) -> type[Provider]:
-    """What Textual's palette asks: all that is offered, or what is like the text typed."""
+    """Make a class from which Textual's palette gets the entries, all or those like a query."""
 
     class Offers(Provider):
         async def discover(self) -> Hits:
@@ -34,7 +34,7 @@ def provider_of(offers: Callable[[str], Iterable[Offer]]) -> type[Provider]:
         async def search(self, query: str) -> Hits:
             matcher = self.matcher(query)
             for offer in offers(query):
-                # `Matcher.highlight` does the same, but reads the name as markup.
+                # Not `Matcher.highlight`, which would read the name as markup.
                 score, offsets = matcher.fuzzy_search.match(matcher.query, offer.name)
                 if score > 0:
                     shown = Content(offer.name)
@@ -46,7 +46,7 @@ def provider_of(offers: Callable[[str], Iterable[Offer]]) -> type[Provider]:
 
 
 def actions(keys: Keys, run: Callable[[str], object]) -> Iterator[Offer]:
-    """Every action but the palette itself, with its keys; moving, which fingers know, last."""
+    """Yield every action except the palette itself, with its keys; movements come last."""
     moves = {action.name for action in GROUPS["move"]}
     for name, action in sorted(ACTIONS.items(), key=lambda each: each[0] in moves):
         if name != "palette":
@@ -54,19 +54,19 @@ def actions(keys: Keys, run: Callable[[str], object]) -> Iterator[Offer]:
 
 
 def _name(action: Action) -> str:
-    """What it does, after the word for it that stands in the bottom line."""
+    """Return the label in the key bar followed by the description, without repeating a word."""
     is_new = action.label and action.label.lower() not in action.words.lower()
     return f"{action.label}: {action.words}" if is_new else action.words
 
 
 def themes(choose: Callable[[str], object]) -> Iterator[Offer]:
-    """Every theme."""
+    """Yield every theme."""
     for name in THEMES:
         yield Offer(f"theme {name}", "colours", lambda name=name: choose(name))  # type: ignore[misc]
 
 
 def filters(recent: Iterable[str], choose: Callable[[str], object]) -> Iterator[Offer]:
-    """The filters that were used last."""
+    """Yield the filters that were used last."""
     for text in recent:
         yield Offer(f"filter {text}", "as before", lambda text=text: choose(text))  # type: ignore[misc]
 
@@ -74,7 +74,7 @@ def filters(recent: Iterable[str], choose: Callable[[str], object]) -> Iterator[
 def connection(
     query: str, rows: dict[int, Row], select: Callable[[int], object]
 ) -> Iterator[Offer]:
-    """The connection whose id is typed, as ``12`` or ``#12``: one, however many there are."""
+    """Yield the connection with the id typed, ``12`` or ``#12``; at most one."""
     typed = query.strip().removeprefix("#")
     row = rows.get(int(typed)) if typed.isdecimal() and len(typed) < 20 else None
     if row is not None:

@@ -1,7 +1,7 @@
-"""Everything that is drawn, in ASCII: for terminals and fonts that have nothing else.
+"""Translates the whole screen into ASCII, for terminals and fonts that have nothing else.
 
-One line filter translates whatever is on its way to the screen, borders and Textual's own widgets
-included, cell for cell: a character takes as many cells after it as before it.
+A line filter translates every line before it is written, including borders and Textual's own
+widgets. Each character keeps its width in cells.
 """
 
 from __future__ import annotations
@@ -51,11 +51,11 @@ _PAIRS: Final = {
 }
 _BRAILLE: Final = range(0x2800, 0x2900)
 _BY_DOTS: Final = " ..::*##@"
-"""A Braille pattern, which charts are made of, by how many of its eight dots are set."""
+"""The replacement of a Braille pattern, by the number of its dots that are set."""
 
 
 class _Table(dict[int, str]):
-    """What `str.translate` looks up; what has no likeness becomes question marks."""
+    """A table for `str.translate`; a character without a replacement becomes question marks."""
 
     def __missing__(self, code: int) -> str:
         if code < 128:
@@ -70,13 +70,13 @@ _TABLE: Final = _Table({ord(each): plain for many, plain in _PAIRS.items() for e
 
 @lru_cache(maxsize=4096)
 def in_ascii(text: str) -> str:
-    """The text in ASCII, as many cells wide."""
+    """Translate a text into ASCII of the same width in cells."""
     return text if text.isascii() else set_cell_size(text.translate(_TABLE), cell_len(text))
 
 
 class PlainText(LineFilter):
-    """Translates every line into ASCII."""
+    """The line filter of `--ascii`."""
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
-        """The same line in ASCII."""
+        """Translate a line into ASCII."""
         return [Segment(in_ascii(text), style, control) for text, style, control in segments]

@@ -1,4 +1,4 @@
-"""The question before a dashboard ends with which the server ends too."""
+"""The dialog before the dashboard ends, if the server ends with it."""
 
 from __future__ import annotations
 
@@ -13,20 +13,24 @@ from .dialogs import Dialog
 
 
 class QuitDialog(Dialog[bool]):
-    """Says what the server's end means; Enter or the key that asked once more confirms."""
+    """Asks whether to stop the server; Enter, or the key that opened the dialog, confirms."""
 
     AUTO_FOCUS = "#quit"
     HELP = "Enter, or the key that brought you here, quits. Escape goes back to the dashboard."
 
     def __init__(self, connections: int, grace: float, keys: tuple[str, ...]) -> None:
-        """`grace` is how long the server's stop may take, in seconds; `keys` ask to quit."""
+        """Make the dialog for the number of open `connections`.
+
+        `grace` is the longest time that the stop of the server may take, in seconds; `keys` are the
+        keys of the action `quit`.
+        """
         super().__init__()
         self._connections = connections
         self._grace = grace
         self._keys = keys
 
     def compose(self) -> ComposeResult:
-        """What ends and what does not, and the two ways out."""
+        """Compose what will happen, and the buttons."""
         with Vertical(classes="dialog", id="quit-dialog") as box:
             box.border_title = "quit?"
             yield Static(self._what(), classes="what")
@@ -48,11 +52,11 @@ class QuitDialog(Dialog[bool]):
 
     @on(Button.Pressed)
     def choose(self, event: Button.Pressed) -> None:
-        """Answer with the button."""
+        """Answer whether the button was Quit."""
         self.dismiss(event.button.id == "quit")
 
     def on_key(self, event: events.Key) -> None:
-        """Whoever asks to quit twice means it."""
+        """Confirm when a key of the action `quit` is pressed again."""
         if event.key in self._keys:
             event.stop()
             self.dismiss(True)

@@ -1,4 +1,4 @@
-"""The state machine as a drawing, with the current state lit and its edges counted."""
+"""Draws the state machine of a connection: the current state is lit, the edges have counts."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from .lines_panel import Line, line_width
 WIDTH: Final = 50
 HEIGHT: Final = 9
 _BOX: Final = 14
-"""Cells inside a state's box."""
+"""Width inside the box of a state, in cells."""
 
 
 def _edges(row: Row) -> tuple[str, str, str]:
-    """How often each edge was taken: header complete, body complete, echo sent."""
+    """Return the counts of the edges: header complete, body complete, echo sent."""
     snapshot = row.snapshot
     in_body = (
         snapshot is not None
@@ -49,7 +49,7 @@ def _box(state: ConnectionState, current: ConnectionState) -> tuple[Line, Line, 
 
 
 def drawing(row: Row) -> list[Line]:
-    """`HEIGHT` lines of at most `WIDTH` cells."""
+    """Draw the machine in `HEIGHT` lines of at most `WIDTH` cells."""
     header, body, sent = _edges(row)
     length, arrow = palette.PLAIN, palette.FAINT
     read_len = _box(ConnectionState.READ_LEN, row.state)
@@ -92,7 +92,7 @@ def _ends(row: Row) -> Line:
 
 
 def strip_drawing(row: Row, width: int) -> Line:
-    """The same machine on one line, for a terminal without room for the drawing."""
+    """Draw the machine on one line, for a terminal without room for the drawing."""
     header, body, sent = _edges(row)
     line: Line = []
     for state, edge in (

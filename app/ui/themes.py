@@ -1,9 +1,8 @@
-"""The four themes: the colours of each role, and what has everything drawn in the chosen one.
+"""The four themes: the colour of each role, and the filter that applies a theme.
 
-All that we draw ourselves carries the styles of `app.ui.palette`, whose colours are the dark
-theme's. In another theme a line filter exchanges each of them for the colour that has the same
-role there, on the way to the screen: whoever draws a line need not know which theme is chosen, and
-what widgets keep of their lines stays true when it changes.
+Our widgets draw with the styles of `palette`, which have the colours of the dark theme. For another
+theme a line filter exchanges each colour, just before the output, for the colour of the same role.
+So a widget does not know the theme, and lines that it has cached stay valid when the theme changes.
 """
 
 from __future__ import annotations
@@ -20,16 +19,16 @@ from textual.theme import Theme
 
 
 class Colours(NamedTuple):
-    """One theme: a colour for each role."""
+    """The colours of one theme, by role."""
 
     background: str
     surface: str
     panel: str
     selected: str
-    """The ground of the row under the cursor."""
+    """The background of the row under the cursor."""
     edge: str
     faint: str
-    """What may be overlooked: a dot in place of a zero, the rest of a bar."""
+    """For unimportant things: a dot instead of a zero, the rest of a bar."""
     dim: str
     text: str
     bright: str
@@ -96,8 +95,7 @@ THEMES: Final[dict[str, Colours]] = {
         draining="#f0b0ff",
         error="#ff9a9a",
     ),
-    # Blue against orange, as everyone sees them apart, and told apart by lightness too: a red and
-    # a green would be one colour to one man in twelve.
+    # Blue and orange, which also differ in lightness: one man in twelve cannot tell red from green.
     "colour-blind": Colours(
         background="#0a0e13",
         surface="#0f151d",
@@ -116,11 +114,11 @@ THEMES: Final[dict[str, Colours]] = {
         error="#e2762b",
     ),
 }
-"""By the names that a person chooses from (`app.ui.preferences.THEMES`)."""
+"""The themes by name (the names are those of `preferences.THEMES`)."""
 
 
 def textual_theme(name: str) -> Theme:
-    """The theme as the stylesheet and Textual's own widgets know it."""
+    """Make the theme for the stylesheet and for Textual's own widgets."""
     colours = THEMES[name]
     return Theme(
         name=name,
@@ -150,7 +148,7 @@ def textual_theme(name: str) -> Theme:
 
 
 class Repaint(LineFilter):
-    """Exchanges the dark theme's colours for those of another, role for role."""
+    """A line filter that exchanges the colours of the dark theme for those of another theme."""
 
     def __init__(self, name: str) -> None:
         super().__init__()
@@ -172,7 +170,7 @@ class Repaint(LineFilter):
         self.repainted = repainted
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
-        """The same text in the colours of the theme."""
+        """Return the line in the colours of the theme."""
         repainted = self.repainted
         return [
             Segment(text, None if style is None else repainted(style), control)

@@ -1,4 +1,4 @@
-"""The last minute of a connection's POLLOUT as one row of blocks."""
+"""Draws the POLLOUT interest of a connection in the last minute as one row of blocks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from . import palette
 from .lines_panel import Line
 
 SPAN: Final = 60.0
-"""Seconds that the timeline covers."""
+"""Seconds covered by the timeline."""
 _BLOCKS: Final = "▁▂▃▄▅▆▇█"
 _OFF: Final = "·"
 _UNKNOWN: Final = " "
@@ -18,18 +18,18 @@ _TAIL: Final = len("   top 16.5 KiB pending")
 
 
 class Slot(NamedTuple):
-    """A part of the last minute."""
+    """One part of the last minute, drawn as one cell."""
 
     known: bool
-    """False before the connection was opened, and before the oldest toggle that is kept."""
+    """False before the connection was opened, and before the oldest toggle that we have."""
     armed: bool
-    """Whether POLLOUT was armed at any moment of it."""
+    """Whether POLLOUT was armed at any time within this part."""
     pending: int
-    """The largest number of pending bytes that was told while it was armed."""
+    """The largest number of pending bytes reported while POLLOUT was armed."""
 
 
 def slots(row: Row, now: float, count: int) -> list[Slot]:
-    """The last minute before `now` in `count` equal parts, the latest last."""
+    """Divide the last minute before `now` (Unix seconds) into `count` equal parts, in order."""
     start, width = now - SPAN, SPAN / count
     known_from, spans = _spans(row, now)
     parts = []
@@ -42,7 +42,7 @@ def slots(row: Row, now: float, count: int) -> list[Slot]:
 
 
 def _spans(row: Row, now: float) -> tuple[float, list[tuple[float, float, int]]]:
-    """From when on all is known, and the spans of time in which POLLOUT was armed."""
+    """Return the time from which all toggles are known, and the spans with POLLOUT armed."""
     spans: list[tuple[float, float, int]] = []
     toggled = list(row.toggled or ())
     if len(toggled) >= row.count("toggles"):
@@ -68,9 +68,9 @@ def _spans(row: Row, now: float) -> tuple[float, list[tuple[float, float, int]]]
 
 
 def timeline(row: Row, now: float, width: int) -> tuple[Line, int]:
-    """`width` cells: a block as high as the largest pending where armed, a dot where not.
+    """Draw `width` cells: a block by the number of pending bytes if armed, else a dot.
 
-    With them the largest pending of all, which is the highest block.
+    Also return the largest number of pending bytes, which is drawn as the highest block.
     """
     parts = slots(row, now, width)
     top = max(part.pending for part in parts)
@@ -89,7 +89,7 @@ def _block(pending: int, top: int) -> str:
 
 
 def labelled(row: Row, now: float, width: int) -> Line:
-    """The timeline between words that say what it shows, in `width` cells."""
+    """Draw the timeline with its label and its largest value, in `width` cells."""
     label, end = "POLLOUT  -60 s ", " now"
     blocks, top = timeline(row, now, max(10, width - len(label) - len(end) - _TAIL))
     tail = f"   top {words_size(top)} pending" if top else "   not armed"

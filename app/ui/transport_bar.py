@@ -1,4 +1,4 @@
-"""Where a replay is in its recording: time, speed, a line to click on, the keys."""
+"""The transport bar of a replay: its time, its speed, a line to click on, the keys."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ KEYS: Final = (
     ("{ }", "ends"),
     (":", "time"),
 )
-"""The keys of the transport, in a word each."""
+"""The keys of the transport, with a word for each."""
 _SHORTEST: Final = 8
-"""Cells below which the line says nothing."""
+"""Least length of the line in cells; in less room it is left out."""
 
 
 class TransportBar(LinesPanel):
-    """Two lines under a replayed dashboard."""
+    """Two lines under the dashboard of a replay: the position in the recording, and the keys."""
 
     class Clicked(Message):
-        """The line was clicked, so far into the recording: 0 to 1."""
+        """A click on the line, at `share` of the recording (0 to 1)."""
 
         def __init__(self, share: float) -> None:
             super().__init__()
@@ -44,11 +44,11 @@ class TransportBar(LinesPanel):
         """The columns of the line."""
 
     def show_source(self, source: ReplaySource) -> None:
-        """Show the position."""
+        """Draw the position of the replay."""
         self.show([self._position(source), _keys(self.size.width)])
 
     def on_click(self, event: events.Click) -> None:
-        """Tell how far into the recording the click was."""
+        """Post `Clicked` if the click was on the line."""
         offset = event.get_content_offset(self)
         if offset is not None and offset.y == 0 and offset.x in self._line:
             self.post_message(self.Clicked((offset.x - self._line.start) / (len(self._line) - 1)))
@@ -90,7 +90,7 @@ def _keys(width: int) -> Line:
 
 
 def span(seconds: float) -> str:
-    """``1:02:03``, ``2:03``."""
+    """Write a duration: ``1:02:03``, ``2:03``."""
     minutes, seconds = divmod(int(max(0.0, seconds)), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

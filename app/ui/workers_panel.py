@@ -1,4 +1,4 @@
-"""A line for each worker process, under the header; no line where there are none."""
+"""The panel under the header with a line for each worker process; hidden without workers."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from . import palette
 from .lines_panel import Line, LinesPanel, line_width
 
 LINES_OF_SCREEN: Final = 8
-"""One line of so many is for the workers at the most."""
+"""The panel takes at most one line of so many lines of the screen."""
 _GAP: Final = "   "
 
 
 class WorkersPanel(LinesPanel):
-    """Who serves, and how busy each of them is."""
+    """The workers: whether each serves, and how busy it is."""
 
     DEFAULT_CSS = """
     WorkersPanel { display: none; padding: 0 1; background: $surface; }
@@ -24,7 +24,7 @@ class WorkersPanel(LinesPanel):
     """
 
     def show_model(self, model: State) -> None:
-        """Show the workers that there are."""
+        """Draw the workers, or hide the panel if there are none."""
         screen = self.app.size
         lines = _lines(list(model.workers.values()), screen.width - 2, _room(screen.height))
         self.set_class(bool(lines), "some")
@@ -38,7 +38,7 @@ def _room(height: int) -> int:
 
 
 def _lines(workers: list[WorkerRow], width: int, room: int) -> list[Line]:
-    """Those that do not serve come first, where there is no room for all."""
+    """Draw the workers; if not all fit, those that do not serve come first."""
     if len(workers) <= room:
         return [_line(worker, width) for worker in workers]
     workers = sorted(workers, key=lambda worker: worker.stats.alive and not worker.stats.silent)

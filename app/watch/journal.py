@@ -116,7 +116,7 @@ def entries(event: Event) -> Iterator[JournalEntry]:
         for note in event.notes:
             yield JournalEntry(event.t, "warning", "warning", _SERVER, note)
     elif isinstance(event, Io) and event.gap_follows:
-        text = "… the calls that follow are not told"
+        text = "… the calls that follow are not shown"
         yield JournalEntry(event.t, "info", "info", f"#{event.id}", text)
 
 

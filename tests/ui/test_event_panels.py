@@ -6,7 +6,7 @@ from app.core.events import Io
 from screenshots.scenes import NOW, FixedSource, listening, opened
 from tests.ui.driving import look, running, screen_text
 
-GAP = "the calls that follow are not told"
+GAP = "the calls that follow are not shown"
 
 
 async def test_a_gap_behind_a_call_is_seen() -> None:

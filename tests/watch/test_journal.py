@@ -103,6 +103,6 @@ def test_remarks_follow_their_event_and_a_trace_is_no_entry() -> None:
     told = entries(msgspec.structs.replace(listening(), notes=notes))
     assert [(line.tone, line.brief) for line in told][1:] == [("warning", note) for note in notes]
     gap = [line.brief for line in entries(io("write", 9, 9, gap_follows=True))]
-    assert gap == ["write 9 B → 9", "… the calls that follow are not told"]
+    assert gap == ["write 9 B → 9", "… the calls that follow are not shown"]
     traced = CommandResult(t=NOW, request=1, command="trace", ok=True, message="on", id=7)
     assert not list(entries(traced))
