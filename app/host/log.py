@@ -42,7 +42,7 @@ def _clock(t: float) -> str:
 
 @lru_cache(maxsize=4)
 def _second(t: int) -> str:
-    """The local time of day; made once for all lines of a second, as it takes as long as a line."""
+    """The local time of day, cached for the lines of a second: it costs as much as a line."""
     return time.strftime("%H:%M:%S", time.localtime(t))
 
 
@@ -79,7 +79,7 @@ class LogWriter:
         self._thread.start()
 
     def set_level(self, level: str) -> None:
-        """Write only what matters at least so much, from now on; from any thread."""
+        """Write only events of this level and above, from now on; any thread may call it."""
         self._least = Level[level.upper()]
 
     def join(self, timeout: float) -> None:

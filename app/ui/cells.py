@@ -1,6 +1,6 @@
-"""One connection as a line of the table, cell by cell.
+"""A connection as a line of the table, cell by cell.
 
-Closed connections tell their reason in place of their offsets.
+A closed connection shows its reason in place of its offsets.
 """
 
 from __future__ import annotations
@@ -30,49 +30,49 @@ def cells(row: Row, columns: Layout, now: float) -> Line:
         return _closed_cells(row, row.closed, columns, now)
     line: Line = []
     for column in columns:
-        _leave_gap(line)
+        _append_gap(line)
         line += CELLS[column.key](row, column, now)
     return line
 
 
-def _leave_gap(line: Line) -> None:
-    """Blanks behind the last cell, as part of it: a line of fewer pieces is drawn sooner."""
+def _append_gap(line: Line) -> None:
+    """Append the gap to the last cell: a line of fewer pieces is drawn sooner."""
     if line:
         text, style = line[-1]
         line[-1] = (text + " " * GAP, style)
 
 
-def _aligned(text: str, column: FittedColumn) -> str:
+def _align(text: str, column: FittedColumn) -> str:
     blanks = " " * (column.width - cell_len(text))
     return blanks + text if column.right else text + blanks
 
 
 def _id(row: Row, column: FittedColumn, _now: float) -> Line:
-    return [(_aligned(str(row.id), column), palette.STRONG)]
+    return [(_align(str(row.id), column), palette.STRONG)]
 
 
 def _peer(row: Row, column: FittedColumn, _now: float) -> Line:
-    return [(_aligned(clip_start(row.peer, column.width), column), palette.PLAIN)]
+    return [(_align(clip_start(row.peer, column.width), column), palette.PLAIN)]
 
 
 def _state(row: Row, column: FittedColumn, _now: float) -> Line:
     label = palette.state_label(row.state)
     resting = row.state is ConnectionState.READ_LEN and not (row.snapshot and row.snapshot.header)
-    return [(_aligned(label, column), palette.DIM if resting else palette.STATES[row.state])]
+    return [(_align(label, column), palette.DIM if resting else palette.STATES[row.state])]
 
 
 def _header(row: Row, column: FittedColumn, _now: float) -> Line:
     if row.snapshot is None or not row.snapshot.header:
-        return [(_aligned("·", column), palette.FAINT)]
+        return [(_align("·", column), palette.FAINT)]
     complete = row.snapshot.header_read == HEADER_SIZE
     text = f"{row.snapshot.header_read}/{HEADER_SIZE}"
-    return [(_aligned(text, column), palette.DIM if complete else palette.WARNING)]
+    return [(_align(text, column), palette.DIM if complete else palette.WARNING)]
 
 
 def _body(row: Row, column: FittedColumn, _now: float) -> Line:
     snapshot = row.snapshot
     if snapshot is None or snapshot.state is not ConnectionState.READ_BODY:
-        return [(_aligned("·", column), palette.FAINT)]
+        return [(_align("·", column), palette.FAINT)]
     style = palette.STATES[ConnectionState.READ_BODY]
     return _progress(snapshot.body_read, snapshot.body_length, column, style)
 
@@ -80,7 +80,7 @@ def _body(row: Row, column: FittedColumn, _now: float) -> Line:
 def _out(row: Row, column: FittedColumn, _now: float) -> Line:
     snapshot = row.snapshot
     if snapshot is None or not snapshot.pending:
-        return [(_aligned("·", column), palette.FAINT)]
+        return [(_align("·", column), palette.FAINT)]
     style = palette.STATES[ConnectionState.WRITE_BODY]
     return _progress(snapshot.out_sent, snapshot.out_length, column, style)
 
@@ -89,7 +89,7 @@ def _progress(done: int, whole: int, column: FittedColumn, style: Style) -> Line
     amount = f"{short_size(done)}/{short_size(whole)}"
     width = column.width - AMOUNT_WIDTH - 1
     if width <= 0:
-        return [(_aligned(amount, column), style)]
+        return [(_align(amount, column), style)]
     filled, empty = bar(done, whole, width)
     return [
         (filled, style),
@@ -100,12 +100,12 @@ def _progress(done: int, whole: int, column: FittedColumn, style: Style) -> Line
 
 def _pollout(row: Row, column: FittedColumn, _now: float) -> Line:
     if row.armed:
-        return [(_aligned("● on", column), palette.WARNING)]
-    return [(_aligned("○ off", column), palette.FAINT)]
+        return [(_align("● on", column), palette.WARNING)]
+    return [(_align("○ off", column), palette.FAINT)]
 
 
 def _age(row: Row, column: FittedColumn, now: float) -> Line:
-    return [(_aligned(short_span(row.age(now)), column), palette.DIM)]
+    return [(_align(short_span(row.age(now)), column), palette.DIM)]
 
 
 def _idle(row: Row, column: FittedColumn, now: float) -> Line:
@@ -115,13 +115,13 @@ def _idle(row: Row, column: FittedColumn, now: float) -> Line:
 
 def _why(row: Row, column: FittedColumn, now: float) -> Line:
     text = clip(why_in_brief(row.snapshot, now, row.held_by_budget), column.width)
-    return [(_aligned(text, column), palette.DIM)]
+    return [(_align(text, column), palette.DIM)]
 
 
 def _number(text: str, matters: bool, column: FittedColumn, style: Style = palette.PLAIN) -> Line:
     if not matters:
-        return [(_aligned("·", column), palette.FAINT)]
-    return [(_aligned(text, column), style)]
+        return [(_align("·", column), palette.FAINT)]
+    return [(_align(text, column), style)]
 
 
 Cell: TypeAlias = Callable[[Row, FittedColumn, float], Line]
@@ -151,7 +151,7 @@ def _plain_cell(
 def _name_cell(key: str) -> Cell:
     """The cell of a number that is a name: in full, never shortened."""
     get = COLUMNS[key].value
-    return lambda row, column, now: [(_aligned(str(get(row, now)), column), palette.DIM)]
+    return lambda row, column, now: [(_align(str(get(row, now)), column), palette.DIM)]
 
 
 CELLS: Final[Mapping[str, Cell]] = {
@@ -171,13 +171,13 @@ CELLS: Final[Mapping[str, Cell]] = {
     "idle": _idle,
     "why": _why,
 }
-"""How each column of `app.watch.columns` is drawn, by its key."""
+"""The drawing of each column of `app.watch.columns`, by its key."""
 _OFFSETS: Final = frozenset({"header", "body", "out", "pollout"})
 
 
 @lru_cache(maxsize=32)
-def _told_in(columns: Layout) -> range:
-    """Where a closed connection tells its reason: the widest run of offsets, else the words."""
+def _reason_columns(columns: Layout) -> range:
+    """The columns in which a closed connection shows its reason: the widest run of offsets."""
     runs: list[range] = []
     for index, column in enumerate(columns):
         if column.key in _OFFSETS:
@@ -190,20 +190,20 @@ def _told_in(columns: Layout) -> range:
 
 
 def _closed_cells(row: Row, closed: Closed, columns: Layout, now: float) -> Line:
-    """The totals dimmed, and the reason where the offsets were."""
+    """The totals are dimmed; the reason takes the place of the offsets."""
     style = palette.DIM if closed.reason in ORDERLY else palette.ERROR
-    told_in = _told_in(columns)
+    places = _reason_columns(columns)
     line: Line = []
     for index, column in enumerate(columns):
-        if index in told_in[1:]:
+        if index in places[1:]:
             continue
-        _leave_gap(line)
-        if index in told_in:
-            room = sum(columns[each].width + GAP for each in told_in) - GAP
+        _append_gap(line)
+        if index in places:
+            room = sum(columns[each].width + GAP for each in places) - GAP
             reason = row.reason + (f": {closed.detail}" if closed.detail else "")
-            line.append((_aligned(clip(reason, room), column._replace(width=room)), style))
+            line.append((_align(clip(reason, room), column._replace(width=room)), style))
         elif column.key == "state":
-            line.append((_aligned(palette.state_label(ConnectionState.CLOSED), column), style))
+            line.append((_align(palette.state_label(ConnectionState.CLOSED), column), style))
         elif column.key in _OFFSETS or column.key == "why":
             line.append((" " * column.width, palette.FAINT))
         else:

@@ -13,7 +13,7 @@ def clip(text: str, width: int) -> str:
 
 
 def clip_start(text: str, width: int) -> str:
-    """`text` cut at the front: of an address, the port is what tells two peers apart."""
+    """`text` cut at the front, with an ellipsis: the port at its end tells two peers apart."""
     if cell_len(text) <= width:
         return text
     start = 0

@@ -56,10 +56,10 @@ _SHRINK: Final = (
     ("out", 0),
     ("header", 0),
 )
-"""What gives way, step by step, until the rest fits; a width of 0 removes the column."""
+"""Steps that make a row narrower, in their order; a width of 0 removes the column."""
 _SHORT_TITLES: Final = {"pollout": "P.OUT", "toggles": "toggle"}
 _STEPS_FOR_WHY: Final = 3
-"""How many of these steps are taken to make room for the words alone."""
+"""Number of `_SHRINK` steps that are worth it to make room for the column `why`."""
 
 
 @lru_cache(maxsize=32)
@@ -71,60 +71,60 @@ def layout(
 ) -> Layout:
     """The columns that fit into `width` cells: the chosen ones, or those that matter most.
 
-    `id_width` is what the largest id takes: ids only grow, and are never cut.
+    `id_width` is the number of cells of the largest id: an id is never cut.
     """
     keys = chosen or (key for key in _AT_FIRST if key != "worker" or with_worker)
     columns = {key: _ALL[key] for key in keys}
     if "id" in columns:
         columns["id"] = columns["id"]._replace(width=max(ID_AT_LEAST, id_width))
-    return _as_chosen(columns, width) if chosen else _as_it_fits(columns, width)
+    return _fit_chosen(columns, width) if chosen else _fit_default(columns, width)
 
 
-def _as_chosen(columns: dict[str, FittedColumn], width: int) -> Layout:
-    """All of them narrower if need be, then without the last ones."""
+def _fit_chosen(columns: dict[str, FittedColumn], width: int) -> Layout:
+    """Narrow the columns where that is needed; then leave out the last ones."""
     for key, smaller in _SHRINK:
-        if smaller and key in columns and _taken(columns) > width:
-            columns[key] = _narrower(columns[key], smaller)
-    while _taken(columns) > width and len(columns) > 1:
+        if smaller and key in columns and _width_of(columns) > width:
+            columns[key] = _narrow(columns[key], smaller)
+    while _width_of(columns) > width and len(columns) > 1:
         columns.popitem()
-    spare = width - _taken(columns)
+    spare = width - _width_of(columns)
     if "why" in columns and spare > 0:
         columns["why"] = columns["why"]._replace(width=WHY_AT_LEAST + spare)
     elif "peer" in columns and spare > 0:
-        columns["peer"] = _wider(columns["peer"], spare)
+        columns["peer"] = _widen(columns["peer"], spare)
     return tuple(columns.values())
 
 
-def _as_it_fits(columns: dict[str, FittedColumn], width: int) -> Layout:
-    """Why a connection waits comes before long bars."""
+def _fit_default(columns: dict[str, FittedColumn], width: int) -> Layout:
+    """Shorten bars and drop columns, first for the column `why`, then until the rest fits."""
     steps_for_why = _STEPS_FOR_WHY + 2 * ("worker" in columns)
-    spare = width - _taken(columns) - GAP
+    spare = width - _width_of(columns) - GAP
     for steps, (key, smaller) in enumerate(_SHRINK):
         if spare >= WHY_AT_LEAST or (steps >= steps_for_why and spare + GAP >= 0):
             break
         if key not in columns:
             continue
         if smaller:
-            columns[key] = _narrower(columns[key], smaller)
+            columns[key] = _narrow(columns[key], smaller)
         else:
             del columns[key]
-        spare = width - _taken(columns) - GAP
+        spare = width - _width_of(columns) - GAP
     if spare >= WHY_AT_LEAST:
         columns["why"] = _ALL["why"]._replace(width=spare)
     elif spare >= 0:
-        columns["peer"] = _wider(columns["peer"], spare + GAP)
+        columns["peer"] = _widen(columns["peer"], spare + GAP)
     return tuple(columns.values())
 
 
-def _narrower(column: FittedColumn, width: int) -> FittedColumn:
+def _narrow(column: FittedColumn, width: int) -> FittedColumn:
     return column._replace(width=width, title=_SHORT_TITLES.get(column.key, column.title))
 
 
-def _wider(column: FittedColumn, spare: int) -> FittedColumn:
+def _widen(column: FittedColumn, spare: int) -> FittedColumn:
     return column._replace(width=min(45, column.width + spare))
 
 
-def _taken(columns: dict[str, FittedColumn]) -> int:
+def _width_of(columns: dict[str, FittedColumn]) -> int:
     return MARK + sum(column.width for column in columns.values()) + GAP * (len(columns) - 1)
 
 

@@ -59,7 +59,7 @@ class ColumnList(OptionList):
 
     def action_select(self) -> None:
         """Mark the column under the cursor, or take its mark away; the last one keeps it."""
-        # At once and by no message: whoever types ahead may have carried the column by then.
+        # Not by a message: keys that were typed ahead may have moved the column by then.
         at = self.highlighted
         if at is None:
             return
@@ -81,7 +81,7 @@ class ColumnList(OptionList):
 
 
 class CarryButton(Button):
-    """A button for clicks in a row: Textual's ignores all that come within its effect of 0.2 s."""
+    """A button for quick clicks in a row: Textual's ignores clicks during its effect of 0.2 s."""
 
     def __init__(self, label: str, name: str) -> None:
         super().__init__(label, id=name)
@@ -89,7 +89,7 @@ class CarryButton(Button):
 
 
 class ColumnsDialog(Dialog[Chosen]):
-    """Which columns the table shows. It answers with their names; none: what fits."""
+    """A choice of columns. Its result is their keys in order; none means those that fit."""
 
     AUTO_FOCUS = "#column-list"
     HELP = (
@@ -131,15 +131,15 @@ class ColumnsDialog(Dialog[Chosen]):
 
     @on(Button.Pressed, "#automatic")
     def automatic(self) -> None:
-        """Answer with no choice: what fits is shown."""
+        """Close with no choice: the columns that fit are shown."""
         self.dismiss(())
 
     @on(Button.Pressed, "#apply")
     def action_apply(self) -> None:
-        """Answer with the marked columns."""
+        """Close with the marked columns."""
         self.dismiss(self._list.chosen)
 
     @on(Button.Pressed, "#cancel")
     def leave(self) -> None:
-        """Answer nothing."""
+        """Close without a change."""
         self.dismiss(None)

@@ -54,7 +54,7 @@ class FilterBar(Vertical):
         self._chosen: Filter | None = None
         self._is_on = False
         self._before: tuple[Filter | None, bool] = (None, False)
-        """What Escape restores."""
+        """The filter, and whether it was on, that Escape restores."""
         self._error: FilterError | None = None
         self._counts = (0, 0)
         self.recent: deque[str] = deque(maxlen=RECENT_LIMIT)
@@ -84,35 +84,35 @@ class FilterBar(Vertical):
         self._field.can_focus = True
         # At once: `focus` would do it after the keys that came in the same read as this one.
         self.screen.set_focus(self._field)
-        self._judge(self._field.value)
-        self.call_after_refresh(self._tell)
+        self._parse(self._field.value)
+        self.call_after_refresh(self._update_line)
 
-    def _tell(self) -> None:
+    def _update_line(self) -> None:
         self._line.show([self._words()])
 
     def toggle(self) -> bool:
         """Turn the filter off or on; false if there is none."""
         if self._chosen is None:
             return False
-        self._put(self._chosen, not self._is_on)
+        self._set_filter(self._chosen, not self._is_on)
         return True
 
     def show_counts(self, shown: int, hidden: int) -> None:
         """Say how many rows pass and how many do not."""
         self._counts = shown, hidden
-        self._tell()
+        self._update_line()
 
     def action_restore(self) -> None:
         """Leave the field; the filter is as it was before."""
-        self._put(*self._before)
-        self._leave()
+        self._set_filter(*self._before)
+        self._close_field()
 
     @on(Input.Submitted)
     def action_accept(self) -> None:
         """Leave the field with the filter as typed, once it is one."""
         if self._error is None:
             self._remember()
-            self._leave()
+            self._close_field()
 
     def _remember(self) -> None:
         if self._chosen is not None:
@@ -123,32 +123,32 @@ class FilterBar(Vertical):
 
     def choose(self, text: str) -> None:
         """Put a filter into force that was used before."""
-        self._judge(text)
+        self._parse(text)
         self._remember()
 
     @on(Input.Changed)
-    def judge_typed(self, event: Input.Changed) -> None:
+    def parse_typed(self, event: Input.Changed) -> None:
         """Put what is typed into force, or say what is wrong with it."""
         event.stop()
         if self.has_class("typing"):
-            self._judge(event.value)
+            self._parse(event.value)
 
-    def _judge(self, text: str) -> None:
+    def _parse(self, text: str) -> None:
         try:
             typed = parse_filter(text)
         except FilterError as error:
             self._error = error
-            self._tell()
+            self._update_line()
             return
-        self._put(typed if typed.text else None, True)
+        self._set_filter(typed if typed.text else None, True)
 
-    def _put(self, chosen: Filter | None, is_on: bool) -> None:
+    def _set_filter(self, chosen: Filter | None, is_on: bool) -> None:
         self._error = None
         self._chosen, self._is_on = chosen, is_on and chosen is not None
         self.set_class(chosen is not None, "filtered")
         self.post_message(self.Changed(self.active))
 
-    def _leave(self) -> None:
+    def _close_field(self) -> None:
         self._error = None
         self.remove_class("typing")
         self._field.can_focus = False

@@ -39,12 +39,12 @@ class LinesPanel(Widget):
             self.refresh(*changed)
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """What Textual asks for; the style of the ground is looked up once for all lines."""
+        """Called by Textual to draw; looks up the ground's style once for all lines."""
         self._ground = self.rich_style
         return super().render_lines(crop)
 
     def render_line(self, y: int) -> Strip:
-        """The line at `y`, as Textual's line API wants it."""
+        """The line at `y`, for Textual's line API."""
         line = self._lines[y] if y < len(self._lines) else []
         return strip_of(line, self.size.width, self._ground)
 

@@ -1,4 +1,4 @@
-"""What a person may choose for the dashboard, and the one place where it is judged. No Textual.
+"""The choices of a person for the dashboard, and the one place that checks them. No Textual.
 
 Every refusal is a `SettingError` of one line, raised before the screen starts.
 """
@@ -23,22 +23,22 @@ _KINDS: Final[dict[str, tuple[Any, str]]] = {
     "columns": (list[str], "a list of columns in quotes"),
     "keys": (dict[str, str], 'a table of action = "key,key"'),
 }
-"""What the values are that are no texts."""
+"""The fields that are no texts: their types, and the words for a refusal."""
 
 
 @dataclass(frozen=True)
 class Preferences:
-    """One immutable set of choices. Raises `SettingError` for what nobody can choose."""
+    """One immutable set of choices. Raises `SettingError` for a value that is not possible."""
 
     theme: str = "dark"
     ascii: bool = False
     """Whether all is drawn in ASCII."""
     columns: tuple[str, ...] = ()
-    """The columns in their order; none are what fits, and matters most."""
+    """The columns in their order; none means the most important ones that fit."""
     sort: str = "id"
     """The column to sort by, with a ``-`` in front for the largest first."""
     preset: str = "default"
-    """Of keys: ``default`` or ``vim``."""
+    """The keys to start from: ``default`` or ``vim``."""
     keys: Mapping[str, str] = field(default_factory=dict)
     """By action, its keys instead of those of the preset, with commas between them."""
 
@@ -67,7 +67,7 @@ class Preferences:
 
     @classmethod
     def from_mapping(cls, chosen: Mapping[str, Any]) -> Preferences:
-        """What a configuration file says: the names of the fields, with values of TOML's types.
+        """Read the table of a configuration file: the names of the fields, values of TOML's types.
 
         Raises `SettingError`.
         """

@@ -1,4 +1,4 @@
-"""Numbers as people read them: sizes, rates, spans of time, bars, sparklines.
+"""Numbers in words for people: sizes, rates, spans of time, bars, sparklines.
 
 The ``short_`` forms have a bounded width for table columns; the others are for sentences.
 """
@@ -11,7 +11,6 @@ from typing import Final
 
 _UNITS: Final = "KMGTP"
 _SPARKS: Final = "▁▂▃▄▅▆▇█"
-SHORT_SIZE_WIDTH: Final = 5
 
 
 def short_size(size: float) -> str:

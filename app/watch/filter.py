@@ -24,11 +24,11 @@ from .row import Row
 from .why import is_stuck
 
 LONGEST: Final = 200
-"""Characters of a filter."""
+"""Characters that a filter may have."""
 DEEPEST: Final = 20
-"""Parentheses and ``not`` inside each other."""
+"""Levels of parentheses and ``not`` that a filter may have."""
 Predicate: TypeAlias = Callable[[Row, float], bool]
-"""Whether a row passes at a time, on the clock of the events."""
+"""Tests a row at a time, in seconds on the clock of the events."""
 
 _UNITS: Final = {"ms": 0.001, "": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 _FLAGS: Final = {"yes": 1, "on": 1, "true": 1, "1": 1, "no": 0, "off": 0, "false": 0, "0": 0}
@@ -47,7 +47,7 @@ _COMPARE: Final[dict[str, Callable[[float, float], bool]]] = {
 
 
 class FilterError(ValueError):
-    """What is wrong with a filter, and at which character, counted from 0."""
+    """A mistake in a filter, and the character where it is, counted from 0 (`position`)."""
 
     def __init__(self, text: str, position: int) -> None:
         super().__init__(text)
@@ -55,19 +55,19 @@ class FilterError(ValueError):
 
 
 class Filter(NamedTuple):
-    """A filter that was understood."""
+    """A filter, as text and as the test that rows pass or fail."""
 
     text: str
     passes: Predicate
 
 
 def parse_filter(text: str) -> Filter:
-    """Read a filter. Raises `FilterError`; blank text is a filter that all rows pass."""
+    """Parse a filter; every row passes a blank one. Raises `FilterError`."""
     if len(text) > LONGEST:
         raise FilterError(f"a filter has {LONGEST} characters at the most", LONGEST)
     if not text.strip():
         return Filter("", lambda _row, _now: True)
-    return Filter(text.strip(), _Parser(text).whole())
+    return Filter(text.strip(), _Parser(text).parse())
 
 
 def _read_span(text: str) -> float:
@@ -96,49 +96,50 @@ _READERS: Final[dict[Unit, Callable[[str], float]]] = {
     Unit.SECONDS: _read_span,
     Unit.FLAG: _read_flag,
 }
-"""How to read what the values of a column are compared with. Each raises `SettingError`."""
+"""Parsers of the value behind a comparison, by the column's unit. Each raises `SettingError`."""
 
 
 class _Parser:
-    """One left-to-right pass over a filter: `whole` is its grammar's root."""
+    """A recursive-descent parser: one method for each level of precedence, from `or` down."""
 
     def __init__(self, text: str) -> None:
         self._text = text
         self._at = 0
         self._depth = 0
 
-    def whole(self) -> Predicate:
-        found = self._either()
+    def parse(self) -> Predicate:
+        """The whole filter. Raises `FilterError`."""
+        found = self._alternatives()
         if not self._is_at_end():
             raise FilterError("this ) closes nothing", self._at)
         return found
 
-    def _either(self) -> Predicate:
-        found = self._both()
-        while self._take_word("or"):
-            found = _any_of(found, self._both())
+    def _alternatives(self) -> Predicate:
+        found = self._conjunction()
+        while self._skip_word("or"):
+            found = _any_of(found, self._conjunction())
         return found
 
-    def _both(self) -> Predicate:
-        found = self._one()
+    def _conjunction(self) -> Predicate:
+        found = self._term()
         while True:
-            if not self._take_word("and") and (
-                self._is_at_end() or self._text[self._at] == ")" or self._is_word("or")
+            if not self._skip_word("and") and (
+                self._is_at_end() or self._text[self._at] == ")" or self._is_at_word("or")
             ):
                 return found
-            found = _all_of(found, self._one())
+            found = _all_of(found, self._term())
 
-    def _one(self) -> Predicate:
+    def _term(self) -> Predicate:
         start = self._skip_blanks()
         if self._is_at_end():
             raise FilterError("something is missing at the end", start)
         if self._depth >= DEEPEST:
             raise FilterError(f"nested more than {DEEPEST} deep", start)
-        if self._is_word("and") or self._is_word("or"):
+        if self._is_at_word("and") or self._is_at_word("or"):
             raise FilterError("a condition is missing here; quote the word to look for it", start)
         self._depth += 1
-        if self._take_word("not"):
-            found = _none_of(self._one())
+        if self._skip_word("not"):
+            found = _none_of(self._term())
         elif self._text[start] == "(":
             found = self._inside_parentheses(start)
         elif self._text[start] == ")":
@@ -150,7 +151,7 @@ class _Parser:
 
     def _inside_parentheses(self, start: int) -> Predicate:
         self._at = start + 1
-        found = self._either()
+        found = self._alternatives()
         if self._is_at_end():
             raise FilterError("this ( is not closed", start)
         self._at += 1
@@ -186,12 +187,12 @@ class _Parser:
     def _is_at_end(self) -> bool:
         return self._skip_blanks() >= len(self._text)
 
-    def _is_word(self, word: str) -> bool:
+    def _is_at_word(self, word: str) -> bool:
         found = _WORD.match(self._text, self._skip_blanks())
         return found is not None and found[0].lower() == word
 
-    def _take_word(self, word: str) -> bool:
-        if not self._is_word(word):
+    def _skip_word(self, word: str) -> bool:
+        if not self._is_at_word(word):
             return False
         self._at += len(word)
         return True

@@ -36,7 +36,7 @@ from .figures import words_size
 
 
 class Level(IntEnum):
-    """How much an event matters to the operator of the server."""
+    """Importance of an event to the operator of the server."""
 
     DEBUG = 10
     INFO = 20
@@ -86,14 +86,14 @@ class JournalEntry(NamedTuple):
     tone: str
     """The colour: ``open``, ``close``, ``info``, ``good``, ``warning``, ``error``, ``detail``."""
     word: str
-    """What happened, in one word, padded where the words in neighbouring lines are longer."""
+    """The kind of event in one word, padded where the words in neighbouring lines are longer."""
     subject: str
-    """What the line is about, in a word or two: ``#17``, ``cap``, ``server``."""
+    """The connection, the setting or the command in question: ``#17``, ``cap``; else ``server``."""
     text: str
     before: str = ""
-    """What a log says before `text`; the dashboard leaves it out."""
+    """Words of a log in front of `text`; the dashboard leaves them out."""
     after: str = ""
-    """What a log says after `text`; the dashboard leaves it out."""
+    """Words of a log behind `text`; the dashboard leaves them out."""
 
     @property
     def brief(self) -> str:
@@ -230,5 +230,5 @@ def setting_words(name: str, value: float | str) -> str:
 
 
 def address(event: Listening) -> str:
-    """Where the server listens; an IPv6 address in brackets, all interfaces as ``*``."""
+    """The listening address; an IPv6 address in brackets, all interfaces as ``*``."""
     return format_address((event.host or "*", event.port))

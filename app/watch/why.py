@@ -9,12 +9,12 @@ from ..core.framing import HEADER_SIZE
 from .figures import words_size, words_span
 
 QUIET: Final = 1.0
-"""Seconds without a byte after which a connection counts as standing still."""
+"""Seconds without a byte after which a connection in the middle of a frame is stuck."""
 _HELD: Final = "held by the budget"
 
 
 def is_stuck(snapshot: Snapshot | None, now: float) -> bool:
-    """Whether a connection stands still in the middle of something: of a frame, or of its echo."""
+    """Whether no byte moved for `QUIET` seconds in the middle of a frame or of its echo."""
     if snapshot is None or now - snapshot.active_at < QUIET:
         return False
     between_frames = snapshot.state is ConnectionState.READ_LEN and not snapshot.header
@@ -22,9 +22,9 @@ def is_stuck(snapshot: Snapshot | None, now: float) -> bool:
 
 
 def why_waiting(snapshot: Snapshot | None, now: float, held: bool = False) -> str:
-    """What the connection waits for and for how long; `now` is on the clock of its events.
+    """Explain what the connection waits for and for how long; `now` is on the clock of events.
 
-    `held` says that the budget alone ended its last wake-ups.
+    `held` means that the budget alone ended its last wake-ups.
     """
     if snapshot is None:
         return "accepted, nothing received yet"
@@ -48,7 +48,7 @@ def why_waiting(snapshot: Snapshot | None, now: float, held: bool = False) -> st
 
 
 def why_in_brief(snapshot: Snapshot | None, now: float, held: bool = False) -> str:
-    """The same in about 26 characters, without what a table's other columns tell."""
+    """As `why_waiting` in about 26 characters, without the figures of a table's other columns."""
     if snapshot is None:
         return "nothing received yet"
     quiet = now - snapshot.active_at
@@ -68,7 +68,7 @@ def why_in_brief(snapshot: Snapshot | None, now: float, held: bool = False) -> s
 
 
 def _is_held(snapshot: Snapshot, held: bool, quiet: float) -> bool:
-    """A connection that waits for its peer is not held by us, whatever its wake-ups were like."""
+    """A connection that waits for its peer is not held by the budget, even if it was before."""
     at_work = snapshot.state in (ConnectionState.READ_LEN, ConnectionState.WRITE_BODY)
     return held and at_work and quiet < QUIET
 

@@ -1,4 +1,4 @@
-"""How `ctl` prints: one thing a line, for people and for programs alike."""
+"""Output of `ctl`: one thing a line, for people and for programs alike."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def print_facts(facts: Mapping[str, Any], as_json: bool) -> None:
 
 
 def print_result(result: CommandResult, as_json: bool) -> None:
-    """What became of a command, of one connection if it was about one."""
+    """Print the outcome of a command, with the connection's id if it was about one."""
     if as_json:
         print_objects([{"id": result.id, "ok": result.ok, "message": result.message}])
         return
