@@ -26,7 +26,7 @@ from app.recording.recorder import INTERVAL, Recorder
 from app.ui.replay_source import ReplaySource
 from app.ui.resuming import model_at
 from app.watch.stream import Drained, EventStream
-from screenshots.scenes import NOW, listening, loop_stats
+from tests.making import NOW, listening, loop_stats
 
 SEEKS: Final = 50
 

@@ -24,7 +24,7 @@ from app.core.events import (
 from app.ui.app import EchoApp
 from app.ui.connection_table import ConnectionTable
 from app.watch.stream import Drained
-from screenshots.scenes import NOW, listening, loop_stats, snapshot
+from tests.making import NOW, listening, loop_stats, snapshot
 
 SIZE: Final = (160, 50)
 TICK: Final = 0.1

@@ -10,7 +10,8 @@ from app.recording.reader import Recording
 from app.recording.recorder import Recorder
 from app.ui.replay_source import ReplaySource
 from app.watch.stream import Drained, EventStream
-from screenshots.scenes import NOW, overview, overview_with_workers
+from screenshots.scenes import overview, overview_with_workers
+from tests.making import NOW
 
 FOLDER: Final = Path(__file__).parent
 OVERVIEW: Final = FOLDER / "overview.rec"

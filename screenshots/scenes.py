@@ -1,28 +1,19 @@
-"""Fixed events that show every state of a connection: for screenshots and for snapshot tests.
-
-The clock stands still at `NOW`, so the same events give the same screen, always and everywhere.
-"""
+"""Scenes: fixed events with every state of a connection, for screenshots and snapshot tests."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from typing import Final
 
 import msgspec
 
-from app.core.commands import Command
 from app.core.events import (
-    POLLIN,
-    POLLOUT,
     TRACED_BYTES,
     Bytes,
-    Closed,
     CommandResult,
     ConnectionState,
     Event,
     Io,
-    Kernel,
     Listening,
     Opened,
     Reason,
@@ -33,196 +24,15 @@ from app.core.events import (
 )
 from app.core.framing import frame
 from app.core.histogram import Histogram
-from app.core.statistics import LoopStats, ProcessStats, WorkerStats
-from app.watch.stream import Drained
+from app.core.statistics import ProcessStats
+from tests.making import NOW, closed, kernel, listening, loop_stats, opened, snapshot, worker
 
-NOW: Final = 1_760_000_000.0
-INSTANCE: Final = "5eed0123456789ab"
-"""Seconds since the epoch at which all scenes stand still."""
-STARTED: Final = NOW - 754.0
 SLOW_READER: Final = 9
 """The connection that does not read its echo."""
 
 
-class FixedSource:
-    """A source that gives what it was fed, and keeps the commands that it was given."""
-
-    grace = 5.0
-
-    def __init__(self, events: Iterable[Event] = ()) -> None:
-        self.owns_server = True
-        self.time = NOW
-        self.commands: list[Command] = []
-        self.died: str | None = None
-        self._waiting: list[Event] = list(events)
-
-    def feed(self, *events: Event) -> None:
-        """Have these events in the next drain."""
-        self._waiting += events
-
-    def now(self) -> float:
-        """The time that was set; it passes only when a test says so."""
-        return self.time
-
-    def drain(self) -> Drained:
-        """What was fed since the last call; snapshots and statistics may be among the events."""
-        events, self._waiting = self._waiting, []
-        return Drained(events, [], None, 0)
-
-    def submit(self, command: Command) -> None:
-        """Keep a command, to be looked at."""
-        self.commands.append(command)
-
-    def failure(self) -> str | None:
-        """What `died` says."""
-        return self.died
-
-
-def listening(cap: int = 1024**2) -> Listening:
-    """The server's first event."""
-    return Listening(
-        t=STARTED,
-        host="127.0.0.1",
-        port=9000,
-        pid=4242,
-        instance=INSTANCE,
-        poller="epoll",
-        write_mode="direct",
-        cap=cap,
-        max_connections=10_000,
-        header_timeout=10.0,
-        body_timeout=60.0,
-        write_timeout=30.0,
-        idle_timeout=0.0,
-    )
-
-
-def opened(connection_id: int, age: float = 60.0, peer: str | None = None) -> Opened:
-    """A connection accepted `age` seconds before `NOW`."""
-    peer = peer or f"127.0.0.1:{41_000 + connection_id * 7919 % 20_000}"
-    return Opened(t=NOW - age, id=connection_id, fd=connection_id + 8, peer=peer)
-
-
-def snapshot(
-    connection_id: int,
-    state: ConnectionState = ConnectionState.READ_LEN,
-    *,
-    header: bytes = b"",
-    body: tuple[int, int] = (0, 0),
-    out: tuple[int, int] = (0, 0),
-    frames: int = 0,
-    size: int = 64,
-    quiet: float = 0.1,
-    toggles: int = 0,
-    armed_for: float = 0.0,
-    eagains: int = 0,
-    partial_writes: int = 0,
-    frames_pending: int = 0,
-    closing: Reason | None = None,
-    at: float = NOW,
-) -> Snapshot:
-    """A connection that has echoed `frames` frames of `size` bytes and was `quiet` for seconds."""
-    if state is ConnectionState.READ_BODY:
-        header = body[1].to_bytes(4, "big")
-    interest = POLLIN
-    if out[1] > out[0]:
-        interest = POLLOUT
-    return Snapshot(
-        t=at - quiet,
-        id=connection_id,
-        state=state,
-        header=header,
-        body_read=body[0],
-        body_length=body[1],
-        out_sent=out[0],
-        out_length=out[1],
-        interest=interest,
-        toggles=toggles,
-        toggled_at=at - armed_for,
-        eagains=eagains,
-        partial_writes=partial_writes,
-        frames_in=frames + frames_pending,
-        frames_out=frames,
-        bytes_in=frames * (size + 4) + frames_pending * out[1] + len(header) + body[0],
-        bytes_out=frames * (size + 4) + out[0],
-        frame_at=0.0,
-        active_at=at - quiet,
-        closing=closing,
-    )
-
-
-def kernel(connection_id: int, ago: float, *, unread: int = 0, unacknowledged: int = 0) -> Kernel:
-    """The kernel's side of a connection on loopback, `ago` seconds ago."""
-    return Kernel(
-        t=NOW - ago,
-        id=connection_id,
-        unread=unread,
-        unacknowledged=unacknowledged,
-        send_buffer=2_626_560,
-        rtt_us=412,
-        rttvar_us=96,
-        cwnd=10,
-        mss=65_483,
-        unacked=3,
-        retransmits=0,
-        probes=4 if unacknowledged else 0,
-    )
-
-
-def closed(connection_id: int, reason: Reason, ago: float = 2.0, **totals: int | str) -> Closed:
-    """A connection that ended `ago` seconds before `NOW`, by the peer that `opened` gives it."""
-    figures = dict.fromkeys(
-        ("frames_in", "frames_out", "bytes_in", "bytes_out", "toggles", "eagains"), 0
-    )
-    fields = {"detail": "", "partial_writes": 0, **figures, **totals}
-    origin = opened(connection_id)
-    return Closed(
-        t=NOW - ago,
-        id=connection_id,
-        peer=origin.peer,
-        reason=reason,
-        opened_at=origin.t,
-        **fields,  # type: ignore[arg-type]
-    )
-
-
-def loop_stats(
-    t: float,
-    frames: int,
-    size: int,
-    connections: int,
-    armed: int = 3,
-    bodies: tuple[tuple[int, int], ...] = (),
-) -> LoopStats:
-    """The loop's figures at `t`, after `frames` frames of `size` bytes in all."""
-    return LoopStats(
-        t=t,
-        polls=frames // 2,
-        wakeups=frames // 2,
-        ready=frames,
-        longest_us=1_340,
-        cpu_seconds=(t - STARTED) * 0.31,
-        open=connections,
-        opened=connections + 214,
-        closed=214,
-        refused=0,
-        armed=armed,
-        frames_in=frames,
-        frames_out=frames,
-        bytes_in=frames * (size + 4),
-        bytes_out=frames * (size + 3),
-        toggles=412,
-        eagains=903,
-        partial_writes=388,
-        accept_errors=0,
-        queue_depth=4,
-        drops=0,
-        bodies=bodies,
-    )
-
-
 def server(connections: int) -> list[Event]:
-    """A server with half a minute of history under a load that comes in waves."""
+    """Make the statistics of a server under a load in waves, for half a minute."""
     events: list[Event] = [
         ProcessStats(t=NOW - 32, cpu_percent=36.0, rss=60 * 1024**2, fds=connections + 9, threads=3)
     ]
@@ -250,7 +60,7 @@ def server(connections: int) -> list[Event]:
 
 
 def slow_reader() -> list[Event]:
-    """What the slow reader did last, as traced."""
+    """Make the traced events of the slow reader."""
     peer_reads = 65_536
     events: list[Event] = []
     for pair, (at, armed_for, pending) in enumerate(
@@ -304,7 +114,7 @@ def slow_reader() -> list[Event]:
 
 
 def overview() -> list[Event]:
-    """Some thirty connections in every state."""
+    """Make some forty connections that together are in every state."""
     body = ConnectionState.READ_BODY
     rows: list[Snapshot] = [
         snapshot(2, frames=184_220, size=16, quiet=0.02),
@@ -378,7 +188,7 @@ def overview() -> list[Event]:
         CommandResult(t=NOW - 61, request=900, command="set", ok=True, message="cap is 1MiB"),
     ]
     for row in rows:
-        # An older look first, so that there is a rate.
+        # An older snapshot first, so that there is a rate.
         rate = 0 if row.active_at < NOW - 2 else row.frames_out // 400
         events.append(
             snapshot(row.id, frames=max(0, row.frames_out - rate), at=NOW - 1.5, quiet=0.0)
@@ -389,7 +199,7 @@ def overview() -> list[Event]:
     events += slow_reader()
     events += [
         kernel(SLOW_READER, ago, unread=0, unacknowledged=2_621_804)
-        for ago in (4.1, 3.1, 2.1, 1.1, 0.1)  # a look in every round
+        for ago in (4.1, 3.1, 2.1, 1.1, 0.1)  # one in every round of the reporter
     ]
     text = b"a body of 524,288 bytes that says so " * 15_000
     for call in ("read", "write"):
@@ -411,23 +221,8 @@ def overview() -> list[Event]:
     return events
 
 
-def worker(number: int, t: float = NOW, frames: int = 0, **fields: int | float) -> WorkerStats:
-    """One worker at `t`, after `frames` frames."""
-    figures = {
-        "pid": 4242 + number,
-        "alive": True,
-        "restarts": 0,
-        "open": 0,
-        "cpu_seconds": 0.0,
-        "rss": 24 * 1024**2,
-        "longest_us": 870 * number,
-        **fields,
-    }
-    return WorkerStats(t=t, worker=number, frames=frames, **figures)  # type: ignore[arg-type]
-
-
 def overview_with_workers() -> list[Event]:
-    """The same connections at two workers, one of which has been restarted, and a third is down."""
+    """Make the overview with workers: one serves, one was restarted, one is down."""
     events: list[Event] = []
     for event in overview():
         match event:

@@ -17,7 +17,7 @@ import pytest
 from app.core.events import Event
 from app.core.framing import frame
 from app.recording.reader import Recording
-from screenshots.scenes import NOW, listening, opened, worker
+from tests.making import NOW, listening, opened, worker
 from tests.peers import connect, exchange
 from tests.program import ROOT, Headless, environment, run
 from tests.recording.making import drain, history, write_recording

@@ -19,8 +19,8 @@ from app.core.framing import frame
 from app.ui.app import EchoApp
 from app.ui.dialogs import KillDialog
 from app.watch.stream import Drained
-from screenshots.scenes import listening, opened, snapshot
 from tests.control.serving import Controlled
+from tests.making import listening, opened, snapshot
 from tests.peers import connect, exchange
 from tests.program import Headless, run
 from tests.terminal import Terminal

@@ -10,7 +10,7 @@ from app.control.server_side.follower import CAPACITY, DETAIL_CAPACITY, PAGE, Fo
 from app.core.events import Closed, CommandResult, Event, Opened, Reason, Toggled
 from app.watch.fanout import Fanout
 from app.watch.stream import Drained, EventStream
-from screenshots.scenes import closed, listening, loop_stats, opened, snapshot, worker
+from tests.making import closed, listening, loop_stats, opened, snapshot, worker
 from tests.watch.test_fanout import toggled
 
 

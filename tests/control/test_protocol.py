@@ -35,7 +35,7 @@ from app.core.events import (
     TraceLevel,
 )
 from app.core.framing import FrameDecoder, TooLong
-from screenshots.scenes import INSTANCE, listening, loop_stats, opened, snapshot
+from tests.making import INSTANCE, listening, loop_stats, opened, snapshot
 
 TO_SERVER: list[ToServer] = [
     Hello(version=VERSION, client="x", read_only=True, announce=True),

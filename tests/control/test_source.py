@@ -43,8 +43,8 @@ from app.core.framing import FrameDecoder
 from app.watch.source import Source
 from app.watch.state import State
 from app.watch.stream import Drained
-from screenshots.scenes import INSTANCE, closed, listening, loop_stats, opened, snapshot, worker
 from tests.control.serving import Clock, Controlled
+from tests.making import INSTANCE, closed, listening, loop_stats, opened, snapshot, worker
 from tests.peers import PATIENCE, connect
 from tests.waiting import until
 

@@ -22,7 +22,7 @@ from app.core.events import (
 from app.host.log import LogWriter, as_json
 from app.watch.journal import LEVELS, Level, level_of
 from app.watch.stream import EventStream
-from screenshots.scenes import closed, listening, opened
+from tests.making import closed, listening, opened
 from tests.peers import PATIENCE, connect
 from tests.program import Headless
 

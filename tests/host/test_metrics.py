@@ -27,7 +27,7 @@ from app.host.metrics_page import MOST, MetricsPage
 from app.server.server import Server
 from app.watch.fanout import Fanout
 from app.watch.stream import Drained, EventStream
-from screenshots.scenes import closed, listening, loop_stats, opened, snapshot
+from tests.making import closed, listening, loop_stats, opened, snapshot
 from tests.peers import PATIENCE, connect, exchange
 from tests.program import ROOT
 from tests.waiting import until

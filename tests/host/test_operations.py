@@ -15,7 +15,7 @@ from app.cli.main import cli
 from app.core.events import Reason
 from app.core.settings import RUNTIME_SETTINGS
 from app.watch.journal import LEVELS, level_of
-from screenshots.scenes import closed
+from tests.making import closed
 from tests.program import ROOT
 
 DOCS = ROOT / "docs"

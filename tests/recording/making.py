@@ -27,7 +27,7 @@ from app.recording.disk import Disk
 from app.recording.plan import NO_LIMITS, Limits
 from app.recording.recorder import Recorder
 from app.watch.stream import Drained, EventStream
-from screenshots.scenes import NOW, closed, listening, loop_stats, opened, snapshot
+from tests.making import NOW, closed, listening, loop_stats, opened, snapshot
 
 
 class Sink:

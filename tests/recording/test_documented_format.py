@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from app.recording.reader import Recording
-from screenshots.scenes import NOW
+from tests.making import NOW
 from tests.recording.making import drain, history, recorded
 
 

@@ -12,7 +12,7 @@ from app.recording import format as recording_format
 from app.recording.format import FILE_SIZE, MAGIC, Mark, file_header
 from app.recording.reader import Recording, RecordingError
 from app.ui.replay_source import ReplaySource
-from screenshots.scenes import NOW, opened
+from tests.making import NOW, opened
 from tests.recording.making import drain, history, recorded, write_recording
 
 

@@ -20,7 +20,7 @@ from app.recording.recorder import Recorder
 from app.recording.recordings import Recordings, create
 from app.watch.fanout import Fanout
 from app.watch.stream import Drained, EventStream
-from screenshots.scenes import NOW, closed, listening, loop_stats, opened, snapshot
+from tests.making import NOW, closed, listening, loop_stats, opened, snapshot
 from tests.recording.making import Drain, drain, history, recorded
 from tests.recording.making import Sink as Memory
 from tests.waiting import until

@@ -27,7 +27,7 @@ from app.recording.format import (
     unpack,
 )
 from app.recording.remembered import Remembered
-from screenshots.scenes import NOW
+from tests.making import NOW
 from tests.recording.making import drain, history, recorded
 
 KINDS: tuple[type[msgspec.Struct], ...] = get_args(Event)

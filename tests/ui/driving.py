@@ -9,7 +9,7 @@ from app.core.commands import Command, Trace
 from app.ui.app import EchoApp
 from app.ui.connection_table import ConnectionTable
 from app.ui.preferences import Preferences
-from screenshots.scenes import FixedSource
+from tests.making import FixedSource
 
 
 @asynccontextmanager

@@ -17,16 +17,8 @@ from app.core.events import (
     TraceLevel,
 )
 from app.ui.dialogs import CapDialog, DeadServerScreen, KillDialog
-from screenshots.scenes import (
-    NOW,
-    FixedSource,
-    closed,
-    listening,
-    opened,
-    overview,
-    server,
-    snapshot,
-)
+from screenshots.scenes import overview, server
+from tests.making import NOW, FixedSource, closed, listening, opened, snapshot
 from tests.ui.driving import actions, look, running, screen_text, table
 
 

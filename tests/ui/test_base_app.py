@@ -15,7 +15,8 @@ from app.ui.dialogs import KillDialog
 from app.ui.filter_bar import FilterBar
 from app.ui.palette_commands import Offer, provider_of
 from app.ui.preferences import Preferences
-from screenshots.scenes import NOW, FixedSource, closed, opened, overview
+from screenshots.scenes import overview
+from tests.making import NOW, FixedSource, closed, opened
 from tests.ui.driving import actions, look, order, running, screen_text, table
 
 

@@ -12,7 +12,8 @@ from app.ui.charts import Chart, charts, draw, graph, grid
 from app.ui.lines_panel import Line, line_width
 from app.watch.state import State
 from app.watch.stream import Drained
-from screenshots.scenes import NOW, FixedSource, listening, loop_stats, overview
+from screenshots.scenes import overview
+from tests.making import NOW, FixedSource, listening, loop_stats
 from tests.ui.driving import look, running, screen_text
 
 

@@ -8,7 +8,8 @@ from app.ui.column_layout import GAP, MARK, column_at, heading, layout
 from app.ui.lines_panel import line_width
 from app.watch.state import State
 from app.watch.stream import Drained
-from screenshots.scenes import NOW, closed, opened, overview
+from screenshots.scenes import overview
+from tests.making import NOW, closed, opened
 
 
 def overview_model() -> State:

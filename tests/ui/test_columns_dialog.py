@@ -10,7 +10,8 @@ from app.ui.columns_dialog import ColumnList, ColumnsDialog
 from app.ui.lines_panel import line_width
 from app.ui.preferences import Preferences
 from app.watch.columns import COLUMNS
-from screenshots.scenes import NOW, FixedSource, overview
+from screenshots.scenes import overview
+from tests.making import NOW, FixedSource
 from tests.ui.driving import look, order, running, table
 from tests.ui.test_column_layout import overview_model
 

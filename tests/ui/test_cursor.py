@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.ui.connection_table import ConnectionTable
-from screenshots.scenes import FixedSource, listening, opened
+from tests.making import FixedSource, listening, opened
 from tests.ui.driving import look, running, table
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.core.events import Io
-from screenshots.scenes import NOW, FixedSource, listening, opened
+from tests.making import NOW, FixedSource, listening, opened
 from tests.ui.driving import look, running, screen_text
 
 GAP = "the calls that follow are not shown"

@@ -4,7 +4,8 @@ import pytest
 
 from app.core.events import Reason
 from app.ui.filter_bar import FilterBar
-from screenshots.scenes import FixedSource, closed, opened, overview, snapshot
+from screenshots.scenes import overview
+from tests.making import FixedSource, closed, opened, snapshot
 from tests.ui.driving import actions, look, order, running, screen_text, table
 
 

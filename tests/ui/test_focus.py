@@ -3,7 +3,8 @@
 import pytest
 
 from app.ui.dialogs import CapDialog
-from screenshots.scenes import FixedSource, overview
+from screenshots.scenes import overview
+from tests.making import FixedSource
 from tests.ui.driving import look, running, table
 
 SMALL = (80, 24)

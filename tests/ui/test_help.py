@@ -9,7 +9,8 @@ from app.ui.dialogs import CapDialog
 from app.ui.filter_bar import FilterBar
 from app.ui.help_screen import HelpScreen
 from app.ui.preferences import Preferences
-from screenshots.scenes import FixedSource, overview
+from screenshots.scenes import overview
+from tests.making import FixedSource
 from tests.ui.driving import running
 
 

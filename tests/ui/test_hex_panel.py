@@ -9,7 +9,7 @@ from app.core.events import (
 )
 from app.ui.hex_panel import _dump
 from app.watch.row import BYTES_LIMIT, Row
-from screenshots.scenes import FixedSource, listening, opened
+from tests.making import FixedSource, listening, opened
 from tests.ui.driving import look, running, screen_text
 
 

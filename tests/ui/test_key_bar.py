@@ -6,7 +6,8 @@ from app.ui.actions import ACTIONS, IN_THE_FOOTER
 from app.ui.dialogs import CapDialog
 from app.ui.key_bar import KeyBar
 from app.ui.preferences import Preferences
-from screenshots.scenes import FixedSource, overview
+from screenshots.scenes import overview
+from tests.making import FixedSource
 from tests.ui.driving import look, running
 
 

@@ -12,7 +12,8 @@ from app.core.events import (
 from app.ui import palette
 from app.ui.dialogs import NAMED, KillDialog
 from app.watch.requests import RequestOutcome, Requests
-from screenshots.scenes import NOW, FixedSource, closed, opened, overview
+from screenshots.scenes import overview
+from tests.making import NOW, FixedSource, closed, opened
 from tests.ui.driving import actions, look, running, screen_text, table
 
 

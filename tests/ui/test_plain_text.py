@@ -9,7 +9,8 @@ from app.core.events import ConnectionState
 from app.ui import palette
 from app.ui.plain_text import in_ascii
 from app.ui.preferences import Preferences
-from screenshots.scenes import FixedSource, opened, overview
+from screenshots.scenes import overview
+from tests.making import FixedSource, opened
 from tests.ui.driving import look, running
 
 SCREENS = {

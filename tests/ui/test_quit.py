@@ -5,7 +5,8 @@ from textual.widgets import Static
 
 from app.core.events import Reason
 from app.ui.quit_dialog import QuitDialog
-from screenshots.scenes import FixedSource, closed, listening, opened, overview
+from screenshots.scenes import overview
+from tests.making import FixedSource, closed, listening, opened
 from tests.ui.driving import look, running
 
 

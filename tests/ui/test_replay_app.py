@@ -25,7 +25,7 @@ from app.ui.replay_source import ReplaySource
 from app.ui.transport_bar import TransportBar, span
 from app.watch.state import State
 from app.watch.stream import Drained
-from screenshots.scenes import NOW, closed, listening, opened, snapshot
+from tests.making import NOW, closed, listening, opened, snapshot
 from tests.recording.making import Drain, drain, history, write_recording
 from tests.ui.driving import look, screen_text, table
 

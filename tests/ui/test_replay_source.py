@@ -24,7 +24,7 @@ from app.recording.reader import Recording
 from app.ui.replay_source import ReplaySource
 from app.ui.resuming import model_at
 from app.watch.state import State
-from screenshots.scenes import NOW, closed, listening, opened, snapshot
+from tests.making import NOW, closed, listening, opened, snapshot
 from tests.recording.making import drain, history, write_recording
 
 SEEDS = range(4)

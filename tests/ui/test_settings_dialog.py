@@ -14,7 +14,8 @@ from app.ui.audit_screen import AuditScreen
 from app.ui.settings_dialog import SettingsDialog, Values, read_changes
 from app.watch.audit import AUDIT_LIMIT, Audit, Change
 from app.watch.journal import setting_words
-from screenshots.scenes import NOW, FixedSource, overview
+from screenshots.scenes import overview
+from tests.making import NOW, FixedSource
 from tests.ui.driving import actions, look, running, screen_text
 
 KNOWN: Values = {"idle_timeout": 5.0, "write_mode": "direct", "cap": 64}

@@ -4,7 +4,8 @@ import pytest
 from textual.widgets import Button
 
 from app.ui.app import SMALLEST
-from screenshots.scenes import FixedSource, opened, overview
+from screenshots.scenes import overview
+from tests.making import FixedSource, opened
 from tests.ui.driving import running
 
 

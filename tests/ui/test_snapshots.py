@@ -14,7 +14,8 @@ from app.ui.replay_app import ReplayApp
 from app.ui.replay_source import ReplaySource
 from app.watch.source import Source
 from screenshots.recorded import OVERVIEW, held
-from screenshots.scenes import NOW, FixedSource, overview
+from screenshots.scenes import overview
+from tests.making import NOW, FixedSource
 from tests.recording.making import history, write_recording
 
 SIZES = [(160, 50), (100, 30), (80, 24)]

@@ -13,7 +13,8 @@ from app.ui import palette
 from app.ui.app import EchoApp
 from app.ui.preferences import Preferences
 from app.ui.themes import DARK, THEMES, Repaint
-from screenshots.scenes import FixedSource, overview
+from screenshots.scenes import overview
+from tests.making import FixedSource
 from tests.ui.driving import look, running, table
 
 INKS = ("dim", "text", "bright", "accent", "info", "good", "warning", "draining", "error")

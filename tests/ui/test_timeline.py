@@ -6,7 +6,8 @@ from app.ui.timeline import labelled, slots, timeline
 from app.watch.row import TOGGLES_LIMIT, Row
 from app.watch.state import State
 from app.watch.stream import Drained
-from screenshots.scenes import NOW, SLOW_READER, FixedSource, closed, opened, overview, snapshot
+from screenshots.scenes import SLOW_READER, overview
+from tests.making import NOW, FixedSource, closed, opened, snapshot
 from tests.ui.driving import running, screen_text
 
 

@@ -12,13 +12,8 @@ from app.ui.workers_panel import WorkersPanel
 from app.watch.filter import parse_filter
 from app.watch.state import State
 from app.watch.stream import Drained
-from screenshots.scenes import (
-    NOW,
-    FixedSource,
-    overview,
-    overview_with_workers,
-    worker,
-)
+from screenshots.scenes import overview, overview_with_workers
+from tests.making import NOW, FixedSource, worker
 from tests.ui.driving import look, order, running, screen_text, table
 
 

@@ -10,7 +10,8 @@ from app.watch.filter import FilterError, parse_filter
 from app.watch.row import Row
 from app.watch.state import State
 from app.watch.stream import Drained
-from screenshots.scenes import NOW, opened, overview
+from screenshots.scenes import overview
+from tests.making import NOW, opened
 
 MODEL = State()
 MODEL.apply(Drained(overview(), [], None, 0), NOW)

@@ -9,7 +9,8 @@ import pytest
 
 from app.core.events import Reason
 from app.watch.columns import LISTED
-from screenshots.scenes import FixedSource, closed, opened, overview
+from screenshots.scenes import overview
+from tests.making import FixedSource, closed, opened
 from tests.ui.driving import running
 
 STAMP = "echo-tui-20251009-085320"

@@ -17,7 +17,7 @@ from app.core.events import (
 from app.core.statistics import ProcessStats
 from app.watch.fanout import Fanout
 from app.watch.stream import Drained, EventStream
-from screenshots.scenes import closed, listening, loop_stats, opened, snapshot, worker
+from tests.making import closed, listening, loop_stats, opened, snapshot, worker
 
 
 class Woken:

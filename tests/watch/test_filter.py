@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from app.watch.filter import DEEPEST, LONGEST, FilterError, parse_filter
 from app.watch.state import State
 from app.watch.stream import Drained
-from screenshots.scenes import NOW, overview
+from screenshots.scenes import overview
+from tests.making import NOW
 
 MODEL = State()
 MODEL.apply(Drained(overview(), [], None, 0), NOW)

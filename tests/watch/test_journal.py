@@ -23,7 +23,7 @@ from app.core.events import (
     Toggled,
 )
 from app.watch.journal import entries, entry
-from screenshots.scenes import NOW, closed, kernel, listening, opened
+from tests.making import NOW, closed, kernel, listening, opened
 
 
 def io(call: str, asked: int, result: int, **more: Any) -> Io:

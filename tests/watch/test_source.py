@@ -5,7 +5,7 @@ from app.core.events import Crashed
 from app.core.statistics import ProcessStats
 from app.watch.source import StreamSource
 from app.watch.stream import EventStream
-from screenshots.scenes import NOW, opened
+from tests.making import NOW, opened
 
 
 def test_it_drains_samples_once_a_second_and_tells_of_a_crash() -> None:

@@ -24,16 +24,8 @@ from app.watch import journal
 from app.watch.row import RECENT_LIMIT
 from app.watch.state import CLOSED_LIMIT, CLOSED_SHOWN_FOR, LOG_LIMIT, State
 from app.watch.stream import Drained
-from screenshots.scenes import (
-    NOW,
-    closed,
-    kernel,
-    listening,
-    loop_stats,
-    opened,
-    overview,
-    snapshot,
-)
+from screenshots.scenes import overview
+from tests.making import NOW, closed, kernel, listening, loop_stats, opened, snapshot
 
 
 def apply(model: State, *events: Event, now: float = NOW) -> list[CommandResult]:

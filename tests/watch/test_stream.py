@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from app.core.events import ConnectionState, Event, Notice, Snapshot
 from app.core.statistics import LoopStats
 from app.watch.stream import Drained, EventStream
-from screenshots.scenes import loop_stats
+from tests.making import loop_stats
 
 
 def notice(number: int) -> Notice:

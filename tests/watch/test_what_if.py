@@ -6,7 +6,7 @@ from app.core.events import ConnectionState, Event
 from app.watch.state import BODIES_LIMIT, State
 from app.watch.stream import Drained
 from app.watch.what_if import effect_of_cap
-from screenshots.scenes import NOW, listening, loop_stats, opened, snapshot
+from tests.making import NOW, listening, loop_stats, opened, snapshot
 
 
 def model(*events: Event) -> State:

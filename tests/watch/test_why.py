@@ -6,7 +6,7 @@ import pytest
 from app.core.events import ConnectionState, Reason, Snapshot
 from app.watch.row import Row
 from app.watch.why import is_stuck, why_in_brief, why_waiting
-from screenshots.scenes import NOW, opened, snapshot
+from tests.making import NOW, opened, snapshot
 
 WRITE = ConnectionState.WRITE_BODY
 CASES = [

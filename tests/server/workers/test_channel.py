@@ -37,7 +37,7 @@ from app.server.workers.channel import (
 )
 from app.server.workers.worker import BATCH_LIMIT, ParentPipe, batches, obey, orders
 from app.watch.stream import Drained, EventStream
-from screenshots.scenes import loop_stats, opened, snapshot
+from tests.making import loop_stats, opened, snapshot
 from tests.peers import PATIENCE, Watcher
 
 END = Stopped(t=1, cause="test", opened=0, closed=0, frames_out=0, bytes_in=0, bytes_out=0)
