@@ -19,12 +19,12 @@ import click
 
 from ..core.settings import SettingError
 from ..core.spawn import STOP_SIGNALS, stop_signals_blocked
-from ..ui.preferences import Preferences
 from .configuration import chosen_ui
 from .signals import stop_signals, stop_signals_delivered
 
 if TYPE_CHECKING:
     from ..ui.app import EchoApp
+    from ..ui.preferences import Preferences
 
 WITHOUT_A_CURSOR: Final = ("dumb", "unknown")
 """Values of TERM that name a terminal without cursor movement."""
@@ -45,6 +45,8 @@ def dashboard_preferences() -> Preferences:
     ASCII is the default where the locale is not UTF-8, and is forced where stderr cannot encode
     anything else. Raises `SettingError`.
     """
+    from ..ui.preferences import Preferences
+
     chosen = chosen_ui(click.get_current_context())
     chosen.setdefault("ascii", not _is_utf8(locale.getencoding()))
     if not _is_utf8(sys.stderr.encoding):

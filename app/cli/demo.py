@@ -11,7 +11,7 @@ import click
 
 from ..core.printable import printable
 from .configuration import file_option
-from .dashboard import require_terminal
+from .dashboard import dashboard_preferences, require_terminal
 from .options import control_options, metrics_option, server_options, ui_options
 from .recording_options import record_options
 from .serve import EXIT_CRASH, ServerCommand, serve_with_dashboard, split_options
@@ -37,7 +37,8 @@ def demo(**options: Any) -> int:
         is click.core.ParameterSource.DEFAULT
     ):
         options["port"] = 0
-    settings, sidecars, preferences = split_options(options)
+    settings, sidecars = split_options(options)
+    preferences = dashboard_preferences()
     require_terminal("run the demo in one, or `echo-tui --no-ui` without one")
     complaints: list[str] = []
 

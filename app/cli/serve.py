@@ -14,7 +14,6 @@ import click
 from ..core.addresses import format_address
 from ..core.settings import RULES, Settings
 from ..core.spawn import stop_signals_blocked
-from ..ui.preferences import Preferences
 from .configuration import ConfiguredCommand, file_option, show_option
 from .dashboard import dashboard_preferences, require_terminal, run_dashboard
 from .options import (
@@ -31,6 +30,7 @@ from .signals import JOIN_INTERVAL, stop_signals
 if TYPE_CHECKING:
     from ..host.runtime import Hosting, Sidecars
     from ..server.handle import ServerHandle
+    from ..ui.preferences import Preferences
 
 EXIT_CRASH = 1
 
@@ -63,25 +63,25 @@ class ServerCommand(ConfiguredCommand):
 @show_option
 def serve(no_ui: bool, log_format: str, log_level: str, **options: Any) -> int:
     """Serve, with the dashboard or without."""
-    settings, sidecars, preferences = split_options(options)
+    settings, sidecars = split_options(options)
     if no_ui:
         return serve_headless(settings, sidecars, log_format, log_level)
+    preferences = dashboard_preferences()
     require_terminal("use --no-ui for event lines on stdout")
     return serve_with_dashboard(settings, sidecars, preferences)
 
 
-def split_options(options: dict[str, Any]) -> tuple[Settings, Sidecars, Preferences]:
+def split_options(options: dict[str, Any]) -> tuple[Settings, Sidecars]:
     """Sort the values of a server's options by what they are about. Raises `SettingError`."""
     from ..host.runtime import Sidecars
 
-    preferences = dashboard_preferences()
     del options["theme"], options["ascii"]
     sidecars = Sidecars(
         metrics=options.pop("metrics"),
         control=options.pop("control"),
         recording=take_plan(options),
     )
-    return Settings(**options), sidecars, preferences
+    return Settings(**options), sidecars
 
 
 def serve_headless(settings: Settings, sidecars: Sidecars, log_format: str, log_level: str) -> int:
