@@ -1,7 +1,7 @@
 """The dashboard: one timer drains the source into the model and shows the model.
 
-Keys only send commands. What they did is seen when the server's event has come back, so a live, an
-attached and a replayed server look and feel the same.
+Keys only send commands. The screen changes when the server's event comes back, so a live, an
+attached and a replayed server behave alike on the screen.
 """
 
 from __future__ import annotations
@@ -61,8 +61,9 @@ class EchoApp(PersonalApp):
         preferences: Preferences | None = None,
         recorder: RecorderControl | None = None,
     ) -> None:
-        """`source` is the server to show; `title` names the terminal's window; without a
-        `recorder` nothing can be recorded.
+        """Make the dashboard of `source`; `title` is the title of the terminal window.
+
+        Without a `recorder` nothing can be recorded.
         """
         super().__init__(source, preferences or Preferences())
         self.title = title
@@ -82,7 +83,7 @@ class EchoApp(PersonalApp):
         self._too_small = Static("", id="too-small", markup=False)
 
     def compose(self) -> ComposeResult:
-        """Header, table, detail and events, footer."""
+        """Compose the panels."""
         yield self._header
         yield self._workers_panel
         yield Static("", id="banner", markup=False)
@@ -98,14 +99,14 @@ class EchoApp(PersonalApp):
         yield KeyBar(self.NOT_HERE)
 
     def on_mount(self) -> None:
-        """Begin to refresh."""
+        """Start the refreshes."""
         self._pane.table.focus()
         self.call_after_refresh(self._refresh_and_go_on)
 
     # --- refreshing ---
 
     def _refresh_and_go_on(self) -> None:
-        """Refresh, and again after a pause that depends on what the screen cost meanwhile."""
+        """Refresh, then set a timer for the next refresh; a costly screen pauses longer."""
         cpu = time.thread_time()
         work, self._cpu_at_refresh = cpu - self._cpu_at_refresh, cpu
         self.refresh_view()
@@ -114,7 +115,7 @@ class EchoApp(PersonalApp):
         self.set_timer(delay, self._refresh_and_go_on)
 
     def refresh_view(self) -> None:
-        """Take in what has gathered and show it; a paused screen takes in without showing."""
+        """Drain the source into the model and draw it; a paused screen is not drawn."""
         now = self._source.now()
         for result in self.model.apply(self._source.drain(), now):
             self._report(result)
@@ -151,8 +152,8 @@ class EchoApp(PersonalApp):
             mode, style = f"● REC  {mode}", palette.ALARM
         self._header.show_model(model, now, mode, style)
         self._workers_panel.show_model(model)
-        if self._is_asked() and not self.model.open:
-            self.exit(0, return_code=0)  # what the question was about has gone
+        if self._is_asking_to_quit() and not self.model.open:
+            self.exit(0, return_code=0)  # no connection is left that a stop could end
         self._pane.table.held = len(self.screen_stack) > 1
         if isinstance(self.screen, AuditScreen):
             self.screen.update_changes(model.audit.deeds)
@@ -165,20 +166,20 @@ class EchoApp(PersonalApp):
         self._show_banner(now)
 
     def _keep_the_focus(self) -> None:
-        """Give the table its focus back: charts that hide it, or a tiny terminal, take it away."""
+        """Give the focus back to the table, which loses it while it is hidden."""
         screen = self.screen_stack[0]
         if screen.focused is None and self.app_focus and self._pane.display:
             screen.set_focus(self._pane.table)
 
     def _show_banner(self, now: float) -> None:
         text = self._banner_text(now)
-        if text != self._banner_shown:  # to say the same again would lay the whole screen out anew
+        if text != self._banner_shown:  # an update would lay out the whole screen again
             self._banner_shown = text
             self.screen_stack[0].query_one("#banner", Static).update(text)
         self.screen_stack[0].set_class(bool(self.model.gone), "gone")
 
     def _banner_text(self, now: float) -> str:
-        """What stands over everything; empty while all is as it should be."""
+        """Return the text of the banner; empty if there is nothing to say."""
         if self.model.gone:
             return f"GONE: {self.model.gone}. Waiting for it; {signs(self.keys, 'quit')} quits"
         if self._frozen is None:
@@ -210,7 +211,7 @@ class EchoApp(PersonalApp):
         return "● LIVE", palette.GOOD
 
     def on_resize(self, event: events.Resize) -> None:
-        """Choose what is shown by the room that there is."""
+        """Choose the panels by the size of the terminal."""
         width, height = event.size
         screen = self.screen_stack[0]
         too_small = width < SMALLEST[0] or height < SMALLEST[1]
@@ -231,7 +232,7 @@ class EchoApp(PersonalApp):
     # --- selection ---
 
     def on_connection_table_selected(self, message: ConnectionTable.Selected) -> None:
-        """Trace the connection that is looked at, and no other."""
+        """Trace the selected connection, and no other."""
         if self._traced is not None and self._traced in self.model.rows:
             self._trace(self._traced, TraceLevel.OFF)
         self._traced = message.connection_id
@@ -256,7 +257,7 @@ class EchoApp(PersonalApp):
     # --- actions ---
 
     def action_kill(self) -> None:
-        """Ask whether and how to end the selected connection."""
+        """Open the dialog that ends the selected connection."""
         connection_id = self._pane.table.selected_id
         row = None if connection_id is None else self.model.rows.get(connection_id)
         if row is None:
@@ -265,10 +266,10 @@ class EchoApp(PersonalApp):
         if row.closed is not None:
             self.notify(f"#{row.id} is closed already", severity="warning")
             return
-        self._ask_to_kill([row])
+        self._open_kill_dialog([row])
 
     def action_kill_several(self) -> None:
-        """Ask whether and how to end the tagged connections, or all that the filter shows."""
+        """Open the dialog that ends the tagged connections, or all that the filter shows."""
         table, shown_by = self._pane.table, self._pane.filter_bar.active
         if table.tagged:
             ids = sorted(table.tagged)
@@ -282,11 +283,11 @@ class EchoApp(PersonalApp):
             return
         rows = [row for row in map(self.model.rows.get, ids) if row and row.closed is None]
         if rows:
-            self._ask_to_kill(rows, why_these)
+            self._open_kill_dialog(rows, why_these)
         else:
             self.notify("none of them is open", severity="warning")
 
-    def _ask_to_kill(self, rows: list[Row], why_these: str = "") -> None:
+    def _open_kill_dialog(self, rows: list[Row], why_these: str = "") -> None:
         # The ids are of this server, also if another one answers before a button is pressed.
         ids, instance = [row.id for row in rows], self._instance
 
@@ -297,14 +298,14 @@ class EchoApp(PersonalApp):
         self.push_screen(KillDialog(rows, why_these), kill)
 
     def action_filter(self) -> None:
-        """Type a filter, where it is seen: charts that hide the table make room for it."""
+        """Open the field for a filter; charts that hide the table give way to it."""
         if not self._pane.display:
             self.screen_stack[0].remove_class("charting")
         if not self.screen_stack[0].has_class("too-small"):
             super().action_filter()
 
     def action_cap(self) -> None:
-        """Ask for a new CAP."""
+        """Open the dialog for a new CAP."""
 
         def change(cap: int | None) -> None:
             if cap is not None:
@@ -316,7 +317,7 @@ class EchoApp(PersonalApp):
         self.push_screen(CapDialog(self.model.cap, effect), change)
 
     def action_settings(self) -> None:
-        """Ask for new timeouts and write mode."""
+        """Open the dialog for the timeouts and the write mode."""
 
         def change(values: Values | None) -> None:
             for name, value in (values or {}).items():
@@ -325,11 +326,11 @@ class EchoApp(PersonalApp):
         self.push_screen(SettingsDialog(self.model.settings), change)
 
     def action_audit(self) -> None:
-        """Show what was done to the server."""
+        """Open the list of all changes to the server."""
         self.push_screen(AuditScreen(self.model.audit.deeds))
 
     def action_pause(self) -> None:
-        """Stop the screen, or let it go on; the model takes events in all the while."""
+        """Pause or resume the screen; the model goes on applying events."""
         if self._frozen is None:
             self._frozen = (self.model.frozen(), self._source.now())
         else:
@@ -338,13 +339,13 @@ class EchoApp(PersonalApp):
         self.refresh_view()
 
     def action_log(self) -> None:
-        """Where there is no room for both, change between detail and events."""
+        """Switch between detail and events in a terminal without room for both."""
         self.screen_stack[0].toggle_class("log-first")
         self._name_the_other_panel()
         self.call_after_refresh(self.refresh_view)
 
     def action_record(self) -> None:
-        """Begin to record what happens, or end that."""
+        """Start or end a recording."""
         if self._recorder is None:
             self.notify("this dashboard cannot record", severity="warning")
             return
@@ -356,19 +357,19 @@ class EchoApp(PersonalApp):
         self.refresh_view()
 
     def action_charts(self) -> None:
-        """Show the charts of the server, or the selected connection again."""
+        """Switch between the charts of the server and the selected connection."""
         self.screen_stack[0].toggle_class("charting")
         self.call_after_refresh(self.refresh_view)
 
     def action_bytes(self) -> None:
-        """Show the last bytes of the selected connection, or stop looking at them."""
+        """Show or hide the last bytes of the selected connection."""
         self.screen_stack[0].toggle_class("bytes")
         if self._traced is not None:
             self._trace(self._traced, self._trace_level)
         self.call_after_refresh(self.refresh_view)
 
     def _name_the_other_panel(self) -> None:
-        """Where one panel hides the other, its frame names the other: a click shows it."""
+        """Write the name of a hidden panel on the border of the other; a click shows it."""
         screen = self.screen_stack[0]
         shares = screen.has_class("narrow") or screen.has_class("medium")
         sign = signs(self.keys, "log")
@@ -377,13 +378,13 @@ class EchoApp(PersonalApp):
             panel.border_subtitle = _link(f"{sign} detail") if shares else ""
 
     async def action_quit(self) -> None:
-        """End the dashboard in good order; ask before if connections end with it.
+        """End the dashboard; ask first if open connections would end with it.
 
-        After a death of the server with exit code 1.
+        The exit code is 1 if the server has died.
         """
         failed = self._source.failure() is not None
         ends_some = self._source.owns_server and self.model.open and not self.model.stopped
-        if failed or not ends_some or self._is_asked():
+        if failed or not ends_some or self._is_asking_to_quit():
             self.exit(int(failed), return_code=int(failed))
             return
 
@@ -394,7 +395,7 @@ class EchoApp(PersonalApp):
         grace, keys = self._source.grace, self.keys["quit"]
         self.push_screen(QuitDialog(self.model.open, grace, keys), leave)
 
-    def _is_asked(self) -> bool:
+    def _is_asking_to_quit(self) -> bool:
         return isinstance(self.screen, QuitDialog)
 
     # --- results ---
@@ -412,5 +413,5 @@ class EchoApp(PersonalApp):
 
 
 def _link(text: str) -> Content:
-    """A title that does on a click what the key does; `text`, which names a key, is no markup."""
+    """Make a border title that runs the action `log` on a click; `text` is not read as markup."""
     return Content.from_markup("[@click=app.log]$text[/]", text=text)

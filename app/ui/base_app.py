@@ -1,6 +1,6 @@
-"""What a person makes of the dashboard, and takes from it; nothing here is asked of the server.
+"""The part of the dashboard that sends no command to the server.
 
-Theme, ASCII, keys, columns and order; filter, help and palette; the clipboard and files.
+Theme, ASCII, keys, columns and order; filter, help and palette; the clipboard and exported files.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from .themes import THEMES, Repaint, textual_theme
 class PersonalApp(App[int], inherit_bindings=False):
     """An app over a `State` with everything that is the same whatever the model is of."""
 
-    ENABLE_COMMAND_PALETTE = False  # its key and its offers are ours: see `action_palette`
+    ENABLE_COMMAND_PALETTE = False  # we have our own key and entries: see `action_palette`
     BINDINGS = APP_BINDINGS
 
     def __init__(self, source: Source, preferences: Preferences) -> None:
@@ -45,31 +45,31 @@ class PersonalApp(App[int], inherit_bindings=False):
             self.register_theme(textual_theme(name))
         self.theme = preferences.theme
         self.keys = preferences.bindings()
-        """By action, its keys."""
+        """The keys of each action."""
         self.set_keymap(keymap(self.keys))
         self.model = State()
         self._source = source
         self._frozen: tuple[State, float] | None = None
-        """What a paused screen shows: the model and the time at which it was paused."""
+        """The model of a paused screen, and the time at which it was paused."""
         self._pane = ConnectionPane(self.keys)
         table = self._pane.table
         table.chosen = preferences.columns
         table.sort_key, table.descending = preferences.sort_key, preferences.descending
 
     def looked_at(self) -> tuple[State, float]:
-        """The model that the screen shows, and the time at which it is so."""
+        """Return the model on the screen and its time: the time of the pause, else now."""
         return self._frozen or (self.model, self._source.now())
 
     def get_driver_class(self) -> type[Driver]:
-        """Textual's own, but for what it does when the terminal is lost."""
+        """Return Textual's driver, or ours where it replaces Textual's Linux driver."""
         found = super().get_driver_class()
         return TerminalDriver if issubclass(TerminalDriver, found) else found
 
     async def on_event(self, event: Event) -> None:
-        """Give a field the keys that came in the same read as the one that opened it.
+        """Give a field the keys that came in the same read as the key that opened it.
 
-        Textual has handed them to what had the focus by then. A field takes every character, so
-        one that has bubbled up past a focused field was never the field's.
+        Textual has sent them to the widget that had the focus before. A field consumes every
+        character, so one that bubbles up while a field has the focus was never sent to the field.
         """
         has_bubbled_up = isinstance(event, Key) and event.is_forwarded and event.is_printable
         if has_bubbled_up and isinstance(field := self.focused, Input):
@@ -81,28 +81,28 @@ class PersonalApp(App[int], inherit_bindings=False):
             await super().on_event(event)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        """What every line passes on its way to the screen: the theme's colours, ASCII."""
+        """Return the filters of every line: the theme's colours, ASCII, then Textual's own."""
         return [*self._drawing, *super().get_line_filters()]
 
     def watch_theme(self, name: str) -> None:
-        """Draw in the colours of another theme."""
+        """Use the colours of another theme; Textual calls this when `theme` changes."""
         self._drawing = self._plain if name == "dark" else [Repaint(name), *self._plain]
 
     # --- the table ---
 
     def action_filter(self) -> None:
-        """Type a filter."""
+        """Open the field for a filter."""
         self._pane.open_filter()
 
     def action_toggle_filter(self) -> None:
-        """Turn the filter off, or on again."""
+        """Turn the filter off or on."""
         if not self._pane.filter_bar.toggle():
             key = signs(self.keys, "filter")
             text = f"there is no filter yet: {key} makes one"
             self.notify(text, severity="warning", markup=False)
 
     def action_stuck(self) -> None:
-        """Show only the connections that stand still in the middle of something, or all."""
+        """Show only the stuck connections, or all."""
         shown = self._pane.filter_bar.active
         self._pane.filter_bar.choose("" if shown and shown.text == "stuck" else "stuck")
 
@@ -111,7 +111,7 @@ class PersonalApp(App[int], inherit_bindings=False):
         self._sort_by_neighbour(1)
 
     def action_sort_back(self) -> None:
-        """Sort by the column before."""
+        """Sort by the previous column that is shown."""
         self._sort_by_neighbour(-1)
 
     def _sort_by_neighbour(self, step: int) -> None:
@@ -123,13 +123,13 @@ class PersonalApp(App[int], inherit_bindings=False):
         self._pane.show(*self.looked_at())
 
     def action_reverse(self) -> None:
-        """Turn the order round."""
+        """Reverse the order."""
         table = self._pane.table
         table.sort_by(table.sort_key)
         self._pane.show(*self.looked_at())
 
     def action_columns(self) -> None:
-        """Ask which columns to show, and in which order."""
+        """Open the dialog for the columns and their order."""
         table = self._pane.table
 
         def change(chosen: tuple[str, ...] | None) -> None:
@@ -141,7 +141,7 @@ class PersonalApp(App[int], inherit_bindings=False):
         self.push_screen(ColumnsDialog(shown), change)
 
     def action_theme(self) -> None:
-        """Draw in the next theme."""
+        """Use the next theme."""
         names = list(THEMES)
         self._choose_theme(names[(names.index(self.theme) + 1) % len(names)])
 
@@ -149,14 +149,14 @@ class PersonalApp(App[int], inherit_bindings=False):
         self.theme = name
         self.notify(name, title="theme")
 
-    # --- taking along ---
+    # --- export ---
 
     def action_copy(self) -> None:
-        """Give the terminal's clipboard the selected connection as a line of text."""
+        """Copy the selected connection to the terminal's clipboard as a line of text."""
         self._copy(one_as_text)
 
     def action_copy_json(self) -> None:
-        """Give the terminal's clipboard the selected connection as a line of JSON."""
+        """Copy the selected connection to the terminal's clipboard as a line of JSON."""
         self._copy(one_as_json)
 
     def _copy(self, line_of: Callable[[Row, float], str]) -> None:
@@ -171,14 +171,14 @@ class PersonalApp(App[int], inherit_bindings=False):
         self.notify(text, title="copied")
 
     def action_export(self) -> None:
-        """Write what the table shows as JSON and as CSV."""
+        """Write the rows of the table to a JSON file and a CSV file."""
         _, now = self.looked_at()
         rows, chosen = self._pane.table.shown, self._pane.filter_bar.active
         filtered_by = "" if chosen is None else chosen.text
         self._write({"json": as_json(rows, now, filtered_by), "csv": as_csv(rows, now)})
 
     def action_export_screen(self) -> None:
-        """Write the screen as SVG."""
+        """Write the screen to an SVG file."""
         self._write({"svg": self.export_screenshot()})
 
     def _write(self, contents: dict[str, str]) -> None:
@@ -192,14 +192,14 @@ class PersonalApp(App[int], inherit_bindings=False):
         names = " and ".join(path.name for path in paths)
         self.notify(f"{names}, in {paths[0].parent}", title="export", markup=False)
 
-    # --- finding one's way ---
+    # --- help and palette ---
 
     def action_help(self) -> None:
-        """Show the help for what has the focus, and all keys."""
+        """Open the help for the focused widget, with all keys."""
         self.push_screen(HelpScreen(self.keys, help_for(self.focused or self.screen)))
 
     def action_palette(self) -> None:
-        """Offer everything by name."""
+        """Open the command palette."""
         if not isinstance(self.screen, CommandPalette):
             self.push_screen(CommandPalette([provider_of(self._offers)], placeholder="Do what?"))
 

@@ -1,7 +1,7 @@
 """The dialogs. Each answers with a choice, or with None if it is cancelled.
 
 A dialog changes nothing itself: the app sends a command for the choice, and the screen changes when
-the server's event comes back. What a dialog names stays as it was when the dialog opened.
+the server's event comes back. A dialog goes on naming what it named when it opened.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from .resuming import model_at
 from .transport_bar import TransportBar
 
 SEEK_BY: Final = 10.0
-"""Seconds that one key goes forward, or back."""
+"""Seconds by which one key moves the position."""
 HELP: Final = """A recording, not a live server: nothing in it can be changed.
 
   p      play, pause              ( )    10 seconds back, on
@@ -71,12 +71,12 @@ class ReplayApp(EchoApp):
         self._transport = TransportBar()
 
     def compose(self) -> ComposeResult:
-        """The dashboard, and the transport over its footer."""
+        """Compose the dashboard, with the transport bar over the key bar."""
         yield from super().compose()
         yield self._transport
 
     def refresh_view(self) -> None:
-        """As of a live server; a place that was set anew begins with a model of its own."""
+        """Refresh as for a live server, after a jump with the model of the new position."""
         keyframe = self._replay.restart()
         if keyframe is not None:
             self.model = model_at(keyframe, self._replay.now())
@@ -104,7 +104,7 @@ class ReplayApp(EchoApp):
     # --- the transport ---
 
     def action_pause(self) -> None:
-        """Play, or pause."""
+        """Play or pause."""
         if self._replay.playing:
             self._replay.pause()
         else:
@@ -112,31 +112,31 @@ class ReplayApp(EchoApp):
         self.refresh_view()
 
     def action_step(self, back: bool) -> None:
-        """Go to the next event, or to the one before."""
+        """Go to the next event, or to the previous one."""
         if not self._replay.step(back):
-            self._tell_of_none("event", back)
+            self._notify_none("event", back)
         self.refresh_view()
 
     def action_jump(self, what: str, back: bool) -> None:
-        """Go to the next close, POLLOUT toggle or error, or to the one before."""
+        """Go to the next close, POLLOUT toggle or error, or to the previous one."""
         mark, word = _MARKS[what]
         if not self._replay.jump(mark, back):
-            self._tell_of_none(word, back)
+            self._notify_none(word, back)
         self.refresh_view()
 
-    def _tell_of_none(self, word: str, back: bool) -> None:
+    def _notify_none(self, word: str, back: bool) -> None:
         self.notify(f"no {word} {'before' if back else 'after'} this", severity="warning")
 
     def action_seek_by(self, steps: int) -> None:
-        """Go on, or back, by ten seconds."""
+        """Move the position by `steps` times `SEEK_BY` seconds."""
         self._seek(self._replay.now() + steps * SEEK_BY)
 
     def action_seek_to_end(self, last: bool) -> None:
-        """Go to the start, or to the end."""
+        """Go to the start or to the end."""
         self._seek(self._replay.end if last else self._replay.start)
 
     def action_ask_moment(self) -> None:
-        """Ask for a time to go to."""
+        """Open the dialog for a time to go to."""
 
         def go(moment: float | None) -> None:
             if moment is not None:
@@ -145,12 +145,12 @@ class ReplayApp(EchoApp):
         self.push_screen(MomentDialog(self._replay.start, self._replay.end), go)
 
     def on_transport_bar_clicked(self, message: TransportBar.Clicked) -> None:
-        """Go to where the line was clicked."""
+        """Go to the clicked position."""
         start, end = self._replay.start, self._replay.end
         self._seek(start + message.share * (end - start))
 
     def action_speed(self, steps: int) -> None:
-        """Play slower, or faster."""
+        """Play slower or faster."""
         self._replay.change_speed(steps)
         self.refresh_view()
 
@@ -158,36 +158,16 @@ class ReplayApp(EchoApp):
         self._replay.seek(t)
         self.refresh_view()
 
-    # --- what only a live server can do ---
-
-    def action_kill(self) -> None:
-        """Refuse."""
-        self._refuse()
-
-    def action_kill_several(self) -> None:
-        """Refuse."""
-        self._refuse()
-
-    def action_cap(self) -> None:
-        """Refuse."""
-        self._refuse()
-
-    def action_settings(self) -> None:
-        """Refuse."""
-        self._refuse()
-
-    def action_record(self) -> None:
-        """Refuse."""
-        self._refuse()
-
-    async def action_quit(self) -> None:
-        """Leave: nothing ends with it, so nothing is asked."""
-        self.exit(0, return_code=0)
-
     def _refuse(self) -> None:
         self.notify(_REFUSED, severity="warning")
 
+    action_kill = action_kill_several = action_cap = action_settings = action_record = _refuse
+
+    async def action_quit(self) -> None:
+        """End the dashboard without a question, because no connection ends with it."""
+        self.exit(0, return_code=0)
+
     def action_help(self) -> None:
-        """Show the keys of the transport before all others."""
+        """Open the help, with the keys of the transport first."""
         keys = {name: keys for name, keys in self.keys.items() if name not in self.NOT_HERE}
         self.push_screen(HelpScreen(keys, HELP))
