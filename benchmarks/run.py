@@ -18,7 +18,7 @@ from benchmarks import machine, native, readme
 from benchmarks.chart import as_svg
 from benchmarks.measuring import Measurement, measure
 from benchmarks.scenarios import SCENARIOS, Scenario, in_one_round
-from benchmarks.servers import SERVERS, Server
+from benchmarks.servers import SERVERS, Server, of_checkout
 from benchmarks.summary import Results
 from benchmarks.tables import as_markdown, as_text
 
@@ -132,7 +132,11 @@ def read_options() -> argparse.Namespace:
     )
     parser.add_argument("--scenario", default="", help="names, with commas between (default all)")
     parser.add_argument("--server", default="", help="names, with commas between (default all)")
-    parser.add_argument("--against", help=f"what the ratios are of (default {AGAINST})")
+    parser.add_argument(
+        "--against",
+        help=f"what the ratios are of: a server's name, or the folder of another checkout of the "
+        f"project, whose server takes part then (default {AGAINST})",
+    )
     parser.add_argument("--json", type=Path, help="write every figure to this file")
     parser.add_argument("--markdown", type=Path, help="write the tables to this file")
     parser.add_argument("--chart", type=Path, help="draw the ratios as an SVG in this file")
@@ -164,12 +168,16 @@ def read_options() -> argparse.Namespace:
 
     options.scenario = [scenarios[n] for n in chosen("--scenario", options.scenario, [*scenarios])]
     options.server = [servers[n] for n in chosen("--server", options.server, [*servers])]
+    if options.against and (Path(options.against) / "app" / "__main__.py").is_file():
+        options.server.append(of_checkout(Path(options.against)))
+        options.against = options.server[-1].name
     measured = [one.name for one in options.server]
     if not options.against:
         options.against = AGAINST if AGAINST in measured else measured[0]
     elif options.against not in measured:
         parser.error(
-            f"--against {options.against}: not one of those measured, {', '.join(measured)}"
+            f"--against {options.against}: not one of those measured, {', '.join(measured)}, "
+            "and no folder with a checkout"
         )
     if options.readme and not readme.has_marks(options.readme):
         parser.error(f"--readme {options.readme}: has no lines {readme.BEGIN} and {readme.END}")

@@ -73,7 +73,9 @@ def running(server: Server) -> Iterator[Running]:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="echo-bench-")))
         port = free_port() if server.on_terminal else 0
         started = time.monotonic()
-        process = start(stack, scratch, server.command, "server", port, server.on_terminal)
+        process = start(
+            stack, scratch, server.command, "server", port, server.on_terminal, server.folder
+        )
         if server.on_terminal:
             wait_for_accept(process, port, scratch)
         else:
@@ -95,6 +97,7 @@ def start(
     name: str,
     port: int,
     on_terminal: bool,
+    folder: Path = ROOT,
 ) -> subprocess.Popen[bytes]:
     """Start a command in a session of its own, so that Ctrl-C reaches the harness alone."""
     words = [word.replace(PORT, str(port)).replace(SCRATCH, str(scratch)) for word in command]
@@ -106,7 +109,7 @@ def start(
         output = stack.enter_context((scratch / f"{name}.out").open("wb")).fileno()
     process = subprocess.Popen(
         words,
-        cwd=ROOT,
+        cwd=folder,
         stdin=output if on_terminal else subprocess.DEVNULL,
         stdout=output,
         stderr=output if on_terminal else errors,

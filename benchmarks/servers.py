@@ -10,6 +10,9 @@ from pathlib import Path
 from benchmarks import native
 from benchmarks.scenarios import SELECT_LIMIT, Scenario
 
+ROOT = Path(__file__).resolve().parent.parent
+"""The folder that servers are started in: the repository's."""
+
 HOST = "127.0.0.1"
 PORT = "{port}"
 """Replaced by a free port for the servers that cannot be asked for theirs."""
@@ -33,6 +36,7 @@ class Server:
     most_connections: int = 0  # 0: no limit of its own
     stops_for_slow: bool = False  # it waits for a peer that does not read
     native: bool = False
+    folder: Path = ROOT  # started in it: ``python -m app`` takes the package from there
 
     def reason_to_skip(self, scenario: Scenario) -> str:
         """Why this server cannot take part in a scenario; empty if it can."""
@@ -74,6 +78,11 @@ def peer(name: str, file: str, *options: str, module: str = "", most: int = 0) -
     return Server(name, command, module=module, most_connections=most)
 
 
+def of_checkout(folder: Path) -> Server:
+    """Our server without its dashboard, of another checkout of the project."""
+    return replace(echo_tui(f"echo-tui in {folder}"), folder=folder.resolve())
+
+
 UVLOOP = ("--loop", "uvloop")
 CONTROL = f"{SCRATCH}/control"
 
@@ -106,6 +115,3 @@ SERVERS = (
     peer("threads", "threads"),
     peer("blocking", "blocking", most=1),
 )
-
-ROOT = Path(__file__).resolve().parent.parent
-"""The folder that every server is started in: the repository's."""
