@@ -25,7 +25,7 @@ from app.server.lifecycle import Lifecycle
 from app.server.listener import make_listener
 from app.server.poller import make_poller
 from app.server.reporter import Reporter
-from app.server.serving import LOOK_EVERY, Serving
+from app.server.serving import ADAPT_EVERY, Serving
 from app.server.shard import Shard
 from app.watch.stream import EventStream
 
@@ -65,10 +65,10 @@ class Crowd:
         return took
 
 
-def loop_of(crowd: Crowd, share: Shard) -> Serve:
+def loop_of(crowd: Crowd, shard: Shard) -> Serve:
     """The loop's `batch` over all of them, as a poll would call it."""
-    reporter = Reporter(EventStream(), share.epoch, TraceLevel.OFF)
-    life = Lifecycle(Settings(), make_poller("epoll"), reporter, share)
+    reporter = Reporter(EventStream(), shard.epoch, TraceLevel.OFF)
+    life = Lifecycle(Settings(), make_poller("epoll"), reporter, shard)
     serving = Serving(life, time.monotonic)
     for sock in crowd.served:
         life.open(sock, "peer", time.monotonic())
@@ -105,7 +105,7 @@ def main() -> None:
         ours, theirs = Crowd(listener.sock), Crowd(listener.sock)
         batch = loop_of(ours, Shard(listener, ConnectionLimit(), epoch=0.0))
         alone = bare(theirs, SMALL_READ if len(data) < SMALL_READ else READ_SIZE)
-        for _ in range(2 * LOOK_EVERY):  # the loop gets to know its connections
+        for _ in range(2 * ADAPT_EVERY):  # the loop gets to know its connections
             ours.turn(data, batch)
         pairs = [(ours.turn(data, batch), theirs.turn(data, alone)) for _ in range(turns)]
         us = [1e6 * median(times) / CONNECTIONS for times in zip(*pairs, strict=True)]

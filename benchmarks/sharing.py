@@ -65,8 +65,8 @@ def work(way: str, fd: int) -> None:
     sock = socket.socket(fileno=fd)
     sock.setblocking(False)
     stream = EventStream()
-    share = Shard(Listener(sock, HOST, 0, ()), ConnectionLimit(), time.time() - time.monotonic())
-    server = Server(Settings(max_connections=20_000, header_timeout=0), stream, share=share)
+    shard = Shard(Listener(sock, HOST, 0, ()), ConnectionLimit(), time.time() - time.monotonic())
+    server = Server(Settings(max_connections=20_000, header_timeout=0), stream, shard=shard)
     server.start()
     for _ in sys.stdin:
         opened = server._loop.reporter.opened_count

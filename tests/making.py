@@ -154,7 +154,7 @@ def kernel(connection_id: int, ago: float, *, unread: int = 0, unacknowledged: i
         rttvar_us=96,
         cwnd=10,
         mss=65_483,
-        unacked=3,
+        unacked_segments=3,
         retransmits=0,
         probes=4 if unacknowledged else 0,
     )

@@ -104,7 +104,7 @@ def serve_headless(settings: Settings, sidecars: Sidecars, log_format: str, log_
             log.start()
         systemd.ready(status)
         while not server.join(JOIN_INTERVAL):
-            systemd.beat(server.polls, server.watch)
+            systemd.beat(server.polls, server.wake)
         hosting.end()
         log.join(timeout=1.0)
     return _exit_code(hosting)

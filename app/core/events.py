@@ -283,8 +283,8 @@ class Kernel(_Message, frozen=True, tag="kernel"):
     """Congestion window, in segments."""
     mss: int | None = None
     """Bytes of a segment."""
-    unacked: int | None = None
-    """Segments sent and not acknowledged."""
+    unacked_segments: int | None = msgspec.field(default=None, name="unacked")
+    """Segments sent and not acknowledged; in JSON ``unacked``."""
     retransmits: int | None = None
     """Segments sent again, in all."""
     probes: int | None = None

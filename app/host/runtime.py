@@ -61,7 +61,7 @@ class Hosting:
         self._stream = stream
         self._traces = settings.trace != "off"
         server = self.server
-        self.fanout = Fanout(stream, server.watch, lazy_sampler(server), now=server.now)
+        self.fanout = Fanout(stream, server.wake, lazy_sampler(server), now=server.now)
         self._wishes = Traces(self.fanout.opened, server.submit)
         self.recordings = Recordings(self.fanout, server.now, company.recording)
         with ExitStack() as opened:

@@ -1,4 +1,4 @@
-"""How a connection's end reaches the peer.
+"""The end of a connection on the wire.
 
 close(2) on a socket whose input has not been read makes the kernel send RST, and an RST destroys
 what the peer has not fetched yet: measured, 24,576 of 1,000,000 bytes arrived. So an orderly end
@@ -14,16 +14,16 @@ import struct
 from typing import Final
 
 from ..core.events import Reason
-from .connection import READ_SIZE, Connection
+from .connection import READ_SIZE, Connection, Linger
 from .kernel import send_queue
 
 UNEXPECTED: Final = frozenset({Reason.FRAME_TOO_LARGE, Reason.SHUTDOWN})
-"""Ends that a peer meets while it is still sending: it is given a moment to end in its turn. All
-others are over as soon as everything sent has been acknowledged."""
+"""Close reasons after which the peer may still be sending: after our FIN, wait up to `LINGER`
+seconds for its FIN. After all others the connection ends once everything sent is acknowledged."""
 LINGER: Final = 1.0
-"""Seconds to wait for the peer's own end once everything sent has been acknowledged."""
+"""Seconds to wait for the peer's FIN once everything sent has been acknowledged."""
 LINGER_STEP: Final = 0.025
-"""Seconds between two looks at a lingering connection."""
+"""Seconds between two checks of a lingering connection."""
 RATE_FLOOR: Final = 1024
 """Bytes per second that a peer must take on average once it has stalled."""
 _DISCARD_READS: Final = 4
@@ -40,12 +40,12 @@ def discard_input(connection: Connection, now: float) -> bool:
             return False
         if not data:
             return False
-        connection.arrived(len(data), now)
+        connection.count_input(len(data), now)
     return True
 
 
 def close_socket(sock: socket.socket, reset: bool) -> None:
-    """Close, with an RST if `reset`: whatever is in flight is destroyed and nothing lingers."""
+    """Close a socket; if `reset`, with RST: what is in flight is destroyed and nothing lingers."""
     if reset:
         try:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -57,7 +57,7 @@ def close_socket(sock: socket.socket, reset: bool) -> None:
 
 
 def begin_linger(connection: Connection, sock: socket.socket, now: float) -> bool:
-    """Send our FIN and see whether there is anything to wait for. False: close now."""
+    """Send our FIN; False if there is nothing to wait for and the connection can be closed."""
     quiet = now - connection.active_at >= LINGER
     unacked = send_queue(connection.fd) or 0  # before the FIN, which counts as a byte
     try:
@@ -66,28 +66,30 @@ def begin_linger(connection: Connection, sock: socket.socket, now: float) -> boo
         return False
     if not discard_input(connection, now):
         return False
-    connection.unacked = connection.linger_from = unacked
-    if not connection.unacked:
-        unexpected = connection.closing in UNEXPECTED
-        if not unexpected or (quiet and connection.closing is Reason.SHUTDOWN):
-            return False
-    connection.linger_at = connection.progress_at = now
+    reason = connection.machine.closing
+    waits_for_fin = reason in UNEXPECTED and not (quiet and reason is Reason.SHUTDOWN)
+    if not unacked and not waits_for_fin:
+        return False
+    connection.linger = Linger(now, now, unacked, unacked)
     return True
 
 
 def linger_is_over(connection: Connection, now: float, write_timeout: float) -> bool:
-    """Whether a lingering connection has had its time.
+    """Whether a lingering connection has had its time; reads the kernel's send queue.
 
-    While the kernel still holds bytes for the peer, the rules of a pending echo apply: the
-    write time-out since the last byte that the peer took, and a floor on the rate.
+    While the kernel still holds bytes for the peer, the rules of a pending echo apply: the write
+    time-out (`write_timeout`, seconds) since the last byte that the peer took, and a floor on the
+    rate.
     """
+    linger = connection.linger
+    assert linger is not None
     unacked = send_queue(connection.fd) or 0
-    if unacked != connection.unacked:
-        connection.unacked = unacked
-        connection.progress_at = now
+    if unacked != linger.unacked_bytes:
+        linger.unacked_bytes = unacked
+        linger.progress_at = now
     if not unacked:
-        patience = LINGER if connection.closing in UNEXPECTED else 0
-        return now - connection.progress_at >= patience
+        patience = LINGER if connection.machine.closing in UNEXPECTED else 0
+        return now - linger.progress_at >= patience
     patience = write_timeout or LINGER
-    bound = connection.linger_at + patience + (connection.linger_from - unacked) / RATE_FLOOR
-    return now - connection.progress_at >= patience or now >= bound
+    bound = linger.begun_at + patience + (linger.unacked_at_first - unacked) / RATE_FLOOR
+    return now - linger.progress_at >= patience or now >= bound

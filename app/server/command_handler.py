@@ -1,4 +1,4 @@
-"""What each command does, and the answer that every command gets."""
+"""Carries out commands and publishes the answer to each."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .loop import Loop
 
 
 class CommandHandler:
-    """Carries out commands in the loop's thread, between two batches."""
+    """Carries out commands between two batches; in the loop's thread only."""
 
     def __init__(self, loop: Loop) -> None:
         self._loop = loop
@@ -36,7 +36,7 @@ class CommandHandler:
                 self._loop.stop(command.cause, grace)
 
     def refuse(self, command: Command) -> None:
-        """Answer a command that came too late."""
+        """Answer a command that came after the loop had ended."""
         self._answer(command, False, "the server has stopped")
 
     def _kill(self, command: Kill, connection_id: int) -> None:
@@ -56,15 +56,17 @@ class CommandHandler:
         self._answer(command, True, message, connection_id)
 
     def _drain(self, connection: Connection) -> str:
-        if connection.state is ConnectionState.DRAINING:
-            return f"was ending already: {connection.closing}"
-        pending = connection.pending
+        machine = connection.machine
+        if machine.state is ConnectionState.DRAINING:
+            return f"was ending already: {machine.closing}"
+        pending = machine.pending
         self._loop.life.begin_close(connection, Reason.KILLED, "mode drain")
-        if connection.state is ConnectionState.CLOSED:
+        if machine.state is ConnectionState.CLOSED:
             return "closed"
         if pending:
             return f"draining: {pending:,} bytes of echo pending"
-        return f"draining: {connection.unacked:,} bytes not yet acknowledged by the peer"
+        unacked = connection.linger.unacked_bytes if connection.linger else 0
+        return f"draining: {unacked:,} bytes not yet acknowledged by the peer"
 
     def _set(self, command: Set) -> None:
         settings = self._loop.settings
@@ -75,7 +77,7 @@ class CommandHandler:
             return
         old, new = getattr(settings, command.name), getattr(changed, command.name)
         self._loop.change_settings(changed)
-        self._reporter.setting_changed(command.name, old, new)
+        self._reporter.publish_setting(command.name, old, new)
         self._answer(command, True, f"{command.name}: {old} → {new}")
 
     def _trace(self, command: Trace) -> None:
@@ -90,4 +92,4 @@ class CommandHandler:
         self, command: Command, ok: bool, message: str, connection_id: int | None = None
     ) -> None:
         name = type(command).__name__.lower()
-        self._reporter.result(command.request, name, ok, message, connection_id)
+        self._reporter.publish_result(command.request, name, ok, message, connection_id)

@@ -1,7 +1,7 @@
-"""The room for connections, which all workers share: --max-connections is for all together.
+"""The limit of open connections that all workers share: --max-connections is for all together.
 
-Dividing the limit would refuse a connection at one worker while another has room: which worker
-gets one is decided by a hash. So each worker writes how many it has open where all can read it.
+Dividing the limit would refuse a connection at one worker while another has room: a hash decides
+which worker gets a connection. So each worker writes how many it has open where all can read it.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ CELL: Final = 8
 
 
 class ConnectionLimit:
-    """The count of open connections, as one worker takes part in it."""
+    """The count of open connections, and one worker's part in it; for the loop's thread only."""
 
     def __init__(self, counts: memoryview[int] | None = None, mine: int = 0) -> None:
-        """`counts` has a cell for each worker; without it there is only one, in this process."""
+        """`counts` has a cell for each worker, `mine` is ours; without `counts` we are alone."""
         self._counts = memoryview(bytearray(CELL)).cast("q") if counts is None else counts
         self._mine = mine
 
-    def take(self, limit: int) -> bool:
-        """Take a seat, unless all `limit` are taken.
+    def acquire(self, limit: int) -> bool:
+        """Count one more open connection; False, and not counted, if `limit` are open already.
 
         It is counted before it is judged: two workers that reach for the last one at the same
         moment may both give way, but never both stay.
@@ -36,15 +36,15 @@ class ConnectionLimit:
         self._counts[self._mine] -= 1
         return False
 
-    def leave(self) -> None:
-        """Give a seat back."""
+    def release(self) -> None:
+        """Count one open connection less."""
         self._counts[self._mine] -= 1
 
 
 def make_counts(workers: int) -> int:
-    """A descriptor of memory that holds a count for each worker, to be passed on and closed."""
+    """Make memory for a count per worker; returns its descriptor, to be passed on and closed."""
     if sys.platform == "linux":
-        descriptor = os.memfd_create("echo-tui seats")
+        descriptor = os.memfd_create("echo-tui connection counts")
     else:
         with tempfile.TemporaryFile() as file:
             descriptor = os.dup(file.fileno())
@@ -53,5 +53,5 @@ def make_counts(workers: int) -> int:
 
 
 def map_counts(descriptor: int) -> memoryview[int]:
-    """The counts in that memory; every process that maps it sees the same."""
+    """Map the counts of `make_counts`; every process that maps them sees the same."""
     return memoryview(mmap.mmap(descriptor, 0)).cast("q")

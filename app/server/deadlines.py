@@ -1,9 +1,9 @@
-"""When a connection's patience ends, and a timing wheel that keeps 10,000 of them cheaply.
+"""Deadlines of connections, and a timing wheel that keeps 10,000 of them cheaply.
 
-A connection is in at most one slot of the wheel. A slot that comes due asks each connection in it
-for its real deadline, which is a pure function of its state: it is acted upon, or moved to a later
-slot. So nothing is done when a deadline merely moves away, which it does at every frame; a
-connection is touched once for each time-out period and not once for each wake-up.
+A connection is in at most one slot of the wheel. When a slot comes due, the real deadline of each
+connection in it is computed, a pure function of its state: the loop acts on it, or moves the
+connection to a later slot. So nothing is done when a deadline merely moves away, which it does at
+every frame; a connection is touched once for each time-out period and not once for each wake-up.
 """
 
 from __future__ import annotations
@@ -15,30 +15,33 @@ from typing import Final
 from ..core.events import Reason
 from ..core.settings import Settings
 from .closing import LINGER_STEP, RATE_FLOOR
-from .connection import DRAINING, READ_BODY, Connection
+from .connection import Connection
+from .machine import DRAINING, READ_BODY
 
 SLOT: Final = 0.025
-"""Seconds in one slot of the wheel: how late a deadline may be met."""
+"""Seconds in one slot of the wheel: a deadline is met up to so much late."""
 
 
 def deadline(connection: Connection, settings: Settings) -> tuple[float, Reason]:
-    """When this connection is to be ended if nothing changes, and as what; ``inf`` is never.
+    """The time at which a connection is to be ended if nothing changes, and the close reason.
 
-    A header and a body are timed from the frame's first byte, so that dribbling does not help. A
-    write is timed from the last byte that the peer took since it stalled, and its average since
-    then must stay over `RATE_FLOOR`.
+    ``inf`` is never. A header and a body are timed from the frame's first byte, so that dribbling
+    does not help. A write is timed from the last byte that the peer took since it stalled, and its
+    average since then must stay over `RATE_FLOOR`.
     """
-    if connection.out:
+    machine = connection.machine
+    if machine.out:
         patience = settings.write_timeout
-        taken = connection.out_bytes_sent - connection.stalled_sent
+        taken = machine.out_bytes_sent - connection.stalled_sent
         by_rate = connection.stalled_at + taken / RATE_FLOOR
         return _after(min(connection.progress_at, by_rate), patience), Reason.TIMEOUT_WRITE
-    if connection.state is DRAINING:
-        return connection.linger_at + LINGER_STEP, connection.closing or Reason.ERROR
-    if connection.state is READ_BODY:
-        return _after(connection.frame_at, settings.body_timeout), Reason.TIMEOUT_BODY
-    if connection.len_buf:
-        return _after(connection.frame_at, settings.header_timeout), Reason.TIMEOUT_HEADER
+    if machine.state is DRAINING:
+        begun_at = connection.linger.begun_at if connection.linger else 0.0
+        return begun_at + LINGER_STEP, machine.closing or Reason.ERROR
+    if machine.state is READ_BODY:
+        return _after(machine.frame_at, settings.body_timeout), Reason.TIMEOUT_BODY
+    if machine.len_buf:
+        return _after(machine.frame_at, settings.header_timeout), Reason.TIMEOUT_HEADER
     return _after(connection.active_at, settings.idle_timeout), Reason.TIMEOUT_IDLE
 
 
@@ -47,14 +50,14 @@ def _after(start: float, seconds: float) -> float:
 
 
 class TimingWheel:
-    """Connections by the slot of time in which to look at them again."""
+    """Connections by the slot of time in which their deadline is to be checked."""
 
     def __init__(self) -> None:
         self._slots: dict[int, set[Connection]] = {}
         self._order: list[int] = []
 
     def schedule(self, connection: Connection, when: float) -> None:
-        """Look at `connection` at `when` or up to `SLOT` later, unless an earlier look is due."""
+        """Have `connection` come due at `when`, up to `SLOT` late, if it is not due earlier."""
         if when == inf:
             return
         slot = int(when / SLOT) + 1
@@ -77,16 +80,16 @@ class TimingWheel:
 
     @property
     def next_due(self) -> float:
-        """When `due` will next have something to say; ``inf`` if the wheel is empty."""
+        """The time of the next slot that may have a connection; ``inf`` if there is none."""
         return self._order[0] * SLOT if self._order else inf
 
     def due(self, now: float) -> list[Connection]:
-        """Take out the connections whose slot has come."""
+        """Remove and return the connections whose slot has come, by id."""
         connections: list[Connection] = []
         while self._order and self._order[0] * SLOT <= now:
             connections.extend(self._slots.pop(heappop(self._order)))
         for connection in connections:
             connection.slot = 0
-        # By id, so that what happens does not depend on the order of a set.
+        # Sorted, so that what happens does not depend on the order of a set.
         connections.sort(key=lambda connection: connection.id)
         return connections

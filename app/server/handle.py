@@ -1,4 +1,4 @@
-"""What the rest of the program sees of a server, whether one loop or many workers serve."""
+"""The interface of a server to the rest of the program, whether one loop or many workers serve."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ def new_instance() -> str:
 
 
 class ServerHandle(ABC):
-    """Start, submit, stop, join: from any thread; one of its own does the work."""
+    """A server, started and stopped from any thread; a thread of its own does the work."""
 
     host: str
     port: int
     instance: str
     """16 hex digits that no other server has: see `Listening.instance`."""
     failure: str
-    """Why there is no server any more, in one line; empty while it is well."""
+    """The error that ended the server, in one line; empty if there was none."""
     _clock: Callable[[], float]
     _epoch: float
     _commands: CommandQueue
@@ -33,39 +33,39 @@ class ServerHandle(ABC):
     @property
     @abstractmethod
     def polls(self) -> int:
-        """How often the thread has polled. Woken (`watch`), it polls once more, unless it hangs."""
+        """Number of polls so far. After `wake` there is one more, unless the thread hangs."""
 
     @property
     def worker_pids(self) -> tuple[int, ...]:
-        """The processes that serve now, if it is not this one."""
+        """The ids of the worker processes that serve now; empty if a thread of this one does."""
         return ()
 
     def start(self) -> None:
-        """Begin to serve."""
+        """Begin to serve. To be called once."""
         self._thread.start()
 
     @abstractmethod
     def close(self) -> None:
-        """Give everything back that a server holds which was never started."""
+        """Give back what a server holds that was never started."""
 
     def now(self) -> float:
-        """The time on the clock of the events, in Unix seconds."""
+        """The time on the clock of the events, in Unix seconds; any thread."""
         return self._clock() + self._epoch
 
     def submit(self, command: Command) -> None:
-        """Hand a command to who it concerns. Its answer comes through the stream."""
+        """Have a command carried out; its answer comes through the stream. Any thread."""
         self._commands.submit(command)
 
-    def watch(self) -> None:
-        """Say that somebody has begun to watch the stream."""
+    def wake(self) -> None:
+        """Make the thread poll once more, as when somebody begins to watch. Any thread."""
         self._commands.wake()
 
     def stop(self, cause: str, now: bool = False) -> None:
-        """Ask for a stop: in order, or at once if `now`."""
+        """Begin to stop: within the grace time in order, or at once if `now`. Any thread."""
         self._commands.submit(Stop(request=0, cause=cause, now=now))
 
     def join(self, timeout: float | None = None) -> bool:
-        """Wait for the end, up to `timeout` seconds; whether it has come."""
+        """Wait for the end, up to `timeout` seconds (None: for ever); whether it has come."""
         self._thread.join(timeout)
         return not self._thread.is_alive()
 

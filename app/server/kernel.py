@@ -1,4 +1,4 @@
-"""What the kernel knows of a connection, asked for the few that somebody looks at."""
+"""A connection's figures in the kernel, read for the few that are traced at level ``io``."""
 
 from __future__ import annotations
 
@@ -19,33 +19,33 @@ _TCP_INFO_SIZE: Final = 104
 """Bytes of struct tcp_info (linux/tcp.h) up to tcpi_total_retrans, there since Linux 2.6."""
 _TCP_INFO: Final = struct.Struct("=8B24I")
 _PROBES, _MSS, _UNACKED, _RTT, _RTTVAR, _CWND, _RETRANSMITS = 3, 10, 12, 23, 24, 26, 31
-"""Where the fields stand in it: tcpi_probes, tcpi_snd_mss, tcpi_unacked, tcpi_rtt, tcpi_rttvar,
+"""Indices of the fields in it: tcpi_probes, tcpi_snd_mss, tcpi_unacked, tcpi_rtt, tcpi_rttvar,
 tcpi_snd_cwnd, tcpi_total_retrans."""
 
 
 class TcpInfo(NamedTuple):
-    """The part of TCP_INFO that is shown; None where the platform does not tell."""
+    """The part of TCP_INFO that `Kernel` shows; None if the platform does not tell."""
 
     rtt_us: int | None = None
     rttvar_us: int | None = None
     cwnd: int | None = None
     mss: int | None = None
-    unacked: int | None = None
+    unacked_segments: int | None = None
     retransmits: int | None = None
     probes: int | None = None
 
 
 def receive_queue(fd: int) -> int | None:
-    """Bytes received and not read (SIOCINQ)."""
-    return _ask(fd, _SIOCINQ)
+    """Bytes received and not read (SIOCINQ); None if the kernel cannot tell."""
+    return _read_int(fd, _SIOCINQ)
 
 
 def send_queue(fd: int) -> int | None:
-    """Bytes that the peer has not acknowledged (SIOCOUTQ); None where the kernel cannot tell."""
-    return _ask(fd, _SIOCOUTQ) if _LINUX else None
+    """Bytes that the peer has not acknowledged (SIOCOUTQ); None if the kernel cannot tell."""
+    return _read_int(fd, _SIOCOUTQ) if _LINUX else None
 
 
-def _ask(fd: int, request: int) -> int | None:
+def _read_int(fd: int, request: int) -> int | None:
     try:
         return int(struct.unpack("i", fcntl.ioctl(fd, request, b"\0\0\0\0"))[0])
     except OSError:
@@ -53,7 +53,7 @@ def _ask(fd: int, request: int) -> int | None:
 
 
 def tcp_info(sock: socket.socket) -> TcpInfo:
-    """TCP_INFO, in a layout that has only ever grown at its end."""
+    """Read TCP_INFO, whose layout has only ever grown at its end; all None if that fails."""
     if not _LINUX:
         return TcpInfo()
     try:
@@ -67,8 +67,8 @@ def tcp_info(sock: socket.socket) -> TcpInfo:
     return TcpInfo(*(field[place] for place in places))
 
 
-def look(sock: socket.socket, connection_id: int, t: float) -> Kernel:
-    """All of it, at `t` (Unix seconds)."""
+def read_figures(sock: socket.socket, connection_id: int, t: float) -> Kernel:
+    """Read a connection's figures at `t` (Unix seconds). Raises OSError if it is closed."""
     fd = sock.fileno()
     return Kernel(
         t=t,

@@ -1,7 +1,7 @@
-"""The connections that are open: their sockets, registrations and deadlines, from accept to close.
+"""The open connections: their sockets, registrations and deadlines, from accept to close.
 
-What a wake-up did to a connection's state is brought home here (`settle`): the poller is told of a
-changed interest, the timing wheel of a deadline, the reporter of what can be seen.
+`Lifecycle.apply_state` applies a change of a connection's state to the poller, the timing wheel
+and the reporter.
 """
 
 from __future__ import annotations
@@ -19,16 +19,9 @@ from .closing import (
     discard_input,
     linger_is_over,
 )
-from .connection import (
-    CLOSED,
-    DRAINING,
-    READ_BODY,
-    READ_LEN,
-    READ_SIZE,
-    WRITE_BODY,
-    Connection,
-)
+from .connection import READ_SIZE, Connection
 from .deadlines import TimingWheel, deadline
+from .machine import CLOSED, DRAINING, READ_BODY, READ_LEN, WRITE_BODY
 from .memory import TRIM_AFTER
 from .poller import Poller
 from .reporter import Inspection, Reporter
@@ -36,15 +29,17 @@ from .shard import Shard
 
 
 class Lifecycle:
-    """Opens, settles and closes connections; used by the loop's thread only."""
+    """Opens and closes connections, and registers what they wait for; in the loop's thread only."""
 
     def __init__(
-        self, settings: Settings, poller: Poller, reporter: Reporter, share: Shard
+        self, settings: Settings, poller: Poller, reporter: Reporter, shard: Shard
     ) -> None:
         self.settings = settings
+        """The settings in force."""
         self.reporter = reporter
         self.poller = poller
         self.by_id: dict[int, Connection] = {}
+        """The open connections by id."""
         self.connections: dict[int, Connection] = {}
         """The same by descriptor."""
         self.quick: dict[int, Connection] = {}
@@ -53,72 +48,79 @@ class Lifecycle:
         self.quiet = inf
         """Seconds without a byte after which a stop ends a connection that waits for input."""
         self.trim_at = inf
-        """When to give freed memory back."""
+        """When to give freed memory back, on the loop's clock."""
         self._sockets: dict[int, socket.socket] = {}  # by descriptor
         self._resetting: set[int] = set()  # ids to be closed with RST
-        self._ids = count(share.first_id, share.workers)
-        self._seats = share.seats
+        self._ids = count(shard.first_id, shard.workers)
+        self._limit = shard.limit
 
     def open(self, sock: socket.socket, peer: str, now: float) -> None:
-        """Take an accepted socket in, or close it at once as `limit`."""
+        """Register an accepted socket, or close it at once as `limit`.
+
+        Takes the socket over. A failing registration (OSError, ValueError) is the caller's.
+        """
         fd = sock.fileno()
         connection = Connection(next(self._ids), fd, peer, now)
         fd_limit = self.poller.fd_limit
         unwatchable = fd_limit is not None and fd >= fd_limit
-        over = not unwatchable and not self._seats.take(self.settings.max_connections)
+        over = not unwatchable and not self._limit.acquire(self.settings.max_connections)
         if over or unwatchable:
             self.reporter.refused += 1
-            self.reporter.opened(connection)
+            self.reporter.publish_opened(connection)
             limit = f"--max-connections {self.settings.max_connections:,}"
             poller = f"{self.poller.name} watches no descriptor from {fd_limit} on"
-            connection.close(Reason.LIMIT, limit if over else poller)
+            connection.machine.close(Reason.LIMIT, limit if over else poller)
             sock.close()
-            self.reporter.closed(connection)
+            self.reporter.publish_closed(connection)
             return
         self.poller.add(fd, POLLIN)
         self.connections[fd] = self.by_id[connection.id] = connection
         self._sockets[fd] = sock
-        self.reporter.opened(connection)
+        self.reporter.publish_opened(connection)
         self.schedule(connection)
 
     def schedule(self, connection: Connection) -> None:
-        """Look at a connection when its deadline comes."""
+        """Have `on_deadline` called when the connection's deadline comes."""
         self.wheel.schedule(connection, self._deadline(connection)[0])
 
     def _deadline(self, connection: Connection) -> tuple[float, Reason]:
         when, reason = deadline(connection, self.settings)
         quiet_at = connection.active_at + self.quiet
-        if quiet_at < when and connection.state in (READ_LEN, READ_BODY):
+        if quiet_at < when and connection.machine.state in (READ_LEN, READ_BODY):
             return quiet_at, Reason.SHUTDOWN
         return when, reason
 
-    def settle(self, connection: Connection, now: float) -> None:
-        """Bring the registration, the deadline and the observers in line with the state."""
-        state, seen = connection.state, connection.seen_state
+    def apply_state(self, connection: Connection, now: float) -> None:
+        """Apply a connection's state to the poller, the timing wheel and the reporter.
+
+        To be called after each wake-up or command that changed the state; the last call, in
+        CLOSED, removes the connection.
+        """
+        machine = connection.machine
+        state, seen = machine.state, connection.seen_state
         if state is not seen:
             connection.seen_state = state
-            self.reporter.state_changed(connection, seen)
-            if connection.out and seen is not WRITE_BODY:
-                connection.progress_at = connection.stalled_at = now
-                connection.stalled_sent = connection.out_bytes_sent
+            self.reporter.publish_state(connection, seen)
+            if machine.out and seen is not WRITE_BODY:
+                connection.begin_stall(now)
         if state is DRAINING:
             # A time-out or a kill takes a connection from between frames, where it is quick.
             self.quick.pop(connection.fd, None)
-        if state is DRAINING and not connection.out and not connection.linger_at:
+        if state is DRAINING and not machine.out and connection.linger is None:
             sock = self._sockets[connection.fd]
             if not begin_linger(connection, sock, now):
-                connection.close()
+                machine.close()
                 connection.seen_state = state = CLOSED
         if state is CLOSED:
             self._remove(connection)
             return
-        wanted = connection.wanted_interest
+        wanted = machine.wanted_interest
         if wanted != connection.interest:
             self.poller.modify(connection.fd, wanted)
             connection.interest = wanted
             connection.toggles += 1
             connection.toggled_at = now
-            self.reporter.toggled(connection, wanted == POLLOUT)
+            self.reporter.publish_toggle(connection, wanted == POLLOUT)
         self.schedule(connection)
 
     def _remove(self, connection: Connection) -> None:
@@ -128,42 +130,47 @@ class Lifecycle:
         self._resetting.discard(connection.id)
         close_socket(self._sockets.pop(fd), reset)
         del self.connections[fd], self.by_id[connection.id]
-        self._seats.leave()
+        self._limit.release()
         self.quick.pop(fd, None)
         self.wheel.cancel(connection)
         self.reporter.inspected.pop(connection, None)
-        if connection.ask > READ_SIZE:
+        if connection.read_size > READ_SIZE:
             self.trim_at = min(self.trim_at, self.reporter.now + TRIM_AFTER)
         if connection.interest & POLLOUT:
             self.reporter.armed -= 1
-        self.reporter.closed(connection)
+        self.reporter.publish_closed(connection)
 
-    def look_at(self, connection: Connection, now: float) -> None:
-        """A deadline may have come: act on it, or look again when it will have."""
+    def on_deadline(self, connection: Connection, now: float) -> None:
+        """Act on a connection's deadline if it has come, or schedule the next check."""
+        machine = connection.machine
         when, reason = self._deadline(connection)
         if when > now:
             self.wheel.schedule(connection, when)
-        elif connection.state is DRAINING and not connection.out:
+        elif machine.state is DRAINING and not machine.out:
             if linger_is_over(connection, now, self.settings.write_timeout):
-                self.close(connection, reason, reset=connection.unacked > 0)
+                unacked = connection.linger is not None and connection.linger.unacked_bytes > 0
+                self.close(connection, reason, reset=unacked)
             else:
                 self.wheel.schedule(connection, now + LINGER_STEP)
         elif reason is Reason.TIMEOUT_WRITE:
             # Nobody reads what stands in the kernel's send queue: without RST it would hold its
             # memory for minutes after close (tcp_orphan_retries, tcp(7)).
             waited = now - connection.progress_at
-            detail = f"{connection.pending:,} bytes pending, none taken for {waited:.1f} s"
+            detail = f"{machine.pending:,} bytes pending, none taken for {waited:.1f} s"
             self.close(connection, reason, detail, reset=True)
         else:
             stopping = reason is Reason.SHUTDOWN
             self.begin_close(
-                connection, reason, "" if stopping else _what_was_missing(connection, now)
+                connection, reason, "" if stopping else _describe_wait(connection, now)
             )
 
     def begin_close(self, connection: Connection, reason: Reason, detail: str = "") -> None:
-        """End in order: the pending echo is finished first."""
-        connection.begin_close(reason, detail)
-        self.settle(connection, self.reporter.now)
+        """End in order: the pending echo is finished first.
+
+        Raises `IllegalTransition` if the connection is ending already.
+        """
+        connection.machine.begin_close(reason, detail)
+        self.apply_state(connection, self.reporter.now)
 
     def close(
         self, connection: Connection, reason: Reason, detail: str = "", reset: bool = False
@@ -171,13 +178,13 @@ class Lifecycle:
         """End at once; with RST if `reset`."""
         if reset:
             self._resetting.add(connection.id)
-        elif connection.state is not DRAINING:
+        elif connection.machine.state is not DRAINING:
             discard_input(connection, self.reporter.now)
-        connection.close(reason, detail)
-        self.settle(connection, self.reporter.now)
+        connection.machine.close(reason, detail)
+        self.apply_state(connection, self.reporter.now)
 
     def change_settings(self, settings: Settings) -> None:
-        """For the deadlines from now on, and for the limits."""
+        """Put settings into force, for the limits and for the deadlines from now on."""
         self.settings = settings
         for connection in self.by_id.values():
             self.schedule(connection)
@@ -190,27 +197,29 @@ class Lifecycle:
             self.reporter.inspected.setdefault(connection, Inspection(sock))
         else:
             self.reporter.inspected.pop(connection, None)
-        # The hot path tells of no system call; a connection that tells of them is not on it.
+        # The hot path reports no system call; a connection whose calls are reported is not on it.
         self.quick.pop(connection.fd, None)
 
-    def round(self) -> None:
-        """Have a round told; who is looked at may tell of system calls again."""
-        self.reporter.round()
+    def publish_round(self) -> None:
+        """Publish a round of snapshots; inspected connections may report system calls again."""
+        self.reporter.publish_round()
         for connection in self.reporter.inspected:
             self.quick.pop(connection.fd, None)
 
     def abandon(self) -> None:
-        """Give every descriptor back after a crash; nothing is told of the connections."""
+        """Give every descriptor back after a crash; nothing is published of the connections."""
         for sock in self._sockets.values():
             sock.close()
         self._sockets.clear()
 
 
-def _what_was_missing(connection: Connection, now: float) -> str:
-    if connection.state is READ_BODY:
-        of = f"{connection.body_bytes_read:,} of {connection.body_len:,} body bytes"
-        return f"{of} {now - connection.frame_at:.1f} s after the frame's first"
-    if connection.len_buf:
-        of = f"{connection.len_bytes_read} of 4 header bytes"
-        return f"{of} {now - connection.frame_at:.1f} s after the first"
+def _describe_wait(connection: Connection, now: float) -> str:
+    """What a connection was waiting for when it timed out, and for how many seconds."""
+    machine = connection.machine
+    if machine.state is READ_BODY:
+        of = f"{machine.body_bytes_read:,} of {machine.body_len:,} body bytes"
+        return f"{of} {now - machine.frame_at:.1f} s after the frame's first"
+    if machine.len_buf:
+        of = f"{machine.len_bytes_read} of 4 header bytes"
+        return f"{of} {now - machine.frame_at:.1f} s after the first"
     return f"nothing for {now - connection.active_at:.1f} s"

@@ -1,6 +1,6 @@
-"""The loop: who is ready is served, within a budget, by what its state machine says.
+"""The loop: polls, and serves the connections that are ready, within a budget.
 
-One iteration is: poll; serve the connections that are ready; accept; apply commands; look at
+One iteration is: poll; serve the connections that are ready; accept; apply commands; act on
 deadlines; publish a round of snapshots if one is due. New connections come in after the batch, so
 that a descriptor number freed and taken again within a batch cannot be hit by a stale readiness.
 """
@@ -13,17 +13,13 @@ from typing import Final
 
 from ..core.addresses import format_address
 from ..core.commands import Command
-from ..core.events import (
-    POLLIN,
-    Reason,
-    Stopping,
-)
+from ..core.events import POLLIN, Reason, Stopping
 from ..core.settings import Settings
 from .acceptor import ACCEPT_BUDGET, Acceptor
 from .closing import LINGER
 from .command_queue import CommandQueue
-from .connection import DRAINING
 from .lifecycle import Lifecycle
+from .machine import DRAINING
 from .memory import release_free_memory
 from .poller import Poller
 from .reporter import Reporter
@@ -31,38 +27,38 @@ from .serving import Serving
 from .shard import Shard
 
 EXIT_RESERVE: Final = 0.1
-"""Seconds of the grace that are kept for what comes after the loop."""
+"""Seconds of the grace that are kept for the last log lines and the interpreter's end."""
 QUIET: Final = 0.1
-"""Seconds without a byte after which a stop takes it that nothing more is on its way."""
+"""Seconds without a byte after which a stop ends a connection that waits for input."""
 WIND_DOWN: Final = 1.0
-"""Seconds of a stop in which that is waited for; then who is waiting for input is ended."""
+"""Seconds of a stop for which `QUIET` is waited; then each connection ends at its first EAGAIN."""
 COMMAND_BUDGET: Final = 64
 """Commands applied between two batches at most."""
 
 
 class Loop:
-    """Polls, and gives everyone their turn; after construction all of it runs in one thread."""
+    """Polls and serves; after construction all of it runs in one thread, the loop's."""
 
     def __init__(
         self,
         settings: Settings,
         poller: Poller,
-        share: Shard,
+        shard: Shard,
         commands: CommandQueue,
         reporter: Reporter,
         clock: Callable[[], float],
     ) -> None:
         self.reporter = reporter
-        self.life = Lifecycle(settings, poller, reporter, share)
+        self.life = Lifecycle(settings, poller, reporter, shard)
         self._serving = Serving(self.life, clock)
         self._poller = poller
-        self._acceptor = Acceptor(share.listener)
+        self._acceptor = Acceptor(shard.listener)
         self._commands = commands
         self._clock = clock
         self._stopping = ""  # the cause, once a stop was asked for
-        self._due = inf  # when the clock next has something to say
+        self._due = inf  # when `_keep_time` next has something to do
         self._hurry_at = inf  # from here on, the first EAGAIN ends a connection
-        self._force_at = inf  # from here on, nobody's further input is waited for
+        self._force_at = inf  # from here on, no connection's input is waited for
         self._stop_at = inf  # the end of the grace
 
     @property
@@ -71,7 +67,7 @@ class Loop:
         return self.life.settings
 
     def run(self, apply: Callable[[Command], None]) -> str:
-        """Serve until a stop is complete; the cause of the stop. `apply` carries out commands."""
+        """Serve until a stop is complete; return its cause. `apply` carries out one command."""
         clock, poll, reporter = self._clock, self._poller.poll, self.reporter
         serving = self._serving
         listener_fd, commands_fd = self._acceptor.fd, self._commands.fd
@@ -86,22 +82,22 @@ class Loop:
                 reporter.wakeups += 1
                 reporter.ready += len(ready)
             others = serving.batch(ready, now)
-            if serving.waiting:
-                serving.again(now)
+            if serving.has_unfinished:
+                serving.continue_unfinished(now)
             if (listener_fd in others or self._acceptor.more) and not self._stopping:
                 self._accept(now)
             if commands_fd in others:
-                for order in self._commands.take(COMMAND_BUDGET):
-                    apply(order)
+                for command in self._commands.take(COMMAND_BUDGET):
+                    apply(command)
             if self._due <= now:
                 self._keep_time(now)
             if self._stopping and not self.life.by_id:
                 return self._stopping
             now = clock()
-            reporter.iterated(now - began)
+            reporter.record_iteration(now - began)
 
     def _patience(self, now: float) -> float | None:
-        """How long the poller may wait, in seconds; None is for ever."""
+        """The seconds that the poller may wait; None is for ever."""
         self._due = due = min(
             self.life.wheel.next_due,
             self.reporter.next_round,
@@ -111,14 +107,14 @@ class Loop:
             self._force_at,
             self._stop_at,
         )
-        if self._serving.waiting or self._acceptor.more or due <= now:
+        if self._serving.has_unfinished or self._acceptor.more or due <= now:
             return 0
         return None if due == inf else due - now
 
     def _keep_time(self, now: float) -> None:
-        """Do what the clock says is due."""
+        """Do what is due at `now`."""
         for connection in self.life.wheel.due(now):
-            self.life.look_at(connection, now)
+            self.life.on_deadline(connection, now)
         if self._acceptor.resume_at <= now:
             self._acceptor.resume_at = inf
             self._poller.add(self._acceptor.fd, POLLIN)
@@ -134,11 +130,12 @@ class Loop:
         elif self._force_at <= now:
             self._force_at = inf
             for connection in list(self.life.by_id.values()):
-                if connection.state is not DRAINING:
-                    detail = "its echo was pending" if connection.out else "was still sending"
+                machine = connection.machine
+                if machine.state is not DRAINING:
+                    detail = "its echo was pending" if machine.out else "was still sending"
                     self.life.begin_close(connection, Reason.SHUTDOWN, detail)
         if self.reporter.next_round <= now:
-            self.life.round()
+            self.life.publish_round()
 
     def change_settings(self, settings: Settings) -> None:
         """Put new settings into force."""
@@ -146,14 +143,14 @@ class Loop:
         self._serving.change_settings(settings)
 
     def stop(self, cause: str, grace: float) -> None:
-        """Accept no more, answer what has arrived in full, end within `grace` seconds."""
+        """Accept no more, echo the frames that have arrived whole, end within `grace` seconds."""
         now = self.reporter.now
         # What comes after the loop, the last log lines and the interpreter's end, takes time too.
         self._stop_at = min(self._stop_at, now + max(grace - EXIT_RESERVE, 0))
         if self._stopping:
             return
         self._stopping = cause
-        # Who waits to be accepted may have sent a whole frame already.
+        # A peer that waits to be accepted may have sent a whole frame already.
         for _ in range(self.life.settings.backlog // ACCEPT_BUDGET + 1):
             self._accept(now)
             if not self._acceptor.more:
@@ -181,4 +178,4 @@ class Loop:
             self._poller.remove(self._acceptor.fd)
             text = self._acceptor.pause(now)
             if text:
-                self.reporter.notice("warning", text)
+                self.reporter.publish_notice("warning", text)

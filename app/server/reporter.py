@@ -1,8 +1,8 @@
-"""Everything that the loop tells: lifecycle at once, the rest in rounds of snapshots.
+"""Turns what happens in the loop into events: lifecycle at once, the rest in rounds of snapshots.
 
 The totals are kept per change: when a connection is snapshotted or closed, what it has counted
-since it was last looked at is added. Nothing is summed over all connections, and nothing is added
-at each frame.
+since its last snapshot is added. Nothing is summed over all connections, and nothing is added at
+each frame.
 """
 
 from __future__ import annotations
@@ -45,25 +45,25 @@ BUSY_INTERVAL: Final = 0.4
 MAX_INTERVAL: Final = 1.0
 """Seconds between two rounds at most, and between two when nothing changes."""
 SAMPLE: Final = 64
-"""Frames in the sample of one round: all of them on a quiet server, a few of each on a busy one."""
+"""Frames in the sample of one round: all of them on a quiet server, a few on a busy one."""
 TOGGLES_A_ROUND: Final = 16
-"""Toggles told of one connection in a round. In `armed` mode each frame makes two: a busy server
-would tell of nothing else."""
+"""Toggles published of one connection in a round. In `armed` mode each frame makes two: a busy
+server would publish nothing else."""
 COST_SHARE: Final = 50
-"""A round may take a fiftieth of the loop's time; with more to tell, rounds come further apart."""
+"""A round may take a fiftieth of the loop's time; larger ones come further apart."""
 
 
 @dataclass(slots=True)
 class Inspection:
-    """A connection that somebody looks at."""
+    """What is kept of a connection that is traced at a level that tells system calls."""
 
     sock: socket.socket
     calls_left: int = CALLS_A_ROUND
-    """System calls that it may still tell of in this round."""
+    """System calls of it that may still be published in this round."""
 
 
 class Reporter:
-    """Turns what happens in the loop into events on the stream."""
+    """Publishes the loop's events on the stream; in the loop's thread only."""
 
     def __init__(
         self,
@@ -74,8 +74,10 @@ class Reporter:
         cpu_clock: Callable[[], float] = thread_time,
         stopwatch: Callable[[], float] = perf_counter,
     ) -> None:
-        """`cpu_clock` tells the seconds of CPU that the loop's thread has used, `stopwatch` those
-        that a round takes.
+        """`epoch` plus the loop's clock is Unix time.
+
+        `cpu_clock` gives the seconds of CPU that the loop's thread has used. `stopwatch`, in
+        seconds, times a round.
         """
         self._cpu_clock = cpu_clock
         self._stopwatch = stopwatch
@@ -84,18 +86,20 @@ class Reporter:
         self.stream = stream
         self._worker = worker
         self.epoch = epoch
-        """Add to the loop's clock to get Unix time."""
+        """Unix time minus the loop's clock, in seconds."""
         self.changed: set[Connection] = set()
-        """Open connections to be looked at in the next round; the loop adds."""
+        """Open connections to be snapshotted in the next round (`note_change`)."""
         self.trace_all = trace_all
+        """The level at which every connection is traced."""
         self.inspected: dict[Connection, Inspection] = {}
-        """Those that somebody looks at: the kernel is asked about them in each round."""
+        """Connections whose figures in the kernel are published in each round."""
         self.bodies: list[tuple[int, int]] = []
-        """This round's sample of frames: connection id and body length; the loop adds."""
+        """This round's sample of frames, connection id and body length; `Serving` adds to it."""
         self.polls = 0
         self.wakeups = 0
         self.ready = 0
         self.longest = 0.0
+        """Seconds of the longest iteration since the last round."""
         self.service = Histogram()
         """Microseconds from the wake-up that completed a frame to the end of its echo's write."""
         self.iterations = Histogram()
@@ -107,11 +111,12 @@ class Reporter:
         self._totals = NO_COUNTS
         self._next_round = 0.0
         self._has_closed = False
-        """Whether a connection has ended since the latest round: its figures are not told yet."""
+        """Whether a connection has ended since the last round; its figures wait for the next."""
         self.now = 0.0
+        """The loop's clock at the last poll's return."""
 
-    def iterated(self, seconds: float) -> None:
-        """An iteration took so long."""
+    def record_iteration(self, seconds: float) -> None:
+        """Count an iteration (poll return to next poll) that took so many seconds."""
         self.iterations.record(int(seconds * 1e6))
         if seconds > self.longest:
             self.longest = seconds
@@ -119,17 +124,22 @@ class Reporter:
     # --- lifecycle ---
 
     def publish(self, event: Event) -> None:
-        """Pass on an event that must arrive."""
+        """Publish an event that is never dropped."""
         self.stream.publish(event)
 
     def time(self) -> float:
-        """Now, in Unix time."""
+        """The time of the last poll's return, in Unix seconds."""
         return self.now + self.epoch
 
-    def opened(self, connection: Connection) -> None:
-        self.opened_count += 1
+    def note_change(self, connection: Connection) -> None:
+        """Have a connection snapshotted in the next round; for one that is not `changed` yet."""
         connection.changed = True
         self.changed.add(connection)
+
+    def publish_opened(self, connection: Connection) -> None:
+        """Publish that a connection was accepted."""
+        self.opened_count += 1
+        self.note_change(connection)
         self.stream.publish(
             Opened(
                 t=self.time(),
@@ -140,19 +150,21 @@ class Reporter:
             )
         )
 
-    def closed(self, connection: Connection) -> None:
+    def publish_closed(self, connection: Connection) -> None:
+        """Publish that a connection has closed, with its totals."""
         self.closed_count += 1
         self._has_closed = True
         self.changed.discard(connection)
         self._tally(connection)
-        assert connection.closing is not None
+        machine = connection.machine
+        assert machine.closing is not None
         self.stream.publish(
             Closed(
                 t=self.time(),
                 id=connection.id,
                 peer=connection.peer,
-                reason=connection.closing,
-                detail=connection.detail,
+                reason=machine.closing,
+                detail=machine.detail,
                 opened_at=connection.opened_at + self.epoch,
                 frames_in=connection.frames_in,
                 frames_out=connection.frames_out,
@@ -165,15 +177,18 @@ class Reporter:
         )
         self.stream.forget(connection.id)
 
-    def notice(self, level: str, text: str) -> None:
+    def publish_notice(self, level: str, text: str) -> None:
+        """Publish a `Notice`; `level` is ``info``, ``warning`` or ``error``."""
         self.stream.publish(Notice(t=self.time(), level=level, text=text))
 
-    def setting_changed(self, name: str, old: int | float | str, new: int | float | str) -> None:
+    def publish_setting(self, name: str, old: int | float | str, new: int | float | str) -> None:
+        """Publish that a setting has changed."""
         self.stream.publish(SettingChanged(t=self.time(), name=name, old=old, new=new))
 
-    def result(
+    def publish_result(
         self, request: int, command: str, ok: bool, message: str, connection_id: int | None = None
     ) -> None:
+        """Publish the outcome of a command."""
         self.stream.publish(
             CommandResult(
                 t=self.time(),
@@ -187,7 +202,8 @@ class Reporter:
 
     # --- detail ---
 
-    def toggled(self, connection: Connection, armed: bool) -> None:
+    def publish_toggle(self, connection: Connection, armed: bool) -> None:
+        """Count a change of POLLOUT interest, and publish it if somebody watches."""
         self.armed += 1 if armed else -1
         if not (self.stream.watched or self._traces(connection)):
             return
@@ -200,36 +216,39 @@ class Reporter:
                     t=self.time(),
                     id=connection.id,
                     armed=armed,
-                    pending=connection.pending,
+                    pending=connection.machine.pending,
                     toggles=connection.toggles,
                 )
             )
 
-    def state_changed(self, connection: Connection, old: ConnectionState) -> None:
+    def publish_state(self, connection: Connection, old: ConnectionState) -> None:
+        """Note a change of state from `old`, and publish it if the connection is traced."""
         if not connection.changed:
-            connection.changed = True
-            self.changed.add(connection)
-        is_told = self._traces(connection)
+            self.note_change(connection)
+        wanted = self._traces(connection)
         if self.trace_all is TraceLevel.OFF and connection in self.inspected:
-            is_told = self.tells_calls(connection)  # they belong to the calls that made them
-        if is_told and self.stream.room_for_detail():
+            wanted = self.tells_calls(connection)  # they belong to the calls that made them
+        if wanted and self.stream.room_for_detail():
+            new = connection.machine.state
             self.stream.publish_detail(
-                StateChanged(t=self.time(), id=connection.id, old=old, new=connection.state)
+                StateChanged(t=self.time(), id=connection.id, old=old, new=new)
             )
 
     def tells_calls(self, connection: Connection) -> bool:
-        """Whether the next system call on this connection is told.
+        """Whether the next system call on this connection is to be published.
 
-        Where all connections are traced, every call is (until the journal is full); of one that
-        is looked at, so many in a round: untold, it is served as quickly as the others.
+        If all connections are traced, every call is, until the journal is full. Of an inspected
+        connection it is `CALLS_A_ROUND` calls a round; then it is served as quickly as the others.
         """
         if self.trace_all.tells_calls:
             return True
         inspection = self.inspected.get(connection)
         return inspection is not None and inspection.calls_left > 0
 
-    def io(self, connection: Connection, call: str, asked: int, result: int, error: str) -> bool:
-        """Tell of a system call; whether it was told."""
+    def publish_call(
+        self, connection: Connection, call: str, asked: int, result: int, error: str
+    ) -> bool:
+        """Publish a system call (the arguments are `Io`'s); False if it was not wanted."""
         if not (self.tells_calls(connection) and self.stream.room_for_detail()):
             return False
         inspection = self.inspected.get(connection)
@@ -248,8 +267,8 @@ class Reporter:
         )
         return True
 
-    def bytes_moved(self, connection: Connection, call: str, data: bytes) -> None:
-        """Tell the last of the bytes of a call; `data` may be longer than what is told."""
+    def publish_bytes(self, connection: Connection, call: str, data: bytes) -> None:
+        """Publish the last `TRACED_BYTES` of the bytes that a call moved."""
         if self.stream.room_for_detail():
             self.stream.publish_detail(
                 Bytes(t=self.time(), id=connection.id, call=call, data=data[-TRACED_BYTES:])
@@ -262,7 +281,7 @@ class Reporter:
 
     @property
     def next_round(self) -> float:
-        """When to call `round` next; ``inf`` while nobody watches."""
+        """When to call `publish_round`, on the loop's clock; ``inf`` while nobody watches."""
         if not self.stream.watched:
             return inf
         if self.stream.asked_at > self._round_at + self.epoch:
@@ -271,7 +290,7 @@ class Reporter:
             return self._next_round
         return self._round_at + MAX_INTERVAL
 
-    def round(self) -> None:
+    def publish_round(self) -> None:
         """Publish a snapshot of each connection that changed, and the loop's statistics."""
         started = self._stopwatch()
         snapshots: list[Snapshot] = []
@@ -284,7 +303,9 @@ class Reporter:
         for connection, inspection in self.inspected.items():
             inspection.calls_left = CALLS_A_ROUND
             if self.stream.room_for_detail():
-                self.stream.publish_detail(kernel.look(inspection.sock, connection.id, self.time()))
+                self.stream.publish_detail(
+                    kernel.read_figures(inspection.sock, connection.id, self.time())
+                )
         self.stream.publish_latest(snapshots, self.statistics())
         self.bodies.clear()
         self.longest = 0.0

@@ -1,4 +1,4 @@
-"""The server as the rest of the program sees it: start, submit, stop, join."""
+"""The server with one loop, in a thread of this process."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .loop import Loop
 from .poller import Poller, make_poller
 from .reporter import Reporter
 from .shard import Shard
-from .totals import stopped
+from .totals import make_stopped
 
 RESERVED_DESCRIPTORS: Final = 64
 """Descriptors kept for everything that is not a connection."""
@@ -34,8 +34,8 @@ class Server(ServerHandle):
     """One listening socket and one loop in a thread of its own.
 
     Binding happens in the constructor, so that what is wrong at start-up is raised there as
-    `SettingError`, in the caller's thread. A worker process is given a `share` instead, with a
-    socket that is bound already.
+    `SettingError`, in the caller's thread. A worker process is given a `shard` instead, with a
+    socket that is bound already. After `start` every other method may be called by any thread.
     """
 
     def __init__(
@@ -43,59 +43,60 @@ class Server(ServerHandle):
         settings: Settings,
         stream: EventStream,
         clock: Callable[[], float] = time.monotonic,
-        share: Shard | None = None,
+        shard: Shard | None = None,
         passed: socket.socket | None = None,
     ) -> None:
-        """`passed` is a socket that listens already, for which host, port and backlog do not
-        count.
+        """`passed` is a socket that listens already: host, port and backlog do not count then.
+
+        `clock` gives monotonic seconds. Raises `SettingError`.
         """
         self._clock = clock
         poller = make_poller(settings.poller)
         try:
             settings, note = fit_descriptors(settings, poller)
-            if share is None:
+            if shard is None:
                 listener = (
                     make_listener(settings.host, settings.port, settings.backlog)
                     if passed is None
                     else adopt_listener(passed)
                 )
-                share = Shard(listener, ConnectionLimit(), epoch=time.time() - clock())
+                shard = Shard(listener, ConnectionLimit(), epoch=time.time() - clock())
         except BaseException:
             poller.close()
             raise
-        self._epoch = share.epoch
-        self.host, self.port = share.listener.host, share.listener.port
+        self._epoch = shard.epoch
+        self.host, self.port = shard.listener.host, shard.listener.port
         self.instance = new_instance()
         self.failure = ""
         self._commands = CommandQueue()
         self._poller = poller
-        self._reporter = Reporter(stream, self._epoch, TraceLevel(settings.trace), share.worker)
-        self._loop = Loop(settings, poller, share, self._commands, self._reporter, clock)
-        self._verbs = CommandHandler(self._loop)
+        self._reporter = Reporter(stream, self._epoch, TraceLevel(settings.trace), shard.worker)
+        self._loop = Loop(settings, poller, shard, self._commands, self._reporter, clock)
+        self._handler = CommandHandler(self._loop)
         self._thread = threading.Thread(target=self._run, name="echo-tui loop", daemon=True)
-        notes = (*share.listener.notes, *note)
-        stream.publish(listening(settings, self, poller.name, notes))
+        notes = (*shard.listener.notes, *note)
+        stream.publish(make_listening(settings, self, poller.name, notes))
 
     def close(self) -> None:
-        """Give everything back that a server holds which was never started."""
+        """Give back what a server holds that was never started."""
         self._loop.abandon()
         self._commands.close()
         self._poller.close()
 
     @property
     def polls(self) -> int:
-        """How often the loop has polled."""
+        """Number of the loop's polls so far."""
         return self._reporter.polls
 
     def _run(self) -> None:
         reporter = self._reporter
         try:
-            cause = self._loop.run(self._verbs.apply)
+            cause = self._loop.run(self._handler.apply)
             self._refuse_the_rest()
             stats = reporter.statistics()
             if reporter.stream.watched:
                 reporter.stream.publish_latest((), stats)
-            reporter.publish(stopped(self.now(), cause, stats))
+            reporter.publish(make_stopped(self.now(), cause, stats))
         except BaseException as error:  # whatever it is, it must be seen and not lost with a thread
             self.failure = printable(f"{type(error).__name__}: {error}", 500)
             self._loop.abandon()
@@ -109,10 +110,10 @@ class Server(ServerHandle):
 
     def _refuse_the_rest(self) -> None:
         for command in self._commands.take_all():
-            self._verbs.refuse(command)
+            self._handler.refuse(command)
 
 
-def listening(
+def make_listening(
     settings: Settings, server: ServerHandle, poller: str, notes: tuple[str, ...]
 ) -> Listening:
     """Make the first event of all; `server` runs in this process."""
@@ -136,9 +137,10 @@ def listening(
 
 
 def fit_descriptors(settings: Settings, poller: Poller) -> tuple[Settings, tuple[str, ...]]:
-    """Make --max-connections and the descriptor limit agree: raise the limit, or lower the wish.
+    """Raise the descriptor limit to fit --max-connections, or lower --max-connections to fit it.
 
-    The notes say what was lowered. Raises `SettingError` where no connection is left.
+    Returns the settings with notes of what was lowered. Raises `SettingError` if no connection is
+    left.
     """
     wanted = settings.max_connections + RESERVED_DESCRIPTORS
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

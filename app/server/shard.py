@@ -1,4 +1,4 @@
-"""What one loop has of a server: all of it, or a worker's part."""
+"""One loop's part of a server: all of it, or a worker's share."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from .listener import Listener
 
 
 class Shard(NamedTuple):
-    """A listener, and what must not be taken twice: the ids and the room for connections."""
+    """A listener, and what no two loops may take: connection ids and the room for connections."""
 
     listener: Listener
-    seats: ConnectionLimit
+    limit: ConnectionLimit
     epoch: float
-    """Add to the clock to get Unix time: one for all workers, so that their times compare."""
+    """Unix time minus the clock, in seconds: one for all workers, so that their times compare."""
     worker: int = 0
-    """The worker's number, from 1; 0 where one loop has it all."""
+    """The worker's number, from 1; 0 if one loop has it all."""
     workers: int = 1
-    """How many share. Each takes every `workers`-th id, so no two ever give the same."""
+    """How many loops share. Each takes every `workers`-th id, so no two give the same."""
     first_id: int = 1

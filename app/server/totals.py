@@ -1,4 +1,4 @@
-"""The figures of several loops as those of one."""
+"""Adds up the figures of several loops."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from ..core.events import Stopped
 from ..core.statistics import LoopStats
 
 COUNTED: Final = ("frames_in frames_out bytes_in bytes_out toggles eagains partial_writes").split()
-"""What a connection counts, as a snapshot, a close and the loop's statistics all name it."""
+"""The names of a connection's counters, in snapshots, closes and the loop's statistics alike."""
 _LARGEST: Final = frozenset({"t", "longest_us"})
 _LISTS: Final = ("service_us", "iteration_us", "bodies")
 _NUMBERS: Final = tuple(name for name in LoopStats.__struct_fields__ if name not in _LISTS)
 NOTHING: Final = LoopStats(**dict.fromkeys(_NUMBERS, 0))  # type: ignore[arg-type]
-"""The statistics of a loop that has not told any."""
+"""The statistics of a loop that has published none yet."""
 
 
-def together(figures: Iterable[LoopStats]) -> LoopStats:
-    """Counters and histograms are added; the time is the latest, the longest iteration the longest.
+def sum_statistics(figures: Iterable[LoopStats]) -> LoopStats:
+    """Add counters and histograms; take the latest time and the longest iteration.
 
-    The samples of bodies are left out: each is of one moment, and is told once. So is the age of
-    the oldest figures: among these there may be some of processes that have ended.
+    The samples of bodies are left out: each is of one moment, and is published once. So is the age
+    of the oldest figures: some of these may be of processes that have ended.
     """
     rows = list(figures) or [NOTHING]
     numbers: dict[str, Any] = {
@@ -43,8 +43,8 @@ def _added(histograms: Iterable[tuple[tuple[int, int], ...]]) -> tuple[tuple[int
     return tuple(sorted(counts.items()))
 
 
-def stopped(t: float, cause: str, figures: LoopStats) -> Stopped:
-    """The last event of all, at `t` (Unix seconds)."""
+def make_stopped(t: float, cause: str, figures: LoopStats) -> Stopped:
+    """Make the last event of all, at `t` (Unix seconds)."""
     return Stopped(
         t=t,
         cause=cause,

@@ -208,8 +208,8 @@ def _queues(row: Row) -> Line:
     if kernel.unacknowledged is not None:
         style = palette.WARNING if kernel.unacknowledged else palette.PLAIN
         line += [(words_size(kernel.unacknowledged), style), (" out   ", palette.DIM)]
-    if kernel.unacked is not None:
-        line += [("unacked ", palette.DIM), (f"{kernel.unacked}", palette.PLAIN)]
+    if kernel.unacked_segments is not None:
+        line += [("unacked ", palette.DIM), (f"{kernel.unacked_segments}", palette.PLAIN)]
     return line
 
 

@@ -49,7 +49,7 @@ class Controlled:
         self.path = path
         stream = EventStream()
         self.server = Server(Settings(**{"port": 0, "max_connections": 1000, **settings}), stream)
-        self.fanout = Fanout(stream, self.server.watch, now=self.server.now)
+        self.fanout = Fanout(stream, self.server.wake, now=self.server.now)
         self.watcher = Watcher(self.fanout.subscribe(EventStream()))
         file = SocketFile(path)
         self.traces = Traces(self.fanout.opened, self.server.submit)

@@ -58,7 +58,7 @@ class Measured:
     def __init__(self) -> None:
         self.stream = EventStream()
         self.server = Server(Settings(port=0, max_connections=500, cap=1 << 20), self.stream)
-        self.fanout = Fanout(self.stream, self.server.watch)
+        self.fanout = Fanout(self.stream, self.server.wake)
         self.registry = registry_of(ServerCollector(self.fanout, self.server.now))
         self.server.start()
         self.fanout.start()

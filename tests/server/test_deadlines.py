@@ -12,41 +12,41 @@ from app.core.events import Reason
 from app.core.framing import frame
 from app.core.settings import Settings
 from app.server.closing import LINGER_STEP, RATE_FLOOR
-from app.server.connection import Connection
+from app.server.connection import Connection, Linger
 from app.server.deadlines import SLOT, TimingWheel, deadline
 
 SETTINGS = Settings(header_timeout=1, body_timeout=20, write_timeout=300, idle_timeout=4000)
 OFF = Settings(header_timeout=0, body_timeout=0, write_timeout=0, idle_timeout=0)
 
 
-def connection_with(received: bytes = b"", **fields: object) -> Connection:
-    connection = Connection(1, 7, "peer", 100.0)
+def connection_with(received: bytes = b"", now: float = 100.0) -> Connection:
+    connection = Connection(1, 7, "peer", now)
     if received:
-        connection.receive(received, 10_000)
-    for name, value in fields.items():
-        setattr(connection, name, value)
+        connection.machine.receive(received, 10_000, now)
     return connection
 
 
 WHOLE = frame(bytes(5000))
+
+
+def stalled(progress_at: float, sent: int = 0) -> Connection:
+    """Stalled at 500 s with one byte sent; `sent` more were sent until `progress_at`."""
+    connection = connection_with(WHOLE)
+    connection.machine.sent(1)
+    connection.begin_stall(500.0)
+    if sent:
+        connection.machine.sent(sent)
+        connection.note_write(progress_at)
+    return connection
+
+
 DEADLINES = {
-    "idle": (connection_with(active_at=200.0), 4200.0, Reason.TIMEOUT_IDLE),
-    "header": (connection_with(b"\0", frame_at=300.0), 301.0, Reason.TIMEOUT_HEADER),
-    "body": (connection_with(WHOLE[:9], frame_at=300.0), 320.0, Reason.TIMEOUT_BODY),
-    "write, from the last byte taken": (
-        connection_with(WHOLE, stalled_at=500.0, progress_at=500.0),
-        800.0,
-        Reason.TIMEOUT_WRITE,
-    ),
-    "write, by the rate": (
-        connection_with(
-            WHOLE, stalled_at=500.0, progress_at=590.0, out_bytes_sent=2 * RATE_FLOOR + 1,
-            stalled_sent=1,
-        ),
-        802.0,
-        Reason.TIMEOUT_WRITE,
-    ),
-}  # fmt: skip
+    "idle": (connection_with(now=200.0), 4200.0, Reason.TIMEOUT_IDLE),
+    "header": (connection_with(b"\0", now=300.0), 301.0, Reason.TIMEOUT_HEADER),
+    "body": (connection_with(WHOLE[:9], now=300.0), 320.0, Reason.TIMEOUT_BODY),
+    "write, from the last byte taken": (stalled(500.0), 800.0, Reason.TIMEOUT_WRITE),
+    "write, by the rate": (stalled(590.0, sent=2 * RATE_FLOOR), 802.0, Reason.TIMEOUT_WRITE),
+}
 
 
 @pytest.mark.parametrize(("connection", "when", "reason"), DEADLINES.values(), ids=DEADLINES)
@@ -57,14 +57,15 @@ def test_each_state_has_its_deadline(connection: Connection, when: float, reason
 
 def test_a_lingering_connection_is_looked_at_again_and_again() -> None:
     connection = connection_with()
-    connection.begin_close(Reason.KILLED)
-    connection.linger_at = 50.0
+    connection.machine.begin_close(Reason.KILLED)
+    connection.linger = Linger(50.0, 50.0, 0, 0)
     assert deadline(connection, OFF) == (50.0 + LINGER_STEP, Reason.KILLED)
 
 
 def test_a_draining_connection_with_an_echo_has_the_writes_deadline() -> None:
-    connection = connection_with(WHOLE, stalled_at=1.0, progress_at=1.0)
-    connection.begin_close(Reason.SHUTDOWN)
+    connection = connection_with(WHOLE)
+    connection.begin_stall(1.0)
+    connection.machine.begin_close(Reason.SHUTDOWN)
     assert deadline(connection, SETTINGS) == (301.0, Reason.TIMEOUT_WRITE)
 
 

@@ -12,7 +12,7 @@ from app.core.commands import Kill, Set, Trace
 from app.core.events import ConnectionState, KillMode, Reason, TraceLevel
 from app.core.framing import frame
 from app.server.connection import READ_SIZE, SMALL_READ
-from app.server.serving import LOOK_EVERY
+from app.server.serving import ADAPT_EVERY
 from tests.peers import Running, exchange, read_to_end
 
 Serve = Callable[..., Running]
@@ -39,7 +39,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 def send_little(client: socket.socket) -> None:
     """Until the loop has had a look at it."""
-    for _ in range(4 * LOOK_EVERY):
+    for _ in range(4 * ADAPT_EVERY):
         assert exchange(client, [SMALL], len(SMALL)) == SMALL
 
 
@@ -126,7 +126,7 @@ def test_a_frame_that_fills_a_small_read_makes_the_next_one_large(
     client = serve().connect()
     send_little(client)
     full = frame(b"mark".ljust(SMALL_READ - 4, b"x"))
-    for _ in range(4 * LOOK_EVERY):
+    for _ in range(4 * ADAPT_EVERY):
         assert exchange(client, [full], len(full)) == full
     assert asked[-1] == READ_SIZE
 

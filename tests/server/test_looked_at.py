@@ -48,7 +48,7 @@ def test_the_kernel_is_asked_for_its_side(two_ends: tuple[socket.socket, socket.
         with contextlib.suppress(BlockingIOError):
             while server.send(b"y" * 65_536):
                 pass
-        told = kernel.look(server, 7, 3.0)
+        told = kernel.read_figures(server, 7, 3.0)
         assert (told.id, told.t, told.unread) == (7, 3.0, 700)
         # The queue is full and the peer's window is shut: what it has not taken, it owes.
         assert told.unacknowledged is not None
@@ -121,12 +121,14 @@ def calls_told(reporter: Reporter) -> list[Io]:
 
 def test_a_busy_one_tells_of_so_many_calls_in_a_round(looked_at: Reporter) -> None:
     (connection,) = looked_at.inspected
-    told = [looked_at.io(connection, "read", 4, 4, "") for _ in range(CALLS_A_ROUND + 500)]
+    told = [
+        looked_at.publish_call(connection, "read", 4, 4, "") for _ in range(CALLS_A_ROUND + 500)
+    ]
     assert told == [True] * CALLS_A_ROUND + [False] * 500
     assert not looked_at.tells_calls(connection)
-    looked_at.round()
+    looked_at.publish_round()
     assert looked_at.tells_calls(connection)
-    looked_at.io(connection, "read", 4, 4, "")
+    looked_at.publish_call(connection, "read", 4, 4, "")
     gaps = [call.gap_follows for call in calls_told(looked_at)]
     assert gaps == [False] * (CALLS_A_ROUND - 1) + [True, False]
 
@@ -138,8 +140,8 @@ def test_states_belong_to_the_calls_unless_all_are_traced(
     (connection,) = looked_at.inspected
     connection.trace, looked_at.trace_all = TraceLevel.IO, trace_all
     for _ in range(CALLS_A_ROUND):
-        looked_at.io(connection, "read", 4, 4, "")
-    looked_at.state_changed(connection, ConnectionState.READ_BODY)
+        looked_at.publish_call(connection, "read", 4, 4, "")
+    looked_at.publish_state(connection, ConnectionState.READ_BODY)
     told = [e for e in looked_at.stream.drain().events if isinstance(e, StateChanged)]
     assert len(told) == (0 if trace_all is TraceLevel.OFF else 1)
 
@@ -148,7 +150,7 @@ def test_where_all_are_traced_every_call_is_told(looked_at: Reporter) -> None:
     (connection,) = looked_at.inspected
     looked_at.trace_all = TraceLevel.IO
     for _ in range(3 * CALLS_A_ROUND):
-        looked_at.io(connection, "read", 4, 4, "")
+        looked_at.publish_call(connection, "read", 4, 4, "")
     calls = calls_told(looked_at)
     assert len(calls) == 3 * CALLS_A_ROUND
     assert not any(call.gap_follows for call in calls)

@@ -22,14 +22,14 @@ def test_an_end_is_among_the_figures_of_the_next_round() -> None:
     reporter = Reporter(stream, 0.0, TraceLevel.OFF, cpu_clock=lambda: 0.0, stopwatch=lambda: 0.0)
     reporter.now = 50.0
     connection = Connection(1, 7, "peer", 50.0)
-    reporter.opened(connection)
-    reporter.round()
+    reporter.publish_opened(connection)
+    reporter.publish_round()
     late = reporter.next_round
-    connection.closing = Reason.EOF
-    reporter.closed(connection)
+    connection.machine.closing = Reason.EOF
+    reporter.publish_closed(connection)
     soon = reporter.next_round
     assert late - soon == pytest.approx(MAX_INTERVAL - INTERVAL)
-    reporter.round()
+    reporter.publish_round()
     assert reporter.next_round > soon
     stats = stream.drain().stats
     assert stats is not None
@@ -41,12 +41,12 @@ def test_who_asks_for_figures_of_now_need_not_wait_for_a_round() -> None:
     stream.watched = True
     reporter = Reporter(stream, 1000.0, TraceLevel.OFF, stopwatch=lambda: 0.0)
     reporter.now = 50.0
-    reporter.round()
+    reporter.publish_round()
     assert reporter.next_round == 50.0 + MAX_INTERVAL  # nothing has changed
     stream.asked_at = 1050.1
     assert reporter.next_round <= reporter.now
     reporter.now = 50.2
-    reporter.round()
+    reporter.publish_round()
     assert reporter.next_round == 50.2 + MAX_INTERVAL
 
 
@@ -60,13 +60,13 @@ def test_a_busy_loop_is_told_of_less_often(cpu: float, pause: float) -> None:
         stream, 0.0, TraceLevel.OFF, cpu_clock=lambda: used[0], stopwatch=lambda: 0.0
     )
     connection = Connection(1, 7, "peer", 0.0)
-    reporter.opened(connection)
+    reporter.publish_opened(connection)
     for reporter.now in (1.0, 2.0):
         reporter.changed.add(connection)
-        reporter.round()
+        reporter.publish_round()
         used[0] += cpu
     reporter.now = 3.0
-    reporter.round()
+    reporter.publish_round()
     reporter.changed.add(connection)
     assert reporter.next_round - reporter.now == pytest.approx(pause)
 
@@ -77,17 +77,17 @@ def test_one_connection_cannot_fill_the_journal_with_toggles(trace_all: TraceLev
     stream.watched = True
     reporter = Reporter(stream, 0.0, trace_all)
     connection = Connection(1, 7, "peer", 0.0)
-    reporter.opened(connection)
+    reporter.publish_opened(connection)
 
     def toggle(times: int) -> int:
         for number in range(times):
             connection.toggles += 1
-            reporter.toggled(connection, number % 2 == 0)
+            reporter.publish_toggle(connection, number % 2 == 0)
         return sum(isinstance(event, Toggled) for event in stream.drain().events)
 
     all_told = trace_all is not TraceLevel.OFF
     assert toggle(100) == (100 if all_told else TOGGLES_A_ROUND)
     assert stream.dropped == (0 if all_told else 100 - TOGGLES_A_ROUND)
     reporter.changed.add(connection)
-    reporter.round()
+    reporter.publish_round()
     assert toggle(4) == 4

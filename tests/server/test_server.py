@@ -67,7 +67,7 @@ def test_nobody_watching_costs_no_snapshots(serve: Serve) -> None:
     running.watcher.wait_for(Opened)
     running.watcher.snapshots.clear()
     running.stream.watched = True
-    running.server.watch()
+    running.server.wake()
     running.watcher.until(lambda: running.watcher.snapshots)
     assert running.watcher.snapshots[1].frames_out == 1
 

@@ -20,7 +20,7 @@ from ...core.events import (
     Stopping,
 )
 from ...watch.stream import EventStream
-from ..totals import stopped, together
+from ..totals import make_stopped, sum_statistics
 from .channel import WorkerBatch
 from .routing import Routing
 from .slot import WorkerPlace
@@ -57,7 +57,7 @@ class Merging:
             self._held_back = False
             snapshots = [one for process in self._processes() for one in process.snapshots.values()]
         if not self._held_back and (snapshots or batch.stats):
-            figures = together(place.totals for place in self._places)
+            figures = sum_statistics(place.totals for place in self._places)
             depth = figures.queue_depth + self._stream.depth
             drops = self._stream.dropped
             bodies = batch.stats.bodies if batch.stats else ()
@@ -111,5 +111,5 @@ class Merging:
 
     def stopped(self, cause: str) -> Stopped:
         """The last event of all."""
-        figures = together(place.totals for place in self._places)
-        return stopped(self._now(), cause, figures)
+        figures = sum_statistics(place.totals for place in self._places)
+        return make_stopped(self._now(), cause, figures)

@@ -8,7 +8,7 @@ from typing import Final
 from ...core.statistics import LoopStats, WorkerStats
 from ...watch.process_figures import usage
 from ..listener import Listener
-from ..totals import NOTHING, together
+from ..totals import NOTHING, sum_statistics
 from .worker_process import WorkerProcess
 
 STEADY: Final = 10.0
@@ -46,10 +46,10 @@ class WorkerPlace:
         self.process = process
         self.start_at = inf
 
-    def is_free(self, process: WorkerProcess) -> None:
-        """The process has ended, and the last was heard of it."""
+    def release(self, process: WorkerProcess) -> None:
+        """Give up a process that has ended, once its last message was read."""
         self.process = None
-        self._past = together([self._past, process.final_figures()])
+        self._past = sum_statistics([self._past, process.final_figures()])
         self._past_cpu += self._cpu
         self._cpu = 0.0
 
@@ -66,7 +66,7 @@ class WorkerPlace:
         """The figures of all its processes."""
         if self.process is None:
             return self._past
-        return together([self._past, self.process.stats])
+        return sum_statistics([self._past, self.process.stats])
 
     def figures(self, t: float) -> WorkerStats:
         """Everything there is to see of it."""

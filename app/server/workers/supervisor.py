@@ -38,7 +38,7 @@ from ..handle import ServerHandle, new_instance
 from ..listener import make_listeners
 from ..loop import COMMAND_BUDGET, EXIT_RESERVE
 from ..poller import make_poller
-from ..server import fit_descriptors, listening
+from ..server import fit_descriptors, make_listening
 from .channel import Assignment
 from .merging import Merging
 from .routing import ANSWER_PATIENCE, TOO_LATE, Routing
@@ -106,7 +106,7 @@ class Workers(ServerHandle):
         self._tell_at = 0.0
         self._look_at = 0.0
         self._thread = threading.Thread(target=self._run, name="echo-tui workers", daemon=True)
-        stream.publish(listening(settings, self, poller.name, (*first.notes, *notes)))
+        stream.publish(make_listening(settings, self, poller.name, (*first.notes, *notes)))
 
     # --- what the rest of the program sees, from any thread ---
 
@@ -253,7 +253,7 @@ class Workers(ServerHandle):
         for closed in process.bury(self.now(), reason, detail):
             self._merging.take_event(place, process, closed)
         self._routing.died(place, TOO_LATE if process.has_stopped else detail)
-        place.is_free(process)
+        place.release(process)
         if self._stopping:
             if not process.has_stopped:
                 self._merging.notice("error", f"{detail}; {lost:,} connections lost")

@@ -108,7 +108,7 @@ def obey(given: Iterator[Order], server: Server, stream: EventStream, teller: Pa
         for order in given:
             if isinstance(order, WatchOrder):
                 stream.watched, stream.asked_at = order.watched, order.asked_at
-                server.watch()
+                server.wake()
                 teller.look()
             elif not isinstance(order, Assignment):
                 server.submit(order)
@@ -119,7 +119,7 @@ def obey(given: Iterator[Order], server: Server, stream: EventStream, teller: Pa
         server.stop("the parent process is gone")
 
 
-def share_of(assignment: Assignment) -> Shard:
+def shard_of(assignment: Assignment) -> Shard:
     """The inherited descriptors as what they are."""
     sock = socket.socket(fileno=assignment.listener)
     sock.setblocking(False)
@@ -144,7 +144,7 @@ def main() -> None:
             return
         stream = EventStream()
         stream.watched = assignment.watched
-        server = Server(assignment.settings, stream, share=share_of(assignment))
+        server = Server(assignment.settings, stream, shard=shard_of(assignment))
         teller = ParentPipe(channel, stream)
         threading.Thread(
             target=obey, args=(given, server, stream, teller), name="echo-tui orders", daemon=True

@@ -25,7 +25,7 @@ from app.core.framing import HEADER_SIZE, FrameDecoder
 from app.core.settings import Settings
 from app.server.connection_limit import CELL, ConnectionLimit
 from app.server.server import Server
-from app.server.totals import NOTHING, together
+from app.server.totals import NOTHING, sum_statistics
 from app.server.workers.channel import (
     Assignment,
     Order,
@@ -173,25 +173,25 @@ def test_without_a_parent_the_server_stops_in_order(with_rest: bool) -> None:
     assert server.join(PATIENCE)
 
 
-def test_seats_are_for_all_together() -> None:
+def test_the_limit_of_connections_is_for_all_workers_together() -> None:
     counts = memoryview(bytearray(3 * CELL)).cast("q")
     one, other = ConnectionLimit(counts, 0), ConnectionLimit(counts, 2)
-    assert [one.take(3), other.take(3), one.take(3)] == [True] * 3
-    assert not one.take(3)
-    assert not other.take(3)
+    assert [one.acquire(3), other.acquire(3), one.acquire(3)] == [True] * 3
+    assert not one.acquire(3)
+    assert not other.acquire(3)
     assert counts.tolist() == [2, 0, 1]
-    one.leave()
-    assert other.take(3)
-    assert not ConnectionLimit(counts, 1).take(3)
+    one.release()
+    assert other.acquire(3)
+    assert not ConnectionLimit(counts, 1).acquire(3)
 
 
 def test_together_counters_add_and_the_longest_is_the_longest() -> None:
     one, other = loop_stats(100.0, 50, 10, 3), loop_stats(90.0, 20, 10, 4)
-    both = together([one, other])
+    both = sum_statistics([one, other])
     assert (both.t, both.longest_us) == (100.0, 1_340)
     assert (both.frames_out, both.open, both.opened) == (70, 7, one.opened + other.opened)
-    assert together([]) == NOTHING
-    assert together([NOTHING, one]) == one
+    assert sum_statistics([]) == NOTHING
+    assert sum_statistics([NOTHING, one]) == one
 
 
 def test_opened_without_a_worker_says_zero() -> None:

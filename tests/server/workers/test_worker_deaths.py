@@ -160,7 +160,7 @@ from app.server import serving
 from app.server.workers import worker
 def breaks(self, ready, now):
     raise RuntimeError("the loop broke")
-serving.Serving._serve_end = breaks
+serving.Serving._finish_wakeup = breaks
 worker.main()
 """
 

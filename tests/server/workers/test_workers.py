@@ -153,7 +153,7 @@ def test_nobody_watching_costs_no_snapshots(workers: Serve) -> None:
     client, connection_id = running.connect_known()
     running.shown(connection_id, lambda snapshot: snapshot.frames_out == 0)
     running.stream.watched = False
-    running.server.watch()
+    running.server.wake()
     places = cast("Workers", running.server)._places
     watcher.until(lambda: not any(place.process and place.process.watched for place in places))
     # What was on its way when the workers were told may come right behind the first answer.
@@ -166,7 +166,7 @@ def test_nobody_watching_costs_no_snapshots(workers: Serve) -> None:
     assert running.closed(connection_id).frames_out == 1
     assert watcher.stats is told
     running.stream.watched = True
-    running.server.watch()
+    running.server.wake()
     watcher.until(lambda: watcher.stats and watcher.stats.frames_out == 1, "statistics")
 
 

@@ -59,7 +59,7 @@ class Hanging:
 
     def put_forward(self, seconds: float) -> None:
         self.clock.ahead += seconds
-        self.running.server.watch()
+        self.running.server.wake()
 
     def wait_in_silence(self, seconds: float) -> None:
         """Look by look, until the first has been silent for so long; the other answers each."""
@@ -145,7 +145,7 @@ def test_a_worker_that_begins_may_take_longer(monkeypatch: pytest.MonkeyPatch) -
         assert not watcher.all(Crashed)
         before = process.silence
         clock.ahead += LOOK_INTERVAL
-        running.server.watch()
+        running.server.wake()
         watcher.until(lambda: process.silence > before, "a look")  # noqa: B023
     crashed = watcher.wait_for(Crashed)
     assert f"was killed: no sign of life for {START_ENDED:.0f} s" in crashed.error
@@ -159,14 +159,14 @@ def test_an_idle_worker_that_nobody_watches_gives_signs_of_life(serve: Serve) ->
     running = serve(workers=1, clock=clock)
     running.connect_known()
     running.stream.watched = False
-    running.server.watch()
+    running.server.wake()
     process = process_of(running, 1)
     watcher = running.watcher
     watcher.until(lambda: not process.watched, "that nobody watches")
     for _ in range(int(SILENCE_ENDED / LOOK_INTERVAL) + 1):
         process.was_heard = False
         clock.ahead += LOOK_INTERVAL
-        running.server.watch()
+        running.server.wake()
         watcher.until(lambda: process.was_heard, "a sign of life")
     assert process.silence == 0
     assert not watcher.all(CommandResult)
@@ -181,7 +181,7 @@ def test_the_age_of_figures_is_also_told_of_who_never_told_any() -> None:
     suspend(process_of(running, 1).pid)
     asked_at = running.server.now()
     running.stream.watched = True
-    running.server.watch()
+    running.server.wake()
     running.watcher.until(lambda: running.watcher.stats, "figures of the other")
     stats = running.watcher.stats
     assert stats is not None
