@@ -35,14 +35,14 @@ SORT_INTERVAL: Final = 1.0
 
 
 class View(NamedTuple):
-    """What all lines of the table have in common; each is drawn anew when it is another."""
+    """The values that all lines of the table share; when one changes, every line is drawn anew."""
 
     columns: Layout
     width: int
     ground: Style
     focused: bool
     second: int
-    """Ages are told in seconds."""
+    """The present second: ages are shown in seconds."""
 
 
 class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
@@ -70,9 +70,9 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         self.sort_key = "id"
         self.descending = False
         self.chosen: tuple[str, ...] = ()
-        """The columns that a person chose; none are those that fit."""
+        """The columns that a person chose; none means those that fit."""
         self.hidden = 0
-        """Rows that the filter kept out."""
+        """Number of rows that the filter hides."""
         self.tagged: set[int] = set()
         """Ids that a person marked, shown or hidden."""
         self._filter: Filter | None = None
@@ -80,7 +80,7 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         self._id_width = 0
         self._has_workers = False
         self._index = 0
-        """Where the cursor was last seen: its neighbour inherits it when its row leaves."""
+        """The cursor's last line: when its row leaves, the next row gets the cursor."""
         self._is_cursor_in_view = True
         self._model: State | None = None
         self._membership = -1
@@ -93,14 +93,14 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
     # --- what is shown ---
 
     def show(self, model: State, now: float) -> None:
-        """Take the state of the model at `now`; asks for a redraw of the lines that changed."""
+        """Show the rows of `model` at `now`, and redraw the lines that changed."""
         self._now = now
         self._has_workers = model.listening is not None and model.listening.workers > 0
         if model is not self._model:
             self._model, self._membership = model, -1
         if not self.held and self._is_order_old(model, now):
             self._reorder(model, now)
-        self._view = self._look()
+        self._view = self._make_view()
         top = self.scroll_offset.y
         if self.size.height:
             self._is_cursor_in_view = top <= self._index < top + self.size.height
@@ -200,7 +200,7 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
 
     # --- drawing ---
 
-    def _look(self) -> View:
+    def _make_view(self) -> View:
         width = self.scrollable_content_region.width
         return View(self.columns, width, self.rich_style, self.has_focus, int(self._now))
 
@@ -211,12 +211,12 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         return (row, row.version, row.id == self.selected_id, row.id in self.tagged, self._view)
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """What Textual asks for; what the lines have in common is looked up once for all."""
-        self._view = self._look()
+        """Called by Textual to draw; computes the `View` of all lines once."""
+        self._view = self._make_view()
         return super().render_lines(crop)
 
     def render_line(self, y: int) -> Strip:
-        """The connection in line `y` of the view, as Textual's line API wants it."""
+        """The connection in line `y` of the view, for Textual's line API."""
         index = self.scroll_offset.y + y
         if index >= len(self._order):
             return Strip.blank(self._view.width, self._view.ground)
@@ -273,7 +273,7 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
             self.scroll_to(y=self._index - height + 1, animate=False, immediate=True)
 
     def on_resize(self) -> None:
-        """Keep the cursor in view; whoever has scrolled away from it stays there."""
+        """Keep the cursor in view, unless the person has scrolled away from it."""
         if self._is_cursor_in_view:
             self.call_after_refresh(self._scroll_to_cursor)
 
@@ -326,7 +326,7 @@ class TableHeading(LinesPanel):
         self.show([heading(columns, sort_key, descending)])
 
     def on_click(self, event: events.Click) -> None:
-        """Tell which column's title was clicked."""
+        """Post `Clicked` for the column whose title was clicked."""
         key = column_at(self._columns, event.x)
         if key is not None:
             self.post_message(self.Clicked(key))
@@ -336,16 +336,16 @@ class ConnectionPane(Vertical):
     """Heading and table in one frame, titled with what it holds."""
 
     def __init__(self, keys: Keys) -> None:
-        """`keys` are those in force, for whatever names one."""
+        """`keys` are those in force, for texts that name a key."""
         super().__init__(id="connection-pane")
         self.table = ConnectionTable()
         self.filter_bar = FilterBar(keys)
         self._heading = TableHeading()
         self._selected_before: int | None = None
-        """Where the cursor was when a filter began to be typed: half a filter may hide it."""
+        """The id under the cursor when a filter began to be typed: half a filter may hide it."""
 
     def open_filter(self) -> None:
-        """Have a filter typed."""
+        """Open the field in which a filter is typed."""
         if not self.filter_bar.has_class("typing"):
             self._selected_before = self.table.selected_id
         self.filter_bar.open()
@@ -357,7 +357,7 @@ class ConnectionPane(Vertical):
         yield self.table
 
     def show(self, model: State, now: float) -> None:
-        """Take the state of the model at `now`."""
+        """Show the rows of `model` at `now`, and their numbers in the title."""
         table = self.table
         table.show(model, now)
         self.filter_bar.show_counts(len(table.shown), table.hidden)
@@ -374,7 +374,7 @@ class ConnectionPane(Vertical):
             self.border_title = title
 
     def on_filter_bar_changed(self, message: FilterBar.Changed) -> None:
-        """Show what the filter lets pass."""
+        """Show the rows that pass the filter."""
         message.stop()
         self.table.filter_by(message.chosen)
         if self._selected_before is not None:
@@ -382,7 +382,7 @@ class ConnectionPane(Vertical):
         self.filter_bar.show_counts(len(self.table.shown), self.table.hidden)
 
     def on_filter_bar_left(self, message: FilterBar.Left) -> None:
-        """Go on in the table."""
+        """Give the focus back to the table."""
         message.stop()
         self._selected_before = None
         self.table.focus()

@@ -1,4 +1,4 @@
-"""The filter over the table: the field it is typed into, and the line that says what it hides."""
+"""The filter above the table: the field for it, and a line with the number of rows it hides."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class FilterBar(Vertical):
         """The field was left."""
 
     def __init__(self, keys: Keys) -> None:
-        """`keys` are those in force: the line names two of them."""
+        """`keys` are those in force; the line under the field names two of them."""
         super().__init__(id="filter-bar")
         self._toggle, self._change = signs(keys, "toggle_filter"), signs(keys, "filter")
         self._chosen: Filter | None = None
@@ -58,7 +58,7 @@ class FilterBar(Vertical):
         self._error: FilterError | None = None
         self._counts = (0, 0)
         self.recent: deque[str] = deque(maxlen=RECENT_LIMIT)
-        """The filters that were kept, the latest first."""
+        """Filters that were accepted, the latest first."""
         self._field = Input(placeholder=_EXAMPLE, id="filter", max_length=LONGEST)
         self._field.cursor_blink = False
         # Textual gives the focus also to what is not displayed: keys would vanish in the field.
@@ -76,7 +76,7 @@ class FilterBar(Vertical):
         return self._chosen if self._is_on else None
 
     def open(self) -> None:
-        """Have the filter typed; what is typed is in force as soon as it is understood."""
+        """Open the field; each text that is a filter is in force at once."""
         if not self.has_class("typing"):
             self._before = (self._chosen, self._is_on)
             self._field.value = "" if self._chosen is None else self._chosen.text
@@ -98,7 +98,7 @@ class FilterBar(Vertical):
         return True
 
     def show_counts(self, shown: int, hidden: int) -> None:
-        """Say how many rows pass and how many do not."""
+        """Show how many rows pass and how many do not."""
         self._counts = shown, hidden
         self._update_line()
 
@@ -128,7 +128,7 @@ class FilterBar(Vertical):
 
     @on(Input.Changed)
     def parse_typed(self, event: Input.Changed) -> None:
-        """Put what is typed into force, or say what is wrong with it."""
+        """Put the typed filter into force, or show what is wrong with it."""
         event.stop()
         if self.has_class("typing"):
             self._parse(event.value)
