@@ -8,17 +8,14 @@ import sys
 from typing import Annotated, TypeAlias
 
 import click
-from msgspec import Meta
 
 from ..core.addresses import format_address
 from ..core.framing import HEADER_SIZE, MAX_LENGTH, FrameDecoder, frame
 from ..core.printable import printable
-from ..core.settings import PeerPort, Rule
+from ..core.settings import PeerPort, Rule, bounds
 from .options import Host, Judged, option
 
-Timeout: TypeAlias = Annotated[
-    float, Meta(ge=0.001, le=86_400, description="Seconds to wait.", extra={"unit": "s"})
-]
+Timeout: TypeAlias = Annotated[float, bounds(0.001, 86_400, "Seconds to wait.", unit="s")]
 
 
 class ClientError(Exception):
@@ -95,7 +92,8 @@ def client(host: str, port: int, message: str, timeout: float) -> int:
         print(f"echo-tui client: {error}", file=sys.stderr)
         return 1
     if answer != body:
-        print(f"echo-tui client: {host}:{port} sent back other bytes", file=sys.stderr)
+        where = format_address((host, port))
+        print(f"echo-tui client: {where} sent back other bytes", file=sys.stderr)
         return 1
     if sys.stdout.isatty():
         print("echo:", printable(answer.decode("utf-8", "backslashreplace"), len(answer)))

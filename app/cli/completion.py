@@ -1,4 +1,4 @@
-"""`echo-tui completion`: the script that teaches a shell to complete our words, and the words."""
+"""`echo-tui completion` prints a completion script for a shell; options offer their words here."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from click.shell_completion import get_completion_class
 
 PROGRAM = "echo-tui"
 VARIABLE = "_ECHO_TUI_COMPLETE"
-"""What the script sets when it asks the program; click's choice of name."""
+"""The variable that the script sets when it runs the program; click chose the name."""
 
 Offer = Callable[[click.Context, click.Parameter, str], list[str]]
-"""click's `shell_complete`: the words that may stand where a word has been begun."""
+"""A function for click's `shell_complete`: it returns the words that begin as typed."""
 
 
 def one_of(words: Collection[str]) -> Offer:
-    """Offers those of `words` that go on as begun."""
+    """Return a function that offers those of `words` that begin as typed."""
     return lambda _context, _parameter, begun: [word for word in words if word.startswith(begun)]
 
 
 def list_of(words: Collection[str]) -> Offer:
-    """Offers `words` one after the other, with commas between, each once."""
+    """Return a function that offers `words` for a list with commas, each of them once."""
 
     def offer(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
         before, comma, last = begun.rpartition(",")

@@ -1,10 +1,9 @@
-"""Where the value of an option comes from: a flag beats the environment beats the file.
+"""The three sources of an option's value: a flag beats the environment, which beats the file.
 
-click does the precedence itself: flags are parsed, `ECHO_TUI_<OPTION>` is its automatic environment
-variable and the file is its default map, so any option that a command has, or will have, can be set
-in all three ways. What is here is what click does not do: it reads the file, judges every value of
-the file and of the environment as strictly as a flag, also one that a flag beats, and names the
-place where a mistake stands.
+click itself does the precedence: `ECHO_TUI_<OPTION>` is its automatic environment variable and the
+file is its default map, so every option of a command can be set in all three ways. This module
+reads the file, judges each value of the file and of the environment as strictly as a flag, even if
+a flag beats it, and names the place of a mistake.
 """
 
 from __future__ import annotations
@@ -25,9 +24,9 @@ from ..core.settings import SettingError, suggestion
 from .options import UI_OPTIONS, Judged
 
 PREFIX: Final = "ECHO_TUI"
-"""What the environment variables of the options begin with, before an underscore."""
+"""The prefix of the environment variables of options; an underscore follows."""
 UI_TABLE: Final = "ui"
-"""The table of the file that is the dashboard's own."""
+"""The table of the file for the dashboard."""
 NEVER_IN_A_FILE: Final = frozenset({"config", "show_config", "help"})
 _ARGUMENTS: Final = f"{__name__}.arguments"
 
@@ -36,23 +35,23 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """What a file says."""
+    """The content of a configuration file."""
 
     path: str = ""
-    """Empty without a file."""
+    """The name of the file; empty without one."""
     values: Mapping[str, Any] = field(default_factory=dict)
-    """By the names of the options' parameters (`max_connections`)."""
+    """The values of options, by the names of their parameters (`max_connections`)."""
     ui: Mapping[str, Any] = field(default_factory=dict)
     """The table `[ui]`, as it stands in the file."""
 
 
 def current(ctx: click.Context) -> Configuration:
-    """The configuration file that was read for this run of a `ConfiguredCommand`."""
+    """Return the configuration file that was read for this run of a `ConfiguredCommand`."""
     return ctx.obj if isinstance(ctx.obj, Configuration) else Configuration()
 
 
 def chosen_ui(ctx: click.Context) -> dict[str, Any]:
-    """What was chosen for the dashboard: the file's table, and the options that beat it."""
+    """Return the choices for the dashboard: the file's table, and the options that beat it."""
     options = {name: value for name, value in ctx.params.items() if name in UI_OPTIONS}
     return {**current(ctx).ui, **{k: v for k, v in options.items() if v is not None}}
 
@@ -70,13 +69,15 @@ def read(path: str, parameters: Mapping[str, click.Parameter]) -> Configuration:
     except ValueError as error:  # no TOML, no UTF-8, or a number of more than 4,300 digits
         raise SettingError(f"{name}: not valid TOML: {error}") from None
     ui = table.pop(UI_TABLE, {})
-    if ui != {}:
-        _check_ui(name, ui)
+    if not isinstance(ui, dict):
+        raise SettingError(f"{name}: {UI_TABLE} = {_toml(ui)}: it must be a table, [{UI_TABLE}]")
     values: dict[str, Any] = {
         key: _from_file(f"{name}: [{UI_TABLE}] {key}", parameters[key], value)
         for key, value in ui.items()
         if key in parameters
     }
+    if ui:
+        _check_ui(name, ui)
     for key, value in table.items():
         parameter = key.replace("-", "_")
         if parameter in UI_OPTIONS or (parameter not in parameters and _is_of_ui(parameter)):
@@ -100,15 +101,10 @@ def _is_of_ui(key: str) -> bool:
     return key in {field.name for field in dataclasses.fields(Preferences)}
 
 
-def _check_ui(name: str, ui: object) -> None:
+def _check_ui(name: str, ui: Mapping[str, object]) -> None:
     from ..ui.preferences import Preferences
 
-    if not isinstance(ui, dict):
-        raise SettingError(f"{name}: {UI_TABLE} = {_toml(ui)}: it must be a table, [{UI_TABLE}]")
-    try:
-        Preferences.from_mapping(ui)
-    except SettingError as error:
-        raise SettingError(f"{name}: {error}") from None
+    _judge(name, Preferences.from_mapping, ui)
 
 
 def _suggestion(name: str, known: Iterable[str]) -> str:
@@ -137,7 +133,7 @@ def _from_file(place: str, parameter: click.Parameter, value: object) -> object:
 def check_environment(
     environment: Mapping[str, str], parameters: Mapping[str, click.Parameter]
 ) -> None:
-    """Refuse variables that look like ours and are none, and values that no flag would take.
+    """Refuse unknown variables with our prefix, and values that the flag would refuse.
 
     An empty variable counts as none, as everywhere in click. Raises `SettingError`.
     """
@@ -155,7 +151,7 @@ def check_environment(
 
 
 def variable(parameter: str) -> str:
-    """The environment variable of a parameter."""
+    """Return the name of the environment variable of a parameter."""
     return f"{PREFIX}_{parameter.upper()}"
 
 
@@ -164,7 +160,7 @@ def _convert(parameter: click.Parameter, text: str) -> object:
 
 
 def _judge(place: str, judge: Callable[[Any], object], value: object) -> object:
-    """Return what `judge` makes of `value`; a refusal says in front in which `place` it stands."""
+    """Return what `judge` makes of `value`; a refusal begins with the `place` of the value."""
     try:
         return judge(value)
     except click.UsageError as error:
@@ -194,7 +190,7 @@ class ConfiguredCommand(click.Command):
 
 
 def read_again(ctx: click.Context) -> dict[str, Any]:
-    """The options' values as they would be if the program was started now, with its arguments.
+    """Return the values of the options as if the program was started now with its arguments.
 
     The file may have changed, the environment and the arguments have not. Raises `SettingError`.
     """
@@ -204,7 +200,7 @@ def read_again(ctx: click.Context) -> dict[str, Any]:
 
 
 def _configurable(ctx: click.Context) -> dict[str, click.Parameter]:
-    """By name, what can be configured: a file may serve several commands of the program."""
+    """Return the configurable parameters of all commands by name: they may share one file."""
     top = ctx.find_root().command
     commands = top.commands.values() if isinstance(top, click.Group) else [ctx.command]
     return {
@@ -223,7 +219,7 @@ def _read_file(ctx: click.Context, _parameter: click.Parameter, path: str | None
 
 
 def file_option(command: F) -> F:
-    """The option that names the file."""
+    """Add the option that names the file."""
     return click.option(
         "--config",
         type=click.Path(),
@@ -236,7 +232,7 @@ def file_option(command: F) -> F:
 
 
 def show_option(command: F) -> F:
-    """The option that prints every value and where it comes from."""
+    """Add the option that prints every value and its source."""
     return click.option(
         "--show-config",
         is_flag=True,

@@ -80,7 +80,7 @@ def load(machine: bool, size: str, profiles: tuple[str, ...], **options: Any) ->
 
 
 def run(plan: LoadPlan, machine: bool) -> int:
-    """Run the plan and print its report; the exit code."""
+    """Run the plan, print its report and return the exit code."""
     progress = ProgressLine(plan, sys.stderr.fileno())
     runner = LoadRunner(plan, progress.render)
 

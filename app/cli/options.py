@@ -16,7 +16,7 @@ from .completion import one_of
 
 APPEARANCE: Final = rules_of(Appearance)
 UI_OPTIONS: Final = ("theme", "ascii")
-"""The options that stand in the table of the dashboard in a file."""
+"""Options that stand in the table of the dashboard in a configuration file."""
 TCP_REMOVED: Final = (
     "control over TCP, with its tokens, was removed: use the Unix socket; from another machine"
     " forward it with ssh -L local.sock:/remote/path.sock HOST"
@@ -34,7 +34,7 @@ else:  # click 8.1 knows no parameter types with parameters
 
 
 class Judged(ValueParameter):
-    """The type of a value that a `Rule` judges, whether it comes as text or from a file."""
+    """The type of an option or argument whose value a `Rule` judges, as text or as a number."""
 
     def __init__(self, rule: Rule) -> None:
         self.rule = rule
@@ -45,7 +45,7 @@ class Judged(ValueParameter):
 
 
 class Host(click.types.StringParamType):
-    """A name or an address; the brackets that an IPv6 address has before a port are taken off."""
+    """The name or address of a server; brackets around an IPv6 address are removed."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         host = str(super().convert(value, param, ctx))
@@ -103,7 +103,7 @@ class LoopbackAddress(AddressParameter):
 
 
 def metrics_option(command: F) -> F:
-    """Where Prometheus may ask for figures."""
+    """Add the option with the address of the page for Prometheus."""
     return click.option(
         "--metrics",
         type=LoopbackAddress(),
@@ -113,7 +113,7 @@ def metrics_option(command: F) -> F:
 
 
 def option(rule: Rule, **how: Any) -> Callable[[F], F]:
-    """The option whose value `rule` judges; `how` replaces what else the rule says of it."""
+    """Add the option that `rule` declares; `how` overrides arguments of `click.option`."""
     how = {
         "type": Judged(rule),
         "metavar": rule.metavar,
@@ -127,7 +127,7 @@ def option(rule: Rule, **how: Any) -> Callable[[F], F]:
 
 
 def server_options(command: F) -> F:
-    """The settings of the server: HOST and PORT are arguments, the others are options."""
+    """Add the settings of the server: HOST and PORT as arguments, the others as options."""
     for name, rule in reversed([*RULES.items()]):
         if name in ("host", "port"):
             argument = click.argument(
@@ -140,7 +140,7 @@ def server_options(command: F) -> F:
 
 
 def ui_options(command: F) -> F:
-    """The options that every way of showing the dashboard has."""
+    """Add the options of every command that opens a dashboard."""
     in_ascii = click.option(
         "--ascii",
         is_flag=True,
@@ -151,14 +151,14 @@ def ui_options(command: F) -> F:
 
 
 def control_options(command: F) -> F:
-    """The option that says where a server has its control socket."""
+    """Add the option for the place of the server's control socket."""
     return _control("PATH|PORT|none", "Socket for `attach` and `ctl`.  [default: one per port]")(
         command
     )
 
 
 def client_options(command: F) -> F:
-    """The option that says which server a client of the control socket means."""
+    """Add the option that chooses the server of a control client."""
     which = "The server: its control socket, or its port.  [default: the only one]"
     return _control("PATH|PORT", which)(command)
 

@@ -1,4 +1,4 @@
-"""The options of the command line that are about recording."""
+"""The options of the command line about recording."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def record_options(command: F) -> F:
-    """The options that every way of recording a server has."""
+    """Add the options of every command that can record a server."""
     limits = rules_of(Limits)
     options = [
         click.option("--record", metavar="FILE", type=click.Path(path_type=Path), help="Record."),
@@ -32,7 +32,7 @@ def record_options(command: F) -> F:
 
 
 def take_plan(options: dict[str, Any]) -> RecordingPlan:
-    """Take what these options say out of all `options`."""
+    """Remove these options' values from `options` and return them as a plan."""
     return RecordingPlan(
         path=options.pop("record"),
         limits=Limits(options.pop("record_max_size"), options.pop("record_max_age")),

@@ -1,6 +1,6 @@
-"""What a server can be told: immutable commands, by connection id, each with an answer.
+"""The commands to a server: immutable, by connection id, each with an answer.
 
-Whoever sends one chooses its `request`; what became of it comes back as `CommandResult` events.
+The sender chooses the `request` of a command; its outcome comes back as `CommandResult` events.
 """
 
 from __future__ import annotations

@@ -26,8 +26,6 @@ MIB: Final = 1024**2
 GIB: Final = 1024**3
 
 PollerName: TypeAlias = Literal["auto", "epoll", "epoll-et", "poll", "select", "kqueue"]
-WriteMode: TypeAlias = Literal["direct", "armed"]
-TracedEvents: TypeAlias = Literal["off", "state", "io"]
 TIMEOUTS: Final = ("header_timeout", "body_timeout", "write_timeout", "idle_timeout")
 RUNTIME_SETTINGS: Final = ("cap", "write_mode", "max_connections", *TIMEOUTS)
 """The settings that a running server takes."""
@@ -59,7 +57,7 @@ class SettingError(ValueError):
 
 
 def parse_size(text: str) -> int:
-    """A number of bytes from ``65536``, ``64KiB``, ``64K``, ``1MiB``, ``2MB`` (K, M, G are 1024s).
+    """Return the bytes that ``65536``, ``64KiB``, ``64K``, ``1MiB``, ``2MB`` mean (K is 1024).
 
     Raises `SettingError`.
     """
@@ -71,12 +69,12 @@ def parse_size(text: str) -> int:
 
 
 def parse_whole(text: str) -> int:
-    """A whole number in plain ASCII digits, with a sign if need be. Raises `SettingError`."""
+    """Read a whole number in ASCII digits, perhaps with a sign. Raises `SettingError`."""
     return _plain(int, text, _KINDS["whole"])
 
 
 def parse_decimal(text: str) -> float:
-    """A number as in ``10``, ``2.5``, ``1e6``, in ASCII. Raises `SettingError`."""
+    """Read a number in ASCII, such as ``10``, ``2.5``, ``1e6``. Raises `SettingError`."""
     return _plain(float, text, _KINDS["decimal"])
 
 
@@ -98,7 +96,7 @@ def _shown(value: object) -> str:
 
 
 def format_size(size: int) -> str:
-    """Bytes with the largest unit that divides them: ``1MiB``, ``64KiB``, ``1000B``."""
+    """Write bytes in the largest unit that divides them: ``1MiB``, ``64KiB``, ``1000B``."""
     for unit, name in ((GIB, "GiB"), (MIB, "MiB"), (KIB, "KiB")):
         if size and size % unit == 0:
             return f"{size // unit}{name}"
@@ -106,13 +104,13 @@ def format_size(size: int) -> str:
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
-    """What was probably meant, as ``, did you mean 'kill'?``, or nothing."""
+    """Return ``, did you mean 'kill'?`` with the most similar known word, or an empty string."""
     close = get_close_matches(word, list(known), n=1)
     return f", did you mean {close[0]!r}?" if close else ""
 
 
 class Rule:
-    """What one value may be, as the annotation of a field declares it."""
+    """Judges one value by the annotation of the field that declares it."""
 
     def __init__(self, name: str, annotation: Any, default: Any = NODEFAULT) -> None:
         """`annotation` is ``Annotated[type, Meta(…)]``.
@@ -164,7 +162,7 @@ class Rule:
         return self._judge(value, printable(text.strip(), 40))
 
     def words(self, value: Any) -> Any:
-        """The value as a file has it: a size as text with its unit."""
+        """Return the value as a file has it: a size is text with its unit."""
         return format_size(value) if self.kind == "size" else value
 
     def _judge(self, value: object, shown: str) -> Any:
@@ -188,12 +186,17 @@ class Rule:
 
 @functools.cache
 def rules_of(declared: type[Struct]) -> Mapping[str, Rule]:
-    """The rules of the fields of a struct that have a `Meta`, by name."""
+    """Return the rules of the fields of a struct that have a `Meta`, by name."""
     return {
         field.name: Rule(field.name, field.type, field.default)
         for field in msgspec.structs.fields(declared)
         if hasattr(field.type, "__metadata__")
     }
+
+
+def bounds(low: float, high: float, text: str = "", **extra: object) -> Meta:
+    """Declare the least and the greatest value, the help `text`, and what else a `Rule` reads."""
+    return Meta(ge=low, le=high, description=text, extra=extra)
 
 
 def judge_all(values: Struct) -> None:
@@ -204,29 +207,28 @@ def judge_all(values: Struct) -> None:
             rule.judge(value)
 
 
-PeerPort: TypeAlias = Annotated[int, Meta(ge=1, le=65535, extra={"option": "PORT"})]
+PeerPort: TypeAlias = Annotated[int, bounds(1, 65535, option="PORT")]
 """The port of a server to connect to."""
 
 
 class Appearance(Struct, frozen=True, kw_only=True):
-    """How what happens is told: on the screen and in the log."""
+    """The declarations of the options about the screen and the log."""
 
     theme: Annotated[
         Literal["dark", "light", "high-contrast", "colour-blind"],
         Meta(description="Colours of the dashboard."),
     ] = "dark"
-    log_format: Annotated[Literal["text", "json"], Meta(description="Of the event lines.")] = "text"
+    log_format: Annotated[
+        Literal["text", "json"], Meta(description="Format of the event lines.")
+    ] = "text"
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"],
-        Meta(
-            description="Event lines of that level and above.  [default: info; with --trace debug]"
-        ),
+        Meta(description="Least level of event lines.  [default: info; with --trace debug]"),
     ]
 
 
-def _seconds(description: str, most: int = 86_400) -> Meta:
-    note = " (0 = off)" if most == 86_400 else ""
-    return Meta(ge=0, le=most, description=description, extra={"unit": f"s{note}"})
+def _timeout(text: str) -> Meta:
+    return bounds(0, 86_400, f"{text}; 0 = off.", unit="s (0 = off)")
 
 
 class Settings(Struct, frozen=True):
@@ -237,60 +239,45 @@ class Settings(Struct, frozen=True):
 
     host: Annotated[str, Meta(extra={"option": "HOST"})] = "127.0.0.1"
     """An address, a name, or the empty string for all interfaces, dual-stack."""
-    port: Annotated[int, Meta(ge=0, le=65535, extra={"option": "PORT"})] = 9000
-    """0 lets the kernel choose."""
-    cap: Annotated[
-        int,
-        Meta(ge=1, le=GIB, description="Largest body accepted.", extra={"unit": "bytes (1 GiB)"}),
-    ] = MIB
+    port: Annotated[int, bounds(0, 65535, option="PORT")] = 9000
+    """The kernel chooses a port for 0."""
+    cap: Annotated[int, bounds(1, GIB, "Largest body accepted.", unit="bytes (1 GiB)")] = MIB
     poller: Annotated[PollerName, Meta(description="How the loop waits.")] = "auto"
-    write_mode: Annotated[WriteMode, Meta(description="Write first, or arm POLLOUT first.")] = (
-        "direct"
-    )
+    write_mode: Annotated[
+        Literal["direct", "armed"], Meta(description="Write first, or arm POLLOUT first.")
+    ] = "direct"
     max_connections: Annotated[
-        int,
-        Meta(ge=1, le=1_000_000, description="More are accepted and closed at once as `limit`."),
+        int, bounds(1, 1_000_000, "More are accepted and closed at once as `limit`.")
     ] = 10_000
-    backlog: Annotated[
-        int, Meta(ge=1, le=65535, description="Connections that may wait for accept.")
-    ] = 4096
-    """Completed connections that may wait for accept; the kernel lowers it to its somaxconn."""
-    header_timeout: Annotated[
-        float, _seconds("Seconds for a header, from its first byte; 0 = off.")
-    ] = 10.0
-    """From a header's first byte to its fourth."""
-    body_timeout: Annotated[
-        float, _seconds("Seconds for a frame, from its first byte; 0 = off.")
-    ] = 60.0
-    """From a frame's first byte to its last."""
+    backlog: Annotated[int, bounds(1, 65535, "Connections that may wait for accept.")] = 4096
+    """The kernel lowers it to its somaxconn."""
+    header_timeout: Annotated[float, _timeout("Seconds for a header, from its first byte")] = 10.0
+    body_timeout: Annotated[float, _timeout("Seconds for a frame, from its first byte")] = 60.0
     write_timeout: Annotated[
-        float,
-        _seconds("Seconds that a pending echo waits for the peer to take a byte; 0 = off."),
+        float, _timeout("Seconds that a pending echo waits for the peer to take a byte")
     ] = 30.0
-    """From the last byte that the peer took of a pending echo, with a floor on the rate."""
-    idle_timeout: Annotated[float, _seconds("Seconds between frames; 0 = off.")] = 0.0
-    """Between frames. Off: a vanished peer is found by TCP keep-alive instead."""
-    grace: Annotated[float, _seconds("Seconds that a stop may take.", 3600)] = 5.0
-    """How long a stop may take."""
+    """It has a floor on the rate, too."""
+    idle_timeout: Annotated[float, _timeout("Seconds between frames")] = 0.0
+    """Off by default: TCP keep-alive finds a peer that vanished."""
+    grace: Annotated[float, bounds(0, 3600, "Seconds that a stop may take.", unit="s")] = 5.0
     workers: Annotated[
         int,
-        Meta(
-            ge=0,
-            le=256,
-            description="Processes that serve; 0 = a thread of this one does.",
-            extra={"unit": "(0 = none, this process serves)"},
+        bounds(
+            0,
+            256,
+            "Processes that serve; 0 = a thread of this one does.",
+            unit="(0 = none, this process serves)",
         ),
     ] = 0
-    """Processes that serve behind the one port; 0: a thread of this process does."""
-    trace: Annotated[TracedEvents, Meta(description="Tell every state change, or every call.")] = (
-        "off"
-    )
+    trace: Annotated[
+        Literal["off", "state", "io"], Meta(description="Tell every state change, or every call.")
+    ] = "off"
 
     def __post_init__(self) -> None:
         judge_all(self)
 
     def replace(self, name: str, value: object) -> Settings:
-        """The same settings with one runtime setting changed.
+        """Return the same settings with one runtime setting changed.
 
         Text is read as on the command line (``64KiB``, ``2.5``). Raises `SettingError`.
         """
@@ -303,4 +290,4 @@ class Settings(Struct, frozen=True):
 
 
 RULES: Final = rules_of(Settings)
-"""By name, what each setting of the server may be."""
+"""The rules of the server's settings, by name."""

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import Annotated, Final
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from ..core.addresses import format_address
 from ..core.printable import printable
-from ..core.settings import PeerPort, SettingError, judge_all
+from ..core.settings import PeerPort, SettingError, bounds, judge_all
 from .sizes import Sizes
 
 PROFILES: Final = {
@@ -54,62 +54,54 @@ class LoadPlan(Struct, frozen=True, kw_only=True):
 
     host: str
     port: PeerPort
-    connections: Annotated[int, Meta(ge=0, le=100_000, description="How many.")] = 64
+    connections: Annotated[int, bounds(0, 100_000, "Connections to open.")] = 64
     depth: Annotated[
         int,
-        Meta(
-            ge=1,
-            le=10_000,
-            description="Frames in flight on each connection.  "
-            "[default: 1; with --rate at most 64]",
+        bounds(
+            1,
+            10_000,
+            "Frames in flight on each connection.  [default: 1; with --rate at most 64]",
         ),
     ] = 1
     sizes: Sizes
     rate: Annotated[
         float,
-        Meta(
-            ge=0,
-            le=10_000_000,
-            description="Frames per second in all, sent when due; latency counts from then.  "
+        bounds(
+            0,
+            10_000_000,
+            "Frames per second in all, sent when due; latency counts from then.  "
             "[default: the next frame as soon as an echo is back]",
-            extra={"unit": "frames/s (0 = as fast as the echoes come)", "metavar": "R"},
+            unit="frames/s (0 = as fast as the echoes come)",
+            metavar="R",
         ),
     ] = 0.0
     duration: Annotated[
-        float,
-        Meta(
-            ge=0.01,
-            le=604_800,
-            description="Seconds.  [default: 10, unless --frames]",
-            extra={"unit": "s"},
-        ),
+        float, bounds(0.01, 604_800, "Seconds.  [default: 10, unless --frames]", unit="s")
     ] = 0.0
     """0 is until `frames` are echoed."""
-    frames: Annotated[int, Meta(ge=1, le=10**12, description="End after N frames in all.")] = 0
+    frames: Annotated[int, bounds(1, 10**12, "End after N frames in all.")] = 0
     """0 is as many as `duration` allows."""
-    processes: Annotated[
-        int, Meta(ge=1, le=64, description="That the connections are shared out to.")
-    ] = 1
+    processes: Annotated[int, bounds(1, 64, "Processes that share the connections.")] = 1
     connect_rate: Annotated[
         float,
-        Meta(
-            ge=1,
-            le=1_000_000,
-            description="Connections opened per second, before the clock starts.",
-            extra={"unit": "a second", "metavar": "R"},
+        bounds(
+            1,
+            1_000_000,
+            "Connections opened per second, before the clock starts.",
+            unit="a second",
+            metavar="R",
         ),
     ] = 2000.0
     timeout: Annotated[
         float,
-        Meta(
-            ge=0.01,
-            le=3600,
-            description="Seconds without a byte after which a connect or the last echoes are "
-            "given up.",
-            extra={"unit": "s"},
+        bounds(
+            0.01,
+            3600,
+            "Seconds without a byte after which a connect or the last echoes are given up.",
+            unit="s",
         ),
     ] = 5.0
-    seed: Annotated[int, Meta(ge=0, le=2**63 - 1, description="Of the bodies and their sizes.")] = 1
+    seed: Annotated[int, bounds(0, 2**63 - 1, "Seed of the bodies and their sizes.")] = 1
     profiles: tuple[tuple[str, int], ...] = ()
 
     def __post_init__(self) -> None:

@@ -1,4 +1,4 @@
-"""What is to be recorded, and how far. Imports next to nothing: every command line does."""
+"""The plan of a recording: its file and its limits."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 
-from ..core.settings import KIB
+from ..core.settings import KIB, bounds
 
 
 class Limits(Struct, frozen=True):
@@ -16,28 +16,25 @@ class Limits(Struct, frozen=True):
 
     size: Annotated[
         int,
-        Meta(
-            ge=64 * KIB,  # less would end before there is anything to see
-            le=2**50,
-            description="A recording ends when it is so large; 0 = never.",
-            extra={
-                "option": "--record-max-size",
-                "unit": "bytes (1 PiB), or 0 = never",
-                "may_be_zero": True,
-            },
+        bounds(
+            64 * KIB,  # a smaller recording would end before there is anything to see
+            2**50,
+            "Bytes at which a recording ends; 0 = never.",
+            option="--record-max-size",
+            unit="bytes (1 PiB), or 0 = never",
+            may_be_zero=True,
         ),
     ] = 0
-    """Bytes of the file."""
     age: Annotated[
         float,
-        Meta(
-            ge=0,
-            le=366 * 86_400,
-            description="A recording ends after so many seconds; 0 = never.",
-            extra={"option": "--record-max-age", "unit": "s (0 = never)"},
+        bounds(
+            0,
+            366 * 86_400,
+            "Seconds after which a recording ends; 0 = never.",
+            option="--record-max-age",
+            unit="s (0 = never)",
         ),
     ] = 0.0
-    """Seconds."""
 
 
 NO_LIMITS: Final = Limits()
@@ -45,7 +42,7 @@ NO_LIMITS: Final = Limits()
 
 @dataclass(frozen=True, slots=True)
 class RecordingPlan:
-    """What the command line says about recording."""
+    """The recording that the command line asks for."""
 
     path: Path | None = None
     """The file to record into from the start."""

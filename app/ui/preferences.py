@@ -19,6 +19,7 @@ from .actions import Keys, keys_of
 _THEME: Final = rules_of(Appearance)["theme"]
 THEMES: Final = _THEME.choices
 _KINDS: Final[dict[str, tuple[Any, str]]] = {
+    "theme": (Any, "judged by its rule"),
     "ascii": (bool, "true or false"),
     "columns": (list[str], "a list of columns in quotes"),
     "keys": (dict[str, str], 'a table of action = "key,key"'),

@@ -28,7 +28,7 @@ _EXPLAINED: Final = {
 
 
 def read_changes(texts: Mapping[str, str], known: Mapping[str, int | float | str]) -> Values:
-    """The values that differ from those in force; a blank field is left alone.
+    """Return the values that differ from those in force; a blank field changes nothing.
 
     Raises `SettingError`.
     """

@@ -55,7 +55,7 @@ def test_the_footer_shows_actions_that_have_a_label() -> None:
     ("chosen", "said"),
     [
         ({"theme": "drak"}, "--theme 'drak', did you mean 'dark'?: choose from dark, light"),
-        ({"theme": 3}, "ui: theme is 3: it must be a text in quotes"),
+        ({"theme": 3}, "--theme 3: choose from dark, light"),
         ({"ascii": "yes"}, "ui: ascii is 'yes': it must be true or false"),
         ({"columns": ["id", "fds"]}, "columns: no column 'fds', did you mean 'fd'?"),
         ({"columns": ["id", "id"]}, "columns: id, id: one is named twice"),
