@@ -95,8 +95,8 @@ def _print_events(
 
 
 def _print_table(recording: Recording, at: float) -> None:
+    from ..recording.keyframes import state_at
     from ..ui.replay_source import ReplaySource
-    from ..ui.resuming import model_at
     from ..watch.export import as_json as table_as_json
 
     source = ReplaySource(recording)
@@ -104,7 +104,7 @@ def _print_table(recording: Recording, at: float) -> None:
     now = source.now()
     keyframe = source.restart()
     assert keyframe is not None  # nothing has been played yet
-    model = model_at(keyframe, now)
+    model = state_at(keyframe, now)
     model.apply(source.drain(), now)
     print(table_as_json(model.rows.values(), now, ""), end="")
 

@@ -93,7 +93,7 @@ def serve_headless(settings: Settings, sidecars: Sidecars, log_format: str, log_
 
     hosting = Hosting(settings, sidecars, passed_socket(os.environ))
     server = hosting.server
-    systemd = hosting.fanout.subscribe(Notifier(os.environ, partial(hosting.tell, "warning")))
+    systemd = hosting.fanout.add(Notifier(os.environ, partial(hosting.tell, "warning")), "systemd")
     status = f"listening on {format_address((server.host, server.port))}"
     lines = as_json if log_format == "json" else as_text
     log = LogWriter(hosting.subscribe(), sys.stdout.fileno(), lines, log_level)

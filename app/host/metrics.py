@@ -1,12 +1,13 @@
 """The server's figures for Prometheus, made when they are asked for.
 
-Between two scrapes nothing is made: the loop counts what it counts anyway, and a `Tally` among the
-subscribers of the fan-out counts the ends by reason. A scrape watches the loop for a moment, as a
-dashboard does, until the loop has told its figures. No label holds anything of a peer's.
+Between two scrapes nothing is made: the loop counts what it counts anyway, and the `State` of the
+fan-out counts opens, and closes by reason. A scrape watches the loop for a moment, as a dashboard
+does, until the loop has told its figures. No label holds text of a peer.
 """
 
 from __future__ import annotations
 
+import os
 import resource
 import threading
 import time
@@ -15,7 +16,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from math import inf
 from typing import Final
 
-import psutil
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import (
     CounterMetricFamily,
@@ -25,11 +25,11 @@ from prometheus_client.core import (
 )
 
 from .. import __version__
-from ..core.events import Closed, ConnectionState, Event, Opened, Reason, Snapshot
+from ..core.events import ConnectionState, Reason
 from ..core.histogram import Histogram
-from ..core.statistics import LoopStats
 from ..watch.fanout import Fanout
-from ..watch.stream import EventStream
+from ..watch.process_figures import together, usage
+from ..watch.stream import Drained
 
 PREFIX: Final = "echo_tui"
 FRESH: Final = 0.5
@@ -47,36 +47,27 @@ EDGES_US: Final = tuple(2**power for power in range(3, 24))
 powers of two, so that every count is exact."""
 
 
-class Tally(EventStream):
-    """A subscriber that keeps no event: it counts, in the fan-out's thread."""
+class FreshFigures:
+    """An observer that waits for the loop's figures, and remembers the longest iteration."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.opened = 0
-        self.closed: Counter[str] = Counter()
-        self.stats: LoopStats | None = None
-        self.told = threading.Event()
+        self.watched = False
+        self.arrived = threading.Event()
         """Set when statistics come that are not of before `asked_at`."""
         self.asked_at = inf
         self._longest_us = 0
 
-    def publish(self, event: Event) -> None:
-        if isinstance(event, Opened):
-            self.opened += 1
-        elif isinstance(event, Closed):
-            self.closed[event.reason] += 1
-
-    def room_for_detail(self) -> bool:
-        return False
-
-    def publish_latest(self, snapshots: Iterable[Snapshot], stats: LoopStats) -> None:
-        self.stats = stats
+    def hear(self, drained: Drained) -> None:
+        """Note new statistics; called in the fan-out's thread."""
+        stats = drained.stats
+        if stats is None:
+            return
         self._longest_us = max(self._longest_us, stats.longest_us)
         if stats.t >= self.asked_at:
-            self.told.set()
+            self.arrived.set()
 
     def take_longest_us(self) -> int:
-        """The longest iteration since the last call, in microseconds."""
+        """Return the longest iteration since the last call, in microseconds."""
         longest, self._longest_us = self._longest_us, 0
         return longest
 
@@ -92,13 +83,13 @@ class ServerCollector:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`now` is the clock of the events; `more_pids` are processes that belong to the server
-        beside this one. To be made before the first connection: ends are counted from here on.
+        beside this one.
         """
         self._fanout = fanout
         self._now = now
         self._more_pids = more_pids
         self._clock = clock
-        self.tally = fanout.subscribe(Tally())
+        self.figures = fanout.add(FreshFigures(), "metrics")
         self._lock = threading.Lock()
         self._asked_at = -inf
         self._longest_us = 0
@@ -116,31 +107,29 @@ class ServerCollector:
         """
         if self._fanout.ended or self._clock() - self._asked_at < FRESH:
             return
-        tally = self.tally
-        tally.told.clear()
-        tally.watched = True
-        self._fanout.attention()
-        tally.asked_at = self._fanout.ask()
-        tally.told.wait(PATIENCE)
-        tally.asked_at = inf
-        tally.watched = False
-        self._fanout.attention()
+        figures = self.figures
+        figures.arrived.clear()
+        figures.watched = True
+        self._fanout.update_watched()
+        figures.asked_at = self._fanout.request_figures()
+        figures.arrived.wait(PATIENCE)
+        figures.asked_at = inf
+        figures.watched = False
+        self._fanout.update_watched()
         self._asked_at = self._clock()
-        self._longest_us = tally.take_longest_us()
+        self._longest_us = figures.take_longest_us()
 
     def _of_connections(self) -> Iterator[Metric]:
-        tally, fanout = self.tally, self._fanout
-        states: Counter[str] = Counter(
-            snapshot.state for snapshot in fanout.snapshots.copy().values()
-        )
-        # Who has no snapshot yet has not been served yet.
-        states[ConnectionState.READ_LEN] += max(0, len(fanout.opened) - states.total())
+        state = self._fanout.state
+        with self._fanout.lock:
+            rows = list(state.rows.values())
+        states: Counter[str] = Counter(row.state for row in rows)
         yield _gauges("connections", "Open connections by state.", "state", states, STATES)
-        yield _counter("connections_opened", "Connections accepted.", tally.opened)
+        yield _counter("connections_opened", "Connections accepted.", state.opened)
         yield _counters(
-            "connections_closed", "Connections ended, by reason.", "reason", tally.closed, Reason
+            "connections_closed", "Connections ended, by reason.", "reason", state.reasons, Reason
         )
-        listening = fanout.listening
+        listening = state.listening
         if listening is not None:
             labels = ["version", "poller"]
             info = GaugeMetricFamily(f"{PREFIX}_build_info", "Always 1.", labels=labels)
@@ -151,7 +140,7 @@ class ServerCollector:
             yield _gauge("cap_bytes", "Largest body accepted.", listening.cap)
 
     def _of_the_loop(self) -> Iterator[Metric]:
-        stats = self.tally.stats
+        stats = self._fanout.state.stats
         if stats is None:
             return
         frames = {"in": stats.frames_in, "out": stats.frames_out}
@@ -189,34 +178,19 @@ class ServerCollector:
 
     def _of_the_process(self) -> Iterator[Metric]:
         """Under the names that Prometheus has for every process."""
-        cpu, rss, fds, threads = 0.0, 0, 0, 0
-        for process in self._processes():
-            try:
-                with process.oneshot():
-                    times = process.cpu_times()
-                    cpu += times.user + times.system
-                    rss += process.memory_info().rss
-                    fds += process.num_fds()
-                    threads += process.num_threads()
-            except psutil.NoSuchProcess:
-                continue  # one of several has just ended
-        yield CounterMetricFamily("process_cpu_seconds", "CPU time.", cpu)
-        yield GaugeMetricFamily("process_resident_memory_bytes", "Resident memory.", rss)
-        yield GaugeMetricFamily("process_open_fds", "Open descriptors.", fds)
         soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         most = float("inf") if soft == resource.RLIM_INFINITY else soft
         yield GaugeMetricFamily("process_max_fds", "Descriptors that one process may open.", most)
-        yield GaugeMetricFamily("process_threads", "Threads.", threads)
-        started = psutil.Process().create_time()
-        yield GaugeMetricFamily("process_start_time_seconds", "Unix time of the start.", started)
-
-    def _processes(self) -> Iterator[psutil.Process]:
-        yield psutil.Process()
-        for pid in self._more_pids():
-            try:
-                yield psutil.Process(pid)
-            except psutil.NoSuchProcess:
-                continue
+        used = together(map(usage, [os.getpid(), *self._more_pids()]))
+        if used is None:
+            return  # unknown is not zero
+        yield CounterMetricFamily("process_cpu_seconds", "CPU time.", used.cpu_seconds)
+        yield GaugeMetricFamily("process_resident_memory_bytes", "Resident memory.", used.rss)
+        yield GaugeMetricFamily("process_open_fds", "Open descriptors.", used.fds)
+        yield GaugeMetricFamily("process_threads", "Threads.", used.threads)
+        yield GaugeMetricFamily(
+            "process_start_time_seconds", "Unix time of the start.", used.started_at
+        )
 
 
 def registry_of(collector: ServerCollector) -> CollectorRegistry:

@@ -62,7 +62,7 @@ class Hosting:
         self._traces = settings.trace != "off"
         server = self.server
         self.fanout = Fanout(stream, server.wake, lazy_sampler(server), now=server.now)
-        self._wishes = Traces(self.fanout.opened, server.submit)
+        self._wishes = Traces(self.fanout.state.rows, server.submit)
         self.recordings = Recordings(self.fanout, server.now, company.recording)
         with ExitStack() as opened:
             opened.callback(server.close)
@@ -111,9 +111,9 @@ class Hosting:
 
     def subscribe(self, watched: bool = False) -> EventStream:
         """A stream of everything, for a screen if `watched`, else for a log."""
-        stream = EventStream()
+        stream = EventStream(traced=self._traces)
         stream.watched = watched
-        return self.fanout.subscribe(stream, traced=self._traces)
+        return self.fanout.add(stream, "the dashboard" if watched else "the log")
 
     def submit(self, command: Command) -> None:
         """Hand on a command of this program's own screen."""

@@ -11,10 +11,10 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from ..core.events import Event, Stopping
+from ..core.events import Stopping
 from ..core.settings import SettingError
 from ..watch.journal import entry
-from ..watch.stream import EventStream
+from ..watch.stream import Drained
 
 FIRST_DESCRIPTOR: Final = 3
 """SD_LISTEN_FDS_START: the first descriptor that is passed."""
@@ -40,8 +40,8 @@ def passed_socket(environment: Mapping[str, str]) -> socket.socket | None:
     return sock
 
 
-class Notifier(EventStream):
-    """Tells systemd how the service is. A subscriber that keeps no event, and tells of the stop."""
+class Notifier:
+    """Tells systemd how the service is; an observer, for the server's stop."""
 
     def __init__(
         self,
@@ -49,8 +49,8 @@ class Notifier(EventStream):
         complain: Callable[[str], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`complain` is told once if systemd cannot be told."""
-        super().__init__()
+        """`complain` is called once, with words, if systemd cannot be told."""
+        self.watched = False
         self._address = environment.get("NOTIFY_SOCKET", "")
         self._complain = complain
         self._clock = clock
@@ -60,18 +60,17 @@ class Notifier(EventStream):
 
     def ready(self, status: str) -> None:
         """The service accepts, or has read its configuration again."""
-        self._tell(f"READY=1\nSTATUS={status}")
+        self._notify(f"READY=1\nSTATUS={status}")
 
     def reloading(self) -> None:
         """The configuration is being read again; `ready` ends it."""
-        self._tell(f"RELOADING=1\nMONOTONIC_USEC={int(time.monotonic() * 1e6)}")
+        self._notify(f"RELOADING=1\nMONOTONIC_USEC={int(time.monotonic() * 1e6)}")
 
-    def publish(self, event: Event) -> None:
-        if isinstance(event, Stopping):
-            self._tell(f"STOPPING=1\nSTATUS={entry(event).brief}")
-
-    def room_for_detail(self) -> bool:
-        return False
+    def hear(self, drained: Drained) -> None:
+        """Tell systemd of the server's stop; called in the fan-out's thread."""
+        for event in drained.events:
+            if type(event) is Stopping:
+                self._notify(f"STOPPING=1\nSTATUS={entry(event).brief}")
 
     def beat(self, polls: int, wake: Callable[[], None]) -> None:
         """Tell the watchdog that all is well, if the loop has polled since the last time.
@@ -83,10 +82,10 @@ class Notifier(EventStream):
         self._next_beat = self._clock() + self._beat_interval
         if polls != self._polls_seen:
             self._polls_seen = polls
-            self._tell("WATCHDOG=1")
+            self._notify("WATCHDOG=1")
         wake()
 
-    def _tell(self, state: str) -> None:
+    def _notify(self, state: str) -> None:
         if not self._address:
             return
         # An address that begins with @ is of the abstract namespace: there it is a zero byte.

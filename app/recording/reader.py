@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from io import BufferedReader
 from pathlib import Path
 from types import TracebackType
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol, Self
 
 from ..core.events import Event
 from .format import (
@@ -102,8 +102,6 @@ class Recording:
         self.end_reason = ""
         """Why the recording was ended; empty if its end is missing."""
         self.has_payload = False
-        self.decoded = 0
-        """Records decoded so far: what a seek costs."""
         self._times: list[float] = []
         self._kept: OrderedDict[int, Played] = OrderedDict()
         self._until = 0.0
@@ -123,7 +121,7 @@ class Recording:
             self._file.close()
             raise
 
-    def __enter__(self) -> Recording:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -196,7 +194,6 @@ class Recording:
             batch += 1
 
     def _body(self, kind: type[Body], entry: RecordEntry) -> Body | None:
-        self.decoded += 1
         try:
             self._file.seek(entry.offset)
             record = _record(self._file)

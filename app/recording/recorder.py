@@ -21,8 +21,8 @@ from .format import (
     marks_of,
     pack,
 )
+from .keyframes import RecordedState
 from .plan import NO_LIMITS, Limits
-from .remembered import Remembered
 
 INTERVAL: Final = 0.2
 """Seconds between two batches: with more of them, one connection's figures cost more bytes."""
@@ -60,7 +60,7 @@ class Recorder:
         self._limits = limits
         self._has_payload = has_payload
         self._on_end = on_end
-        self._remembered = Remembered()
+        self._state = RecordedState()
         self._asked = threading.Event()
         self._thread = threading.Thread(target=self._run, name="echo-tui recorder", daemon=True)
         self.started_at = now()
@@ -158,7 +158,8 @@ class Recorder:
         self._put(record)
         self.events += len(batch.events)
         self._events_since += len(batch.events)
-        self._remembered.take(batch, self._until)
+        told = Drained(list(batch.events), list(batch.snapshots), batch.stats, batch.dropped)
+        self._state.apply(told, self._until)
         if self._is_keyframe_due():
             self._write_keyframe()
 
@@ -171,7 +172,7 @@ class Recorder:
         return age >= KEYFRAME_AT_LAST or (age >= KEYFRAME_AFTER and enough)
 
     def _write_keyframe(self) -> None:
-        record = pack(self._remembered.keyframe(), self._until)
+        record = pack(self._state.keyframe(), self._until)
         if self._limits.size and self.size + len(record) + ROOM_FOR_END > self._limits.size:
             return  # the next batch may still fit
         self._put(record)

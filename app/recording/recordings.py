@@ -73,7 +73,7 @@ class Recordings:
             self._ended,
         )
         self._stream, self._recorder, self._path = stream, recorder, path
-        self._fanout.subscribe(stream)
+        self._fanout.add(stream, "the recording")
         recorder.start()
 
     def toggle(self) -> str:
@@ -102,12 +102,12 @@ class Recordings:
 
     def _ended(self, recorder: Recorder) -> None:
         if self._stream is not None:
-            self._fanout.unsubscribe(self._stream)
+            self._fanout.remove(self._stream)
         if self._fanout.ended and not recorder.failed:
             return  # it ended with the server, whose own word is the last one
         text = f"recording stopped: {recorder.ended} ({self._path})"
         level = "error" if recorder.failed else "info"
-        self._fanout.tell(Notice(t=self._now(), level=level, text=text))
+        self._fanout.publish(Notice(t=self._now(), level=level, text=text))
 
 
 def create(path: Path, may_replace: bool) -> BinaryIO:

@@ -19,8 +19,8 @@ from textual.widgets import Static
 from ..core.events import CommandResult, KillMode, TraceLevel
 from ..watch.requests import Requests
 from ..watch.row import Row
+from ..watch.screen_state import ScreenState
 from ..watch.source import RecorderControl, Source
-from ..watch.state import State
 from ..watch.what_if import effect_of_cap
 from . import palette
 from .actions import signs
@@ -143,7 +143,7 @@ class EchoApp(PersonalApp):
             self.screen.dismiss(None)
             self.notify("another server answers now: nothing was ended", severity="warning")
 
-    def _show(self, model: State, now: float) -> None:
+    def _show(self, model: ScreenState, now: float) -> None:
         if not self._header.is_attached or self.screen_stack[0].has_class("too-small"):
             return
         self._keep_the_focus()
@@ -188,7 +188,7 @@ class EchoApp(PersonalApp):
         stands = f"PAUSED {behind:.0f} s ago: the screen stands still, the server goes on."
         return f"{stands} {resumes} resumes"
 
-    def _show_selected(self, model: State, now: float) -> None:
+    def _show_selected(self, model: ScreenState, now: float) -> None:
         selected = self._pane.table.selected_id
         row = None if selected is None else model.rows.get(selected)
         self._detail.show_row(row, now)

@@ -16,8 +16,8 @@ from textual.widgets import Input
 
 from ..watch.export import as_csv, as_json, one_as_json, one_as_text, write_files
 from ..watch.row import Row
+from ..watch.screen_state import ScreenState
 from ..watch.source import Source
-from ..watch.state import State
 from . import palette_commands
 from .actions import signs
 from .bindings import APP_BINDINGS, OF_THE_TABLE, keymap, run_as
@@ -32,7 +32,7 @@ from .themes import THEMES, Repaint, textual_theme
 
 
 class PersonalApp(App[int], inherit_bindings=False):
-    """An app over a `State` with everything that is the same whatever the model is of."""
+    """An app over a `ScreenState` with everything that is the same whatever the model is of."""
 
     ENABLE_COMMAND_PALETTE = False  # we have our own key and entries: see `action_palette`
     BINDINGS = APP_BINDINGS
@@ -47,16 +47,16 @@ class PersonalApp(App[int], inherit_bindings=False):
         self.keys = preferences.bindings()
         """The keys of each action."""
         self.set_keymap(keymap(self.keys))
-        self.model = State()
+        self.model = ScreenState()
         self._source = source
-        self._frozen: tuple[State, float] | None = None
+        self._frozen: tuple[ScreenState, float] | None = None
         """The model of a paused screen, and the time at which it was paused."""
         self._pane = ConnectionPane(self.keys)
         table = self._pane.table
         table.chosen = preferences.columns
         table.sort_key, table.descending = preferences.sort_key, preferences.descending
 
-    def looked_at(self) -> tuple[State, float]:
+    def looked_at(self) -> tuple[ScreenState, float]:
         """Return the model on the screen and its time: the time of the pause, else now."""
         return self._frozen or (self.model, self._source.now())
 

@@ -14,7 +14,7 @@ from rich.style import Style
 
 from ..core.histogram import Histogram
 from ..watch.figures import short_count, short_micros, short_rate, short_size
-from ..watch.state import Rates, State
+from ..watch.screen_state import Rates, ScreenState
 from . import palette
 from .lines_panel import Line, line_width, pad
 
@@ -45,7 +45,7 @@ class Chart(NamedTuple):
     """Number of columns of the grid that the chart takes."""
 
 
-def charts(model: State) -> list[Chart]:
+def charts(model: ScreenState) -> list[Chart]:
     """Make all charts of a server, in the order of the screen."""
     history = model.history
     last = model.rates

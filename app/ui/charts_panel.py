@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..watch.state import State
+from ..watch.screen_state import ScreenState
 from .charts import charts, grid
 from .lines_panel import LinesPanel
 
@@ -15,7 +15,7 @@ class ChartsPanel(LinesPanel):
         self.border_title = "charts of the last minutes"
         self._shown: tuple[object, ...] = ()
 
-    def show_model(self, model: State) -> None:
+    def show_model(self, model: ScreenState) -> None:
         """Draw the charts again if the history has grown, which happens once a second."""
         last = model.rates
         shown = (id(model), None if last is None else last.t, self.size)

@@ -9,7 +9,7 @@ from ..core.events import Event
 from ..watch.figures import clock, exact_clock
 from ..watch.journal import JournalEntry, entries
 from ..watch.row import Row
-from ..watch.state import State
+from ..watch.screen_state import ScreenState
 from . import palette
 from .clipping import clip
 from .lines_panel import Line, LinesPanel
@@ -23,7 +23,7 @@ class EventLog(LinesPanel):
         self.border_title = "event log"
         self._shown: tuple[object, ...] = ()
 
-    def show_model(self, model: State) -> None:
+    def show_model(self, model: ScreenState) -> None:
         """Draw the newest entries that fit, if there are new ones."""
         shown = (model, model.log_version, self.size)
         if shown == self._shown:

@@ -9,7 +9,7 @@ from rich.style import Style
 from ..core.settings import format_size
 from ..watch.figures import short_count, short_micros, short_rate, short_size, sparkline, uptime
 from ..watch.journal import address
-from ..watch.state import Rates, State
+from ..watch.screen_state import Rates, ScreenState
 from . import palette
 from .lines_panel import Line, LinesPanel, line_width, pad
 
@@ -33,13 +33,13 @@ class _Card(NamedTuple):
 class HeaderPanel(LinesPanel):
     """The three lines at the top of the dashboard."""
 
-    def show_model(self, model: State, now: float, mode: str, mode_style: Style) -> None:
+    def show_model(self, model: ScreenState, now: float, mode: str, mode_style: Style) -> None:
         """Draw the figures at the time `now` (Unix seconds); `mode` is a word such as ``LIVE``."""
         width = self.size.width
         self.show([_server(model, now, width, mode, mode_style), *_figures(model, width)])
 
 
-def _server(model: State, now: float, width: int, mode: str, mode_style: Style) -> Line:
+def _server(model: ScreenState, now: float, width: int, mode: str, mode_style: Style) -> Line:
     line: Line = [("◉ echo-tui ", palette.BRAND)]
     listening = model.listening
     if listening is None:
@@ -62,7 +62,7 @@ def _server(model: State, now: float, width: int, mode: str, mode_style: Style) 
     return [*line, (f" {mode} ", mode_style)]
 
 
-def _figures(model: State, width: int) -> tuple[Line, Line]:
+def _figures(model: ScreenState, width: int) -> tuple[Line, Line]:
     cards = _cards(model)
     spark = _SPARK
     while _room(cards, spark) > width and spark:
@@ -86,7 +86,7 @@ def _room(cards: list[_Card], spark: int) -> int:
     return sum(card.width for card in cards) + sparks + _GAP * (len(cards) - 1)
 
 
-def _cards(model: State) -> list[_Card]:
+def _cards(model: ScreenState) -> list[_Card]:
     rates, process, stats = model.rates, model.process, model.stats
     history: tuple[Rates, ...] = tuple(model.history)[-_SPARK:]
     armed = 0 if stats is None else stats.armed

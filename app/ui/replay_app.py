@@ -9,14 +9,14 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from ..recording.format import Mark
-from ..watch.state import State
+from ..recording.keyframes import state_at
+from ..watch.screen_state import ScreenState
 from . import palette
 from .app import EchoApp
 from .help_screen import HelpScreen
 from .moment_dialog import MomentDialog
 from .preferences import Preferences
 from .replay_source import ReplaySource
-from .resuming import model_at
 from .transport_bar import TransportBar
 
 SEEK_BY: Final = 10.0
@@ -79,13 +79,13 @@ class ReplayApp(EchoApp):
         """Refresh as for a live server, after a jump with the model of the new position."""
         keyframe = self._replay.restart()
         if keyframe is not None:
-            self.model = model_at(keyframe, self._replay.now())
+            self.model = state_at(keyframe, self._replay.now())
         super().refresh_view()
         if self._replay.refused:
             self._replay.refused.clear()
             self._refuse()
 
-    def _show(self, model: State, now: float) -> None:
+    def _show(self, model: ScreenState, now: float) -> None:
         super()._show(model, now)
         if self._transport.is_attached:
             self._transport.show_source(self._replay)

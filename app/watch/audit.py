@@ -33,7 +33,7 @@ class Audit:
         self._last: tuple[object, ...] = ()  # the latest answer: request, command, ok, message
         self._alike = 0  # how many such answers there were in a row
 
-    def take(self, event: Event) -> None:
+    def apply(self, event: Event) -> None:
         """Keep a change or the answer to a command; traces follow the cursor and are no deeds."""
         if isinstance(event, SettingChanged):
             old, new = setting_words(event.name, event.old), setting_words(event.name, event.new)

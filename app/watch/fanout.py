@@ -1,67 +1,62 @@
-"""One server's events for several who watch: each has a bounded stream of its own.
+"""One server's events for several observers.
 
 An `EventStream` has one consumer. Where a log, a recorder, a metrics page and attached dashboards
 watch the same server, a `Fanout` is that consumer: it drains the server's stream in a thread of its
-own and hands everything on. Who comes late is first told all that there is to know now: the server
-as it is set at present, every open connection, the latest snapshot of each.
+own, applies what came to its `State`, and hands it to every observer.
 
-A subscriber that stalls fills only its own stream; the others and the loop do not notice. A
-`Observer` keeps even less: it is told what happens and looks up here what is.
+An observer that comes late is first told everything that is known at that moment, events and
+snapshots together. An observer that stalls must bound itself (an `EventStream` does) or look up
+what is true in `Fanout.state` when it needs it. An observer that raises is taken out; the others
+and the loop go on.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from array import array
+import traceback
 from collections.abc import Callable
 from math import inf
 from typing import Final, Protocol, TypeVar
 
-import msgspec
-
-from ..core.events import (
-    DETAIL,
-    LAST_WORDS,
-    Closed,
-    CommandResult,
-    Crashed,
-    Event,
-    Listening,
-    Opened,
-    SettingChanged,
-    Snapshot,
-    Stopped,
-)
-from ..core.statistics import LoopStats, ProcessStats, WorkerStats
+from ..core.events import LAST_WORDS, Event, Notice
+from ..core.printable import printable
+from ..core.statistics import ProcessStats
+from .state import State
 from .stream import Drained, EventStream
 
 GATHERING: Final = 0.02
 """Seconds after events in which more are left to gather: under churn, each event would wake every
-subscriber's thread."""
+observer's thread."""
 INTERVAL: Final = 0.1
-"""Seconds between two looks for snapshots while somebody watches."""
+"""Seconds between two drains while somebody watches: snapshots wake nobody."""
 SAMPLE_INTERVAL: Final = 1.0
-"""Seconds between two looks at the process while somebody watches."""
-
-_OF_FIGURES: Final = frozenset({ProcessStats, WorkerStats})
-
-S = TypeVar("S", bound=EventStream)
+"""Seconds between two samples of the process's figures while somebody watches."""
+LONGEST_TRACE: Final = 8000
+"""Characters of a traceback in the log."""
 
 
 class Observer(Protocol):
-    """A subscriber that keeps a queue of its own and is bounded by itself."""
+    """Something that is told what a server does."""
 
     watched: bool
-    """Whether it looks at snapshots, statistics and detail."""
+    """Whether it wants snapshots, statistics and detail. After a change call
+    `Fanout.update_watched`."""
 
-    def hear(self, drained: Drained, new_drops: int) -> None:
-        """Take note of what happened; called with the fan-out's lock held, and must be quick."""
+    def hear(self, drained: Drained) -> None:
+        """Handle what happened; the first call tells everything that is known (`afresh`).
+
+        Called with the fan-out's lock held: it must be quick, and must not call the fan-out. If it
+        raises, the observer is taken out.
+        """
         ...
 
 
+O = TypeVar("O", bound=Observer)  # noqa: E741  as in Observer
+
+
 class Fanout:
-    """The only consumer of a server's stream, and the producer of any number of others."""
+    """The only consumer of a server's stream; hands everything to any number of observers."""
 
     def __init__(
         self,
@@ -71,119 +66,116 @@ class Fanout:
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
     ) -> None:
-        """`watch` tells the loop that somebody has begun to look; `sample` is called once a second
-        while somebody does. `now` is the clock of the events.
+        """`watch` tells the loop that somebody has begun to watch; `sample` is called once a second
+        while somebody does. `now` is the clock of the events, in Unix seconds.
         """
         self._stream = stream
         self._watch = watch
         self._sample = sample
+        self._can_sample = True
         self._clock = clock
         self.now = now
         self._sampled_at = -inf
-        self._followers: set[Observer] = set()
-        self._subscribers: dict[EventStream, bool] = {}  # and whether detail is for it in any case
+        self._observers: dict[Observer, str] = {}  # and how a notice calls it
         self.lock = threading.Lock()
-        """Hold it to read several of the attributes below as they belong together."""
+        """Hold it to read `state`: it changes in another thread."""
+        self.state = State(closed_limit=0)
+        """What is known now; `rows` are the open connections."""
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, name="echo-tui fanout", daemon=True)
-        self.listening: Listening | None = None
-        """The first event, with the settings as they are now."""
-        self.opened: dict[int, Opened] = {}
-        """The open connections, by id."""
-        self.snapshots: dict[int, Snapshot] = {}
-        self.round = 0
-        """How often snapshots and statistics have come."""
-        self.dropped = 0
-        """Detail events that were dropped on their way here."""
-        self._changed_in: dict[int, int] = {}  # the round of each snapshot, the latest at the end
-        self.stats: LoopStats | None = None
-        self.process: ProcessStats | None = None
-        self.ended = False
         self.failure = ""
-        """What handing on died of, in one line; empty while it is well."""
+        """What the fan-out itself died of, in one line; empty while it is well."""
 
     def start(self) -> None:
         """Begin to hand on."""
         self._thread.start()
 
     def join(self, timeout: float | None = None) -> None:
-        """Wait until the server's last event is handed on."""
+        """Wait until the server's last event is handed on, at most `timeout` seconds."""
         self._thread.join(timeout)
 
-    def subscribe(self, stream: S, traced: bool = False) -> S:
-        """Hand everything on to `stream` from now on, after all that there is to know already.
+    @property
+    def ended(self) -> bool:
+        """Whether the server's last event has come."""
+        return self.state.ended
 
-        Whether it wants snapshots and detail, its `watched` says; who changes that later calls
-        `attention`. With `traced` it gets the detail of a server that traces all, watched or not.
+    def add(self, observer: O, name: str = "") -> O:
+        """Tell `observer` everything that is known now, and from then on what happens.
+
+        `name` is how a notice calls it if it fails. From any thread; returns the observer.
         """
         with self.lock:
-            if self.listening is not None:
-                stream.publish(self.listening)
-            for opened in self.opened.values():
-                stream.publish(opened)
-            if self.stats is not None:
-                stream.publish_latest(self.snapshots.values(), self.stats)
-            if self.process is not None:
-                stream.publish(self.process)
-            self._subscribers[stream] = traced
-        self.attention()
-        return stream
+            observer.hear(self.state.everything())
+            self._observers[observer] = name or type(observer).__name__
+        self.update_watched()
+        return observer
 
-    def unsubscribe(self, stream: EventStream) -> None:
-        """Hand nothing on to `stream` any more."""
+    def remove(self, observer: Observer) -> None:
+        """Tell `observer` nothing any more; from any thread."""
         with self.lock:
-            self._subscribers.pop(stream, None)
-        self.attention()
+            self._observers.pop(observer, None)
+        self.update_watched()
 
-    def follow(self, follower: Observer) -> None:
-        """Let `follower` hear of everything from now on."""
-        with self.lock:
-            self._followers.add(follower)
-        self.attention()
+    def __contains__(self, observer: Observer) -> bool:
+        """Whether `observer` is told what happens; one that has raised is not."""
+        return observer in self._observers
 
-    def unfollow(self, follower: Observer) -> None:
-        """Let `follower` hear of nothing any more."""
-        with self.lock:
-            self._followers.discard(follower)
-        self.attention()
-
-    def tell(self, event: Event) -> None:
+    def publish(self, event: Event) -> None:
         """Hand on an event that is not the server's; from any thread."""
-        self.hand_on(Drained([event], [], None, self.dropped))
+        self.hand_on(Drained([event], [], None, self.state.drops))
 
-    @property
-    def is_watched(self) -> bool:
-        """Whether somebody looks at snapshots, statistics and detail."""
-        return self._stream.watched
-
-    def changed_since(self, seen: int) -> array[int]:
-        """The connections of which a snapshot came in a later round than `seen`."""
-        changed: array[int] = array("Q")
-        for connection_id, round_number in reversed(self._changed_in.items()):
-            if round_number <= seen:
-                break
-            changed.append(connection_id)
-        return changed
-
-    def attention(self) -> None:
-        """Let the loop make snapshots exactly while somebody wants them."""
+    def update_watched(self) -> None:
+        """Have the loop make snapshots while some observer is `watched`; from any thread."""
         with self.lock:
-            wanted = any(subscriber.watched for subscriber in self._subscribers)
-            wanted = wanted or any(follower.watched for follower in self._followers)
+            wanted = any(observer.watched for observer in self._observers)
             begins = wanted and not self._stream.watched
             self._stream.watched = wanted
         if begins:
-            self.ask()
+            self.request_figures()
 
-    def ask(self) -> float:
-        """Have figures of now told at once; those are fresh of which `t` is not before the answer.
+    def request_figures(self) -> float:
+        """Have the loop tell its figures at once; from any thread.
 
-        What is told next may be older: it may have been on its way already.
+        Return the time of the request, in Unix seconds. Figures with an earlier `t` may still come
+        first: they were on their way.
         """
         asked_at = self._stream.asked_at = self.now()
         self._ready.set()
         self._watch()
         return asked_at
+
+    def hand_on(self, drained: Drained) -> None:
+        """Apply what was drained to the state, and give it to every observer."""
+        faults: list[tuple[str, Exception]] = []
+        with self.lock:
+            if self._sample is not None and self._is_sample_due():
+                try:
+                    drained.events.append(self._sample())
+                    self._can_sample = True
+                except Exception as error:  # of psutil, /proc, too few descriptors, or ours
+                    if self._can_sample:
+                        faults.append(("the process's figures cannot be read", error))
+                    self._can_sample = False
+                    self.state.process = None
+            self.state.apply(drained, self.now())
+            for observer, name in list(self._observers.items()):
+                try:
+                    observer.hear(drained)
+                except Exception as error:
+                    del self._observers[observer]
+                    faults.append((f"{name} has failed and is told nothing more", error))
+        for what, fault in faults:
+            self._publish_fault(what, fault)
+        if faults:
+            self.update_watched()
+
+    def _publish_fault(self, what: str, error: Exception) -> None:
+        """Tell of a fault in one line, and of its traceback at level ``debug``."""
+        text = printable(f"{what}: {type(error).__name__}: {error}", 500)
+        self.publish(Notice(t=self.now(), level="error", text=text))
+        lines = "".join(traceback.format_exception(error)).splitlines()
+        trace = printable(" | ".join(line.strip() for line in lines), LONGEST_TRACE)
+        self.publish(Notice(t=self.now(), level="debug", text=trace))
 
     def _run(self) -> None:
         try:
@@ -192,57 +184,13 @@ class Fanout:
                 self._stream.notify_once(self._ready.set)
                 self._ready.wait(INTERVAL if self._stream.watched else None)
                 drained = self._stream.drain()
-                for part in _end_apart(drained):
+                for part in _split_off_last_words(drained):
                     self.hand_on(part)
                 if drained.events and not self.ended:
                     time.sleep(GATHERING)
         except Exception as error:
             self.failure = f"events are no longer handed on: {type(error).__name__}: {error}"
             raise
-
-    def hand_on(self, drained: Drained) -> None:
-        """Take in what was drained, and give it to every subscriber."""
-        with self.lock:
-            events = drained.events
-            for event in events:
-                self._take(event)
-            if self._sample is not None and self._is_sample_due():
-                self.process = self._sample()
-                events.append(self.process)
-            self._take_latest(drained)
-            new_drops = max(0, drained.dropped - self.dropped)
-            self.dropped += new_drops
-            for subscriber, traced in self._subscribers.items():
-                _give(subscriber, drained, new_drops, traced or subscriber.watched)
-            for follower in self._followers:
-                follower.hear(drained, new_drops)
-
-    def _take_latest(self, drained: Drained) -> None:
-        if drained.stats is not None:
-            self.stats = drained.stats
-            self.round += 1
-        for snapshot in drained.snapshots:
-            if snapshot.id in self.opened:
-                self.snapshots[snapshot.id] = snapshot
-                self._changed_in.pop(snapshot.id, None)
-                self._changed_in[snapshot.id] = self.round
-
-    def _take(self, event: Event) -> None:
-        match event:
-            case Opened():
-                self.opened[event.id] = event
-            case Closed():
-                self.opened.pop(event.id, None)
-                self.snapshots.pop(event.id, None)
-                self._changed_in.pop(event.id, None)
-            case Listening():
-                self.listening = event
-            case SettingChanged() if self.listening is not None:
-                self.listening = msgspec.structs.replace(self.listening, **{event.name: event.new})
-            case Stopped() | Crashed():
-                self.ended = True
-            case _:
-                pass
 
     def _is_sample_due(self) -> bool:
         if not self._stream.watched:
@@ -254,34 +202,11 @@ class Fanout:
         return True
 
 
-def _end_apart(drained: Drained) -> list[Drained]:
-    """The server's last event after all else: who ends with it has the last figures by then."""
+def _split_off_last_words(drained: Drained) -> list[Drained]:
+    """Put the server's last event after all else: who ends with it has the last figures by then."""
     events = drained.events
     for place, event in enumerate(events):
         if type(event) in LAST_WORDS:
             before = drained._replace(events=events[:place])
             return [before, Drained(events[place:], [], None, drained.dropped)]
     return [drained]
-
-
-def _give(subscriber: EventStream, drained: Drained, new_drops: int, with_detail: bool) -> None:
-    if with_detail:
-        subscriber.count_drops(new_drops)
-    for event in drained.events:
-        if not subscriber.watched and _is_for_watchers(event):
-            continue
-        if type(event) not in DETAIL:
-            subscriber.publish(event)
-            if isinstance(event, Closed):
-                subscriber.forget(event.id)
-        elif with_detail and subscriber.room_for_detail():
-            subscriber.publish_detail(event)
-    if drained.stats is not None and subscriber.watched:
-        subscriber.publish_latest(drained.snapshots, drained.stats)
-
-
-def _is_for_watchers(event: Event) -> bool:
-    """Figures; and answers to traces, which a dashboard asks for wherever its cursor is."""
-    if type(event) in _OF_FIGURES:
-        return True
-    return isinstance(event, CommandResult) and event.command == "trace"

@@ -111,6 +111,8 @@ def entries(event: Event) -> Iterator[JournalEntry]:
     """The dashboard's entries for an event, in order: none, one, or one with remarks."""
     if isinstance(event, CommandResult) and event.command == "trace":
         return  # the dashboard traces the selected connection: it would log each move
+    if isinstance(event, Notice) and event.level == "debug":
+        return  # a traceback is for the log
     yield entry(event)
     if isinstance(event, Listening):
         for note in event.notes:

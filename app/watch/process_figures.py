@@ -1,7 +1,9 @@
-"""The server's processes as the operating system sees them."""
+"""The server's processes as the operating system sees them; psutil is used nowhere else."""
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
@@ -11,55 +13,82 @@ from ..core.statistics import ProcessStats
 
 
 class Usage(NamedTuple):
-    """What one process has used and holds."""
+    """What one process, or several together, have used and hold."""
 
     cpu_seconds: float
     rss: int
+    """Resident memory, in bytes."""
+    fds: int
+    """Open descriptors."""
+    threads: int
+    started_at: float
+    """When the first of them started, in Unix seconds."""
 
 
 def usage(pid: int) -> Usage | None:
-    """What the process uses; None if there is no such process any more."""
+    """Return what a process uses; None where that cannot be read, as of one that has ended."""
     try:
-        process = psutil.Process(pid)
-        with process.oneshot():
-            cpu = process.cpu_times()
-            return Usage(cpu.user + cpu.system, process.memory_info().rss)
-    except psutil.Error:
+        return _read(pid)
+    except (psutil.Error, OSError):
         return None
+
+
+def together(used: Iterable[Usage | None]) -> Usage | None:
+    """Add up what processes use; None if nothing is known of the first one."""
+    first, *others = used
+    if first is None:
+        return None
+    known = [first, *(one for one in others if one is not None)]
+    cpu, rss, fds, threads, _ = map(sum, zip(*known, strict=True))
+    return Usage(cpu, rss, fds, threads, first.started_at)
+
+
+def _read(pid: int) -> Usage:
+    """Read the figures. Raises `psutil.Error`, or `OSError` where descriptors have run out."""
+    process = psutil.Process(pid)
+    with process.oneshot():
+        cpu = process.cpu_times()
+        return Usage(
+            cpu.user + cpu.system,
+            process.memory_info().rss,
+            process.num_fds(),
+            process.num_threads(),
+            process.create_time(),
+        )
 
 
 class ProcessSampler:
     """Makes a `ProcessStats` at each call; CPU is measured since the call before."""
 
     def __init__(
-        self, now: Callable[[], float], worker_pids: Callable[[], Iterable[int]] = tuple
+        self,
+        now: Callable[[], float],
+        worker_pids: Callable[[], Iterable[int]] = tuple,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`worker_pids` names the processes that are added to this one."""
+        """`now` stamps the figures; `worker_pids` names the processes added to this one."""
         self._now = now
         self._worker_pids = worker_pids
-        self._processes = [psutil.Process()]
-        self._processes[0].cpu_percent()
+        self._clock = clock
+        self._sampled_at = clock()
+        self._cpu_before = {os.getpid(): time.process_time()}
 
     def __call__(self) -> ProcessStats:
-        self._find_workers()
-        cpu, rss, fds, threads = 0.0, 0, 0, 0
-        for process in self._processes:
-            try:
-                with process.oneshot():
-                    cpu += process.cpu_percent()
-                    rss += process.memory_info().rss
-                    fds += process.num_fds()
-                    threads += process.num_threads()
-            except psutil.Error:
-                continue  # a worker that has just ended
-        return ProcessStats(t=self._now(), cpu_percent=cpu, rss=rss, fds=fds, threads=threads)
-
-    def _find_workers(self) -> None:
-        """Keep those that are known: their CPU is measured since the call before."""
-        known = {process.pid: process for process in self._processes}
-        self._processes = self._processes[:1]
-        for pid in self._worker_pids():
-            try:
-                self._processes.append(known.get(pid) or psutil.Process(pid))
-            except psutil.NoSuchProcess:
-                continue  # it has ended since it was named
+        """Return the figures of now. Raises `psutil.Error` or `OSError` if they cannot be read."""
+        own = os.getpid()
+        used = {own: _read(own)}
+        used |= {pid: one for pid in self._worker_pids() if (one := usage(pid)) is not None}
+        now, before = self._clock(), self._cpu_before
+        span = max(now - self._sampled_at, 1e-3)
+        cpu = sum(one.cpu_seconds - before[pid] for pid, one in used.items() if pid in before)
+        self._sampled_at = now
+        self._cpu_before = {pid: one.cpu_seconds for pid, one in used.items()}
+        total = together(used.values())
+        assert total is not None  # this process is the first
+        return ProcessStats(
+            t=self._now(),
+            cpu_percent=100 * cpu / span,
+            rss=total.rss,
+            fds=total.fds,
+            threads=total.threads,
+        )

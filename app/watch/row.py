@@ -1,4 +1,4 @@
-"""One connection as the dashboard remembers it, open or just closed."""
+"""One connection as whoever watches the server knows it, open or just closed."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ TOGGLES_LIMIT: Final = 256
 BYTES_LIMIT: Final = 256
 """Bytes kept for one connection in each direction, if they are told at all."""
 UNSEEN_AFTER: Final = 2.0
-"""Seconds without a word of what is told only while somebody looks (each round has one, and two
-rounds are a second apart at most) after which it is said that nobody did."""
+"""Seconds between two traced events after which the row notes that nobody watched in between. A
+traced connection has one in each round of snapshots, and rounds are at most a second apart."""
 RATE_WINDOW: Final = 1.0
 """Seconds over which a connection's frame rate is taken."""
 RATE_FADES: Final = 2.0
@@ -37,47 +37,41 @@ RATE_FADES: Final = 2.0
 
 
 class Row:
-    """What is known of one connection: the latest that the server told, never a guess."""
+    """What the server told of one connection; `State` applies events and snapshots to it."""
 
     __slots__ = (
         "_rate",
-        "_rate_from_frames",
-        "_rate_from_t",
+        "_rate_from",
         "_seen_at",
+        "before",
         "closed",
-        "fd",
-        "held_by_budget",
         "id",
         "kernel",
         "last_in",
         "last_out",
-        "opened_at",
-        "peer",
+        "opened",
         "recent",
         "recent_version",
         "snapshot",
         "toggled",
         "version",
-        "worker",
     )
 
     def __init__(self, opened: Opened) -> None:
         self.id = opened.id
-        self.fd = opened.fd
-        self.peer = opened.peer
-        self.worker = opened.worker
-        self.opened_at = opened.t
+        self.opened = opened
         self.snapshot: Snapshot | None = None
+        """The latest; of a closed connection the last."""
+        self.before: Snapshot | None = None
+        """The snapshot that the latest one replaced."""
         self.closed: Closed | None = None
-        self.kernel: Kernel | None = None
-        """The kernel's side, known of a connection that is looked at."""
-        self.held_by_budget = False
-        """Whether the budget alone ended wake-ups since the snapshot before, not the kernel."""
-        self.last_in = b""
-        """The last bytes received, `BYTES_LIMIT` at most; told only if somebody asked for them."""
-        self.last_out = b""
         self.version = 0
         """Grows with every change that is worth drawing."""
+        self.kernel: Kernel | None = None
+        """The kernel's side; known of a traced connection only."""
+        self.last_in = b""
+        """The last bytes received, at most `BYTES_LIMIT`; known at trace level ``bytes`` only."""
+        self.last_out = b""
         self.recent: deque[Event] | None = None
         """The latest detail events, made when the first comes: most connections have none."""
         self.recent_version = 0
@@ -85,37 +79,34 @@ class Row:
         """The latest toggles; system calls cannot drive them out as they do from `recent`."""
         self._seen_at: float | None = None
         self._rate = 0.0
-        self._rate_from_t = opened.t
-        self._rate_from_frames = 0
+        self._rate_from = opened.t, 0  # when, and the frames echoed by then
 
-    def update(self, snapshot: Snapshot) -> None:
-        """Take a newer snapshot; one that is older than what is known changes nothing."""
+    def update(self, snapshot: Snapshot) -> bool:
+        """Replace the snapshot by a newer one; return False if this one is older or too late."""
         known = self.snapshot
         if self.closed is not None or (known is not None and snapshot.t < known.t):
-            return
+            return False
         self.version += 1
-        self.snapshot = snapshot
-        self.held_by_budget = known is not None and _is_held(known, snapshot)
+        self.before, self.snapshot = known, snapshot
+        t, frames = self._rate_from
         if known is not None and snapshot.t - known.t > RATE_FADES:
             # It stood still: the frames since then are of the last moments, not of the whole gap.
-            self._rate_from_t = snapshot.t - RATE_WINDOW
-            self._rate_from_frames = known.frames_out
-        span = snapshot.t - self._rate_from_t
+            t, frames = self._rate_from = snapshot.t - RATE_WINDOW, known.frames_out
+        span = snapshot.t - t
         if span >= RATE_WINDOW:
-            self._rate = (snapshot.frames_out - self._rate_from_frames) / span
-            self._rate_from_t = snapshot.t
-            self._rate_from_frames = snapshot.frames_out
+            self._rate = (snapshot.frames_out - frames) / span
+            self._rate_from = snapshot.t, snapshot.frames_out
+        return True
 
     def close(self, closed: Closed) -> None:
-        """Take the last word on the connection."""
+        """Keep the totals with which the connection ended; later snapshots change nothing."""
         self.closed = closed
         self.version += 1
-        self.remember(closed)
 
     def remember(self, event: Event) -> None:
-        """Keep a detail event."""
+        """Keep a detail event, or the close, among the latest of this connection."""
         if isinstance(event, Kernel | Io):
-            self._see(event.t)
+            self._note_gap(event.t)
         if isinstance(event, Kernel):
             self.kernel = event
             return
@@ -131,8 +122,8 @@ class Row:
             self.toggled.append(event)
         self.recent_version += 1
 
-    def _see(self, t: float) -> None:
-        """Note that somebody looked at `t`, and if nobody did for a while before."""
+    def _note_gap(self, t: float) -> None:
+        """Put a line among the recent events if nobody watched for a while before `t`."""
         seen_at, self._seen_at = self._seen_at, t
         if seen_at is not None and t - seen_at > UNSEEN_AFTER and self.recent:
             text = f"… not looked at for {words_span(t - seen_at)}"
@@ -158,6 +149,36 @@ class Row:
         totals = self.closed or self.snapshot
         counted: int = 0 if totals is None else getattr(totals, name)
         return counted
+
+    @property
+    def fd(self) -> int:
+        """The server's descriptor."""
+        return self.opened.fd
+
+    @property
+    def peer(self) -> str:
+        """The peer's address, escaped."""
+        return self.opened.peer
+
+    @property
+    def worker(self) -> int:
+        """The worker process that has it, from 1; 0 where there are none."""
+        return self.opened.worker
+
+    @property
+    def opened_at(self) -> float:
+        """When it was accepted, in Unix seconds."""
+        return self.opened.t
+
+    @property
+    def held_by_budget(self) -> bool:
+        """Whether wake-ups between the last two snapshots ended on the budget, none on EAGAIN."""
+        before, after = self.before, self.snapshot
+        if before is None or after is None:
+            return False
+        refused = before.eagains + before.partial_writes
+        was_refused = after.eagains + after.partial_writes > refused
+        return after.budget_hits > before.budget_hits and not was_refused
 
     @property
     def state(self) -> ConnectionState:
@@ -205,10 +226,3 @@ class Row:
     def age(self, now: float) -> float:
         """Seconds that the connection has been, or was, open."""
         return (now if self.closed is None else self.closed.t) - self.opened_at
-
-
-def _is_held(before: Snapshot, after: Snapshot) -> bool:
-    refused = before.eagains + before.partial_writes
-    return (
-        after.budget_hits > before.budget_hits and after.eagains + after.partial_writes == refused
-    )

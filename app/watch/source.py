@@ -7,15 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Protocol
 
 from ..core.commands import Command
 from ..core.events import Crashed
-from ..core.statistics import ProcessStats
 from .stream import Drained, EventStream
-
-SAMPLE_INTERVAL: Final = 1.0
-"""Seconds between two looks at the server's process."""
 
 
 class Source(Protocol):
@@ -69,13 +65,11 @@ class StreamSource:
         stream: EventStream,
         submit: Callable[[Command], None],
         now: Callable[[], float],
-        sample: Callable[[], ProcessStats] | None = None,
         failure: Callable[[], str | None] | None = None,
         grace: float = 0.0,
     ) -> None:
-        """`sample` is called at most once a second; `failure` tells of a death without an event.
-
-        `grace` is how long the server's stop may take, in seconds.
+        """`failure` tells of a death without an event; `grace` is how long the server's stop may
+        take, in seconds.
         """
         stream.watched = True
         self.owns_server = True
@@ -83,9 +77,7 @@ class StreamSource:
         self._stream = stream
         self._submit = submit
         self._now = now
-        self._sample = sample
         self._failure = failure
-        self._sampled_at = float("-inf")
         self._crash: str | None = None
 
     def now(self) -> float:
@@ -93,14 +85,11 @@ class StreamSource:
         return self._now()
 
     def drain(self) -> Drained:
-        """Everything that has gathered, with a fresh `ProcessStats` once a second."""
+        """Take everything that has gathered."""
         drained = self._stream.drain()
         for event in drained.events:
             if isinstance(event, Crashed):
                 self._crash = event.error
-        if self._sample is not None and self._now() - self._sampled_at >= SAMPLE_INTERVAL:
-            self._sampled_at = self._now()
-            drained.events.append(self._sample())
         return drained
 
     def submit(self, command: Command) -> None:

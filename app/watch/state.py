@@ -1,77 +1,47 @@
-"""The reducer: events in, everything that the screen shows out. It imports no Textual.
+"""The one reducer: events in, what is known of a server out.
 
-`State.apply` is the only thing that changes a model. Lifecycle events are never lost, so the set
-of rows is always right; a snapshot replaces what was known of its connection, so a lost one can
+`State.apply` is the only thing that changes a state. Lifecycle events are never lost, so the set of
+rows is always right. A snapshot replaces what was known of its connection, so a lost snapshot can
 hide a moment but never make a figure wrong. Everything that is kept is bounded.
+
+The fan-out, the parent of worker processes, `ctl` and the metrics keep a `State`. A dashboard and a
+recorder need more of the past: see `ScreenState` and `app.recording.keyframes`.
 """
 
 from __future__ import annotations
 
-import copy
-from collections import deque
-from collections.abc import Iterable, Iterator
-from typing import Final, NamedTuple
+from array import array
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar, Final, NamedTuple
+
+import msgspec
 
 from ..core.events import (
-    Bytes,
     Closed,
     CommandResult,
     Crashed,
     Event,
-    Io,
-    Kernel,
     Listening,
     Opened,
     SettingChanged,
     Snapshot,
-    StateChanged,
     Stopped,
     Stopping,
-    Toggled,
 )
-from ..core.settings import TIMEOUTS
+from ..core.settings import RUNTIME_SETTINGS
 from ..core.statistics import LoopStats, ProcessStats, WorkerStats
-from .audit import Audit
-from .journal import JournalEntry, entries
 from .row import Row
 from .stream import Drained
 
 CLOSED_SHOWN_FOR: Final = 6.0
-"""Seconds that a closed connection stays in the table, with its reason."""
+"""Seconds that a closed connection keeps its row, with its reason."""
 CLOSED_LIMIT: Final = 200
-"""Closed connections in the table at the most: under churn the oldest go early."""
-LOG_LIMIT: Final = 500
-HISTORY_LIMIT: Final = 180
-"""Seconds of history for the sparklines."""
-BODIES_LIMIT: Final = 1000
-"""Frames of which the body length is remembered."""
-WINDOW: Final = 1.0
-"""Seconds over which the server's rates are taken."""
-
-
-class Rates(NamedTuple):
-    """What the server did per second, over about a second."""
-
-    t: float
-    frames: float
-    """Frames echoed."""
-    bytes_in: float
-    bytes_out: float
-    loop_share: float
-    """Of one core, 0 to 1, by the loop thread; by those of all workers together."""
-    open: int
-    armed: int
-    longest_us: int
-    """Of the iterations in this time, in microseconds."""
-    cpu: float
-    """Of one core, 0 to 1 and above, by the whole process."""
-    rss: int
-    service_us: tuple[tuple[int, int], ...]
-    """Service times since the server's start (`LoopStats.service_us`)."""
+"""Rows of closed connections at the most: under churn the oldest go early."""
 
 
 class WorkerRow(NamedTuple):
-    """One worker process: what it told last, and what it did per second before."""
+    """One worker process: its latest figures, and what it did per second before them."""
 
     stats: WorkerStats
     frames: float = 0.0
@@ -80,7 +50,7 @@ class WorkerRow(NamedTuple):
     """Of one core."""
 
     def then(self, stats: WorkerStats) -> WorkerRow:
-        """The same worker a moment later."""
+        """Return the same worker with newer figures."""
         span = stats.t - self.stats.t
         if span <= 0:
             return self._replace(stats=stats)
@@ -92,216 +62,195 @@ class WorkerRow(NamedTuple):
 
 
 class State:
-    """Everything that there is to show of one server."""
+    """What is known of one server. One thread at a time may use it."""
 
-    def __init__(self) -> None:
+    def __init__(self, closed_limit: int = CLOSED_LIMIT) -> None:
+        """Keep the rows of up to `closed_limit` closed connections; with 0, of open ones only."""
         self.rows: dict[int, Row] = {}
-        """By connection id, in the order of opening; the recently closed ones are among them."""
+        """By connection id, in the order of opening; the lately closed ones are among them."""
         self.membership = 0
         """Grows whenever a row comes or goes."""
         self.open = 0
         self.opened = 0
+        """Connections opened since the first event that was applied."""
         self.closed = 0
+        self.reasons: Counter[str] = Counter()
+        """Closed connections by close reason."""
         self.listening: Listening | None = None
-        self.settings: dict[str, int | float | str] = {}
+        """The first event of the server, with the settings that are in force now."""
         self.stats: LoopStats | None = None
         self.process: ProcessStats | None = None
         self.workers: dict[int, WorkerRow] = {}
         """By number; empty where there are no worker processes."""
+        self.round = 0
+        """How many rounds of snapshots and statistics have come."""
         self.drops = 0
         """Detail events that the server dropped because nobody took them in time."""
-        self.rates: Rates | None = None
-        self.history: deque[Rates] = deque(maxlen=HISTORY_LIMIT)
-        self.bodies: deque[tuple[float, int, int]] = deque(maxlen=BODIES_LIMIT)
-        """A sample of recent frames: time, connection id, body length."""
-        self.log: deque[JournalEntry] = deque(maxlen=LOG_LIMIT)
-        self.log_version = 0
-        self.audit = Audit()
         self.stopping: Stopping | None = None
         self.stopped: Stopped | None = None
         self.crashed: Crashed | None = None
         self.gone = ""
         """Why the server is not heard of at present; empty while all is well."""
+        self._closed_limit = closed_limit
         self._departing: deque[Row] = deque()
-        self._window_from: LoopStats | None = None
-        self._longest_us = 0
+        self._changed_in: dict[int, int] = {}  # the round of each snapshot, the latest at the end
 
     def apply(self, drained: Drained, now: float) -> list[CommandResult]:
-        """Take in what was drained; the results of commands are handed back for whoever asked."""
+        """Apply what was drained; `now` is on the clock of the events, in Unix seconds.
+
+        Return the results of commands, for whoever sent them.
+        """
         results: list[CommandResult] = []
         self.gone = drained.gone
         if drained.afresh:
             self._begin_afresh()
         for event in drained.events:
-            self._apply_event(event, is_news=not drained.afresh)
-            if isinstance(event, CommandResult):
+            self.apply_event(event, is_news=not drained.afresh)
+            if type(event) is CommandResult:
                 results.append(event)
+        if drained.stats is not None:
+            self.apply_event(drained.stats)
         for snapshot in drained.snapshots:
             self._apply_snapshot(snapshot)
-        if drained.stats is not None:
-            self._apply_stats(drained.stats)
         self.drops = max(self.drops, drained.dropped)
-        self._let_go(now)
+        if self._departing:
+            self._drop_closed(now)
         return results
 
-    def retell(self, log: Iterable[Event], deeds: Iterable[Event]) -> None:
-        """Have the log and the audit tell of these events, and of nothing else."""
-        self.log.clear()
-        self.audit = Audit()
-        for event in log:
-            self._note(event)
-        for event in deeds:
-            self.audit.take(event)
+    def apply_event(self, event: Event, is_news: bool = True) -> None:
+        """Apply one event; not `is_news` if it happened before this state began."""
+        apply = self._APPLY.get(type(event))
+        if apply is not None:
+            apply(self, event)
 
-    def frozen(self) -> State:
-        """A copy that stays as it is while this model goes on: what a paused screen shows."""
-        model = copy.copy(self)
-        model.rows = {connection_id: row.frozen() for connection_id, row in self.rows.items()}
-        model.history = self.history.copy()
-        model.bodies = self.bodies.copy()
-        model.log = self.log.copy()
-        model.settings = self.settings.copy()
-        model.workers = self.workers.copy()
-        return model
+    def everything(self) -> Drained:
+        """Return all that is known now, as a state that knows nothing must apply it."""
+        events: list[Event] = []
+        told = (self.listening, self.process, *(row.stats for row in self.workers.values()))
+        events += (event for event in told if event is not None)
+        rows = list(self.live())
+        events += (row.opened for row in rows)
+        ends = (self.stopping, self.stopped, self.crashed)
+        events += (event for event in ends if event is not None)
+        snapshots = [row.snapshot for row in rows if row.snapshot is not None]
+        return Drained(events, snapshots, self.stats, self.drops, afresh=True, gone=self.gone)
+
+    def changed_since(self, seen: int) -> array[int]:
+        """Return the ids of open connections of which a snapshot came in a round after `seen`."""
+        changed: array[int] = array("Q")
+        for connection_id, round_number in reversed(self._changed_in.items()):
+            if round_number <= seen:
+                break
+            changed.append(connection_id)
+        return changed
+
+    @property
+    def settings(self) -> dict[str, int | float | str]:
+        """The settings in force that can be changed; empty before `listening` is known."""
+        if self.listening is None:
+            return {}
+        return {name: getattr(self.listening, name) for name in RUNTIME_SETTINGS}
 
     @property
     def cap(self) -> int | None:
         """Largest body that the server accepts, in bytes."""
-        cap = self.settings.get("cap")
-        return cap if isinstance(cap, int) else None
+        return None if self.listening is None else self.listening.cap
+
+    @property
+    def ended(self) -> bool:
+        """Whether the server has told its last event."""
+        return self.stopped is not None or self.crashed is not None
 
     def live(self) -> Iterator[Row]:
-        """The rows of open connections."""
+        """Iterate over the rows of open connections."""
         return (row for row in self.rows.values() if row.closed is None)
 
     def _begin_afresh(self) -> None:
-        """Forget the server as it was known; what was told of it and done to it stays told."""
-        self.rows = {}
+        """Forget the server as it was known."""
+        self.rows.clear()
         self.membership += 1
         self.open = self.opened = self.closed = 0
+        self.reasons = Counter()
         self.listening = self.stats = self.process = None
-        self.settings = {}
         self.workers = {}
         self.drops = 0
         self.stopping = self.stopped = self.crashed = None
         self._departing.clear()
-        self._forget_rates()
-        self.bodies.clear()
+        self._changed_in.clear()
 
-    def _apply_event(self, event: Event, is_news: bool = True) -> None:
-        match event:
-            case Opened():
-                self._open(event)
-                if not is_news:
-                    return  # it is open, but that it opened was long ago
-            case Closed():
-                self._close(event)
-            case Toggled() | StateChanged() | Io() | Bytes() | Kernel():
-                row = self.rows.get(event.id)
-                if row is not None:
-                    row.remember(event)
-                return  # detail stays with its connection: it would drown the log
-            case Snapshot():
-                self._apply_snapshot(event)
-                return
-            case LoopStats():
-                self._apply_stats(event)
-                return
-            case ProcessStats():
-                self.process = event
-                return
-            case WorkerStats():
-                known = self.workers.get(event.worker)
-                self.workers[event.worker] = known.then(event) if known else WorkerRow(event)
-                return
-            case Listening():
-                self._forget_rates()
-                self.listening = event
-                self.settings = {
-                    "cap": event.cap,
-                    "write_mode": event.write_mode,
-                    "max_connections": event.max_connections,
-                    **{name: getattr(event, name) for name in TIMEOUTS},
-                }
-            case SettingChanged():
-                self.settings[event.name] = event.new
-            case Stopping():
-                self.stopping = event
-            case Stopped():
-                self.stopped = event
-            case Crashed():
-                self.crashed = event
-            case _:
-                pass
-        self._note(event)
-        self.audit.take(event)
-
-    def _open(self, event: Opened) -> None:
+    def _apply_opened(self, event: Opened) -> None:
         self.rows[event.id] = Row(event)
         self.opened += 1
         self.open += 1
         self.membership += 1
 
-    def _close(self, event: Closed) -> None:
+    def _apply_closed(self, event: Closed) -> None:
         self.closed += 1
+        self.reasons[event.reason] += 1
         row = self.rows.get(event.id)
         if row is None or row.closed is not None:
             return
         row.close(event)
         self.open -= 1
         self._departing.append(row)
+        self._changed_in.pop(event.id, None)
 
     def _apply_snapshot(self, snapshot: Snapshot) -> None:
         row = self.rows.get(snapshot.id)
-        if row is not None:
-            row.update(snapshot)
+        if row is not None and row.update(snapshot):
+            self._changed_in.pop(snapshot.id, None)
+            self._changed_in[snapshot.id] = self.round
 
     def _apply_stats(self, stats: LoopStats) -> None:
         self.stats = stats
+        self.round += 1
         self.drops = max(self.drops, stats.drops)
-        self.bodies.extend((stats.t, *body) for body in stats.bodies)
-        self._longest_us = max(self._longest_us, stats.longest_us)
-        start, process = self._window_from, self.process
-        if start is None:
-            self._window_from = stats
-            return
-        span = stats.t - start.t
-        if span < WINDOW:
-            return
-        self._window_from = stats
-        self.rates = Rates(
-            t=stats.t,
-            frames=(stats.frames_out - start.frames_out) / span,
-            bytes_in=(stats.bytes_in - start.bytes_in) / span,
-            bytes_out=(stats.bytes_out - start.bytes_out) / span,
-            loop_share=(stats.cpu_seconds - start.cpu_seconds) / span,
-            open=stats.open,
-            armed=stats.armed,
-            longest_us=self._longest_us,
-            cpu=0.0 if process is None else process.cpu_percent / 100,
-            rss=0 if process is None else process.rss,
-            service_us=stats.service_us,
-        )
-        self._longest_us = 0
-        self.history.append(self.rates)
 
-    def _forget_rates(self) -> None:
-        """Another server begins to count: nothing can be subtracted from what the last one told."""
-        self._window_from = self.rates = None
-        self.history.clear()
-        self._longest_us = 0
+    def _apply_process(self, event: ProcessStats) -> None:
+        self.process = event
 
-    def _note(self, event: Event) -> None:
-        for line in entries(event):
-            self.log.append(line)
-            self.log_version += 1
+    def _apply_worker(self, event: WorkerStats) -> None:
+        known = self.workers.get(event.worker)
+        self.workers[event.worker] = known.then(event) if known else WorkerRow(event)
 
-    def _let_go(self, now: float) -> None:
+    def _apply_listening(self, event: Listening) -> None:
+        self.listening = event
+
+    def _apply_setting(self, event: SettingChanged) -> None:
+        if self.listening is not None and event.name in RUNTIME_SETTINGS:
+            self.listening = msgspec.structs.replace(self.listening, **{event.name: event.new})
+
+    def _apply_stopping(self, event: Stopping) -> None:
+        self.stopping = event
+
+    def _apply_stopped(self, event: Stopped) -> None:
+        self.stopped = event
+
+    def _apply_crashed(self, event: Crashed) -> None:
+        self.crashed = event
+
+    # By type: of a msgspec type one `isinstance` takes 50 ns, and `match` needs one for each case.
+    _APPLY: ClassVar[dict[type, Callable[[Any, Any], None]]] = {
+        Opened: _apply_opened,
+        Closed: _apply_closed,
+        Snapshot: _apply_snapshot,
+        LoopStats: _apply_stats,
+        ProcessStats: _apply_process,
+        WorkerStats: _apply_worker,
+        Listening: _apply_listening,
+        SettingChanged: _apply_setting,
+        Stopping: _apply_stopping,
+        Stopped: _apply_stopped,
+        Crashed: _apply_crashed,
+    }
+
+    def _drop_closed(self, now: float) -> None:
+        """Drop the rows of closed connections that are too old, or too many."""
         departing = self._departing
         while departing:
             closed = departing[0].closed
             shown_for = 0.0 if closed is None else now - closed.t
-            if shown_for < CLOSED_SHOWN_FOR and len(departing) <= CLOSED_LIMIT:
+            if shown_for < CLOSED_SHOWN_FOR and len(departing) <= self._closed_limit:
                 return
             del self.rows[departing.popleft().id]
             self.membership += 1

@@ -1,7 +1,7 @@
 """The bounded queue between the loop and whoever watches it.
 
-One producer (the loop thread, or a fan-out), one consumer (whoever shows, writes or sends). Two
-kinds of thing pass, because losing them costs differently:
+One producer (the loop thread, or a fan-out), one consumer (whoever shows, writes or sends). Three
+kinds of events pass, because losing them costs differently:
 
 - events that must arrive (lifecycle, results) are never dropped;
 - detail (state changes, toggles, system calls) has room for `journal_capacity` events; past that
@@ -21,8 +21,8 @@ from collections.abc import Callable, Iterable
 from threading import Lock
 from typing import NamedTuple
 
-from ..core.events import Event, Snapshot
-from ..core.statistics import LoopStats
+from ..core.events import DETAIL, Closed, CommandResult, Event, Snapshot
+from ..core.statistics import LoopStats, ProcessStats, WorkerStats
 
 
 class Drained(NamedTuple):
@@ -40,19 +40,25 @@ class Drained(NamedTuple):
 
 
 class EventStream:
-    """A queue that a stalled consumer can neither fill without bound nor block."""
+    """A queue that a stalled consumer can neither fill without bound nor block.
 
-    def __init__(self, journal_capacity: int = 4096) -> None:
+    It is an observer of a fan-out too: `hear` queues what another stream gave.
+    """
+
+    def __init__(self, journal_capacity: int = 4096, traced: bool = False) -> None:
+        """With `traced`, `hear` queues detail also while nobody watches."""
         self.watched = False
         """Whether anyone looks at snapshots, statistics and detail; if not, none are made."""
         self.asked_at = 0.0
         """When somebody last asked for figures of now, in Unix seconds: the producer, once woken,
         tells them without waiting for its next round."""
         self._capacity = journal_capacity
+        self._traced = traced
         self._events: deque[tuple[bool, Event]] = deque()
         self._detail_in = 0  # written by the producer only
         self._detail_out = 0  # written by the consumer only
         self._dropped = 0
+        self._heard_dropped = 0  # drops before this stream that `hear` knows of
         self._latest: dict[int, Snapshot] = {}
         self._stats: LoopStats | None = None
         self._latest_lock = Lock()
@@ -64,7 +70,7 @@ class EventStream:
         """Append an event that must arrive; from any thread."""
         self._events.append((False, event))
         if self._notify is not None:
-            self._wake()
+            self._call_notify()
 
     def room_for_detail(self) -> bool:
         """Whether a detail event would be kept; counts a drop where it would not."""
@@ -95,6 +101,28 @@ class EventStream:
         if self._latest:
             with self._latest_lock:
                 self._latest.pop(connection_id, None)
+
+    def hear(self, drained: Drained) -> None:
+        """Queue what a fan-out hands on; figures and detail only while `watched`.
+
+        Called in the fan-out's thread, which is then the producer.
+        """
+        watched = self.watched
+        with_detail = watched or self._traced
+        if with_detail and not drained.afresh:
+            self.count_drops(max(0, drained.dropped - self._heard_dropped))
+        self._heard_dropped = max(self._heard_dropped, drained.dropped)
+        for event in drained.events:
+            if not watched and _is_for_watchers(event):
+                continue
+            if type(event) not in DETAIL:
+                self.publish(event)
+                if type(event) is Closed:
+                    self.forget(event.id)
+            elif with_detail and self.room_for_detail():
+                self.publish_detail(event)
+        if drained.stats is not None and watched:
+            self.publish_latest(drained.snapshots, drained.stats)
 
     @property
     def depth(self) -> int:
@@ -135,9 +163,18 @@ class EventStream:
         """
         self._notify = notify
         if self._events:
-            self._wake()
+            self._call_notify()
 
-    def _wake(self) -> None:
+    def _call_notify(self) -> None:
         notify, self._notify = self._notify, None
         if notify is not None:
             notify()
+
+
+def _is_for_watchers(event: Event) -> bool:
+    """Whether an event is a figure, or the answer to a trace: a dashboard traces what its cursor is
+    on, and nobody else wants to know.
+    """
+    if type(event) is CommandResult:
+        return event.command == "trace"
+    return type(event) is ProcessStats or type(event) is WorkerStats

@@ -8,18 +8,18 @@ from typing import Final
 
 from ..core.events import ConnectionState
 from .figures import words_size, words_span
-from .state import State
+from .screen_state import ScreenState
 
 _NAMED: Final = 3
 """Connections that a sentence names."""
 
 
-def effect_of_cap(model: State, cap: int, now: float) -> list[str]:
+def effect_of_cap(model: ScreenState, cap: int, now: float) -> list[str]:
     """Lines of plain words about a CAP of so many bytes; an indented one belongs to that above."""
     return [*_in_flight(model, cap), *_recent(model, cap, now)]
 
 
-def _in_flight(model: State, cap: int) -> list[str]:
+def _in_flight(model: ScreenState, cap: int) -> list[str]:
     larger = {
         row.id: row.snapshot.body_length
         for row in model.live()
@@ -36,7 +36,7 @@ def _in_flight(model: State, cap: int) -> list[str]:
     ]
 
 
-def _recent(model: State, cap: int, now: float) -> list[str]:
+def _recent(model: ScreenState, cap: int, now: float) -> list[str]:
     """What stands in the model's sample of recent frames."""
     bodies = model.bodies
     if not bodies:

@@ -202,7 +202,7 @@ class Watching:
             env=environment(),
             cwd=ROOT,
         )  # fmt: skip
-        controlled.until(lambda: controlled.fanout.is_watched, "watching")
+        controlled.until(lambda: controlled.stream.watched, "watching")
 
     def line(self) -> dict[str, Any]:
         assert self.process.stdout is not None
@@ -256,7 +256,7 @@ def test_watch_ends_quietly_when_nobody_reads_and_on_ctrl_c(controlled: Controll
         assert watching.process.stderr.read() == b""
         watching.process.stderr.close()
         watching.process.stdout = watching.process.stderr = None
-    controlled.until(lambda: not controlled.fanout.is_watched, "let go")
+    controlled.until(lambda: not controlled.stream.watched, "let go")
     with Watching(controlled) as watching:
         watching.process.send_signal(signal.SIGINT)
         out, errors = watching.process.communicate(timeout=PATIENCE)

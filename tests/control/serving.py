@@ -47,12 +47,12 @@ class Controlled:
         **settings: Any,
     ) -> None:
         self.path = path
-        stream = EventStream()
+        self.stream = stream = EventStream()
         self.server = Server(Settings(**{"port": 0, "max_connections": 1000, **settings}), stream)
         self.fanout = Fanout(stream, self.server.wake, now=self.server.now)
-        self.watcher = Watcher(self.fanout.subscribe(EventStream()))
+        self.watcher = Watcher(self.fanout.add(EventStream()))
         file = SocketFile(path)
-        self.traces = Traces(self.fanout.opened, self.server.submit)
+        self.traces = Traces(self.fanout.state.rows, self.server.submit)
         instance = self.server.instance
         self.service = Service(
             file, self.fanout, self.server.submit, self.traces, instance, clock, gate

@@ -22,7 +22,7 @@ class Watched:
         self.woken = 0
         self.fanout = Fanout(EventStream(), lambda: None, now=lambda: 1000.0 + self.time)
         self.follower = Follower(self.fanout, self._wake, lambda: self.time)
-        self.fanout.follow(self.follower)
+        self.fanout.add(self.follower)
 
     def _wake(self) -> None:
         self.woken += 1
@@ -227,10 +227,10 @@ def test_who_never_reads_costs_under_two_mebibytes() -> None:
     watched = Watched()
     watched.give(*map(opened, range(1, 501)))
     watched.settled()
-    watched.fanout.unfollow(watched.follower)
+    watched.fanout.remove(watched.follower)
     followers = [Follower(watched.fanout, lambda: None, lambda: 0.0) for _ in range(4)]
     for follower in followers:
-        watched.fanout.follow(follower)
+        watched.fanout.add(follower)
         follower.watch(Watch())
         follower.next_message()
     gc.collect()

@@ -39,7 +39,7 @@ from app.core.events import (
     TraceLevel,
 )
 from app.core.framing import frame, header
-from app.watch.state import State
+from app.watch.screen_state import ScreenState
 from tests.control.serving import Clock, Controlled, ask, is_well, news_until
 from tests.peers import connect, exchange, read_exactly
 from tests.program import ROOT, environment
@@ -212,11 +212,11 @@ def test_the_log_tells_of_who_wants_to_be_told_of(controlled: Controlled) -> Non
 
 
 def test_nobody_watching_means_no_figures_are_made(controlled: Controlled) -> None:
-    assert not controlled.fanout.is_watched
+    assert not controlled.stream.watched
     with controlled.link() as link:
         link.fetch_pages()
-        until(lambda: controlled.fanout.is_watched, "watched")
-    until(lambda: not controlled.fanout.is_watched, "unwatched again")
+        until(lambda: controlled.stream.watched, "watched")
+    until(lambda: not controlled.stream.watched, "unwatched again")
 
 
 def test_a_flood_of_commands_without_reading_harms_nobody(controlled: Controlled) -> None:
@@ -301,7 +301,7 @@ def test_attaching_and_detaching_often_loses_nothing(controlled: Controlled) -> 
 
 def rows_seen(controlled: Controlled) -> int:
     """How many connections a dashboard shows that is attached, looks once and leaves."""
-    source, model = AttachedSource(controlled.path), State()
+    source, model = AttachedSource(controlled.path), ScreenState()
 
     def shows() -> bool:
         model.apply(source.drain(), source.now())

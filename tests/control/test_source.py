@@ -40,8 +40,8 @@ from app.core.events import (
     TraceLevel,
 )
 from app.core.framing import FrameDecoder
+from app.watch.screen_state import ScreenState
 from app.watch.source import Source
-from app.watch.state import State
 from app.watch.stream import Drained
 from tests.control.serving import Clock, Controlled
 from tests.making import INSTANCE, closed, listening, loop_stats, opened, snapshot, worker
@@ -200,7 +200,7 @@ def test_of_snapshots_the_latest_is_handed_on(one: Attached) -> None:
 
 def test_a_server_that_is_gone_is_told_of_and_comes_back(one: Attached) -> None:
     one.server.say(page(1, 2))
-    model = State()
+    model = ScreenState()
     model.apply(one.until(lambda drained: drained.afresh), one.source.now())
     one.server.end()
     gone = one.until(lambda drained: drained.gone)
@@ -220,7 +220,7 @@ def test_a_server_that_is_gone_is_told_of_and_comes_back(one: Attached) -> None:
 
 
 def test_another_server_in_its_place_has_its_own_drops_and_workers(one: Attached) -> None:
-    model = State()
+    model = ScreenState()
     one.server.say(page(1), News(t=1001.0, events=(worker(1),), dropped=7))
     until(lambda: model.apply(one.source.drain(), one.source.now()) or model.workers, "workers")
     assert model.drops == 7
@@ -389,11 +389,11 @@ def test_what_is_no_echo_tui_is_an_error(tmp_path: Path) -> None:
 def test_several_see_the_same(tmp_path: Path) -> None:
     with Controlled(tmp_path / "s") as controlled, connect(controlled.server.port):
         sources = [AttachedSource(controlled.path) for _ in range(3)]
-        models = [State() for _ in sources]
+        models = [ScreenState() for _ in sources]
         try:
             for source, model in zip(sources, models, strict=True):
 
-                def shows(source: AttachedSource = source, model: State = model) -> bool:
+                def shows(source: AttachedSource = source, model: ScreenState = model) -> bool:
                     model.apply(source.drain(), source.now())
                     return len(model.rows) == 1
 
@@ -401,7 +401,7 @@ def test_several_see_the_same(tmp_path: Path) -> None:
             sources[0].submit(Set(request=1, name="cap", value=64))
             for source, model in zip(sources, models, strict=True):
 
-                def changed(source: AttachedSource = source, model: State = model) -> bool:
+                def changed(source: AttachedSource = source, model: ScreenState = model) -> bool:
                     model.apply(source.drain(), source.now())
                     return model.cap == 64
 

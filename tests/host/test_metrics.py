@@ -21,6 +21,7 @@ from app.core.events import ConnectionState, Reason
 from app.core.framing import frame
 from app.core.histogram import Histogram
 from app.core.settings import SettingError, Settings
+from app.core.statistics import LoopStats
 from app.host import metrics, metrics_page
 from app.host.metrics import ServerCollector, registry_of
 from app.host.metrics_page import MOST, MetricsPage
@@ -91,7 +92,7 @@ def test_the_figures_are_those_that_the_clients_count(measured: Measured) -> Non
     clients[3].sendall((1 << 30).to_bytes(4, "big"))
     assert clients[3].recv(1) == b""
     clients[3].close()
-    until(lambda: len(measured.fanout.opened) == 1)
+    until(lambda: len(measured.fanout.state.rows) == 1)
 
     told = samples(measured.registry)
     frames, size = len(clients) * len(sizes), len(clients) * len(wire)
@@ -112,7 +113,7 @@ def test_the_figures_are_those_that_the_clients_count(measured: Measured) -> Non
         "frame_too_large": 1,
     }
     assert sum(figure(told, "connections", state=state) for state in metrics.STATES) == 1
-    stats = measured.fanout.stats
+    stats = measured.fanout.state.stats
     assert stats is not None
     assert (stats.open, stats.opened, stats.closed) == (1, 5, 4)
     for name, value in {
@@ -154,13 +155,18 @@ def test_no_peer_adds_a_series_and_nobody_watches_between_scrapes(measured: Meas
         assert not measured.stream.watched
 
 
+def figures_of(stats: LoopStats) -> Drained:
+    """A round of statistics as it is drained."""
+    return Drained([], [], stats, 0)
+
+
 class Quiet:
     """The metrics of a fan-out that is fed by hand, of a loop that never answers."""
 
     def __init__(self) -> None:
         self.fanout = Fanout(EventStream(), lambda: None)
         collector = ServerCollector(self.fanout, lambda: 100.0)
-        self.tally = collector.tally
+        self.figures = collector.figures
         self.registry = registry_of(collector)
 
 
@@ -170,7 +176,6 @@ def test_a_loop_that_hangs_leaves_old_figures_and_their_age(
     monkeypatch.setattr(metrics, "PATIENCE", 0.0)
     quiet = Quiet()
     assert "echo_tui_loop_polls_total" not in generate_latest(quiet.registry).decode()
-    quiet.tally.watched = True  # as in the midst of a scrape
     quiet.fanout.hand_on(Drained([opened(1)], [snapshot(1)], loop_stats(60.0, 7, 64, 1), 0))
     told = samples(quiet.registry)
     assert figure(told, "frames_total", direction="out") == 7
@@ -192,20 +197,20 @@ def test_within_half_a_second_the_loop_is_asked_once(monkeypatch: pytest.MonkeyP
 
 
 def test_figures_that_were_on_their_way_are_not_those_asked_for() -> None:
-    tally = metrics.Tally()
-    tally.asked_at = 10.0
-    tally.publish_latest([], loop_stats(9.9, 0, 0, 0))
-    assert not tally.told.is_set()
-    tally.publish_latest([], loop_stats(10.0, 0, 0, 0))
-    assert tally.told.is_set()
+    figures = metrics.FreshFigures()
+    figures.asked_at = 10.0
+    figures.hear(figures_of(loop_stats(9.9, 0, 0, 0)))
+    assert not figures.arrived.is_set()
+    figures.hear(figures_of(loop_stats(10.0, 0, 0, 0)))
+    assert figures.arrived.is_set()
 
 
 def test_the_longest_iteration_between_two_scrapes_is_told_and_then_forgotten() -> None:
-    tally = metrics.Tally()
+    figures = metrics.FreshFigures()
     for longest in (5, 9, 2):
         stats = msgspec.structs.replace(loop_stats(0.0, 0, 0, 0), longest_us=longest)
-        tally.publish_latest([], stats)
-    assert (tally.take_longest_us(), tally.take_longest_us()) == (9, 0)
+        figures.hear(figures_of(stats))
+    assert (figures.take_longest_us(), figures.take_longest_us()) == (9, 0)
 
 
 def test_histograms_count_exactly_up_to_each_edge(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -216,7 +221,7 @@ def test_histograms_count_exactly_up_to_each_edge(monkeypatch: pytest.MonkeyPatc
         histogram.record(value)
     quiet = Quiet()
     stats = msgspec.structs.replace(loop_stats(0.0, 0, 0, 0), service_us=histogram.to_counts())
-    quiet.tally.publish_latest([], stats)
+    quiet.fanout.hand_on(figures_of(stats))
     told = samples(quiet.registry)
     for edge in metrics.EDGES_US:
         below = sum(value < edge for value in values)
@@ -227,14 +232,17 @@ def test_histograms_count_exactly_up_to_each_edge(monkeypatch: pytest.MonkeyPatc
     assert figure(told, "loop_iteration_seconds_count") == 0
 
 
-def test_ends_are_counted_by_reason_though_nobody_scrapes() -> None:
-    tally = metrics.Tally()
-    for reason in (Reason.EOF, Reason.RESET, Reason.EOF):
-        tally.publish(closed(1, reason))
-    assert tally.closed == {"eof": 2, "reset": 1}
-    assert tally.depth == 0
-    assert not tally.room_for_detail()
-    assert tally.dropped == 0
+def test_ends_are_counted_by_reason_though_nobody_scrapes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(metrics, "PATIENCE", 0.0)
+    quiet = Quiet()
+    for number, reason in enumerate((Reason.EOF, Reason.RESET, Reason.EOF), 1):
+        quiet.fanout.hand_on(Drained([opened(number), closed(number, reason)], [], None, 0))
+    told = samples(quiet.registry)
+    ends = {reason: figure(told, "connections_closed_total", reason=reason) for reason in Reason}
+    assert {reason: count for reason, count in ends.items() if count} == {"eof": 2, "reset": 1}
+    assert figure(told, "connections_opened_total") == 3
 
 
 # --- the page -------------------------------------------------------------------------------------
@@ -370,7 +378,7 @@ def test_every_query_of_the_dashboard_and_the_alerts_is_of_figures_that_there_ar
     monkeypatch.setattr(metrics, "PATIENCE", 0.0)
     quiet = Quiet()
     quiet.fanout.hand_on(Drained([listening()], [], None, 0))
-    quiet.tally.publish_latest([], loop_stats(0.0, 0, 0, 0))
+    quiet.fanout.hand_on(figures_of(loop_stats(0.0, 0, 0, 0)))
     exported = {name for name, _ in samples(quiet.registry)}
     used = [re.findall(r"\b(?:echo_tui|process)_\w+", query) for query in queries()]
     assert all(used)

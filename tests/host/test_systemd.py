@@ -21,6 +21,7 @@ from app.core.framing import frame
 from app.core.settings import SettingError
 from app.host.systemd import BEATS, Notifier, passed_socket
 from app.server.listener import adopt_listener
+from app.watch.stream import Drained
 from tests.peers import PATIENCE, connect, exchange
 from tests.program import ROOT, environment
 
@@ -182,9 +183,7 @@ def test_without_a_watchdog_nobody_is_woken(manager: Manager, watchdog: dict[str
 def test_outside_of_systemd_nothing_is_told() -> None:
     told = Notifier({}, pytest.fail)
     told.ready("listening")
-    told.publish(Stopping(t=1.0, cause="q", grace=1.0, open=0))
-    assert told.depth == 0
-    assert not told.room_for_detail()
+    told.hear(Drained([Stopping(t=1.0, cause="q", grace=1.0, open=0)], [], None, 0))
 
 
 def test_an_abstract_address() -> None:

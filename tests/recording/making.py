@@ -24,7 +24,9 @@ from app.core.events import (
 )
 from app.core.statistics import ProcessStats
 from app.recording.disk import Disk
+from app.recording.format import Body
 from app.recording.plan import NO_LIMITS, Limits
+from app.recording.reader import RecordEntry, Recording
 from app.recording.recorder import Recorder
 from app.watch.stream import Drained, EventStream
 from tests.making import NOW, closed, listening, loop_stats, opened, snapshot
@@ -43,6 +45,16 @@ class Sink:
 
     def close(self) -> None:
         self.closed = True
+
+
+class CountingRecording(Recording):
+    """A recording that counts how many of its records were decoded: what a seek costs."""
+
+    decoded = 0
+
+    def _body(self, kind: type[Body], entry: RecordEntry) -> Body | None:
+        self.decoded += 1
+        return super()._body(kind, entry)
 
 
 class Drain(NamedTuple):

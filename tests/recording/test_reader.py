@@ -13,7 +13,13 @@ from app.recording.format import FILE_SIZE, MAGIC, Mark, file_header
 from app.recording.reader import Recording, RecordingError
 from app.ui.replay_source import ReplaySource
 from tests.making import NOW, opened
-from tests.recording.making import drain, history, recorded, write_recording
+from tests.recording.making import (
+    CountingRecording,
+    drain,
+    history,
+    recorded,
+    write_recording,
+)
 
 
 def everything(recording: Recording) -> list[Event]:
@@ -52,7 +58,7 @@ def test_opening_decodes_nothing_and_a_seek_little(tmp_path: Path) -> None:
     """The figures of an hour's recording, with fewer events in each of its batches."""
     hour = [drain(NOW + 0.2 * n, opened(n, age=-0.2 * n), frames=n) for n in range(18_000)]
     path = write_recording(tmp_path / "hour.rec", hour)
-    with Recording(path) as recording:
+    with CountingRecording(path) as recording:
         assert len(recording.batches) == 18_000
         assert recording.decoded == 0
         source = ReplaySource(recording)

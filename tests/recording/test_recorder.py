@@ -59,7 +59,7 @@ class Watched:
     def __init__(self, plan: RecordingPlan = RecordingPlan()) -> None:  # noqa: B008  it is immutable
         self.stream = EventStream()
         self.fanout = Fanout(self.stream, lambda: None)
-        self.log = self.fanout.subscribe(EventStream())
+        self.log = self.fanout.add(EventStream())
         self.recordings = Recordings(self.fanout, lambda: NOW, plan)
 
     def tell(self, *events: Event) -> None:

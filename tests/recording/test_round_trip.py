@@ -26,7 +26,7 @@ from app.recording.format import (
     read_head,
     unpack,
 )
-from app.recording.remembered import Remembered
+from app.recording.keyframes import RecordedState
 from tests.making import NOW
 from tests.recording.making import drain, history, recorded
 
@@ -69,13 +69,10 @@ def test_figures_come_back_as_they_were(
 
 @given(st.integers(0, 2**32))
 def test_a_keyframe_comes_back_as_it_was(seed: int) -> None:
-    remembered = Remembered()
+    state = RecordedState()
     for t, drained in history(seed, steps=40):
-        batch = RecordedBatch(
-            events=tuple(drained.events), snapshots=tuple(drained.snapshots), stats=drained.stats
-        )
-        remembered.take(batch, t)
-    keyframe = remembered.keyframe()
+        state.apply(drained, t)
+    keyframe = state.keyframe()
     assert keyframe.connections
     assert unpack(Keyframe, pack(keyframe, NOW)[24:]) == keyframe
 

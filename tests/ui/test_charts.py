@@ -10,7 +10,7 @@ from app.core.statistics import LoopStats, ProcessStats
 from app.ui import palette
 from app.ui.charts import Chart, charts, draw, graph, grid
 from app.ui.lines_panel import Line, line_width
-from app.watch.state import State
+from app.watch.screen_state import ScreenState
 from app.watch.stream import Drained
 from screenshots.scenes import overview
 from tests.making import NOW, FixedSource, listening, loop_stats
@@ -21,8 +21,8 @@ def text(line: Line) -> str:
     return "".join(piece for piece, _ in line)
 
 
-def told(*stats: LoopStats) -> State:
-    model = State()
+def told(*stats: LoopStats) -> ScreenState:
+    model = ScreenState()
     process = ProcessStats(t=NOW, cpu_percent=38.0, rss=64 * 1024**2, fds=9, threads=3)
     model.apply(Drained([listening(), process, *stats], [], None, 0), NOW)
     return model
@@ -34,7 +34,7 @@ def second(number: int, longest_us: int = 100, service: Histogram | None = None)
     return msgspec.structs.replace(stats, longest_us=longest_us, service_us=counts)
 
 
-def shown(model: State, title: str) -> str:
+def shown(model: ScreenState, title: str) -> str:
     chart = next(chart for chart in charts(model) if text(chart.figures).startswith(title))
     return text(chart.figures)
 
@@ -59,9 +59,9 @@ def test_only_the_end_of_a_column_has_the_colour() -> None:
 
 @pytest.mark.parametrize("size", [(156, 16), (96, 26), (76, 18), (56, 10), (20, 5), (156, 3)])
 def test_the_grid_has_the_size_that_it_is_given(size: tuple[int, int]) -> None:
-    model = State()
+    model = ScreenState()
     model.apply(Drained(overview(), [], None, 0), NOW)
-    for drawn in (model, State(), told()):
+    for drawn in (model, ScreenState(), told()):
         lines = grid(charts(drawn), *size)
         assert len(lines) <= size[1]
         assert all(line_width(line) <= max(size[0], 29 * 2) + 2 for line in lines)
@@ -95,7 +95,7 @@ def test_service_times_are_those_of_the_last_minute() -> None:
 
 def test_without_frames_there_is_no_service_time() -> None:
     assert shown(told(second(0), second(1)), "service") == "service time -"
-    assert shown(State(), "frames/s") == "frames/s -"
+    assert shown(ScreenState(), "frames/s") == "frames/s -"
 
 
 def test_durations_stand_over_their_place_on_the_scale() -> None:

@@ -6,14 +6,14 @@ from app.core.events import Event, Reason
 from app.ui.cells import cells
 from app.ui.column_layout import GAP, MARK, column_at, heading, layout
 from app.ui.lines_panel import line_width
-from app.watch.state import State
+from app.watch.screen_state import ScreenState
 from app.watch.stream import Drained
 from screenshots.scenes import overview
 from tests.making import NOW, closed, opened
 
 
-def overview_model() -> State:
-    model = State()
+def overview_model() -> ScreenState:
+    model = ScreenState()
     model.apply(Drained(overview(), [], None, 0), NOW)
     return model
 
@@ -50,7 +50,7 @@ def test_a_click_finds_its_column() -> None:
 
 
 def test_a_closed_connection_tells_its_reason() -> None:
-    model = State()
+    model = ScreenState()
     events: list[Event] = [opened(1), closed(1, Reason.EOF_MID_BODY, detail="12 of 64 body bytes")]
     model.apply(Drained(events, [], None, 0), NOW)
     text = "".join(piece for piece, _ in cells(model.rows[1], layout(157), NOW))

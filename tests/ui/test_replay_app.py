@@ -23,7 +23,7 @@ from app.ui.moment_dialog import MomentDialog
 from app.ui.replay_app import ReplayApp
 from app.ui.replay_source import ReplaySource
 from app.ui.transport_bar import TransportBar, span
-from app.watch.state import State
+from app.watch.screen_state import ScreenState
 from app.watch.stream import Drained
 from tests.making import NOW, closed, listening, opened, snapshot
 from tests.recording.making import Drain, drain, history, write_recording
@@ -259,7 +259,7 @@ async def test_a_row_of_another_model_is_another_row(path: Path) -> None:
 
     async with replaying(path) as (app, _, _, pilot):
         for frames, words in ((1111, "1,111"), (2222, "2,222")):
-            app.model = State()
+            app.model = ScreenState()
             app.model.apply(Drained(told(frames, pending=frames), [], None, 0), NOW)
             await look(app, pilot)
             assert words in table(app).render_line(0).text

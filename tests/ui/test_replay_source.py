@@ -20,12 +20,12 @@ from app.core.events import (
     TraceLevel,
 )
 from app.recording.format import Mark
+from app.recording.keyframes import state_at
 from app.recording.reader import Recording
 from app.ui.replay_source import ReplaySource
-from app.ui.resuming import model_at
-from app.watch.state import State
+from app.watch.screen_state import ScreenState
 from tests.making import NOW, closed, listening, opened, snapshot
-from tests.recording.making import drain, history, write_recording
+from tests.recording.making import CountingRecording, drain, history, write_recording
 
 SEEDS = range(4)
 
@@ -36,14 +36,14 @@ class Screen:
     def __init__(self, recording: Recording, **narrowed: float) -> None:
         self.clock = 0.0
         self.source = ReplaySource(recording, clock=lambda: self.clock, **narrowed)
-        self.model = State()
+        self.model = ScreenState()
         self.refresh()
 
     def refresh(self) -> None:
         now = self.source.now()
         keyframe = self.source.restart()
         if keyframe is not None:
-            self.model = model_at(keyframe, now)
+            self.model = state_at(keyframe, now)
         self.model.apply(self.source.drain(), now)
 
     def wait(self, seconds: float) -> None:
@@ -178,7 +178,7 @@ def test_jumps_find_what_they_are_for(tmp_path: Path) -> None:
         drain(NOW + 31, toggled),
         drain(NOW + 40, closed(2, Reason.TIMEOUT_BODY, ago=-40)),
     ]
-    with Recording(write_recording(tmp_path / "jumps.rec", steps)) as recording:
+    with CountingRecording(write_recording(tmp_path / "jumps.rec", steps)) as recording:
         source = Screen(recording).source
 
         def jump(mark: Mark, back: bool = False) -> float | None:

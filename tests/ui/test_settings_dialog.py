@@ -96,7 +96,7 @@ def test_changes_take_their_answers_and_traces_are_left_out() -> None:
         answer("kill", "[b]closed", id_=3),
         answer("set", "late"),
     ):
-        audit.take(event)
+        audit.apply(event)
     assert list(audit.deeds) == [
         Change(NOW, "idle_timeout", "off → 2.5 s", "done"),
         Change(NOW, "set", "", "no such setting", False),
@@ -105,7 +105,7 @@ def test_changes_take_their_answers_and_traces_are_left_out() -> None:
         Change(NOW, "set", "", "late"),
     ]
     for _ in range(AUDIT_LIMIT + 9):
-        audit.take(change)
+        audit.apply(change)
     assert len(audit.deeds) == AUDIT_LIMIT
 
 

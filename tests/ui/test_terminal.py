@@ -148,13 +148,13 @@ def test_resizing_down_to_too_small_and_back() -> None:
 
 CRASHING_SCREEN = """
 from app.cli import main as cli
-from app.watch.state import State
-whole = State.apply
+from app.watch.screen_state import ScreenState
+whole = ScreenState.apply
 def apply(self, drained, now):
     if any(type(event).__name__ == "Opened" for event in drained.events):
         raise RuntimeError("a fault of the screen")
     return whole(self, drained, now)
-State.apply = apply
+ScreenState.apply = apply
 cli.main(["127.0.0.1", "0"])
 """
 

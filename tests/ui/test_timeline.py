@@ -4,7 +4,7 @@ from app.core.events import ConnectionState, Event, Reason, Toggled
 from app.ui.lines_panel import line_width
 from app.ui.timeline import labelled, slots, timeline
 from app.watch.row import TOGGLES_LIMIT, Row
-from app.watch.state import State
+from app.watch.screen_state import ScreenState
 from app.watch.stream import Drained
 from screenshots.scenes import SLOW_READER, overview
 from tests.making import NOW, FixedSource, closed, opened, snapshot
@@ -12,7 +12,7 @@ from tests.ui.driving import running, screen_text
 
 
 def row_of(*events: Event) -> Row:
-    model = State()
+    model = ScreenState()
     model.apply(Drained(list(events), [], None, 0), NOW)
     return model.rows[1]
 
@@ -85,7 +85,7 @@ def test_toggles_are_bounded_and_held_by_a_paused_screen() -> None:
 
 
 def test_the_words_say_the_largest_and_fit() -> None:
-    model = State()
+    model = ScreenState()
     model.apply(Drained(overview(), [], None, 0), NOW)
     for width in (95, 101, 180):
         text = "".join(piece for piece, _ in labelled(model.rows[SLOW_READER], NOW, width))

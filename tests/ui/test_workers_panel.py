@@ -10,7 +10,7 @@ from app.ui.header_panel import HeaderPanel
 from app.ui.lines_panel import LinesPanel, line_width
 from app.ui.workers_panel import WorkersPanel
 from app.watch.filter import parse_filter
-from app.watch.state import State
+from app.watch.screen_state import ScreenState
 from app.watch.stream import Drained
 from screenshots.scenes import overview, overview_with_workers
 from tests.making import NOW, FixedSource, worker
@@ -73,7 +73,7 @@ async def test_many_workers_leave_room_for_the_connections() -> None:
 
 
 def test_the_column_gives_way_late() -> None:
-    model = State()
+    model = ScreenState()
     model.apply(Drained(overview_with_workers(), [], None, 0), NOW)
     assert "why" in {column.key for column in layout(157, 4, with_worker=True)}
     for width in range(57, 240, 3):
@@ -97,7 +97,7 @@ async def test_ids_are_sorted_though_workers_give_them_out_of_order() -> None:
 
 
 def test_a_filter_by_worker() -> None:
-    model = State()
+    model = ScreenState()
     model.apply(Drained(overview_with_workers(), [], None, 0), NOW)
     passes = parse_filter("worker:2").passes
     rows = [row for row in model.rows.values() if passes(row, NOW)]
@@ -106,7 +106,7 @@ def test_a_filter_by_worker() -> None:
 
 
 def test_rates_are_of_the_time_between_two_lines() -> None:
-    model = State()
+    model = ScreenState()
     for second, frames in ((0, 100), (2, 500)):
         stats = worker(1, NOW + second, frames, cpu_seconds=second / 4)
         model.apply(Drained([stats], [], None, 0), NOW + second)

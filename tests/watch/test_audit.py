@@ -18,12 +18,12 @@ def told(audit: Audit) -> list[tuple[str, str, bool]]:
 
 def test_the_answers_to_one_kill_are_one_deed_and_failures_another() -> None:
     audit = Audit()
-    audit.take(SettingChanged(t=0.0, name="cap", old=64, new=128))
+    audit.apply(SettingChanged(t=0.0, name="cap", old=64, new=128))
     for number in range(1, 2001):
-        audit.take(answer(7, number))
-    audit.take(answer(7, 2001, "no such connection", ok=False))
-    audit.take(answer(8, 2002))
-    audit.take(answer(9, 2003))
+        audit.apply(answer(7, number))
+    audit.apply(answer(7, 2001, "no such connection", ok=False))
+    audit.apply(answer(8, 2002))
+    audit.apply(answer(9, 2003))
     assert told(audit) == [
         ("cap", "", True),
         ("kill 2,000 connections", "closed", True),
@@ -35,15 +35,15 @@ def test_the_answers_to_one_kill_are_one_deed_and_failures_another() -> None:
 
 def test_what_came_between_stays_between() -> None:
     audit = Audit()
-    audit.take(answer(7, 1))
-    audit.take(SettingChanged(t=1.0, name="cap", old=64, new=128))
-    audit.take(answer(7, 2))
+    audit.apply(answer(7, 1))
+    audit.apply(SettingChanged(t=1.0, name="cap", old=64, new=128))
+    audit.apply(answer(7, 2))
     assert [what for what, _, _ in told(audit)] == ["kill #1", "cap", "kill #2"]
 
 
 def test_it_is_bounded() -> None:
     audit = Audit()
     for number in range(AUDIT_LIMIT + 10):
-        audit.take(answer(number, number))
+        audit.apply(answer(number, number))
     assert len(audit.deeds) == AUDIT_LIMIT
     assert audit.deeds[-1].what == f"kill #{AUDIT_LIMIT + 9}"

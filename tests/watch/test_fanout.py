@@ -8,6 +8,7 @@ from app.core.events import (
     Closed,
     CommandResult,
     Event,
+    Notice,
     Opened,
     Reason,
     SettingChanged,
@@ -16,6 +17,7 @@ from app.core.events import (
 )
 from app.core.statistics import ProcessStats
 from app.watch.fanout import Fanout
+from app.watch.screen_state import ScreenState
 from app.watch.stream import Drained, EventStream
 from tests.making import closed, listening, loop_stats, opened, snapshot, worker
 
@@ -49,7 +51,7 @@ def give(fan: Fanout, *events: Event) -> None:
 
 def test_every_subscriber_gets_every_event_in_order() -> None:
     _, fan, _ = fanout()
-    first, second = fan.subscribe(EventStream()), fan.subscribe(EventStream())
+    first, second = fan.add(EventStream()), fan.add(EventStream())
     told: list[Event] = [listening(), opened(1), opened(2), closed(1, Reason.EOF)]
     give(fan, *told)
     assert first.drain().events == second.drain().events == told
@@ -57,12 +59,12 @@ def test_every_subscriber_gets_every_event_in_order() -> None:
 
 def test_who_comes_late_is_told_what_there_is_now_and_nothing_of_the_past() -> None:
     _, fan, _ = fanout()
-    fan.subscribe(watching())
+    fan.add(watching())
     stats = loop_stats(5.0, 10, 64, 2)
     change = SettingChanged(t=4.0, name="cap", old=1024**2, new=64)
     events: list[Event] = [listening(), opened(1), opened(2), closed(1, Reason.EOF), change]
     fan.hand_on(Drained(events, [snapshot(2, frames=7)], stats, 0))
-    drained = fan.subscribe(watching()).drain()
+    drained = fan.add(watching()).drain()
     told, who = drained.events
     assert told.cap == 64  # type: ignore[union-attr]
     assert who == opened(2)
@@ -72,13 +74,13 @@ def test_who_comes_late_is_told_what_there_is_now_and_nothing_of_the_past() -> N
 
 def test_snapshots_are_made_exactly_while_somebody_wants_them() -> None:
     stream, fan, woken = fanout()
-    fan.subscribe(EventStream())
+    fan.add(EventStream())
     assert (stream.watched, woken.times) == (False, 0)
-    first, second = fan.subscribe(watching()), fan.subscribe(watching())
+    first, second = fan.add(watching()), fan.add(watching())
     assert (stream.watched, woken.times) == (True, 1)
-    fan.unsubscribe(first)
+    fan.remove(first)
     assert stream.watched
-    fan.unsubscribe(second)
+    fan.remove(second)
     assert not stream.watched
 
 
@@ -86,8 +88,8 @@ def test_a_subscriber_that_stalls_loses_its_own_detail_only() -> None:
     _, fan, _ = fanout()
     small, large = EventStream(journal_capacity=2), watching()
     small.watched = True
-    fan.subscribe(small)
-    fan.subscribe(large)
+    fan.add(small)
+    fan.add(large)
     give(fan, *map(toggled, range(5)), closed(1, Reason.EOF))
     stalled, quick = small.drain(), large.drain()
     assert ([type(event) for event in stalled.events], stalled.dropped) == (
@@ -99,7 +101,7 @@ def test_a_subscriber_that_stalls_loses_its_own_detail_only() -> None:
 
 def test_drops_before_the_fan_out_are_counted_by_those_who_want_detail() -> None:
     _, fan, _ = fanout()
-    log, screen = fan.subscribe(EventStream()), fan.subscribe(watching())
+    log, screen = fan.add(EventStream()), fan.add(watching())
     fan.hand_on(Drained([], [], None, 4))
     fan.hand_on(Drained([], [], None, 6))
     assert (log.dropped, screen.dropped) == (0, 6)
@@ -107,7 +109,7 @@ def test_drops_before_the_fan_out_are_counted_by_those_who_want_detail() -> None
 
 def test_detail_goes_to_who_watches_or_traces() -> None:
     _, fan, _ = fanout()
-    plain, traced = fan.subscribe(EventStream()), fan.subscribe(EventStream(), traced=True)
+    plain, traced = fan.add(EventStream()), fan.add(EventStream(traced=True))
     give(fan, toggled(1))
     assert (plain.drain().events, traced.drain().events) == ([], [toggled(1)])
 
@@ -118,7 +120,7 @@ def test_the_process_is_looked_at_once_a_second_while_watched() -> None:
     fan = Fanout(EventStream(), Woken(), lambda: sample, lambda: time[0])
     screen = watching()
     give(fan)
-    fan.subscribe(screen)
+    fan.add(screen)
     for time[0] in (0.0, 0.5, 0.99, 1.0, 1.5):
         give(fan)
     assert screen.drain().events == [sample, sample]
@@ -126,7 +128,7 @@ def test_the_process_is_looked_at_once_a_second_while_watched() -> None:
 
 def test_it_ends_with_the_server_and_not_before_all_is_handed_on() -> None:
     stream, fan, _ = fanout()
-    log = fan.subscribe(EventStream())
+    log = fan.add(EventStream())
     fan.start()
     stream.publish(opened(1))
     end = Stopped(t=9.0, cause="quit", opened=1, closed=1, frames_out=0, bytes_in=0, bytes_out=0)
@@ -138,25 +140,91 @@ def test_it_ends_with_the_server_and_not_before_all_is_handed_on() -> None:
     assert events[-1] == end
 
 
-def test_a_fault_in_handing_on_is_not_silent() -> None:
+class Faulty:
+    """An observer that fails once it is told of a connection."""
+
+    watched = True
+
+    def hear(self, drained: Drained) -> None:
+        if any(isinstance(event, Opened) for event in drained.events):
+            raise ValueError("out of\ncheese")
+
+
+def test_an_observer_that_raises_is_taken_out_and_the_others_go_on() -> None:
     stream, fan, _ = fanout()
+    faulty = fan.add(Faulty(), "the faulty one")
+    log = fan.add(EventStream())
+    watched = [stream.watched]
+    give(fan, opened(1))
+    give(fan, opened(2))
+    assert faulty not in fan
+    assert [*watched, stream.watched] == [True, False]  # nobody else wants figures
+    first, fault, trace, second = log.drain().events
+    assert (first, second) == (opened(1), opened(2))
+    assert isinstance(fault, Notice)
+    assert isinstance(trace, Notice)
+    assert fault.level == "error"
+    assert fault.text == (
+        "the faulty one has failed and is told nothing more: ValueError: out of\\ncheese"
+    )
+    assert trace.level == "debug"
+    assert "test_fanout.py" in trace.text
+    assert "\n" not in trace.text
+    assert fan.failure == ""
 
-    class Faulty:
-        watched = False
 
-        def hear(self, drained: Drained, new_drops: int) -> None:
-            raise ValueError("out of cheese")
+def test_figures_of_the_process_that_cannot_be_read_are_unknown_and_end_nothing() -> None:
+    time = [0.0]
+    sample = ProcessStats(t=1.0, cpu_percent=1.0, rss=1, fds=1, threads=1)
+    answers: list[ProcessStats | OSError] = []
 
-    fan.follow(Faulty())
+    def read() -> ProcessStats:
+        answer = answers.pop(0)
+        if isinstance(answer, OSError):
+            raise answer
+        return answer
+
+    fan = Fanout(EventStream(), Woken(), read, lambda: time[0])
+    screen = fan.add(watching())
+    known = []
+    full = OSError(24, "Too many open files")
+    answers += [sample, full, full, sample]
+    for time[0] in (0.0, 1.0, 2.0, 3.0):
+        give(fan)
+        known.append(fan.state.process)
+    assert known == [sample, None, None, sample]
+    told = screen.drain().events
+    levels = [event.level if isinstance(event, Notice) else event for event in told]
+    assert levels == [sample, "error", "debug", sample]
+    assert "Too many open files" in told[1].text  # type: ignore[union-attr]
+
+
+def test_a_fault_of_the_fan_out_itself_is_told() -> None:
+    stream, fan, _ = fanout()
+    fan.state.apply = None  # type: ignore[method-assign, assignment]
     stream.publish(opened(1))
-    with pytest.raises(ValueError, match="out of cheese"):
+    with pytest.raises(TypeError):
         fan._run()
-    assert fan.failure == "events are no longer handed on: ValueError: out of cheese"
+    assert fan.failure.startswith("events are no longer handed on: TypeError: ")
+
+
+def test_since_when_is_one_moment_for_events_and_snapshots() -> None:
+    """Whoever begins has every connection, its figures and its close, and nothing twice."""
+    _, fan, _ = fanout()
+    fan.add(watching())
+    stats = loop_stats(5.0, 10, 64, 2)
+    fan.hand_on(Drained([listening(), opened(1), opened(2)], [snapshot(1, frames=3)], stats, 0))
+    late = ScreenState()
+    stream = fan.add(watching())
+    fan.hand_on(Drained([opened(3), closed(2, Reason.EOF)], [snapshot(3, frames=1)], stats, 0))
+    late.apply(stream.drain(), 6.0)
+    assert {row.id: row.frames for row in late.live()} == {1: 3, 3: 1}
+    assert (late.opened, late.closed) == (3, 1)
 
 
 def test_figures_and_answers_to_traces_are_for_who_watches() -> None:
     _, fan, _ = fanout()
-    log, screen = fan.subscribe(EventStream()), fan.subscribe(watching())
+    log, screen = fan.add(EventStream()), fan.add(watching())
     sample = ProcessStats(t=1.0, cpu_percent=1.0, rss=1, fds=1, threads=1)
     traced, killed = (
         CommandResult(t=1.0, request=1, command=command, ok=True, message="done", id=1)
@@ -169,7 +237,7 @@ def test_figures_and_answers_to_traces_are_for_who_watches() -> None:
 
 def test_the_lines_of_workers_are_for_those_who_watch() -> None:
     _, fan, _ = fanout()
-    log, screen = fan.subscribe(EventStream(), traced=True), fan.subscribe(watching())
+    log, screen = fan.add(EventStream(traced=True)), fan.add(watching())
     give(fan, listening(), worker(1), toggled(1))
     assert log.drain().events == [listening(), toggled(1)]
     assert screen.drain().events == [listening(), worker(1), toggled(1)]

@@ -22,13 +22,14 @@ from app.core.events import (
 from app.core.statistics import ProcessStats
 from app.watch import journal
 from app.watch.row import RECENT_LIMIT
-from app.watch.state import CLOSED_LIMIT, CLOSED_SHOWN_FOR, LOG_LIMIT, State
+from app.watch.screen_state import LOG_LIMIT, ScreenState
+from app.watch.state import CLOSED_LIMIT, CLOSED_SHOWN_FOR
 from app.watch.stream import Drained
 from screenshots.scenes import overview
 from tests.making import NOW, closed, kernel, listening, loop_stats, opened, snapshot
 
 
-def apply(model: State, *events: Event, now: float = NOW) -> list[CommandResult]:
+def apply(model: ScreenState, *events: Event, now: float = NOW) -> list[CommandResult]:
     return model.apply(Drained(list(events), [], None, 0), now)
 
 
@@ -41,7 +42,7 @@ def test_the_model_needs_no_textual() -> None:
 
 
 def test_a_connection_from_opened_to_gone() -> None:
-    model = State()
+    model = ScreenState()
     apply(model, opened(7))
     assert (model.open, model.rows[7].state) == (1, ConnectionState.READ_LEN)
     apply(model, snapshot(7, ConnectionState.READ_BODY, body=(3, 9), frames=2))
@@ -55,7 +56,7 @@ def test_a_connection_from_opened_to_gone() -> None:
 
 
 def test_a_snapshot_never_revives_ages_or_invents_a_connection() -> None:
-    model = State()
+    model = ScreenState()
     apply(model, opened(1), snapshot(1, frames=9, quiet=0.1), snapshot(1, frames=5, quiet=3.0))
     assert model.rows[1].frames == 9
     apply(model, closed(1, Reason.EOF, frames_out=10), snapshot(1, frames=11, quiet=0))
@@ -65,14 +66,14 @@ def test_a_snapshot_never_revives_ages_or_invents_a_connection() -> None:
 
 
 def test_a_connection_that_opened_and_closed_between_two_drains() -> None:
-    model = State()
+    model = ScreenState()
     apply(model, opened(1), closed(1, Reason.RESET), closed(1, Reason.RESET))
     assert model.open == 0
     assert model.rows[1].state is ConnectionState.CLOSED
 
 
 def test_closed_connections_are_bounded_under_churn() -> None:
-    model = State()
+    model = ScreenState()
     for number in range(1, 5 * CLOSED_LIMIT):
         apply(model, opened(number), closed(number, Reason.EOF, ago=0))
     assert len(model.rows) == CLOSED_LIMIT
@@ -81,7 +82,7 @@ def test_closed_connections_are_bounded_under_churn() -> None:
 
 
 def test_detail_stays_with_its_connection_and_is_bounded() -> None:
-    model = State()
+    model = ScreenState()
     apply(model, opened(1), opened(2))
     logged = len(model.log)
     io = Io(t=NOW, id=1, call="read", asked=4, result=4)
@@ -100,7 +101,7 @@ def test_a_time_in_which_nobody_looked_at_a_connection_is_marked() -> None:
     def io(ago: float) -> Io:
         return Io(t=NOW - ago, id=1, call="read", asked=4, result=4)
 
-    model = State()
+    model = ScreenState()
     apply(model, opened(1), io(60.0), *[kernel(1, float(ago)) for ago in range(59, 45, -1)])
     apply(model, io(45.0), io(44.5), io(14.5), kernel(1, 14.4), io(3.0))
     marks = [
@@ -112,7 +113,7 @@ def test_a_time_in_which_nobody_looked_at_a_connection_is_marked() -> None:
 
 
 def test_rates_come_from_successive_statistics() -> None:
-    model = State()
+    model = ScreenState()
     apply(model, loop_stats(NOW, 1_000, 64, 5), loop_stats(NOW + 0.4, 1_100, 64, 5))
     assert not model.history
     apply(model, loop_stats(NOW + 2, 2_000, 64, 5))
@@ -123,7 +124,7 @@ def test_rates_come_from_successive_statistics() -> None:
 
 
 def test_a_rows_rate_forgets_a_pause_and_fades() -> None:
-    model = State()
+    model = ScreenState()
     apply(model, opened(1, age=100), snapshot(1, frames=0, at=NOW - 50, quiet=0))
     apply(model, snapshot(1, frames=30, quiet=0))
     assert model.rows[1].rate(NOW) == 30
@@ -131,10 +132,10 @@ def test_a_rows_rate_forgets_a_pause_and_fades() -> None:
 
 
 def test_settings_results_process_and_end() -> None:
-    model = State()
+    model = ScreenState()
     result = CommandResult(t=NOW, request=4, command="kill", ok=False, message="no such id", id=3)
     process = ProcessStats(t=NOW, cpu_percent=9, rss=5, fds=4, threads=3)
-    assert State().cap is None
+    assert ScreenState().cap is None
     results = apply(
         model,
         listening(cap=10),
@@ -151,14 +152,14 @@ def test_settings_results_process_and_end() -> None:
 
 
 def test_drops_are_the_most_that_was_told() -> None:
-    model = State()
+    model = ScreenState()
     model.apply(Drained([], [], loop_stats(NOW, 1, 1, 1), 12), NOW)
     model.apply(Drained([], [], loop_stats(NOW, 1, 1, 1), 3), NOW)
     assert model.drops == 12
 
 
 def test_a_frozen_model_stands_still() -> None:
-    model = State()
+    model = ScreenState()
     apply(model, *overview())
     frozen = model.frozen()
     before = (frozen.rows[5].frames, len(frozen.rows), len(frozen.log))
@@ -209,7 +210,7 @@ def test_whatever_snapshots_are_lost_nothing_shown_is_wrong(
         for event in truth.events
         if not isinstance(event, Snapshot) or data.draw(st.booleans())
     ]
-    model = State()
+    model = ScreenState()
     told = dict.fromkeys(truth.frames, 0)
     while kept:
         batch = [kept.pop(0) for _ in range(data.draw(st.integers(1, len(kept))))]

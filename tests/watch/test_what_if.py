@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from app.core.events import ConnectionState, Event
-from app.watch.state import BODIES_LIMIT, State
+from app.watch.screen_state import BODIES_LIMIT, ScreenState
 from app.watch.stream import Drained
 from app.watch.what_if import effect_of_cap
 from tests.making import NOW, listening, loop_stats, opened, snapshot
 
 
-def model(*events: Event) -> State:
-    shown = State()
+def model(*events: Event) -> ScreenState:
+    shown = ScreenState()
     shown.apply(Drained([listening(), *map(opened, range(1, 8)), *events], [], None, 0), NOW)
     return shown
 

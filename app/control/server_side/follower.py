@@ -55,7 +55,8 @@ class Follower:
         self._detail = 0  # of the events
         self._results: list[CommandResult] = []
         self._missed = 0
-        self._dropped = 0
+        self._dropped = 0  # detail that this client missed
+        self._server_dropped = 0  # detail that the server dropped
         self._to_page: array[int] | None = None
         self._pages = 0
         self._fresh_from = 0.0
@@ -66,11 +67,12 @@ class Follower:
 
     # --- the fan-out's thread, its lock held ---
 
-    def hear(self, drained: Drained, new_drops: int) -> None:
+    def hear(self, drained: Drained) -> None:
         """Keep what is for this client."""
+        if drained.afresh:
+            return  # pages tell what is known, once the client asks for them
         was_urgent = self.urgent
-        if self.watched:
-            self._dropped += new_drops
+        self._server_dropped = max(self._server_dropped, drained.dropped)
         for event in drained.events:
             if isinstance(event, CommandResult):
                 self._hear_result(event)
@@ -124,12 +126,12 @@ class Follower:
         with fanout.lock:
             self._wishes = wishes
             self.watched = True
-            self._dropped = fanout.dropped
+            self._server_dropped = fanout.state.drops
             self._begin()
             self._fresh_deadline = self._clock() + PATIENCE
-        fanout.attention()
+        fanout.update_watched()
         # Also where somebody watches already: beside a busy loop the latest figures are old.
-        self._fresh_from = fanout.ask()
+        self._fresh_from = fanout.request_figures()
 
     def answer(self, result: CommandResult) -> None:
         """Tell this client alone of a command that never reached the server."""
@@ -149,19 +151,19 @@ class Follower:
 
     def _begin(self) -> None:
         fanout = self._fanout
-        self._to_page = array("Q", fanout.opened)
+        self._to_page = array("Q", fanout.state.rows)
         self._pages = 0
         self._to_tell = array("Q")
 
     def _page(self, to_page: array[int]) -> Page | None:
-        fanout = self._fanout
+        state = self._fanout.state
         first = self._pages == 0
         if first:
-            told_at = -inf if fanout.stats is None else fanout.stats.t
+            told_at = -inf if state.stats is None else state.stats.t
             if told_at < self._fresh_from and self._clock() < self._fresh_deadline:
                 return None
-            self._round = fanout.round
-            self._process = fanout.process
+            self._round = state.round
+            self._process = state.process
         ids = to_page[self._pages * PAGE :][:PAGE]
         self._pages += 1
         last = self._pages * PAGE >= len(to_page)
@@ -169,22 +171,22 @@ class Follower:
             self._to_page = None
         missed, self._missed = (self._missed, 0) if first else (0, self._missed)
         return Page(
-            t=fanout.now(),
+            t=self._fanout.now(),
             number=self._pages,
             last=last,
             connections=tuple(
-                KnownConnection(opened=fanout.opened[i], snapshot=fanout.snapshots.get(i))
-                for i in ids
-                if i in fanout.opened
+                KnownConnection(opened=row.opened, snapshot=row.snapshot)
+                for row in map(state.rows.get, ids)
+                if row is not None
             ),
             missed=missed,
-            listening=fanout.listening if first else None,
-            stats=fanout.stats if first else None,
-            process=fanout.process if first else None,
+            listening=state.listening if first else None,
+            stats=state.stats if first else None,
+            process=state.process if first else None,
         )
 
     def _news(self) -> News | None:
-        fanout = self._fanout
+        state = self._fanout.state
         events = self._events[:BATCH]
         del self._events[:BATCH]
         self._detail -= sum(type(event) in DETAIL for event in events)
@@ -194,22 +196,22 @@ class Follower:
         stats = None
         snapshots: list[Snapshot] = []
         if self.watched and self._wishes.figures:
-            if fanout.process is not self._process and fanout.process is not None:
-                self._process = fanout.process
-                events.append(fanout.process)
-            if not self._to_tell and fanout.round > self._round:
-                self._to_tell = fanout.changed_since(self._round)
-                self._round = fanout.round
-                stats = fanout.stats
-            known = fanout.snapshots
-            snapshots = [known[i] for i in self._to_tell[:PAGE] if i in known]
+            if state.process is not self._process and state.process is not None:
+                self._process = state.process
+                events.append(state.process)
+            if not self._to_tell and state.round > self._round:
+                self._to_tell = state.changed_since(self._round)
+                self._round = state.round
+                stats = state.stats
+            rows = map(state.rows.get, self._to_tell[:PAGE])
+            snapshots = [row.snapshot for row in rows if row is not None and row.snapshot]
             del self._to_tell[:PAGE]
         if not (events or snapshots or stats):
             return None
         return News(
-            t=fanout.now(),
+            t=self._fanout.now(),
             events=tuple(events),
             snapshots=tuple(snapshots),
             stats=stats,
-            dropped=self._dropped,
+            dropped=self._server_dropped + self._dropped,
         )

@@ -92,10 +92,10 @@ class Service:
 
     def start(self) -> None:
         """Begin to accept."""
-        self._fanout.follow(self)
+        self._fanout.add(self, "the control socket")
         self._thread.start()
 
-    def hear(self, drained: Drained, _new_drops: int) -> None:
+    def hear(self, drained: Drained) -> None:
         """Take note of the server's stop; the fan-out calls this in its own thread.
 
         The next server on the same port may start as soon as this one no longer listens, and must
@@ -133,9 +133,9 @@ class Service:
             self._note("error", f"{text}, in {_where(error)}")
         finally:
             for session in self._sessions:
-                self._fanout.unfollow(session.follower)
+                self._fanout.remove(session.follower)
                 session.sock.close()
-            self._fanout.unfollow(self)
+            self._fanout.remove(self)
             self._selector.close()
             self._file.close()
             self._wakeup.close()
@@ -190,7 +190,7 @@ class Service:
         else:
             session = Session(sock, self._desk)
             self._sessions.add(session)
-            self._fanout.follow(session.follower)
+            self._fanout.add(session.follower, "a control client")
 
     def _pause_accepting(self, seconds: float) -> None:
         self._selector.unregister(self._listener)
@@ -233,7 +233,7 @@ class Service:
 
     def _forget(self, session: Session) -> None:
         self._sessions.discard(session)
-        self._fanout.unfollow(session.follower)
+        self._fanout.remove(session.follower)
         if self._selector.get_map().get(session.sock) is not None:
             self._selector.unregister(session.sock)
         session.sock.close()
@@ -250,7 +250,7 @@ class Service:
         return f"{len(self._announced):,} attached now"
 
     def _note(self, level: str, text: str) -> None:
-        self._fanout.tell(Notice(t=self._fanout.now(), level=level, text=text))
+        self._fanout.publish(Notice(t=self._fanout.now(), level=level, text=text))
 
     # --- commands ---
 

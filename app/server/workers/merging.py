@@ -19,7 +19,7 @@ from ...core.events import (
     Stopped,
     Stopping,
 )
-from ...watch.stream import EventStream
+from ...watch.stream import Drained, EventStream
 from ..totals import make_stopped, sum_statistics
 from .channel import WorkerBatch
 from .routing import Routing
@@ -28,7 +28,7 @@ from .worker_process import WorkerProcess
 
 
 class Merging:
-    """Takes what the workers tell, and publishes it."""
+    """Publishes what the workers tell."""
 
     def __init__(
         self,
@@ -43,19 +43,18 @@ class Merging:
         self._now = now
         self._held_back = False  # figures and snapshots, until all workers have told theirs
 
-    def take(self, place: WorkerPlace, process: WorkerProcess, batch: WorkerBatch) -> None:
-        """Publish a batch; its statistics as those of all together."""
+    def publish(self, place: WorkerPlace, process: WorkerProcess, batch: WorkerBatch) -> None:
+        """Apply a batch to the process's state, and publish it; its statistics as those of all."""
+        told = Drained(batch.events, batch.snapshots, batch.stats, batch.dropped)
+        snapshots = process.apply(told, self._now())
         for event in batch.events:
-            self.take_event(place, process, event)
+            self._publish_event(place, process, event)
         self._stream.count_drops(process.new_drops(batch.dropped))
-        snapshots = process.take_snapshots(batch.snapshots)
-        if batch.stats:
-            process.take_stats(batch.stats)
         if self._awaits_figures():
             self._held_back = True
         elif self._held_back:
             self._held_back = False
-            snapshots = [one for process in self._processes() for one in process.snapshots.values()]
+            snapshots = [one for process in self._processes() for one in process.snapshots]
         if not self._held_back and (snapshots or batch.stats):
             figures = sum_statistics(place.totals for place in self._places)
             depth = figures.queue_depth + self._stream.depth
@@ -79,9 +78,16 @@ class Merging:
         latest = max((process.awaited_until for process in self._processes()), default=0.0)
         return latest > 0 and self._now() < latest
 
-    def take_event(self, place: WorkerPlace, process: WorkerProcess, event: Event) -> None:
-        """Pass an event on, unless it is this process that tells of such a thing, for all."""
-        process.take(event)
+    def publish_closed(
+        self, place: WorkerPlace, process: WorkerProcess, closed: list[Closed]
+    ) -> None:
+        """Publish the close of connections of a process that has died."""
+        process.apply(Drained([*closed], [], None, 0), self._now())
+        for event in closed:
+            self._publish_event(place, process, event)
+
+    def _publish_event(self, place: WorkerPlace, process: WorkerProcess, event: Event) -> None:
+        """Publish an event, unless it is this process that tells of such a thing, for all."""
         match event:
             case Opened():
                 place.next_id = event.id + len(self._places)
@@ -96,7 +102,7 @@ class Merging:
             case Stopping() | Stopped() | Crashed() | SettingChanged():
                 pass
             case CommandResult():
-                self._routing.answered(place, event)
+                self._routing.pass_answer(place, event)
             case Notice():
                 self.notice(event.level, f"worker {place.number}: {event.text}")
             case _ if type(event) in DETAIL:
@@ -106,10 +112,10 @@ class Merging:
                 self._stream.publish(event)
 
     def notice(self, level: str, text: str) -> None:
-        """Tell an operator."""
+        """Publish a notice."""
         self._stream.publish(Notice(t=self._now(), level=level, text=text))
 
-    def stopped(self, cause: str) -> Stopped:
-        """The last event of all."""
+    def make_stopped(self, cause: str) -> Stopped:
+        """Return the last event of all."""
         figures = sum_statistics(place.totals for place in self._places)
         return make_stopped(self._now(), cause, figures)

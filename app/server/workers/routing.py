@@ -120,8 +120,8 @@ class Routing:
             )
         self._answer(change.command.request, "set", not change.silent, message)
 
-    def answered(self, place: WorkerPlace, result: CommandResult) -> None:
-        """Pass an answer on, or count it where all have to answer first."""
+    def pass_answer(self, place: WorkerPlace, result: CommandResult) -> None:
+        """Publish an answer, or count it where all workers have to answer first."""
         if result.request in self._changes:
             self._changes[result.request].waiting.discard(place.number)
             self._settle(result.request)

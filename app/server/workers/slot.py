@@ -80,7 +80,7 @@ class WorkerPlace:
             pid=self._pid,
             alive=process is not None and process.ready,
             restarts=self.restarts,
-            open=0 if process is None else len(process.opened),
+            open=0 if process is None else process.state.open,
             frames=self.totals.frames_out,
             cpu_seconds=self._past_cpu + self._cpu,
             rss=0 if used is None else used.rss,

@@ -134,7 +134,7 @@ class Workers(ServerHandle):
         try:
             self._supervise()
             self._refuse_the_rest()
-            self._stream.publish(self._merging.stopped(self._stopping))
+            self._stream.publish(self._merging.make_stopped(self._stopping))
         except BaseException as error:  # whatever it is, it must be seen and not lost with a thread
             expected = isinstance(error, NoWorker)
             words = str(error) if expected else f"{type(error).__name__}: {error}"
@@ -245,13 +245,13 @@ class Workers(ServerHandle):
             self._selector.unregister(process.errors)
         how = process.reap()
         self._counts[place.number - 1] = 0
-        lost = len(process.opened)
+        lost = len(process.state.rows)
         detail = f"worker {place.number} {how}"
         if self._is_late:
             detail = f"worker {place.number} had not ended in the grace time"
         reason = Reason.SHUTDOWN if self._is_late else Reason.ERROR
-        for closed in process.bury(self.now(), reason, detail):
-            self._merging.take_event(place, process, closed)
+        closed = process.make_closed(self.now(), reason, detail)
+        self._merging.publish_closed(place, process, closed)
         self._routing.died(place, TOO_LATE if process.has_stopped else detail)
         place.release(process)
         if self._stopping:
@@ -317,7 +317,7 @@ class Workers(ServerHandle):
                 )
                 self._tell_at = self._clock()
             for batch in batches:
-                self._merging.take(place, process, batch)
+                self._merging.publish(place, process, batch)
             if process.ended:
                 self._bury(place, process)
 
@@ -348,7 +348,7 @@ class Workers(ServerHandle):
                     t=self.now(),
                     cause=command.cause,
                     grace=grace,
-                    open=sum(len(process.opened) for process in self._processes()),
+                    open=sum(process.state.open for process in self._processes()),
                 )
             )
         for place in self._places:

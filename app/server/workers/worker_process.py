@@ -15,18 +15,16 @@ from ...core.commands import Command, Kill, Set, Trace
 from ...core.events import (
     Closed,
     CommandResult,
-    Crashed,
-    Event,
-    Listening,
     Opened,
     Reason,
     Snapshot,
-    Stopped,
     TraceLevel,
 )
 from ...core.framing import FrameDecoder
 from ...core.spawn import helper_command, start_helper
 from ...core.statistics import LoopStats
+from ...watch.state import State
+from ...watch.stream import Drained
 from ..totals import COUNTED, NOTHING
 from .channel import (
     RECEIVE_SIZE,
@@ -65,17 +63,10 @@ class WorkerProcess:
         """`inherited` are the descriptors that the process gets besides its channel."""
         self.worker = assignment.worker
         self.started_at = now
-        self.ready = False
-        """Whether its loop has begun."""
-        self.has_stopped = False
-        """Whether its loop has ended in order, and everything was told."""
+        self.state = State(closed_limit=0)
+        """What it has told; `rows` are its open connections."""
         self.ended = False
         """Whether the channel has come to its end."""
-        self.opened: dict[int, Opened] = {}
-        """Its open connections."""
-        self.snapshots: dict[int, Snapshot] = {}
-        self.stats = NOTHING
-        self.dropped = 0
         self.watched = assignment.watched
         self.asked_at = 0.0
         """When its figures of now were last asked for, in Unix seconds."""
@@ -91,11 +82,12 @@ class WorkerProcess:
         self.was_heard = False
         """Whether it has given one since the last look."""
         self._killed_for = ""
+        self._was_dismissed = False
+        self._dropped = 0
         self._sums: Counter[str] = Counter()  # of what its closed connections had counted
         self._decoder = FrameDecoder()
         self._unsent = b""
         self._written = b""
-        self._crash = ""
         self.channel, theirs = socket.socketpair()
         with theirs:
             self.channel.setblocking(False)
@@ -146,12 +138,6 @@ class WorkerProcess:
         self.watched, self.asked_at = watched, asked_at
         self.awaited_until = now + FIGURES_PATIENCE if watched else 0.0
         self.send(WatchOrder(watched, asked_at))
-
-    def take_stats(self, stats: LoopStats) -> None:
-        """Remember its figures; those that were on their way when it was asked are still old."""
-        self.stats = stats
-        if stats.t >= self.asked_at:
-            self.awaited_until = 0.0
 
     def ask(self, command: Command, until: float) -> None:
         """Give a command whose answers are waited for, `until` then."""
@@ -227,65 +213,73 @@ class WorkerProcess:
 
     # --- what it tells ---
 
-    def take(self, event: Event) -> None:
-        """Remember what an event says of this process."""
-        match event:
-            case Opened():
-                self.opened[event.id] = event
-                self._sums["opened"] += 1
-            case Closed():
-                self.opened.pop(event.id, None)
-                self.snapshots.pop(event.id, None)
-                self._sums["closed"] += 1
-                self._sums["refused"] += event.reason is Reason.LIMIT
+    @property
+    def ready(self) -> bool:
+        """Whether its loop has begun."""
+        return self.state.listening is not None
+
+    @property
+    def has_stopped(self) -> bool:
+        """Whether its loop has ended in order, and everything was told."""
+        return self.state.stopped is not None or self._was_dismissed
+
+    @property
+    def stats(self) -> LoopStats:
+        """Its latest figures; zeros of the time at which it began, before it has told any."""
+        if self.state.stats is not None:
+            return self.state.stats
+        listening = self.state.listening
+        return NOTHING if listening is None else msgspec.structs.replace(NOTHING, t=listening.t)
+
+    @property
+    def snapshots(self) -> list[Snapshot]:
+        """The latest snapshots of its open connections."""
+        return [row.snapshot for row in self.state.rows.values() if row.snapshot is not None]
+
+    def apply(self, drained: Drained, now: float) -> list[Snapshot]:
+        """Apply what it has told; return the snapshots of connections that are still open.
+
+        `now` is on the clock of the events, in Unix seconds.
+        """
+        for result in self.state.apply(drained, now):
+            self._count_answer(result)
+        for event in drained.events:
+            if type(event) is Closed:
                 for name in COUNTED:
                     self._sums[name] += getattr(event, name)
-            case Listening():
-                self.ready = True
-                self.stats = msgspec.structs.replace(NOTHING, t=event.t)
-            case CommandResult():
-                self._answered(event)
-            case Stopped():
-                self.has_stopped = True
-            case Crashed():
-                self._crash = f"{event.error} ({_innermost(event.traceback)})"
-            case _:
-                pass
+        # Figures that were on their way when new ones were asked for are still old.
+        if drained.stats is not None and drained.stats.t >= self.asked_at:
+            self.awaited_until = 0.0
+        return [snapshot for snapshot in drained.snapshots if snapshot.id in self.state.rows]
 
-    def _answered(self, result: CommandResult) -> None:
+    def _count_answer(self, result: CommandResult) -> None:
         if result.id is not None:
             self.asked.pop((result.request, result.id), None)
             return
         # One answer for the whole command, whatever connections it named.
         self.asked = {key: asked for key, asked in self.asked.items() if key[0] != result.request}
 
-    def take_snapshots(self, snapshots: list[Snapshot]) -> list[Snapshot]:
-        """Remember those of connections that are still open, and give them back."""
-        current = [snapshot for snapshot in snapshots if snapshot.id in self.opened]
-        self.snapshots.update((snapshot.id, snapshot) for snapshot in current)
-        return current
-
     def new_drops(self, dropped: int) -> int:
-        """Detail events dropped since the last call."""
-        new, self.dropped = dropped - self.dropped, dropped
+        """Return how many more than at the last call `dropped` detail events are."""
+        new, self._dropped = dropped - self._dropped, dropped
         return new
 
-    def bury(self, t: float, reason: Reason, detail: str) -> list[Closed]:
-        """The last word on each open connection of a process that has died.
+    def make_closed(self, t: float, reason: Reason, detail: str) -> list[Closed]:
+        """Return the close of each open connection of a process that has died, at `t`.
 
-        The totals are those of the last snapshot; nobody watching means that there is none.
+        The totals are those of the last snapshot; there is none if nobody watched.
         """
-        last = self.snapshots
-        return [
-            _closed(opened, last.get(opened.id), t, reason, detail)
-            for opened in self.opened.values()
-        ]
+        rows = self.state.rows.values()
+        return [_closed(row.opened, row.snapshot, t, reason, detail) for row in rows]
 
     def final_figures(self) -> LoopStats:
         """What it has counted, once it is dead and its connections are closed."""
-        sums = {name: max(getattr(self.stats, name), count) for name, count in self._sums.items()}
+        stats, state = self.stats, self.state
+        counts = {"opened": state.opened, "closed": state.closed, **self._sums}
+        counts["refused"] = state.reasons[Reason.LIMIT]
+        sums = {name: max(getattr(stats, name), count) for name, count in counts.items()}
         momentary = {"longest_us": 0, "open": 0, "armed": 0, "queue_depth": 0}
-        return msgspec.structs.replace(self.stats, **{**momentary, **sums})
+        return msgspec.structs.replace(stats, **{**momentary, **sums})
 
     # --- the end ---
 
@@ -296,7 +290,7 @@ class WorkerProcess:
 
     def dismiss(self) -> None:
         """End it before it has begun to serve: nothing is lost, and nothing to be told."""
-        self.has_stopped = True
+        self._was_dismissed = True
         self.kill()
 
     def reap(self) -> str:
@@ -318,8 +312,11 @@ class WorkerProcess:
     @property
     def last_words(self) -> str:
         """What its loop died of, or the last line that it wrote to stderr; in one line."""
+        crash = self.state.crashed
+        if crash is not None:
+            return f"{crash.error} ({_innermost(crash.traceback)})"
         lines = self._written.decode(errors="backslashreplace").splitlines()
-        return self._crash or next((line for line in reversed(lines) if line.strip()), "").strip()
+        return next((line for line in reversed(lines) if line.strip()), "").strip()
 
 
 def worker_command(channel: int) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
+from collections import Counter
 from typing import Any, cast
 
 import msgspec
@@ -14,7 +14,9 @@ from app.server.workers.channel import WorkerBatch
 from app.server.workers.merging import Merging
 from app.server.workers.slot import WorkerPlace
 from app.server.workers.worker_process import WorkerProcess
-from app.watch.stream import EventStream
+from app.watch.state import State
+from app.watch.stream import Drained, EventStream
+from tests.making import listening, opened, snapshot
 
 ASKED_AT, AWAITED_UNTIL = 100.0, 100.5
 
@@ -23,24 +25,17 @@ def echoed(frames: int, t: float = ASKED_AT) -> LoopStats:
     return msgspec.structs.replace(NOTHING, t=t, frames_out=frames)
 
 
-class Process:
-    """A worker that had told of some frames before, when somebody watched."""
+class Process(WorkerProcess):
+    """A worker without a process, that had told of some frames before, when somebody watched."""
 
-    def __init__(self, before: int) -> None:
-        self.stats = echoed(before)
+    def __init__(self, number: int, before: int) -> None:
+        self.state = State(closed_limit=0)
+        self.asked_at = 0.0
+        self._sums = Counter()
+        self._dropped = 0
+        self.apply(Drained([listening(), opened(number)], [], echoed(before), 0), 0.0)
         self.asked_at = ASKED_AT
-        self.ready = True
         self.awaited_until = AWAITED_UNTIL
-        self.snapshots: dict[int, Any] = {}
-
-    take_stats = WorkerProcess.take_stats
-
-    def new_drops(self, dropped: int) -> int:
-        return dropped
-
-    def take_snapshots(self, snapshots: list[Any]) -> list[Any]:
-        self.snapshots.update((snapshot.id, snapshot) for snapshot in snapshots)
-        return snapshots
 
 
 class Two:
@@ -50,16 +45,15 @@ class Two:
         self.time = AWAITED_UNTIL - 0.5
         self.stream = EventStream()
         self.places = [WorkerPlace(number, cast(Any, None)) for number in (1, 2)]
-        self.processes = [Process(10), Process(20)]
+        self.processes = [Process(1, 10), Process(2, 20)]
         for place, process in zip(self.places, self.processes, strict=True):
-            place.process = cast(WorkerProcess, process)
+            place.process = process
         self._merging = Merging(self.stream, self.places, cast(Any, None), lambda: self.time)
 
     def tell(self, worker: int, frames: int, t: float = ASKED_AT) -> None:
-        snapshot = cast(Any, SimpleNamespace(id=worker))
-        batch = WorkerBatch(events=[], snapshots=[snapshot], stats=echoed(frames, t), dropped=0)
+        batch = WorkerBatch([], [snapshot(worker)], echoed(frames, t), 0)
         place, process = self.places[worker - 1], self.processes[worker - 1]
-        self._merging.take(place, cast(WorkerProcess, process), batch)
+        self._merging.publish(place, process, batch)
 
     def told(self) -> tuple[int | None, list[int]]:
         """The frames of all that were told since, and whose snapshots."""
@@ -110,7 +104,7 @@ def test_the_oldest_figures_are_dated(two: Two) -> None:
 
 
 def test_figures_of_who_has_gone_or_begins_have_no_date(two: Two) -> None:
-    two.processes[1].ready = False
+    two.processes[1].state = State(closed_limit=0)  # one that has not begun
     two.tell(1, 1000, AWAITED_UNTIL + 20)
     two.time = AWAITED_UNTIL + 20
     two.tell(1, 1001, AWAITED_UNTIL + 20)

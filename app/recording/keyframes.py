@@ -1,0 +1,144 @@
+"""From a state to a keyframe, and back.
+
+A keyframe is a `State` in a file, with the latest events that a dashboard shows again which begins
+there: log, audit, recent detail, charts. The limits are those of `ScreenState`; a test plays
+recordings from the start and from a keyframe, and compares.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from math import inf
+from typing import Final
+
+import msgspec
+
+from ..core.events import (
+    DETAIL,
+    Closed,
+    CommandResult,
+    Crashed,
+    Event,
+    Listening,
+    Notice,
+    Opened,
+    SettingChanged,
+    Stopped,
+    Stopping,
+)
+from ..core.statistics import LoopStats, ProcessStats, WorkerStats
+from ..watch.screen_state import ScreenState
+from ..watch.state import State
+from ..watch.stream import Drained
+from .format import Keyframe
+
+LOG_LIMIT: Final = 500
+"""Events of the log that are kept."""
+DEEDS_LIMIT: Final = 1100
+"""Changes and answers: a change and its answer are one line of the audit."""
+DETAIL_LIMIT: Final = 2000
+"""Detail events that are kept, of all connections together."""
+HISTORY_LIMIT: Final = 400
+"""Statistics that are kept, the loop's and the process's by turns: some more of each than the rates
+that are made of them."""
+HISTORY_STEP: Final = 1.0
+"""Seconds between two of them at the least."""
+_LOGGED: Final = frozenset(
+    {Listening, Opened, Closed, SettingChanged, CommandResult, Notice, Stopping, Stopped, Crashed}
+)
+
+
+class RecordedState(State):
+    """A `State` with the latest events as they were, of which keyframes are made."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._log: deque[Event] = deque(maxlen=LOG_LIMIT)
+        self._deeds: deque[SettingChanged | CommandResult] = deque(maxlen=DEEDS_LIMIT)
+        self._detail: deque[Event] = deque(maxlen=DETAIL_LIMIT)
+        self._history: deque[Event] = deque(maxlen=HISTORY_LIMIT)
+        self._kept_at = -inf
+        self._longest_us = 0
+        self._figures: dict[tuple[type, int], deque[Event]] = {}
+
+    def apply_event(self, event: Event, is_news: bool = True) -> None:
+        """Apply one event, and keep it as long as a dashboard would show it."""
+        super().apply_event(event, is_news)
+        if isinstance(event, LoopStats):
+            self._keep_stats(event)
+        elif isinstance(event, ProcessStats):
+            self._history.append(event)
+            self._keep_figures(event)
+        elif isinstance(event, WorkerStats):
+            self._keep_figures(event, event.worker)
+        elif type(event) in DETAIL:
+            self._detail.append(event)
+        elif isinstance(event, CommandResult) and event.command == "trace":
+            return  # the dashboard traces what its cursor is on: nobody would see it in a log
+        elif type(event) in _LOGGED:
+            self._log.append(event)
+            if isinstance(event, SettingChanged | CommandResult):
+                self._deeds.append(event)
+
+    def keyframe(self) -> Keyframe:
+        """Return all that somebody must be told who begins here."""
+        rows = self.rows.values()
+        return Keyframe(
+            listening=self.listening,
+            opened=self.opened,
+            closed=self.closed,
+            connections=tuple(row.opened for row in rows),
+            departed=tuple(row.closed for row in self._departing if row.closed is not None),
+            snapshots=tuple(row.snapshot for row in rows if row.snapshot is not None),
+            log=tuple(self._log),
+            deeds=tuple(self._deeds),
+            detail=tuple(event for event in self._detail if getattr(event, "id", 0) in self.rows),
+            history=(*self._history, *self._stats_since_kept()),
+            stats=self.stats,
+            figures=tuple(event for latest in self._figures.values() for event in latest),
+            stopping=self.stopping,
+            dropped=self.drops,
+        )
+
+    def _stats_since_kept(self) -> tuple[LoopStats, ...]:
+        """Return statistics that stand for those since the last that were kept."""
+        if self.stats is None or not self._longest_us:
+            return ()
+        return (msgspec.structs.replace(self.stats, longest_us=self._longest_us),)
+
+    def _keep_figures(self, event: Event, worker: int = 0) -> None:
+        """Keep the two latest of a kind, and of each worker: of two, a rate can be made."""
+        self._figures.setdefault((type(event), worker), deque(maxlen=2)).append(event)
+
+    def _keep_stats(self, stats: LoopStats) -> None:
+        self._longest_us = max(self._longest_us, stats.longest_us)
+        if stats.t - self._kept_at >= HISTORY_STEP:
+            # The longest iteration of those that are not kept must not be lost.
+            self._history.append(msgspec.structs.replace(stats, longest_us=self._longest_us))
+            self._kept_at, self._longest_us = stats.t, 0
+
+
+def state_at(keyframe: Keyframe, now: float) -> ScreenState:
+    """Return a state as if everything before the keyframe had been applied to it.
+
+    `now` is the time of the keyframe or later, in Unix seconds. Only the rates of the connections
+    are missing: they are there after a second or two.
+    """
+    state = ScreenState()
+    events: list[Event] = [] if keyframe.listening is None else [keyframe.listening]
+    # Recordings of earlier versions have apart what was changed since the server listened.
+    changed = keyframe.settings.items()
+    events += [SettingChanged(t=now, name=name, old=value, new=value) for name, value in changed]
+    # What stays with a connection must be told while it still counts as open.
+    events += keyframe.connections
+    events += keyframe.snapshots
+    events += keyframe.detail
+    events += keyframe.departed
+    events += keyframe.history
+    events += keyframe.figures
+    events += [] if keyframe.stopping is None else [keyframe.stopping]
+    state.apply(Drained(events, [], None, keyframe.dropped), now)
+    state.stats = keyframe.stats  # those of the history stand for the ones between them too
+    state.opened, state.closed = keyframe.opened, keyframe.closed
+    state.replace_log(keyframe.log, keyframe.deeds)
+    return state

@@ -1,0 +1,154 @@
+"""A `State` with what only a screen shows of the past: rates, charts, log, audit, recent detail."""
+
+from __future__ import annotations
+
+import copy
+from collections import deque
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+from ..core.events import (
+    Bytes,
+    Closed,
+    Event,
+    Io,
+    Kernel,
+    Listening,
+    Opened,
+    Snapshot,
+    StateChanged,
+    Toggled,
+)
+from ..core.statistics import LoopStats, ProcessStats, WorkerStats
+from .audit import Audit
+from .journal import JournalEntry, entries
+from .state import State
+
+LOG_LIMIT: Final = 500
+"""Lines of the log that are kept."""
+HISTORY_LIMIT: Final = 180
+"""Seconds of history for the sparklines and the charts."""
+BODIES_LIMIT: Final = 1000
+"""Frames of which the body length is remembered."""
+WINDOW: Final = 1.0
+"""Seconds over which the server's rates are taken."""
+_DETAIL: Final = frozenset({Toggled, StateChanged, Io, Bytes, Kernel})
+"""Detail of one connection: it stays with its row, as it would drown the log."""
+_FIGURES: Final = frozenset({Snapshot, LoopStats, ProcessStats, WorkerStats})
+
+
+class Rates(NamedTuple):
+    """What the server did per second, over about a second."""
+
+    t: float
+    frames: float
+    """Frames echoed."""
+    bytes_in: float
+    bytes_out: float
+    loop_share: float
+    """Of one core, 0 to 1, by the loop thread; by those of all workers together."""
+    open: int
+    armed: int
+    longest_us: int
+    """Of the iterations in this time, in microseconds."""
+    cpu: float
+    """Of one core, 0 to 1 and above, by the whole process."""
+    rss: int
+    service_us: tuple[tuple[int, int], ...]
+    """Service times since the server's start (`LoopStats.service_us`)."""
+
+
+class ScreenState(State):
+    """What a dashboard shows of one server."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rates: Rates | None = None
+        self.history: deque[Rates] = deque(maxlen=HISTORY_LIMIT)
+        self.bodies: deque[tuple[float, int, int]] = deque(maxlen=BODIES_LIMIT)
+        """A sample of recent frames: time, connection id, body length."""
+        self.log: deque[JournalEntry] = deque(maxlen=LOG_LIMIT)
+        self.log_version = 0
+        """Grows with every line of the log."""
+        self.audit = Audit()
+        self._window_from: LoopStats | None = None
+        self._longest_us = 0
+
+    def apply_event(self, event: Event, is_news: bool = True) -> None:
+        """Apply one event; a connection that opened long ago (not `is_news`) gets no log line."""
+        super().apply_event(event, is_news)
+        kind = type(event)
+        if kind in _DETAIL or kind is Closed:
+            row = self.rows.get(getattr(event, "id", 0))
+            if row is not None:
+                row.remember(event)
+        elif isinstance(event, LoopStats):
+            self._add_rates(event)
+        elif kind is Listening:
+            self._forget_rates()
+        if kind not in _DETAIL and kind not in _FIGURES and (is_news or kind is not Opened):
+            self._add_to_log(event)
+            self.audit.apply(event)
+
+    def replace_log(self, log: Iterable[Event], deeds: Iterable[Event]) -> None:
+        """Make the log of the events `log`, and the audit of `deeds`, and of nothing else."""
+        self.log.clear()
+        self.audit = Audit()
+        for event in log:
+            self._add_to_log(event)
+        for event in deeds:
+            self.audit.apply(event)
+
+    def frozen(self) -> ScreenState:
+        """Return a copy that stays as it is while this one goes on, for a paused screen."""
+        state = copy.copy(self)
+        state.rows = {connection_id: row.frozen() for connection_id, row in self.rows.items()}
+        state.history = self.history.copy()
+        state.bodies = self.bodies.copy()
+        state.log = self.log.copy()
+        state.workers = self.workers.copy()
+        return state
+
+    def _begin_afresh(self) -> None:
+        """Forget the server as it was known; its log and audit stay."""
+        super()._begin_afresh()
+        self._forget_rates()
+        self.bodies.clear()
+
+    def _add_rates(self, stats: LoopStats) -> None:
+        self.bodies.extend((stats.t, *body) for body in stats.bodies)
+        self._longest_us = max(self._longest_us, stats.longest_us)
+        start, process = self._window_from, self.process
+        if start is None:
+            self._window_from = stats
+            return
+        span = stats.t - start.t
+        if span < WINDOW:
+            return
+        self._window_from = stats
+        self.rates = Rates(
+            t=stats.t,
+            frames=(stats.frames_out - start.frames_out) / span,
+            bytes_in=(stats.bytes_in - start.bytes_in) / span,
+            bytes_out=(stats.bytes_out - start.bytes_out) / span,
+            loop_share=(stats.cpu_seconds - start.cpu_seconds) / span,
+            open=stats.open,
+            armed=stats.armed,
+            longest_us=self._longest_us,
+            cpu=0.0 if process is None else process.cpu_percent / 100,
+            rss=0 if process is None else process.rss,
+            service_us=stats.service_us,
+        )
+        self._longest_us = 0
+        self.history.append(self.rates)
+
+    def _forget_rates(self) -> None:
+        """Begin to count anew: nothing can be subtracted from what another server counted."""
+        self._window_from = self.rates = None
+        self.history.clear()
+        self._longest_us = 0
+
+    def _add_to_log(self, event: Event) -> None:
+        for line in entries(event):
+            self.log.append(line)
+            self.log_version += 1
