@@ -1,1 +1,1 @@
-"""What crosses threads and processes: events, commands, settings, framing."""
+"""Events, commands, settings and framing: everything that crosses threads and processes."""

@@ -14,21 +14,24 @@ from .events import KillMode, TraceLevel
 
 class _Command(msgspec.Struct, frozen=True, tag_field="command", kw_only=True):
     request: int
-    """Chosen by the sender; every `CommandResult` that answers carries it."""
+    """Chosen by the sender; 0 if no answer is wanted. Each `CommandResult` repeats it."""
     instance: str = ""
     """The server that is meant (`Listening.instance`). Over the control socket a command for
     another one is refused, and so is a command with ids that names none."""
 
 
 class Kill(_Command, frozen=True, tag="kill"):
-    """End connections by id."""
+    """End connections by id; each id has its own answer."""
 
     ids: tuple[int, ...]
     mode: KillMode = KillMode.CLOSE
 
 
 class Set(_Command, frozen=True, tag="set"):
-    """Change a setting that may change at run time (`app.core.settings.RUNTIME_SETTINGS`)."""
+    """Change a setting that may change at run time (`app.core.settings.RUNTIME_SETTINGS`).
+
+    It counts from the next frame and the next connection on.
+    """
 
     name: str
     value: int | float | str
@@ -42,7 +45,7 @@ class Trace(_Command, frozen=True, tag="trace"):
 
 
 class Stop(_Command, frozen=True, tag="stop"):
-    """Stop accepting, finish what was received in full, end within the grace time."""
+    """Stop accepting, echo the frames that were received whole, end within the grace time."""
 
     cause: str
     now: bool = False

@@ -1,7 +1,7 @@
-"""What the server tells: immutable events.
+"""The events of a server: immutable structs.
 
 Everything that crosses a thread or a process is one of these structs or a command
-(`app.core.commands`): events flow from the loop to whoever watches, commands flow back. The
+(`app.core.commands`): events flow from the loop to its watchers, commands flow back. The
 events that hold only figures are in `app.core.statistics`.
 
 Units: ``t`` and every field named ``*_at`` are seconds since the Unix epoch on a clock that never
@@ -23,7 +23,7 @@ from .statistics import LoopStats, ProcessStats, WorkerStats
 
 
 class ConnectionState(StrEnum):
-    """Where a connection is in its frame, or in its end."""
+    """The state of a connection; `app.server.machine` says what each means."""
 
     READ_LEN = "READ_LEN"
     READ_BODY = "READ_BODY"
@@ -33,7 +33,7 @@ class ConnectionState(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why a connection closed: exactly one for each connection."""
+    """The close reason: exactly one for each connection."""
 
     EOF = "eof"
     EOF_MID_HEADER = "eof_mid_header"
@@ -51,11 +51,11 @@ class Reason(StrEnum):
 
 
 ORDERLY: Final = frozenset({Reason.EOF, Reason.KILLED, Reason.SHUTDOWN})
-"""The reasons for which a connection closes in good order or by our own will."""
+"""The reasons of a close that is in good order, or was asked for."""
 
 
 class KillMode(StrEnum):
-    """How a kill ends a connection."""
+    """The ways in which a kill ends a connection."""
 
     DRAIN = "drain"
     """Finish the pending echo, then SHUT_WR, linger and close."""
@@ -66,23 +66,23 @@ class KillMode(StrEnum):
 
 
 class TraceLevel(StrEnum):
-    """How much detail one connection, or all of them, put into the journal."""
+    """The amount of detail that is published of one connection, or of all."""
 
     OFF = "off"
     STATE = "state"
     IO = "io"
-    """Every system call, and what the kernel knows of the connection."""
+    """Every system call, and the connection's figures in the kernel."""
     BYTES = "bytes"
-    """The same, and the bytes themselves, a bounded number of them."""
+    """The same, and the last `TRACED_BYTES` bytes of each call."""
 
     @property
     def tells_calls(self) -> bool:
-        """Whether every system call is told."""
+        """Whether system calls are published at this level."""
         return self is TraceLevel.IO or self is TraceLevel.BYTES
 
 
 CALLS_A_ROUND = 64
-"""System calls told of one connection that is looked at, between two rounds of snapshots."""
+"""System calls published of one traced connection between two rounds of snapshots."""
 TRACED_BYTES = 256
 """Bytes of one system call that `Bytes` carries at most."""
 POLLIN = 1
@@ -99,7 +99,7 @@ class _Message(msgspec.Struct, frozen=True, tag_field="event", kw_only=True):
 
 
 class Listening(_Message, frozen=True, tag="listening"):
-    """The server accepts connections. The first event of all."""
+    """The server accepts connections: the first event of all."""
 
     t: float
     host: str
@@ -117,9 +117,9 @@ class Listening(_Message, frozen=True, tag="listening"):
     """16 hex digits chosen by the server at its start: a connection is named by its instance and
     its id. Empty in a recording of a version that had none."""
     workers: int = 0
-    """Worker processes; 0 where the loop is a thread of this process."""
+    """Number of worker processes; 0 if the loop is a thread of this process."""
     notes: tuple[str, ...] = ()
-    """What was adapted at start-up (no IPv6, a lowered limit), one line each."""
+    """The adaptations at start-up (no IPv6, a lowered limit), one line each."""
 
 
 class Opened(_Message, frozen=True, tag="opened"):
@@ -130,18 +130,18 @@ class Opened(_Message, frozen=True, tag="opened"):
     fd: int
     peer: str
     worker: int = 0
-    """The number of the worker process that has it, from 1; 0 where there are none."""
+    """Number of the worker process that has it, from 1; 0 if there are no workers."""
 
 
 class Closed(_Message, frozen=True, tag="closed"):
-    """A connection ended; the last word on it, with its totals."""
+    """A connection ended: its last event, with its totals."""
 
     t: float
     id: int
     peer: str
     reason: Reason
     detail: str
-    """What stood behind the reason, in a few words; may be empty."""
+    """The cause of the reason, in a few words; may be empty."""
     opened_at: float
     frames_in: int
     frames_out: int
@@ -162,7 +162,7 @@ class SettingChanged(_Message, frozen=True, tag="setting_changed"):
 
 
 class CommandResult(_Message, frozen=True, tag="command_result"):
-    """What became of a command: one for each connection that it named, or one for the command."""
+    """The outcome of a command: one for each connection that it named, or one for all of it."""
 
     t: float
     request: int
@@ -173,7 +173,7 @@ class CommandResult(_Message, frozen=True, tag="command_result"):
 
 
 class Notice(_Message, frozen=True, tag="notice"):
-    """Something an operator should know: accepting paused, a limit reached."""
+    """A message for the operator: accepting paused, a limit reached."""
 
     t: float
     level: str
@@ -182,7 +182,7 @@ class Notice(_Message, frozen=True, tag="notice"):
 
 
 class Stopping(_Message, frozen=True, tag="stopping"):
-    """The server accepts no more and finishes what it has received in full."""
+    """The server accepts no more, and echoes the frames that it has received whole."""
 
     t: float
     cause: str
@@ -191,7 +191,7 @@ class Stopping(_Message, frozen=True, tag="stopping"):
 
 
 class Stopped(_Message, frozen=True, tag="stopped"):
-    """The loop has ended, every connection is closed. The last event of all."""
+    """The loop has ended and every connection is closed: the last event of all."""
 
     t: float
     cause: str
@@ -203,7 +203,7 @@ class Stopped(_Message, frozen=True, tag="stopped"):
 
 
 class Crashed(_Message, frozen=True, tag="crashed"):
-    """The loop thread died of a fault of ours. The last event of all."""
+    """The loop's thread died of a fault of ours: the last event of all."""
 
     t: float
     error: str
@@ -214,7 +214,7 @@ class Crashed(_Message, frozen=True, tag="crashed"):
 
 
 class StateChanged(_Message, frozen=True, tag="state_changed"):
-    """A traced connection is in another state than at its last wake-up's end."""
+    """A traced connection ended a wake-up in another state than the one before."""
 
     t: float
     id: int
@@ -229,7 +229,7 @@ class Toggled(_Message, frozen=True, tag="toggled"):
     id: int
     armed: bool
     pending: int
-    """Bytes of echo not yet taken by the kernel: what armed it, or 0 when it is disarmed."""
+    """Bytes of echo that the kernel has not taken; 0 when it is disarmed."""
     toggles: int
 
 
@@ -241,17 +241,17 @@ class Io(_Message, frozen=True, tag="io"):
     call: str
     """``read`` or ``write``."""
     asked: int
-    """Bytes of room or bytes offered."""
+    """Bytes that a read had room for, or that a write offered."""
     result: int
-    """Bytes moved; 0 from a read is EOF; -1 is an error, named in `error`."""
+    """Bytes moved; 0 from a read is EOF; -1 is an error, whose name is in `error`."""
     error: str = ""
     gap_follows: bool = False
-    """Whether those that come next are not told: a connection that is looked at tells of
-    `CALLS_A_ROUND` calls between two rounds, which is more than anybody can read."""
+    """Whether the next calls are left out: `CALLS_A_ROUND` of a connection are published between
+    two rounds, which is more than anybody can read."""
 
 
 class Bytes(_Message, frozen=True, tag="bytes"):
-    """The last of the bytes that one system call moved, at trace level ``bytes``."""
+    """The last bytes that one system call moved, at trace level ``bytes``."""
 
     t: float
     id: int
@@ -262,15 +262,15 @@ class Bytes(_Message, frozen=True, tag="bytes"):
 
 
 class Kernel(_Message, frozen=True, tag="kernel"):
-    """What the kernel knows of a traced connection (tcp(7): TCP_INFO, SIOCINQ, SIOCOUTQ).
+    """The figures of a traced connection in the kernel (tcp(7): TCP_INFO, SIOCINQ, SIOCOUTQ).
 
-    A field is None where the platform does not tell.
+    A field is None if the platform does not tell it.
     """
 
     t: float
     id: int
     unread: int | None
-    """Bytes received that nobody has read yet (SIOCINQ)."""
+    """Bytes received that the loop has not read yet (SIOCINQ)."""
     unacknowledged: int | None
     """Bytes written that the peer has not acknowledged (SIOCOUTQ)."""
     send_buffer: int
@@ -278,7 +278,7 @@ class Kernel(_Message, frozen=True, tag="kernel"):
     rtt_us: int | None = None
     """Smoothed round-trip time."""
     rttvar_us: int | None = None
-    """Its mean deviation."""
+    """Mean deviation of the round-trip time."""
     cwnd: int | None = None
     """Congestion window, in segments."""
     mss: int | None = None
@@ -295,13 +295,13 @@ class Kernel(_Message, frozen=True, tag="kernel"):
 
 
 class Snapshot(_Message, frozen=True, tag="snapshot"):
-    """All there is to see of one connection at one moment."""
+    """All figures of one connection at one moment."""
 
     t: float
     id: int
     state: ConnectionState
     header: bytes
-    """The header bytes of the frame in flight, 0 to 4 of them; of the one being echoed, all 4."""
+    """Header bytes of the frame in flight, 0 to 4; of the first frame being echoed, all 4."""
     body_read: int
     body_length: int
     out_sent: int
@@ -318,13 +318,13 @@ class Snapshot(_Message, frozen=True, tag="snapshot"):
     bytes_in: int
     bytes_out: int
     frame_at: float
-    """When the frame in flight began to arrive; 0 between frames."""
+    """The time when the frame in flight began to arrive; 0 between frames."""
     active_at: float
-    """When a byte last moved, in or out."""
+    """The time when a byte last moved, in or out."""
     closing: Reason | None = None
     """The reason decided while the connection is DRAINING."""
     budget_hits: int = 0
-    """Wake-ups that ended on the budget with more to do."""
+    """Wake-ups that the budget ended with more to do."""
 
     @property
     def header_read(self) -> int:
@@ -360,7 +360,7 @@ Event: TypeAlias = (
 
 
 DETAIL: Final = frozenset({StateChanged, Toggled, Io, Bytes, Kernel, WorkerStats})
-"""The types of what may be dropped when nobody drains it. Ask for ``type(event) in``: of a type
-that is a msgspec one `isinstance` asks its metaclass, 50 ns for each of the six."""
+"""The types of events that may be dropped when nobody drains them. Check with ``type(event) in``:
+`isinstance` calls the metaclass of a msgspec type, 50 ns for each of the six."""
 LAST_WORDS: Final = frozenset({Stopped, Crashed})
-"""The types of the event after which a server tells nothing more."""
+"""The types of a server's last event."""

@@ -17,7 +17,7 @@ MAX_LENGTH: Final = 2**32 - 1
 """The largest length that a header can announce, in bytes."""
 
 ALIKE_AT_ONCE: Final = 64
-"""Frames of one length up to which one unpacking of all headers is the quickest look at them."""
+"""Frames of one length up to which one unpacking of all headers is the quickest check."""
 
 _HEADER: Final = struct.Struct(">I")
 read_length: Final = _HEADER.unpack_from
@@ -25,26 +25,26 @@ read_length: Final = _HEADER.unpack_from
 
 
 def header(length: int) -> bytes:
-    """The 4 bytes that announce a body of `length` bytes."""
+    """Make the 4 bytes that announce a body of `length` bytes."""
     return _HEADER.pack(length)
 
 
 def frame(body: bytes) -> bytes:
-    """One whole frame."""
+    """Make one whole frame."""
     return _HEADER.pack(len(body)) + body
 
 
 Burst: TypeAlias = tuple[int, Callable[[bytes], tuple[int, ...]], tuple[int, ...], int]
-"""What a burst of frames of one length is known by: its size in bytes, what unpacks the headers of
-so many bytes at once, what that must give, and the frames. A plain tuple: taking a named one apart
-costs 20 ns more."""
+"""Layout of a burst of frames of one length: its size in bytes, a function that unpacks all headers
+of so many bytes at once, the lengths that it must give, and the number of frames. A plain tuple:
+unpacking a named one costs 20 ns more."""
 
 NO_BURST: Final[Burst] = (-1, lambda _: (), (), 0)
-"""Nothing that was read is like this one."""
+"""A layout that fits no read."""
 
 
 def burst_filling(data: bytes, cap: int) -> Burst | None:
-    """The burst that `data` is: 1 to `ALIKE_AT_ONCE` frames of one length within the CAP."""
+    """The layout of `data` if it is at most `ALIKE_AT_ONCE` frames of one length within `cap`."""
     size = len(data)
     if size < HEADER_SIZE:
         return None
@@ -58,9 +58,9 @@ def burst_filling(data: bytes, cap: int) -> Burst | None:
 
 
 def frames_filling(data: bytes, cap: int, most: int) -> int:
-    """How many frames `data` is, if it is nothing but whole frames within the CAP; else 0.
+    """The number of frames in `data`, if it is nothing but whole frames within `cap` bytes; else 0.
 
-    0 also for more than `most` of them.
+    The result is 0 also for more than `most` frames.
     """
     size = len(data)
     if size < HEADER_SIZE:
@@ -68,9 +68,9 @@ def frames_filling(data: bytes, cap: int, most: int) -> int:
     length: int = read_length(data)[0]
     stride = HEADER_SIZE + length
     count = size // stride
-    # A pipelined burst is mostly frames of one length: its headers are looked at without a step
-    # for each. Stepping over 16 frames takes 1.2 µs, one unpacking 0.25, four slices 0.5; of 900
-    # frames 65 µs, 6.3 and 2.7. (One unpacking is `burst_filling`, which is asked before.)
+    # A pipelined burst is mostly frames of one length: its headers are checked without a step for
+    # each. Stepping over 16 frames takes 1.2 µs, one unpacking 0.25, four slices 0.5; of 900
+    # frames 65 µs, 6.3 and 2.7. (One unpacking is `burst_filling`, which is called before.)
     if (
         ALIKE_AT_ONCE < count <= most
         and count * stride == size
@@ -102,7 +102,7 @@ def _burst(length: int, count: int) -> Burst:
 
 
 def whole_frames(data: bytes) -> int:
-    """How many frames stand complete at the start of `data`."""
+    """The number of frames that are complete at the start of `data`."""
     count = end = 0
     while len(data) - end >= HEADER_SIZE:
         end += HEADER_SIZE + read_length(data, end)[0]

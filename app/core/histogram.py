@@ -1,7 +1,7 @@
 """A log-linear histogram of microseconds: a plain list of counts, cheap to record into.
 
-Every power of two is cut into the same number of buckets, as in HdrHistogram, so that a value read
-back is at most that fraction too high: 1/32 (3.1 %) with the default 5 bits, 1/128 (0.8 %) with 7.
+Every power of two is cut into the same number of buckets, as in HdrHistogram. A value read back is
+at most that fraction too high: 1/32 (3.1 %) with the default 5 bits, 1/128 (0.8 %) with 7.
 Values below twice that number of buckets are exact. The size is fixed, whatever is recorded.
 
 A record takes 70 ns, and 40 ns written into the loop that records (`index_table`), where the
@@ -18,13 +18,13 @@ from typing import Final, NamedTuple
 
 DEFAULT_BITS: Final = 5
 TABLE_SIZE: Final = 4096
-"""The values whose index is looked up: 0 up to this, in microseconds."""
+"""Values below this, in microseconds, have their index in a table."""
 LARGEST_BITS: Final = 40
 """Bits of the largest value that has a bucket of its own: 2**40 µs are twelve days."""
 
 
 class Bucket(NamedTuple):
-    """The values from `low` to `high` (included), in microseconds, and how many there were."""
+    """The values from `low` to `high` (included), in microseconds, and the number of them."""
 
     low: int
     high: int
@@ -48,10 +48,10 @@ def index_table(bits: int = DEFAULT_BITS) -> list[int]:
 
 
 class Histogram:
-    """How often each duration was seen; durations are whole microseconds, not below 0.
+    """Counts durations in whole microseconds, not below 0; one thread at a time may use it.
 
-    `bits` says how finely: 2**`bits` buckets for each power of two, 1 to 11. What is longer than
-    twelve days counts as twelve days.
+    It has 2**`bits` buckets for each power of two; `bits` is 1 to 11, else `ValueError` is raised.
+    A duration over twelve days counts as twelve days.
     """
 
     __slots__ = ("_table", "bits", "counts")
@@ -61,7 +61,7 @@ class Histogram:
             raise ValueError(f"bits {bits} is out of range: it must be 1 to 11")
         self.bits = bits
         self.counts = [0] * (index_of((1 << LARGEST_BITS) - 1, bits) + 1)
-        """One count per bucket, by `index_of`; whoever records inline adds to these."""
+        """One count per bucket, by `index_of`; a loop that records without a call adds to these."""
         self._table = index_table(bits)
 
     def record(self, us: int, times: int = 1) -> None:
@@ -73,17 +73,17 @@ class Histogram:
 
     @property
     def count(self) -> int:
-        """How many were recorded."""
+        """The number of recorded durations."""
         return sum(self.counts)
 
     def bounds(self, index: int) -> tuple[int, int]:
-        """The smallest and the largest value that the bucket `index` counts, in microseconds."""
+        """The smallest and the largest value of the bucket `index`, in microseconds."""
         shift = max((index >> self.bits) - 1, 0)
         low = (index - (shift << self.bits)) << shift
         return low, low + (1 << shift) - 1
 
     def buckets(self) -> Iterator[Bucket]:
-        """The buckets that are not empty, in order."""
+        """Yield the buckets that are not empty, in order."""
         for index, count in enumerate(self.counts):
             if count:
                 yield Bucket(*self.bounds(index), count)
@@ -91,7 +91,7 @@ class Histogram:
     def percentile(self, percent: float) -> int:
         """The microseconds that `percent` of the records (0 to 100) do not exceed; 0 if none.
 
-        As HdrHistogram has it: the rank is rounded, and the largest value of its bucket is told.
+        As in HdrHistogram, the rank is rounded, and the result is the largest value of its bucket.
         """
         wanted = max(1, int(percent / 100 * self.count + 0.5))
         seen = 0
@@ -103,19 +103,19 @@ class Histogram:
 
     @property
     def mean(self) -> float:
-        """The mean in microseconds, each record in the middle of its bucket; 0 if there is none."""
+        """The mean in microseconds, with each record in the middle of its bucket; 0 if none."""
         total = sum((low + high) / 2 * times for low, high, times in self.buckets())
         return total / (self.count or 1)
 
     def merge(self, other: Histogram) -> None:
-        """Add what `other` counted; raises `ValueError` if it has other buckets."""
+        """Add the counts of `other`. Raises `ValueError` if it has other buckets."""
         self._must_be_alike(other)
         self.counts[:] = map(int.__add__, self.counts, other.counts)
 
     def minus(self, earlier: Histogram) -> Histogram:
-        """What was recorded since `earlier`, an earlier state of the same histogram.
+        """The records since `earlier`, an earlier state of the same histogram.
 
-        Raises `ValueError` if it is none: if it has other buckets, or counted more.
+        Raises `ValueError` if `earlier` has other buckets, or has counted more.
         """
         self._must_be_alike(earlier)
         since = Histogram(self.bits)
@@ -129,12 +129,12 @@ class Histogram:
             raise ValueError(f"a histogram of {other.bits} bits does not fit one of {self.bits}")
 
     def to_counts(self) -> tuple[tuple[int, int], ...]:
-        """The (index, count) of every bucket that is not empty: small, immutable, to be sent."""
+        """The (index, count) of each bucket that is not empty, for an event."""
         return tuple((index, count) for index, count in enumerate(self.counts) if count)
 
     @classmethod
     def from_counts(cls, counts: Iterable[tuple[int, int]], bits: int = DEFAULT_BITS) -> Histogram:
-        """The histogram that `to_counts` told; raises `ValueError` if an index is of no bucket."""
+        """Make a histogram of `to_counts`. Raises `ValueError` if an index is of no bucket."""
         histogram = cls(bits)
         for index, count in counts:
             if not 0 <= index < len(histogram.counts):

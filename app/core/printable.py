@@ -2,8 +2,8 @@
 
 A terminal obeys control characters (C0, C1, DEL: escape sequences, OSC, cursor movement), bidi
 and other format characters reorder what stands around them, and line separators forge log lines.
-All of them are shown as escapes. Markup such as ``[red]`` is left as it is: whoever renders must
-never interpret text as markup.
+All of them become escapes. Markup such as ``[red]`` is left as it is: a renderer must never
+interpret text as markup.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ _UNSAFE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 def printable(data: bytes | str, limit: int = 64) -> str:
     """Escape `data` for display, at most `limit` characters or bytes of it.
 
-    Bytes are shown as ASCII with ``\\xNN`` for the rest; text keeps what Unicode calls graphic
-    and escapes everything that could steer a terminal or reorder a line.
+    Bytes become ASCII, with ``\\xNN`` for the rest. Text keeps Unicode's graphic characters;
+    characters that could steer a terminal or reorder a line are escaped.
     """
     text = data[:limit]
     if isinstance(text, bytes):

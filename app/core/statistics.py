@@ -1,4 +1,4 @@
-"""Events that hold the figures of a loop, a process or a worker: absolute, the latest counts.
+"""The figures of a loop, a process or a worker: events of which only the latest counts.
 
 The units are those of `app.core.events`.
 """
@@ -13,17 +13,17 @@ class _Statistics(msgspec.Struct, frozen=True, tag_field="event", kw_only=True):
 
 
 class LoopStats(_Statistics, frozen=True, tag="loop_stats"):
-    """The loop's own figures."""
+    """The figures of a loop, or of several together."""
 
     t: float
     polls: int
     """Calls of the poller."""
     wakeups: int
-    """Polls that returned because something was ready or a command came."""
+    """Polls that returned because a descriptor was ready."""
     ready: int
     """Descriptors that those polls returned, in all."""
     longest_us: int
-    """Longest iteration (poll return to next poll) since the previous statistics."""
+    """Longest iteration (poll return to next poll) since the last statistics."""
     cpu_seconds: float
     """CPU time of the loop thread."""
     open: int
@@ -46,46 +46,45 @@ class LoopStats(_Statistics, frozen=True, tag="loop_stats"):
     drops: int
     """Detail events dropped because the journal was full."""
     service_us: tuple[tuple[int, int], ...] = ()
-    """Service time: how many frames were echoed within how many microseconds of the wake-up that
-    completed them, since the start, as `app.core.histogram` counts."""
+    """Histogram (`app.core.histogram`) of the service times since the start: from the wake-up that
+    completed a frame to the end of its echo's write."""
     iteration_us: tuple[tuple[int, int], ...] = ()
-    """How many iterations (poll return to next poll) took how many microseconds, likewise."""
+    """Histogram of the iterations' times (poll return to next poll) since the start."""
     bodies: tuple[tuple[int, int], ...] = ()
-    """A sample of the latest frames, so many from each round: connection id, body length."""
+    """A sample of the frames since the last statistics: connection id, body length."""
     oldest_at: float = 0.0
-    """Of several loops' figures together, when the oldest of them were told; 0 where they are of
-    one loop."""
+    """The time of the oldest figures, if these are of several loops together; 0 if of one."""
 
 
 class ProcessStats(_Statistics, frozen=True, tag="process_stats"):
-    """The server's process, its workers' included, as the operating system sees it."""
+    """The server's process with its workers, as the operating system sees them."""
 
     t: float
     cpu_percent: float
-    """Of one core."""
+    """CPU time, in percent of one core."""
     rss: int
     fds: int
     threads: int
 
 
 class WorkerStats(_Statistics, frozen=True, tag="worker_stats"):
-    """One worker process; told about once a second while somebody watches."""
+    """One worker process; published about once a second while somebody watches."""
 
     t: float
     worker: int
     """Its number, from 1; a worker that was restarted keeps it."""
     pid: int
-    """Of the process that runs now, or that ran last."""
+    """The process that runs now, or that ran last."""
     alive: bool
     restarts: int
-    """How often a new process took this worker's place."""
+    """Number of processes that took this worker's place after the first."""
     open: int
     frames: int
-    """Frames echoed, those of its earlier processes included."""
+    """Frames echoed, by its earlier processes too."""
     cpu_seconds: float
     """CPU time of its processes, all threads; without the last moments of one that died."""
     rss: int
     longest_us: int
-    """Longest iteration of its loop since its previous statistics."""
+    """Longest iteration of its loop since its last statistics."""
     silent: float = 0.0
-    """Seconds for which it has given no sign of life, where that is too long: it hangs."""
+    """Seconds without a sign of life, if that is so long that it hangs; else 0."""

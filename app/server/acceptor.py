@@ -1,4 +1,4 @@
-"""Accepting: the drain of the listening socket, its limit, and its pauses.
+"""Accepting connections: a budget for each wake-up, and pauses when the system runs out.
 
 Facts about accept(2) that surprise:
 
@@ -26,27 +26,30 @@ ACCEPT_BUDGET: Final = 128
 PAUSE: Final = 0.5
 """Seconds without accepting after the system ran out of something."""
 NOTICE_INTERVAL: Final = 5.0
-"""Seconds between two notices of the same trouble."""
+"""Seconds between two notices of a pause at least."""
 EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
 class Acceptor:
-    """The listening socket, as the loop uses it."""
+    """The listening socket, as the loop uses it; in the loop's thread only."""
 
     def __init__(self, listener: Listener) -> None:
         self.sock = listener.sock
         self.fd = listener.sock.fileno()
         self.errors = 0
         self.resume_at = inf
-        """When to accept again after a pause; ``inf`` while not paused."""
+        """The time to accept again after a pause, on the loop's clock; ``inf`` if not paused."""
         self.exhausted = ""
-        """What the system ran out of at the last accept; empty if nothing."""
+        """The last accept's error in words if the system ran out of something; else empty."""
         self.more = False
-        """Whether the budget ended the last accept; edge-triggered, nobody will tell again."""
+        """Whether the budget ended the last accept; edge-triggered, the poller is silent then."""
         self._notice_at = 0.0
 
     def accept(self) -> Iterator[tuple[socket.socket, Any]]:
-        """The connections that wait, at most `ACCEPT_BUDGET`, non-blocking and without delay."""
+        """Yield the connections that wait, `ACCEPT_BUDGET` at most, non-blocking, with TCP_NODELAY.
+
+        Raises OSError if the listening socket itself is broken.
+        """
         self.exhausted = ""
         self.more = False
         for _ in range(ACCEPT_BUDGET):
@@ -75,7 +78,7 @@ class Acceptor:
         self.more = True
 
     def pause(self, now: float) -> str:
-        """Stop accepting for a moment; what to tell an operator, empty if told recently."""
+        """Set `resume_at`; return a notice for the operator, or nothing if one was recent."""
         self.resume_at = now + PAUSE
         if now < self._notice_at:
             return ""

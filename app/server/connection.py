@@ -1,4 +1,4 @@
-"""What the loop keeps of one accepted connection, beside its state machine.
+"""One accepted connection, as the loop keeps it beside its state machine.
 
 Each attribute is assigned by one module (the groups in `Connection.__init__`) or by a method here;
 a test holds it (`tests/server/test_connection.py`). Everything runs in the loop's thread.
@@ -23,7 +23,7 @@ what it asks for, and an object of up to 512 bytes is CPython's own allocator's 
 
 
 class Counts(NamedTuple):
-    """What a connection has counted since it was opened."""
+    """The counters of a connection since it was opened."""
 
     frames_in: int
     frames_out: int

@@ -43,7 +43,7 @@ class Lifecycle:
         self.connections: dict[int, Connection] = {}
         """The same by descriptor."""
         self.quick: dict[int, Connection] = {}
-        """Those of them, by descriptor, that the hot path may serve."""
+        """The open connections, by descriptor, that the hot path may serve."""
         self.wheel = TimingWheel()
         self.quiet = inf
         """Seconds without a byte after which a stop ends a connection that waits for input."""
@@ -214,7 +214,7 @@ class Lifecycle:
 
 
 def _describe_wait(connection: Connection, now: float) -> str:
-    """What a connection was waiting for when it timed out, and for how many seconds."""
+    """Say what a connection was waiting for when it timed out, and how many seconds."""
     machine = connection.machine
     if machine.state is READ_BODY:
         of = f"{machine.body_bytes_read:,} of {machine.body_len:,} body bytes"

@@ -16,7 +16,7 @@ KERNEL_SPREADS: Final = sys.platform == "linux"
 
 
 class Listener(NamedTuple):
-    """A listening, non-blocking socket and what had to be adapted to get it."""
+    """A listening, non-blocking socket, its address, and notes of what was adapted to get it."""
 
     sock: socket.socket
     host: str
@@ -28,7 +28,7 @@ def make_listener(host: str, port: int, backlog: int) -> Listener:
     """Listen on the first address that `host` resolves to and that can be bound.
 
     The empty host and ``::`` are dual-stack: one IPv6 socket that takes IPv4 too, as mapped
-    addresses. Where there is no IPv6 they fall back to IPv4, with a note. Raises `SettingError`.
+    addresses. On a system without IPv6 they fall back to IPv4, with a note. Raises `SettingError`.
     """
     notes: list[str] = []
     wildcard = host in ("", "::")
@@ -66,10 +66,10 @@ def make_listeners(
     """One listener for each of `count` workers on one port. Raises `SettingError`.
 
     On Linux each has a queue of its own, and the kernel spreads connections over them by a hash of
-    the addresses (SO_REUSEPORT, socket(7)). The first is bound without the option: it would be let
-    in beside another server's otherwise, and "in use" would go unnoticed. Elsewhere the option
-    does not spread, so all share one queue, and the one who is first takes a connection; so they do
-    where a socket was `passed`, because others could not be bound beside it.
+    the addresses (SO_REUSEPORT, socket(7)). The first is bound without the option: with it, the
+    bind would succeed beside another server's socket, and "in use" would go unnoticed. Elsewhere
+    the option does not spread, so all share one queue and the first to accept gets a connection.
+    They also share one if a socket was `passed`, because no other could be bound beside it.
     """
     first = make_listener(host, port, backlog) if passed is None else adopt_listener(passed)
     spreads = KERNEL_SPREADS and passed is None
@@ -92,7 +92,7 @@ def make_listeners(
 
 
 def adopt_listener(sock: socket.socket) -> Listener:
-    """Use a socket that listens already. Raises `SettingError` if it is none of TCP's."""
+    """Use a socket that listens already. Raises `SettingError` if it does not listen on TCP."""
     is_tcp = sock.family in (socket.AF_INET, socket.AF_INET6) and sock.type == socket.SOCK_STREAM
     if not is_tcp or not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
         sock.close()

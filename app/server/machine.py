@@ -96,7 +96,7 @@ class EchoMachine:
         self.closing: Reason | None = None
         """The reason of the close, once it is decided."""
         self.detail = ""
-        """What is behind the reason, in a few words; may be empty."""
+        """The cause of the reason, in a few words; may be empty."""
 
         self.len_buf = b""
         """The header bytes of the frame in flight, 0 to 4."""

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Final
 
 TRIM_AFTER: Final = 1.0
-"""Seconds from the end of a connection with large bodies to the next trim."""
+"""Seconds from the close of a connection with large bodies to the trim."""
 
 
 def _find_malloc_trim() -> Callable[[int], int] | None:
@@ -28,6 +28,6 @@ _malloc_trim = _find_malloc_trim()
 
 
 def release_free_memory() -> None:
-    """Hand free heap pages back, where the C library can (malloc_trim(3))."""
+    """Give free heap pages back to the system, if the C library can (malloc_trim(3))."""
     if _malloc_trim is not None:
         _malloc_trim(0)

@@ -1,9 +1,9 @@
-"""Pollers: who is ready? Five functions each, all with the same answers.
+"""Pollers, with five functions each: add, modify, remove, poll, close.
 
 Readiness is a mask of POLLIN, POLLOUT, POLLERR and POLLHUP, and POLLRDHUP where it is edge-
 triggered. Facts that surprise, written down once:
 
-- POLLERR and POLLHUP are reported whether they were asked for or not (poll(2)). POLLHUP means
+- POLLERR and POLLHUP are reported whether they are registered or not (poll(2)). POLLHUP means
   that both directions are shut; data that came before may still be there to read.
 - A peer's FIN alone is plain POLLIN: the read that it promises returns 0 bytes.
 - select(2) takes no descriptor from 1024 on (FD_SETSIZE), however high the descriptor limit is.
@@ -39,7 +39,7 @@ _MAX_EVENTS: Final = 1024
 
 
 class Poller(Protocol):
-    """A set of descriptors with an interest each."""
+    """A set of descriptors with an interest each; one thread uses it."""
 
     name: str
     edge_triggered: bool
@@ -47,16 +47,16 @@ class Poller(Protocol):
     """The first descriptor number that it cannot watch; None if there is no such number."""
 
     def add(self, fd: int, interest: int) -> None:
-        """Watch `fd`. Raises OSError or ValueError if that cannot be."""
+        """Register `fd` for `interest`. Raises OSError or ValueError if it cannot be watched."""
 
     def modify(self, fd: int, interest: int) -> None:
-        """Change what `fd` is watched for."""
+        """Change the interest of `fd`. Raises OSError."""
 
     def remove(self, fd: int) -> None:
-        """Watch `fd` no more; to be called before it is closed."""
+        """Unregister `fd`; to be called before it is closed."""
 
     def poll(self, timeout: float | None) -> Ready:
-        """Wait up to `timeout` seconds (None: for ever) for something to be ready."""
+        """Wait up to `timeout` seconds (None: for ever) for a ready descriptor."""
 
     def close(self) -> None:
         """Give the poller's own descriptor back."""
@@ -137,7 +137,7 @@ class EpollPoller:
 
 
 class EdgeEpollPoller:
-    """epoll(7), edge-triggered: a change is told once."""
+    """epoll(7), edge-triggered: a change is reported once."""
 
     name = "epoll-et"
     edge_triggered = True

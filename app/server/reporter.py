@@ -55,7 +55,7 @@ COST_SHARE: Final = 50
 
 @dataclass(slots=True)
 class Inspection:
-    """What is kept of a connection that is traced at a level that tells system calls."""
+    """A connection that is traced at a level that tells system calls."""
 
     sock: socket.socket
     calls_left: int = CALLS_A_ROUND
@@ -237,8 +237,8 @@ class Reporter:
     def tells_calls(self, connection: Connection) -> bool:
         """Whether the next system call on this connection is to be published.
 
-        If all connections are traced, every call is, until the journal is full. Of an inspected
-        connection it is `CALLS_A_ROUND` calls a round; then it is served as quickly as the others.
+        If all connections are traced, every call is, until the journal is full. An inspected
+        connection has `CALLS_A_ROUND` calls a round; then it is served as quickly as the others.
         """
         if self.trace_all.tells_calls:
             return True

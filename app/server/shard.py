@@ -18,5 +18,5 @@ class Shard(NamedTuple):
     worker: int = 0
     """The worker's number, from 1; 0 if one loop has it all."""
     workers: int = 1
-    """How many loops share. Each takes every `workers`-th id, so no two give the same."""
+    """Number of loops that share. Each takes every `workers`-th id, so no two give the same."""
     first_id: int = 1
