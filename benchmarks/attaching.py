@@ -1,11 +1,11 @@
-"""What dashboards that come and go cost a busy server: ``python -m benchmarks.attaching``.
+"""Measures the cost of dashboards that attach and detach: ``python -m benchmarks.attaching``.
 
 One headless server, a native load of 500 connections x 64 B without a pause between frames. In
-every other turn dashboards attach on a terminal of their own, are looked at for a moment and
-detach, one after the other. Told are, for each round, how often, what throughput was kept beside
-the turns without, and the server's CPU for a frame. Where load and server leave no core free, a
-visit costs what starting Python and Textual costs, whatever the server does. A wrong or lost echo,
-or a dashboard that fails, ends it with exit code 1.
+every other turn dashboards attach one after the other, each on a terminal of its own, and detach
+after a moment. For each round it prints the number of attaches, the throughput relative to the
+turns without dashboards, and the server's CPU time per frame. If load and server leave no core
+free, the cost is mostly the start of Python and Textual. A wrong or lost echo, or a dashboard that
+fails, ends it with exit code 1.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Visitors:
         self._thread.join()
 
     def told(self) -> Visits:
-        """How it went, once it is over. Raises `SystemExit` if a dashboard failed, or none came."""
+        """Return the visits so far. Raises `SystemExit` if a dashboard failed or none came."""
         if self._failure or not self._starts:
             sys.exit(f"a dashboard failed: {self._failure or 'none came in the time of a turn'}")
         return Visits(len(self._starts), median(self._starts))

@@ -1,9 +1,9 @@
-"""What a frame costs the loop: ``python -m benchmarks.hot_path``.
+"""Measures the CPU time of the loop per frame: ``python -m benchmarks.hot_path``.
 
-Real sockets and the loop's own `Serving.batch`, but no second process: the frames are written
-first and the echoes read afterwards, outside the measured time. Turn and turn about with it, a
-bare loop of `os.read` and `os.write` on connections of the same kind. The difference is what is
-ours: the header, the CAP, the counters, the service time, the deadlines, the place in the table.
+It uses real sockets and the loop's own `Serving.batch`, but no second process: the frames are
+written before and the echoes read after the measured time. In alternation with it runs a bare loop
+of `os.read` and `os.write` on connections of the same kind. The difference is our own work: the
+header, the CAP, the counters, the service time, the deadlines, the place in the table.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the figures depend on: the machine and the versions, without anything that names it."""
+"""Describes the machine and the versions on which figures depend, without the host's name."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ MEMORY_SETTLE = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """What one run found. Latencies in microseconds, of the measured window only."""
+    """The result of one run. Latencies in microseconds, of the measured window only."""
 
     frames_per_s: float = 0.0
     megabytes_per_s: float = 0.0  # of bodies, one way

@@ -36,7 +36,7 @@ SETTLE = 1.0
 LISTENING = re.compile(rb"^listening on .*:(\d+)\s*$", re.MULTILINE)
 
 ESCAPES = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\\\)|.)")
-"""What a program says to its terminal rather than to a reader."""
+"""Escape sequences, which are for the terminal and not for a reader."""
 
 
 class ServerFailedError(Exception):
@@ -183,7 +183,7 @@ def free_port() -> int:
 
 
 def last_line(scratch: Path, name: str) -> str:
-    """What a program said last: on stderr, or on its terminal."""
+    """Return the last output of a program, on stderr or on its terminal."""
     for file in (scratch / f"{name}.err", scratch / f"{name}.out"):
         text = file.read_text("utf-8", "replace") if file.exists() else ""
         text = ESCAPES.sub("", text)

@@ -10,7 +10,7 @@ SELECT_LIMIT = 1024
 
 
 class Kind(Enum):
-    """What a scenario is about, and so which figure ranks the servers."""
+    """The kind of a scenario, which decides the figure that ranks the servers."""
 
     ECHO = "frames/s"
     CHURN = "connections/s"

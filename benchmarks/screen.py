@@ -1,8 +1,8 @@
-"""What the dashboard costs: ``python -m benchmarks.screen``.
+"""Measures the CPU time of the dashboard: ``python -m benchmarks.screen``.
 
-No server: a source makes up a crowd of connections of which every one has changed at each refresh,
-which is the worst that a server can tell ten times a second. Told are the CPU time of a refresh
-(model and screen, 160 columns by 50 lines) and the time from a key press to the redrawn cursor.
+There is no server: a source makes up many connections, and every one has changed at each refresh,
+which is the worst case. It prints the CPU time of a refresh (model and screen, 160 columns by 50
+lines) and the time from a key press to the redrawn cursor.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Crowd:
         )
 
     def drain(self) -> Drained:
-        """What was prepared, once."""
+        """Return the prepared events, once."""
         ready, self._ready = self._ready, Drained([], [], None, 0)
         return ready
 

@@ -21,7 +21,7 @@ SCRATCH = "{scratch}"
 """Replaced by a folder of the run's own, for sockets and recordings."""
 
 SPARE_DESCRIPTORS = 64
-"""What a server itself needs beside its connections, at most."""
+"""Descriptors that a server needs at most besides its connections."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
-"""How should workers share a port? ``python -m benchmarks.sharing``: two loops, three ways.
+"""Compares three ways in which two workers can share a port: ``python -m benchmarks.sharing``.
 
 - own: a listener for each (SO_REUSEPORT); the kernel spreads connections by a hash.
-- exclusive: one listener for all, in each epoll set with EPOLLEXCLUSIVE; one sleeper is woken.
-- herd: one listener for all, plainly; every sleeper is woken for every connection.
+- exclusive: one listener for all, in each epoll set with EPOLLEXCLUSIVE; one waiting loop wakes.
+- herd: one listener for all without that flag; every waiting loop wakes for every connection.
 
 For each it tells how the connections fall on the workers (the larger share in percent; the median
 of the rounds, and the worst), echoes and connections per second, and CPU for each.
@@ -108,7 +108,7 @@ def workers(way: str) -> Iterator[tuple[int, list[subprocess.Popen[str]]]]:
 
 
 def accepted(process: subprocess.Popen[str]) -> int:
-    """How many connections a worker has accepted so far."""
+    """Return the number of connections that a worker has accepted so far."""
     assert process.stdin is not None
     assert process.stdout is not None
     process.stdin.write("?\n")

@@ -1,1 +1,1 @@
-"""What the README shows, made from fixed events by ``python -m screenshots``."""
+"""The screenshots of the README, made from fixed events by ``python -m screenshots``."""

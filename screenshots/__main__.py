@@ -1,4 +1,4 @@
-"""Write the recorded scene and every screenshot of the README anew: ``python -m screenshots``."""
+"""Writes the recorded scenes and every screenshot of the README: ``python -m screenshots``."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ SHOTS: Final = (
 
 
 async def shoot(shot: Shot) -> str:
-    """The screen as SVG."""
+    """Draw one picture and return it as SVG."""
     with Recording(shot.recording) as recording:
         app = EchoApp(held(recording))
         async with app.run_test(size=shot.size) as pilot:
@@ -53,7 +53,7 @@ async def shoot(shot: Shot) -> str:
 
 
 def main() -> None:
-    """Write all of them, in UTC and in colour whatever the environment says."""
+    """Write all pictures, always in UTC and in colour."""
     os.environ["TZ"] = "UTC"
     time.tzset()
     record_scenes()

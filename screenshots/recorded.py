@@ -20,7 +20,7 @@ _SCENES: Final = {OVERVIEW: overview, WORKERS: overview_with_workers}
 
 
 def record_scenes() -> None:
-    """Write the recordings anew: for when a scene has changed."""
+    """Write the recordings again after a scene has changed."""
     for path, scene in _SCENES.items():
         with path.open("wb", buffering=0) as file:
             disk = Disk(file)
@@ -34,7 +34,7 @@ def record_scenes() -> None:
 
 
 def held(recording: Recording) -> ReplaySource:
-    """A scene that stands still at its end, as on a paused screen."""
+    """Return a scene that is paused at its end."""
     source = ReplaySource(recording, clock=lambda: 0.0)
     source.seek(source.end)
     return source

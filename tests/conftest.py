@@ -1,4 +1,4 @@
-"""What every test may use: a running server on a free port, and how hypothesis is set."""
+"""Fixtures for all tests, such as a running server on a free port; settings of hypothesis."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LOOP_KINDS = [
 
 @pytest.fixture(scope="session", autouse=True)
 def own_runtime_directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Control sockets of the tests' servers stay among themselves."""
+    """Keep the control sockets of the tests' servers in a directory of their own."""
     directory = tmp_path_factory.mktemp("run")
     directory.chmod(0o700)
     with pytest.MonkeyPatch.context() as patch:
@@ -32,7 +32,7 @@ def own_runtime_directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 @pytest.fixture
 def serve() -> Iterator[Callable[..., Running]]:
-    """`serve(cap=…, poller=…)` starts a server; it is stopped, and must be well, at the end."""
+    """Start servers with `serve(cap=…, poller=…)`; at the end stop them and check for failures."""
     started: list[Running] = []
 
     def start(**settings: Any) -> Running:
@@ -47,6 +47,6 @@ def serve() -> Iterator[Callable[..., Running]]:
 
 @pytest.fixture(params=LOOP_KINDS, ids="-".join)
 def kind(request: pytest.FixtureRequest) -> dict[str, str]:
-    """Settings for each poller that this platform has, in each write mode."""
+    """Return settings for each poller of this platform in each write mode."""
     poller, write_mode = request.param
     return {"poller": poller, "write_mode": write_mode}

@@ -1,4 +1,4 @@
-"""Test peers: a server with a watcher on its stream, and sockets that speak to it."""
+"""Test peers: a server with a watcher on its stream, and sockets that talk to it."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from app.server.workers.supervisor import Workers
 from app.watch.stream import EventStream
 
 PATIENCE = 10.0
-"""Seconds after which a test gives up; none should ever come near it."""
+"""Seconds after which a test gives up; no test should come near it."""
 Told = TypeVar("Told")
 
 
 class Watcher:
-    """Drains a stream and waits until what it has told satisfies a predicate."""
+    """Drains a stream and waits until the events so far satisfy a predicate."""
 
     def __init__(self, stream: EventStream) -> None:
         self.stream = stream
@@ -34,14 +34,14 @@ class Watcher:
         self._ready = threading.Event()
 
     def drain(self) -> None:
-        """Take what is there now."""
+        """Drain the stream once."""
         drained = self.stream.drain()
         self.events += drained.events
         self.snapshots.update((snapshot.id, snapshot) for snapshot in drained.snapshots)
         self.stats = drained.stats or self.stats
 
     def until(self, holds: Callable[[], object], what: str = "") -> None:
-        """Drain until `holds()` is true; a failure after `PATIENCE`."""
+        """Drain until `holds()` is true; fail after `PATIENCE`."""
         deadline = monotonic() + PATIENCE
         while True:
             self._ready.clear()
@@ -50,25 +50,25 @@ class Watcher:
             if holds():
                 return
             if monotonic() > deadline:
-                raise AssertionError(f"never told: {what}; last: {self.events[-12:]}")
-            # Detail and snapshots wake nobody: look for them often.
+                raise AssertionError(f"never came: {what}; last: {self.events[-12:]}")
+            # Detail and snapshots do not notify, so drain often.
             self._ready.wait(0.01)
 
     def all(self, kind: type[Told]) -> list[Told]:
-        """Every event of that kind told so far."""
+        """Return every event of that kind so far."""
         return [event for event in self.events if isinstance(event, kind)]
 
     def wait_for(
         self, kind: type[Told], accepts: Callable[[Told], object] = lambda event: True
     ) -> Told:
-        """The first event of that kind that `accepts`, told already or yet to come."""
+        """Return the first event of that kind that `accepts`; wait for it if it has not come."""
         found: list[Told] = []
 
-        def look() -> bool:
+        def has_come() -> bool:
             found.extend(event for event in self.all(kind) if accepts(event))
             return bool(found)
 
-        self.until(look, kind.__name__)
+        self.until(has_come, kind.__name__)
         return found[0]
 
 
@@ -81,7 +81,7 @@ class Running:
         self.stream.watched = True
         self.watcher = Watcher(self.stream)
         make = Workers if self.settings.workers else Server
-        # Both are the same to whoever only looks from outside.
+        # Both have the same methods.
         self.server = cast("Server", make(self.settings, self.stream, clock))
         self._requests = count(1)
         self._clients: list[socket.socket] = []
@@ -91,19 +91,19 @@ class Running:
         return self
 
     def connect(self, receive_buffer: int = 0) -> socket.socket:
-        """A client, blocking with a time-out; closed with the server."""
+        """Connect a blocking client with a time-out; it is closed with the server."""
         client = connect(self.server.port, receive_buffer)
         self._clients.append(client)
         return client
 
     def connect_known(self, receive_buffer: int = 0) -> tuple[socket.socket, int]:
-        """A client and the id of its connection."""
+        """Connect a client; return it with the id of its connection."""
         client = self.connect(receive_buffer)
         peer = "{}:{}".format(*client.getsockname())
         return client, self.watcher.wait_for(Opened, lambda event: event.peer == peer).id
 
     def shown(self, connection_id: int, holds: Callable[[Snapshot], object]) -> Snapshot:
-        """Wait for a snapshot of the connection of which `holds` is true."""
+        """Wait for a snapshot of the connection for which `holds` is true."""
         snapshots = self.watcher.snapshots
         self.watcher.until(
             lambda: connection_id in snapshots and holds(snapshots[connection_id]), "snapshot"
@@ -114,14 +114,14 @@ class Running:
         """Wait for the end of a connection."""
         return self.watcher.wait_for(Closed, lambda event: event.id == connection_id)
 
-    def ask(self, command: Callable[..., Command], **fields: Any) -> CommandResult:
+    def submit(self, command: Callable[..., Command], **fields: Any) -> CommandResult:
         """Submit a command and wait for its first answer."""
         request = next(self._requests)
         self.server.submit(command(request=request, **fields))
         return self.watcher.wait_for(CommandResult, lambda event: event.request == request)
 
     def end(self, may_fail: bool = False) -> None:
-        """Stop at once and give everything back."""
+        """Stop at once and close everything."""
         self.server.stop("test", now=True)
         for client in self._clients:
             client.close()
@@ -131,7 +131,7 @@ class Running:
 
 
 def connect(port: int, receive_buffer: int = 0) -> socket.socket:
-    """A blocking client socket with a time-out; with a small receive buffer it reads slowly."""
+    """Connect a blocking client with a time-out; a small `receive_buffer` is for a slow reader."""
     client = socket.socket()
     client.settimeout(PATIENCE)
     if receive_buffer:
@@ -146,7 +146,7 @@ def connect(port: int, receive_buffer: int = 0) -> socket.socket:
 
 
 def exchange(client: socket.socket, pieces: Iterable[bytes], expected: int) -> bytes:
-    """Send the pieces, each by itself, while reading; the first `expected` bytes that come back."""
+    """Send the pieces one by one while reading; return the first `expected` bytes received."""
     to_send = iter(pieces)
     piece: bytes | None = next(to_send, None)
     received = bytearray()
@@ -170,7 +170,7 @@ def exchange(client: socket.socket, pieces: Iterable[bytes], expected: int) -> b
 
 
 def read_exactly(client: socket.socket, size: int) -> bytes:
-    """`size` bytes, or fewer if the server ends before."""
+    """Read `size` bytes, or fewer if the server ends before."""
     received = bytearray()
     while len(received) < size:
         data = client.recv(min(1 << 18, size - len(received)))
@@ -181,5 +181,5 @@ def read_exactly(client: socket.socket, size: int) -> bytes:
 
 
 def read_to_end(client: socket.socket) -> bytes:
-    """Everything up to the server's FIN."""
+    """Read everything up to the server's FIN."""
     return read_exactly(client, 1 << 40)

@@ -1,4 +1,4 @@
-"""The real program as a subprocess."""
+"""Runs the real program as a subprocess."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def environment() -> dict[str, str]:
 def run(
     *arguments: str, stdin: bytes = b"", python: tuple[str, ...] = ()
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run it to its end."""
+    """Run the program to its end."""
     return subprocess.run(
         [sys.executable, *python, "-m", "app", *arguments],
         input=stdin,
@@ -57,7 +57,7 @@ class Headless:
         return int(self.first.rpartition(":")[2] or 0)
 
     def event(self, kind: str) -> dict[str, Any]:
-        """The next json line of that kind."""
+        """Return the next JSON line of that kind."""
         for line in self._lines:
             event: dict[str, Any] = json.loads(line)
             if event["event"] == kind:
@@ -65,7 +65,7 @@ class Headless:
         raise AssertionError(f"no {kind!r} line")
 
     def end(self, *signals: int) -> tuple[int, str, str]:
-        """Send the signals; the exit code and what else was printed."""
+        """Send the signals; return the exit code, the rest of stdout, and stderr."""
         for number in signals:
             self.process.send_signal(number)
         out, errors = self.process.communicate(timeout=PATIENCE)

@@ -1,4 +1,4 @@
-"""The real program in a pseudo-terminal, and its screen as a person would see it."""
+"""Runs the real program in a pseudo-terminal and reads its screen."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ import pyte
 
 _NOT_RESET = {b"7", b"2026", b"2048"}
 """Private modes that need no reset: line wrap, synchronized output (set and reset for each frame),
-in-band resize (set where the terminal answers that it has it)."""
+in-band resize (set only if the terminal reports that it has it)."""
 
 
 class Terminal:
@@ -36,7 +36,7 @@ class Terminal:
         environment: Mapping[str, str] | None = None,
         controlling: bool = True,
     ) -> None:
-        """Only the hang-up of a `controlling` terminal is told by SIGHUP."""
+        """Start the program; only the loss of a `controlling` terminal sends SIGHUP."""
         self.screen: Any = pyte.Screen(columns, lines)
         self._parser: Any = pyte.ByteStream(self.screen)
         self.output = bytearray()
@@ -44,7 +44,7 @@ class Terminal:
         self._slave = slave
         self.resize(columns, lines)
         self.modes_before = termios.tcgetattr(slave)
-        # What would overrule the terminal: colours, and the size as a test runner sees it.
+        # These would override the colours and the size of the terminal.
         overruling = {"NO_COLOR", "COLUMNS", "LINES"}
         inherited = {key: value for key, value in os.environ.items() if key not in overruling}
         self.process = subprocess.Popen(
@@ -68,11 +68,11 @@ class Terminal:
 
     @property
     def text(self) -> str:
-        """What stands on the screen."""
+        """The text on the screen."""
         return "\n".join(self.screen.display)
 
     def wait_for(self, seen: Callable[[str], bool], seconds: float = 15) -> None:
-        """Take output until the screen satisfies `seen`."""
+        """Read output until the screen satisfies `seen`."""
         deadline = time.monotonic() + seconds
         while not seen(self.text):
             rest = deadline - time.monotonic()
@@ -94,11 +94,11 @@ class Terminal:
         return bool(data)
 
     def press(self, keys: str) -> None:
-        """Press keys."""
+        """Send keys."""
         os.write(self._master, keys.encode())
 
     def exit_code(self, seconds: float = 15) -> int:
-        """Wait for the program's end, taking what it still writes."""
+        """Wait for the program's exit, reading its remaining output; return the exit code."""
         deadline = time.monotonic() + seconds
         while self.process.poll() is None:
             assert time.monotonic() < deadline, f"still running after {seconds} s:\n{self.text}"
@@ -108,7 +108,7 @@ class Terminal:
         return self.process.returncode
 
     def restored(self) -> bool:
-        """Whether the line discipline is as it was, and each private mode that was set is reset.
+        """Return whether the line discipline is as before and each private mode was reset.
 
         Modes (xterm): 25 cursor, 1000 to 1006 mouse, 1004 focus, 1049 alternate screen, 2004
         bracketed paste.
@@ -120,7 +120,7 @@ class Terminal:
         return b"1049" in last and {mode: last[mode] for mode in wanted} == wanted
 
     def wait_until_restored(self, seconds: float = 15) -> None:
-        """Take output until the screen has been given back."""
+        """Read output until the terminal is restored."""
         deadline = time.monotonic() + seconds
         while not self.restored():
             rest = deadline - time.monotonic()
@@ -128,7 +128,7 @@ class Terminal:
             self._take(min(rest, 0.1))
 
     def hang_up(self) -> None:
-        """Take the terminal away, as a closed window does."""
+        """Close the terminal, as a closed window does."""
         os.close(self._slave)
         os.close(self._master)
         self._master = self._slave = -1

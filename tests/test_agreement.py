@@ -42,7 +42,7 @@ def asked(control: Path, *words: str) -> list[dict[str, Any]]:
 
 
 def settled(control: Path, closed: int) -> dict[str, Any]:
-    """What `ctl stats` tells once it knows of so many ends: figures come in rounds."""
+    """Return the output of `ctl stats` once it counts `closed` closes: figures come in rounds."""
     deadline = monotonic() + PATIENCE
     while True:
         (stats,) = asked(control, "stats")

@@ -1,4 +1,4 @@
-"""What a peer sends is shown escaped: on the screen, in the log and in JSON."""
+"""Text from a peer is escaped: on the screen, in the log and in JSON."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ BELOW = {
     "ui": "core doctor watch control recording",
     "cli": "core doctor watch server server.workers load control recording host proving lab ui",
 }
-"""What each room may import besides itself."""
+"""The rooms that each room may import besides itself."""
 LARGEST_FILE = 420
 """Lines; files stay under about 400."""
 DRAWN_BY = {"textual", "rich"}

@@ -1,4 +1,4 @@
-"""Waiting for what other threads and processes bring about."""
+"""Waits for the effects of other threads and processes."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Callable
 from typing import Final
 
 PATIENCE: Final = 10.0
-"""Seconds after which a test gives up; none should ever come near it."""
+"""Seconds after which a test gives up; no test should come near it."""
 
 
 def until(holds: Callable[[], object], what: str = "it") -> None:
-    """Look again and again until `holds()` is true; a failure after `PATIENCE`."""
+    """Call `holds()` every 5 ms until it is true; fail after `PATIENCE`."""
     deadline = time.monotonic() + PATIENCE
     while not holds():
         assert time.monotonic() < deadline, f"never: {what}"

@@ -1,9 +1,9 @@
-"""What Python and its system calls cost: an epoll loop that reads, writes, and knows nothing else.
+"""Measures Python and its system calls alone: an epoll loop that only reads and writes.
 
-No frames, no limits, no counters, and a peer that does not read stops it. With small frames no echo
-server in Python that makes a read and a write for each wake-up can be much faster: it is the limit
-of one, as the C loop is the machine's. With large ones it says nothing, as it echoes what a read
-happens to bring and not whole bodies.
+It has no frames, limits or counters, and a peer that does not read stops it. With small frames it
+is the upper limit of an echo server in Python that makes one read and one write per wake-up, as the
+C loop is the limit of the machine. With large frames it means nothing, because it echoes the bytes
+of each read instead of whole bodies.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What all peers share: their command line, the line that says where they listen, the loop."""
+"""The part that all peers share: command line, first line of output, event loop."""
 
 from __future__ import annotations
 

@@ -114,7 +114,7 @@ def test_flag_variable_file_and_hangup_refuse_alike(name: str, tmp_path: Path) -
 def answers(running: Running, rule: Rule, values: Iterable[str | int]) -> list[str]:
     found = []
     for value in values:
-        answer = running.ask(Set, name=rule.name, value=value)
+        answer = running.submit(Set, name=rule.name, value=value)
         assert not answer.ok
         found.append(answer.message)
     return found

@@ -24,7 +24,7 @@ from tests.making import listening, opened, snapshot
 from tests.peers import connect, exchange
 from tests.program import Headless, run
 from tests.terminal import Terminal
-from tests.ui.driving import look, screen_text, table
+from tests.ui.driving import refresh, screen_text, table
 
 pytestmark = pytest.mark.slow
 
@@ -133,11 +133,11 @@ async def test_what_is_told_afresh_replaces_the_table_and_is_no_news() -> None:
     source = Told(Drained([listening(), opened(1), opened(2)], [], None, 0, afresh=True))
     app = EchoApp(source)
     async with app.run_test(size=(160, 50)) as pilot:
-        await look(app, pilot)
+        await refresh(app, pilot)
         assert sorted(app.model.rows) == [1, 2]
         again: list[Event] = [listening(cap=64), opened(3)]
         source.drains.append(Drained(again, [snapshot(3)], None, 0, afresh=True))
-        await look(app, pilot)
+        await refresh(app, pilot)
         assert sorted(app.model.rows) == [3]
         assert (app.model.open, app.model.cap) == (1, 64)
         assert [row.id for row in table(app).shown] == [3]
@@ -148,17 +148,17 @@ async def test_what_is_known_by_id_is_void_when_another_server_answers() -> None
     source = Told(Drained([listening(), opened(1), opened(2)], [], None, 0, afresh=True))
     app = EchoApp(source)
     async with app.run_test(size=(160, 50)) as pilot:
-        await look(app, pilot)
+        await refresh(app, pilot)
         await pilot.press("space", "k")
         assert isinstance(app.screen, KillDialog)
         assert table(app).tagged
         other = msgspec.structs.replace(listening(), instance="fedcba9876543210")
         source.drains.append(Drained([other, opened(1), opened(2)], [], None, 0, afresh=True))
-        await look(app, pilot)
+        await refresh(app, pilot)
         assert len(app.screen_stack) == 1
         assert not table(app).tagged
         await pilot.press("k", "tab", "enter")
-        await look(app, pilot)
+        await refresh(app, pilot)
         (kill,) = source.kills
         assert kill.instance == other.instance
 
@@ -167,15 +167,15 @@ async def test_a_server_that_is_gone_is_a_banner_and_not_the_end() -> None:
     source = Told(Drained([listening(), opened(1)], [], None, 0, afresh=True))
     app = EchoApp(source)
     async with app.run_test(size=(160, 50)) as pilot:
-        await look(app, pilot)
+        await refresh(app, pilot)
         assert "GONE" not in screen_text(app)
         source.last = Drained([], [], None, 0, gone="the server has [red]crashed")
-        await look(app, pilot)
+        await refresh(app, pilot)
         text = screen_text(app)
         assert "GONE: the server has [red]crashed." in text
         assert len(app.screen_stack) == 1
         source.last = Drained([], [], None, 0)
-        await look(app, pilot)
+        await refresh(app, pilot)
         assert "GONE" not in screen_text(app)
 
 

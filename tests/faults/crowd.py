@@ -1,4 +1,4 @@
-"""Many clients in one thread: what each sends, when and how fast it reads, and how it ended."""
+"""Many clients in one thread, each with its own data to send and its own speed of reading."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ READ: Final = 256 * 1024
 
 
 def body(size: int, number: int = 0) -> bytes:
-    """`size` bytes that are others for each `number`."""
+    """Return `size` bytes, different for each `number`."""
     start = number * 7919 % (1 << 20)
     return BLOB[start : start + size]
 
 
 def frame(content: bytes) -> bytes:
-    """One whole frame."""
+    """Make one whole frame."""
     return len(content).to_bytes(4, "big") + content
 
 
 def connect(address: tuple[str, int], receive_buffer: int = 0) -> socket.socket:
-    """A connected socket that blocks for 5 s at most."""
+    """Connect a socket that blocks for at most 5 s."""
     sock = socket.socket()
     try:
         if receive_buffer:
@@ -48,7 +48,7 @@ def connect(address: tuple[str, int], receive_buffer: int = 0) -> socket.socket:
 
 
 def name_of(sock: socket.socket) -> str:
-    """The socket's own address, as the server's log writes it."""
+    """Return the socket's own address in the form of the server's log."""
     host, port = sock.getsockname()
     return f"{host}:{port}"
 
@@ -60,7 +60,7 @@ def reset(sock: socket.socket) -> None:
 
 
 def receive(sock: socket.socket, size: int) -> bytes:
-    """Exactly `size` bytes, or fewer before an EOF."""
+    """Read exactly `size` bytes, or fewer before an EOF."""
     data = bytearray()
     while len(data) < size:
         chunk = sock.recv(size - len(data))
@@ -71,7 +71,7 @@ def receive(sock: socket.socket, size: int) -> bytes:
 
 
 def echoes(address: tuple[str, int], content: bytes = b"still here?") -> bool:
-    """Whether a new connection is served."""
+    """Return whether a new connection is served."""
     with connect(address) as sock:
         sock.sendall(frame(content))
         return receive(sock, len(content) + 4) == frame(content)
@@ -81,13 +81,13 @@ def echoes(address: tuple[str, int], content: bytes = b"still here?") -> bool:
 def crowd(
     address: tuple[str, int], count: int, receive_buffer: int = 0
 ) -> Iterator[list[socket.socket]]:
-    """`count` connections that are closed at the end."""
+    """Open `count` connections; they are closed at the end."""
     with contextlib.ExitStack() as stack:
         yield [stack.enter_context(connect(address, receive_buffer)) for _ in range(count)]
 
 
 def many_descriptors(wanted: int) -> bool:
-    """Raise this process's soft limit as far as needed; whether that could be done."""
+    """Raise the soft limit of open files of this process; return whether that was possible."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < wanted <= hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
@@ -102,16 +102,16 @@ class Peer:
     sock: socket.socket
     to_send: bytes
     half_close: bool = False
-    """End its own direction once everything is sent."""
+    """Half-close once everything is sent."""
     dribble: bytes = b""
-    """Sent a byte at a time, every `dribble_every` seconds, behind `to_send`."""
+    """Bytes sent one by one after `to_send`, every `dribble_every` seconds."""
     dribble_every: float = 0.1
     read_from: float = 0.0
-    """When to begin to read."""
+    """The time of the first read."""
     read_size: int = READ
     read_every: float = 0.0
     until: int = 0
-    """Ends after this many bytes; 0 is at EOF."""
+    """Bytes to read before the peer ends; 0 means until EOF."""
 
     name: str = ""
     received: bytearray = field(default_factory=bytearray)
@@ -130,18 +130,18 @@ class Peer:
         self.next_read = self.read_from
 
     def wanted(self, now: float) -> int:
-        """What to be woken for at `now`."""
+        """Return the selector events to wait for at `now`."""
         reads = selectors.EVENT_READ if now >= self.next_read else 0
         return reads | (selectors.EVENT_WRITE if self.sent < len(self.to_send) else 0)
 
     @property
     def timed(self) -> bool:
-        """Whether the clock moves it."""
+        """Whether the peer acts at set times."""
         return bool(self.read_from or self.read_every or self.dribble)
 
 
 def drive(peers: Iterable[Peer], seconds: float) -> None:
-    """Let them all send and read until each has ended, at most `seconds`."""
+    """Have all peers send and read until each has ended, for at most `seconds`."""
     alive = {peer for peer in peers if not peer.ended}
     timed = [peer for peer in alive if peer.timed]
     start = time.monotonic()
@@ -207,7 +207,7 @@ def _serve(peer: Peer, mask: int, now: float) -> None:
     except BlockingIOError:
         return
     except OSError as error:
-        # A refused write says nothing about what is still to be read: that is read first.
+        # After a failed write there may still be input, which is read first.
         if mask & selectors.EVENT_READ or error.errno not in (errno.EPIPE, errno.ECONNRESET):
             peer.ended = errno.errorcode.get(error.errno or 0, str(error))
         peer.sent = len(peer.to_send)

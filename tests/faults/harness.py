@@ -1,8 +1,8 @@
-"""The real program as a child process, and what may be asked of it from outside.
+"""Runs the real program as a child process and observes it from outside.
 
-Nothing here imports the server: the port, the command line, the exit code, the log lines and
-/proc are all that these tests know. The figures at the top are the promises; they stand in one
-place because a busy machine may need other ones.
+Nothing here imports the server: the tests use only the port, the command line, the exit code, the
+log lines and /proc. The constants at the top are the promises, in one place because a busy machine
+may need other ones.
 """
 
 from __future__ import annotations
@@ -33,21 +33,21 @@ RECOVERY: Final = 3.0
 LEFT_BEHIND: Final = 16 * MIB
 """Bytes of memory that a fault may leave behind."""
 IDLE_SHARE: Final = 0.05
-"""CPU, of one core, that the process may take with nothing to do."""
+"""Share of a core that the idle process may use."""
 IDLE_SPAN: Final = 0.5
-"""Seconds over which that share is taken."""
+"""Seconds over which that share is measured."""
 LONGEST_ROUND_TRIP: Final = 0.25
-"""Seconds that an echo of a well-behaved neighbour may take, whatever goes on beside it."""
+"""Seconds that an echo of a well-behaved neighbour may take during a fault."""
 NEIGHBOURS: Final = 20
 
 FIGURES: dict[str, str] = {}
-"""What was measured, by promise; printed at the end of the run (see conftest.py)."""
+"""The measured figures by promise, printed at the end of the run (see conftest.py)."""
 
 Event = dict[str, Any]
 
 
 class Figures(NamedTuple):
-    """One look at the process from outside."""
+    """Figures of the process at one time."""
 
     rss: int
     fds: int
@@ -55,7 +55,7 @@ class Figures(NamedTuple):
 
 
 def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
-    """Whether `condition` became true within `seconds`; looks at it every 10 ms."""
+    """Check `condition` every 10 ms; return whether it became true within `seconds`."""
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() >= end:
@@ -65,7 +65,7 @@ def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
 
 
 class Log:
-    """The event lines, gathered by a thread, so that a full pipe never holds the server."""
+    """The event lines, read by a thread so that a full pipe never blocks the server."""
 
     def __init__(self, pipe: int) -> None:
         self._changed = threading.Condition()
@@ -85,17 +85,17 @@ class Log:
 
     @property
     def open(self) -> int:
-        """Connections that were opened and not closed, by the log."""
+        """Connections that were opened and not closed, according to the log."""
         with self._changed:
             return self._open
 
     def since(self, mark: int, kind: str) -> list[Event]:
-        """The events of one kind from line `mark` on."""
+        """Return the events of one kind from line `mark` on."""
         with self._changed:
             return [event for event in self.events[mark:] if event["event"] == kind]
 
     def wait_for(self, mark: int, kind: str, count: int, seconds: float) -> list[Event]:
-        """Wait until `count` events of that kind have come since `mark`; those that did."""
+        """Wait for `count` events of that kind since `mark`; return those that came in time."""
         found: list[Event] = []
         seen = mark
 
@@ -110,7 +110,7 @@ class Log:
         return found
 
     def join(self) -> None:
-        """Wait for the last line; the process has ended."""
+        """Read the last line of a process that has ended."""
         self._thread.join(5)
         assert not self._thread.is_alive(), "somebody still holds the log pipe"
 
@@ -132,19 +132,19 @@ class Server:
         self.port: int = first[0]["port"]
         self.address: Final = ("127.0.0.1", self.port)
 
-    # --- what can be seen ---
+    # --- observations ---
 
     def rss(self) -> int:
-        """Bytes of memory in use (VmRSS)."""
+        """Return the bytes of memory in use (VmRSS)."""
         with open(f"/proc/{self.pid}/status", encoding="ascii") as lines:
             return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:")) * KIB
 
     def fds(self) -> int:
-        """Open descriptors."""
+        """Return the number of open descriptors."""
         return len(os.listdir(f"/proc/{self.pid}/fd"))
 
     def cpu(self) -> float:
-        """CPU seconds so far, of all threads that live."""
+        """Return the CPU seconds so far of all living threads."""
         total = 0
         for task in os.listdir(f"/proc/{self.pid}/task"):
             with contextlib.suppress(FileNotFoundError):
@@ -154,25 +154,25 @@ class Server:
         return total / 1e9
 
     def cpu_share(self, seconds: float) -> float:
-        """CPU, of one core, over the next `seconds`."""
+        """Measure the share of a core used over the next `seconds`."""
         began, before = time.monotonic(), self.cpu()
         time.sleep(seconds)
         return (self.cpu() - before) / (time.monotonic() - began)
 
     def figures(self) -> Figures:
-        """Memory, descriptors and open connections now."""
+        """Return memory, descriptors and open connections now."""
         return Figures(self.rss(), self.fds(), self.log.open)
 
     def mark(self) -> int:
-        """Where the log stands now."""
+        """Return the number of log lines so far."""
         return len(self.log.events)
 
     def reasons(self, mark: int) -> Counter[str]:
-        """How many connections closed since `mark`, by reason."""
+        """Count the connections closed since `mark`, by reason."""
         return Counter(event["reason"] for event in self.log.since(mark, "closed"))
 
     def closed(self, mark: int, count: int, seconds: float) -> dict[str, Event]:
-        """Wait for `count` ends since `mark`; the `closed` events by the peer's address."""
+        """Wait for `count` closes since `mark`; return the `closed` events by peer address."""
         events = self.log.wait_for(mark, "closed", count, seconds)
         assert len(events) == count, f"{len(events)} of {count} connections closed"
         by_peer = {event["peer"]: event for event in events}
@@ -180,15 +180,15 @@ class Server:
         return by_peer
 
     def complaints(self) -> str:
-        """All that was written to stderr so far."""
+        """Return the whole of stderr so far."""
         self._stderr.seek(0)
         text: str = self._stderr.read()
         return text
 
-    # --- what must hold ---
+    # --- promises ---
 
     def assert_recovers(self, before: Figures) -> None:
-        """Within `RECOVERY` everything is back: descriptors, connections, memory; then idle."""
+        """Check that descriptors, connections and memory recover, and that the process idles."""
         now = before
 
         def back() -> bool:
@@ -198,7 +198,7 @@ class Server:
 
         assert wait_until(back, RECOVERY), f"before {before}, {RECOVERY} s after the fault {now}"
         share = self.cpu_share(IDLE_SPAN)
-        if share >= IDLE_SHARE:  # a lingering end may still have been going on
+        if share >= IDLE_SHARE:  # a connection may still have been lingering
             share = self.cpu_share(IDLE_SPAN)
         assert share < IDLE_SHARE, f"idles at {share:.1%} of a core"
         assert not self.complaints()
@@ -208,7 +208,7 @@ class Server:
         os.kill(self.pid, number)
 
     def wait(self, seconds: float) -> int:
-        """Wait for the exit; the exit code."""
+        """Wait for the exit; return the exit code."""
         code = self.process.wait(seconds)
         self.log.join()
         return code
@@ -216,7 +216,7 @@ class Server:
 
 @contextlib.contextmanager
 def serving(*options: str, descriptors: int | None = None) -> Iterator[Server]:
-    """The program on a free port. At the end it is stopped, and must not have complained.
+    """Run the program on a free port; at the end stop it and check that stderr is empty.
 
     `descriptors` is its limit of open files, soft and hard.
     """
@@ -252,17 +252,17 @@ def serving(*options: str, descriptors: int | None = None) -> Iterator[Server]:
 
 
 def program(*options: str) -> list[str]:
-    """The command line of a server without a screen on a free port."""
-    front = [sys.executable, "-m", "app", "--no-ui", "--log-format", "json"]
-    return [*front, *options, "127.0.0.1", "0"]
+    """Return the command line of a headless server on a free port."""
+    headless = [sys.executable, "-m", "app", "--no-ui", "--log-format", "json"]
+    return [*headless, *options, "127.0.0.1", "0"]
 
 
 class WellBehaved:
     """Neighbours that echo a 64-byte frame every 50 ms, in a process of their own.
 
-    At the exit of the context they must not have met a wrong byte, a lost connection or a round
-    trip over `LONGEST_ROUND_TRIP`. Their own process, so that what they measure is the server
-    and not this interpreter's lock.
+    The exit of the context fails after a wrong byte, a lost connection or a round trip over
+    `LONGEST_ROUND_TRIP`. They run in a process of their own so that they measure the server and not
+    the GIL of this one.
     """
 
     def __init__(self, server: Server, promise: str = "", count: int = NEIGHBOURS) -> None:

@@ -18,7 +18,7 @@ BODY_TIMEOUT = 2.0
 
 
 def _loris(number: int) -> tuple[bytes, bytes, float, str]:
-    """What the loris sends at once, what it dribbles and how often, and its reason."""
+    """Return the bytes sent at once, the dribbled bytes, their interval, and the close reason."""
     header = (1000 + number).to_bytes(4, "big")
     kinds = [
         (header[:1], b"", 1.0, "timeout_header"),

@@ -23,9 +23,9 @@ Answer = Callable[[socket.socket, list[bytes]], None]
 
 @contextmanager
 def lying_server(group: int, answer: Answer) -> Iterator[int]:
-    """The port of a server that takes `group` frames, lets `answer` reply, and echoes from then on.
+    """Run a server that reads `group` frames, calls `answer`, then echoes; yield its port.
 
-    One connection; it ends when the client ends, or when `answer` has closed it.
+    It serves one connection, until the client closes it or `answer` has closed it.
     """
     with socket.create_server(("127.0.0.1", 0)) as listening:
         listening.settimeout(PATIENCE)
@@ -56,7 +56,7 @@ def _serve(listening: socket.socket, group: int, answer: Answer) -> None:
                 if not received:
                     return
         except ConnectionError:
-            return  # a client that has seen the lie leaves at once
+            return  # a client that has detected the wrong echo closes at once
 
 
 def _first_frame(received: bytearray) -> bytes:
@@ -67,7 +67,7 @@ def _first_frame(received: bytearray) -> bytes:
 
 
 def plan(port: int = 1, size: str = "64", **changes: Any) -> LoadPlan:
-    """A plan of one connection, with changes."""
+    """Make a plan of one connection, with changes."""
     usual = {
         "host": "127.0.0.1",
         "connections": 1,
@@ -84,7 +84,7 @@ def plan(port: int = 1, size: str = "64", **changes: Any) -> LoadPlan:
 
 
 def share(port: int, **changes: Any) -> LoadShare:
-    """The only share of such a plan."""
+    """Return the only share of such a plan."""
     (only,) = plan(port, **changes).shares(socket.AF_INET, ("127.0.0.1", port))
     return only
 

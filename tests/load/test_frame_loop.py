@@ -1,4 +1,4 @@
-"""What is sent: sizes from the command line, and the frame loop made of them."""
+"""The body sizes of the command line, and the frame loop made from them."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_a_frame_loop_is_kept_once_and_made_in_place() -> None:
 
 
 def test_the_largest_size_that_there_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
-    """256 MiB with a depth of 1, as the documentation says; here in small."""
+    """docs/load.md promises 256 MiB with a depth of 1; the test scales it down."""
     assert 4 * parse_sizes("256MiB")[0].low == frame_loop_module.LARGEST_LOOP
     monkeypatch.setattr(frame_loop_module, "LARGEST_LOOP", 4 * MIB)
     assert FrameLoop(parse_sizes("1MiB"), 1, 1).frames == 4

@@ -129,7 +129,7 @@ def test_frames_are_due_in_turn_over_the_connections() -> None:
 
 
 class LookedAt(list[LoadConnection]):
-    """Counts how often one of them is looked at."""
+    """Counts the accesses to its connections."""
 
     times = 0
 
@@ -139,7 +139,7 @@ class LookedAt(list[LoadConnection]):
 
 
 def test_however_much_is_due_each_connection_is_looked_at_once() -> None:
-    """Else a rate that is too much leaves no time for the echoes."""
+    """With one access per frame, too high a rate would leave no time for the echoes."""
     asked = share(1, connections=3, depth=2, rate=1e6, duration=1.0)
     sockets = [socket.socketpair() for _ in range(3)]
     control, keeps_open = os.pipe()

@@ -1,4 +1,4 @@
-"""The Locust user: its client in this process, and Locust itself as docs/load.md has it."""
+"""The Locust user: its client in this process, and Locust itself as docs/load.md runs it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.program import ROOT, environment
 
 Serve = Callable[..., Running]
 PATIENCE = 60
-"""Seconds for a whole Locust run; it needs about six."""
+"""Time-out of a whole Locust run in seconds; it needs about six."""
 needs_locust = pytest.mark.skipif(
     importlib.util.find_spec("locust") is None,
     reason="locust is not installed: pip install 'echo-tui[load]'",
@@ -30,7 +30,7 @@ needs_locust = pytest.mark.skipif(
 
 
 class Request:
-    """Keeps what is fired."""
+    """Keeps the events fired."""
 
     def __init__(self) -> None:
         self.told: list[dict[str, object]] = []
@@ -118,11 +118,11 @@ def test_a_wrong_echo_is_a_failed_request(
 
 
 class Killed(BaseException):
-    """As gevent's GreenletExit."""
+    """Stands for gevent's GreenletExit."""
 
 
 class Scripted(FramedClient):
-    """Each exchange takes the next of `seconds`; a negative one ends in a stop."""
+    """Make each exchange take the next of `seconds`; a negative one ends in a stop."""
 
     def __init__(self, request: Request, seconds: list[float]) -> None:
         super().__init__("127.0.0.1", 1, request)
@@ -232,7 +232,7 @@ def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
 
 
 def documented_commands(server_port: int) -> list[list[str]]:
-    """What docs/load.md says to run, on ports that are free."""
+    """Return the commands of docs/load.md, with free ports."""
     text = (ROOT / "docs" / "load.md").read_text("utf-8").replace("\\\n", " ")
     commands = [line for line in text.splitlines() if line.startswith("locust ")]
     ports = {"5557": str(free_port()), "9000": str(server_port)}

@@ -1,4 +1,4 @@
-"""What may be asked, and how it is shared out."""
+"""The checks of a plan, and its division into shares."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clients that run_profiles: what they see of a server that is well, and of one that is not."""
+"""Clients that misbehave, against a correct server and against wrong ones."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Serve = Callable[..., Running]
 def misbehave_once(
     port: int, *profiles: str, size: str = "64", timeout: float = 5.0, duration: float = 0.05
 ) -> Outcome:
-    """A client of each that is asked to end as soon as it has begun: it plays its part once."""
+    """Run one client of each profile that stops as soon as it has started, so it runs once."""
     return misbehave_and_tell([], port, *profiles, size=size, timeout=timeout, duration=duration)
 
 
@@ -116,7 +116,7 @@ def test_a_server_that_ends_with_echoes_missing() -> None:
 
 
 def test_a_dribbler_whose_server_is_gone_says_it_once(caplog: pytest.LogCaptureFixture) -> None:
-    """asyncio warns of each byte that is written to a connection that has failed."""
+    """asyncio would warn of each byte written to a failed connection."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         thread = threading.Thread(target=reset_at_the_first_byte, args=(listening,))
         thread.start()
@@ -135,7 +135,7 @@ def reset_at_the_first_byte(listening: socket.socket) -> None:
 
 @contextmanager
 def ending_server(echoes: int, reset: bool) -> Iterator[int]:
-    """The port of a server that ends each connection after so many echoes of 64 bytes."""
+    """Run a server that ends each connection after some echoes of 64 bytes; yield its port."""
 
     class Ends(socketserver.BaseRequestHandler):
         def handle(self) -> None:

@@ -68,7 +68,7 @@ def test_nothing_is_shown_where_there_is_no_terminal() -> None:
 
 @pytest.fixture
 def drawn() -> Iterator[Callable[..., str]]:
-    """What a progress line shows of some workers on a terminal of so many columns."""
+    """Draw the progress line of some workers on a terminal of some columns."""
     master, terminal = os.openpty()
 
     def draw(workers: list[LoadWorker], columns: int = 0, **asked: Any) -> str:
@@ -195,7 +195,7 @@ def test_frames_of_lost_connections_say_nothing_of_the_rate() -> None:
 
 
 def test_a_run_that_ends_at_once_says_nothing_of_the_generator() -> None:
-    """Its whole time is that of its first frames."""
+    """A run that is too short measures only its first frames."""
     short = merged(Outcome(measured_s=0.4, cpu_s=0.4, frames=1))
     assert not short.was_the_ceiling
     assert merged(Outcome(measured_s=0.6, cpu_s=0.6, frames=1)).was_the_ceiling
@@ -213,7 +213,7 @@ def findings(number: int) -> tuple[Finding, ...]:
 
 
 def test_what_is_not_told_is_counted_in_findings() -> None:
-    """And not in echoes, of which 320 may be missing on 64 connections that are lost."""
+    """Not in echoes: 320 may be missing on 64 lost connections."""
     outcome = Outcome(
         measured_s=1.0, frames=9, lost=64, missing=320, findings=findings(20), found=64
     )

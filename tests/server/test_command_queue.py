@@ -32,7 +32,7 @@ def trace(request: int, connection_id: int = 1) -> TraceCommand:
 def test_kill_of_an_idle_connection(serve: Serve, mode: KillMode) -> None:
     running = serve()
     client, connection_id = running.connect_known()
-    answer = running.ask(Kill, ids=(connection_id,), mode=mode)
+    answer = running.submit(Kill, ids=(connection_id,), mode=mode)
     assert (answer.ok, answer.id, answer.command) == (True, connection_id, "kill")
     closed = running.closed(connection_id)
     assert (closed.reason, closed.detail) == (Reason.KILLED, f"mode {mode}")
@@ -47,7 +47,7 @@ def test_kill_answers_for_each_id(serve: Serve) -> None:
     running = serve()
     _, first = running.connect_known()
     _, second = running.connect_known()
-    running.ask(Kill, ids=(first, 99, second, first))
+    running.submit(Kill, ids=(first, 99, second, first))
     watcher = running.watcher
     watcher.until(lambda: len(watcher.all(CommandResult)) == 4)
     answers = watcher.all(CommandResult)
@@ -65,9 +65,9 @@ def test_kill_of_a_connection_that_is_ending_already(serve: Serve) -> None:
     client, connection_id = running.connect_known()
     client.sendall(header(11))
     assert read_to_end(client) == b""
-    answer = running.ask(Kill, ids=(connection_id,), mode=KillMode.DRAIN)
+    answer = running.submit(Kill, ids=(connection_id,), mode=KillMode.DRAIN)
     assert answer.message == "was ending already: frame_too_large"
-    running.ask(Kill, ids=(connection_id,), mode=KillMode.CLOSE)
+    running.submit(Kill, ids=(connection_id,), mode=KillMode.CLOSE)
     assert running.closed(connection_id).reason is Reason.FRAME_TOO_LARGE
 
 
@@ -77,7 +77,7 @@ def test_a_new_cap_is_in_force_from_the_next_frame_on(serve: Serve) -> None:
     begun = frame(b"x" * 80)
     client.sendall(begun[:40])
     running.shown(connection_id, lambda snapshot: snapshot.body_read == 36)
-    answer = running.ask(Set, name="cap", value="50")
+    answer = running.submit(Set, name="cap", value="50")
     assert (answer.ok, answer.message) == (True, "cap: 100 → 50")
     changed = running.watcher.wait_for(SettingChanged)
     assert (changed.name, changed.old, changed.new) == ("cap", 100, 50)
@@ -101,7 +101,7 @@ def test_a_setting_that_is_refused_changes_nothing(
     serve: Serve, name: str, value: int | str, says: str
 ) -> None:
     running = serve()
-    answer = running.ask(Set, name=name, value=value)
+    answer = running.submit(Set, name=name, value=value)
     assert not answer.ok
     assert says in answer.message
     assert not running.watcher.all(SettingChanged)
@@ -110,13 +110,13 @@ def test_a_setting_that_is_refused_changes_nothing(
 def test_a_shorter_timeout_reaches_connections_that_wait_already(serve: Serve) -> None:
     running = serve()
     client, connection_id = running.connect_known()
-    assert running.ask(Set, name="idle_timeout", value=0.01).ok
+    assert running.submit(Set, name="idle_timeout", value=0.01).ok
     assert running.closed(connection_id).reason is Reason.TIMEOUT_IDLE
     assert client.recv(1) == b""
 
 
 def test_trace_of_an_unknown_connection(serve: Serve) -> None:
-    answer = serve().ask(TraceCommand, id=42, level=TraceLevel.IO)
+    answer = serve().submit(TraceCommand, id=42, level=TraceLevel.IO)
     assert (answer.ok, answer.id, answer.message) == (False, 42, "no such connection")
 
 

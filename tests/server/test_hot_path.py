@@ -50,7 +50,7 @@ def test_a_burst_like_the_one_before_meets_a_cap_that_was_lowered(serve: Serve, 
     burst = frame(b"x" * 80) * count
     for _ in range(3):
         assert exchange(client, [burst], len(burst)) == burst
-    assert running.ask(Set, name="cap", value=50).ok
+    assert running.submit(Set, name="cap", value=50).ok
     assert exchange(client, [SMALL], len(SMALL)) == SMALL  # which brings it back to the hot path
     client.sendall(burst)
     assert read_to_end(client) == b""
@@ -106,7 +106,7 @@ def test_what_comes_behind_the_end_of_a_quick_connection_is_discarded(
     client.sendall(sent)
     running.shown(connection_id, lambda snapshot: snapshot.frames_out == 40)
     if cause == "kill":
-        answer = running.ask(Kill, ids=(connection_id,), mode=KillMode.DRAIN)
+        answer = running.submit(Kill, ids=(connection_id,), mode=KillMode.DRAIN)
         assert answer.message.startswith("draining: ")
         assert answer.message.endswith(" bytes not yet acknowledged by the peer")
     else:
@@ -135,7 +135,7 @@ def test_who_is_looked_at_is_read_as_everyone_else(serve: Serve, asked: list[int
     running = serve()
     client, connection_id = running.connect_known()
     send_little(client)
-    assert running.ask(Trace, id=connection_id, level=TraceLevel.IO).ok
+    assert running.submit(Trace, id=connection_id, level=TraceLevel.IO).ok
     asked.clear()
     assert exchange(client, [LARGE], len(LARGE)) == LARGE
     assert asked == [READ_SIZE]

@@ -75,7 +75,7 @@ def test_who_is_looked_at_has_the_kernel_asked(serve: Serve, level: TraceLevel) 
     running = serve()
     client, connection_id = running.connect_known()
     other, _ = running.connect_known()
-    running.ask(Trace, id=connection_id, level=level)
+    running.submit(Trace, id=connection_id, level=level)
     echo = frame(b"0123456789")
     assert exchange(client, [echo], len(echo)) == echo
     assert exchange(other, [echo], len(echo)) == echo
@@ -94,7 +94,7 @@ def test_who_is_looked_at_has_the_kernel_asked(serve: Serve, level: TraceLevel) 
 def test_of_a_long_call_only_the_last_bytes_are_told(serve: Serve) -> None:
     running = serve()
     client, connection_id = running.connect_known()
-    running.ask(Trace, id=connection_id, level=TraceLevel.BYTES)
+    running.submit(Trace, id=connection_id, level=TraceLevel.BYTES)
     echo = frame(bytes(range(256)) * 40)
     assert exchange(client, [echo], len(echo)) == echo
     running.shown(connection_id, lambda snapshot: snapshot.frames_out == 1)
@@ -159,7 +159,7 @@ def test_where_all_are_traced_every_call_is_told(looked_at: Reporter) -> None:
 def test_a_firehose_that_is_looked_at_echoes_all_and_tells_little(serve: Serve) -> None:
     running = serve()
     client, connection_id = running.connect_known()
-    running.ask(Trace, id=connection_id, level=TraceLevel.IO)
+    running.submit(Trace, id=connection_id, level=TraceLevel.IO)
     echo = frame(b"0123456789")
     for _ in range(1000):
         client.sendall(echo)
@@ -172,7 +172,7 @@ def test_a_firehose_that_is_looked_at_echoes_all_and_tells_little(serve: Serve) 
 def test_nobody_is_asked_about_a_connection_that_has_closed(serve: Serve) -> None:
     running = serve()
     client, connection_id = running.connect_known()
-    running.ask(Trace, id=connection_id, level=TraceLevel.IO)
+    running.submit(Trace, id=connection_id, level=TraceLevel.IO)
     running.watcher.wait_for(Kernel)
     client.close()
     running.closed(connection_id)

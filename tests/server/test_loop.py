@@ -249,7 +249,7 @@ def test_tracing_tells_system_calls_and_states(serve: Serve, kind: Kind) -> None
     running = serve(**kind)
     client, connection_id = running.connect_known()
     exchange(client, [frame(b"not yet")] * 2, 22)
-    assert running.ask(Trace, id=connection_id, level=TraceLevel.IO).ok
+    assert running.submit(Trace, id=connection_id, level=TraceLevel.IO).ok
     whole = frame(b"traced")
     client.sendall(whole[:6])
     watcher = running.watcher
@@ -257,7 +257,7 @@ def test_tracing_tells_system_calls_and_states(serve: Serve, kind: Kind) -> None
     exchange(client, [whole[6:]], len(whole))
     written = watcher.wait_for(Io, lambda event: event.call == "write")
     assert (written.id, written.asked, written.result) == (connection_id, len(whole), len(whole))
-    assert running.ask(Trace, id=connection_id, level=TraceLevel.OFF).ok
+    assert running.submit(Trace, id=connection_id, level=TraceLevel.OFF).ok
     changes = watcher.all(StateChanged)
     by_way_of = [ConnectionState.WRITE_BODY] if kind["write_mode"] == "armed" else []
     assert [change.new for change in changes] == [
@@ -272,7 +272,7 @@ def test_tracing_tells_system_calls_and_states(serve: Serve, kind: Kind) -> None
     ]
     told = len(watcher.all(Io))
     exchange(client, [whole], len(whole))
-    running.ask(Trace, id=connection_id, level=TraceLevel.OFF)
+    running.submit(Trace, id=connection_id, level=TraceLevel.OFF)
     assert len(watcher.all(Io)) == told
 
 
@@ -294,11 +294,11 @@ def test_the_write_mode_is_switched_while_connections_run(serve: Serve, kind: Ki
     other = {"direct": "armed", "armed": "direct"}[kind["write_mode"]]
     for mode in (other, kind["write_mode"], other):
         assert exchange(client, [frame(b"ping")], 8) == frame(b"ping")
-        answer = running.ask(Set, name="write_mode", value=mode)
+        answer = running.submit(Set, name="write_mode", value=mode)
         assert answer.message.endswith(mode)
         before = len(running.watcher.all(Toggled))
         assert exchange(client, [frame(b"ping")], 8) == frame(b"ping")
-        running.ask(Set, name="write_mode", value=mode)
+        running.submit(Set, name="write_mode", value=mode)
         toggled = len(running.watcher.all(Toggled)) - before
         assert toggled == (2 if mode == "armed" else 0)
 
@@ -354,7 +354,7 @@ def test_kill_while_an_echo_is_pending(serve: Serve, kind: Kind, mode: KillMode)
     data = frame(bytes(LARGE))
     client.sendall(data)
     running.watcher.wait_for(Toggled, lambda event: event.id == connection_id and event.pending)
-    assert running.ask(Kill, ids=(connection_id,), mode=mode).ok
+    assert running.submit(Kill, ids=(connection_id,), mode=mode).ok
     if mode is KillMode.RESET:
         with pytest.raises(ConnectionResetError):
             read_to_end(client)

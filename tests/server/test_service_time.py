@@ -32,7 +32,7 @@ def test_each_frame_counts_once(
 ) -> None:
     running = serve(poller=poller, write_mode=write_mode)
     client, connection_id = running.connect_known()
-    running.ask(Trace, id=connection_id, level=level)
+    running.submit(Trace, id=connection_id, level=level)
     one, burst, long = frame(b"x"), frame(b"y") * 30, frame(b"z" * 300_000)
     halves = frame(b"ab") + frame(b"c")[:3]
     for echo in (one, burst, long):

@@ -44,7 +44,7 @@ def test_a_stalled_watcher_of_a_traced_connection_gets_the_newest_snapshot(
 ) -> None:
     running = serve()
     client, connection_id = running.connect_known()
-    running.ask(Trace, id=connection_id, level=TraceLevel.STATE)
+    running.submit(Trace, id=connection_id, level=TraceLevel.STATE)
     for _ in range(200):
         client.sendall(frame(b"body"))
         assert client.recv(8) == frame(b"body")

@@ -1,4 +1,4 @@
-"""A dashboard on fed events, driven by keys: what the tests of its screens share."""
+"""Runs a dashboard on fed events, for the tests of its screens."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,12 +20,12 @@ async def running(
 ) -> AsyncIterator[tuple[EchoApp, Pilot[int]]]:
     app = EchoApp(source, preferences=preferences)
     async with app.run_test(size=size) as pilot:
-        await look(app, pilot)
+        await refresh(app, pilot)
         yield app, pilot
 
 
-async def look(app: EchoApp, pilot: Pilot[int]) -> None:
-    """Have the screen show everything that was fed."""
+async def refresh(app: EchoApp, pilot: Pilot[int]) -> None:
+    """Draw everything that was fed."""
     await pilot.pause()
     app.refresh_view()
     await pilot.pause()

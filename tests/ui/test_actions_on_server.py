@@ -1,4 +1,4 @@
-"""Every other action of the dashboard on a real server: what it did is seen on both ends."""
+"""The other actions of the dashboard on a real server, checked at both ends."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow
 
 @contextmanager
 def clients(server: Server, number: int) -> Iterator[list[socket.socket]]:
-    """Connections that were echoed to, in the order of their ids."""
+    """Open connections that have echoed a frame, in the order of their ids."""
     with ExitStack() as stack:
         every = []
         for _ in range(number):

@@ -19,7 +19,7 @@ from app.core.events import (
 from app.ui.dialogs import CapDialog, DeadServerScreen, KillDialog
 from screenshots.scenes import overview, server
 from tests.making import NOW, FixedSource, closed, listening, opened, snapshot
-from tests.ui.driving import actions, look, running, screen_text, table
+from tests.ui.driving import actions, refresh, running, screen_text, table
 
 
 @pytest.mark.parametrize("mode", list(KillMode))
@@ -59,14 +59,14 @@ async def test_the_kill_dialog_acts_on_what_it_named_whatever_comes() -> None:
         order = [row.id for row in table(app)._order]
         source.feed(closed(1, Reason.EOF, ago=0), *(opened(number) for number in range(4, 30)))
         source.time += 20
-        await look(app, pilot)
+        await refresh(app, pilot)
         assert [row.id for row in table(app)._order] == order
         await pilot.press("right", "right", "enter")
         await pilot.pause()
         [command] = actions(source)
         assert isinstance(command, Kill)
         assert command.ids == (2,)
-        await look(app, pilot)
+        await refresh(app, pilot)
         assert len(table(app)._order) == 28
         assert table(app).selected_id == 2
 
@@ -107,7 +107,7 @@ async def test_the_cap_changes_when_the_event_is_back() -> None:
         assert (command.name, command.value) == ("cap", 40_960)
         assert app.model.cap == 1024**2
         source.feed(SettingChanged(t=NOW, name="cap", old=1024**2, new=40_960))
-        await look(app, pilot)
+        await refresh(app, pilot)
         assert "40KiB" in screen_text(app)
 
 
@@ -121,7 +121,7 @@ async def test_a_failed_command_is_reported_and_a_strangers_is_not() -> None:
             t=NOW, request=command.request, command="kill", ok=False, message="[b]no such id", id=2
         )
         source.feed(refusal, CommandResult(t=NOW, request=0, command="set", ok=True, message="x"))
-        await look(app, pilot)
+        await refresh(app, pilot)
         [notification] = app._notifications
         assert notification.message == "#2: [b]no such id"
         assert notification.severity == "error"
@@ -133,14 +133,14 @@ async def test_pause_holds_the_screen_while_the_model_goes_on() -> None:
         await pilot.press("p")
         source.time += 7
         source.feed(opened(2), snapshot(1, frames=4_321, quiet=0, at=source.time))
-        await look(app, pilot)
+        await refresh(app, pilot)
         text = screen_text(app)
         assert "PAUSED" in text
         assert "7 s ago" in text
         assert "4,321" not in text
         assert app.model.rows[1].frames == 4_321
         await pilot.press("p")
-        await look(app, pilot)
+        await refresh(app, pilot)
         text = screen_text(app)
         assert "PAUSED" not in text
         assert "4,321" in text
@@ -160,11 +160,11 @@ async def test_the_cursor_stays_on_its_connection() -> None:
     async with running(source) as (app, pilot):
         await pilot.press("down", "down")
         source.feed(closed(1, Reason.EOF, ago=60))
-        await look(app, pilot)
+        await refresh(app, pilot)
         assert 1 not in app.model.rows
         assert table(app).selected_id == 3
         source.feed(closed(3, Reason.EOF, ago=60))
-        await look(app, pilot)
+        await refresh(app, pilot)
         assert table(app).selected_id == 4
         await pilot.press("G")
         assert table(app).selected_id == 99
@@ -184,7 +184,7 @@ async def test_a_click_selects_and_a_click_on_a_title_sorts() -> None:
                 break
             start += column.width + 1
         await pilot.click("#heading", offset=(start + 1, 0))
-        await look(app, pilot)
+        await refresh(app, pilot)
         assert next(row.id for row in table(app)._order) == 2
         assert table(app).selected_id == 3
         await pilot.press("r")
@@ -212,8 +212,8 @@ async def test_quit_gives_zero_and_a_dead_server_one() -> None:
     source = FixedSource(overview())
     async with running(source) as (app, pilot):
         source.died = "the loop thread died: [ValueError] oops"
-        await look(app, pilot)
-        await look(app, pilot)
+        await refresh(app, pilot)
+        await refresh(app, pilot)
         assert isinstance(app.screen, DeadServerScreen)
         assert len(app.screen_stack) == 2
         assert "oops" in screen_text(app)
@@ -234,7 +234,7 @@ async def test_a_peers_text_is_never_markup() -> None:
         text = screen_text(app).replace("&quot;", '"')
         assert "[red]not red[/red] [/]" in text
         await pilot.press("k")
-        await look(app, pilot)
+        await refresh(app, pilot)
         assert isinstance(app.screen, KillDialog)
         assert HOSTILE in str(app.screen.query_one(".what Static", Static).content)
 
@@ -244,7 +244,7 @@ async def test_a_small_terminal_is_told_so(size: tuple[int, int]) -> None:
     async with running(FixedSource(overview()), size) as (app, pilot):
         assert app.screen.has_class("too-small")
         await pilot.resize_terminal(120, 40)
-        await look(app, pilot)
+        await refresh(app, pilot)
         assert not app.screen.has_class("too-small")
         assert "127.0.0.1:9000" in screen_text(app)
 
@@ -258,23 +258,23 @@ async def test_ten_thousand_connections_draw_only_what_is_in_view() -> None:
 
 
 async def test_a_refresh_lays_nothing_out_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The screen's places change with keys and sizes, and not ten times a second."""
+    """The layout changes with keys and sizes only, not ten times a second."""
     source = FixedSource(overview())
     async with running(source) as (app, pilot):
-        await look(app, pilot)
+        await refresh(app, pilot)
         laid_out: list[Widget] = []
-        refresh = Widget.refresh
+        original = Widget.refresh
 
         def watched(widget: Widget, *regions: Region, layout: bool = False, **how: Any) -> Widget:
             if layout:
                 laid_out.append(widget)
-            return refresh(widget, *regions, layout=layout, **how)
+            return original(widget, *regions, layout=layout, **how)
 
         monkeypatch.setattr(Widget, "refresh", watched)
         source.time += 1
         source.feed(snapshot(4, frames=2_000_000, at=source.time), *server(35))
-        await look(app, pilot)
+        await refresh(app, pilot)
         assert laid_out == []
         await pilot.press("p")
-        await look(app, pilot)
+        await refresh(app, pilot)
         assert laid_out != []

@@ -1,4 +1,4 @@
-"""What a person makes of the dashboard: keys, order, palette, clipboard, mouse."""
+"""The part of the dashboard that sends no command: keys, order, palette, clipboard, mouse."""
 
 import json
 
@@ -17,7 +17,7 @@ from app.ui.palette_commands import Offer, provider_of
 from app.ui.preferences import Preferences
 from screenshots.scenes import overview
 from tests.making import NOW, FixedSource, closed, opened
-from tests.ui.driving import actions, look, order, running, screen_text, table
+from tests.ui.driving import actions, order, refresh, running, screen_text, table
 
 
 async def test_an_action_has_the_keys_that_it_was_given_and_no_others() -> None:
@@ -36,12 +36,12 @@ async def test_an_action_has_the_keys_that_it_was_given_and_no_others() -> None:
 
 
 async def choose_in_palette(app: EchoApp, pilot: Pilot[int], text: str) -> None:
-    """Take the first of what the palette offers for `text`."""
+    """Run the first entry of the palette for `text`."""
     await pilot.press("ctrl+p", *text)
     await app.workers.wait_for_complete()
     await pilot.pause()
     await pilot.press("enter")
-    await look(app, pilot)
+    await refresh(app, pilot)
 
 
 async def test_the_palette_knows_the_words_of_the_bottom_line() -> None:
@@ -56,7 +56,7 @@ async def test_a_key_is_never_read_as_markup() -> None:
     async with running(FixedSource(overview()), (80, 24), preferences) as (app, pilot):
         assert "[ event log" in screen_text(app)
         await pilot.press("f", "left_square_bracket", "backslash")
-        await look(app, pilot)
+        await refresh(app, pilot)
         assert "[ detail" in screen_text(app)
         [notification] = app._notifications
         assert notification.message == "there is no filter yet: ] makes one"
@@ -163,7 +163,7 @@ async def test_the_audit_grows_while_it_is_open() -> None:
         source.feed(
             CommandResult(t=NOW, request=7, command="kill", ok=False, message="late news", id=4)
         )
-        await look(app, pilot)
+        await refresh(app, pilot)
         newest, _, rest = str(listed.content).partition("\n")
         assert newest.endswith("✕ late news")
         assert rest == before
@@ -189,7 +189,7 @@ async def test_a_click_beside_a_dialog_leaves_it_and_one_within_does_not(key: st
             await pilot.click(".dialog", offset=(2, 1))
         assert len(app.screen_stack) == 2
         await pilot.click(app.screen, offset=(1, 1))
-        await look(app, pilot)
+        await refresh(app, pilot)
         assert len(app.screen_stack) == 1
         assert app.is_running
         assert actions(source) == []
@@ -202,7 +202,7 @@ async def test_a_click_on_a_panels_lower_title_shows_the_other_panel(size: tuple
             assert not app.query_one(hidden).region
             frame = app.query_one(shown).outer_size
             await pilot.click(shown, offset=(frame.width - 5, frame.height - 1))
-            await look(app, pilot)
+            await refresh(app, pilot)
             assert app.query_one(hidden).region
 
 
@@ -210,7 +210,7 @@ async def test_where_both_panels_are_there_is_nothing_to_click() -> None:
     async with running(FixedSource(overview())) as (app, pilot):
         assert not app.query_one("#detail").border_subtitle
         await pilot.resize_terminal(100, 30)
-        await look(app, pilot)
+        await refresh(app, pilot)
         assert "event log" in str(app.query_one("#detail").border_subtitle)
 
 
@@ -218,7 +218,7 @@ async def test_the_wheel_scrolls_and_leaves_the_cursor() -> None:
     async with running(FixedSource([opened(n) for n in range(1, 200)])) as (app, pilot):
         wheel = MouseScrollDown(table(app), 5, 5, 0, 1, 0, False, False, False)
         table(app).post_message(wheel)
-        await look(app, pilot)
+        await refresh(app, pilot)
         await pilot.wait_for_animation()
         assert table(app).scroll_offset.y > 0
         assert table(app).selected_id == 1

@@ -1,4 +1,4 @@
-"""The charts: what is drawn is what was told, at any size."""
+"""The charts draw the figures of the server at any size."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.watch.screen_state import ScreenState
 from app.watch.stream import Drained
 from screenshots.scenes import overview
 from tests.making import NOW, FixedSource, listening, loop_stats
-from tests.ui.driving import look, running, screen_text
+from tests.ui.driving import refresh, running, screen_text
 
 
 def text(line: Line) -> str:
@@ -125,10 +125,10 @@ def test_another_server_begins_with_an_empty_history() -> None:
 async def test_a_key_shows_the_charts_and_the_connection_again() -> None:
     async with running(FixedSource(overview())) as (app, pilot):
         await pilot.press("v")
-        await look(app, pilot)
+        await refresh(app, pilot)
         assert "p99.9" in screen_text(app)
         assert "recent events" not in screen_text(app)
         await pilot.press("v")
-        await look(app, pilot)
+        await refresh(app, pilot)
         assert "p99.9" not in screen_text(app)
         assert "recent events" in screen_text(app)

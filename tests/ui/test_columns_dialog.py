@@ -12,7 +12,7 @@ from app.ui.preferences import Preferences
 from app.watch.columns import COLUMNS
 from screenshots.scenes import overview
 from tests.making import NOW, FixedSource
-from tests.ui.driving import look, order, running, table
+from tests.ui.driving import order, refresh, running, table
 from tests.ui.test_column_layout import overview_model
 
 
@@ -49,11 +49,11 @@ async def test_columns_are_hidden_shown_and_carried_by_keys() -> None:
         await pilot.press("o")
         assert isinstance(app.screen, ColumnsDialog)
         await pilot.press("down", "space", "down", "shift+down", "shift+down", "enter")
-        await look(app, pilot)
+        await refresh(app, pilot)
         assert shown(app)[:4] == ["id", "header", "body", "state"]
         assert "peer" not in shown(app)
         await pilot.press("o", "end", "space", *["shift+up"] * 30, "enter")
-        await look(app, pilot)
+        await refresh(app, pilot)
         assert shown(app)[:3] == ["why", "id", "header"]
         await pilot.press("<")
         assert table(app).sort_key == "why"
@@ -65,11 +65,11 @@ async def test_leaving_the_dialog_changes_nothing_and_automatic_undoes_all() -> 
         await pilot.press("o", "space", "escape")
         assert shown(app) == before
         await pilot.press("o", "space", "enter")
-        await look(app, pilot)
+        await refresh(app, pilot)
         assert shown(app) == before[1:]
         await pilot.press("o")
         await pilot.click("#automatic")
-        await look(app, pilot)
+        await refresh(app, pilot)
         assert shown(app) == before
 
 
@@ -79,7 +79,7 @@ async def test_the_last_column_cannot_be_hidden() -> None:
         for _ in COLUMNS:
             await pilot.press("space", "down")
         await pilot.press("enter")
-        await look(app, pilot)
+        await refresh(app, pilot)
         assert len(shown(app)) >= 1
 
 
@@ -90,7 +90,7 @@ async def test_what_is_typed_ahead_acts_on_the_column_that_it_was_typed_at() -> 
         columns.action_select()
         columns.action_carry(1)
         await pilot.press("enter")
-        await look(app, pilot)
+        await refresh(app, pilot)
         assert "state" not in shown(app)
         assert "header" in shown(app)
 
@@ -116,7 +116,7 @@ async def test_columns_are_chosen_with_the_mouse(preferences: Preferences | None
         await pilot.click("#column-list", offset=(4, 8))
         await pilot.click("#carry-up")
         await pilot.click("#apply")
-        await look(app, pilot)
+        await refresh(app, pilot)
         assert shown(app)[:2] == ["id", "state"]
         assert "peer" not in shown(app)
         assert shown(app)[-2:] == ["fd", "idle"]
@@ -126,14 +126,14 @@ async def test_columns_are_chosen_with_the_mouse(preferences: Preferences | None
 async def test_a_click_on_the_title_of_a_chosen_column_sorts(key: str) -> None:
     async with running(FixedSource(overview())) as (app, pilot):
         table(app).chosen = ("peer", "fd", "eagains", "why")
-        await look(app, pilot)
+        await refresh(app, pilot)
         start = 2
         for column in table(app).columns:
             if column.key == key:
                 break
             start += column.width + 1
         await pilot.click("#heading", offset=(start + 1, 0))
-        await look(app, pilot)
+        await refresh(app, pilot)
         rows, by = list(app.model.rows.values()), COLUMNS[key].sort_value
         wanted = sorted(rows, key=lambda row: by(row, NOW), reverse=table(app).descending)
         assert (table(app).sort_key, order(app)) == (key, [row.id for row in wanted])

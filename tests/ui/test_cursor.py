@@ -1,4 +1,4 @@
-"""The cursor stays in view, whatever changes around it."""
+"""The cursor stays in view when rows change."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 
 from app.ui.connection_table import ConnectionTable
 from tests.making import FixedSource, listening, opened
-from tests.ui.driving import look, running, table
+from tests.ui.driving import refresh, running, table
 
 
 def in_view(shown: ConnectionTable) -> bool:
@@ -23,11 +23,11 @@ async def test_when_the_terminal_is_resized() -> None:
         await pilot.press("end")
         for size in ((100, 30), (80, 24), (160, 50)):
             await pilot.resize_terminal(*size)
-            await look(app, pilot)
+            await refresh(app, pilot)
             assert table(app).selected_id == 100
             assert in_view(table(app)), size
         await pilot.press("v", "v")
-        await look(app, pilot)
+        await refresh(app, pilot)
         assert in_view(table(app))
 
 
@@ -36,7 +36,7 @@ async def test_when_the_order_changes(keys: list[str]) -> None:
     async with running(crowd()) as (app, pilot):
         await pilot.press(*["down"] * 6)
         await pilot.press(*keys)
-        await look(app, pilot)
+        await refresh(app, pilot)
         assert table(app).selected_id == 7
         assert in_view(table(app))
 
@@ -44,7 +44,7 @@ async def test_when_the_order_changes(keys: list[str]) -> None:
 async def test_who_has_scrolled_away_stays_there() -> None:
     async with running(crowd()) as (app, pilot):
         table(app).scroll_to(y=50, animate=False, immediate=True)
-        await look(app, pilot)
+        await refresh(app, pilot)
         await pilot.resize_terminal(160, 44)
-        await look(app, pilot)
+        await refresh(app, pilot)
         assert not in_view(table(app))

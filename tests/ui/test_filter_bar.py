@@ -1,4 +1,4 @@
-"""The filter as it is typed, and what the table does with it."""
+"""The filter bar while a filter is typed, and the rows that the table then shows."""
 
 import pytest
 
@@ -6,17 +6,17 @@ from app.core.events import Reason
 from app.ui.filter_bar import FilterBar
 from screenshots.scenes import overview
 from tests.making import FixedSource, closed, opened, snapshot
-from tests.ui.driving import actions, look, order, running, screen_text, table
+from tests.ui.driving import actions, order, refresh, running, screen_text, table
 
 
 async def test_a_filter_is_in_force_while_it_is_typed() -> None:
     source = FixedSource(overview())
     async with running(source) as (app, pilot):
         await pilot.press("slash", *"write")
-        await look(app, pilot)
+        await refresh(app, pilot)
         assert order(app) == [9, 10]
         await pilot.press("enter")
-        await look(app, pilot)
+        await refresh(app, pilot)
         assert "shows 2, hides 37" in screen_text(app)
         assert app.focused is table(app)
         assert actions(source) == []
@@ -25,7 +25,7 @@ async def test_a_filter_is_in_force_while_it_is_typed() -> None:
 async def test_mistakes_are_explained_and_the_last_good_filter_stays() -> None:
     async with running(FixedSource(overview())) as (app, pilot):
         await pilot.press("slash", *"#9 (")
-        await look(app, pilot)
+        await refresh(app, pilot)
         assert "at 5: something is missing at the end" in screen_text(app)
         assert order(app) == [9]
         await pilot.press("enter")
@@ -35,21 +35,21 @@ async def test_mistakes_are_explained_and_the_last_good_filter_stays() -> None:
 async def test_escape_restores_and_one_key_turns_off_and_on() -> None:
     async with running(FixedSource(overview())) as (app, pilot):
         await pilot.press("f")
-        await look(app, pilot)
+        await refresh(app, pilot)
         assert len(order(app)) == 39
         await pilot.press("slash", *"#9", "enter", "slash", "1", "escape")
-        await look(app, pilot)
+        await refresh(app, pilot)
         assert order(app) == [9]
         assert app.focused is table(app)
         await pilot.press("f")
-        await look(app, pilot)
+        await refresh(app, pilot)
         assert len(order(app)) == 39
         assert "filter off" in screen_text(app)
         await pilot.press("f")
-        await look(app, pilot)
+        await refresh(app, pilot)
         assert order(app) == [9]
         await pilot.press("slash", "backspace", "backspace", "enter")
-        await look(app, pilot)
+        await refresh(app, pilot)
         assert len(order(app)) == 39
         assert not app.query_one(FilterBar).has_class("filtered")
 
@@ -61,11 +61,11 @@ async def test_the_cursor_stays_on_its_id_while_it_passes() -> None:
         await pilot.press("g", *["down"] * 10)
         assert table(app).selected_id == 11
         await pilot.press("slash", *"frames=1", "enter")
-        await look(app, pilot)
+        await refresh(app, pilot)
         assert table(app).selected_id == 11
         source.feed(snapshot(11, frames=2))
         source.time += 1
-        await look(app, pilot)
+        await refresh(app, pilot)
         assert 11 not in order(app)
         assert table(app).selected_id == 13
         await pilot.press("f")
@@ -76,12 +76,12 @@ async def test_nothing_passes_and_then_something_does() -> None:
     source = FixedSource([opened(1)])
     async with running(source) as (app, pilot):
         await pilot.press("slash", *"reason:killed", "enter")
-        await look(app, pilot)
+        await refresh(app, pilot)
         assert (order(app), table(app).selected_id) == ([], None)
         await pilot.press("down", "end", "k")
         source.feed(closed(1, Reason.KILLED, ago=-1))
         source.time += 1
-        await look(app, pilot)
+        await refresh(app, pilot)
         assert (order(app), table(app).selected_id) == ([1], 1)
 
 
@@ -89,7 +89,7 @@ async def test_nothing_passes_and_then_something_does() -> None:
 async def test_leaving_the_field_keeps_the_filter(way: str) -> None:
     async with running(FixedSource(overview()), (80, 24)) as (app, pilot):
         await pilot.press("slash", *"[::1]", way)
-        await look(app, pilot)
+        await refresh(app, pilot)
         assert order(app) == [12]
         assert app.focused is table(app)
         await pilot.press("q", "enter")
@@ -100,9 +100,9 @@ async def test_one_key_shows_what_is_stuck_and_all_again() -> None:
     async with running(FixedSource(overview())) as (app, pilot):
         everybody = order(app)
         await pilot.press("w")
-        await look(app, pilot)
+        await refresh(app, pilot)
         assert order(app) == [6, 8, 9, 11]
         assert "shows 4, hides 35" in screen_text(app)
         await pilot.press("w")
-        await look(app, pilot)
+        await refresh(app, pilot)
         assert order(app) == everybody

@@ -1,11 +1,11 @@
-"""Keys go on to mean what they mean when the table, which has the focus, leaves the screen."""
+"""Keys keep their meaning when the focused table is hidden."""
 
 import pytest
 
 from app.ui.dialogs import CapDialog
 from screenshots.scenes import overview
 from tests.making import FixedSource
-from tests.ui.driving import look, running, table
+from tests.ui.driving import refresh, running, table
 
 SMALL = (80, 24)
 """Charts take the place of the table."""
@@ -27,7 +27,7 @@ async def test_the_table_has_its_keys_again_after_the_charts() -> None:
     async with running(FixedSource(overview()), size=SMALL) as (app, pilot):
         before = table(app).selected_id
         await pilot.press("v", "v")
-        await look(app, pilot)
+        await refresh(app, pilot)
         await pilot.press("down")
         assert table(app).selected_id != before
 
@@ -47,10 +47,10 @@ async def test_a_filter_is_typed_where_it_is_seen() -> None:
 async def test_the_table_has_its_keys_again_when_the_terminal_has_grown() -> None:
     async with running(FixedSource(overview()), size=SMALL) as (app, pilot):
         await pilot.resize_terminal(30, 8)
-        await look(app, pilot)
+        await refresh(app, pilot)
         await pilot.press("slash", "escape")
         await pilot.resize_terminal(*SMALL)
-        await look(app, pilot)
+        await refresh(app, pilot)
         before = table(app).selected_id
         await pilot.press("down")
         assert table(app).selected_id != before

@@ -1,4 +1,4 @@
-"""The bytes of a connection are shown when somebody asks, and only then asked of the server."""
+"""The panel of the last bytes; the server sends them only while the panel is visible."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from app.core.events import (
 from app.ui.hex_panel import _dump
 from app.watch.row import BYTES_LIMIT, Row
 from tests.making import FixedSource, listening, opened
-from tests.ui.driving import look, running, screen_text
+from tests.ui.driving import refresh, running, screen_text
 
 
 def told(call: str, data: bytes) -> Bytes:
@@ -52,12 +52,12 @@ async def test_the_bytes_are_asked_for_while_they_are_shown() -> None:
         source.commands.clear()
         await pilot.press("b")
         source.feed(told("read", b"\0\0\0\x02hi"))
-        await look(app, pilot)
+        await refresh(app, pilot)
         assert "00 00 00 02 68 69" in screen_text(app)
         await pilot.press("down")
-        await look(app, pilot)
+        await refresh(app, pilot)
         await pilot.press("b")
-        await look(app, pilot)
+        await refresh(app, pilot)
         levels = [(asked.id, asked.level) for asked in source.commands if isinstance(asked, Trace)]
         assert levels == [
             (1, TraceLevel.BYTES),

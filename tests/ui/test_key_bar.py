@@ -1,4 +1,4 @@
-"""The line at the bottom: what fits, the most important first; a click does what the key does."""
+"""The key bar shows the most important keys that fit; a click presses a key."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from app.ui.key_bar import KeyBar
 from app.ui.preferences import Preferences
 from screenshots.scenes import overview
 from tests.making import FixedSource
-from tests.ui.driving import look, running
+from tests.ui.driving import refresh, running
 
 
 def told(bar: KeyBar) -> str:
@@ -32,16 +32,16 @@ async def test_it_follows_the_focus_and_the_size() -> None:
     async with running(FixedSource(overview()), (100, 30)) as (app, pilot):
         bar = app.query_one(KeyBar)
         await pilot.press("slash")
-        await look(app, pilot)
+        await refresh(app, pilot)
         assert "Restore" in told(bar)
         assert "Kill" not in told(bar)
         assert "Filter" not in told(bar)  # a slash is typed like any other character
         await pilot.press("escape")
-        await look(app, pilot)
+        await refresh(app, pilot)
         assert "Kill" in told(bar)
         assert "Export" not in told(bar)
         await pilot.resize_terminal(160, 50)
-        await look(app, pilot)
+        await refresh(app, pilot)
         assert "Export" in told(bar)
 
 

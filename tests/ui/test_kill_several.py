@@ -1,4 +1,4 @@
-"""Tags, and ending what is tagged or what the filter shows."""
+"""Tags, and the kill of all tagged or all filtered connections."""
 
 from textual.widgets import Static
 
@@ -14,7 +14,7 @@ from app.ui.dialogs import NAMED, KillDialog
 from app.watch.requests import RequestOutcome, Requests
 from screenshots.scenes import overview
 from tests.making import NOW, FixedSource, closed, opened
-from tests.ui.driving import actions, look, running, screen_text, table
+from tests.ui.driving import actions, refresh, running, screen_text, table
 
 
 def result(
@@ -31,7 +31,7 @@ async def test_the_tagged_are_listed_as_they_were_and_killed_by_one_command() ->
         for _ in range(8):
             await pilot.press("space", "down")
         await pilot.press("up", "space")
-        await look(app, pilot)
+        await refresh(app, pilot)
         assert "7 tagged" in screen_text(app)
         assert screen_text(app).count(palette.TAG) == 7
         await pilot.press("K")
@@ -41,7 +41,7 @@ async def test_the_tagged_are_listed_as_they_were_and_killed_by_one_command() ->
         assert "7 connections, tagged" in said
         assert f"and {7 - NAMED} more" in said
         source.feed(closed(2, Reason.EOF), opened(12))
-        await look(app, pilot)
+        await refresh(app, pilot)
         assert str(app.screen.query_one(".what Static", Static).content) == said
         await pilot.click("#reset")
         await pilot.pause()
@@ -52,7 +52,7 @@ async def test_the_tagged_are_listed_as_they_were_and_killed_by_one_command() ->
             *(result(command.request, number) for number in (1, 3, 4, 5, 6, 7)),
             result(command.request, 2, ok=False, message="no such connection"),
         )
-        await look(app, pilot)
+        await refresh(app, pilot)
         [notification] = app._notifications
         assert notification.message == "6 closed, 1 failed: #2 no such connection"
         assert notification.severity == "error"
@@ -103,7 +103,7 @@ async def test_tags_that_the_filter_hides_are_said_and_leave_with_their_rows() -
         assert actions(source) == []
         source.feed(closed(2, Reason.EOF, ago=60), closed(3, Reason.EOF, ago=-60))
         source.time += 6
-        await look(app, pilot)
+        await refresh(app, pilot)
         assert table(app).tagged == {3}
         await pilot.press("K")
         assert len(app.screen_stack) == 1

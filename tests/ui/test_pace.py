@@ -1,4 +1,4 @@
-"""How often the screen is refreshed."""
+"""The pause between two refreshes of the screen."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Everything in ASCII, cell for cell."""
+"""The whole screen in ASCII, with the same widths."""
 
 import pytest
 from hypothesis import given
@@ -11,7 +11,7 @@ from app.ui.plain_text import in_ascii
 from app.ui.preferences import Preferences
 from screenshots.scenes import overview
 from tests.making import FixedSource, opened
-from tests.ui.driving import look, running
+from tests.ui.driving import refresh, running
 
 SCREENS = {
     "overview": (),
@@ -41,7 +41,7 @@ async def test_no_screen_has_anything_else(keys: tuple[str, ...], size: tuple[in
     async with running(source, size, Preferences(ascii=True)) as (app, pilot):
         await pilot.press("g", *["down"] * 8, *keys)
         await app.workers.wait_for_complete()
-        await look(app, pilot)
+        await refresh(app, pilot)
         assert app.export_screenshot(simplify=True).isascii()
 
 

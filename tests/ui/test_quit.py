@@ -1,4 +1,4 @@
-"""Quitting says whether the server goes with the dashboard."""
+"""The question before a quit that stops the server."""
 
 import pytest
 from textual.widgets import Static
@@ -7,7 +7,7 @@ from app.core.events import Reason
 from app.ui.quit_dialog import QuitDialog
 from screenshots.scenes import overview
 from tests.making import FixedSource, closed, listening, opened
-from tests.ui.driving import look, running
+from tests.ui.driving import refresh, running
 
 
 @pytest.mark.parametrize("key", ["q", "ctrl+q", "ctrl+c"])
@@ -45,7 +45,7 @@ async def test_ways_to_stay(way: str) -> None:
             await pilot.click("#cancel")
         else:
             await pilot.press(way)
-        await look(app, pilot)
+        await refresh(app, pilot)
         assert len(app.screen_stack) == 1
         assert app.is_running
 
@@ -70,8 +70,8 @@ async def test_the_question_is_answered_when_nothing_is_open_any_more() -> None:
     source = FixedSource([opened(1)])
     async with running(source) as (app, pilot):
         await pilot.press("q")
-        await look(app, pilot)
+        await refresh(app, pilot)
         assert isinstance(app.screen, QuitDialog)
         source.feed(closed(1, Reason.EOF))
-        await look(app, pilot)
+        await refresh(app, pilot)
     assert (app.return_value, app.return_code) == (0, 0)

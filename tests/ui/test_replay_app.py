@@ -27,13 +27,13 @@ from app.watch.screen_state import ScreenState
 from app.watch.stream import Drained
 from tests.making import NOW, closed, listening, opened, snapshot
 from tests.recording.making import Drain, drain, history, write_recording
-from tests.ui.driving import look, screen_text, table
+from tests.ui.driving import refresh, screen_text, table
 
 TOGGLED = Toggled(t=NOW + 31, id=1, armed=True, pending=5, toggles=1)
 
 
 def life() -> list[Drain]:
-    """A minute: two connections, a toggle, a close, an error."""
+    """Make one minute with two connections, a toggle, a close and an error."""
     return [
         drain(NOW, listening(), frames=1),
         drain(NOW + 2, opened(1, age=-2), opened(2, age=-2), frames=2),
@@ -61,7 +61,7 @@ async def replaying(
         source = ReplaySource(recording, clock=clock)
         app = ReplayApp(source)
         async with app.run_test(size=size) as pilot:
-            await look(app, pilot)
+            await refresh(app, pilot)
             yield app, source, clock, pilot
 
 
@@ -79,13 +79,13 @@ async def test_p_plays_and_pauses(path: Path) -> None:
         assert "paused" in screen_text(app)
         await pilot.press("p")
         clock.time += 5
-        await look(app, pilot)
+        await refresh(app, pilot)
         assert source.now() == NOW + 5
         assert len(app.model.rows) == 2
         assert "▶ REPLAY 1x" in screen_text(app)
         await pilot.press("p")
         clock.time += 50
-        await look(app, pilot)
+        await refresh(app, pilot)
         assert source.now() == NOW + 5
         assert "‖ paused" in screen_text(app)
 
@@ -111,22 +111,22 @@ async def test_p_plays_and_pauses(path: Path) -> None:
 async def test_keys_lead_there(path: Path, keys: list[str], after: float) -> None:
     async with replaying(path) as (app, source, _, pilot):
         await pilot.press(*keys)
-        await look(app, pilot)
+        await refresh(app, pilot)
         assert source.now() - NOW == after
 
 
 async def test_going_back_takes_back_what_was_shown(path: Path) -> None:
     async with replaying(path) as (app, _, _, pilot):
         await pilot.press("right_curly_bracket")
-        await look(app, pilot)
+        await refresh(app, pilot)
         assert app.model.closed == 2
         assert "timeout_body" in screen_text(app)
         await pilot.press("left_parenthesis", "left_parenthesis")
-        await look(app, pilot)
+        await refresh(app, pilot)
         assert app.model.closed == 1
         assert "timeout_body" not in screen_text(app)
         await pilot.press("left_curly_bracket")
-        await look(app, pilot)
+        await refresh(app, pilot)
         assert app.model.opened == 0
         assert "opened  " not in screen_text(app)
 
@@ -143,11 +143,11 @@ async def test_speed_is_chosen_and_shown(path: Path) -> None:
     async with replaying(path) as (app, source, clock, pilot):
         await pilot.press("right_square_bracket", "right_square_bracket", "p")
         clock.time += 2
-        await look(app, pilot)
+        await refresh(app, pilot)
         assert source.now() == NOW + 8
         assert "▶ 4x" in screen_text(app)
         await pilot.press(*["left_square_bracket"] * 4)
-        await look(app, pilot)
+        await refresh(app, pilot)
         assert "▶ 0.25x" in screen_text(app)
 
 
@@ -164,13 +164,13 @@ async def test_a_time_can_be_typed(path: Path) -> None:
         await pilot.pause()
         assert "08:54:05" in str(verdict.content)
         await pilot.press("enter")
-        await look(app, pilot)
+        await refresh(app, pilot)
         assert source.now() == NOW + 45
         await pilot.press("colon", *"+99", "enter")
-        await look(app, pilot)
+        await refresh(app, pilot)
         assert source.now() == NOW + 60
         await pilot.press("colon", "escape")
-        await look(app, pilot)
+        await refresh(app, pilot)
         assert source.now() == NOW + 60
 
 
@@ -201,7 +201,7 @@ async def test_what_changes_a_server_is_refused(path: Path, key: str) -> None:
 async def test_a_command_that_comes_all_the_same_is_refused_too(path: Path) -> None:
     async with replaying(path) as (app, source, _, pilot):
         source.submit(Kill(request=1, ids=(1,)))
-        await look(app, pilot)
+        await refresh(app, pilot)
         assert toasts(app) == ["a recording cannot be changed"]
         assert source.refused == []
 
@@ -212,7 +212,7 @@ async def test_damage_is_told_on_the_screen(path: Path) -> None:
         assert source.recording.damage is not None
         assert f"damaged at byte {source.recording.damage.offset:,}" in screen_text(app)
         await pilot.press("right_curly_bracket")
-        await look(app, pilot)
+        await refresh(app, pilot)
         assert app.model.closed == 2
 
 
@@ -239,7 +239,7 @@ async def test_it_fits_every_size(tmp_path: Path, size: tuple[int, int]) -> None
     async with replaying(path, size) as (app, source, _, pilot):
         for key in ("right_curly_bracket", "D", "comma", "left_parenthesis"):
             await pilot.press(key)
-            await look(app, pilot)
+            await refresh(app, pilot)
         bar = app.query_one(TransportBar)
         assert source.now() < source.end
         if size >= (60, 15):
@@ -250,7 +250,7 @@ async def test_it_fits_every_size(tmp_path: Path, size: tuple[int, int]) -> None
 
 
 async def test_a_row_of_another_model_is_another_row(path: Path) -> None:
-    """After a seek, a row may have the id and the version that it had at another moment."""
+    """After a seek, a row may have the id and the version of a row at another time."""
 
     def told(frames: int, pending: int) -> list[Event]:
         looked = snapshot(1, frames=frames, at=NOW, quiet=0)
@@ -261,7 +261,7 @@ async def test_a_row_of_another_model_is_another_row(path: Path) -> None:
         for frames, words in ((1111, "1,111"), (2222, "2,222")):
             app.model = ScreenState()
             app.model.apply(Drained(told(frames, pending=frames), [], None, 0), NOW)
-            await look(app, pilot)
+            await refresh(app, pilot)
             assert words in table(app).render_line(0).text
             assert f"{frames / 1024:.1f} KiB pending" in screen_text(app)
 

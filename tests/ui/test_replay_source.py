@@ -1,4 +1,4 @@
-"""Replaying: wherever one goes in a recording, one sees what playing from the start would show."""
+"""A seek in a recording shows the same as playing from the start up to that time."""
 
 from __future__ import annotations
 

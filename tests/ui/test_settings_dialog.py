@@ -1,4 +1,4 @@
-"""Timeouts and write mode from the dashboard, and the audit of what was done."""
+"""The dialog for timeouts and write mode, and the audit of the changes."""
 
 import pytest
 from textual.widgets import Button, Static
@@ -16,7 +16,7 @@ from app.watch.audit import AUDIT_LIMIT, Audit, Change
 from app.watch.journal import setting_words
 from screenshots.scenes import overview
 from tests.making import NOW, FixedSource
-from tests.ui.driving import actions, look, running, screen_text
+from tests.ui.driving import actions, refresh, running, screen_text
 
 KNOWN: Values = {"idle_timeout": 5.0, "write_mode": "direct", "cap": 64}
 
@@ -62,7 +62,7 @@ async def test_one_set_for_each_value_that_changes() -> None:
         sent = [(c.name, c.value) for c in actions(source) if isinstance(c, Set)]
         assert sent == [("header_timeout", 2.5), ("write_mode", "armed")]
         source.feed(SettingChanged(t=NOW, name="header_timeout", old=10.0, new=2.5))
-        await look(app, pilot)
+        await refresh(app, pilot)
         assert app.model.settings["header_timeout"] == 2.5
         await pilot.press("t", "escape")
         assert len(actions(source)) == 2

@@ -1,4 +1,4 @@
-"""In the smallest terminal, too, every button of a dialog is seen."""
+"""Every button of every dialog is visible in the smallest terminal."""
 
 import pytest
 from textual.widgets import Button

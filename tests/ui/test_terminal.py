@@ -1,4 +1,4 @@
-"""The whole program in a terminal: started, looked at, left, and the terminal as it was."""
+"""The whole program in a terminal: its screen, and the terminal restored at its end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writing to a terminal that has gone."""
+"""Writes to a lost terminal."""
 
 from __future__ import annotations
 

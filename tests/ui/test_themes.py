@@ -1,4 +1,4 @@
-"""The themes: everything drawn is repainted, readable, and told apart by whoever looks."""
+"""The themes: all colours are exchanged, readable, and distinct for colour-blind eyes too."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ from app.ui.preferences import Preferences
 from app.ui.themes import DARK, THEMES, Repaint
 from screenshots.scenes import overview
 from tests.making import FixedSource
-from tests.ui.driving import look, running, table
+from tests.ui.driving import refresh, running, table
 
 INKS = ("dim", "text", "bright", "accent", "info", "good", "warning", "draining", "error")
 ROLES = [role for role in DARK._fields if role != "dark"]
@@ -73,7 +73,7 @@ PROTANOPIA = ((0.152286, 1.052583, -0.204868), (0.114503, 0.786281, 0.099216), (
 def test_without_red_or_green_the_colours_of_the_states_are_still_several(
     sight: tuple[tuple[float, ...], ...],
 ) -> None:
-    """Machado and others, 2009: what the colours look like to who lacks one kind of cone."""
+    """Simulate colour blindness (Machado and others, 2009: one kind of cone is missing)."""
     colours = THEMES["colour-blind"]
     seen = [
         [
@@ -103,9 +103,9 @@ async def test_nothing_of_the_dark_theme_is_left(name: str, keys: tuple[str, ...
         await pilot.press("down")
         assert dark & set(colours_on(app))
         app.theme = name
-        await look(app, pilot)
+        await refresh(app, pilot)
         await pilot.press(*keys)
-        await look(app, pilot)
+        await refresh(app, pilot)
         assert not dark & set(colours_on(app))
 
 
@@ -115,11 +115,11 @@ async def test_a_key_goes_through_the_themes_and_leaves_nothing_of_them() -> Non
         seen = [app.theme]
         for _ in THEMES:
             await pilot.press("T")
-            await look(app, pilot)
+            await refresh(app, pilot)
             seen.append(app.theme)
         assert seen == ["light", "high-contrast", "colour-blind", "dark", "light"]
         app.theme = "dark"
-        await look(app, pilot)
+        await refresh(app, pilot)
         others = {
             triplet(getattr(THEMES[name], role))
             for name in THEMES
@@ -151,7 +151,7 @@ async def test_without_colour_the_cursor_is_seen_all_the_same(
         for colour in colours_on(app):
             assert colour.red == colour.green == colour.blue
         await pilot.press("down", "k")
-        await look(app, pilot)
+        await refresh(app, pilot)
         focused = app.screen.query_one("#cancel")
         assert focused.styles.text_style.reverse
 

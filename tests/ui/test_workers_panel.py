@@ -1,4 +1,4 @@
-"""What the dashboard shows of worker processes, and that it shows nothing where there are none."""
+"""The panel of the worker processes, which is hidden if there are none."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.watch.screen_state import ScreenState
 from app.watch.stream import Drained
 from screenshots.scenes import overview, overview_with_workers
 from tests.making import NOW, FixedSource, worker
-from tests.ui.driving import look, order, running, screen_text, table
+from tests.ui.driving import order, refresh, running, screen_text, table
 
 
 def text_of(panel: LinesPanel) -> list[str]:
@@ -23,7 +23,7 @@ def text_of(panel: LinesPanel) -> list[str]:
 
 async def test_a_line_for_each_worker() -> None:
     async with running(FixedSource(overview_with_workers())) as (app, pilot):
-        await look(app, pilot)
+        await refresh(app, pilot)
         panel = app.query_one(WorkersPanel)
         first, second, third = text_of(panel)
         assert panel.display
@@ -40,7 +40,7 @@ async def test_a_line_for_each_worker() -> None:
 async def test_a_worker_that_hangs_is_among_the_first() -> None:
     events = [worker(number, frames=10, silent=9.0 * (number == 40)) for number in range(1, 65)]
     async with running(FixedSource([*overview_with_workers(), *events])) as (app, pilot):
-        await look(app, pilot)
+        await refresh(app, pilot)
         first, second = text_of(app.query_one(WorkersPanel))[:2]
         assert first.startswith("worker 40 ◌ hangs     open")
         assert second.startswith("worker 1  ● serves    open")
@@ -56,7 +56,7 @@ async def test_no_workers_no_line() -> None:
 @pytest.mark.parametrize("size", [(160, 50), (100, 30), (80, 24), (60, 15)])
 async def test_lines_are_never_cut(size: tuple[int, int]) -> None:
     async with running(FixedSource(overview_with_workers()), size) as (app, pilot):
-        await look(app, pilot)
+        await refresh(app, pilot)
         lines = app.query_one(WorkersPanel)._lines
         assert 1 <= len(lines) <= max(1, size[1] // 8)
         assert all(line_width(line) <= size[0] - 2 for line in lines)
@@ -65,7 +65,7 @@ async def test_lines_are_never_cut(size: tuple[int, int]) -> None:
 async def test_many_workers_leave_room_for_the_connections() -> None:
     events = [worker(number, frames=10, open=5, alive=number != 40) for number in range(1, 65)]
     async with running(FixedSource([*overview_with_workers(), *events])) as (app, pilot):
-        await look(app, pilot)
+        await refresh(app, pilot)
         lines = text_of(app.query_one(WorkersPanel))
         assert len(lines) == 6
         assert lines[0].startswith("worker 40 ✕ is down")
@@ -89,10 +89,10 @@ def test_the_column_gives_way_late() -> None:
 async def test_ids_are_sorted_though_workers_give_them_out_of_order() -> None:
     events = overview_with_workers()
     async with running(FixedSource([events[0], *reversed(events[1:40])])) as (app, pilot):
-        await look(app, pilot)
+        await refresh(app, pilot)
         assert order(app) == sorted(order(app))
         await pilot.press("r")
-        await look(app, pilot)
+        await refresh(app, pilot)
         assert order(app) == sorted(order(app), reverse=True)
 
 

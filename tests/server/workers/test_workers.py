@@ -158,7 +158,7 @@ def test_nobody_watching_costs_no_snapshots(workers: Serve) -> None:
     watcher.until(lambda: not any(place.process and place.process.watched for place in places))
     # What was on its way when the workers were told may come right behind the first answer.
     for cap in (999, 1000):
-        assert running.ask(Set, name="cap", value=cap).ok
+        assert running.submit(Set, name="cap", value=cap).ok
     watcher.drain()
     assert echoes(client)
     told = watcher.stats
@@ -187,7 +187,7 @@ def test_a_kill_reaches_the_connection_s_worker(crowd: Crowd, mode: KillMode) ->
 
 
 def test_a_setting_is_in_force_everywhere_and_told_once(crowd: Crowd) -> None:
-    answer = crowd.running.ask(Set, name="cap", value="10")
+    answer = crowd.running.submit(Set, name="cap", value="10")
     assert (answer.ok, answer.message) == (True, f"cap: {1 << 20} → 10")
     for worker in (1, 2):
         connection_id, client = next(iter(crowd.of(worker).items()))
@@ -200,7 +200,7 @@ def test_a_setting_is_in_force_everywhere_and_told_once(crowd: Crowd) -> None:
 
 
 def test_a_bad_setting_is_refused_once(workers: Serve) -> None:
-    answer = workers().ask(Set, name="cap", value=0)
+    answer = workers().submit(Set, name="cap", value=0)
     assert not answer.ok
     assert answer.message.startswith("--cap 0 is out of range")
 

@@ -210,7 +210,7 @@ def test_a_setting_does_not_wait_for_a_worker_that_hangs(hanging: Hanging) -> No
     assert refused(running, client, connection_id)
     os.kill(hanging.pid, signal.SIGCONT)
     connection_id, client = next(iter(crowd.of(1).items()))
-    assert running.ask(Trace, id=connection_id, level=TraceLevel.OFF).ok
+    assert running.submit(Trace, id=connection_id, level=TraceLevel.OFF).ok
     assert refused(running, client, connection_id)
     assert len(watcher.all(CommandResult)) == 3
     assert len(watcher.all(SettingChanged)) == 1
@@ -229,6 +229,6 @@ def test_a_kill_does_not_wait_for_a_worker_that_hangs(hanging: Hanging) -> None:
     )
     os.kill(hanging.pid, signal.SIGCONT)
     assert running.closed(slow).reason is Reason.KILLED
-    assert running.ask(Trace, id=slow, level=TraceLevel.OFF).message == "no such connection"
+    assert running.submit(Trace, id=slow, level=TraceLevel.OFF).message == "no such connection"
     answers = [event.id for event in watcher.all(CommandResult) if event.request == 90]
     assert sorted(answers, key=str) == sorted([slow, quick], key=str)
