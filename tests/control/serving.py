@@ -15,6 +15,7 @@ from app.control.protocol import (
     FromServer,
     Hello,
     News,
+    Page,
     ToServer,
     pack,
     read_from_server,
@@ -24,7 +25,10 @@ from app.control.server_side.owner import OwnerGate
 from app.control.server_side.service import Service
 from app.core.commands import Command, Set
 from app.core.events import (
+    Closed,
     CommandResult,
+    Opened,
+    Snapshot,
 )
 from app.core.framing import HEADER_SIZE, frame, read_length
 from app.core.settings import Settings
@@ -118,6 +122,47 @@ class Raw:
 
     def __exit__(self, *_error: object) -> None:
         self.sock.close()
+
+
+class Copy:
+    """What a client knows; it takes no message that is out of order."""
+
+    def __init__(self) -> None:
+        self.open: dict[int, Opened] = {}
+        self.figures: dict[int, Snapshot] = {}
+        self.closed: set[int] = set()
+        self.missed = 0
+
+    def apply(self, *messages: Page | News) -> Copy:
+        for message in messages:
+            if isinstance(message, Page):
+                self._apply_page(message)
+            else:
+                self._apply_news(message)
+        return self
+
+    def _apply_page(self, page: Page) -> None:
+        if page.number == 1:
+            self.open.clear()
+            self.figures.clear()
+        self.missed += page.missed
+        for known in page.connections:
+            self.open[known.opened.id] = known.opened
+            if known.snapshot is not None:
+                self.figures[known.opened.id] = known.snapshot
+
+    def _apply_news(self, news: News) -> None:
+        for event in news.events:
+            if isinstance(event, Opened):
+                assert event.id not in self.open
+                self.open[event.id] = event
+            elif isinstance(event, Closed):
+                del self.open[event.id]
+                self.figures.pop(event.id, None)
+                self.closed.add(event.id)
+        for told in news.snapshots:
+            assert told.id in self.open, "a snapshot before its `opened`"
+            self.figures[told.id] = told
 
 
 def ask(link: Link, command: Command) -> list[CommandResult]:

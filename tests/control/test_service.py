@@ -11,16 +11,18 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import partial
+from itertools import count
 from pathlib import Path
 
 import pytest
 
 from app.control.client_side.attached_source import AttachedSource
-from app.control.client_side.control_client import ServerGone
+from app.control.client_side.control_client import Link, ServerGone
 from app.control.protocol import (
     Do,
     Hello,
     News,
+    Page,
     Refused,
     Watch,
     pack,
@@ -40,7 +42,7 @@ from app.core.events import (
 )
 from app.core.framing import frame, header
 from app.watch.screen_state import ScreenState
-from tests.control.serving import Clock, Controlled, ask, is_well, news_until
+from tests.control.serving import Clock, Controlled, Copy, ask, is_well, news_until
 from tests.peers import connect, exchange, read_exactly
 from tests.program import ROOT, environment
 from tests.waiting import until
@@ -277,6 +279,50 @@ def test_the_file_is_gone_as_soon_as_the_server_stops_listening(controlled: Cont
         controlled.server.stop("test")
         until(lambda: not controlled.path.exists(), "the file removed")
         assert controlled.server.running
+
+
+def test_thirty_clients_attach_while_connections_open_echo_and_close(
+    controlled: Controlled,
+) -> None:
+    stop, kept = threading.Event(), ExitStack()
+
+    def come_and_go() -> None:
+        for number in count():
+            client = connect(controlled.server.port)
+            exchange(client, [frame(b"hi")], 6)
+            if number % 10:
+                client.close()
+            else:
+                kept.enter_context(client)
+            if stop.wait(0.003):
+                return
+
+    churn = threading.Thread(target=come_and_go)
+    with kept, ExitStack() as links:
+        churn.start()
+        clients = []
+        try:
+            for _ in range(30):
+                link = links.enter_context(controlled.link())
+                clients.append((link, Copy().apply(*link.fetch_pages())))
+        finally:
+            stop.set()
+            churn.join()
+        for link, copy in clients:
+            until(partial(catches_up, controlled, link, copy), "all rows with their figures")
+            assert copy.missed == 0
+
+
+def catches_up(controlled: Controlled, link: Link, copy: Copy) -> bool:
+    """Apply what has come; whether a copy has all rows of the server, and the echo of each."""
+    for message in link.receive_ready():
+        assert isinstance(message, Page | News)
+        copy.apply(message)
+    with controlled.fanout.lock:
+        is_same = copy.open.keys() == controlled.fanout.state.rows.keys()
+    return is_same and all(
+        one in copy.figures and copy.figures[one].frames_out == 1 for one in copy.open
+    )
 
 
 def test_attaching_and_detaching_often_loses_nothing(controlled: Controlled) -> None:

@@ -1,27 +1,43 @@
-"""One client's view of the server: everything in pages, then the news, within hard bounds.
+"""What one control client is told: everything in pages, then the news, within hard bounds.
 
-Nothing is kept for a client that would not be kept anyway, but its own results, a bounded queue of
-events and the numbers of connections. What it is told of a connection is looked up when it is
-told, so a client that reads slowly is told less often, and never what is stale.
+"Since when" is one moment, `watch()`: the pages list the connections that are open then, the news
+has every event since, and the snapshots of every round since. Snapshots are looked up when they
+are sent, so a client that reads slowly is told less often, and never what is stale.
+
+The order is that of the server. A snapshot is sent once no event waits any more, so it never comes
+before its connection's `opened`. A result keeps its place among the events, behind those it is
+about. Per client we keep the events that wait (at most `CAPACITY` bytes, and `DETAIL_CAPACITY`
+detail events), its own results, and the connections of the pages that wait.
 """
 
 from __future__ import annotations
 
 from array import array
+from collections import deque
 from collections.abc import Callable
 from math import inf
-from typing import Final
+from typing import Final, get_args
 
 import msgspec
 
-from ...core.events import DETAIL, CommandResult, Event, Snapshot
+from ...core.events import (
+    DETAIL,
+    Bytes,
+    Closed,
+    CommandResult,
+    Crashed,
+    Event,
+    Notice,
+    Opened,
+    Snapshot,
+)
 from ...core.statistics import ProcessStats, WorkerStats
 from ...watch.fanout import Fanout
 from ...watch.stream import Drained
 from ..protocol import KnownConnection, News, Page, Watch
 
-CAPACITY: Final = 1024
-"""Events kept for a client that must not miss them; one more, and it is given fresh pages."""
+CAPACITY: Final = 4 * 1024**2
+"""Bytes of events kept for a client (`memory_of`); past them it is given fresh pages."""
 DETAIL_CAPACITY: Final = 1024
 """Detail events kept for a client; further ones are dropped, and counted."""
 HASTE: Final = 256
@@ -33,15 +49,37 @@ BATCH: Final = 500
 PATIENCE: Final = 1.0
 """Seconds that a first page waits for figures of now; a loop that hangs tells none."""
 
+_SIZES: Final = {kind: 80 + 32 * len(kind.__struct_fields__) for kind in get_args(Event)}
+_LONG_TEXT: Final = {
+    Closed: "detail",
+    Notice: "text",
+    Crashed: "traceback",
+    CommandResult: "message",
+    Bytes: "data",
+}
+"""The field of an event that may be long."""
+
+
+def memory_of(event: Event) -> int:
+    """Estimate the bytes that an event occupies in memory.
+
+    Measured on CPython 3.11: `Opened` 232, `Closed` 416, `Toggled` 200; estimated: 240, 496, 240.
+    The length of its JSON would be exact for something else, and takes 0.4 to 1 µs an event.
+    """
+    kind = type(event)
+    name = _LONG_TEXT.get(kind)
+    return _SIZES[kind] + (0 if name is None else len(getattr(event, name)))
+
 
 class Follower:
-    """What one client has been told and is still to be told.
+    """What one client is still to be told.
 
-    `hear` is called by the fan-out, in its thread and with its lock held; everything else by the
-    service.
+    `hear` is called by the fan-out, in its thread and with its lock held. Everything else is for
+    the thread of the service.
     """
 
     def __init__(self, fanout: Fanout, wake: Callable[[], None], clock: Callable[[], float]):
+        """`wake` is called, from any thread, when `urgent` becomes true."""
         self.watched = False
         self.urgent = False
         """Whether there is something to tell that should not wait for the next round."""
@@ -51,13 +89,13 @@ class Follower:
         self._wake = wake
         self._clock = clock
         self._wishes = Watch()
-        self._events: list[Event] = []
-        self._detail = 0  # of the events
-        self._results: list[CommandResult] = []
+        self._events: deque[Event] = deque()
+        self._size = 0  # of the events that are not detail, in bytes
+        self._detail = 0  # how many of the events are detail
         self._missed = 0
         self._dropped = 0  # detail that this client missed
         self._server_dropped = 0  # detail that the server dropped
-        self._to_page: array[int] | None = None
+        self._to_page: list[Opened] | None = None
         self._pages = 0
         self._fresh_from = 0.0
         self._fresh_deadline = 0.0
@@ -75,28 +113,28 @@ class Follower:
         self._server_dropped = max(self._server_dropped, drained.dropped)
         for event in drained.events:
             if isinstance(event, CommandResult):
-                self._hear_result(event)
+                self._keep_result(event)
             elif self.watched:
-                self._hear_event(event)
-        if self.watched and len(self._events) >= HASTE:
+                self._keep_event(event)
+        if len(self._events) >= HASTE:
             self.urgent = True
         if self._to_page is not None and self._pages == 0 and drained.stats is not None:
             self.urgent = True
         if self.urgent and not was_urgent:
             self._wake()
 
-    def _hear_result(self, result: CommandResult) -> None:
+    def _keep_result(self, result: CommandResult) -> None:
         own = self.requests.get(result.request)
         if own is not None:
-            self._results.append(msgspec.structs.replace(result, request=own))
+            self._append(msgspec.structs.replace(result, request=own))
             self.urgent = True
         elif self.watched:
             # Another's request may have the number of one of this client's.
             self._keep(msgspec.structs.replace(result, request=0))
 
-    def _hear_event(self, event: Event) -> None:
+    def _keep_event(self, event: Event) -> None:
         if isinstance(event, ProcessStats):
-            return  # the latest is the fan-out's to keep
+            return  # the fan-out keeps the latest
         if isinstance(event, WorkerStats) and not self._wishes.figures:
             return
         if type(event) not in DETAIL:
@@ -110,18 +148,32 @@ class Follower:
             self._dropped += 1
 
     def _keep(self, event: Event) -> None:
-        if not self._missed and len(self._events) - self._detail < CAPACITY:
-            self._events.append(event)
+        if not self._missed and self._size + memory_of(event) <= CAPACITY:
+            self._append(event)
             return
-        self._missed += len(self._events) - self._detail + 1
+        self._missed += 1
+        if self._events:
+            self._let_go()
+
+    def _append(self, event: Event) -> None:
+        self._events.append(event)
+        self._size += memory_of(event)
+
+    def _let_go(self) -> None:
+        """Drop and count what waits, but for the client's own results: fresh pages follow."""
+        waiting, self._events, self._size = self._events, deque(), 0
         self._dropped += self._detail
-        self._events = []
-        self._detail = 0
+        lifecycle, self._detail = len(waiting) - self._detail, 0
+        for event in waiting:
+            if isinstance(event, CommandResult) and event.request:
+                self._append(event)
+        self._missed += lifecycle - len(self._events)
+        self._to_page = None
 
     # --- the service's thread ---
 
     def watch(self, wishes: Watch) -> None:
-        """Begin with the first page."""
+        """Begin: from this moment on nothing is missed. The first page comes first."""
         fanout = self._fanout
         with fanout.lock:
             self._wishes = wishes
@@ -136,35 +188,36 @@ class Follower:
     def answer(self, result: CommandResult) -> None:
         """Tell this client alone of a command that never reached the server."""
         with self._fanout.lock:
-            self._results.append(result)
+            self._append(result)
             self.urgent = True
 
     def next_message(self) -> Page | News | None:
-        """The next thing to tell, if there is one."""
+        """Return the next message to the client; None if there is nothing to tell now."""
         with self._fanout.lock:
             self.urgent = False
             if self._missed:
                 self._begin()
             if self._to_page is not None:
-                return self._page(self._to_page)
-            return self._news()
+                return self._next_page(self._to_page)
+            return self._next_news()
 
     def _begin(self) -> None:
-        fanout = self._fanout
-        self._to_page = array("Q", fanout.state.rows)
+        self._to_page = [row.opened for row in self._fanout.state.rows.values()]
         self._pages = 0
-        self._to_tell = array("Q")
 
-    def _page(self, to_page: array[int]) -> Page | None:
+    def _next_page(self, to_page: list[Opened]) -> Page | None:
         state = self._fanout.state
         first = self._pages == 0
         if first:
             told_at = -inf if state.stats is None else state.stats.t
             if told_at < self._fresh_from and self._clock() < self._fresh_deadline:
                 return None
+            # Of the rounds up to now these pages have the snapshots, but for the connections that
+            # were opened meanwhile: those are told when their `opened` has been.
             self._round = state.round
+            self._to_tell = array("Q", (e.id for e in self._events if type(e) is Opened))
             self._process = state.process
-        ids = to_page[self._pages * PAGE :][:PAGE]
+        start = self._pages * PAGE
         self._pages += 1
         last = self._pages * PAGE >= len(to_page)
         if last:
@@ -174,10 +227,10 @@ class Follower:
             t=self._fanout.now(),
             number=self._pages,
             last=last,
+            # Also those that have closed meanwhile: the news tells of it.
             connections=tuple(
-                KnownConnection(opened=row.opened, snapshot=row.snapshot)
-                for row in map(state.rows.get, ids)
-                if row is not None
+                KnownConnection(opened=opened, snapshot=self._snapshot(opened.id))
+                for opened in to_page[start : start + PAGE]
             ),
             missed=missed,
             listening=state.listening if first else None,
@@ -185,27 +238,27 @@ class Follower:
             process=state.process if first else None,
         )
 
-    def _news(self) -> News | None:
+    def _snapshot(self, connection_id: int) -> Snapshot | None:
+        row = self._fanout.state.rows.get(connection_id)
+        return None if row is None else row.snapshot
+
+    def _next_news(self) -> News | None:
         state = self._fanout.state
-        events = self._events[:BATCH]
-        del self._events[:BATCH]
-        self._detail -= sum(type(event) in DETAIL for event in events)
-        if not self._events:  # what was done comes before the word that it was done
-            events += self._results[:BATCH]
-            del self._results[:BATCH]
+        events = self._take_events()
         stats = None
         snapshots: list[Snapshot] = []
         if self.watched and self._wishes.figures:
             if state.process is not self._process and state.process is not None:
                 self._process = state.process
                 events.append(state.process)
-            if not self._to_tell and state.round > self._round:
-                self._to_tell = state.changed_since(self._round)
-                self._round = state.round
-                stats = state.stats
-            rows = map(state.rows.get, self._to_tell[:PAGE])
-            snapshots = [row.snapshot for row in rows if row is not None and row.snapshot]
-            del self._to_tell[:PAGE]
+            if not self._events:
+                if not self._to_tell and state.round > self._round:
+                    self._to_tell = state.changed_since(self._round)
+                    self._round = state.round
+                    stats = state.stats
+                latest = map(self._snapshot, self._to_tell[:PAGE])
+                snapshots = [snapshot for snapshot in latest if snapshot is not None]
+                del self._to_tell[:PAGE]
         if not (events or snapshots or stats):
             return None
         return News(
@@ -215,3 +268,11 @@ class Follower:
             stats=stats,
             dropped=self._server_dropped + self._dropped,
         )
+
+    def _take_events(self) -> list[Event]:
+        waiting = self._events
+        events = [waiting.popleft() for _ in range(min(BATCH, len(waiting)))]
+        detail = sum(type(event) in DETAIL for event in events)
+        self._detail -= detail
+        self._size -= sum(memory_of(event) for event in events if type(event) not in DETAIL)
+        return events
