@@ -7,10 +7,11 @@ a test holds it (`tests/server/test_connection.py`). Everything runs in the loop
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import attrgetter
 from sys import getsizeof
 from typing import Final, NamedTuple
 
-from ..core.events import POLLIN, Snapshot, TraceLevel
+from ..core.events import POLLIN, Closed, Snapshot, TraceLevel
 from ..core.framing import NO_BURST
 from .machine import BYTE_BUDGET, READ_LEN, EchoMachine
 
@@ -23,7 +24,10 @@ what it asks for, and an object of up to 512 bytes is CPython's own allocator's 
 
 
 class Counts(NamedTuple):
-    """The counters of a connection since it was opened."""
+    """The counters of a connection since it was opened.
+
+    They have the same names in `Connection`, `Snapshot`, `Closed` and `LoopStats`.
+    """
 
     frames_in: int
     frames_out: int
@@ -34,7 +38,8 @@ class Counts(NamedTuple):
     partial_writes: int
 
 
-NO_COUNTS: Final = Counts(0, 0, 0, 0, 0, 0, 0)
+NO_COUNTS: Final = Counts(*(0,) * len(Counts._fields))
+_read_counts: Final = attrgetter(*Counts._fields)
 
 
 @dataclass(slots=True)
@@ -197,15 +202,7 @@ class Connection:
 
     def counts(self) -> Counts:
         """The counters as they are now."""
-        return Counts(
-            self.frames_in,
-            self.frames_out,
-            self.bytes_in,
-            self.bytes_out,
-            self.toggles,
-            self.eagains,
-            self.partial_writes,
-        )
+        return Counts(*_read_counts(self))
 
     def snapshot(self, epoch: float) -> Snapshot:
         """Everything there is to see; `epoch` plus the loop's clock is Unix time."""
@@ -232,4 +229,24 @@ class Connection:
             active_at=self.active_at + epoch,
             closing=machine.closing,
             budget_hits=self.budget_hits,
+        )
+
+    def make_closed(self, t: float, epoch: float) -> Closed:
+        """The event of the close at `t` (Unix seconds); `epoch` as in `snapshot`."""
+        machine = self.machine
+        assert machine.closing is not None
+        return Closed(
+            t=t,
+            id=self.id,
+            peer=self.peer,
+            reason=machine.closing,
+            detail=machine.detail,
+            opened_at=self.opened_at + epoch,
+            frames_in=self.frames_in,
+            frames_out=self.frames_out,
+            bytes_in=self.bytes_in,
+            bytes_out=self.bytes_out,
+            toggles=self.toggles,
+            eagains=self.eagains,
+            partial_writes=self.partial_writes,
         )

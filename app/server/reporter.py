@@ -18,7 +18,6 @@ from ..core.events import (
     CALLS_A_ROUND,
     TRACED_BYTES,
     Bytes,
-    Closed,
     CommandResult,
     ConnectionState,
     Event,
@@ -156,25 +155,7 @@ class Reporter:
         self._has_closed = True
         self.changed.discard(connection)
         self._tally(connection)
-        machine = connection.machine
-        assert machine.closing is not None
-        self.stream.publish(
-            Closed(
-                t=self.time(),
-                id=connection.id,
-                peer=connection.peer,
-                reason=machine.closing,
-                detail=machine.detail,
-                opened_at=connection.opened_at + self.epoch,
-                frames_in=connection.frames_in,
-                frames_out=connection.frames_out,
-                bytes_in=connection.bytes_in,
-                bytes_out=connection.bytes_out,
-                toggles=connection.toggles,
-                eagains=connection.eagains,
-                partial_writes=connection.partial_writes,
-            )
-        )
+        self.stream.publish(connection.make_closed(self.time(), self.epoch))
         self.stream.forget(connection.id)
 
     def publish_notice(self, level: str, text: str) -> None:
@@ -321,7 +302,6 @@ class Reporter:
 
     def statistics(self) -> LoopStats:
         """The loop's figures as they are now."""
-        totals = self._totals
         return LoopStats(
             t=self.time(),
             polls=self.polls,
@@ -334,13 +314,7 @@ class Reporter:
             closed=self.closed_count,
             refused=self.refused,
             armed=self.armed,
-            frames_in=totals.frames_in,
-            frames_out=totals.frames_out,
-            bytes_in=totals.bytes_in,
-            bytes_out=totals.bytes_out,
-            toggles=totals.toggles,
-            eagains=totals.eagains,
-            partial_writes=totals.partial_writes,
+            **self._totals._asdict(),
             accept_errors=self.accept_errors,
             queue_depth=self.stream.depth,
             drops=self.stream.dropped,

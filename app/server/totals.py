@@ -8,8 +8,9 @@ from typing import Any, Final
 
 from ..core.events import Stopped
 from ..core.statistics import LoopStats
+from .connection import Counts
 
-COUNTED: Final = ("frames_in frames_out bytes_in bytes_out toggles eagains partial_writes").split()
+COUNTED: Final = Counts._fields
 """The names of a connection's counters, in snapshots, closes and the loop's statistics alike."""
 _LARGEST: Final = frozenset({"t", "longest_us"})
 _LISTS: Final = ("service_us", "iteration_us", "bodies")
