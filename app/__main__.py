@@ -4,7 +4,7 @@ import sys
 
 
 def main() -> None:
-    """Run the command line and exit; Ctrl-C while it is being loaded is no traceback either."""
+    """Run the command line and exit; Ctrl-C while it is imported prints no traceback either."""
     try:
         from .cli.main import main as run  # noqa: PLC0415
     except KeyboardInterrupt:

@@ -12,9 +12,10 @@ import click
 from ..core.printable import printable
 from .configuration import file_option
 from .dashboard import dashboard_preferences, require_terminal
+from .exit_codes import EXIT_FAILED
 from .options import control_options, metrics_option, server_options, ui_options
 from .recording_options import record_options
-from .serve import EXIT_CRASH, ServerCommand, serve_with_dashboard, split_options
+from .serve import ServerCommand, serve_with_dashboard, split_options
 
 if TYPE_CHECKING:
     from ..server.handle import ServerHandle
@@ -51,7 +52,7 @@ def demo(**options: Any) -> int:
     code = serve_with_dashboard(settings, sidecars, preferences, accompany)
     if complaints:
         print(f"echo-tui demo: the clients failed: {complaints[-1]}", file=sys.stderr)
-        return EXIT_CRASH
+        return EXIT_FAILED
     return code
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import signal
 import sys
-from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import click
@@ -19,12 +17,14 @@ from ..load.report import ProgressLine, report
 from ..load.result import as_json, merge
 from ..load.sizes import parse_sizes
 from .completion import one_of
+from .exit_codes import EXIT_FAILED, EXIT_USAGE
 from .options import Host, Judged, option
+from .signals import stop_signals
 
-EXIT_WRONG: Final = 1
-EXIT_USAGE: Final = 2
 OPEN_LOOP_DEPTH: Final = 64
+"""Default of --depth with --rate, in frames."""
 DEFAULT_DURATION: Final = 10.0
+"""Seconds."""
 _RULES: Final = rules_of(LoadPlan)
 _PROFILE_HELP = "; ".join(f"{name}: {what}" for name, what in PROFILES.items())
 
@@ -80,36 +80,24 @@ def load(machine: bool, size: str, profiles: tuple[str, ...], **options: Any) ->
 
 
 def run(plan: LoadPlan, machine: bool) -> int:
-    """Run the plan, print its report and return the exit code."""
+    """Run the plan, print its report and return the exit code. Raises `LoadError`."""
     progress = ProgressLine(plan, sys.stderr.fileno())
     runner = LoadRunner(plan, progress.render)
 
-    def stop() -> None:
-        runner.stop()
+    def stop(_name: str, _at_once: bool) -> None:
+        runner.stop()  # its second call ends the run at once
         progress.announce_stop()
 
     try:
-        with stop_on_signals(stop):
+        with stop_signals(stop):
             workers = runner.run()
     finally:
         progress.clear()
     result = merge(plan, workers, runner.stopped)
-    with contextlib.suppress(BrokenPipeError):  # whoever reads has seen enough
+    with contextlib.suppress(BrokenPipeError):  # the reader needs no more
         if machine:
             sys.stdout.buffer.write(msgspec.json.encode(as_json(result)) + b"\n")
         else:
             print("\n".join(report(result, sys.stdout.encoding)))
         sys.stdout.flush()
-    return 0 if result.well else EXIT_WRONG
-
-
-@contextlib.contextmanager
-def stop_on_signals(stop: Callable[[], None]) -> Iterator[None]:
-    """The first SIGINT, SIGTERM or SIGHUP ends the run in order, the next at once."""
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = [signal.signal(number, lambda *_: stop()) for number in numbers]
-    try:
-        yield
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)
+    return 0 if result.well else EXIT_FAILED

@@ -12,21 +12,18 @@ import click
 from .. import __version__
 from ..core.settings import SettingError
 from .demo import demo
+from .exit_codes import EXIT_INTERRUPTED, EXIT_USAGE
 from .output import (
-    flush,
+    escape_unencodable,
+    explain_unwritable,
+    flush_streams,
     is_terminal_lost,
-    open_what_is_closed,
-    print_whatever_the_encoding,
-    unwritable,
+    open_closed_streams,
 )
 from .serve import serve
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
-
-EXIT_USAGE = 2
-EXIT_INTERRUPTED = 130
-
 
 COMMANDS: Final = {
     "attach": ".attach:attach",
@@ -96,16 +93,16 @@ cli.add_command(demo)
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit."""
-    open_what_is_closed()
-    print_whatever_the_encoding()
+    open_closed_streams()
+    escape_unencodable()
     code, complaint = 0, ""
     try:
         code = _run(arguments)
     except OSError as error:
-        # A dashboard that meets the loss of its terminal before SIGHUP does ends as by that.
-        if not is_terminal_lost(error, sys.stderr) and not (complaint := unwritable(error)):
+        # A dashboard whose terminal is gone ends as by SIGHUP, also where the error comes first.
+        if not is_terminal_lost(error, sys.stderr) and not (complaint := explain_unwritable(error)):
             raise
-    if complaint := flush() or complaint:
+    if complaint := flush_streams() or complaint:
         code = code or _complain(complaint)
     sys.exit(code)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import click
 
@@ -16,12 +16,10 @@ from ..core.statistics import LoopStats, ProcessStats, WorkerStats
 from ..host.log import as_json
 from ..recording.reader import Recording, RecordingError
 from ..recording.times import parse_moment
-from ..ui.preferences import Preferences
 from .configuration import ConfiguredCommand, file_option
 from .dashboard import dashboard_preferences, require_terminal, run_dashboard
+from .exit_codes import EXIT_DAMAGED
 from .options import ui_options
-
-EXIT_DAMAGED: Final = 3
 
 
 @click.command(cls=ConfiguredCommand)
@@ -53,7 +51,6 @@ def replay(
         recording = Recording(file)
     except RecordingError as error:
         raise SettingError(str(error)) from None
-    preferences = dashboard_preferences()
     code = 0
     with recording:
         begin, end = _moment(since, recording), _moment(until, recording)
@@ -62,11 +59,11 @@ def replay(
             raise SettingError(f"--from {since} is later than --until {until}: exchange them")
         if recording.batches or not recording.damage:
             if not with_json:
-                code = _show(recording, begin, end, stand, preferences)
+                code = _show(recording, begin, end, stand)
             elif stand is not None:
                 _print_table(recording, stand)
             else:
-                with contextlib.suppress(BrokenPipeError):  # whoever reads has seen enough
+                with contextlib.suppress(BrokenPipeError):  # the reader needs no more
                     _print_events(recording, begin, end, with_figures)
         return code or _verdict(recording)
 
@@ -109,13 +106,8 @@ def _print_table(recording: Recording, at: float) -> None:
     print(table_as_json(model.rows.values(), now, ""), end="")
 
 
-def _show(
-    recording: Recording,
-    since: float | None,
-    until: float | None,
-    at: float | None,
-    preferences: Preferences,
-) -> int:
+def _show(recording: Recording, since: float | None, until: float | None, at: float | None) -> int:
+    preferences = dashboard_preferences()
     require_terminal("use --json for events on stdout")
     from ..ui.replay_app import ReplayApp  # Textual is slow to import
     from ..ui.replay_source import ReplaySource

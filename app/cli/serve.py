@@ -16,6 +16,7 @@ from ..core.settings import RULES, Settings
 from ..core.spawn import stop_signals_blocked
 from .configuration import ConfiguredCommand, file_option, show_option
 from .dashboard import dashboard_preferences, require_terminal, run_dashboard
+from .exit_codes import EXIT_FAILED
 from .options import (
     APPEARANCE,
     control_options,
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from ..host.runtime import Hosting, Sidecars
     from ..server.handle import ServerHandle
     from ..ui.preferences import Preferences
-
-EXIT_CRASH = 1
 
 
 class ServerCommand(ConfiguredCommand):
@@ -155,4 +154,4 @@ def _exit_code(hosting: Hosting) -> int:
     if not hosting.server.failure:
         return 0
     print(f"echo-tui: the server thread died: {hosting.server.failure}", file=sys.stderr)
-    return EXIT_CRASH
+    return EXIT_FAILED

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from app.cli.output import flush
+from app.cli.output import flush_streams
 from tests.control.serving import Controlled
 from tests.peers import Running
 from tests.program import PATIENCE, ROOT, environment
@@ -112,4 +112,4 @@ def test_what_is_left_for_a_terminal_that_is_gone_is_no_failure(
         stream.write("the last words")
         os.close(master)
         monkeypatch.setattr(sys, "stderr", stream)
-        assert flush() == ""
+        assert flush_streams() == ""

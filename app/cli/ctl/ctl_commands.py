@@ -37,12 +37,11 @@ from ...watch.columns import LISTED, Column, column_named, facts_of
 from ...watch.filter import Filter, FilterError, parse_filter
 from ...watch.row import Row
 from ..completion import list_of, one_of
+from ..exit_codes import EXIT_FAILED, EXIT_INTERRUPTED
 from ..options import ConnectionId, client_options
 from .printing import cell, print_facts, print_objects, print_result, print_table
 from .watching import FIGURES, KINDS, Watcher, parse_kinds
 
-EXIT_FAILED: Final = 1
-EXIT_INTERRUPTED: Final = 130
 DEFAULT_COLUMNS: Final = (
     "id,peer,state,armed,pending,toggles,frames_out,frames_per_second,age_seconds,idle_seconds,why"
 )
