@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..core.addresses import format_address
-from ..core.settings import RULES, Settings
+from ..core.settings import RULES, SettingError, Settings
 from ..core.spawn import stop_signals_blocked
 from .configuration import ConfiguredCommand, file_option, show_option
 from .dashboard import dashboard_preferences, require_terminal, run_dashboard
@@ -95,7 +95,8 @@ def serve_headless(settings: Settings, sidecars: Sidecars, log_format: str, log_
     systemd = hosting.fanout.add(Notifier(os.environ, partial(hosting.tell, "warning")), "systemd")
     status = f"listening on {format_address((server.host, server.port))}"
     lines = as_json if log_format == "json" else as_text
-    log = LogWriter(hosting.subscribe(), sys.stdout.fileno(), lines, log_level)
+    stop = partial(server.stop, "a log that cannot be written")
+    log = LogWriter(hosting.subscribe(), sys.stdout.fileno(), lines, log_level, stop)
     reload = reload_on_hangup(server.submit, hosting.tell, log, systemd, status)
     with stop_signals(server.stop, reload):
         with stop_signals_blocked():
@@ -106,7 +107,10 @@ def serve_headless(settings: Settings, sidecars: Sidecars, log_format: str, log_
             systemd.beat(server.polls, server.wake)
         hosting.end()
         log.join(timeout=1.0)
-    return _exit_code(hosting)
+    code = _exit_code(hosting)
+    if log.failure:
+        raise SettingError(f"the log cannot be written: {log.failure}: choose another place for it")
+    return code
 
 
 def serve_with_dashboard(

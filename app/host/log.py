@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import select
+import stat
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Final
 
@@ -14,7 +17,7 @@ import msgspec
 
 from ..core.events import LAST_WORDS, Event, Listening, Notice, Stopped, Stopping
 from ..watch.journal import Level, entry, level_of
-from ..watch.stream import EventStream
+from ..watch.stream import Drained, EventStream
 
 ALWAYS_TOLD: Final = frozenset({Listening, Stopping, Stopped})
 """Events that are written at every level: where the server listens and how it ends."""
@@ -51,10 +54,11 @@ GATHERING: Final = 0.01
 
 
 class LogWriter:
-    """Writes the stream's events as lines, in a thread of its own.
+    """Writes the events of a stream as lines, in a thread of its own.
 
     A pipe that nobody reads blocks the thread that writes to it, and must block neither the
-    signals, which are the main thread's, nor the loop.
+    signals, which are the main thread's, nor the loop. A reader that goes away ends the log and
+    nothing else. Every other failure ends the program: a server must not run on without its log.
     """
 
     def __init__(
@@ -63,14 +67,21 @@ class LogWriter:
         fd: int,
         log_format: Callable[[Event], str],
         level: str = "debug",
+        on_failure: Callable[[], None] = lambda: None,
     ) -> None:
-        """Writes to the descriptor `fd` itself: a buffer that a stuck pipe holds could not be
-        flushed at the program's end either.
+        """Write to the descriptor `fd` itself: a buffer that a stuck pipe holds could not be
+        flushed at the program's end either. `on_failure` is called once, in the log's thread, after
+        `failure` is set.
         """
+        self.failure = ""
+        """Why the log could not be written, in words; empty while it can."""
         self._stream = stream
         self._least = Level[level.upper()]
         self._fd = fd
         self._format = log_format
+        self._on_failure = on_failure
+        self._is_silent = False
+        self._dropped = 0
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, name="echo-tui log", daemon=True)
 
@@ -87,8 +98,6 @@ class LogWriter:
         self._thread.join(timeout)
 
     def _run(self) -> None:
-        reader_is_gone = False
-        dropped = 0
         while True:
             self._ready.clear()
             self._stream.notify_once(self._ready.set)
@@ -96,29 +105,42 @@ class LogWriter:
             # What follows closely is written with it: a line each would take its thread each time.
             time.sleep(GATHERING)
             drained = self._stream.drain()
-            least = self._least
-            lines = [
-                self._format(event)
-                for event in drained.events
-                if level_of(event) >= least or type(event) in ALWAYS_TOLD
-            ]
-            if drained.events and drained.dropped > dropped and least <= Level.WARNING:
-                news = Notice(
-                    t=drained.events[-1].t,
-                    level="warning",
-                    text=f"{drained.dropped - dropped:,} trace events dropped: too many at once",
-                )
-                dropped = drained.dropped
-                lines.append(self._format(news))
-            if not reader_is_gone:
-                try:
-                    self._write("".join(f"{line}\n" for line in lines).encode())
-                except OSError as error:
-                    reader_is_gone = True
-                    print(f"echo-tui: the log ends here: {error}", file=sys.stderr)
+            if not self._is_silent:
+                self._write_events(drained)
             if any(type(event) in LAST_WORDS for event in drained.events):
                 return
 
+    def _write_events(self, drained: Drained) -> None:
+        try:
+            self._write("".join(f"{line}\n" for line in self._lines(drained)).encode())
+        except Exception as error:
+            self._is_silent = True
+            if isinstance(error, OSError) and self._is_reader_gone(error):
+                print(f"echo-tui: the log ends here: {error}", file=sys.stderr)
+                return
+            words = error.strerror if isinstance(error, OSError) else ""
+            self.failure = words or f"{type(error).__name__}: {error}"
+            self._on_failure()
+
+    def _lines(self, drained: Drained) -> Iterator[str]:
+        least = self._least
+        for event in drained.events:
+            if level_of(event) >= least or type(event) in ALWAYS_TOLD:
+                yield self._format(event)
+        new_drops = drained.dropped - self._dropped
+        if drained.events and new_drops > 0 and least <= Level.WARNING:
+            self._dropped = drained.dropped
+            text = f"{new_drops:,} trace events dropped: too many at once"
+            yield self._format(Notice(t=drained.events[-1].t, level="warning", text=text))
+
     def _write(self, data: bytes) -> None:
         while data:
-            data = data[os.write(self._fd, data) :]
+            try:
+                data = data[os.write(self._fd, data) :]
+            except BlockingIOError:  # whoever gave us the descriptor made it non-blocking
+                select.select([], [self._fd], [])
+
+    def _is_reader_gone(self, error: OSError) -> bool:
+        """Whether a pipe's reader, or the terminal, has gone away."""
+        is_terminal = stat.S_ISCHR(os.fstat(self._fd).st_mode)
+        return isinstance(error, BrokenPipeError) or (error.errno == errno.EIO and is_terminal)

@@ -63,6 +63,14 @@ def test_ctl_into_a_full_stdout(tmp_path: Path) -> None:
 
 
 @needs_full
+@pytest.mark.parametrize("workers", ["0", "1"])
+def test_a_server_whose_log_cannot_be_written_ends_with_2(workers: str) -> None:
+    ended = shell(">/dev/full", "--no-ui", "127.0.0.1", "0", "--workers", workers)
+    told = "echo-tui: the log cannot be written: No space left on device: choose another place"
+    assert (ended.returncode, ended.stderr) == (2, f"{told} for it\n")
+
+
+@needs_full
 def test_a_mistake_is_exit_code_2_though_nobody_can_be_told() -> None:
     for unbuffered in ("", "1"):
         for redirected in ("2>/dev/full", "2>&-"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import threading
 from typing import Any
 
 import pytest
@@ -33,6 +34,23 @@ def notice(level: str) -> Notice:
 
 def result(ok: bool) -> CommandResult:
     return CommandResult(t=1.0, request=1, command="kill", ok=ok, message="told")
+
+
+def test_an_event_that_cannot_be_worded_is_a_failure_of_the_log() -> None:
+    def broken(event: Event) -> str:
+        raise ValueError("no words")
+
+    stream, failed = EventStream(), threading.Event()
+    reading, writing = os.pipe()
+    log = LogWriter(stream, writing, broken, on_failure=failed.set)
+    log.start()
+    stream.publish(opened(1))
+    assert failed.wait(PATIENCE)
+    assert log.failure == "ValueError: no words"
+    stream.publish(STOPPED)
+    log.join(PATIENCE)
+    os.close(writing)
+    os.close(reading)
 
 
 STOPPED = Stopped(t=9.0, cause="q", opened=1, closed=1, frames_out=0, bytes_in=0, bytes_out=0)
