@@ -41,7 +41,8 @@ class Row:
 
     __slots__ = (
         "_rate",
-        "_rate_from",
+        "_rate_due",
+        "_rate_frames",
         "_seen_at",
         "before",
         "closed",
@@ -79,24 +80,28 @@ class Row:
         """The latest toggles; system calls cannot drive them out as they do from `recent`."""
         self._seen_at: float | None = None
         self._rate = 0.0
-        self._rate_from = opened.t, 0  # when, and the frames echoed by then
+        self._rate_due = opened.t + RATE_WINDOW  # when to measure it next
+        self._rate_frames = 0  # echoed when it was measured last
 
     def update(self, snapshot: Snapshot) -> bool:
         """Replace the snapshot by a newer one; return False if this one is older or too late."""
-        known = self.snapshot
-        if self.closed is not None or (known is not None and snapshot.t < known.t):
+        t, known = snapshot.t, self.snapshot
+        if self.closed is not None or (known is not None and t < known.t):
             return False
         self.version += 1
         self.before, self.snapshot = known, snapshot
-        t, frames = self._rate_from
+        if t >= self._rate_due:
+            self._measure_rate(known, snapshot)
+        return True
+
+    def _measure_rate(self, known: Snapshot | None, snapshot: Snapshot) -> None:
+        """Take the rate of the last `RATE_WINDOW` seconds or more, and begin to measure the next one."""
+        since, frames = self._rate_due - RATE_WINDOW, self._rate_frames
         if known is not None and snapshot.t - known.t > RATE_FADES:
             # It stood still: the frames since then are of the last moments, not of the whole gap.
-            t, frames = self._rate_from = snapshot.t - RATE_WINDOW, known.frames_out
-        span = snapshot.t - t
-        if span >= RATE_WINDOW:
-            self._rate = (snapshot.frames_out - frames) / span
-            self._rate_from = snapshot.t, snapshot.frames_out
-        return True
+            since, frames = snapshot.t - RATE_WINDOW, known.frames_out
+        self._rate = (snapshot.frames_out - frames) / (snapshot.t - since)
+        self._rate_due, self._rate_frames = snapshot.t + RATE_WINDOW, snapshot.frames_out
 
     def close(self, closed: Closed) -> None:
         """Keep the totals with which the connection ended; later snapshots change nothing."""

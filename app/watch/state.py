@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar, Final, NamedTuple
 
 import msgspec
@@ -110,8 +110,7 @@ class State:
                 results.append(event)
         if drained.stats is not None:
             self.apply_event(drained.stats)
-        for snapshot in drained.snapshots:
-            self._apply_snapshot(snapshot)
+        self._apply_snapshots(drained.snapshots)
         self.drops = max(self.drops, drained.dropped)
         if self._departing:
             self._drop_closed(now)
@@ -196,10 +195,16 @@ class State:
         self._changed_in.pop(event.id, None)
 
     def _apply_snapshot(self, snapshot: Snapshot) -> None:
-        row = self.rows.get(snapshot.id)
-        if row is not None and row.update(snapshot):
-            self._changed_in.pop(snapshot.id, None)
-            self._changed_in[snapshot.id] = self.round
+        self._apply_snapshots([snapshot])
+
+    def _apply_snapshots(self, snapshots: Iterable[Snapshot]) -> None:
+        rows, changed_in, this_round = self.rows, self._changed_in, self.round
+        for snapshot in snapshots:
+            connection_id = snapshot.id
+            row = rows.get(connection_id)
+            if row is not None and row.update(snapshot):
+                changed_in.pop(connection_id, None)
+                changed_in[connection_id] = this_round
 
     def _apply_stats(self, stats: LoopStats) -> None:
         self.stats = stats
