@@ -11,7 +11,7 @@ from msgspec import NODEFAULT
 
 from ..core.addresses import Address
 from ..core.printable import printable
-from ..core.settings import RULES, Appearance, Rule, rules_of
+from ..core.settings import RULES, Appearance, Rule, SettingError, rules_of
 from .completion import one_of
 
 APPEARANCE: Final = rules_of(Appearance)
@@ -97,8 +97,10 @@ class LoopbackAddress(AddressParameter):
         host, colon, port = str(value).rpartition(":")
         host = host.removeprefix("[").removesuffix("]") if colon else "127.0.0.1"
         if not host or not port.isascii() or not port.isdecimal() or int(port[:9]) > 65535:
-            shown = printable(str(value))
-            self.fail(f"{shown!r} is not [HOST:]PORT, as in 9100 or 127.0.0.1:9100", param, ctx)
+            raise SettingError(
+                f"--metrics {printable(str(value))!r} is not [HOST:]PORT, as in 9100 or"
+                " 127.0.0.1:9100"
+            )
         return Address(host, int(port[:9]))
 
 

@@ -5,9 +5,10 @@ The sender chooses the `request` of a command; its outcome comes back as `Comman
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Annotated, TypeAlias
 
 import msgspec
+from msgspec import Meta
 
 from .events import KillMode, TraceLevel
 
@@ -24,7 +25,9 @@ class Kill(_Command, frozen=True, tag="kill"):
     """End connections by id; each id has its own answer."""
 
     ids: tuple[int, ...]
-    mode: KillMode = KillMode.CLOSE
+    mode: Annotated[KillMode, Meta(description="Finish the echo, give it up, or RST.")] = (
+        KillMode.CLOSE
+    )
 
 
 class Set(_Command, frozen=True, tag="set"):

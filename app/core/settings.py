@@ -12,6 +12,7 @@ import functools
 import re
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
+from enum import EnumType
 from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar, get_args
 
 import msgspec
@@ -125,7 +126,8 @@ class Rule:
         self.name = name
         self.default = default
         self.help: str = meta.description or ""
-        self.choices: tuple[str, ...] = get_args(base)
+        choices: Iterable[Any] = base if isinstance(base, EnumType) else get_args(base)
+        self.choices: tuple[str, ...] = tuple(map(str, choices))
         self._bounds = (meta.ge, meta.le)
         self._may_be_zero: bool = extra.get("may_be_zero", False)
         self.option: str = extra.get("option", "--" + name.replace("_", "-"))
@@ -163,7 +165,7 @@ class Rule:
 
     def words(self, value: Any) -> Any:
         """Return the value as a file has it: a size is text with its unit."""
-        return format_size(value) if self.kind == "size" else value
+        return format_size(value) if self.kind == "size" else getattr(value, "value", value)
 
     def _judge(self, value: object, shown: str) -> Any:
         try:

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from ..core.addresses import format_address
 from ..core.printable import printable
-from ..core.settings import PeerPort, SettingError, bounds, judge_all
+from ..core.settings import PeerPort, Rule, SettingError, bounds, judge_all
 from .sizes import Sizes
 
 PROFILES: Final = {
@@ -22,7 +22,9 @@ PROFILES: Final = {
     "reset": "sends, and resets the connection with echoes unread",
 }
 """The profiles of misbehaving clients, each with its description."""
-MOST_OF_A_PROFILE: Final = 1000
+_COUNT: Final = Rule(
+    "profile", Annotated[int, bounds(1, 1000, option="--profile: the count of a profile")]
+)
 
 
 class LoadShare(Struct, frozen=True, kw_only=True):
@@ -161,11 +163,7 @@ def sum_profiles(texts: Iterable[str]) -> tuple[tuple[str, int], ...]:
     for text in texts:
         name, count = parse_profile(text)
         clients[name] += count
-        if clients[name] > MOST_OF_A_PROFILE:
-            raise SettingError(
-                f"--profile {printable(text)!r}: the counts of {name} must be "
-                f"1 to {MOST_OF_A_PROFILE:,} together"
-            )
+        _COUNT.judge(clients[name])
     return tuple(clients.items())
 
 
@@ -174,9 +172,4 @@ def parse_profile(text: str) -> tuple[str, int]:
     name, colon, number = text.partition(":")
     if name not in PROFILES:
         raise SettingError(f"--profile {printable(text)!r}: choose from {', '.join(PROFILES)}")
-    count = int(number) if number.isascii() and number.isdigit() and len(number) < 9 else 0
-    if colon and not 1 <= count <= MOST_OF_A_PROFILE:
-        raise SettingError(
-            f"--profile {printable(text)!r}: the count must be 1 to {MOST_OF_A_PROFILE:,}"
-        )
-    return name, count if colon else 1
+    return name, _COUNT.read(number) if colon else 1

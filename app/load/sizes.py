@@ -5,16 +5,16 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Annotated, Final
 
 from msgspec import Struct
 
 from ..core.framing import HEADER_SIZE
 from ..core.printable import printable
-from ..core.settings import GIB, SettingError, format_size, parse_size
+from ..core.settings import GIB, Rule, SettingError, bounds, format_size
 
-LARGEST_BODY: Final = GIB
-LARGEST_WEIGHT: Final = 1_000_000
+_BODY: Final = Rule("size", Annotated[int, bounds(0, GIB, unit="bytes (1 GiB)")])
+_WEIGHT: Final = Rule("weight", Annotated[int, bounds(1, 1_000_000, option="--size: the weight")])
 _KIND = re.compile(r"\s*([^-:,]+)(?:-([^-:,]+))?(?::(\d{1,12})\s*)?", re.ASCII)
 
 
@@ -45,17 +45,10 @@ def _range(part: str, whole: str) -> SizeRange:
             f"--size {printable(whole)!r}: write a size (64), a range (64-4KiB), or several with "
             "weights (64:80,4KiB:15,100KiB:5)"
         )
-    low, high = parse_size(match[1]), parse_size(match[2] or match[1])
-    weight = int(match[3] or 1)
-    if not low <= high <= LARGEST_BODY:
-        raise SettingError(
-            f"--size {printable(part)!r} is out of range: 0 to 1GiB, the smaller size first"
-        )
-    if not 1 <= weight <= LARGEST_WEIGHT:
-        raise SettingError(
-            f"--size {printable(part)!r}: the weight must be 1 to {LARGEST_WEIGHT:,}"
-        )
-    return SizeRange(low, high, weight)
+    low, high = _BODY.read(match[1]), _BODY.read(match[2] or match[1])
+    if low > high:
+        raise SettingError(f"--size {printable(part)!r}: write the smaller size first")
+    return SizeRange(low, high, _WEIGHT.read(match[3] or "1"))
 
 
 def describe(sizes: Sizes) -> str:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from app.core.settings import SettingError
 from app.load.load_plan import PROFILES, parse_profile, sum_profiles
 from app.load.profiles import BEHAVIOURS
+from app.load.sizes import parse_sizes
 from tests.load.lying import plan
 
 
@@ -80,7 +81,7 @@ def test_profiles() -> None:
 def test_a_profile_that_is_asked_for_twice_is_summed() -> None:
     asked = sum_profiles(["oversize", "reset:3", "oversize:2"])
     assert asked == (("oversize", 3), ("reset", 3))
-    with pytest.raises(SettingError, match="the counts of reset must be 1 to 1,000 together"):
+    with pytest.raises(SettingError, match="the count of a profile 1001 is out of range"):
         sum_profiles(["reset:1000", "reset"])
 
 
@@ -88,3 +89,18 @@ def test_a_profile_that_is_asked_for_twice_is_summed() -> None:
 def test_profiles_that_do_not_exist(text: str) -> None:
     with pytest.raises(SettingError, match="--profile"):
         parse_profile(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("64:0", "--size: the weight 0 is out of range: it must be 1 to 1,000,000"),
+        ("64,2GiB", "--size 2GiB is out of range: it must be 0 to 1,073,741,824 bytes (1 GiB)"),
+        ("many", "--size 'many' is not a size: write bytes, or KiB, MiB, GiB, as in 64KiB"),
+        ("2KiB-1KiB", "--size '2KiB-1KiB': write the smaller size first"),
+    ],
+)
+def test_a_wrong_size_is_refused_as_every_value(text: str, says: str) -> None:
+    with pytest.raises(SettingError) as caught:
+        parse_sizes(text)
+    assert str(caught.value) == says

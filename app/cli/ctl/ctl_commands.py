@@ -32,13 +32,13 @@ from ...core.events import (
     Snapshot,
 )
 from ...core.histogram import Histogram
-from ...core.settings import RULES, RUNTIME_SETTINGS
+from ...core.settings import RULES, RUNTIME_SETTINGS, rules_of
 from ...watch.columns import LISTED, Column, column_named, facts_of
 from ...watch.filter import Filter, FilterError, parse_filter
 from ...watch.row import Row
 from ..completion import list_of, one_of
 from ..exit_codes import EXIT_FAILED, EXIT_INTERRUPTED
-from ..options import ConnectionId, client_options
+from ..options import ConnectionId, client_options, option
 from .printing import cell, print_facts, print_objects, print_result, print_table
 from .watching import FIGURES, KINDS, Watcher, parse_kinds
 
@@ -192,20 +192,14 @@ def show(control: str | None, as_json: bool, connection_id: int) -> int:
 @client_options
 @where_option
 @json_option
-@click.option(
-    "--mode",
-    type=click.Choice([mode.value for mode in KillMode]),
-    default=KillMode.CLOSE.value,
-    show_default=True,
-    help="Finish the echo, give it up, or RST.",
-)
+@option(rules_of(Kill)["mode"])
 @click.argument("ids", metavar="[ID]…", nargs=-1, type=ConnectionId())
 @plainly
 def kill(
     control: str | None,
     where: str,
     as_json: bool,
-    mode: str,
+    mode: KillMode,
     ids: tuple[int, ...],
 ) -> int:
     """End connections, by their ids or by a filter; tells what became of each."""
@@ -218,7 +212,7 @@ def kill(
             ids = tuple(row.id for row in ServerPages(link.fetch_pages()).passing(chosen))
         if not ids:
             print("echo-tui ctl: no open connection passes the filter", file=sys.stderr)
-        whole = Kill(request=1, ids=tuple(dict.fromkeys(ids)), mode=KillMode(mode))
+        whole = Kill(request=1, ids=tuple(dict.fromkeys(ids)), mode=mode)
         for request, part in enumerate(split_kill(whole), 1):
             for result in link.carry_out(msgspec.structs.replace(part, request=request)):
                 failed = failed or not result.ok
