@@ -95,7 +95,7 @@ class Row:
         return True
 
     def _measure_rate(self, known: Snapshot | None, snapshot: Snapshot) -> None:
-        """Take the rate of the last `RATE_WINDOW` seconds or more, and begin to measure the next one."""
+        """Take the rate of the last `RATE_WINDOW` seconds or more, and begin anew."""
         since, frames = self._rate_due - RATE_WINDOW, self._rate_frames
         if known is not None and snapshot.t - known.t > RATE_FADES:
             # It stood still: the frames since then are of the last moments, not of the whole gap.
