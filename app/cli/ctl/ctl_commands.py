@@ -22,9 +22,10 @@ from ...control.client_side.control_client import (
     NobodyThere,
     ServerGone,
     hello,
+    join_pages,
     split_kill,
 )
-from ...control.protocol import Page, Watch
+from ...control.protocol import Watch
 from ...core.commands import Kill, Set
 from ...core.events import (
     DETAIL,
@@ -36,6 +37,7 @@ from ...core.settings import RULES, RUNTIME_SETTINGS, rules_of
 from ...watch.columns import LISTED, Column, column_named, facts_of
 from ...watch.filter import Filter, FilterError, parse_filter
 from ...watch.row import Row
+from ...watch.state import State
 from ..completion import list_of, one_of
 from ..exit_codes import EXIT_FAILED, EXIT_INTERRUPTED
 from ..options import ConnectionId, client_options, option
@@ -79,30 +81,22 @@ def plainly(command: Callable[P, int]) -> Callable[P, int]:
 
 @contextmanager
 def linked(control: str | None, command: str) -> Iterator[Link]:
+    """Connect to the server that ``--control`` means. Raises `AddressError`, `ControlError`."""
     with Link.open(choose(control), hello(f"ctl {command}")) as link:
         yield link
 
 
-class ServerPages:
-    """The connections of a server at one moment, and its figures."""
+def fetch_state(link: Link) -> tuple[State, float]:
+    """Ask for everything that is known; also return when that was, in Unix seconds."""
+    pages = link.fetch_pages()
+    state, now = State(), pages[-1].t
+    state.apply(join_pages(pages), now)
+    return state, now
 
-    def __init__(self, pages: list[Page]) -> None:
-        first = pages[0]
-        self.now = pages[-1].t
-        self.listening = first.listening
-        self.stats = first.stats
-        self.process = first.process
-        self.rows: dict[int, Row] = {}
-        for page in pages:
-            for known in page.connections:
-                row = self.rows[known.opened.id] = Row(known.opened)
-                if known.snapshot is not None:
-                    row.update(known.snapshot)
 
-    def passing(self, chosen: Filter) -> list[Row]:
-        """The open connections that pass a filter, by id."""
-        rows = (row for row in self.rows.values() if chosen.passes(row, self.now))
-        return sorted(rows, key=lambda row: row.id)
+def passing_rows(state: State, now: float, chosen: Filter) -> list[Row]:
+    """Return the open connections that pass a filter, by id."""
+    return sorted((row for row in state.live() if chosen.passes(row, now)), key=lambda row: row.id)
 
 
 @click.group(no_args_is_help=False)
@@ -148,21 +142,21 @@ def list_command(
     chosen = [_column(name) for name in columns.split(",")]
     order, passing = _column(sort).sort_value, parse_filter(where)
     with linked(control, "list") as link:
-        known = ServerPages(link.fetch_pages())
-    rows = known.passing(passing)
-    rows.sort(key=lambda row: order(row, known.now), reverse=reverse)
+        state, now = fetch_state(link)
+    rows = passing_rows(state, now, passing)
+    rows.sort(key=lambda row: order(row, now), reverse=reverse)
     if as_json:
         is_chosen = columns != DEFAULT_COLUMNS
         shown = chosen if is_chosen else LISTED
         # A connection is named by its server and its id.
         named = {} if is_chosen else {"instance": link.instance}
         print_objects(
-            named | {column.json_name: column.json_value(row, known.now) for column in shown}
+            named | {column.json_name: column.json_value(row, now) for column in shown}
             for row in rows
         )
         return 0
     names = [column.json_name for column in chosen]
-    lines = [[cell(column.json_value(row, known.now)) for column in chosen] for row in rows]
+    lines = [[cell(column.json_value(row, now)) for column in chosen] for row in rows]
     print_table(names, lines, not no_header)
     return 0
 
@@ -175,12 +169,12 @@ def list_command(
 def show(control: str | None, as_json: bool, connection_id: int) -> int:
     """All that is known of one open connection."""
     with linked(control, "show") as link:
-        known = ServerPages(link.fetch_pages())
-    row = known.rows.get(connection_id)
+        state, now = fetch_state(link)
+    row = state.rows.get(connection_id)
     if row is None:
         print(f"echo-tui ctl: no connection #{connection_id} is open", file=sys.stderr)
         return EXIT_FAILED
-    facts: dict[str, Any] = dict(facts_of(row, known.now))
+    facts: dict[str, Any] = dict(facts_of(row, now))
     if row.snapshot is not None:
         facts |= {name: getattr(row.snapshot, name) for name in OFFSETS}
         facts |= {"header": row.snapshot.header.hex(), "closing": row.snapshot.closing or ""}
@@ -209,7 +203,7 @@ def kill(
     failed = False
     with linked(control, "kill") as link:
         if where:
-            ids = tuple(row.id for row in ServerPages(link.fetch_pages()).passing(chosen))
+            ids = tuple(row.id for row in passing_rows(*fetch_state(link), chosen))
         if not ids:
             print("echo-tui ctl: no open connection passes the filter", file=sys.stderr)
         whole = Kill(request=1, ids=tuple(dict.fromkeys(ids)), mode=mode)
@@ -253,24 +247,24 @@ def set_command(control: str | None, as_json: bool, name: str, value: str) -> in
 def stats(control: str | None, as_json: bool) -> int:
     """The server's settings and figures."""
     with linked(control, "stats") as link:
-        known = ServerPages(link.fetch_pages())
+        state, now = fetch_state(link)
     facts: dict[str, Any] = {}
-    listening = known.listening
+    listening = state.listening
     if listening is not None:
         facts = {
             name: getattr(listening, name) for name in ("host", "port", "pid", "instance", "poller")
         }
-        facts["up_seconds"] = round(known.now - listening.t, 3)
+        facts["up_seconds"] = round(now - listening.t, 3)
         facts |= {name: getattr(listening, name) for name in RUNTIME_SETTINGS}
-    if known.stats is not None:
+    if state.stats is not None:
         told_apart = (*HISTOGRAMS, "bodies")
-        figures = msgspec.structs.asdict(known.stats)
+        figures = msgspec.structs.asdict(state.stats)
         facts |= {name: value for name, value in figures.items() if name not in told_apart}
         for name in HISTOGRAMS:
-            told = Histogram.from_counts(getattr(known.stats, name))
+            told = Histogram.from_counts(getattr(state.stats, name))
             facts |= {f"{name}_{word}": told.percentile(of) for word, of in PERCENTILES.items()}
-    if known.process is not None:
-        facts |= msgspec.structs.asdict(known.process)
+    if state.process is not None:
+        facts |= msgspec.structs.asdict(state.process)
     print_facts(facts, as_json)
     return 0
 

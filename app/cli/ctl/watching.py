@@ -1,4 +1,4 @@
-"""Which events `ctl watch` tells, and the connections that its filter is about."""
+"""The events that `ctl watch` prints, and the connections that its filter is about."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from typing import Final
 
 import click
 
+from ...control.client_side.control_client import join_pages
 from ...control.protocol import News, Page
-from ...core.events import Closed, Crashed, Event, Opened, Snapshot, Stopped
+from ...core.events import Event, Snapshot
 from ...core.statistics import LoopStats, ProcessStats, WorkerStats
 from ...watch.filter import Filter
-from ...watch.row import Row
+from ...watch.state import State
+from ...watch.stream import Drained
 from .printing import encode
 
 FIGURES: Final = (Snapshot, LoopStats, ProcessStats, WorkerStats)
@@ -19,66 +21,52 @@ KINDS: Final[Mapping[str, type]] = {kind.__struct_config__.tag: kind for kind in
 
 
 class Watcher:
-    """Chooses the events to tell; keeps the connections, as a filter is about them."""
+    """Chooses the events to print; keeps a `State`, because a filter is about connections."""
 
     def __init__(self, kinds: tuple[type, ...], chosen: Filter | None) -> None:
-        self.has_ended = False
-        """Whether the server has told its last event."""
+        """Print events of these types; with a filter, only those of connections that pass it."""
         self._kinds = kinds
         self._chosen = chosen
-        self._rows: dict[int, Row] = {}
+        self._state = State()
+        self._pages: list[Page] = []
         self._dropped: int | None = None
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether the server has told its last event."""
+        return self._state.ended
+
     def lines(self, message: object) -> Iterator[bytes]:
-        """The JSON lines of one message."""
+        """Apply one message of the server, and return its JSON lines."""
         if isinstance(message, Page):
-            self._begin(message)
             if message.missed:
                 yield encode({"event": "missed", "t": message.t, "count": message.missed})
+            self._pages = [message] if message.number == 1 else [*self._pages, message]
+            if message.last:
+                self._state.apply(join_pages(self._pages), message.t)
+                self._pages = []
         elif isinstance(message, News):
-            for event in message.events:
-                if self._is_wanted(event, message.t):
+            stats = () if message.stats is None else (message.stats,)
+            for event in (*message.events, *message.snapshots, *stats):
+                # One at a time: whether it passes is judged as things are at this event.
+                self._state.apply(Drained([event], [], None, 0), event.t)
+                if self._is_chosen(event, message.t):
                     yield encode(event)
-            for snapshot in message.snapshots:
-                if self._is_wanted(snapshot, message.t):
-                    yield encode(snapshot)
-            if message.stats is not None and self._is_wanted(message.stats, message.t):
-                yield encode(message.stats)
             yield from self._drops(message)
 
-    def _begin(self, page: Page) -> None:
-        if page.number == 1:
-            self._rows.clear()
-        for known in page.connections:
-            row = self._rows[known.opened.id] = Row(known.opened)
-            if known.snapshot is not None:
-                row.update(known.snapshot)
-
     def _drops(self, news: News) -> Iterator[bytes]:
-        """Detail that was too much to be told is at least counted."""
+        """Count the detail that was dropped since the news before."""
         before, self._dropped = self._dropped, news.dropped
         if before is not None and news.dropped > before:
             yield encode({"event": "dropped", "t": news.t, "count": news.dropped - before})
 
-    def _is_wanted(self, event: Event, now: float) -> bool:
-        self.has_ended = self.has_ended or isinstance(event, Stopped | Crashed)
-        row = self._follow(event)
+    def _is_chosen(self, event: Event, now: float) -> bool:
         if not isinstance(event, self._kinds):
             return False
         if self._chosen is None:
             return True
+        row = self._state.rows.get(getattr(event, "id", None) or 0)
         return row is not None and self._chosen.passes(row, now)
-
-    def _follow(self, event: Event) -> Row | None:
-        if isinstance(event, Opened):
-            self._rows[event.id] = Row(event)
-        row = self._rows.get(getattr(event, "id", None) or 0)
-        if row is not None and isinstance(event, Snapshot):
-            row.update(event)
-        elif row is not None and isinstance(event, Closed):
-            row.close(event)
-            del self._rows[event.id]
-        return row
 
 
 def parse_kinds(events: str) -> tuple[type, ...]:
