@@ -13,13 +13,18 @@ from app.control.protocol import (
     LARGEST_HELLO,
     LARGEST_MESSAGE,
     MOST_IDS,
+    VERSION,
     Refused,
     read_from_server,
     read_to_server,
 )
+from app.control.server_side.follower import CAPACITY, DETAIL_CAPACITY, PAGE, memory_of
 from app.control.server_side.service import MOST_CLIENTS
+from app.core.events import Reason
 from app.core.framing import FrameDecoder
+from app.core.settings import MIB
 from app.watch.columns import LISTED
+from tests.making import closed, opened
 from tests.program import ROOT
 
 TEXT = (ROOT / "docs" / "control.md").read_text("utf-8")
@@ -74,5 +79,9 @@ def test_names_and_limits_are_those_of_the_code() -> None:
     words = set(re.findall(r"[a-z_]+", TEXT))
     listed = {column.json_name for column in LISTED}
     assert {*listed, *OFFSETS, *KINDS} <= words
-    for limit in (LARGEST_HELLO, LARGEST_MESSAGE, MOST_IDS, MOST_CLIENTS):
+    for limit in (LARGEST_HELLO, LARGEST_MESSAGE, MOST_IDS, MOST_CLIENTS, DETAIL_CAPACITY, PAGE):
         assert f"{limit:,}" in TEXT
+    assert f"up to {CAPACITY // MIB} MiB of events" in TEXT
+    assert f"The protocol, version {VERSION}" in TEXT
+    sizes = memory_of(opened(1)), round(memory_of(closed(1, Reason.EOF)), -2)
+    assert "about {} bytes for an `opened`, {} for a `closed`".format(*sizes) in TEXT
