@@ -150,19 +150,19 @@ class EchoApp(PersonalApp):
         mode, style = self._mode()
         if self._recorder is not None and self._recorder.path is not None:
             mode, style = f"● REC  {mode}", palette.ALARM
-        self._header.show_model(model, now, mode, style)
-        self._workers_panel.show_model(model)
+        self._header.render_state(model, now, mode, style)
+        self._workers_panel.render_state(model)
         if self._is_asking_to_quit() and not self.model.open:
             self.exit(0, return_code=0)  # no connection is left that a stop could end
         self._pane.table.held = len(self.screen_stack) > 1
         if isinstance(self.screen, AuditScreen):
             self.screen.update_changes(model.audit.deeds)
-        self._pane.show(model, now)
+        self._pane.render_state(model, now)
         if self.screen_stack[0].has_class("charting"):
-            self._charts.show_model(model)
+            self._charts.render_state(model)
         else:
             self._show_selected(model, now)
-            self._events.show_model(model)
+            self._events.render_state(model)
         self._show_banner(now)
 
     def _keep_the_focus(self) -> None:
@@ -191,10 +191,10 @@ class EchoApp(PersonalApp):
     def _show_selected(self, model: ScreenState, now: float) -> None:
         selected = self._pane.table.selected_id
         row = None if selected is None else model.rows.get(selected)
-        self._detail.show_row(row, now)
-        self._recent.show_row(row)
+        self._detail.render_row(row, now)
+        self._recent.render_row(row)
         if self._shows_bytes:
-            self._hex.show_row(row)
+            self._hex.render_row(row)
 
     def _mode(self) -> tuple[str, Style]:
         model = self.model
@@ -238,7 +238,7 @@ class EchoApp(PersonalApp):
         self._traced = message.connection_id
         if self._traced is not None:
             self._trace(self._traced, self._trace_level)
-        model, now = self.looked_at()
+        model, now = self.shown_model()
         self._show_selected(model, now)
 
     @property

@@ -56,7 +56,7 @@ class PersonalApp(App[int], inherit_bindings=False):
         table.chosen = preferences.columns
         table.sort_key, table.descending = preferences.sort_key, preferences.descending
 
-    def looked_at(self) -> tuple[ScreenState, float]:
+    def shown_model(self) -> tuple[ScreenState, float]:
         """Return the model on the screen and its time: the time of the pause, else now."""
         return self._frozen or (self.model, self._source.now())
 
@@ -120,13 +120,13 @@ class PersonalApp(App[int], inherit_bindings=False):
         before_the_first = -1 if step > 0 else 0
         at = keys.index(table.sort_key) if table.sort_key in keys else before_the_first
         table.sort_by(keys[(at + step) % len(keys)])
-        self._pane.show(*self.looked_at())
+        self._pane.render_state(*self.shown_model())
 
     def action_reverse(self) -> None:
         """Reverse the order."""
         table = self._pane.table
         table.sort_by(table.sort_key)
-        self._pane.show(*self.looked_at())
+        self._pane.render_state(*self.shown_model())
 
     def action_columns(self) -> None:
         """Open the dialog for the columns and their order."""
@@ -135,7 +135,7 @@ class PersonalApp(App[int], inherit_bindings=False):
         def change(chosen: tuple[str, ...] | None) -> None:
             if chosen is not None:
                 table.chosen = chosen
-                self._pane.show(*self.looked_at())
+                self._pane.render_state(*self.shown_model())
 
         shown = table.chosen or tuple(column.key for column in table.columns)
         self.push_screen(ColumnsDialog(shown), change)
@@ -160,7 +160,7 @@ class PersonalApp(App[int], inherit_bindings=False):
         self._copy(one_as_json)
 
     def _copy(self, line_of: Callable[[Row, float], str]) -> None:
-        model, now = self.looked_at()
+        model, now = self.shown_model()
         row = model.rows.get(self._pane.table.selected_id or 0)
         if row is None:
             self.notify("no connection is selected", severity="warning")
@@ -172,7 +172,7 @@ class PersonalApp(App[int], inherit_bindings=False):
 
     def action_export(self) -> None:
         """Write the rows of the table to a JSON file and a CSV file."""
-        _, now = self.looked_at()
+        _, now = self.shown_model()
         rows, chosen = self._pane.table.shown, self._pane.filter_bar.active
         filtered_by = "" if chosen is None else chosen.text
         self._write({"json": as_json(rows, now, filtered_by), "csv": as_csv(rows, now)})

@@ -15,10 +15,10 @@ class ChartsPanel(LinesPanel):
         self.border_title = "charts of the last minutes"
         self._shown: tuple[object, ...] = ()
 
-    def show_model(self, model: ScreenState) -> None:
+    def render_state(self, model: ScreenState) -> None:
         """Draw the charts again if the history has grown, which happens once a second."""
         last = model.rates
         shown = (id(model), None if last is None else last.t, self.size)
         if shown != self._shown:
             self._shown = shown
-            self.show(grid(charts(model), self.size.width, self.size.height))
+            self.set_lines(grid(charts(model), self.size.width, self.size.height))

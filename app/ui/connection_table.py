@@ -92,7 +92,7 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
 
     # --- what is shown ---
 
-    def show(self, model: State, now: float) -> None:
+    def render_state(self, model: State, now: float) -> None:
         """Show the rows of `model` at `now`, and redraw the lines that changed."""
         self._now = now
         self._has_workers = model.listening is not None and model.listening.workers > 0
@@ -130,7 +130,7 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
             self.sort_key, self.descending = key, COLUMNS[key].largest_first
         self._membership = -1
         if self._model is not None:
-            self.show(self._model, self._now)
+            self.render_state(self._model, self._now)
             self._scroll_to_cursor()
 
     @property
@@ -143,7 +143,7 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         self._filter = chosen
         self._membership = -1
         if self._model is not None:
-            self.show(self._model, self._now)
+            self.render_state(self._model, self._now)
             self._scroll_to_cursor()
 
     @property
@@ -320,10 +320,10 @@ class TableHeading(LinesPanel):
         super().__init__(id="heading")
         self._columns: Layout = ()
 
-    def show_columns(self, columns: Layout, sort_key: str, descending: bool) -> None:
+    def render_columns(self, columns: Layout, sort_key: str, descending: bool) -> None:
         """Show the titles of these columns."""
         self._columns = columns
-        self.show([heading(columns, sort_key, descending)])
+        self.set_lines([heading(columns, sort_key, descending)])
 
     def on_click(self, event: events.Click) -> None:
         """Post `Clicked` for the column whose title was clicked."""
@@ -356,12 +356,12 @@ class ConnectionPane(Vertical):
         yield self._heading
         yield self.table
 
-    def show(self, model: State, now: float) -> None:
+    def render_state(self, model: State, now: float) -> None:
         """Show the rows of `model` at `now`, and their numbers in the title."""
         table = self.table
-        table.show(model, now)
-        self.filter_bar.show_counts(len(table.shown), table.hidden)
-        self._heading.show_columns(table.columns, table.sort_key, table.descending)
+        table.render_state(model, now)
+        self.filter_bar.render_counts(len(table.shown), table.hidden)
+        self._heading.render_columns(table.columns, table.sort_key, table.descending)
         shown_closed = len(model.rows) - model.open
         title = f"connections  {model.open:,} open"
         if shown_closed:
@@ -379,7 +379,7 @@ class ConnectionPane(Vertical):
         self.table.filter_by(message.chosen)
         if self._selected_before is not None:
             self.table.select_shown(self._selected_before)
-        self.filter_bar.show_counts(len(self.table.shown), self.table.hidden)
+        self.filter_bar.render_counts(len(self.table.shown), self.table.hidden)
 
     def on_filter_bar_left(self, message: FilterBar.Left) -> None:
         """Give the focus back to the table."""

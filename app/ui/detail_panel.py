@@ -30,14 +30,14 @@ SIDE_BY_SIDE: Final = state_machine.WIDTH + 3 + 42
 class DetailPanel(LinesPanel):
     """The panel of the selected connection."""
 
-    def show_row(self, row: Row | None, now: float) -> None:
+    def render_row(self, row: Row | None, now: float) -> None:
         """Draw a connection at the time `now` (Unix seconds), or say that none is selected."""
         if row is None:
             self._title("detail")
-            self.show([[], [("no connection selected", palette.DIM)]])
+            self.set_lines([[], [("no connection selected", palette.DIM)]])
             return
         self._title(f"connection #{row.id}")
-        self.show(_lines(row, now, self.size.width, self.size.height))
+        self.set_lines(_lines(row, now, self.size.width, self.size.height))
 
     def _title(self, title: str) -> None:
         if self.border_title != title:

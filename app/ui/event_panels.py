@@ -23,14 +23,14 @@ class EventLog(LinesPanel):
         self.border_title = "event log"
         self._shown: tuple[object, ...] = ()
 
-    def show_model(self, model: ScreenState) -> None:
+    def render_state(self, model: ScreenState) -> None:
         """Draw the newest entries that fit, if there are new ones."""
         shown = (model, model.log_version, self.size)
         if shown == self._shown:
             return
         self._shown = shown
         newest = list(islice(reversed(model.log), self.size.height))
-        self.show([_line(line, clock(line.t), self.size.width) for line in reversed(newest)])
+        self.set_lines([_line(line, clock(line.t), self.size.width) for line in reversed(newest)])
 
 
 class RecentEvents(LinesPanel):
@@ -41,7 +41,7 @@ class RecentEvents(LinesPanel):
         self.border_title = "recent events"
         self._shown: tuple[object, ...] = ()
 
-    def show_row(self, row: Row | None) -> None:
+    def render_row(self, row: Row | None) -> None:
         """Draw the newest events of a connection that fit, if there are new ones."""
         shown = (None, 0, self.size) if row is None else (row, row.recent_version, self.size)
         if shown == self._shown:
@@ -56,7 +56,7 @@ class RecentEvents(LinesPanel):
             _line(line._replace(subject=""), exact_clock(line.t), self.size.width)
             for line in reversed(newest)
         ]
-        self.show(lines or [[("nothing yet", palette.FAINT)]])
+        self.set_lines(lines or [[("nothing yet", palette.FAINT)]])
 
 
 def _entries(events: Iterable[Event]) -> Iterable[JournalEntry]:

@@ -88,7 +88,7 @@ class FilterBar(Vertical):
         self.call_after_refresh(self._update_line)
 
     def _update_line(self) -> None:
-        self._line.show([self._words()])
+        self._line.set_lines([self._words()])
 
     def toggle(self) -> bool:
         """Turn the filter off or on; false if there is none."""
@@ -97,7 +97,7 @@ class FilterBar(Vertical):
         self._set_filter(self._chosen, not self._is_on)
         return True
 
-    def show_counts(self, shown: int, hidden: int) -> None:
+    def render_counts(self, shown: int, hidden: int) -> None:
         """Show how many rows pass and how many do not."""
         self._counts = shown, hidden
         self._update_line()

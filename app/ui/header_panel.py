@@ -33,10 +33,10 @@ class _Card(NamedTuple):
 class HeaderPanel(LinesPanel):
     """The three lines at the top of the dashboard."""
 
-    def show_model(self, model: ScreenState, now: float, mode: str, mode_style: Style) -> None:
+    def render_state(self, model: ScreenState, now: float, mode: str, mode_style: Style) -> None:
         """Draw the figures at the time `now` (Unix seconds); `mode` is a word such as ``LIVE``."""
         width = self.size.width
-        self.show([_server(model, now, width, mode, mode_style), *_figures(model, width)])
+        self.set_lines([_server(model, now, width, mode, mode_style), *_figures(model, width)])
 
 
 def _server(model: ScreenState, now: float, width: int, mode: str, mode_style: Style) -> Line:

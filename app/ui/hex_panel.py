@@ -20,7 +20,7 @@ class HexPanel(LinesPanel):
         super().__init__(id="hex")
         self._shown: tuple[object, ...] = ()
 
-    def show_row(self, row: Row | None) -> None:
+    def render_row(self, row: Row | None) -> None:
         """Draw the last bytes that fit, half of the lines for each direction."""
         shown = (None, 0, self.size) if row is None else (row.id, row.recent_version, self.size)
         if shown == self._shown:
@@ -30,10 +30,10 @@ class HexPanel(LinesPanel):
         if self.border_title != title:
             self.border_title = title
         if row is None:
-            self.show([])
+            self.set_lines([])
             return
         width, half = self.size.width, self.size.height // 2
-        self.show(
+        self.set_lines(
             [*_dump("in", row.last_in, width, half), *_dump("out", row.last_out, width, half)]
         )
 

@@ -50,7 +50,7 @@ class KeyBar(LinesPanel):
             room -= width
             self._entries.append(entry)
             line += entry.pieces
-        self.show([line])
+        self.set_lines([line])
 
     def on_click(self, event: events.Click) -> None:
         """Press the key that was clicked."""

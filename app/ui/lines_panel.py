@@ -26,7 +26,7 @@ class LinesPanel(Widget):
         self._lines: list[Line] = []
         self._ground = Style()
 
-    def show(self, lines: Sequence[Line]) -> None:
+    def set_lines(self, lines: Sequence[Line]) -> None:
         """Replace what is shown; lines that are equal to the shown ones cost a comparison."""
         old, self._lines = self._lines, list(lines)
         width = self.size.width

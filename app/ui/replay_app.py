@@ -88,7 +88,7 @@ class ReplayApp(EchoApp):
     def _show(self, model: ScreenState, now: float) -> None:
         super()._show(model, now)
         if self._transport.is_attached:
-            self._transport.show_source(self._replay)
+            self._transport.render_position(self._replay)
             damaged = self._replay.recording.damage is not None
             self.screen_stack[0].set_class(damaged, "damaged")
 

@@ -43,9 +43,9 @@ class TransportBar(LinesPanel):
         self._line = range(0)
         """The columns of the line."""
 
-    def show_source(self, source: ReplaySource) -> None:
+    def render_position(self, source: ReplaySource) -> None:
         """Draw the position of the replay."""
-        self.show([self._position(source), _keys(self.size.width)])
+        self.set_lines([self._position(source), _keys(self.size.width)])
 
     def on_click(self, event: events.Click) -> None:
         """Post `Clicked` if the click was on the line."""

@@ -23,14 +23,14 @@ class WorkersPanel(LinesPanel):
     .too-small WorkersPanel.some { display: none; }
     """
 
-    def show_model(self, model: State) -> None:
+    def render_state(self, model: State) -> None:
         """Draw the workers, or hide the panel if there are none."""
         screen = self.app.size
         lines = _lines(list(model.workers.values()), screen.width - 2, _room(screen.height))
         self.set_class(bool(lines), "some")
         if len(lines) != self.size.height:
             self.styles.height = len(lines)
-        self.show(lines)
+        self.set_lines(lines)
 
 
 def _room(height: int) -> int:
