@@ -1,7 +1,7 @@
 """SIGHUP with a configuration file: what may change while the server runs is changed.
 
-What counts is what the configuration says now and did not say when it was last read: a setting
-that was changed in another way meanwhile stays as it is, unless the file has a new value for it.
+Only a value that differs from the last reading of the configuration is applied. So a setting that
+was changed in another way in the meantime stays, unless the file has a new value for it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a stop signal does: the first one stops in order, the next one at once."""
+"""Stop signals: the first one stops in order, the next one at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where control sockets are: what ``--control`` may say, and the private runtime directory."""
+"""Addresses of control sockets: the values of ``--control``, and the private runtime directory."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class InUse(AddressError):
 
 
 def runtime_directory(environment: dict[str, str] | None = None) -> Path:
-    """Where the default sockets of this user's servers are; it may not exist yet."""
+    """Return the directory of this user's default control sockets; it may not exist yet."""
     variables = os.environ if environment is None else environment
     given = variables.get("XDG_RUNTIME_DIR", "")
     if given.startswith("/") and _is_own(Path(given)):

@@ -1,10 +1,10 @@
-"""What passes on the control socket: JSON messages behind our own 4-byte length (docs/control.md).
+"""The messages on the control socket: JSON behind our own 4-byte length (docs/control.md).
 
-A client says `Hello` first and is answered with `Welcome` or `Refused`. Then it may `Watch`, once,
-and `Do` commands. Who watches gets `Page` messages with everything that there is to know, the last
-of them marked, then `News`. Who was too slow is told how much it missed by a new first `Page`.
+A client sends `Hello` first and gets `Welcome` or `Refused`. Then it may send `Watch`, once, and
+commands in `Do`. A client that watches gets the whole state in `Page` messages, the last of them
+marked, then `News`. A client that was too slow gets new pages; the first says how much it missed.
 
-A version is a promise: fields may be added to it, nothing else changes. Unknown fields are ignored.
+Within a version fields may be added; nothing else changes. Unknown fields are ignored.
 Version 2 is version 1 with the `instance` of the server, and without tokens.
 """
 
@@ -32,7 +32,7 @@ _LARGEST_NUMBER: Final = 2**63 - 1
 
 
 class ProtocolError(Exception):
-    """What came is not the protocol; the text says in what, on one line."""
+    """A message that breaks the protocol; the text says in one line how."""
 
 
 class _Message(msgspec.Struct, frozen=True, tag_field="type", kw_only=True):
@@ -47,7 +47,7 @@ class Hello(_Message, frozen=True, tag="hello"):
 
     version: int
     client: str = ""
-    """What the client is, in a word or two, for the server's log."""
+    """The kind of the client, in a word or two, for the server's log."""
     read_only: bool = False
     """Refuse every command of this client but `Trace`."""
     announce: bool = False
@@ -100,7 +100,7 @@ class KnownConnection(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Page(_Message, frozen=True, tag="page"):
-    """A part of all that there is to know. What was known before number 1 is void."""
+    """A part of the whole state. Number 1 replaces everything that was known before."""
 
     t: float
     number: int
@@ -117,7 +117,7 @@ class Page(_Message, frozen=True, tag="page"):
 
 
 class News(_Message, frozen=True, tag="news"):
-    """What happened, then what is: apply the events in their order, then the snapshots."""
+    """Events and snapshots: apply the events in their order, then the snapshots."""
 
     t: float
     events: tuple[Event, ...] = ()
@@ -132,7 +132,7 @@ FromServer: TypeAlias = Welcome | Refused | Page | News
 
 
 class _Greeting(msgspec.Struct, frozen=True, tag_field="type", tag="hello"):
-    """What is asked of a first message of any version."""
+    """The fields that a first message has in every version."""
 
     version: int
 
@@ -180,7 +180,7 @@ def _words(error: Exception) -> str:
 
 
 def _check(command: Command, size: int) -> None:
-    """What the types leave open: numbers that no message can carry back, texts without bounds."""
+    """Check what the types do not: numbers that no message can carry back, texts without bounds."""
     # 0 is the request of everybody else: results of others' commands carry it.
     numbers = [command.request or -1]
     if isinstance(command, Kill):

@@ -1,1 +1,1 @@
-"""What runs beside a server: log, control socket, recording, metrics, systemd."""
+"""The parts that run beside a server: log, control socket, recording, metrics, systemd."""

@@ -73,7 +73,7 @@ class FreshFigures:
 
 
 class ServerCollector:
-    """What Prometheus is told at a scrape; may be asked from several threads."""
+    """Collects the metrics for a scrape of Prometheus; several threads may call it."""
 
     def __init__(
         self,

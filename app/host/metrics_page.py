@@ -1,8 +1,8 @@
 """The page that Prometheus fetches, on the WSGI server of prometheus-client.
 
 Each fetch has a thread of its own, with a time-out for each read and write. The number of threads
-is bounded. Where all are taken, the oldest connection is closed for the newest, so that clients
-that send or read nothing do not keep Prometheus out.
+is bounded. If all are in use, the oldest connection is closed for the newest, so that clients that
+send or read nothing do not keep Prometheus out.
 """
 
 from __future__ import annotations

@@ -37,10 +37,10 @@ SWITCH_INTERVAL: Final = 0.0002
 
 @dataclass(frozen=True, slots=True)
 class Sidecars:
-    """What the command line wants beside the server."""
+    """The options of everything that runs beside the server."""
 
     metrics: Address | None = None
-    """Where Prometheus may ask."""
+    """The address of the page for Prometheus."""
     control: str | None = None
     """The control socket: a path, a port or ``none``; None for the default one."""
     recording: RecordingPlan = NO_PLAN
@@ -50,7 +50,7 @@ class Hosting:
     """A server, the fan-out of its events, and everybody who gets them."""
 
     def __init__(
-        self, settings: Settings, company: Sidecars, passed: socket.socket | None = None
+        self, settings: Settings, sidecars: Sidecars, passed: socket.socket | None = None
     ) -> None:
         """Everything is bound and opened here, and nothing runs before `start`.
 
@@ -63,13 +63,13 @@ class Hosting:
         server = self.server
         self.fanout = Fanout(stream, server.wake, lazy_sampler(server), now=server.now)
         self._wishes = Traces(self.fanout.state.rows, server.submit)
-        self.recordings = Recordings(self.fanout, server.now, company.recording)
+        self.recordings = Recordings(self.fanout, server.now, sidecars.recording)
         with ExitStack() as opened:
             opened.callback(server.close)
-            self._page = self._open_metrics(company.metrics)
+            self._page = self._open_metrics(sidecars.metrics)
             if self._page:
                 opened.callback(self._page.close)
-            entrance = self._open_entrance(company.control)
+            entrance = self._open_entrance(sidecars.control)
             if entrance:
                 opened.callback(entrance.close)
             # Last: a start that fails must leave no file, and replace none (--record-force).

@@ -1,5 +1,7 @@
-"""What systemd passes and wants to be told (sd_notify(3), sd_listen_fds(3)): a few environment
-variables and one datagram socket. Without them nothing here does anything.
+"""The interface to systemd: sd_notify(3) and sd_listen_fds(3).
+
+It consists of a few environment variables and one datagram socket. Without the variables nothing
+here has an effect.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from ..watch.stream import Drained
 FIRST_DESCRIPTOR: Final = 3
 """SD_LISTEN_FDS_START: the first descriptor that is passed."""
 BEATS: Final = 3
-"""How often within its time the watchdog is told that all is well."""
+"""Number of notifications within the time-out of the watchdog."""
 
 
 def passed_socket(environment: Mapping[str, str]) -> socket.socket | None:
@@ -104,7 +106,7 @@ class Notifier:
 
 
 def _watchdog_seconds(environment: Mapping[str, str]) -> float:
-    """How long systemd waits for a sign of life, in seconds; 0 if it does not wait for one."""
+    """Return the time-out of systemd's watchdog in seconds; 0 if there is none."""
     if environment.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
         return 0.0
     microseconds = environment.get("WATCHDOG_USEC", "0")

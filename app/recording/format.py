@@ -39,7 +39,7 @@ HAS_PAYLOAD: Final = 1
 LARGEST_BODY: Final = 256 * 1024**2
 """Bytes that a body may inflate to: a keyframe of 100,000 connections takes a sixth of it."""
 LEVEL: Final = 1
-"""Of the compression: the names of fields, which are most of a body, go at any level."""
+"""Level of the compression; each level removes the field names, which are most of a body."""
 
 _FILE: Final = struct.Struct(">8sHH")
 _CRC: Final = struct.Struct(">I")
@@ -50,7 +50,7 @@ RECORD_SIZE: Final = _FRONT.size + _RECORD.size
 
 
 class Kind(IntEnum):
-    """What a record's body is."""
+    """The kind of a record's body."""
 
     KEYFRAME = 1
     BATCH = 2
@@ -58,7 +58,7 @@ class Kind(IntEnum):
 
 
 class Mark(IntFlag):
-    """What a batch holds that somebody may want to jump to."""
+    """The kinds of events to which a replay can jump; a batch has the flags of its events."""
 
     CLOSE = 1
     TOGGLE = 2
@@ -73,7 +73,7 @@ class DamageError(Exception):
 
 
 class RecordedBatch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What one drain of the recorder's stream gave, to be applied in this order."""
+    """The result of one drain of the recorder's stream, to be applied in this order."""
 
     events: tuple[Event, ...] = ()
     snapshots: tuple[Snapshot, ...] = ()
@@ -118,7 +118,7 @@ class End(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Head(NamedTuple):
-    """What stands before a record's body."""
+    """The head of a record, which precedes its body."""
 
     size: int
     """Bytes of the body."""
@@ -144,7 +144,7 @@ _KNOWN: Final = {kind.__struct_config__.tag for kind in get_args(Event)}
 
 
 def marks_of(event: Event) -> Mark:
-    """What somebody may look for in an event."""
+    """Return the flags of an event."""
     match event:
         case Closed():
             return Mark.CLOSE if event.reason in ORDERLY else Mark.CLOSE | Mark.ERROR
@@ -188,7 +188,7 @@ def pack(body: RecordedBatch | Keyframe | End, t: float, marks: Mark = UNMARKED)
 
 
 def read_head(data: bytes) -> Head:
-    """What the 24 bytes before a body say; only `check` tells whether it is true."""
+    """Read the 24 bytes before a body; `check` verifies them."""
     covered = data[_FRONT.size :]
     size, crc = _FRONT.unpack_from(data)
     kind, marks, events, t = _RECORD.unpack(covered)

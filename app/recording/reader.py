@@ -1,8 +1,8 @@
-"""Opens a recording, finds one's way in it, and gives what it tells, up to the first damage.
+"""Opens a recording, finds positions in it, and reads its batches, up to the first damage.
 
-Opening reads and checks the whole file, bodies too, but decodes nothing: an hour at 1,000 events a
-second takes a tenth of a second. What that finds (where each record is, up to when it tells, what
-it holds) is the index; none is stored that could disagree with the records.
+Opening reads and checks the whole file, including the bodies, but decodes nothing: an hour at 1,000
+events a second takes a tenth of a second. The result is the index: for each record its offset, its
+time and its flags. The file has no index, because it could disagree with the records.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Readable(Protocol):
 
 
 class Damage(NamedTuple):
-    """Where a recording ends before its end."""
+    """The place of the first damage in a recording; nothing after it is read."""
 
     offset: int
     """Byte of the file at which the first record begins that is not good."""
@@ -166,7 +166,7 @@ class Recording:
         return self._body(Keyframe, self.keyframes[index][1])
 
     def played(self, batch: int) -> Played:
-        """What a batch tells, in its order; nothing once it turns out to be unreadable."""
+        """Return the content of a batch, in its order; empty if it cannot be decoded."""
         played = self._kept.get(batch)
         if played is None:
             if batch >= len(self.batches):

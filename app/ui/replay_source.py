@@ -24,11 +24,11 @@ SPEEDS: Final = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 SETTLING: Final = 2.5
 """Seconds that are played before a place is shown, so that the rates of connections are right."""
 _FIGURES: Final = (Snapshot, LoopStats, ProcessStats)
-"""What comes all the time and is no event to step to."""
+"""Periodic figures, to which a step does not go."""
 
 
 class Place(NamedTuple):
-    """How much of a recording has been played."""
+    """A position in a recording: everything before it has been played."""
 
     batch: int
     """Batches played in full."""
@@ -81,7 +81,7 @@ class ReplaySource:
         return self._position
 
     def drain(self) -> Drained:
-        """What happened up to the position since the last call, or since the last `restart`."""
+        """Return what happened up to the position since the last call or `restart`."""
         return Drained(list(self._play_on()), [], None, self._dropped)
 
     def submit(self, command: Command) -> None:
@@ -94,7 +94,7 @@ class ReplaySource:
         return None
 
     def restart(self) -> Keyframe | None:
-        """What to begin anew with before the next drain, if the place was set anew."""
+        """Return the keyframe to start from after a jump, or None if there was no jump."""
         keyframe, self._restart = self._restart, None
         return keyframe
 
@@ -196,7 +196,7 @@ class ReplaySource:
     def _places(
         self, is_wanted: Callable[[Event], bool], mark: Mark | None, back: bool
     ) -> Iterator[tuple[Place, float]]:
-        """Where each wanted event has just been played; backwards, from the one before this."""
+        """Yield the place and time of each wanted event; if `back`, of the earlier ones."""
         places = self._before(is_wanted, mark) if back else self._after(is_wanted, mark)
         first = next(places, None)
         if first is not None and not (back and first[1] >= self._position):

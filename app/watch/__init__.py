@@ -1,1 +1,1 @@
-"""What every watcher of a server shares, without a screen."""
+"""The part that all watchers of a server share, without a screen."""

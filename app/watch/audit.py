@@ -1,4 +1,4 @@
-"""What was done to the server: every setting changed and every command answered. No Textual."""
+"""The audit: every changed setting and every answered command of a server. No Textual."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Change(NamedTuple):
     change: str
     """``64KiB → 1MiB``; empty for what has no old and new."""
     result: str
-    """What the server answered; empty for as long as it has not. It must never be markup."""
+    """The server's answer, empty until it comes. It must never be read as markup."""
     ok: bool = True
 
 

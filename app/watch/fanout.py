@@ -1,8 +1,8 @@
 """One server's events for several observers.
 
-An `EventStream` has one consumer. Where a log, a recorder, a metrics page and attached dashboards
-watch the same server, a `Fanout` is that consumer: it drains the server's stream in a thread of its
-own, applies what came to its `State`, and hands it to every observer.
+An `EventStream` has one consumer. For a log, a recorder, a metrics page and attached dashboards of
+the same server, a `Fanout` is that consumer: it drains the server's stream in a thread of its own,
+applies the events to its `State`, and passes them to every observer.
 
 An observer that comes late is first told everything that is known at that moment, events and
 snapshots together. An observer that stalls must bound itself (an `EventStream` does) or look up
@@ -80,11 +80,11 @@ class Fanout:
         self.lock = threading.Lock()
         """Hold it to read `state`: it changes in another thread."""
         self.state = State(closed_limit=0)
-        """What is known now; `rows` are the open connections."""
+        """The state of the server; `rows` are its open connections."""
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, name="echo-tui fanout", daemon=True)
         self.failure = ""
-        """What the fan-out itself died of, in one line; empty while it is well."""
+        """The reason of the fan-out's own death, in one line; empty while it runs."""
 
     def start(self) -> None:
         """Begin to hand on."""

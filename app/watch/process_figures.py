@@ -13,7 +13,7 @@ from ..core.statistics import ProcessStats
 
 
 class Usage(NamedTuple):
-    """What one process, or several together, have used and hold."""
+    """The resource usage of one process, or of several together."""
 
     cpu_seconds: float
     rss: int

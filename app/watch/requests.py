@@ -1,4 +1,4 @@
-"""What a person asked the server for, and what came of it. It imports no Textual."""
+"""The commands that a user has sent to the server, and their outcome. It imports no Textual."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FAILURES_NAMED: Final = 3
 
 
 class RequestOutcome(NamedTuple):
-    """What came of a command, in words that may hold text of a peer."""
+    """The outcome of a command; the text may contain text of a peer."""
 
     command: str
     text: str
@@ -55,7 +55,7 @@ class Requests:
         return request
 
     def outcome(self, result: CommandResult) -> RequestOutcome | None:
-        """What came of a command, once its last result is here; None for a stranger's."""
+        """Return the outcome once the last result has come; None for another client's command."""
         expected, results = self._waiting.get(result.request, (0, []))
         if not expected:
             return None

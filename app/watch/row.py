@@ -37,7 +37,7 @@ RATE_FADES: Final = 2.0
 
 
 class Row:
-    """What the server told of one connection; `State` applies events and snapshots to it."""
+    """The state of one connection; `State` applies events and snapshots to it."""
 
     __slots__ = (
         "_rate",

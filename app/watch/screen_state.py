@@ -38,7 +38,7 @@ _FIGURES: Final = frozenset({Snapshot, LoopStats, ProcessStats, WorkerStats})
 
 
 class Rates(NamedTuple):
-    """What the server did per second, over about a second."""
+    """Rates of the server per second, measured over about a second."""
 
     t: float
     frames: float
@@ -46,20 +46,20 @@ class Rates(NamedTuple):
     bytes_in: float
     bytes_out: float
     loop_share: float
-    """Of one core, 0 to 1, by the loop thread; by those of all workers together."""
+    """Share of one core used by the loop thread (0 to 1), or by those of all workers together."""
     open: int
     armed: int
     longest_us: int
-    """Of the iterations in this time, in microseconds."""
+    """The longest iteration in this time, in microseconds."""
     cpu: float
-    """Of one core, 0 to 1 and above, by the whole process."""
+    """Share of one core used by the whole process; it may be above 1."""
     rss: int
     service_us: tuple[tuple[int, int], ...]
     """Service times since the server's start (`LoopStats.service_us`)."""
 
 
 class ScreenState(State):
-    """What a dashboard shows of one server."""
+    """The state of one server that a dashboard shows."""
 
     def __init__(self) -> None:
         super().__init__()

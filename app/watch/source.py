@@ -1,6 +1,6 @@
-"""Where the dashboard gets its events from, and where its commands go.
+"""The source of a dashboard: it yields the events and accepts the commands.
 
-A live server, an attached one and a recording all look the same from here: a `Source`.
+A live server, an attached one and a recording all have the same interface, `Source`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from .stream import Drained, EventStream
 
 
 class Source(Protocol):
-    """What the dashboard knows of a server."""
+    """The interface between a dashboard and a server or a recording."""
 
     @property
     def owns_server(self) -> bool:

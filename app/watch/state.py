@@ -47,7 +47,7 @@ class WorkerRow(NamedTuple):
     frames: float = 0.0
     """Frames echoed."""
     cpu_share: float = 0.0
-    """Of one core."""
+    """Share of one core."""
 
     def then(self, stats: WorkerStats) -> WorkerRow:
         """Return the same worker with newer figures."""
@@ -62,7 +62,7 @@ class WorkerRow(NamedTuple):
 
 
 class State:
-    """What is known of one server. One thread at a time may use it."""
+    """The state of one server. One thread at a time may use it."""
 
     def __init__(self, closed_limit: int = CLOSED_LIMIT) -> None:
         """Keep the rows of up to `closed_limit` closed connections; with 0, of open ones only."""
@@ -83,7 +83,7 @@ class State:
         self.workers: dict[int, WorkerRow] = {}
         """By number; empty where there are no worker processes."""
         self.round = 0
-        """How many rounds of snapshots and statistics have come."""
+        """The number of rounds of snapshots and statistics so far."""
         self.drops = 0
         """Detail events that the server dropped because nobody took them in time."""
         self.stopping: Stopping | None = None

@@ -26,7 +26,7 @@ from ..core.statistics import LoopStats, ProcessStats, WorkerStats
 
 
 class Drained(NamedTuple):
-    """What had gathered since the last drain, in the order in which to apply it."""
+    """Everything that came since the last drain, in the order in which to apply it."""
 
     events: list[Event]
     snapshots: list[Snapshot]

@@ -1,7 +1,8 @@
-"""Who wants which connections traced: each is, as much as whoever wants the most of it wants.
+"""Keeps which watcher has asked to trace which connection.
 
-The dashboard of the server's own terminal and any number of control clients may look at the same
-connection, and none may take it away from the others by moving its cursor.
+A connection is traced at the highest level that any watcher wants. The dashboard of the server's
+own terminal and control clients may select the same connection; when one of them selects another,
+the rest keep their trace.
 """
 
 from __future__ import annotations

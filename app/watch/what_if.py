@@ -1,4 +1,4 @@
-"""What another CAP would mean: for the frames in flight, and had it been in force a moment ago."""
+"""Describes the effect of another CAP: on the frames in flight, and on recent frames."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _in_flight(model: ScreenState, cap: int) -> list[str]:
 
 
 def _recent(model: ScreenState, cap: int, now: float) -> list[str]:
-    """What stands in the model's sample of recent frames."""
+    """Describe the effect on the sample of recent frames."""
     bodies = model.bodies
     if not bodies:
         return ["recent frames: none seen yet"]

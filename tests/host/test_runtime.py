@@ -38,7 +38,7 @@ def test_a_start_that_fails_leaves_nothing_behind(tmp_path: Path, wrong: str, wo
     pytest.importorskip("prometheus_client")
     recording, control = tmp_path / "new.rec", tmp_path / "control.sock"
     port, page = free_port(), free_port()
-    company = Sidecars(
+    sidecars = Sidecars(
         metrics=Address("127.0.0.1", page),
         control=str(control),
         recording=RecordingPlan(path=recording),
@@ -51,9 +51,9 @@ def test_a_start_that_fails_leaves_nothing_behind(tmp_path: Path, wrong: str, wo
     with socket.create_server(("127.0.0.1", 0)) as other:
         if wrong == "metrics":
             page = other.getsockname()[1]
-            company = replace(company, metrics=Address("127.0.0.1", page))
+            sidecars = replace(sidecars, metrics=Address("127.0.0.1", page))
         with pytest.raises(SettingError):
-            Hosting(Settings(host="127.0.0.1", port=port, workers=workers), company)
+            Hosting(Settings(host="127.0.0.1", port=port, workers=workers), sidecars)
     assert set(tmp_path.iterdir()) == before
     assert is_free(port)
     assert is_free(page)
@@ -64,7 +64,7 @@ def test_a_start_that_fails_replaces_no_recording(tmp_path: Path) -> None:
     recording.write_bytes(OLD)
     control.write_text("a file of somebody's")
     plan = RecordingPlan(path=recording, may_replace=True)
-    company = Sidecars(control=str(control), recording=plan)
+    sidecars = Sidecars(control=str(control), recording=plan)
     with pytest.raises(SettingError):
-        Hosting(Settings(host="127.0.0.1", port=0), company)
+        Hosting(Settings(host="127.0.0.1", port=0), sidecars)
     assert recording.read_bytes() == OLD

@@ -45,7 +45,7 @@ class AttachedSource:
     owns_server = False
     """The server goes on when the dashboard ends."""
     grace = 0.0
-    """Of no meaning for a server that goes on."""
+    """Unused: the server goes on when an attached dashboard ends."""
 
     def __init__(
         self,

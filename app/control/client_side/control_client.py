@@ -46,7 +46,7 @@ _AT_ONCE: Final = 8 * 1024**2
 
 
 class ControlError(Exception):
-    """What went wrong with the control socket, in one line for a person."""
+    """A failure of the control socket; the text is one line for a person."""
 
 
 class ServerGone(ControlError):
@@ -98,7 +98,10 @@ class Link:
         self._flush()
 
     def receive_ready(self) -> list[FromServer]:
-        """What has arrived, without waiting. Raises `ControlError` when nothing more can come."""
+        """Return the messages that have arrived, without waiting.
+
+        Raises `ControlError` when nothing more can come.
+        """
         try:
             self._flush()
             taken = 0

@@ -34,7 +34,7 @@ from .session import Session, SessionContext
 
 MOST_CLIENTS: Final = 32
 FIRST_NUMBER: Final = 1 << 32
-"""Of requests: far above those of a dashboard in the server's own terminal, which begins at 1."""
+"""The first number of a request; those of a dashboard in the server's own terminal begin at 1."""
 ACCEPT_PAUSE: Final = 1.0
 """Seconds without accepting after the descriptors have run out."""
 ACCEPT_INTERVAL: Final = 0.005
@@ -79,7 +79,7 @@ class Service:
         self._is_open = True
         self._server_stops = False
         self._closing = False
-        self._desk = SessionContext(
+        self._context = SessionContext(
             fanout=fanout,
             next_number=self._numbers.__next__,
             submit=self._submit,
@@ -114,7 +114,7 @@ class Service:
 
     @property
     def clients(self) -> int:
-        """How many are connected."""
+        """The number of clients that are connected."""
         return len(self._sessions)
 
     # --- the thread ---
@@ -188,7 +188,7 @@ class Service:
             text = f"{MOST_CLIENTS} clients are attached already"
             _turn_away(sock, Refused(code="busy", text=text))
         else:
-            session = Session(sock, self._desk)
+            session = Session(sock, self._context)
             self._sessions.add(session)
             self._fanout.add(session.follower, "a control client")
 

@@ -1,7 +1,7 @@
 """One client of the control socket, from its hello to its end. It owns the client's socket.
 
-What a client may cost is bounded here: one message is written at a time, one command is under way
-at a time, and nothing is read from a client that has not taken its answers.
+The cost of a client is bounded here: one message is written at a time, one command is under way at
+a time, and nothing is read from a client that has not read its answers.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ _READ_SIZE: Final = 64 * 1024
 
 
 class SessionContext(NamedTuple):
-    """What all sessions of a service share."""
+    """The context that all sessions of a service share."""
 
     fanout: Fanout
     next_number: Callable[[], int]
@@ -74,17 +74,17 @@ class SessionContext(NamedTuple):
 class Session:
     """Reads, answers and tells one client; the service calls `step` when there may be work."""
 
-    def __init__(self, sock: socket.socket, desk: SessionContext) -> None:
+    def __init__(self, sock: socket.socket, context: SessionContext) -> None:
         self.sock = sock
         self.hello: Hello | None = None
-        """What the client said first, once it is welcome."""
+        """The first message of the client, once it is accepted."""
         self.ended = False
         """Whether the socket can be closed."""
-        self.follower = Follower(desk.fanout, desk.wake, desk.clock)
-        self._desk = desk
+        self.follower = Follower(context.fanout, context.wake, context.clock)
+        self._context = context
         self._inbox = FrameDecoder(LARGEST_HELLO)
         self._out = memoryview(b"")
-        now = desk.clock()
+        now = context.clock()
         self._close_at = inf  # a refused client lingers until then
         self._message_due = now + HELLO_WITHIN
         self._command_at = now
@@ -122,7 +122,7 @@ class Session:
 
     def step(self, readable: bool) -> None:
         """Do what can be done now without waiting."""
-        now = self._desk.clock()
+        now = self._context.clock()
         if readable:
             self._read()
         if self.ended:
@@ -145,7 +145,7 @@ class Session:
     def refuse(self, code: str, text: str) -> None:
         """Say why, and end."""
         self._out = memoryview(bytes(self._out) + pack(Refused(code=code, text=text)))
-        self._close_at = self._desk.clock() + LINGER
+        self._close_at = self._context.clock() + LINGER
         self._flush()
 
     def say_last_words(self) -> bool:
@@ -171,7 +171,7 @@ class Session:
             self._inbox.feed(data)
 
     def _is_busy(self) -> bool:
-        return self._results_due > 0 or self._command_at > self._desk.clock()
+        return self._results_due > 0 or self._command_at > self._context.clock()
 
     def _take_messages(self, now: float) -> None:
         """Take what has arrived in full, as long as nothing is under way for this client."""
@@ -217,11 +217,15 @@ class Session:
         assert isinstance(hello, Hello)  # version_of has seen its tag
         self.hello = hello
         self._inbox.limit = LARGEST_MESSAGE
-        now = self._desk.fanout.now()
-        desk = self._desk
+        now = self._context.fanout.now()
+        context = self._context
         self._say(
             Welcome(
-                version=VERSION, program=__version__, pid=desk.pid, instance=desk.instance, t=now
+                version=VERSION,
+                program=__version__,
+                pid=context.pid,
+                instance=context.instance,
+                t=now,
             )
         )
 
@@ -231,34 +235,34 @@ class Session:
             self._answer(command, "refused: this client is attached read-only")
         elif objection := self._objection(command):
             self._answer(command, f"refused: {objection}")
-        elif self._desk.fanout.ended:
+        elif self._context.fanout.ended:
             self._answer(command, "the server has stopped")
         else:
             # A kill without ids has no results, nor has a stop: its events tell of it.
             results = len(command.ids) if isinstance(command, Kill) else 1
             results = 0 if isinstance(command, Stop) else results
-            number = self._desk.next_number()
+            number = self._context.next_number()
             if results:
                 self.follower.requests = {number: command.request}
                 self._results_due = results
-                self._answer_due = self._desk.clock() + ANSWER_WITHIN
-            self._desk.submit(self, msgspec.structs.replace(command, request=number))
+                self._answer_due = self._context.clock() + ANSWER_WITHIN
+            self._context.submit(self, msgspec.structs.replace(command, request=number))
 
     def _objection(self, command: Command) -> str:
         """Say why a command is not for this server; empty if it is."""
-        if command.instance == self._desk.instance:
+        if command.instance == self._context.instance:
             return ""
         if command.instance:
             meant = printable(command.instance, 32)
-            return f"meant for the server {meant}, and this is {self._desk.instance}"
+            return f"meant for the server {meant}, and this is {self._context.instance}"
         if isinstance(command, Kill | Trace):
-            return f"no instance is given; this server's is {self._desk.instance}"
+            return f"no instance is given; this server's is {self._context.instance}"
         return ""
 
     def _answer(self, command: Command, message: str) -> None:
         self.follower.answer(
             CommandResult(
-                t=self._desk.fanout.now(),
+                t=self._context.fanout.now(),
                 request=command.request,
                 command=type(command).__name__.lower(),
                 ok=False,

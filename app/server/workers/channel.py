@@ -1,7 +1,7 @@
-"""What a worker process and its parent say to each other, over a socketpair.
+"""The messages between a worker process and its parent, over a socketpair.
 
-Both ways go frames of the wire format that the server itself speaks, with msgpack in their bodies.
-Down go the assignment, once, and then orders; up go batches of what the worker's stream held.
+Both directions use the frames of the server's own protocol, with msgpack in the bodies. The parent
+sends the assignment, once, and then orders; the worker sends batches of its stream.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ RECEIVE_SIZE: Final = 256 * 1024
 
 
 class Assignment(msgspec.Struct, frozen=True, tag_field="command", tag="assignment"):
-    """What a worker is to do: the first thing that it is told."""
+    """The first message to a worker: its number, its settings and its inherited descriptors."""
 
     settings: Settings
     host: str
@@ -48,7 +48,7 @@ Order: TypeAlias = Assignment | WatchOrder | Kill | Set | Trace | Stop
 
 
 class WorkerBatch(msgspec.Struct, frozen=True):
-    """What a worker's stream held, in the order in which to apply it."""
+    """One drain of a worker's stream, in the order in which to apply it."""
 
     events: list[Event]
     snapshots: list[Snapshot]

@@ -34,7 +34,7 @@ class _Change(NamedTuple):
     waiting: set[int]
     """The workers that have not answered yet."""
     silent: list[int]
-    """Those that did not within `ANSWER_PATIENCE`."""
+    """The workers that did not answer within `ANSWER_PATIENCE`."""
 
 
 class Routing:
@@ -49,7 +49,7 @@ class Routing:
         now: Callable[[], float],
     ) -> None:
         self.settings = settings
-        """Those in force; a process that is started later begins with them."""
+        """The settings in force, with which a process that starts later begins."""
         self._places = places
         self._send = send
         self._publish = publish

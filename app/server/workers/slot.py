@@ -19,7 +19,7 @@ LONGEST_WAIT: Final = 5.0
 
 
 class WorkerPlace:
-    """What must outlive a process: its listener, the next id, and what was counted before."""
+    """The data that outlives a process: its listener, the next id, and the counts before it."""
 
     def __init__(self, number: int, listener: Listener) -> None:
         self.number = number

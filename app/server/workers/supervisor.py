@@ -4,8 +4,8 @@ Outside, `Workers` is what `Server` is: the same calls, and the same events on t
 if one loop had made them. A worker's number and the ids that it gives belong together, so a command
 for a connection finds its worker without a table: see `app.server.workers.routing`.
 
-This process keeps every listening socket open. What the kernel has queued in one outlives the
-worker that was to accept it, and the next process in its place takes it.
+This process keeps every listening socket open. So connections that the kernel has queued outlive
+the death of their worker, and the process that replaces it accepts them.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ class Workers(ServerHandle):
 
     @property
     def polls(self) -> int:
-        """How often the parent has polled."""
+        """The number of polls of the parent."""
         return self._polls
 
     @property

@@ -84,7 +84,7 @@ class ParentPipe:
 
 
 def batches(drained: Drained) -> Iterator[WorkerBatch]:
-    """What was drained, in portions; the statistics are in the last one."""
+    """Divide what was drained into batches; the statistics are in the last one."""
     events, snapshots = drained.events, drained.snapshots
     for start in range(0, len(events), BATCH_LIMIT):
         yield WorkerBatch(events[start : start + BATCH_LIMIT], [], None, drained.dropped)
@@ -95,21 +95,21 @@ def batches(drained: Drained) -> Iterator[WorkerBatch]:
 
 
 def orders(channel: socket.socket) -> Iterator[Order]:
-    """What the parent says, until it is gone."""
+    """Yield the orders of the parent until it closes the channel."""
     decoder = FrameDecoder()
     while data := channel.recv(RECEIVE_SIZE):
         decoder.feed(data)
         yield from map(decode_order, iter(decoder.next_body, None))
 
 
-def obey(given: Iterator[Order], server: Server, stream: EventStream, teller: ParentPipe) -> None:
+def obey(given: Iterator[Order], server: Server, stream: EventStream, pipe: ParentPipe) -> None:
     """Carry out orders until there can be no more."""
     try:
         for order in given:
             if isinstance(order, WatchOrder):
                 stream.watched, stream.asked_at = order.watched, order.asked_at
                 server.wake()
-                teller.look()
+                pipe.look()
             elif not isinstance(order, Assignment):
                 server.submit(order)
     except OSError:
@@ -145,11 +145,11 @@ def main() -> None:
         stream = EventStream()
         stream.watched = assignment.watched
         server = Server(assignment.settings, stream, shard=shard_of(assignment))
-        teller = ParentPipe(channel, stream)
+        pipe = ParentPipe(channel, stream)
         threading.Thread(
-            target=obey, args=(given, server, stream, teller), name="echo-tui orders", daemon=True
+            target=obey, args=(given, server, stream, pipe), name="echo-tui orders", daemon=True
         ).start()
         server.start()
-        ended_well = teller.run()
+        ended_well = pipe.run()
         server.join()
     sys.exit(0 if ended_well else 1)

@@ -50,8 +50,8 @@ SILENCE_ENDED: Final = 30.0
 START_ENDED: Final = 120.0
 """The same before its loop has begun: where many start at once, that may take long."""
 SIGN_OF_LIFE: Final = Trace(request=-1, id=0, level=TraceLevel.OFF)
-"""What asks for one: the loop and the teller both take part in the answer, that there is no
-connection 0. Of an idle worker it costs both processes 0.5 ms of CPU in all."""
+"""Health check: a Trace for the non-existent connection 0. The reply proves that both threads of
+the worker run. With an idle worker it costs both processes 0.5 ms of CPU in all."""
 END_PATIENCE: Final = 1.0
 """Seconds from the end of a channel to that of its process, before it is killed."""
 
@@ -64,7 +64,7 @@ class WorkerProcess:
         self.worker = assignment.worker
         self.started_at = now
         self.state = State(closed_limit=0)
-        """What it has told; `rows` are its open connections."""
+        """The state of the worker; `rows` are its open connections."""
         self.ended = False
         """Whether the channel has come to its end."""
         self.watched = assignment.watched
@@ -73,8 +73,8 @@ class WorkerProcess:
         self.awaited_until = 0.0
         """Until when they are waited for, in Unix seconds; 0 when they have come."""
         self.asked: dict[tuple[int, int | None], tuple[str, float]] = {}
-        """Commands without an answer yet, by request and connection: until when it is waited
-        for. What was asked first stands first.
+        """Commands without an answer yet, by request and connection, with the time until which
+        we wait; the oldest first.
         """
         self._given_up: set[tuple[int, int | None]] = set()
         self.silence = 0.0
@@ -188,7 +188,7 @@ class WorkerProcess:
             self._unsent = b""
 
     def receive(self) -> list[WorkerBatch]:
-        """What has arrived; sets `ended` at the channel's end."""
+        """Return the batches that have arrived; set `ended` at the end of the channel."""
         try:
             data = self.channel.recv(RECEIVE_SIZE)
         except BlockingIOError:
@@ -273,7 +273,7 @@ class WorkerProcess:
         return [_closed(row.opened, row.snapshot, t, reason, detail) for row in rows]
 
     def final_figures(self) -> LoopStats:
-        """What it has counted, once it is dead and its connections are closed."""
+        """Return the last figures of a dead worker, with its connections counted as closed."""
         stats, state = self.stats, self.state
         counts = {"opened": state.opened, "closed": state.closed, **self._sums}
         counts["refused"] = state.reasons[Reason.LIMIT]
@@ -311,7 +311,7 @@ class WorkerProcess:
 
     @property
     def last_words(self) -> str:
-        """What its loop died of, or the last line that it wrote to stderr; in one line."""
+        """Return the reason of its loop's death, or else its last line on stderr; one line."""
         crash = self.state.crashed
         if crash is not None:
             return f"{crash.error} ({_innermost(crash.traceback)})"

@@ -79,20 +79,20 @@ def test_much_comes_in_portions_the_statistics_last() -> None:
 
 
 class Told:
-    """A worker's teller in a thread, and the parent's end of its channel."""
+    """A worker's pipe in a thread, and the parent's end of its channel."""
 
     def __init__(self, stream: EventStream) -> None:
         self.parent, channel = socket.socketpair()
         self.parent.settimeout(PATIENCE)
         self.channel = channel
         self.ended_well: bool | None = None
-        self.teller = ParentPipe(channel, stream)
+        self.pipe = ParentPipe(channel, stream)
         self.thread = threading.Thread(target=self._run)
         self.thread.start()
 
     def _run(self) -> None:
         with self.channel:
-            self.ended_well = self.teller.run()
+            self.ended_well = self.pipe.run()
 
     def batches(self) -> Iterator[WorkerBatch]:
         decoder = FrameDecoder()
@@ -164,10 +164,10 @@ def test_without_a_parent_the_server_stops_in_order(with_rest: bool) -> None:
         parent, channel = map(stack.enter_context, socket.socketpair())
         if with_rest:
             channel.send(b"unread")
-        teller = ParentPipe(channel, stream)
+        pipe = ParentPipe(channel, stream)
         parent.sendall(encode(WatchOrder(True, 0.0)))
         parent.close()
-        obey(orders(channel), server, stream, teller)
+        obey(orders(channel), server, stream, pipe)
     assert stream.watched or with_rest
     assert Watcher(stream).wait_for(Stopped).cause == "the parent process is gone"
     assert server.join(PATIENCE)
