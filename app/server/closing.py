@@ -40,7 +40,7 @@ def discard_input(connection: Connection, now: float) -> bool:
             return False
         if not data:
             return False
-        connection.count_input(len(data), now)
+        connection.discard(len(data), now)
     return True
 
 
@@ -86,10 +86,10 @@ def linger_is_over(connection: Connection, now: float, write_timeout: float) -> 
     unacked = send_queue(connection.fd) or 0
     if unacked != linger.unacked_bytes:
         linger.unacked_bytes = unacked
-        linger.progress_at = now
+        linger.acked_at = now
     if not unacked:
         patience = LINGER if connection.machine.closing in UNEXPECTED else 0
-        return now - linger.progress_at >= patience
+        return now - linger.acked_at >= patience
     patience = write_timeout or LINGER
     bound = linger.begun_at + patience + (linger.unacked_at_first - unacked) / RATE_FLOOR
-    return now - linger.progress_at >= patience or now >= bound
+    return now - linger.acked_at >= patience or now >= bound

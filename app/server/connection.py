@@ -47,7 +47,7 @@ class Linger:
     """The wait, after our FIN, for the peer to take what was sent and to end too."""
 
     begun_at: float
-    progress_at: float
+    acked_at: float
     """When the peer last acknowledged something."""
     unacked_at_first: int
     """Bytes not acknowledged when the linger began."""
@@ -103,8 +103,6 @@ class Connection:
         # Assigned by the methods below.
         self.read_size = READ_SIZE
         """Bytes that the next read on the hot path asks for."""
-        self.progress_at = now
-        """When the kernel last took a byte of an echo, or the echo began to stall."""
         self.stalled_at = 0.0
         """When the pending echo was first left unsent at the end of a wake-up."""
         self.stalled_sent = 0
@@ -113,6 +111,8 @@ class Connection:
         # Assigned by `app.server.serving`.
         self.active_at = now
         """When a byte last moved, in or out."""
+        self.progress_at = now
+        """When the kernel last took a byte of an echo, or the echo began to stall."""
         self.quick_frames = 0
         """Frames echoed on the hot path."""
         self.quick_bytes = 0
@@ -150,14 +150,10 @@ class Connection:
 
     # --- what the loop did ---
 
-    def count_input(self, count: int, now: float) -> None:
-        """Note that `count` bytes were read at `now`."""
-        self.machine.count_input(count)
+    def discard(self, count: int, now: float) -> None:
+        """Note that `count` bytes were read and thrown away at `now`."""
+        self.machine.discard(count)
         self.active_at = now
-
-    def note_write(self, now: float) -> None:
-        """Note that the kernel took bytes of the pending echo at `now`."""
-        self.active_at = self.progress_at = now
 
     def begin_stall(self, now: float) -> None:
         """Time the pending echo from `now` on: the wake-up ended with some of it unsent."""
@@ -169,7 +165,10 @@ class Connection:
 
         Not below `READ_SIZE`: bytes behind the frame wait in the machine's backlog.
         """
-        self.read_size = min(max(count, READ_SIZE), BYTE_BUDGET)
+        if count <= READ_SIZE:
+            self.read_size = READ_SIZE
+        else:
+            self.read_size = count if count < BYTE_BUDGET else BYTE_BUDGET
 
     def adapt_read_size(self, size: int) -> None:
         """Adapt the size of the next read to `size`, the bytes of one on the hot path."""

@@ -125,39 +125,35 @@ class EchoMachine:
 
     # --- bytes in ---
 
-    def count_input(self, count: int) -> None:
-        """Count `count` bytes that were read, before `receive` or instead of it."""
-        self.bytes_in += count
-        self.bytes_kept += count
-
     @property
     def len_bytes_read(self) -> int:
         """Header bytes read of the frame in flight, 0 to 4."""
         return len(self.len_buf)
 
-    @property
-    def missing(self) -> int:
-        """Bytes that the body in flight still needs; 0 before its header is complete."""
-        return self.body_len - self.body_bytes_read
-
-    def receive(self, data: bytes, cap: int, now: float) -> bool:
+    def receive(self, data: bytes, cap: int, now: float, counted: bool = False) -> bool:
         """Parse what was read; True if an echo is pending now.
 
         False leaves the machine waiting for the rest of a frame, or DRAINING because a header
         announced more than `cap` bytes and no whole frame came before it. `now` becomes `frame_at`
-        if a frame begins. Raises `IllegalTransition` but in READ_LEN and READ_BODY.
+        if a frame begins. `counted` says that `data` is a backlog, whose bytes were counted when
+        they were read. Raises `IllegalTransition` but in READ_LEN and READ_BODY.
         """
         if self.state is not READ_LEN and self.state is not READ_BODY:
             raise IllegalTransition(f"receive in {self.state}")
+        size = len(data)
+        if not counted:
+            self.bytes_in += size
+            self.bytes_kept += size
         start = frames = 0
         echo: list[Chunk] = []
         if self.len_buf:
             start = self._continue_frame(data, cap)
             if not start:
                 return False
-            echo = self._finish_frame()
+            echo = self.held
+            self.out_len = HEADER_SIZE + self.body_len
+            self._forget_frame()
             frames = 1
-        size = len(data)
         end = start
         refused = False
         while size - end >= HEADER_SIZE and frames < FRAME_BUDGET:
@@ -191,6 +187,11 @@ class EchoMachine:
                 self.backlog = data[end:]
         return True
 
+    def discard(self, count: int) -> None:
+        """Count `count` bytes that were read and thrown away."""
+        self.bytes_in += count
+        self.bytes_kept += count
+
     def take_backlog(self) -> bytes:
         """Remove and return the bytes behind the last echo that are not parsed yet."""
         data, self.backlog = self.backlog, b""
@@ -222,7 +223,7 @@ class EchoMachine:
                 self._refuse(self.len_buf + data[start:], cap)
                 return 0
             self._begin_body(self.len_buf)
-        end = start + self.missing
+        end = start + self.body_len - self.body_bytes_read
         if end > len(data):
             self._keep(data[start:])
             return 0
@@ -239,13 +240,6 @@ class EchoMachine:
             held[-1] += chunk
         else:
             held.append(bytearray(chunk))
-
-    def _finish_frame(self) -> list[Chunk]:
-        """Move the frame in flight, which is complete, into the pending echo."""
-        held = self.held
-        self.out_len = HEADER_SIZE + self.body_len
-        self._forget_frame()
-        return held
 
     def _forget_frame(self) -> None:
         self.len_buf = b""
@@ -361,11 +355,6 @@ class EchoMachine:
         self.out_frames = unsent
 
     # --- what others see ---
-
-    @property
-    def is_between_frames(self) -> bool:
-        """Whether nothing is begun, pending or unparsed: the hot path may serve the next read."""
-        return self.state is READ_LEN and not self.len_buf and not self.backlog
 
     @property
     def wanted_interest(self) -> int:

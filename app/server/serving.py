@@ -157,7 +157,6 @@ class Serving:
                     continue
             else:
                 sent = 0
-            connection.count_input(size, now)
             self._receive(connection, data, sent, now)
             self._finish_wakeup(connection, now)
         return others
@@ -202,37 +201,43 @@ class Serving:
         if not connection.changed:
             self._reporter.note_change(connection)
         machine = connection.machine
-        tells = self._reporter.tells_calls
-        if self._may_be_quick and machine.is_between_frames and not tells(connection):
+        state = machine.state
+        between_frames = state is READ_LEN and not machine.len_buf and not machine.backlog
+        if between_frames and self._may_be_quick and not self._reporter.tells_calls(connection):
             self._life.quick[connection.fd] = connection
         else:
             self._life.quick.pop(connection.fd, None)
-        if machine.state is not connection.seen_state or machine.state is DRAINING:
+        if state is not connection.seen_state or state is DRAINING:
             self._life.apply_state(connection, now)
 
     def _read(self, connection: Connection, now: float) -> None:
         """Parse the bytes that a budget left over, or read once."""
-        data = connection.machine.take_backlog()
-        if not data:
+        machine = connection.machine
+        if machine.backlog:
+            self._receive(connection, machine.take_backlog(), 0, now, counted=True)
+        else:
             try:
                 size = min(max(connection.read_size, READ_SIZE), self._share)
                 data = self._calls.read(connection.fd, size)
             except OSError as error:
                 self._read_failed(connection, error)
                 return
-            connection.count_input(len(data), now)
-        self._receive(connection, data, 0, now)
-        if self._until_eagain and connection.machine.state in (READ_LEN, READ_BODY):
+            self._receive(connection, data, 0, now)
+        if self._until_eagain and machine.state in (READ_LEN, READ_BODY):
             self._unfinished[connection] = None
 
-    def _receive(self, connection: Connection, data: bytes, sent: int, now: float) -> None:
+    def _receive(
+        self, connection: Connection, data: bytes, sent: int, now: float, counted: bool = False
+    ) -> None:
         """Move the state machine by what was read, of which `sent` bytes are echoed already."""
         machine = connection.machine
+        if not counted:
+            connection.active_at = now
         if not data:
             machine.end_of_input()
             return
         cap = self._life.settings.cap
-        if machine.receive(data, cap, now):
+        if machine.receive(data, cap, now, counted):
             frames = machine.out_frames
             connection.served_from = now
             # Frames of one connection are often alike: read the next one at once.
@@ -246,14 +251,15 @@ class Serving:
                 self._write(connection, now)
             if machine.backlog and machine.state is READ_LEN:
                 if frames < FRAME_BUDGET:
-                    machine.receive(machine.take_backlog(), cap, now)
+                    machine.receive(machine.take_backlog(), cap, now, True)
                 else:
                     connection.budget_hits += 1
                     self._unfinished[connection] = None
-        if machine.missing:
-            connection.expect(machine.missing)
-        if machine.frame_at == now:  # a frame has begun
-            self._life.schedule(connection)
+        if machine.len_buf:
+            if machine.body_len:
+                connection.expect(machine.body_len - machine.body_bytes_read)
+            if machine.frame_at == now:  # a frame has begun
+                self._life.schedule(connection)
 
     def _sample(self, connection: Connection, echo: Chunk) -> None:
         """Note the body lengths in `echo`, which begins with a frame, while there is room."""
@@ -288,7 +294,7 @@ class Serving:
             except OSError as error:
                 self._close_broken(connection, error)
                 return
-            connection.note_write(now)
+            connection.active_at = connection.progress_at = now
             if machine.sent(count):
                 took = self._clock() - connection.served_from
                 self._reporter.service.record(int(took * 1e6), frames)

@@ -44,13 +44,13 @@ def test_each_attribute_is_assigned_by_one_module() -> None:
 def test_frames_of_the_hot_path_and_of_the_machine_add_up() -> None:
     connection = connection_at(10.0)
     connection.quick_frames, connection.quick_bytes = 5, 40
-    connection.count_input(20, 11.0)
-    connection.machine.receive(frame(b"1234567") + frame(b"x")[:4] + b"x" + header(1), CAP, 11.0)
+    connection.machine.receive(frame(b"1234567") + frame(b"x") + header(1)[:3], CAP, 11.0)
+    connection.discard(0, 11.0)
     assert connection.active_at == 11.0
     assert (connection.frames_in, connection.frames_out) == (7, 5)
-    assert (connection.bytes_in, connection.bytes_out) == (60, 40)
+    assert (connection.bytes_in, connection.bytes_out) == (59, 40)
     connection.machine.sent(16)
-    assert connection.counts()[:4] == (7, 7, 60, 56)
+    assert connection.counts()[:4] == (7, 7, 59, 56)
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def stalled(progress_at: float, sent: int = 0) -> Connection:
     connection.begin_stall(500.0)
     if sent:
         connection.machine.sent(sent)
-        connection.note_write(progress_at)
+        connection.progress_at = progress_at
     return connection
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import chain, repeat
 
 import pytest
@@ -55,11 +56,12 @@ class Driver:
     def feed(self, data: bytes, splits: Iterator[int] | None = None) -> None:
         """One read, its echo written in portions of the sizes in `splits` (default: whole)."""
         machine = self.machine
-        if machine.state in (READ_LEN, READ_BODY):
-            machine.count_input(len(data))
+        counted = False
         while data and machine.state in (READ_LEN, READ_BODY):
-            if not self.step(lambda data=data: machine.receive(data, self.cap, 1.0)):  # type: ignore[misc]
+            receive = partial(machine.receive, data, self.cap, 1.0, counted)
+            if not self.step(receive):
                 break
+            counted = True
             assert machine.wanted_interest == POLLOUT
             self.write(splits or repeat(1 << 30))
             data = machine.take_backlog()
@@ -375,7 +377,6 @@ def test_large_chunks_are_kept_as_they_are_and_sent_in_writable_groups() -> None
         driver.feed(chunk)
     machine = driver.machine
     assert all(kept is chunk for kept in machine.held[1:])
-    machine.count_input(len(chunk))
     machine.receive(chunk, driver.cap, 1.0)
     assert len(machine.unsent()) == WRITEV_MAX
     assert not machine.sent(HEADER_SIZE + len(chunk) + 1)
@@ -389,14 +390,12 @@ def test_memory_grows_with_what_arrives_not_with_what_is_announced() -> None:
     driver = Driver(cap=1 << 30)
     driver.feed(header(1 << 30) + b"x")
     assert sum(map(len, driver.machine.held)) == HEADER_SIZE + 1
-    assert driver.machine.missing == (1 << 30) - 1
 
 
 @pytest.mark.parametrize(("taken", "frames"), [(0, 0), (4, 1), (8, 1), (9, 2), (12, 2), (13, 2)])
 def test_frames_out_counts_what_left_of_a_partly_sent_batch(taken: int, frames: int) -> None:
     batch = frame(b"") + frame(b"a") + frame(b"bcdef")
     machine = EchoMachine()
-    machine.count_input(len(batch))
     machine.receive(batch, CAP, 1.0)
     if taken:
         machine.sent(taken)
