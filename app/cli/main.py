@@ -33,15 +33,15 @@ COMMANDS: Final = {
     "load": ".load:load",
     "replay": ".replay:replay",
 }
-"""Commands that live in modules of their own, ``module:function``, imported when they are run."""
+"""Commands that are imported when they are run, as ``module:function``."""
 
 
 class DefaultToServe(click.Group):
-    """``echo-tui [OPTIONS] [HOST] [PORT]`` needs no command word."""
+    """The group of all commands; without the word of a command the arguments are `serve`'s."""
 
     @property
     def known_words(self) -> set[str]:
-        """The words that are commands and not hosts."""
+        """The first words that name a command and not a host."""
         return {*self.commands, *COMMANDS}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -62,7 +62,7 @@ class DefaultToServe(click.Group):
         return super().parse_args(ctx, args)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """The first word is a command, or else what `serve` begins with."""
+        """Offer the commands, and all that may come first for `serve`."""
         own = super().shell_complete(ctx, incomplete)
         words = {item.value for item in own}
         served = serve.shell_complete(ctx, incomplete)
@@ -92,7 +92,7 @@ cli.add_command(demo)
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and exit."""
+    """Run the command line and exit the process; mistakes are one line on stderr."""
     open_closed_streams()
     escape_unencodable()
     code, complaint = 0, ""
@@ -120,6 +120,6 @@ def _run(arguments: list[str] | None) -> int:
 
 
 def _complain(text: str) -> int:
-    with contextlib.suppress(OSError):  # if nobody can be told, the exit code still says it
+    with contextlib.suppress(OSError):  # where stderr cannot be written, the exit code tells it
         print(f"echo-tui: {' '.join(text.split())}", file=sys.stderr)
     return EXIT_USAGE

@@ -1,4 +1,4 @@
-"""SIGHUP with a configuration file: what may change while the server runs is changed.
+"""SIGHUP with a configuration file: the file is read again, and runtime settings are changed.
 
 Only a value that differs from the last reading of the configuration is applied. So a setting that
 was changed in another way in the meantime stays, unless the file has a new value for it.
@@ -31,8 +31,9 @@ class Reloader:
         changes: Mapping[str, Callable[[Any], None]],
         tell: Callable[[str, str], None],
     ) -> None:
-        """`changes` has what may change at run time, by parameter name, each with what changes it;
-        `tell` takes a level and a text for the operator.
+        """`changes` maps the name of each parameter that may change to the call that changes it.
+
+        `tell` is called with a level and a text for the operator.
         """
         self._ctx = ctx
         self._changes = changes
@@ -41,7 +42,7 @@ class Reloader:
         self._started = self._last = dict(ctx.params)
 
     def __call__(self) -> None:
-        """Apply what is new, and tell what cannot be; a broken file changes nothing."""
+        """Apply new values, and report those that need a restart; a wrong file changes nothing."""
         try:
             values = read_again(self._ctx)
         except (SettingError, click.ClickException) as error:

@@ -92,12 +92,14 @@ def serve_headless(settings: Settings, sidecars: Sidecars, log_format: str, log_
 
     hosting = Hosting(settings, sidecars, passed_socket(os.environ))
     server = hosting.server
-    systemd = hosting.fanout.add(Notifier(os.environ, partial(hosting.tell, "warning")), "systemd")
+    systemd = hosting.fanout.add(
+        Notifier(os.environ, partial(hosting.publish_notice, "warning")), "systemd"
+    )
     status = f"listening on {format_address((server.host, server.port))}"
     lines = as_json if log_format == "json" else as_text
     stop = partial(server.stop, "a log that cannot be written")
     log = LogWriter(hosting.subscribe(), sys.stdout.fileno(), lines, log_level, stop)
-    reload = reload_on_hangup(server.submit, hosting.tell, log, systemd, status)
+    reload = reload_on_hangup(server.submit, hosting.publish_notice, log, systemd, status)
     with stop_signals(server.stop, reload):
         with stop_signals_blocked():
             hosting.start()

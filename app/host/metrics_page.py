@@ -30,11 +30,11 @@ TIMEOUT: Final = 5.0
 MOST: Final = 8
 """Threads that serve fetches at a time."""
 PAUSE: Final = 0.5
-"""Seconds without accepting after the system ran out of something."""
+"""Seconds without accepting after an accept that failed."""
 
 
 class MetricsPage:
-    """An HTTP server for the figures of one registry. Any path is the page."""
+    """An HTTP server for the figures of one registry, at any path."""
 
     def __init__(
         self, host: str, port: int, registry: CollectorRegistry, complain: Callable[[str], None]

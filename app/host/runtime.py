@@ -1,14 +1,13 @@
-"""A server and all that goes with it while it runs: who is told of it, and who may tell it."""
+"""A server and what runs beside it: fan-out, metrics page, control socket and recordings."""
 
 from __future__ import annotations
 
-import importlib
 import socket
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Final
 
 from ..control.address import AddressError
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 
 
 SWITCH_INTERVAL: Final = 0.0002
-"""Seconds that a thread may keep the interpreter while others want it."""
+"""Seconds that a thread may keep the GIL while others wait for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +46,15 @@ class Sidecars:
 
 
 class Hosting:
-    """A server, the fan-out of its events, and everybody who gets them."""
+    """A server, the fan-out of its events, and the observers of the whole program."""
 
     def __init__(
         self, settings: Settings, sidecars: Sidecars, passed: socket.socket | None = None
     ) -> None:
-        """Everything is bound and opened here, and nothing runs before `start`.
+        """Bind and open everything; nothing runs before `start`.
 
-        `passed` is a listening socket to be used. Raises `SettingError`.
+        `passed` is the listening socket to use instead of one for the host and port of the
+        settings. Raises `SettingError`, after which nothing is left open.
         """
         stream = EventStream()
         self.server = make_server(settings, stream, passed)
@@ -95,9 +95,9 @@ class Hosting:
                 "--metrics needs prometheus-client: pip install 'echo-tui[metrics]'"
             ) from None
         collector = ServerCollector(self.fanout, server.now, lambda: server.worker_pids)
-        complain = partial(self.tell, "error")
+        complain = partial(self.publish_notice, "error")
         page = MetricsPage(address.host, address.port, registry_of(collector), complain)
-        self.tell("info", f"metrics on {page.url}")
+        self.publish_notice("info", f"metrics on {page.url}")
         return page
 
     def _open_entrance(self, control: str | None) -> SocketFile | None:
@@ -106,35 +106,35 @@ class Hosting:
         except AddressError as error:
             raise SettingError(str(error)) from None
         if note:
-            self.tell("warning", note)
+            self.publish_notice("warning", note)
         return entrance
 
     def subscribe(self, watched: bool = False) -> EventStream:
-        """A stream of everything, for a screen if `watched`, else for a log."""
+        """Return a new stream of all events, for a screen if `watched`, else for a log."""
         stream = EventStream(traced=self._traces)
         stream.watched = watched
         return self.fanout.add(stream, "the dashboard" if watched else "the log")
 
     def submit(self, command: Command) -> None:
-        """Hand on a command of this program's own screen."""
+        """Submit a command of this program's own dashboard; from any thread."""
         if isinstance(command, Trace):
             self._wishes.ask("screen", command)
         else:
             self.server.submit(command)
 
     def failure(self) -> str | None:
-        """Why nothing is told any more though the server may live; None while all is well."""
+        """Return why events are not handed on any more; None while they are."""
         return self.fanout.failure or None
 
-    def tell(self, level: str, text: str) -> None:
-        """Put a word of the program's own among the server's events; from any thread."""
+    def publish_notice(self, level: str, text: str) -> None:
+        """Publish a `Notice` of the program itself among the server's events; from any thread."""
         self._stream.publish(Notice(t=self.server.now(), level=level, text=text))
 
     def start(self) -> None:
-        """Have all of it run, each in a thread of its own."""
-        # With a shorter turn at the GIL the loop waits less for the others: with the dashboard
-        # p99.9 of an echo is 3 ms at 0.2 ms and 10 ms at the default of 5 ms, at the same
-        # throughput; headless, 9,000 connects at once held a neighbour up for 350 ms.
+        """Start the server and everything beside it, each in a thread of its own."""
+        # With a shorter switch interval the loop waits less for the other threads. With the
+        # dashboard, p99.9 of an echo is 3 ms at 0.2 ms and 10 ms at the default of 5 ms, at the
+        # same throughput. Headless, at 5 ms, 9,000 connects at once delayed an echo by 350 ms.
         sys.setswitchinterval(SWITCH_INTERVAL)
         self.server.start()
         self.fanout.start()
@@ -144,7 +144,7 @@ class Hosting:
             self._page.start()
 
     def end(self) -> None:
-        """Hand on the server's last event, and end the rest; the server has ended before."""
+        """Hand on the last events of a server that has ended, and close everything beside it."""
         self.fanout.join(timeout=1.0)
         self.recordings.stop()
         if self._service:
@@ -156,7 +156,7 @@ class Hosting:
 def make_server(
     settings: Settings, stream: EventStream, passed: socket.socket | None = None
 ) -> ServerHandle:
-    """The server, in a thread of this process or in workers of its own, bound and not started.
+    """Return a server that is bound and not started: a thread of this process, or workers.
 
     Raises `SettingError`.
     """
@@ -170,13 +170,15 @@ def make_server(
 
 
 def lazy_sampler(server: ServerHandle) -> Callable[[], ProcessStats]:
-    """Looks at this process and its workers; psutil is imported when somebody wants to know."""
-    samplers: list[Callable[[], ProcessStats]] = []
+    """Return what measures this process and its workers; psutil is imported at its first call."""
+
+    @cache
+    def sampler() -> Callable[[], ProcessStats]:
+        from ..watch.process_figures import ProcessSampler
+
+        return ProcessSampler(server.now, lambda: server.worker_pids)
 
     def sample() -> ProcessStats:
-        if not samplers:
-            process = importlib.import_module("..watch.process_figures", __package__)
-            samplers.append(process.ProcessSampler(server.now, lambda: server.worker_pids))
-        return samplers[0]()
+        return sampler()()
 
     return sample

@@ -108,7 +108,7 @@ STARTUP_ERRORS = {
     "too many arguments": (["127.0.0.1", "0", "surplus"], "surplus"),
     "cap 0": (["--cap", "0"], "--cap 0"),
     "cap negative": (["--cap", "-1"], "-1"),
-    "cap too large": (["--cap", "2GiB"], "--cap 2147483648"),
+    "cap too large": (["--cap", "2GiB"], "--cap 2GiB"),
     "cap a word": (["--cap", "abc"], "abc"),
     "cap of 5,000 digits": (["--cap", "9" * 5000], "--cap"),
     "unknown poller": (["--poller", "iocp"], "iocp"),
