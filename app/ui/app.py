@@ -156,7 +156,7 @@ class EchoApp(PersonalApp):
             self.exit(0, return_code=0)  # no connection is left that a stop could end
         self._pane.table.held = len(self.screen_stack) > 1
         if isinstance(self.screen, AuditScreen):
-            self.screen.update_changes(model.audit.deeds)
+            self.screen.update_changes(model.audit.changes)
         self._pane.render_state(model, now)
         if self.screen_stack[0].has_class("charting"):
             self._charts.render_state(model)
@@ -327,7 +327,7 @@ class EchoApp(PersonalApp):
 
     def action_audit(self) -> None:
         """Open the list of all changes to the server."""
-        self.push_screen(AuditScreen(self.model.audit.deeds))
+        self.push_screen(AuditScreen(self.model.audit.changes))
 
     def action_pause(self) -> None:
         """Pause or resume the screen; the model goes on applying events."""

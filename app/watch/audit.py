@@ -9,11 +9,11 @@ from ..core.events import CommandResult, Event, SettingChanged
 from .journal import setting_words
 
 AUDIT_LIMIT: Final = 500
-"""Deeds that are kept. The answers that one kill gets for its many connections are one deed."""
+"""Changes that are kept. The answers to one kill of many connections are one change."""
 
 
 class Change(NamedTuple):
-    """One thing done, by whoever: this dashboard is not the only one who may ask."""
+    """One change; this dashboard or another client made it."""
 
     t: float
     what: str
@@ -26,39 +26,39 @@ class Change(NamedTuple):
 
 
 class Audit:
-    """The latest deeds, the oldest first."""
+    """The latest changes, the oldest first."""
 
     def __init__(self) -> None:
-        self.deeds: deque[Change] = deque(maxlen=AUDIT_LIMIT)
+        self.changes: deque[Change] = deque(maxlen=AUDIT_LIMIT)
         self._last: tuple[object, ...] = ()  # the latest answer: request, command, ok, message
         self._alike = 0  # how many such answers there were in a row
 
     def apply(self, event: Event) -> None:
-        """Keep a change or the answer to a command; traces follow the cursor and are no deeds."""
+        """Keep a change or the answer to a command; traces follow the cursor and are left out."""
         if isinstance(event, SettingChanged):
             old, new = setting_words(event.name, event.old), setting_words(event.name, event.new)
-            self.deeds.append(Change(event.t, event.name, f"{old} → {new}", ""))
+            self.changes.append(Change(event.t, event.name, f"{old} → {new}", ""))
         elif isinstance(event, CommandResult) and event.command != "trace":
             if event.ok and event.command == "set" and self._is_answer_due():
-                self.deeds.append(self.deeds.pop()._replace(result="done"))
+                self.changes.append(self.changes.pop()._replace(result="done"))
                 return
-            self._answered(event)
+            self._keep_answer(event)
 
-    def _answered(self, event: CommandResult) -> None:
+    def _keep_answer(self, event: CommandResult) -> None:
         what = event.command if event.id is None else f"{event.command} #{event.id}"
         answer = (event.request, event.command, event.ok, event.message)
         if self._is_like_the_last(event, answer):
-            first, self._alike = self.deeds.pop(), self._alike + 1
+            first, self._alike = self.changes.pop(), self._alike + 1
             what = f"{event.command} {self._alike:,} connections"
-            self.deeds.append(first._replace(what=what))
+            self.changes.append(first._replace(what=what))
             return
         self._last, self._alike = answer, 1
-        self.deeds.append(Change(event.t, what, "", event.message, event.ok))
+        self.changes.append(Change(event.t, what, "", event.message, event.ok))
 
     def _is_like_the_last(self, event: CommandResult, answer: tuple[object, ...]) -> bool:
-        is_latest = bool(self.deeds) and not self.deeds[-1].change
+        is_latest = bool(self.changes) and not self.changes[-1].change
         return event.id is not None and is_latest and answer == self._last
 
     def _is_answer_due(self) -> bool:
-        """Whether the latest deed is a change whose command was not answered yet."""
-        return bool(self.deeds) and bool(self.deeds[-1].change) and not self.deeds[-1].result
+        """Whether the latest change is of a setting and its command was not answered yet."""
+        return bool(self.changes) and bool(self.changes[-1].change) and not self.changes[-1].result

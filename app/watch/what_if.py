@@ -11,11 +11,11 @@ from .figures import words_size, words_span
 from .screen_state import ScreenState
 
 _NAMED: Final = 3
-"""Connections that a sentence names."""
+"""Connections that a line names at the most."""
 
 
 def effect_of_cap(model: ScreenState, cap: int, now: float) -> list[str]:
-    """Lines of plain words about a CAP of so many bytes; an indented one belongs to that above."""
+    """Describe a CAP of `cap` bytes in lines; an indented line belongs to the one above."""
     return [*_in_flight(model, cap), *_recent(model, cap, now)]
 
 

@@ -148,9 +148,9 @@ async def test_the_audit_tells_what_was_done_and_what_came_of_it(dashboard: Dash
             listed = str(app.screen.query_one("#audit-list Static", Static).content)
             assert [line.split()[1] for line in listed.split("\n")] == ["kill", "cap"]
             assert "1MiB → 64KiB" in listed
-            told = [(deed.what, deed.change, deed.ok) for deed in app.model.audit.deeds]
+            told = [(deed.what, deed.change, deed.ok) for deed in app.model.audit.changes]
             assert told == [("cap", "1MiB → 64KiB", True), ("kill #1", "", True)]
-            assert all(deed.result for deed in app.model.audit.deeds)
+            assert all(deed.result for deed in app.model.audit.changes)
 
 
 async def test_a_hidden_column_is_gone_and_comes_back(dashboard: Dashboard) -> None:

@@ -68,7 +68,7 @@ class Screen:
             "toggled": [list(row.toggled or ()) for row in model.rows.values()],
             "history": list(model.history),
             "log": list(model.log),
-            "audit": list(model.audit.deeds),
+            "audit": list(model.audit.changes),
         }
 
 

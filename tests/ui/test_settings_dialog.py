@@ -97,7 +97,7 @@ def test_changes_take_their_answers_and_traces_are_left_out() -> None:
         answer("set", "late"),
     ):
         audit.apply(event)
-    assert list(audit.deeds) == [
+    assert list(audit.changes) == [
         Change(NOW, "idle_timeout", "off → 2.5 s", "done"),
         Change(NOW, "set", "", "no such setting", False),
         Change(NOW, "idle_timeout", "off → 2.5 s", ""),
@@ -106,7 +106,7 @@ def test_changes_take_their_answers_and_traces_are_left_out() -> None:
     ]
     for _ in range(AUDIT_LIMIT + 9):
         audit.apply(change)
-    assert len(audit.deeds) == AUDIT_LIMIT
+    assert len(audit.changes) == AUDIT_LIMIT
 
 
 @pytest.mark.parametrize(

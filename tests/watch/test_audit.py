@@ -13,7 +13,7 @@ def answer(request: int, number: int, message: str = "closed", ok: bool = True) 
 
 
 def told(audit: Audit) -> list[tuple[str, str, bool]]:
-    return [(deed.what, deed.result, deed.ok) for deed in audit.deeds]
+    return [(deed.what, deed.result, deed.ok) for deed in audit.changes]
 
 
 def test_the_answers_to_one_kill_are_one_deed_and_failures_another() -> None:
@@ -45,5 +45,5 @@ def test_it_is_bounded() -> None:
     audit = Audit()
     for number in range(AUDIT_LIMIT + 10):
         audit.apply(answer(number, number))
-    assert len(audit.deeds) == AUDIT_LIMIT
-    assert audit.deeds[-1].what == f"kill #{AUDIT_LIMIT + 9}"
+    assert len(audit.changes) == AUDIT_LIMIT
+    assert audit.changes[-1].what == f"kill #{AUDIT_LIMIT + 9}"
