@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from ..control.address import AddressError, choose, who_runs
+from ..control.address import AddressError, choose_socket, describe_running
 from ..control.client_side.attached_source import AttachedSource
 from ..control.client_side.control_client import ControlError, NobodyThere
 from ..core.settings import SettingError
@@ -28,9 +28,9 @@ def attach(control: str | None, read_only: bool, **_of_the_dashboard: Any) -> in
     require_terminal("use `echo-tui ctl` for scripts")
     preferences = dashboard_preferences()
     try:
-        source = AttachedSource(choose(control), read_only)
+        source = AttachedSource(choose_socket(control), read_only)
     except NobodyThere as error:
-        raise SettingError(f"{error}; {who_runs()}") from None
+        raise SettingError(f"{error}; {describe_running()}") from None
     except (ControlError, AddressError) as error:
         raise SettingError(str(error)) from None
     title = "echo-tui attach, read-only" if read_only else "echo-tui attach"

@@ -1,5 +1,5 @@
-"""The control socket: a running server told of, and told what to do, from other processes.
+"""The control socket: other processes watch a running server and send it commands.
 
-`service` is the server's side, `client` the other one; both speak `protocol` (docs/control.md).
-Neither the screen nor the loop is imported here: events and commands are all that passes.
+`server_side` and `client_side` exchange the messages of `protocol` (docs/control.md). Neither the
+screen nor the loop is imported here; only events and commands pass.
 """

@@ -52,12 +52,12 @@ def make_private(directory: Path) -> None:
 
 
 def default_path(port: int) -> Path:
-    """The default control socket of the server on that port."""
+    """Return the path of the default control socket of the server on that port."""
     return runtime_directory() / f"{port}{SUFFIX}"
 
 
 def is_alive(path: Path) -> bool:
-    """Whether somebody listens at a Unix socket."""
+    """Return whether a process listens at a Unix socket; takes up to a second."""
     with socket.socket(socket.AF_UNIX) as probe:
         probe.settimeout(1.0)
         try:
@@ -69,8 +69,8 @@ def is_alive(path: Path) -> bool:
     return True
 
 
-def running() -> list[Path]:
-    """The control sockets in the runtime directory at which a server listens, by port."""
+def find_running() -> list[Path]:
+    """List the sockets in the runtime directory at which a server listens, by port."""
     directory = runtime_directory()
     if not _is_own(directory):
         return []
@@ -78,14 +78,14 @@ def running() -> list[Path]:
     return sorted(found, key=lambda path: (len(path.name), path.name))
 
 
-def choose(given: str | None) -> Path:
+def choose_socket(given: str | None) -> Path:
     """Find the control socket that ``--control`` of a client means: a path, a port, or nothing.
 
     With nothing given exactly one server must run. Raises `AddressError`.
     """
     if given:
         return default_path(int(given)) if given.isdecimal() else Path(given)
-    found = running()
+    found = find_running()
     if len(found) == 1:
         return found[0]
     if not found:
@@ -93,9 +93,9 @@ def choose(given: str | None) -> Path:
     raise AddressError(f"{_several(found)}: choose one with --control {found[0].stem}")
 
 
-def who_runs() -> str:
-    """The servers in the runtime directory, in words."""
-    found = running()
+def describe_running() -> str:
+    """Name the servers in the runtime directory, in words."""
+    found = find_running()
     if not found:
         return f"no server runs in {runtime_directory()}"
     if len(found) == 1:

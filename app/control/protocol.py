@@ -21,11 +21,11 @@ from ..core.statistics import LoopStats, ProcessStats
 
 VERSION: Final = 2
 LARGEST_HELLO: Final = 4096
-"""Bytes of the first message, at the most: who it is from is not known yet."""
+"""Bytes of the first message at most; the sender is not known yet."""
 LARGEST_MESSAGE: Final = 64 * 1024
-"""Bytes of any other message to the server; of one that is no `Kill`, `LARGEST_HELLO`."""
+"""Bytes of any other message to the server at most; a command but `Kill` has `LARGEST_HELLO`."""
 LARGEST_ANSWER: Final = 16 * 1024**2
-"""Bytes of a message from the server that a client takes; the server's own are far smaller."""
+"""Bytes of a message that a client accepts; the server's own are far smaller."""
 MOST_IDS: Final = 1000
 """Connections that one `Kill` may name."""
 _LARGEST_NUMBER: Final = 2**63 - 1
@@ -55,7 +55,7 @@ class Hello(_Message, frozen=True, tag="hello"):
 
 
 class Watch(_Message, frozen=True, tag="watch"):
-    """Tell everything that there is to know, then what happens."""
+    """Asks for all that is known, then for what happens."""
 
     detail: bool = True
     """Whether state changes, toggles and system calls are wanted too."""
@@ -64,7 +64,7 @@ class Watch(_Message, frozen=True, tag="watch"):
 
 
 class Do(_Message, frozen=True, tag="do"):
-    """Carry out a command; its results come as `CommandResult` events with its request number."""
+    """Asks to carry out a command; its `CommandResult` events have its request number."""
 
     command: Command
 
@@ -73,7 +73,7 @@ class Do(_Message, frozen=True, tag="do"):
 
 
 class Welcome(_Message, frozen=True, tag="welcome"):
-    """The client may go on."""
+    """Answers a `Hello`: the client may go on."""
 
     version: int
     program: str
@@ -93,7 +93,7 @@ class Refused(_Message, frozen=True, tag="refused"):
 
 
 class KnownConnection(msgspec.Struct, frozen=True, kw_only=True):
-    """An open connection, and the latest that was seen of it."""
+    """An open connection, and its latest snapshot."""
 
     opened: Opened
     snapshot: Snapshot | None = None
@@ -144,12 +144,12 @@ _encode: Final = msgspec.json.Encoder().encode
 
 
 def pack(message: ToServer | FromServer) -> bytes:
-    """A message as a whole frame."""
+    """Return a message as a whole frame."""
     return frame(_encode(message))
 
 
 def version_of(body: bytes) -> int:
-    """The version that a first message speaks. Raises `ProtocolError` if it is no `Hello`."""
+    """Read the version of a first message. Raises `ProtocolError` if it is no `Hello`."""
     try:
         return _greeting.decode(body).version
     except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
@@ -157,7 +157,7 @@ def version_of(body: bytes) -> int:
 
 
 def read_to_server(body: bytes) -> ToServer:
-    """A message to the server. Raises `ProtocolError` also for what no command may hold."""
+    """Read a message to the server. Raises `ProtocolError`, also for numbers out of range."""
     try:
         message: ToServer = _to_server.decode(body)
     except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
@@ -168,7 +168,7 @@ def read_to_server(body: bytes) -> ToServer:
 
 
 def read_from_server(body: bytes) -> FromServer:
-    """A message from the server. Raises `ProtocolError`."""
+    """Read a message from the server. Raises `ProtocolError`."""
     try:
         return _from_server.decode(body)
     except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:

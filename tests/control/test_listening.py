@@ -14,11 +14,11 @@ import pytest
 from app.control.address import (
     AddressError,
     InUse,
-    choose,
+    choose_socket,
     default_path,
+    find_running,
     is_alive,
     make_private,
-    running,
     runtime_directory,
 )
 from app.control.server_side import listening
@@ -135,9 +135,9 @@ def test_a_default_socket_sweeps_away_what_killed_servers_left(runtime: Path) ->
     assert entrance is not None
     assert (note, left.exists(), other.read_text()) == ("", False, "mine")
     sweep(runtime)
-    assert running() == [runtime / "9000.sock"]
+    assert find_running() == [runtime / "9000.sock"]
     entrance.close()
-    assert running() == []
+    assert find_running() == []
 
 
 def test_a_server_that_stops_during_a_sweep_disturbs_no_start(
@@ -186,15 +186,15 @@ def test_none_is_none() -> None:
 
 def test_the_only_server_needs_no_naming_and_of_several_it_is_said_which(runtime: Path) -> None:
     with pytest.raises(AddressError, match="no server runs here"):
-        choose(None)
+        choose_socket(None)
     first, _ = open_entrance(None, 9000)
     assert first is not None
-    assert choose(None) == runtime / "9000.sock"
+    assert choose_socket(None) == runtime / "9000.sock"
     second, _ = open_entrance(None, 9001)
     assert second is not None
     with pytest.raises(AddressError, match="2 servers run here, on the ports 9000, 9001"):
-        choose(None)
-    assert choose("9001") == runtime / "9001.sock"
-    assert choose("./9001") == Path("9001")
+        choose_socket(None)
+    assert choose_socket("9001") == runtime / "9001.sock"
+    assert choose_socket("./9001") == Path("9001")
     first.close()
     second.close()

@@ -325,6 +325,16 @@ def catches_up(controlled: Controlled, link: Link, copy: Copy) -> bool:
     )
 
 
+def test_a_client_that_is_told_nothing_any_more_is_let_go(controlled: Controlled) -> None:
+    with controlled.link() as link:
+        link.fetch_pages()
+        (session,) = controlled.service._sessions
+        controlled.fanout.remove(session.follower)  # as the fan-out does when it raises
+        with pytest.raises(ServerGone):
+            news_until(link, lambda _news: False)
+    assert is_well(controlled)
+
+
 def test_attaching_and_detaching_often_loses_nothing(controlled: Controlled) -> None:
     with ExitStack() as stack:
         clients = [stack.enter_context(connect(controlled.server.port)) for _ in range(500)]

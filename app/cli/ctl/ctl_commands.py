@@ -15,7 +15,7 @@ from typing import Any, Final, ParamSpec
 import click
 import msgspec
 
-from ...control.address import AddressError, choose, who_runs
+from ...control.address import AddressError, choose_socket, describe_running
 from ...control.client_side.control_client import (
     ControlError,
     Link,
@@ -63,7 +63,7 @@ def plainly(command: Callable[P, int]) -> Callable[P, int]:
         try:
             return command(*arguments, **options)
         except NobodyThere as error:
-            raise click.ClickException(f"{error}; {who_runs()}") from None
+            raise click.ClickException(f"{error}; {describe_running()}") from None
         except ServerGone as error:
             print(f"echo-tui ctl: {error}", file=sys.stderr)
             return EXIT_FAILED
@@ -82,7 +82,7 @@ def plainly(command: Callable[P, int]) -> Callable[P, int]:
 @contextmanager
 def linked(control: str | None, command: str) -> Iterator[Link]:
     """Connect to the server that ``--control`` means. Raises `AddressError`, `ControlError`."""
-    with Link.open(choose(control), hello(f"ctl {command}")) as link:
+    with Link.open(choose_socket(control), hello(f"ctl {command}")) as link:
         yield link
 
 

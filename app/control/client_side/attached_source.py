@@ -111,7 +111,8 @@ class AttachedSource:
         # The server refuses it if it is another one by now.
         command = msgspec.structs.replace(command, instance=self._instance)
         if isinstance(command, Kill):
-            self._under_way[command.request] = command, len(command.ids)
+            if command.ids:
+                self._under_way[command.request] = command, len(command.ids)
             for part in split_kill(command):
                 self._link.send(Do(command=part))
         else:

@@ -39,10 +39,10 @@ from ..protocol import (
 )
 
 ANSWER_WITHIN: Final = 10.0
-"""Seconds to wait for the next message of a server that should say something."""
+"""Seconds to wait for the next message of a server that should send one."""
 _READ_SIZE: Final = 256 * 1024
 _AT_ONCE: Final = 8 * 1024**2
-"""Bytes read without waiting, at the most, before they are looked at."""
+"""Bytes read at most in one call that does not wait."""
 
 
 class ControlError(Exception):
@@ -83,7 +83,7 @@ class Link:
         return link
 
     def close(self) -> None:
-        """Give the socket back."""
+        """Close the socket."""
         self._sock.close()
 
     def __enter__(self) -> Link:
@@ -93,7 +93,7 @@ class Link:
         self.close()
 
     def send(self, message: ToServer) -> None:
-        """Send as much as there is room for; the rest goes with the next call of anything."""
+        """Send as much as the socket takes; the rest goes with the next call of any method."""
         self._out += pack(message)
         self._flush()
 
@@ -118,7 +118,7 @@ class Link:
         return messages
 
     def receive(self, within: float | None = ANSWER_WITHIN) -> FromServer:
-        """The next message, waiting for it, at most `within` seconds. Raises `ControlError`."""
+        """Wait for the next message, at most `within` seconds. Raises `ControlError`."""
         deadline = None if within is None else time.monotonic() + within
         while not self._messages:
             self._flush()
@@ -137,11 +137,11 @@ class Link:
         except BlockingIOError:
             return
         except OSError:
-            # Why is perhaps still there to be read; if not, reading finds the end.
+            # The reason may still be there to be read; if not, reading finds the end.
             self._out.clear()
 
     def _read(self) -> int:
-        """Take what is there; how many bytes it was, 0 for none yet."""
+        """Read what has arrived; return how many bytes, 0 for none yet."""
         try:
             data = self._sock.recv(_READ_SIZE)
         except BlockingIOError:

@@ -1,4 +1,4 @@
-"""What one control client is told: everything in pages, then the news, within hard bounds.
+"""The messages to one control client: all that is known in pages, then the news, bounded.
 
 "Since when" is one moment, `watch()`: the pages list the connections that are open then, the news
 has every event since, and the snapshots of every round since. Snapshots are looked up when they
@@ -40,14 +40,14 @@ CAPACITY: Final = 4 * 1024**2
 """Bytes of events kept for a client (`memory_of`); past them it is given fresh pages."""
 DETAIL_CAPACITY: Final = 1024
 """Detail events kept for a client; further ones are dropped, and counted."""
-HASTE: Final = 256
-"""Events waiting from which on the client is not left to wait for the next round."""
+URGENT_EVENTS: Final = 256
+"""Waiting events from which on they are sent at once, not with the next round."""
 PAGE: Final = 200
-"""Connections on a page, and snapshots in one piece of news."""
+"""Connections on a page, and snapshots in one message of news."""
 BATCH: Final = 500
-"""Events in one piece of news."""
-PATIENCE: Final = 1.0
-"""Seconds that a first page waits for figures of now; a loop that hangs tells none."""
+"""Events in one message of news."""
+FIGURES_WITHIN: Final = 1.0
+"""Seconds that a first page waits for fresh figures; a loop that hangs tells none."""
 
 _SIZES: Final = {kind: 80 + 32 * len(kind.__struct_fields__) for kind in get_args(Event)}
 _LONG_TEXT: Final = {
@@ -72,7 +72,7 @@ def memory_of(event: Event) -> int:
 
 
 class Follower:
-    """What one client is still to be told.
+    """Keeps what one client is still to be told, and makes its messages.
 
     `hear` is called by the fan-out, in its thread and with its lock held. Everything else is for
     the thread of the service.
@@ -116,7 +116,7 @@ class Follower:
                 self._keep_result(event)
             elif self.watched:
                 self._keep_event(event)
-        if len(self._events) >= HASTE:
+        if len(self._events) >= URGENT_EVENTS:
             self.urgent = True
         if self._to_page is not None and self._pages == 0 and drained.stats is not None:
             self.urgent = True
@@ -180,7 +180,7 @@ class Follower:
             self.watched = True
             self._server_dropped = fanout.state.drops
             self._begin()
-            self._fresh_deadline = self._clock() + PATIENCE
+            self._fresh_deadline = self._clock() + FIGURES_WITHIN
         fanout.update_watched()
         # Also where somebody watches already: beside a busy loop the latest figures are old.
         self._fresh_from = fanout.request_figures()

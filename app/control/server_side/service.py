@@ -1,7 +1,7 @@
-"""The server's side of the control socket: clients in a thread of its own, beside the loop's.
+"""The server's side of the control socket: serves all clients in one thread beside the loop's.
 
-Commands go to the loop's queue; events come from a `Fanout`. Whatever a client sends or does not
-read costs this thread and that client, and nobody else.
+Commands go to the loop's queue; events come from a `Fanout`. A client that floods, or does not
+read, costs this thread and that client, and nobody else.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ FIRST_NUMBER: Final = 1 << 32
 ACCEPT_PAUSE: Final = 1.0
 """Seconds without accepting after the descriptors have run out."""
 ACCEPT_INTERVAL: Final = 0.005
-"""Seconds between two accepts: who connects in a loop must not keep this thread busy."""
-STRANGERS_TOLD: Final = 60.0
-"""Seconds between two words in the log on users who are refused."""
+"""Seconds between two accepts, so that a client that connects in a loop keeps nobody waiting."""
+STRANGERS_INTERVAL: Final = 60.0
+"""Seconds between two notices about other users that were refused."""
 FAREWELL: Final = 0.2
-"""Seconds in which clients may take the last words at the end: they add to the grace of a stop."""
+"""Seconds in which clients may read the last events; they add to the grace of a stop."""
 
 
 class Service:
@@ -58,7 +58,10 @@ class Service:
         clock: Callable[[], float] = time.monotonic,
         gate: OwnerGate | None = None,
     ) -> None:
-        """The service owns the `file`, and removes it when the server begins to stop."""
+        """Serve at `file`, which is closed when the server begins to stop.
+
+        `submit` hands a command to the loop; `gate` says who may connect, by default the owner.
+        """
         self.watched = False
         self._file = file
         self._listener = file.listener
@@ -91,22 +94,22 @@ class Service:
         self._thread = threading.Thread(target=self._run, name="echo-tui control", daemon=True)
 
     def start(self) -> None:
-        """Begin to accept."""
+        """Begin to accept, in a thread of its own."""
         self._fanout.add(self, "the control socket")
         self._thread.start()
 
     def hear(self, drained: Drained) -> None:
-        """Take note of the server's stop; the fan-out calls this in its own thread.
+        """Close the socket when the server begins to stop; called in the fan-out's thread.
 
-        The next server on the same port may start as soon as this one no longer listens, and must
-        find its control socket's place free.
+        The next server on the same port may start as soon as this one no longer listens. The path
+        of its control socket must be free by then.
         """
         if any(isinstance(event, Stopping) for event in drained.events):
             self._server_stops = True
             self._wakeup.wake()
 
     def close(self) -> None:
-        """Let clients take the last words, a moment long, and end."""
+        """Send clients the last events, and end; takes at most twice `FAREWELL` seconds."""
         self._closing = True
         self._wakeup.wake()
         if self._thread.ident is not None:
@@ -124,13 +127,13 @@ class Service:
         self._selector.register(self._wakeup.fd, selectors.EVENT_READ)
         try:
             while not self._closing:
-                self._turn()
+                self._run_once()
                 if self._server_stops and self._is_open:
-                    self._shut()
-            self._say_farewell()
-        except Exception as error:  # a fault of ours: the server goes on, and says so
+                    self._stop_accepting()
+            self._send_farewell()
+        except Exception as error:  # a fault of ours: the server goes on
             text = f"the control socket has died: {type(error).__name__}: {error}"
-            self._note("error", f"{text}, in {_where(error)}")
+            self._notice("error", f"{text}, in {_where(error)}")
         finally:
             for session in self._sessions:
                 self._fanout.remove(session.follower)
@@ -140,9 +143,9 @@ class Service:
             self._file.close()
             self._wakeup.close()
 
-    def _turn(self) -> None:
+    def _run_once(self) -> None:
         readable = set()
-        for key, ready in self._selector.select(self._patience()):
+        for key, ready in self._selector.select(self._timeout()):
             if key.fileobj == self._wakeup.fd:
                 self._wakeup.clear()
             elif key.fileobj is self._listener:
@@ -150,20 +153,20 @@ class Service:
             elif ready & selectors.EVENT_READ:
                 readable.add(key.fileobj)
         for session in list(self._sessions):
-            self._attend_to(session, session.sock in readable)
+            self._step(session, session.sock in readable)
         if self._clock() >= self._accept_again:
             self._accept_again = inf
             self._selector.register(self._listener, selectors.EVENT_READ)
 
-    def _shut(self) -> None:
+    def _stop_accepting(self) -> None:
         self._is_open = False
         if self._accept_again == inf:
             self._selector.unregister(self._listener)
         self._accept_again = inf
         self._file.close()
 
-    def _patience(self) -> float | None:
-        due = min((session.due() for session in self._sessions), default=inf)
+    def _timeout(self) -> float | None:
+        due = min((session.next_step_at() for session in self._sessions), default=inf)
         due = min(due, self._accept_again)
         return None if due == inf else max(0.0, due - self._clock())
 
@@ -176,17 +179,17 @@ class Service:
             return
         except OSError as error:
             self._pause_accepting(ACCEPT_PAUSE)
-            self._note("warning", f"control socket: accepting pauses: {error.strerror or error}")
+            self._notice("warning", f"control socket: accepting pauses: {error.strerror or error}")
             return
         self._pause_accepting(ACCEPT_INTERVAL)
         sock.setblocking(False)
         objection = self._gate.objection(sock)
         if objection:
-            self._tell_of_stranger(objection)
-            _turn_away(sock, Refused(code="uid", text=objection))
+            self._note_stranger(objection)
+            _refuse(sock, Refused(code="uid", text=objection))
         elif len(self._sessions) >= MOST_CLIENTS:
             text = f"{MOST_CLIENTS} clients are attached already"
-            _turn_away(sock, Refused(code="busy", text=text))
+            _refuse(sock, Refused(code="busy", text=text))
         else:
             session = Session(sock, self._context)
             self._sessions.add(session)
@@ -196,25 +199,26 @@ class Service:
         self._selector.unregister(self._listener)
         self._accept_again = self._clock() + seconds
 
-    def _tell_of_stranger(self, objection: str) -> None:
+    def _note_stranger(self, objection: str) -> None:
         self._strangers += 1
-        if self._clock() - self._strangers_told_at < STRANGERS_TOLD:
+        if self._clock() - self._strangers_told_at < STRANGERS_INTERVAL:
             return
         self._strangers_told_at = self._clock()
-        self._note("warning", f"control socket: {objection}; refused so far: {self._strangers:,}")
+        self._notice("warning", f"control socket: {objection}; refused so far: {self._strangers:,}")
 
-    def _attend_to(self, session: Session, readable: bool) -> None:
+    def _step(self, session: Session, readable: bool) -> None:
         try:
             session.step(readable)
         except Exception as error:  # a fault of ours with one client: the others go on
-            self._note("error", f"control socket: {type(error).__name__} in {_where(error)}")
+            self._notice("error", f"control socket: {type(error).__name__} in {_where(error)}")
             session.ended = True
-        if session.ended:
+        # A follower that has failed is told nothing more: a new connection gets a new one.
+        if session.ended or session.follower not in self._fanout:
             self._forget(session)
             return
         if session.hello and session.hello.announce and session not in self._announced:
             self._announced.add(session)
-            self._note("info", f"{self._name(session)} attached, {self._attached()}")
+            self._notice("info", f"{self._name(session)} attached, {self._attached()}")
         self._choose_interest(session)
 
     def _choose_interest(self, session: Session) -> None:
@@ -240,7 +244,7 @@ class Service:
         self._traces.forget(session, self._numbers.__next__)
         if session in self._announced:
             self._announced.discard(session)
-            self._note("info", f"{self._name(session)} detached, {self._attached()}")
+            self._notice("info", f"{self._name(session)} detached, {self._attached()}")
 
     def _name(self, session: Session) -> str:
         name = session.hello.client if session.hello else ""
@@ -249,7 +253,7 @@ class Service:
     def _attached(self) -> str:
         return f"{len(self._announced):,} attached now"
 
-    def _note(self, level: str, text: str) -> None:
+    def _notice(self, level: str, text: str) -> None:
         self._fanout.publish(Notice(t=self._fanout.now(), level=level, text=text))
 
     # --- commands ---
@@ -262,16 +266,16 @@ class Service:
 
     # --- the end ---
 
-    def _say_farewell(self) -> None:
-        """The server's last event is on its way to everybody who reads."""
+    def _send_farewell(self) -> None:
+        """Send the server's last event to all clients that read."""
         deadline = self._clock() + FAREWELL
-        waiting = [session for session in self._sessions if not session.say_last_words()]
+        waiting = [session for session in self._sessions if not session.send_last_words()]
         while waiting and self._clock() < deadline:
             time.sleep(0.01)
-            waiting = [session for session in waiting if not session.say_last_words()]
+            waiting = [session for session in waiting if not session.send_last_words()]
 
 
-def _turn_away(sock: socket.socket, why: Refused) -> None:
+def _refuse(sock: socket.socket, why: Refused) -> None:
     with sock:
         try:
             sock.send(pack(why))

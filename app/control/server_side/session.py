@@ -45,15 +45,15 @@ MESSAGE_WITHIN: Final = 10.0
 ANSWER_WITHIN: Final = 10.0
 """Seconds after which a command without an answer no longer keeps the next one waiting."""
 LINGER: Final = 1.0
-"""Seconds that a refused client has to read why."""
+"""Seconds that a refused client has to read the reason."""
 COMMAND_INTERVAL: Final = 0.01
 """Seconds between two commands of one client."""
 KILL_INTERVAL: Final = 0.0001
-"""Seconds more for each connection that the first of the two ends."""
+"""Further seconds for each connection that the first of the two ends."""
 ROUND: Final = 0.1
-"""Seconds between two pieces of news, if there is no haste."""
+"""Seconds between two messages of news, if nothing is urgent."""
 AT_ONCE: Final = 4
-"""Messages to one client in one turn, so that the others have theirs."""
+"""Messages to one client in one step, so that the others are served too."""
 _READ_SIZE: Final = 64 * 1024
 
 
@@ -62,9 +62,9 @@ class SessionContext(NamedTuple):
 
     fanout: Fanout
     next_number: Callable[[], int]
-    """A request number that no other client of the server has."""
+    """Returns a request number that no other client of the server has."""
     submit: Callable[[Session, Command], None]
-    """Hand on a command of a session to the loop."""
+    """Hands on a command of a session to the loop."""
     wake: Callable[[], None]
     clock: Callable[[], float]
     pid: int
@@ -72,7 +72,7 @@ class SessionContext(NamedTuple):
 
 
 class Session:
-    """Reads, answers and tells one client; the service calls `step` when there may be work."""
+    """One client. All methods are for the thread of the service, which calls `step`."""
 
     def __init__(self, sock: socket.socket, context: SessionContext) -> None:
         self.sock = sock
@@ -93,22 +93,22 @@ class Session:
         self._results_due = 0
         self._answer_due = inf
 
-    # --- what the service asks ---
+    # --- for the service ---
 
     @property
     def wants_input(self) -> bool:
-        """Whether to watch for readability: also a refused client's bytes are taken, and lost."""
+        """Whether to poll for input. Bytes of a refused client are read and dropped."""
         if self._close_at < inf:
             return True
         return not self._out and not self._is_busy()
 
     @property
     def wants_output(self) -> bool:
-        """Whether something waits for room in the socket."""
+        """Whether a part of a message waits until the socket is writable."""
         return bool(self._out)
 
-    def due(self) -> float:
-        """When to call `step` even if nothing happens, on the service's clock."""
+    def next_step_at(self) -> float:
+        """Return when to call `step` though nothing happens, on the service's clock."""
         if self._close_at < inf:
             return self._close_at
         due = min(self._message_due, self._answer_due)
@@ -138,21 +138,21 @@ class Session:
         if now >= self._answer_due:
             self._results_due, self._answer_due = 0, inf
         self._flush()
-        self._tell(now)  # first: a result may be what the next command waits for
-        self._take_messages(now)
+        self._send_due(now)  # first, as the next command may wait for a result
+        self._process_messages(now)
         self._resume_at = self._command_at if self._command_at > now else inf
 
     def refuse(self, code: str, text: str) -> None:
-        """Say why, and end."""
+        """Send the reason, and end the connection."""
         self._out = memoryview(bytes(self._out) + pack(Refused(code=code, text=text)))
         self._close_at = self._context.clock() + LINGER
         self._flush()
 
-    def say_last_words(self) -> bool:
-        """Tell what is still to be told; whether all of it is on its way."""
+    def send_last_words(self) -> bool:
+        """Send what is left; return whether all of it is sent."""
         self._flush()
         while not self._out and not self.ended:
-            if not self._tell_one():
+            if not self._send_next():
                 return True
         return self.ended
 
@@ -173,14 +173,14 @@ class Session:
     def _is_busy(self) -> bool:
         return self._results_due > 0 or self._command_at > self._context.clock()
 
-    def _take_messages(self, now: float) -> None:
-        """Take what has arrived in full, as long as nothing is under way for this client."""
+    def _process_messages(self, now: float) -> None:
+        """Process whole messages, as long as nothing is under way for this client."""
         while self._close_at == inf and not self._out and not self._is_busy():
             try:
                 body = self._inbox.next_body()
                 if body is None:
                     break
-                self._take(body, now)
+                self._process(body, now)
                 self._message_due = inf  # what follows is another message, with its own time
             except TooLong as error:
                 self.refuse("too_large", str(error))
@@ -191,7 +191,7 @@ class Session:
         elif self._message_due == inf:
             self._message_due = now + MESSAGE_WITHIN
 
-    def _take(self, body: bytes, now: float) -> None:
+    def _process(self, body: bytes, now: float) -> None:
         if self.hello is None:
             self._greet(body)
             return
@@ -199,13 +199,13 @@ class Session:
         if isinstance(message, Do):
             ids = len(message.command.ids) if isinstance(message.command, Kill) else 0
             self._command_at = now + COMMAND_INTERVAL + ids * KILL_INTERVAL
-            self._do(message.command)
+            self._carry_out(message.command)
         elif isinstance(message, Watch):
             if self.follower.watched:
-                raise ProtocolError("watch may be said once")
+                raise ProtocolError("watch may be sent once")
             self.follower.watch(message)
         else:
-            raise ProtocolError("hello may be said once")
+            raise ProtocolError("hello may be sent once")
 
     def _greet(self, body: bytes) -> None:
         version = version_of(body)
@@ -217,19 +217,18 @@ class Session:
         assert isinstance(hello, Hello)  # version_of has seen its tag
         self.hello = hello
         self._inbox.limit = LARGEST_MESSAGE
-        now = self._context.fanout.now()
         context = self._context
-        self._say(
+        self._send(
             Welcome(
                 version=VERSION,
                 program=__version__,
                 pid=context.pid,
                 instance=context.instance,
-                t=now,
+                t=context.fanout.now(),
             )
         )
 
-    def _do(self, command: Command) -> None:
+    def _carry_out(self, command: Command) -> None:
         assert self.hello is not None
         if self.hello.read_only and not isinstance(command, Trace):
             self._answer(command, "refused: this client is attached read-only")
@@ -272,25 +271,25 @@ class Session:
 
     # --- output ---
 
-    def _tell(self, now: float) -> None:
-        """Say what is due, as long as the client takes it."""
+    def _send_due(self, now: float) -> None:
+        """Send pages and news that are due, as long as the client takes them."""
         if not self.hello or not (self.follower.urgent or now >= self._next_news):
             return
         for _ in range(AT_ONCE):
             if self._out or self._close_at < inf:
                 return
-            if not self._tell_one():
+            if not self._send_next():
                 self._next_news = now + ROUND
                 return
 
-    def _tell_one(self) -> bool:
+    def _send_next(self) -> bool:
         message = self.follower.next_message()
         if message is None:
             return False
         for event in getattr(message, "events", ()):
             if isinstance(event, CommandResult) and self.follower.requests:
                 self._count_result(event)
-        self._say(message)
+        self._send(message)
         return True
 
     def _count_result(self, result: CommandResult) -> None:
@@ -301,7 +300,7 @@ class Session:
         if self._results_due <= 0:
             self._results_due, self._answer_due = 0, inf
 
-    def _say(self, message: FromServer) -> None:
+    def _send(self, message: FromServer) -> None:
         self._out = memoryview(bytes(self._out) + pack(message))
         self._flush()
 
