@@ -126,7 +126,7 @@ class EchoApp(PersonalApp):
         failure = self._source.failure()
         if failure is not None and not isinstance(self.screen, DeadServerScreen):
             self.push_screen(DeadServerScreen(failure))
-        self._show(*(self._frozen or (self.model, now)))
+        self._draw(*(self._frozen or (self.model, now)))
 
     @property
     def _instance(self) -> str:
@@ -143,7 +143,7 @@ class EchoApp(PersonalApp):
             self.screen.dismiss(None)
             self.notify("another server answers now: nothing was ended", severity="warning")
 
-    def _show(self, model: ScreenState, now: float) -> None:
+    def _draw(self, model: ScreenState, now: float) -> None:
         if not self._header.is_attached or self.screen_stack[0].has_class("too-small"):
             return
         self._keep_the_focus()
@@ -161,9 +161,9 @@ class EchoApp(PersonalApp):
         if self.screen_stack[0].has_class("charting"):
             self._charts.render_state(model)
         else:
-            self._show_selected(model, now)
+            self._draw_selected(model, now)
             self._events.render_state(model)
-        self._show_banner(now)
+        self._update_banner(now)
 
     def _keep_the_focus(self) -> None:
         """Give the focus back to the table, which loses it while it is hidden."""
@@ -171,7 +171,7 @@ class EchoApp(PersonalApp):
         if screen.focused is None and self.app_focus and self._pane.display:
             screen.set_focus(self._pane.table)
 
-    def _show_banner(self, now: float) -> None:
+    def _update_banner(self, now: float) -> None:
         text = self._banner_text(now)
         if text != self._banner_shown:  # an update would lay out the whole screen again
             self._banner_shown = text
@@ -188,7 +188,7 @@ class EchoApp(PersonalApp):
         stands = f"PAUSED {behind:.0f} s ago: the screen stands still, the server goes on."
         return f"{stands} {resumes} resumes"
 
-    def _show_selected(self, model: ScreenState, now: float) -> None:
+    def _draw_selected(self, model: ScreenState, now: float) -> None:
         selected = self._pane.table.selected_id
         row = None if selected is None else model.rows.get(selected)
         self._detail.render_row(row, now)
@@ -239,7 +239,7 @@ class EchoApp(PersonalApp):
         if self._traced is not None:
             self._trace(self._traced, self._trace_level)
         model, now = self.shown_model()
-        self._show_selected(model, now)
+        self._draw_selected(model, now)
 
     @property
     def _shows_bytes(self) -> bool:

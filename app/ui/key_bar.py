@@ -31,13 +31,13 @@ class KeyBar(LinesPanel):
 
     def on_mount(self) -> None:
         """Draw the keys again whenever the focus changes which of them are in force."""
-        self.screen.bindings_updated_signal.subscribe(self, self._show_keys)
+        self.screen.bindings_updated_signal.subscribe(self, self._draw_keys)
 
     def on_resize(self) -> None:
         """Draw the keys that fit now."""
-        self._show_keys(self.screen)
+        self._draw_keys(self.screen)
 
-    def _show_keys(self, screen: Screen[object]) -> None:
+    def _draw_keys(self, screen: Screen[object]) -> None:
         if screen is not self.screen:
             return
         room = self.size.width - 1

@@ -85,8 +85,8 @@ class ReplayApp(EchoApp):
             self._replay.refused.clear()
             self._refuse()
 
-    def _show(self, model: ScreenState, now: float) -> None:
-        super()._show(model, now)
+    def _draw(self, model: ScreenState, now: float) -> None:
+        super()._draw(model, now)
         if self._transport.is_attached:
             self._transport.render_position(self._replay)
             damaged = self._replay.recording.damage is not None
