@@ -68,7 +68,7 @@ class Connecting:
         while begun < share.connections or self._pending:
             now = monotonic()
             if now >= next_progress:
-                self._publish(Opening(len(self.opened), self.failures.total()))
+                self._publish(Opening(len(self.opened), self.failures))
                 next_progress = now + PROGRESS_INTERVAL
             due = min(share.connections, 1 + int((now - started) * share.connect_rate))
             while begun < due and len(self._pending) < HANDSHAKES:

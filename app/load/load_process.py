@@ -1,8 +1,8 @@
 """One process of the load generator; its command line gives its share of the plan as JSON.
 
-It connects and sends `Opening` messages, then `Ready`. It waits for a ``g`` (go) on stdin, then
-sends `Progress` messages and at the end an `Outcome`; each is one JSON line. Any other byte on
-stdin, or its end, stops the process, so it never outlives the process that started it.
+It connects and sends `Opening` messages until one `is_ready`. It waits for a ``g`` (go) on stdin,
+then sends `Progress` messages and at the end an `Outcome`; each is one JSON line. Any other byte
+on stdin, or its end, stops the process, so it never outlives the process that started it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .connecting import Connecting, allow_files
 from .frame_loop import FrameLoop
 from .generator import Generator
 from .load_plan import LoadShare
-from .outcome import Message, Outcome, Ready
+from .outcome import Message, Opening, Outcome
 from .profiles import run_profiles
 
 GO: Final = b"g"
@@ -49,7 +49,7 @@ def _run() -> None:
         allow_files(share.connections or sum(clients for _, clients in share.profiles))
         frame_loop = FrameLoop(share.sizes, share.depth, share.seed)
     except SettingError as error:
-        send(Ready(0, {}, refusal=str(error)))
+        send(Opening(is_ready=True, refusal=str(error)))
         return
     send(_run_profiles(share, frame_loop) if share.profiles else _run_measured(share, frame_loop))
 
@@ -57,7 +57,7 @@ def _run() -> None:
 def _run_measured(share: LoadShare, frame_loop: FrameLoop) -> Outcome:
     connecting = Connecting(share, CONTROL, send)
     connecting.run()
-    send(Ready(len(connecting.opened), dict(connecting.failures)))
+    send(Opening(len(connecting.opened), connecting.failures, is_ready=True))
     if not _wait_for_go():
         for sock in connecting.opened.values():
             sock.close()
@@ -70,15 +70,15 @@ def _run_profiles(share: LoadShare, frame_loop: FrameLoop) -> Outcome:
     return run_profiles(share, frame_loop, CONTROL, send) if _wait_for_go() else Outcome()
 
 
-def _one_connection(share: LoadShare) -> Ready:
+def _one_connection(share: LoadShare) -> Opening:
     """Try one connection, to learn whether the server is there at all."""
     with socket.socket(share.family, socket.SOCK_STREAM) as sock:
         sock.settimeout(share.timeout)
         try:
             sock.connect(share.address)
         except OSError as error:
-            return Ready(0, {error.strerror or "timed out": 1})
-    return Ready(1, {})
+            return Opening(0, {error.strerror or "timed out": 1}, is_ready=True)
+    return Opening(1, is_ready=True)
 
 
 def _wait_for_go() -> bool:

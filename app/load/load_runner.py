@@ -7,7 +7,7 @@ import selectors
 import socket
 import subprocess
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 import msgspec
@@ -18,7 +18,7 @@ from ..core.spawn import helper_command, start_helper
 from .findings import counted
 from .load_plan import LoadPlan, LoadShare
 from .load_process import GO, STOP
-from .outcome import Message, Opening, Outcome, Progress, Ready
+from .outcome import Message, Opening, Outcome, Progress
 
 _DECODER: Final = msgspec.json.Decoder(Message)
 _READ: Final = 1 << 18
@@ -33,8 +33,7 @@ class LoadWorker:
 
     def __init__(self, share: LoadShare) -> None:
         self.share = share
-        self.opening: Opening | None = None
-        self.ready: Ready | None = None
+        self.opening = Opening()
         self.progress: Progress | None = None
         self.outcome: Outcome | None = None
         self._rest = b""
@@ -55,8 +54,6 @@ class LoadWorker:
             message = _DECODER.decode(line)
             if isinstance(message, Opening):
                 self.opening = message
-            elif isinstance(message, Ready):
-                self.ready = message
             elif isinstance(message, Progress):
                 self.progress = message
             else:
@@ -131,29 +128,28 @@ class LoadRunner:
                 if not worker.read_messages():
                     selector.unregister(worker.stdout)
                     del reading[worker.stdout]
-            if not gone and all(worker.ready for worker in reading.values()):
+            if not gone and all(worker.opening.is_ready for worker in reading.values()):
                 gone = True
                 self._start_workers()
             self._on_progress(self._workers)
 
     def _start_workers(self) -> None:
         """Start the measurement once every process has connected; raise if it cannot start."""
-        readies = [worker.ready for worker in self._workers if worker.ready]
-        refusal = next((ready.refusal for ready in readies if ready.refusal), "")
-        if refusal:
-            raise SettingError(refusal)
+        openings = [worker.opening for worker in self._workers]
+        for opening in openings:
+            if opening.refusal:
+                raise SettingError(opening.refusal)
         if self.stopped:
             raise self._interrupted()
-        if not any(ready.connected for ready in readies):
-            raise LoadError(
-                f"no connection to {self.plan.where}: {failures_in_words(failures(readies))}"
-            )
+        if not any(opening.connected for opening in openings):
+            failed = failures_in_words(add_up_failures(openings))
+            raise LoadError(f"no connection to {self.plan.where}: {failed}")
         for worker in self._workers:
             worker.send(GO)
 
     def _interrupted(self) -> LoadError:
-        readies = [worker.ready for worker in self._workers if not worker.share.profiles]
-        opened = sum(ready.connected for ready in readies if ready)
+        measuring = (worker for worker in self._workers if not worker.share.profiles)
+        opened = sum(worker.opening.connected for worker in measuring)
         asked = counted(self.plan.connections, "connection")
         how_far = f"{opened:,} of {asked} open, " if self.plan.connections else ""
         return LoadError(
@@ -161,12 +157,9 @@ class LoadRunner:
         )
 
 
-def failures(readies: Sequence[Ready]) -> Counter[str]:
+def add_up_failures(openings: Iterable[Opening]) -> Counter[str]:
     """Count the connections that could not be opened, by the words of the error."""
-    total: Counter[str] = Counter()
-    for ready in readies:
-        total.update(ready.failures)
-    return total
+    return sum((Counter(opening.failures) for opening in openings), Counter())
 
 
 def failures_in_words(failed: Counter[str]) -> str:
@@ -193,14 +186,9 @@ def find_address(plan: LoadPlan) -> tuple[int, tuple[str | int, ...]]:
     addresses = [(family, to[0:]) for family, _, _, _, to in found if isinstance(to[0], str)]
     if len(addresses) == 1:
         return addresses[0]
-    problem = ""
-    for family, address in addresses:
-        with socket.socket(family, socket.SOCK_STREAM) as sock:
-            sock.settimeout(plan.timeout)
-            try:
-                sock.connect(address)
-            except OSError as error:
-                problem = error.strerror or "timed out"
-                continue
-            return family, address
-    raise LoadError(f"no connection to {plan.where}: {problem}")
+    try:
+        with socket.create_connection((plan.host, plan.port), plan.timeout) as sock:
+            return sock.family, sock.getpeername()
+    except OSError as error:
+        problem = error.strerror or "timed out"
+        raise LoadError(f"no connection to {plan.where}: {problem}") from None

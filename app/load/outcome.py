@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from collections.abc import Iterable
+from typing import Any, TypeAlias
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from .findings import Finding
 
@@ -18,20 +19,12 @@ MOST_FINDINGS = 20
 
 
 class Opening(Struct, frozen=True, tag="opening"):
-    """The progress of connecting: counts of connections."""
+    """The progress of connecting; `failures` counts failed connects by the words of the error."""
 
-    connected: int
-    failed: int
-
-
-class Ready(Struct, frozen=True, tag="ready"):
-    """All connects have succeeded or failed; the process waits for `GO`.
-
-    `failures` counts failed connects by the words of the error.
-    """
-
-    connected: int
-    failures: dict[str, int]
+    connected: int = 0
+    failures: dict[str, int] = {}
+    is_ready: bool = False
+    """True if no connect is pending; the process then waits for `GO`."""
     refusal: str = ""
     """The reason why this process cannot run its share: a mistake on the command line."""
 
@@ -92,4 +85,12 @@ class Outcome(Struct, frozen=True, tag="outcome", kw_only=True):
     profiles: tuple[ProfileOutcome, ...] = ()
 
 
-Message: TypeAlias = Opening | Ready | Progress | Outcome
+Message: TypeAlias = Opening | Progress | Outcome
+
+
+def add_up(outcomes: Iterable[Outcome]) -> dict[str, Any]:
+    """Return the sum of each field of the outcomes, by name; tuples are joined."""
+    sums = structs.asdict(Outcome())
+    for outcome in outcomes:
+        sums = {name: value + getattr(outcome, name) for name, value in sums.items()}
+    return sums

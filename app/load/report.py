@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from time import monotonic
 from typing import Final
 
@@ -12,8 +12,8 @@ from ..core.histogram import Histogram
 from ..core.printable import printable
 from .findings import counted
 from .load_plan import LoadPlan
-from .load_runner import LoadWorker, failures_in_words
-from .outcome import HISTOGRAM_BITS, Progress
+from .load_runner import LoadWorker, add_up_failures, failures_in_words
+from .outcome import HISTOGRAM_BITS
 from .result import PERCENTILES, Result
 from .sizes import describe
 
@@ -58,8 +58,8 @@ def report(result: Result, encoding: str = "utf-8") -> Iterator[str]:
         clients = counted(profile.clients, "client")
         verdict = "as expected" if profile.as_expected else "NOT AS EXPECTED"
         yield f"{profile.profile:<12} {clients}, {verdict}: {profile.saw}"
-    if plan.connections and result.latency.count:
-        yield from ("", *histogram_lines(result.latency, encoding))
+    if plan.connections and result.histogram.count:
+        yield from ("", *histogram_lines(result.histogram, encoding))
     yield ""
     yield from _verdict(result)
 
@@ -82,12 +82,11 @@ def heading(plan: LoadPlan) -> str:
 
 
 def _echoes(result: Result) -> Iterator[str]:
-    plan, latency = result.plan, result.latency
+    plan = result.plan
     connected = f"{result.connected:,} of {plan.connections:,}"
     if result.failures:
-        connected += f"; not: {failures_in_words(Counter(result.failures))}"
+        connected += f"; not: {failures_in_words(result.failures)}"
     yield f"{'connected':<12} {connected}"
-    bodies = f"{byte_rate(result.bytes_per_s)} of bodies each way"
     bodies = f"{byte_rate(result.bytes_per_s)} of bodies each way"
     rates = f"{result.frames_per_s:,.0f} frames/s, {bodies}"
     yield f"{'echoes':<12} {result.frames:,} in {result.measured_s:.2f} s: {rates}"
@@ -97,7 +96,7 @@ def _echoes(result: Result) -> Iterator[str]:
     if result.stranded:
         frames = counted(result.stranded, "frame was", "frames were")
         yield f"{'late':<12} {frames} due on connections that were lost"
-    yield f"{'latency':<12} {figures(latency)}"
+    yield f"{'latency':<12} {figures(result.histogram)}"
     if plan.rate:
         yield f"{'':<12} from the moment each frame was due, also while the server stalled"
     shares = ", ".join(f"{100 * share:.0f} %" for share in result.cpu)
@@ -187,17 +186,6 @@ def _begin(row: int) -> int:
     return 0 if row < 2 else (2 + row % 2) << (row // 2) >> 1
 
 
-def _progress_of(workers: Iterable[LoadWorker]) -> list[Progress]:
-    return [worker.progress for worker in workers if worker.progress]
-
-
-def _opened(worker: LoadWorker) -> tuple[int, int]:
-    """Return the numbers of connections that are open and that failed."""
-    if worker.ready:
-        return worker.ready.connected, sum(worker.ready.failures.values())
-    return (worker.opening.connected, worker.opening.failed) if worker.opening else (0, 0)
-
-
 def _columns(descriptor: int) -> int:
     """Return the columns of a terminal; 0 if it does not know them, or is gone."""
     try:
@@ -227,33 +215,33 @@ class ProgressLine:
 
     def _parts(self, workers: Sequence[LoadWorker]) -> list[str]:
         """Return the parts of the line, the most important first."""
-        measuring = _progress_of(worker for worker in workers if not worker.share.profiles)
-        misbehaving = _progress_of(worker for worker in workers if worker.share.profiles)
-        progresses = measuring or misbehaving
-        if not progresses:
+        reporting = [(worker.share, worker.progress) for worker in workers if worker.progress]
+        if not reporting:
             return self._connecting(workers)
+        measuring = [progress for share, progress in reporting if not share.profiles]
+        progresses = measuring or [progress for _, progress in reporting]
         seconds = max(progress.seconds for progress in progresses)
         frames = sum(progress.frames for progress in progresses)
         (before_s, before), self._last = self._last, (seconds, frames)
         rate = (frames - before) / (seconds - before_s) if seconds > before_s else 0.0
         parts = [
             f"{seconds:.1f} s" + (f" of {self._plan.duration:g}" if self._plan.duration else ""),
-            f"{sum(progress.wrong for progress in measuring + misbehaving):,} wrong",
+            f"{sum(progress.wrong for _, progress in reporting):,} wrong",
             f"{rate:,.0f}/s",
         ]
         if measuring:
-            latency = Histogram(HISTOGRAM_BITS)
-            for progress in measuring:
-                latency.merge(Histogram.from_counts(progress.latency, HISTOGRAM_BITS))
+            counts = chain.from_iterable(progress.latency for progress in measuring)
+            latency = Histogram.from_counts(counts, HISTOGRAM_BITS)
             parts += [f"p{p} {short_duration(latency.percentile(p))}" for p in (50, 99)]
         alive = sum(progress.alive for progress in progresses)
         return [*parts, counted(alive, "connection"), counted(frames, "echo", "echoes")]
 
     def _connecting(self, workers: Sequence[LoadWorker]) -> list[str]:
-        counts = [_opened(worker) for worker in workers if not worker.share.profiles]
-        opened, failed = (sum(each) for each in zip((0, 0), *counts, strict=True))
+        openings = [worker.opening for worker in workers if not worker.share.profiles]
+        opened = sum(opening.connected for opening in openings)
+        failed = add_up_failures(openings).total()
         parts = [f"connecting to {self._plan.where} …"]
-        if counts:
+        if openings:
             parts.append(f"{opened:,} of {counted(self._plan.connections, 'connection')}")
         if failed:
             parts.append(f"{failed:,} failed")

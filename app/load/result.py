@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final
 
-from msgspec import Struct, to_builtins
+from msgspec import to_builtins
 
 from ..core.histogram import Histogram
-from .findings import Finding
 from .load_plan import LoadPlan
-from .load_runner import LoadWorker, failures
-from .outcome import HISTOGRAM_BITS, Outcome, ProfileOutcome
+from .load_runner import LoadWorker, add_up_failures
+from .outcome import HISTOGRAM_BITS, Outcome, add_up
 from .sizes import describe
 
 PERCENTILES: Final = {"p50": 50.0, "p90": 90.0, "p99": 99.0, "p99_9": 99.9, "max": 100.0}
@@ -21,35 +21,25 @@ LONG_ENOUGH: Final = 0.5
 """Seconds; in a shorter run the share of a core means nothing."""
 
 
-class Result(Struct, frozen=True, kw_only=True):
-    """The result of a run. Times are in seconds, latencies in microseconds, sizes in bytes."""
+class Result(Outcome, frozen=True, kw_only=True):
+    """The result of a run: the sum of the outcomes of its processes, and what is not a sum.
+
+    Times are in seconds, latencies in microseconds, sizes in bytes. `measured_s` is the longest.
+    """
 
     plan: LoadPlan
     interrupted: bool
     connected: int
-    failures: dict[str, int]
+    failures: Counter[str]
     """Counts of connections that could not be opened, by the words of the error."""
     dead: int
     """Processes of the generator that ended without an outcome."""
-    frames: int
-    measured_s: float
     frames_per_s: float
     bytes_per_s: float
-    wrong: int
-    missing: int
-    lost: int
-    late: int
-    stranded: int
-    """The part of `late` that belongs to lost connections."""
     cpu: tuple[float, ...]
     """The share of a core that each process of the generator used."""
-    unexpected: int
-    """Problems of misbehaving clients that are neither wrong nor missing echoes."""
-    findings: tuple[Finding, ...]
-    found: int
-    """Number of findings, including those that are not in `findings`."""
-    profiles: tuple[ProfileOutcome, ...]
-    latency: Histogram
+    histogram: Histogram
+    """The latencies of all processes."""
 
     @property
     def verified(self) -> int:
@@ -73,41 +63,26 @@ def merge(plan: LoadPlan, workers: Sequence[LoadWorker], interrupted: bool) -> R
     """Merge the outcomes of all workers."""
     outcomes = [worker.outcome for worker in workers if worker.outcome]
     measuring = [outcome for outcome in outcomes if outcome.measured_s]
-    readies = [w.ready for w in workers if w.ready and not w.share.profiles]
-    latency = Histogram(HISTOGRAM_BITS)
-    for outcome in outcomes:
-        latency.merge(Histogram.from_counts(outcome.latency, HISTOGRAM_BITS))
+    openings = [worker.opening for worker in workers if not worker.share.profiles]
+    sums = add_up(outcomes)
+    sums["measured_s"] = max((outcome.measured_s for outcome in measuring), default=0.0)
     return Result(
+        **sums,
         plan=plan,
         interrupted=interrupted,
-        connected=sum(ready.connected for ready in readies),
-        failures=dict(failures(readies)),
+        connected=sum(opening.connected for opening in openings),
+        failures=add_up_failures(openings),
         dead=len(workers) - len(outcomes),
-        frames=_total(outcomes, "frames"),
-        measured_s=max((outcome.measured_s for outcome in measuring), default=0.0),
         frames_per_s=sum(outcome.measured_frames / outcome.measured_s for outcome in measuring),
         bytes_per_s=sum(outcome.measured_bytes / outcome.measured_s for outcome in measuring),
-        wrong=_total(outcomes, "wrong"),
-        missing=_total(outcomes, "missing"),
-        lost=_total(outcomes, "lost"),
-        late=_total(outcomes, "late"),
-        stranded=_total(outcomes, "stranded"),
         cpu=tuple(outcome.cpu_s / outcome.measured_s for outcome in measuring),
-        unexpected=_total(outcomes, "unexpected"),
-        found=_total(outcomes, "found"),
-        findings=tuple(finding for outcome in outcomes for finding in outcome.findings),
-        profiles=tuple(profile for outcome in outcomes for profile in outcome.profiles),
-        latency=latency,
+        histogram=Histogram.from_counts(sums["latency"], HISTOGRAM_BITS),
     )
-
-
-def _total(outcomes: Sequence[Outcome], name: str) -> int:
-    return sum(getattr(outcome, name) for outcome in outcomes)
 
 
 def as_json(result: Result) -> dict[str, Any]:
     """Return the result in the schema of `--json`, documented in docs/load.md."""
-    plan, latency = result.plan, result.latency
+    plan, latency = result.plan, result.histogram
     return {
         "schema": 1,
         "target": plan.where,

@@ -16,7 +16,7 @@ from app.core.histogram import Histogram
 from app.load.findings import Finding
 from app.load.load_plan import LoadShare
 from app.load.load_runner import LoadWorker
-from app.load.outcome import HISTOGRAM_BITS, Opening, Outcome, ProfileOutcome, Progress, Ready
+from app.load.outcome import HISTOGRAM_BITS, Opening, Outcome, ProfileOutcome, Progress
 from app.load.report import ProgressLine, histogram_lines, report, short_duration
 from app.load.result import Result, merge
 from tests.load.lying import plan
@@ -44,13 +44,14 @@ def test_bars_in_an_encoding_without_blocks() -> None:
 def worker_of(share: LoadShare) -> LoadWorker:
     worker = LoadWorker.__new__(LoadWorker)
     worker.share = share
-    worker.opening = worker.ready = worker.progress = worker.outcome = None
+    worker.opening = Opening()
+    worker.progress = worker.outcome = None
     return worker
 
 
 def progress_of(share: LoadShare, frames: int = 10, wrong: int = 0) -> LoadWorker:
     worker = worker_of(share)
-    worker.ready = Ready(1, {})
+    worker.opening = Opening(1, is_ready=True)
     worker.progress = Progress(
         seconds=1.0, alive=2, frames=frames, bytes=640, wrong=wrong, latency=((7, 3),)
     )
@@ -112,10 +113,10 @@ def test_connecting_shows_how_far_it_is(drawn: Callable[..., str]) -> None:
     asked = {"connections": 2000, "columns": 80}
     assert drawn([], **asked) == "connecting to 127.0.0.1:1 …"
     workers = [worker_of(only_share(1, frames=1)) for _ in range(2)]
-    workers[0].opening = Opening(connected=51, failed=0)
-    workers[1].ready = Ready(600, {"Connection refused": 3})
+    workers[0].opening = Opening(connected=51)
+    workers[1].opening = Opening(600, {"Connection refused": 3}, is_ready=True)
     misbehaving = worker_of(only_share(1, connections=0, duration=1.0, profiles=(("reset", 1),)))
-    misbehaving.ready = Ready(1, {})
+    misbehaving.opening = Opening(1, is_ready=True)
     assert drawn([*workers, misbehaving], **asked) == (
         "connecting to 127.0.0.1:1 … · 651 of 2,000 connections · 3 failed"
     )
@@ -150,7 +151,7 @@ def test_outcomes_are_merged() -> None:
     result = merged(one, other)
     assert (result.frames, result.connected, result.late) == (160, 2, 3)
     assert (result.frames_per_s, result.bytes_per_s) == (75.0, 4800.0)
-    assert result.latency.to_counts() == ((5, 110), (9, 50))
+    assert result.histogram.to_counts() == ((5, 110), (9, 50))
     assert result.cpu == (0.95, 0.1)
     assert result.was_the_ceiling
     assert result.well
