@@ -145,6 +145,19 @@ def test_kill_tells_what_became_of_each_and_fails_if_one_did(
         assert json.loads(again.stdout) == {"id": 1, "ok": False, "message": "no such connection"}
 
 
+def test_kill_with_an_instance_ends_nothing_of_another_server(
+    controlled: Controlled, ask: Ctl
+) -> None:
+    with connect(controlled.server.port) as client:
+        exchange(client, [frame(b"hi")], 6)
+        (row,) = objects(ask("list", "--json"))
+        refused = ask("kill", "1", "--instance", "fedcba9876543210")
+        assert refused.returncode == 1
+        assert refused.stdout.startswith("refused: meant for the server fedcba9876543210, and this")
+        assert exchange(client, [frame(b"alive")], 9) == frame(b"alive")
+        assert ask("kill", "1", "--instance", row["instance"]).stdout == "#1 closed\n"
+
+
 def test_a_filter_that_nobody_passes_is_no_failure(ask: Ctl) -> None:
     ended = ask("kill", "--where", "pending>1G")
     assert (ended.returncode, ended.stdout) == (0, "")

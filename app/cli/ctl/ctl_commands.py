@@ -187,6 +187,12 @@ def show(control: str | None, as_json: bool, connection_id: int) -> int:
 @where_option
 @json_option
 @option(rules_of(Kill)["mode"])
+@click.option(
+    "--instance",
+    metavar="HEX",
+    default="",
+    help="Only if the server is this one, which `list --json` names.",
+)
 @click.argument("ids", metavar="[ID]…", nargs=-1, type=ConnectionId())
 @plainly
 def kill(
@@ -194,6 +200,7 @@ def kill(
     where: str,
     as_json: bool,
     mode: KillMode,
+    instance: str,
     ids: tuple[int, ...],
 ) -> int:
     """End connections, by their ids or by a filter; tells what became of each."""
@@ -206,7 +213,8 @@ def kill(
             ids = tuple(row.id for row in passing_rows(*fetch_state(link), chosen))
         if not ids:
             print("echo-tui ctl: no open connection passes the filter", file=sys.stderr)
-        whole = Kill(request=1, ids=tuple(dict.fromkeys(ids)), mode=mode)
+        unique = tuple(dict.fromkeys(ids))
+        whole = Kill(request=1, instance=instance, ids=unique, mode=mode)
         for request, part in enumerate(split_kill(whole), 1):
             for result in link.carry_out(msgspec.structs.replace(part, request=request)):
                 failed = failed or not result.ok
