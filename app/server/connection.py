@@ -7,7 +7,6 @@ a test holds it (`tests/server/test_connection.py`). Everything runs in the loop
 from __future__ import annotations
 
 from dataclasses import dataclass
-from operator import attrgetter
 from sys import getsizeof
 from typing import Final, NamedTuple
 
@@ -39,7 +38,6 @@ class Counts(NamedTuple):
 
 
 NO_COUNTS: Final = Counts(*(0,) * len(Counts._fields))
-_read_counts: Final = attrgetter(*Counts._fields)
 
 
 @dataclass(slots=True)
@@ -201,7 +199,18 @@ class Connection:
 
     def counts(self) -> Counts:
         """The counters as they are now."""
-        return Counts(*_read_counts(self))
+        machine = self.machine
+        frames_in = self.quick_frames + machine.frames_in
+        bytes_in = self.quick_bytes + machine.bytes_in
+        return Counts(
+            frames_in,
+            frames_in - machine.out_frames,
+            bytes_in,
+            bytes_in - machine.bytes_kept,
+            self.toggles,
+            self.eagains,
+            self.partial_writes,
+        )
 
     def snapshot(self, epoch: float) -> Snapshot:
         """Everything there is to see; `epoch` plus the loop's clock is Unix time."""
@@ -232,7 +241,7 @@ class Connection:
 
     def make_closed(self, t: float, epoch: float) -> Closed:
         """The event of the close at `t` (Unix seconds); `epoch` as in `snapshot`."""
-        machine = self.machine
+        machine, counts = self.machine, self.counts()
         assert machine.closing is not None
         return Closed(
             t=t,
@@ -241,11 +250,11 @@ class Connection:
             reason=machine.closing,
             detail=machine.detail,
             opened_at=self.opened_at + epoch,
-            frames_in=self.frames_in,
-            frames_out=self.frames_out,
-            bytes_in=self.bytes_in,
-            bytes_out=self.bytes_out,
-            toggles=self.toggles,
-            eagains=self.eagains,
-            partial_writes=self.partial_writes,
+            frames_in=counts.frames_in,
+            frames_out=counts.frames_out,
+            bytes_in=counts.bytes_in,
+            bytes_out=counts.bytes_out,
+            toggles=counts.toggles,
+            eagains=counts.eagains,
+            partial_writes=counts.partial_writes,
         )

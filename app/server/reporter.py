@@ -11,6 +11,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
+from operator import add, sub
 from time import perf_counter, thread_time
 from typing import Final
 
@@ -325,10 +326,6 @@ class Reporter:
 
     def _tally(self, connection: Connection) -> None:
         counts = connection.counts()
-        self._totals = Counts(
-            *(
-                total + new - old
-                for total, new, old in zip(self._totals, counts, connection.tallied, strict=True)
-            )
-        )
+        new = map(sub, counts, connection.tallied)
+        self._totals = Counts._make(map(add, self._totals, new))
         connection.tallied = counts
