@@ -39,7 +39,7 @@ _PROFILE_HELP = "; ".join(f"{name}: {what}" for name, what in PROFILES.items())
     default="64",
     metavar="SPEC",
     show_default=True,
-    help="Of bodies: 64, a range 64-4KiB, or several with weights 64:80,4KiB:15,100KiB:5.",
+    help="Body sizes: 64, a range 64-4KiB, or several with weights 64:80,4KiB:15,100KiB:5.",
 )
 @option(_RULES["rate"], show_default=False)
 @option(_RULES["duration"], default=None)

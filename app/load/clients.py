@@ -10,7 +10,7 @@ from bisect import bisect_right
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from .findings import Finding, counted, locate_wrong_echo
 from .frame_loop import FrameLoop
@@ -231,38 +231,44 @@ def error_words(error: OSError) -> str:
 Behaviour = Callable[[RunContext, ProfileTally, EchoStream], Awaitable[None]]
 
 
+class Profile(NamedTuple):
+    """One profile: its behaviour on a connection, and its result in words."""
+
+    behave: Behaviour
+    describe: Callable[[ProfileTally], str]
+    """Makes a sentence for a run in which all was as expected."""
+    pause: float = 0.5
+    """Least time from the start of one connection to the next, in seconds."""
+    receive_buffer: int = 0
+
+
 async def run_client(
-    context: RunContext,
-    tally: ProfileTally,
-    client: int,
-    behave: Behaviour,
-    receive_buffer: int,
-    pause: float,
+    context: RunContext, tally: ProfileTally, client: int, profile: Profile
 ) -> None:
     """Connect, run the behaviour, pause and repeat until the run stops.
 
-    Problems go into the tally. `pause` is the least time in seconds between two connects.
+    Problems go into the tally.
     """
     while not context.stopping.is_set():
         try:
-            connection = EchoStream(context, tally, client, await context.connect(receive_buffer))
-        except OSError as error:
-            tally.add_problem(
-                client, ProfileError("lost", 0, 0, f"no connection: {error_words(error)}")
+            connection = EchoStream(
+                context, tally, client, await context.connect(profile.receive_buffer)
             )
-            await context.sleep(max(pause, 1.0))
+        except OSError as error:
+            problem = ProfileError("lost", 0, 0, f"no connection: {error_words(error)}")
+            tally.add_problem(client, problem)
+            await context.sleep(max(profile.pause, 1.0))
             continue
         started = monotonic()
         try:
-            await behave(context, tally, connection)
+            await profile.behave(context, tally, connection)
             tally.completed += 1
-        except (ProfileError, OSError) as problem:
-            tally.add_problem(
-                client, connection.lost_error(problem) if isinstance(problem, OSError) else problem
-            )
+        except (ProfileError, OSError) as error:
+            problem = connection.lost_error(error) if isinstance(error, OSError) else error
+            tally.add_problem(client, problem)
             # A close in order would wait for the server to read the rest, perhaps for ever.
             await connection.close(reset=True)
         else:
             await connection.close()
         tally.alive -= 1
-        await context.sleep(max(0.0, pause - (monotonic() - started)))
+        await context.sleep(max(0.0, profile.pause - (monotonic() - started)))

@@ -47,13 +47,7 @@ def first_difference(left: bytes, right: bytes) -> int:
 
 
 def locate_wrong_echo(
-    frame_loop: FrameLoop,
-    position: int,
-    frame: int,
-    number: int,
-    in_flight: int,
-    data: bytes,
-    due: int,
+    loop: FrameLoop, position: int, frame: int, number: int, in_flight: int, data: bytes, due: int
 ) -> tuple[int, int, str]:
     """Return the frame's number, the offset in it, and in words what is wrong with `data`.
 
@@ -61,26 +55,24 @@ def locate_wrong_echo(
     `frame` of the loop, which is frame `number` of the connection. At that time `in_flight` frames
     with `due` bytes were still to come.
     """
-    at = position + first_difference(
-        data[:due], bytes(frame_loop.view[position : position + WINDOW])
-    )
-    index = bisect_right(frame_loop.starts, at) - 1
-    begin = frame_loop.starts[index]
-    got = bytes(frame_loop.view[begin:at]) + data[at - position :]
+    at = position + first_difference(data[:due], bytes(loop.view[position : position + WINDOW]))
+    index = bisect_right(loop.starts, at) - 1
+    begin = loop.starts[index]
+    got = bytes(loop.view[begin:at]) + data[at - position :]
     passed = index - frame
-    text = _explain(frame_loop, index, number + passed, in_flight - passed, got)
+    text = _explain(loop, index, number + passed, in_flight - passed, got)
     return number + passed, at - begin, text
 
 
-def _explain(frame_loop: FrameLoop, index: int, number: int, in_flight: int, got: bytes) -> str:
+def _explain(loop: FrameLoop, index: int, number: int, in_flight: int, got: bytes) -> str:
     if in_flight == 0:
         return "more came back than was sent"
-    came = _matching_frame(frame_loop, index, number, in_flight, got)
+    came = _matching_frame(loop, index, number, in_flight, got)
     if came > number:
         return f"the echo of frame {came} came in its place: swapped, or this one was dropped"
     if came >= 0:
         return f"the echo of frame {came} came once more in its place"
-    expected = frame_loop.frame(index)
+    expected = loop.frame(index)
     at = first_difference(got, expected)
     if at < HEADER_SIZE <= len(got):
         return (
@@ -90,13 +82,11 @@ def _explain(frame_loop: FrameLoop, index: int, number: int, in_flight: int, got
     return f"this byte came back as 0x{got[at]:02x}, sent was 0x{expected[at]:02x}"
 
 
-def _matching_frame(
-    frame_loop: FrameLoop, index: int, number: int, in_flight: int, got: bytes
-) -> int:
+def _matching_frame(loop: FrameLoop, index: int, number: int, in_flight: int, got: bytes) -> int:
     """Return the number of the nearby frame that `got` begins with, or -1."""
-    most = frame_loop.frames // 2
+    most = loop.frames // 2
     for step in _nearest_first(later=min(in_flight - 1, most), earlier=min(number, most)):
-        frame = frame_loop.frame(index + step)
+        frame = loop.frame(index + step)
         compared = min(len(frame), len(got))
         if compared >= ENOUGH and got[:compared] == frame[:compared]:
             return number + step

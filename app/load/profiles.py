@@ -12,13 +12,13 @@ import socket
 import struct
 from collections.abc import Callable
 from time import monotonic
-from typing import Final, NamedTuple
+from typing import Final
 
 from ..core.framing import HEADER_SIZE, MAX_LENGTH, header
 from .clients import (
     SLOW_RECEIVE_BUFFER,
-    Behaviour,
     EchoStream,
+    Profile,
     ProfileError,
     ProfileTally,
     RunContext,
@@ -126,17 +126,6 @@ async def reset(_context: RunContext, tally: ProfileTally, connection: EchoStrea
     await connection.close(reset=True)
 
 
-class Profile(NamedTuple):
-    """One profile: its behaviour on a connection, and its result in words."""
-
-    behave: Behaviour
-    describe: Callable[[ProfileTally], str]
-    """Makes a sentence for a run in which all was as expected."""
-    pause: float = 0.5
-    """Least time from the start of one connection to the next, in seconds."""
-    receive_buffer: int = 0
-
-
 def _slow(tally: ProfileTally) -> str:
     return f"all {tally.echoed:,} echoes came, late ({tally.longest:.1f} s) but right"
 
@@ -198,11 +187,7 @@ async def _run_profiles(
         tallies.append(tally)
         profile = BEHAVIOURS[name]
         for _ in range(clients):
-            playing.append(
-                run_client(
-                    context, tally, client, profile.behave, profile.receive_buffer, profile.pause
-                )
-            )
+            playing.append(run_client(context, tally, client, profile))
             client += 1
     publishing = asyncio.create_task(_publish_progress(tallies, publish))
     await asyncio.gather(*playing)

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from app.core.framing import HEADER_SIZE, header
-from app.load.clients import EchoStream, ProfileTally, RunContext, run_client
+from app.load.clients import EchoStream, Profile, ProfileTally, RunContext, run_client
 from app.load.frame_loop import FrameLoop
 from app.load.load_plan import PROFILES
 from app.load.outcome import Outcome, Progress
@@ -186,7 +186,7 @@ def test_a_connection_that_is_lost_with_no_echo_missing() -> None:
 
         async def play() -> None:
             context = RunContext(asked, FrameLoop(asked.sizes, 1, 1), asyncio.Event())
-            await run_client(context, tally, 3, lose, receive_buffer=0, pause=0)
+            await run_client(context, tally, 3, Profile(lose, str, pause=0))
 
         asyncio.run(play())
     assert [str(finding) for finding in tally.findings] == [
