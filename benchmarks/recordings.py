@@ -66,7 +66,7 @@ def record(path: Path, seconds: int, rate: int, connections: int) -> tuple[float
         cpu = 0.0
         for now, drained in life(seconds, rate, connections):  # noqa: B007  the clock above reads it
             started = time.process_time()
-            recorder.take(drained)
+            recorder.record(drained)
             while disk.waiting:
                 time.sleep(0.0001)
             cpu += time.process_time() - started

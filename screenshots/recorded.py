@@ -26,7 +26,7 @@ def record_scenes() -> None:
             disk = Disk(file)
             recorder = Recorder(EventStream(), disk, lambda: NOW, has_payload=True)
             recorder.begin()
-            recorder.take(Drained(scene(), [], None, 0))
+            recorder.record(Drained(scene(), [], None, 0))
             recorder.end("the scene stands still")
             disk.start()
             if not disk.join(timeout=10):

@@ -98,7 +98,7 @@ def serve_headless(settings: Settings, sidecars: Sidecars, log_format: str, log_
     status = f"listening on {format_address((server.host, server.port))}"
     lines = as_json if log_format == "json" else as_text
     stop = partial(server.stop, "a log that cannot be written")
-    log = LogWriter(hosting.subscribe(), sys.stdout.fileno(), lines, log_level, stop)
+    log = LogWriter(hosting.add_stream(), sys.stdout.fileno(), lines, log_level, stop)
     reload = reload_on_hangup(server.submit, hosting.publish_notice, log, systemd, status)
     with stop_signals(server.stop, reload):
         with stop_signals_blocked():
@@ -133,7 +133,7 @@ def serve_with_dashboard(
     hosting = Hosting(settings, sidecars)
     server = hosting.server
     source = StreamSource(
-        hosting.subscribe(watched=True),
+        hosting.add_stream(watched=True),
         hosting.submit,
         server.now,
         failure=hosting.failure,

@@ -59,10 +59,10 @@ class Hosting:
         stream = EventStream()
         self.server = make_server(settings, stream, passed)
         self._stream = stream
-        self._traces = settings.trace != "off"
+        self._traces_all = settings.trace != "off"
         server = self.server
         self.fanout = Fanout(stream, server.wake, lazy_sampler(server), now=server.now)
-        self._wishes = Traces(self.fanout.state.rows, server.submit)
+        self._traces = Traces(self.fanout.state.rows, server.submit)
         self.recordings = Recordings(self.fanout, server.now, sidecars.recording)
         with ExitStack() as opened:
             opened.callback(server.close)
@@ -75,7 +75,7 @@ class Hosting:
             # Last: a start that fails must leave no file, and replace none (--record-force).
             self.recordings.start_planned()
             self._service = (
-                Service(entrance, self.fanout, server.submit, self._wishes, server.instance)
+                Service(entrance, self.fanout, server.submit, self._traces, server.instance)
                 if entrance
                 else None
             )
@@ -109,16 +109,16 @@ class Hosting:
             self.publish_notice("warning", note)
         return entrance
 
-    def subscribe(self, watched: bool = False) -> EventStream:
+    def add_stream(self, watched: bool = False) -> EventStream:
         """Return a new stream of all events, for a screen if `watched`, else for a log."""
-        stream = EventStream(traced=self._traces)
+        stream = EventStream(traced=self._traces_all)
         stream.watched = watched
         return self.fanout.add(stream, "the dashboard" if watched else "the log")
 
     def submit(self, command: Command) -> None:
         """Submit a command of this program's own dashboard; from any thread."""
         if isinstance(command, Trace):
-            self._wishes.ask("screen", command)
+            self._traces.request("screen", command)
         else:
             self.server.submit(command)
 

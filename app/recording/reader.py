@@ -231,14 +231,14 @@ class Recording:
         offset = FILE_SIZE
         try:
             while (record := _record(file)) is not None:
-                self._take(offset, *record)
+                self._add_to_index(offset, *record)
                 offset += RECORD_SIZE + len(record[1])
             if not self.end_reason:
                 raise DamageError("it ends without its end: cut off, or still being written")
         except DamageError as error:
             self.damage = Damage(offset, str(error))
 
-    def _take(self, offset: int, head: Head, body: bytes) -> None:
+    def _add_to_index(self, offset: int, head: Head, body: bytes) -> None:
         if self.end_reason:
             raise DamageError("something stands after the end")
         entry = RecordEntry(offset, head.t, head.events, Mark(head.marks))

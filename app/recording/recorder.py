@@ -98,7 +98,7 @@ class Recorder:
             self.failed = True
             self.ended = self._disk.trouble or "the disk did not take the end in time"
 
-    def take(self, drained: Drained) -> None:
+    def record(self, drained: Drained) -> None:
         """Record what was drained, or end with the reason why that cannot be."""
         if trouble := self._disk.trouble:
             self.end(trouble, failed=True)
@@ -130,7 +130,7 @@ class Recorder:
         try:
             while not self.ended:
                 is_last = self._asked.wait(INTERVAL)
-                self.take(self._stream.drain())
+                self.record(self._stream.drain())
                 if is_last and not self.ended:
                     self.end("it was stopped")
         except Exception as fault:  # of ours: it ends the recording, and must be seen

@@ -29,7 +29,7 @@ class Traces:
         self._lock = threading.Lock()
         self._wishes: dict[int, dict[Hashable, TraceLevel]] = {}
 
-    def ask(self, who: Hashable, wish: Trace) -> None:
+    def request(self, who: Hashable, wish: Trace) -> None:
         """Have a connection traced at least as `who` wishes; what answers has the same request."""
         connection_id, level = wish.id, TraceLevel(wish.level)
         with self._lock:
@@ -44,9 +44,9 @@ class Traces:
             most = max(wishes.values(), key=_LEVELS.index, default=TraceLevel.OFF)
             self._submit(msgspec.structs.replace(wish, level=most))
 
-    def forget(self, who: Hashable, next_request: Callable[[], int]) -> None:
+    def release(self, who: Hashable, next_request: Callable[[], int]) -> None:
         """End all wishes of `who`."""
         with self._lock:
             wished = [i for i, wishes in self._wishes.items() if who in wishes]
         for connection_id in wished:
-            self.ask(who, Trace(request=next_request(), id=connection_id, level=TraceLevel.OFF))
+            self.request(who, Trace(request=next_request(), id=connection_id, level=TraceLevel.OFF))

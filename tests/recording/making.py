@@ -89,10 +89,10 @@ def recorded(
     disk = Disk(sink)
     recorder = Recorder(stream, disk, lambda: now, limits, has_payload)
     recorder.begin()
-    recorder.take(first)
+    recorder.record(first)
     for now, drained in steps:  # noqa: B007  the clock above reads it
         if not recorder.ended:
-            recorder.take(drained)
+            recorder.record(drained)
     if not recorder.ended:
         recorder.end("the test is over")
     disk.start()

@@ -226,7 +226,7 @@ def test_a_fault_of_ours_ends_the_recording_and_is_seen(
     def broken(self: Recorder, drained: Drained) -> None:
         raise ZeroDivisionError("oops")
 
-    monkeypatch.setattr(Recorder, "take", broken)
+    monkeypatch.setattr(Recorder, "record", broken)
     watched = Watched()
     watched.recordings.start(tmp_path / "a.rec", Memory())
     until(lambda: watched.recorded() is None)
@@ -288,7 +288,7 @@ def test_keyframes_come_with_time_and_with_events() -> None:
         recorder = Counting(EventStream(), Disk(Memory()), lambda: now)
         recorder.begin()
         for now, drained in drains:  # noqa: B007  the clock above reads it
-            recorder.take(drained)
+            recorder.record(drained)
         return len(sizes)
 
     assert keyframes(drain(NOW, opened(1)), drain(NOW + 5, opened(2))) == 0

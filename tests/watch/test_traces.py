@@ -29,7 +29,7 @@ class Asked:
         return told
 
     def wish(self, who: str, connection_id: int, level: TraceLevel) -> None:
-        self.traces.ask(who, Trace(request=5, id=connection_id, level=level))
+        self.traces.request(who, Trace(request=5, id=connection_id, level=level))
 
 
 def test_who_leaves_takes_nothing_from_the_others() -> None:
@@ -40,7 +40,7 @@ def test_who_leaves_takes_nothing_from_the_others() -> None:
     asked.wish("screen", 1, IO)
     assert asked.levels() == [(1, IO), (1, BYTES), (1, BYTES), (1, BYTES)]
     asked.wish("client", 2, IO)
-    asked.traces.forget("client", count(70).__next__)
+    asked.traces.release("client", count(70).__next__)
     assert [command.request for command in asked.commands] == [5, 70, 71]
     assert asked.levels() == [(2, IO), (1, IO), (2, OFF)]
     asked.wish("screen", 1, OFF)
@@ -53,5 +53,5 @@ def test_of_what_has_closed_nothing_is_kept() -> None:
     asked.open.clear()
     asked.wish("client", 99, IO)
     asked.levels()
-    asked.traces.forget("client", count().__next__)
+    asked.traces.release("client", count().__next__)
     assert asked.levels() == []

@@ -241,7 +241,7 @@ class Service:
         if self._selector.get_map().get(session.sock) is not None:
             self._selector.unregister(session.sock)
         session.sock.close()
-        self._traces.forget(session, self._numbers.__next__)
+        self._traces.release(session, self._numbers.__next__)
         if session in self._announced:
             self._announced.discard(session)
             self._notice("info", f"{self._name(session)} detached, {self._attached()}")
@@ -260,7 +260,7 @@ class Service:
 
     def _submit(self, session: Session, command: Command) -> None:
         if isinstance(command, Trace):
-            self._traces.ask(session, command)
+            self._traces.request(session, command)
         else:
             self._submit_to_loop(command)
 

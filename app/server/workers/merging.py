@@ -23,7 +23,7 @@ from ...watch.stream import Drained, EventStream
 from ..totals import make_stopped, sum_statistics
 from .channel import WorkerBatch
 from .routing import Routing
-from .slot import WorkerPlace
+from .slot import WorkerSlot
 from .worker_process import WorkerProcess
 
 
@@ -33,22 +33,22 @@ class Merging:
     def __init__(
         self,
         stream: EventStream,
-        places: Sequence[WorkerPlace],
+        slots: Sequence[WorkerSlot],
         routing: Routing,
         now: Callable[[], float],
     ) -> None:
         self._stream = stream
-        self._places = places
+        self._slots = slots
         self._routing = routing
         self._now = now
         self._held_back = False  # figures and snapshots, until all workers have told theirs
 
-    def publish(self, place: WorkerPlace, process: WorkerProcess, batch: WorkerBatch) -> None:
+    def publish(self, slot: WorkerSlot, process: WorkerProcess, batch: WorkerBatch) -> None:
         """Apply a batch to the process's state, and publish it; its statistics as those of all."""
         told = Drained(batch.events, batch.snapshots, batch.stats, batch.dropped)
         snapshots = process.apply(told, self._now())
         for event in batch.events:
-            self._publish_event(place, process, event)
+            self._publish_event(slot, process, event)
         self._stream.count_drops(process.new_drops(batch.dropped))
         if self._awaits_figures():
             self._held_back = True
@@ -56,7 +56,7 @@ class Merging:
             self._held_back = False
             snapshots = [one for process in self._processes() for one in process.snapshots]
         if not self._held_back and (snapshots or batch.stats):
-            figures = sum_statistics(place.totals for place in self._places)
+            figures = sum_statistics(slot.totals for slot in self._slots)
             depth = figures.queue_depth + self._stream.depth
             drops = self._stream.dropped
             bodies = batch.stats.bodies if batch.stats else ()
@@ -71,7 +71,7 @@ class Merging:
             self._stream.publish_latest(snapshots, figures)
 
     def _processes(self) -> list[WorkerProcess]:
-        return [place.process for place in self._places if place.process is not None]
+        return [slot.process for slot in self._slots if slot.process is not None]
 
     def _awaits_figures(self) -> bool:
         """Whether a sum would be of figures of now and of figures from before anybody watched."""
@@ -79,32 +79,32 @@ class Merging:
         return latest > 0 and self._now() < latest
 
     def publish_closed(
-        self, place: WorkerPlace, process: WorkerProcess, closed: list[Closed]
+        self, slot: WorkerSlot, process: WorkerProcess, closed: list[Closed]
     ) -> None:
         """Publish the close of connections of a process that has died."""
         process.apply(Drained([*closed], [], None, 0), self._now())
         for event in closed:
-            self._publish_event(place, process, event)
+            self._publish_event(slot, process, event)
 
-    def _publish_event(self, place: WorkerPlace, process: WorkerProcess, event: Event) -> None:
+    def _publish_event(self, slot: WorkerSlot, process: WorkerProcess, event: Event) -> None:
         """Publish an event, unless it is this process that tells of such a thing, for all."""
         match event:
             case Opened():
-                place.next_id = event.id + len(self._places)
+                slot.next_id = event.id + len(self._slots)
                 self._stream.publish(event)
             case Closed():
                 self._stream.publish(event)
                 self._stream.forget(event.id)
             case Listening():
-                place.has_served = True
-                if place.restarts:
-                    self.notice("info", f"worker {place.number} serves again (pid {process.pid})")
+                slot.has_served = True
+                if slot.restarts:
+                    self.notice("info", f"worker {slot.number} serves again (pid {process.pid})")
             case Stopping() | Stopped() | Crashed() | SettingChanged():
                 pass
             case CommandResult():
-                self._routing.pass_answer(place, event)
+                self._routing.pass_answer(slot, event)
             case Notice():
-                self.notice(event.level, f"worker {place.number}: {event.text}")
+                self.notice(event.level, f"worker {slot.number}: {event.text}")
             case _ if type(event) in DETAIL:
                 if self._stream.room_for_detail():
                     self._stream.publish_detail(event)
@@ -117,5 +117,5 @@ class Merging:
 
     def make_stopped(self, cause: str) -> Stopped:
         """Return the last event of all."""
-        figures = sum_statistics(place.totals for place in self._places)
+        figures = sum_statistics(slot.totals for slot in self._slots)
         return make_stopped(self._now(), cause, figures)

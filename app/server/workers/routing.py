@@ -17,7 +17,7 @@ from ...core.events import (
     SettingChanged,
 )
 from ...core.settings import SettingError, Settings
-from .slot import WorkerPlace
+from .slot import WorkerSlot
 from .worker_process import SIGN_OF_LIFE
 
 TOO_LATE: Final = "the server has stopped"
@@ -43,14 +43,14 @@ class Routing:
     def __init__(
         self,
         settings: Settings,
-        places: Sequence[WorkerPlace],
-        send: Callable[[WorkerPlace, Command], None],
+        slots: Sequence[WorkerSlot],
+        send: Callable[[WorkerSlot, Command], None],
         publish: Callable[[Event], None],
         now: Callable[[], float],
     ) -> None:
         self.settings = settings
         """The settings in force, with which a process that starts later begins."""
-        self._places = places
+        self._slots = slots
         self._send = send
         self._publish = publish
         self._now = now
@@ -59,28 +59,28 @@ class Routing:
         self._own_requests = count(SIGN_OF_LIFE.request - 1, -1)
 
     def apply(self, command: Command) -> None:
-        """Send a command to whom it concerns."""
+        """Send a command to the workers that it concerns."""
         match command:
             case Kill():
                 by_worker: dict[int, list[int]] = defaultdict(list)
                 for connection_id in command.ids:
-                    by_worker[self._place_of(connection_id)].append(connection_id)
+                    by_worker[self._slot_index_of(connection_id)].append(connection_id)
                 for index, ids in by_worker.items():
                     part = Kill(request=command.request, ids=tuple(ids), mode=command.mode)
-                    self._ask_of(self._places[index], part, part.ids)
+                    self._send_to(self._slots[index], part, part.ids)
             case Trace():
-                self._ask_of(self._places[self._place_of(command.id)], command, (command.id,))
+                self._send_to(self._slots[self._slot_index_of(command.id)], command, (command.id,))
             case Set():
                 self._set(command)
             case _:
                 self.refuse(command)
 
-    def _place_of(self, connection_id: int) -> int:
-        return (connection_id - 1) % len(self._places)
+    def _slot_index_of(self, connection_id: int) -> int:
+        return (connection_id - 1) % len(self._slots)
 
-    def _ask_of(self, place: WorkerPlace, command: Command, ids: tuple[int, ...]) -> None:
-        if place.process is not None:
-            self._send(place, command)
+    def _send_to(self, slot: WorkerSlot, command: Command, ids: tuple[int, ...]) -> None:
+        if slot.process is not None:
+            self._send(slot, command)
             return
         for connection_id in ids:
             self._answer(
@@ -96,15 +96,15 @@ class Routing:
         old, new = getattr(self.settings, command.name), getattr(changed, command.name)
         self.settings = changed
         request = next(self._own_requests)
-        alive = [place for place in self._places if place.process is not None]
-        change = _Change(command, old, new, {place.number for place in alive}, [])
+        alive = [slot for slot in self._slots if slot.process is not None]
+        change = _Change(command, old, new, {slot.number for slot in alive}, [])
         self._changes[request] = change
-        for place in alive:
-            self._send(place, Set(request=request, name=command.name, value=new))
+        for slot in alive:
+            self._send(slot, Set(request=request, name=command.name, value=new))
         self._settle(request)
 
     def _settle(self, request: int) -> None:
-        """Tell of a setting once it is in force at every worker that answers."""
+        """Publish a setting once it is in force at every worker that answers."""
         change = self._changes[request]
         if change.waiting:
             return
@@ -120,40 +120,40 @@ class Routing:
             )
         self._answer(change.command.request, "set", not change.silent, message)
 
-    def pass_answer(self, place: WorkerPlace, result: CommandResult) -> None:
+    def pass_answer(self, slot: WorkerSlot, result: CommandResult) -> None:
         """Publish an answer, or count it where all workers have to answer first."""
         if result.request in self._changes:
-            self._changes[result.request].waiting.discard(place.number)
+            self._changes[result.request].waiting.discard(slot.number)
             self._settle(result.request)
             return
-        is_late = place.process is not None and place.process.was_given_up(result)
+        is_late = slot.process is not None and slot.process.take_given_up(result)
         if result.request >= 0 and not is_late:
             self._publish(result)
 
-    def give_up(self, now: float) -> None:
-        """Answer what workers should have answered before `now`, on the clock of `_send`."""
-        for place in self._places:
-            overdue = place.process.overdue(now) if place.process else ()
+    def answer_overdue(self, now: float) -> None:
+        """Answer for the workers the commands that they should have answered before `now`."""
+        for slot in self._slots:
+            overdue = slot.process.take_overdue(now) if slot.process else ()
             for request, connection_id, name in overdue:
                 if request in self._changes:
                     change = self._changes[request]
-                    change.waiting.discard(place.number)
-                    change.silent.append(place.number)
+                    change.waiting.discard(slot.number)
+                    change.silent.append(slot.number)
                     self._settle(request)
                 else:
                     message = (
-                        f"worker {place.number} did not answer within {ANSWER_PATIENCE:g} s;"
+                        f"worker {slot.number} did not answer within {ANSWER_PATIENCE:g} s;"
                         " it may still obey"
                     )
                     self._answer(request, name, False, message, connection_id)
 
-    def died(self, place: WorkerPlace, detail: str) -> None:
-        """Answer what a dead worker was asked. Its successor begins with the settings in force."""
-        if place.process is None:
+    def answer_for_dead(self, slot: WorkerSlot, detail: str) -> None:
+        """Answer the commands sent to a worker that died."""
+        if slot.process is None:
             return
-        for (request, connection_id), (name, _) in place.process.asked.items():
+        for (request, connection_id), (name, _) in slot.process.unanswered.items():
             if request in self._changes:
-                self._changes[request].waiting.discard(place.number)
+                self._changes[request].waiting.discard(slot.number)
                 self._settle(request)
             else:
                 self._answer(request, name, False, detail, connection_id)

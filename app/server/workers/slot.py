@@ -18,7 +18,7 @@ FIRST_WAIT: Final = 0.1
 LONGEST_WAIT: Final = 5.0
 
 
-class WorkerPlace:
+class WorkerSlot:
     """The data that outlives a process: its listener, the next id, and the counts before it."""
 
     def __init__(self, number: int, listener: Listener) -> None:
@@ -26,7 +26,7 @@ class WorkerPlace:
         self.listener = listener
         self.process: WorkerProcess | None = None
         self.next_id = number
-        """The first id that no process in this place has been heard to give."""
+        """The first connection id that no process in this slot is known to have given."""
         self.start_at = 0.0
         """When to start a process; ``inf`` while there is one."""
         self.has_served = False
@@ -39,8 +39,8 @@ class WorkerPlace:
         self._past_cpu = 0.0
         self._cpu = 0.0  # of the process that is there now
 
-    def took_over(self, process: WorkerProcess) -> None:
-        """A process has been started in this place."""
+    def assign(self, process: WorkerProcess) -> None:
+        """Put a process that has been started into this slot."""
         self.restarts += self._pid != 0
         self._pid = process.pid
         self.process = process
@@ -68,8 +68,8 @@ class WorkerPlace:
             return self._past
         return sum_statistics([self._past, self.process.stats])
 
-    def figures(self, t: float) -> WorkerStats:
-        """Everything there is to see of it."""
+    def make_worker_stats(self, t: float) -> WorkerStats:
+        """Return the figures of this worker, at `t` (Unix seconds); reads those of its process."""
         process = self.process
         used = None if process is None else usage(process.pid)
         if used is not None:

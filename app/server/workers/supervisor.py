@@ -42,11 +42,11 @@ from ..server import fit_descriptors, make_listening
 from .channel import Assignment
 from .merging import Merging
 from .routing import ANSWER_PATIENCE, TOO_LATE, Routing
-from .slot import WorkerPlace
-from .worker_process import LOOK_INTERVAL, SILENCE_ENDED, WorkerProcess
+from .slot import WorkerSlot
+from .worker_process import PROBE_INTERVAL, SILENCE_ENDED, WorkerProcess
 
-TELL_INTERVAL: Final = 1.0
-"""Seconds between two looks at the workers' processes while somebody watches."""
+STATS_INTERVAL: Final = 1.0
+"""Seconds between two `WorkerStats` of each worker while somebody watches."""
 GRACE_RESERVE: Final = 0.15
 """Seconds of the grace that are kept for the workers' last events to come in and be told."""
 KILL_AFTER: Final = 0.5
@@ -92,26 +92,26 @@ class Workers(ServerHandle):
         self._commands = CommandQueue()
         self._counts_fd = make_counts(settings.workers)
         self._counts = map_counts(self._counts_fd)
-        self._places = [
-            WorkerPlace(number, listener) for number, listener in enumerate(listeners, start=1)
+        self._slots = [
+            WorkerSlot(number, listener) for number, listener in enumerate(listeners, start=1)
         ]
-        self._routing = Routing(settings, self._places, self._send, stream.publish, self.now)
-        self._merging = Merging(stream, self._places, self._routing, self.now)
+        self._routing = Routing(settings, self._slots, self._send, stream.publish, self.now)
+        self._merging = Merging(stream, self._slots, self._routing, self.now)
         self._selector = selectors.DefaultSelector()
-        self._selector.register(self._commands.fd, selectors.EVENT_READ, self._obey)
+        self._selector.register(self._commands.fd, selectors.EVENT_READ, self._apply_commands)
         self._polls = 0
         self._stopping = ""  # the cause, once a stop was asked for
         self._kill_at = inf  # when who has not ended is killed
         self._is_late = False  # that time has come
-        self._tell_at = 0.0
-        self._look_at = 0.0
+        self._stats_at = 0.0
+        self._probe_at = 0.0
         self._thread = threading.Thread(target=self._run, name="echo-tui workers", daemon=True)
         stream.publish(make_listening(settings, self, poller.name, (*first.notes, *notes)))
 
     # --- what the rest of the program sees, from any thread ---
 
     def close(self) -> None:
-        """Give everything back that workers hold which were never started."""
+        """Close sockets and descriptors; any thread may call it before the start."""
         self._close_listeners()
         self._counts.release()
         os.close(self._counts_fd)
@@ -160,22 +160,22 @@ class Workers(ServerHandle):
                 key.data(mask)
 
     def _next_due(self) -> float:
-        tell_at = self._tell_at if self._stream.watched else inf
+        stats_at = self._stats_at if self._stream.watched else inf
         answers = (process.answer_due for process in self._processes())
-        due = min(self._kill_at, self._look_at, tell_at, *answers)
+        due = min(self._kill_at, self._probe_at, stats_at, *answers)
         if self._stopping:
             return due
-        return min(due, *(place.start_at for place in self._places))
+        return min(due, *(slot.start_at for slot in self._slots))
 
     def _keep_time(self, now: float) -> None:
         """Do what the clock says is due."""
         watched, asked_at = self._stream.watched, self._stream.asked_at
         for process in self._processes():
             if process.watched is not watched or process.asked_at < asked_at:
-                process.watch(watched, asked_at, self.now())
-                self._await_room(process)
+                process.send_watched(watched, asked_at, self.now())
+                self._update_interest(process)
         # One at a time: between two of many a stop must not wait.
-        due = next((place for place in self._places if place.start_at <= now), None)
+        due = next((slot for slot in self._slots if slot.start_at <= now), None)
         if due and not self._stopping:
             self._start(due, now)
         if self._kill_at <= now:
@@ -183,95 +183,95 @@ class Workers(ServerHandle):
             self._is_late = True
             for process in self._processes():
                 process.kill()
-        self._routing.give_up(now)
-        if self._look_at <= now:
-            self._look_at = now + LOOK_INTERVAL
-            self._look(now)
-        if watched and self._tell_at <= now:
-            self._tell_at = now + TELL_INTERVAL
-            for place in self._places:
+        self._routing.answer_overdue(now)
+        if self._probe_at <= now:
+            self._probe_at = now + PROBE_INTERVAL
+            self._probe_processes(now)
+        if watched and self._stats_at <= now:
+            self._stats_at = now + STATS_INTERVAL
+            for slot in self._slots:
                 if self._stream.room_for_detail():
-                    self._stream.publish_detail(place.figures(self.now()))
+                    self._stream.publish_detail(slot.make_worker_stats(self.now()))
 
     # --- processes ---
 
     def _processes(self) -> list[WorkerProcess]:
-        return [place.process for place in self._places if place.process is not None]
+        return [slot.process for slot in self._slots if slot.process is not None]
 
-    def _start(self, place: WorkerPlace, now: float) -> None:
+    def _start(self, slot: WorkerSlot, now: float) -> None:
         settings = self._routing.settings
         grace = max(settings.grace - GRACE_RESERVE, 0)
-        listener = place.listener
+        listener = slot.listener
         assignment = Assignment(
             settings=msgspec.structs.replace(settings, grace=grace),
             host=listener.host,
             port=listener.port,
             listener=listener.sock.fileno(),
             counts=self._counts_fd,
-            worker=place.number,
-            first_id=place.next_id,
+            worker=slot.number,
+            first_id=slot.next_id,
             epoch=self._epoch,
             watched=self._stream.watched,
         )
         try:
             process = WorkerProcess(assignment, (assignment.listener, self._counts_fd), now)
         except OSError as error:
-            self._try_again(place, now, now, f"could not be started: {error}")
+            self._try_again(slot, now, now, f"could not be started: {error}")
             return
         process.asked_at = self._stream.asked_at  # the others' figures need not wait for its first
-        place.took_over(process)
+        slot.assign(process)
         self._selector.register(
-            process.channel, selectors.EVENT_READ, partial(self._hear, place, process)
+            process.channel, selectors.EVENT_READ, partial(self._on_channel, slot, process)
         )
         self._selector.register(
-            process.errors, selectors.EVENT_READ, partial(self._hear_errors, process)
+            process.errors, selectors.EVENT_READ, partial(self._on_errors, process)
         )
-        self._await_room(process)
+        self._update_interest(process)
 
-    def _try_again(self, place: WorkerPlace, started_at: float, now: float, how: str) -> None:
-        """Plan the next start after a death, and tell."""
-        place.plan_restart(started_at, now)
-        if all(place.failures and not place.has_served for place in self._places):
-            raise NoWorker(f"no worker could be started: worker {place.number} {how}")
-        wait = place.start_at - now
+    def _try_again(self, slot: WorkerSlot, started_at: float, now: float, how: str) -> None:
+        """Plan the next start after a death, and publish a notice."""
+        slot.plan_restart(started_at, now)
+        if all(slot.failures and not slot.has_served for slot in self._slots):
+            raise NoWorker(f"no worker could be started: worker {slot.number} {how}")
+        wait = slot.start_at - now
         when = f"again in {wait:.1f} s" if wait else "again at once"
-        self._merging.notice("error", f"worker {place.number} {how}; it is started {when}")
-        self._tell_at = now
+        self._merging.notice("error", f"worker {slot.number} {how}; it is started {when}")
+        self._stats_at = now
 
-    def _bury(self, place: WorkerPlace, process: WorkerProcess) -> None:
-        """A process has ended: in order after a stop, or else it has died."""
+    def _end_process(self, slot: WorkerSlot, process: WorkerProcess) -> None:
+        """Free what a process held that has stopped in order, or died; close its connections."""
         self._selector.unregister(process.channel)
         if process.errors in self._selector.get_map():
             self._selector.unregister(process.errors)
         how = process.reap()
-        self._counts[place.number - 1] = 0
+        self._counts[slot.number - 1] = 0
         lost = len(process.state.rows)
-        detail = f"worker {place.number} {how}"
+        detail = f"worker {slot.number} {how}"
         if self._is_late:
-            detail = f"worker {place.number} had not ended in the grace time"
+            detail = f"worker {slot.number} had not ended in the grace time"
         reason = Reason.SHUTDOWN if self._is_late else Reason.ERROR
         closed = process.make_closed(self.now(), reason, detail)
-        self._merging.publish_closed(place, process, closed)
-        self._routing.died(place, TOO_LATE if process.has_stopped else detail)
-        place.release(process)
+        self._merging.publish_closed(slot, process, closed)
+        self._routing.answer_for_dead(slot, TOO_LATE if process.has_stopped else detail)
+        slot.release(process)
         if self._stopping:
             if not process.has_stopped:
                 self._merging.notice("error", f"{detail}; {lost:,} connections lost")
             return
         words = f": {process.last_words}" if process.last_words else ""
         self._try_again(
-            place,
+            slot,
             process.started_at,
             self._clock(),
             f"(pid {process.pid}) {how}{words}; {lost:,} connections lost",
         )
 
-    def _look(self, now: float) -> None:
-        """Tell of processes that give no sign of life, and end those that do not for long."""
+    def _probe_processes(self, now: float) -> None:
+        """Probe every process; publish a notice of one that hangs, and kill it in the end."""
         for process in self._processes():
             hung_before = process.hangs
-            process.look()
-            self._await_room(process)
+            process.probe()
+            self._update_interest(process)
             silence = f"no sign of life for {process.silence:.0f} s"
             if process.is_hopeless:
                 process.kill(silence)
@@ -282,21 +282,21 @@ class Workers(ServerHandle):
                     f"worker {process.worker} (pid {process.pid}) has given {silence};"
                     f" it is killed in {left:.0f} s unless it does",
                 )
-                self._tell_at = now
+                self._stats_at = now
 
     def _kill_all(self) -> None:
-        for place in self._places:
-            if place.process is not None:
-                place.process.kill()
-                place.process.reap()
-                place.process = None
+        for slot in self._slots:
+            if slot.process is not None:
+                slot.process.kill()
+                slot.process.reap()
+                slot.process = None
 
-    def _send(self, place: WorkerPlace, command: Command) -> None:
-        if place.process is not None:
-            place.process.ask(command, self._clock() + ANSWER_PATIENCE)
-            self._await_room(place.process)
+    def _send(self, slot: WorkerSlot, command: Command) -> None:
+        if slot.process is not None:
+            slot.process.send_command(command, self._clock() + ANSWER_PATIENCE)
+            self._update_interest(slot.process)
 
-    def _await_room(self, process: WorkerProcess) -> None:
+    def _update_interest(self, process: WorkerProcess) -> None:
         key = self._selector.get_key(process.channel)
         wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if process.has_unsent else 0)
         if key.events != wanted:
@@ -304,31 +304,31 @@ class Workers(ServerHandle):
 
     # --- what comes in ---
 
-    def _hear(self, place: WorkerPlace, process: WorkerProcess, mask: int) -> None:
+    def _on_channel(self, slot: WorkerSlot, process: WorkerProcess, mask: int) -> None:
         if mask & selectors.EVENT_WRITE:
             process.flush()
-            self._await_room(process)
+            self._update_interest(process)
         if mask & selectors.EVENT_READ:
             hung_before = process.hangs
             batches = process.receive()
             if hung_before and not process.hangs:
                 self._merging.notice(
-                    "info", f"worker {place.number} (pid {process.pid}) gives signs of life again"
+                    "info", f"worker {slot.number} (pid {process.pid}) gives signs of life again"
                 )
-                self._tell_at = self._clock()
+                self._stats_at = self._clock()
             for batch in batches:
-                self._merging.publish(place, process, batch)
+                self._merging.publish(slot, process, batch)
             if process.ended:
-                self._bury(place, process)
+                self._end_process(slot, process)
 
-    def _hear_errors(self, process: WorkerProcess, _mask: int) -> None:
+    def _on_errors(self, process: WorkerProcess, _mask: int) -> None:
         # It may have been buried a moment ago, in the same batch of readiness.
-        if not process.errors.closed and not process.listen_to_errors():
+        if not process.errors.closed and not process.read_errors():
             self._selector.unregister(process.errors)
 
     # --- commands ---
 
-    def _obey(self, _mask: int) -> None:
+    def _apply_commands(self, _mask: int) -> None:
         for command in self._commands.take(COMMAND_BUDGET):
             if isinstance(command, Stop):
                 self._stop(command)
@@ -351,24 +351,24 @@ class Workers(ServerHandle):
                     open=sum(process.state.open for process in self._processes()),
                 )
             )
-        for place in self._places:
-            self._send(place, command)
+        for slot in self._slots:
+            self._send(slot, command)
 
     def _dismiss_beginners(self) -> None:
         """End those that have not begun to serve, unless somebody waits in their queue."""
         with selectors.DefaultSelector() as queues:
-            for place in self._places:
-                queues.register(place.listener.sock, selectors.EVENT_READ, place)
+            for slot in self._slots:
+                queues.register(slot.listener.sock, selectors.EVENT_READ, slot)
             awaited = [key.data for key, _ in queues.select(0)]
-        for place in self._places:
-            is_idle = place not in awaited and not self._counts[place.number - 1]
-            if place.process is not None and not place.process.ready and is_idle:
-                place.process.dismiss()
+        for slot in self._slots:
+            is_idle = slot not in awaited and not self._counts[slot.number - 1]
+            if slot.process is not None and not slot.process.ready and is_idle:
+                slot.process.dismiss()
 
     def _refuse_the_rest(self) -> None:
         for command in self._commands.take_all():
             self._routing.refuse(command)
 
     def _close_listeners(self) -> None:
-        for place in self._places:
-            place.listener.sock.close()
+        for slot in self._slots:
+            slot.listener.sock.close()

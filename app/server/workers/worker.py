@@ -51,12 +51,12 @@ class ParentPipe:
         self._parent_is_gone = False
         self._told_at = 0.0
 
-    def look(self) -> None:
-        """Somebody has begun to watch; from any thread."""
+    def wake(self) -> None:
+        """Send at once: somebody has begun to watch; from any thread."""
         self._ready.set()
 
     def run(self) -> bool:
-        """Tell everything; whether the server has ended well.
+        """Send everything; return whether the server has ended well.
 
         A parent that does not read blocks this thread and no other: the stream bounds what
         gathers meanwhile.
@@ -102,14 +102,16 @@ def orders(channel: socket.socket) -> Iterator[Order]:
         yield from map(decode_order, iter(decoder.next_body, None))
 
 
-def obey(given: Iterator[Order], server: Server, stream: EventStream, pipe: ParentPipe) -> None:
+def apply_orders(
+    given: Iterator[Order], server: Server, stream: EventStream, pipe: ParentPipe
+) -> None:
     """Carry out orders until there can be no more."""
     try:
         for order in given:
             if isinstance(order, WatchOrder):
                 stream.watched, stream.asked_at = order.watched, order.asked_at
                 server.wake()
-                pipe.look()
+                pipe.wake()
             elif not isinstance(order, Assignment):
                 server.submit(order)
     except OSError:
@@ -147,7 +149,10 @@ def main() -> None:
         server = Server(assignment.settings, stream, shard=shard_of(assignment))
         pipe = ParentPipe(channel, stream)
         threading.Thread(
-            target=obey, args=(given, server, stream, pipe), name="echo-tui orders", daemon=True
+            target=apply_orders,
+            args=(given, server, stream, pipe),
+            name="echo-tui orders",
+            daemon=True,
         ).start()
         server.start()
         ended_well = pipe.run()

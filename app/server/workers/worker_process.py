@@ -40,9 +40,9 @@ LAST_WORDS: Final = 4096
 """Bytes kept of what a worker wrote to stderr."""
 FIGURES_PATIENCE: Final = 0.5
 """Seconds that the figures of all wait for this one's, when somebody begins to watch."""
-LOOK_INTERVAL: Final = 3.0
-"""Seconds between two looks for signs of life. Silence is counted in looks and not by the clock:
-when the whole machine or this process was stopped for an hour, one look has passed."""
+PROBE_INTERVAL: Final = 3.0
+"""Seconds between two probes. Silence is counted in probes, not by the clock, so that a suspended
+machine blames nobody: after an hour's stop one probe has passed."""
 SILENCE_TOLD: Final = 6.0
 """Seconds of silence after which a worker is said to hang."""
 SILENCE_ENDED: Final = 30.0
@@ -57,7 +57,7 @@ END_PATIENCE: Final = 1.0
 
 
 class WorkerProcess:
-    """Started in the constructor, which raises OSError where that cannot be."""
+    """A process that the constructor starts. Raises `OSError` if that cannot be."""
 
     def __init__(self, assignment: Assignment, inherited: tuple[int, ...], now: float) -> None:
         """`inherited` are the descriptors that the process gets besides its channel."""
@@ -72,15 +72,15 @@ class WorkerProcess:
         """When its figures of now were last asked for, in Unix seconds."""
         self.awaited_until = 0.0
         """Until when they are waited for, in Unix seconds; 0 when they have come."""
-        self.asked: dict[tuple[int, int | None], tuple[str, float]] = {}
+        self.unanswered: dict[tuple[int, int | None], tuple[str, float]] = {}
         """Commands without an answer yet, by request and connection, with the time until which
         we wait; the oldest first.
         """
         self._given_up: set[tuple[int, int | None]] = set()
         self.silence = 0.0
-        """For how many seconds it has given no sign of life, as far as was looked."""
+        """Seconds without a sign of life, counted in probes."""
         self.was_heard = False
-        """Whether it has given one since the last look."""
+        """Whether it has given one since the last probe."""
         self._killed_for = ""
         self._was_dismissed = False
         self._dropped = 0
@@ -110,16 +110,16 @@ class WorkerProcess:
         return bool(self._unsent)
 
     def send(self, order: Order) -> None:
-        """Give an order; a worker that does not read delays it and nobody else."""
+        """Send an order; a worker that does not read delays it and nobody else."""
         self._unsent += encode(order)
         self.flush()
 
-    def look(self) -> None:
-        """See whether it has said anything since the last look, `LOOK_INTERVAL` ago, and have it
-        say something until the next.
+    def probe(self) -> None:
+        """Add `PROBE_INTERVAL` to its silence if it has sent nothing since the last probe, and send
+        the next one.
         """
         if not self.was_heard:
-            self.silence += LOOK_INTERVAL
+            self.silence += PROBE_INTERVAL
         self.was_heard = False
         self.send(SIGN_OF_LIFE)
 
@@ -133,44 +133,44 @@ class WorkerProcess:
         """Whether it has been silent for so long that it is not waited for."""
         return self.silence >= (SILENCE_ENDED if self.ready else START_ENDED)
 
-    def watch(self, watched: bool, asked_at: float, now: float) -> None:
-        """Tell it whether somebody watches, and since when figures count as those of now."""
+    def send_watched(self, watched: bool, asked_at: float, now: float) -> None:
+        """Send whether somebody watches; figures of before `asked_at` are old (Unix seconds)."""
         self.watched, self.asked_at = watched, asked_at
         self.awaited_until = now + FIGURES_PATIENCE if watched else 0.0
         self.send(WatchOrder(watched, asked_at))
 
-    def ask(self, command: Command, until: float) -> None:
-        """Give a command whose answers are waited for, `until` then."""
+    def send_command(self, command: Command, until: float) -> None:
+        """Send a command; its answers are awaited until `until`, on the supervisor's clock."""
         asked = type(command).__name__.lower(), until
         match command:
             case Kill():
                 for connection_id in command.ids:
-                    self.asked[command.request, connection_id] = asked
+                    self.unanswered[command.request, connection_id] = asked
             case Trace():
-                self.asked[command.request, command.id] = asked
+                self.unanswered[command.request, command.id] = asked
             case Set():
-                self.asked[command.request, None] = asked
+                self.unanswered[command.request, None] = asked
             case _:
                 pass  # a stop has no answer but its events
         self.send(command)
 
     @property
     def answer_due(self) -> float:
-        """Until when the next answer is waited for; ``inf`` if none is."""
-        return next((until for _, until in self.asked.values()), inf)
+        """The time until which the next answer is awaited; ``inf`` if none is."""
+        return next((until for _, until in self.unanswered.values()), inf)
 
-    def overdue(self, now: float) -> list[tuple[int, int | None, str]]:
-        """Request, connection and name of the commands whose answers are waited for no longer."""
+    def take_overdue(self, now: float) -> list[tuple[int, int | None, str]]:
+        """Return request, connection id and name of the commands that are awaited no longer."""
         if now < self.answer_due:
             return []
-        late = [(*key, name) for key, (name, until) in self.asked.items() if until <= now]
+        late = [(*key, name) for key, (name, until) in self.unanswered.items() if until <= now]
         for request, connection_id, _ in late:
-            del self.asked[request, connection_id]
+            del self.unanswered[request, connection_id]
             self._given_up.add((request, connection_id))
         return late
 
-    def was_given_up(self, result: CommandResult) -> bool:
-        """Whether that was answered in its stead already."""
+    def take_given_up(self, result: CommandResult) -> bool:
+        """Whether this answer came too late: the command was answered in its place already."""
         key = result.request, result.id
         was_given_up = key in self._given_up
         self._given_up.discard(key)
@@ -202,8 +202,8 @@ class WorkerProcess:
         self._decoder.feed(data)
         return [decode_batch(body) for body in iter(self._decoder.next_body, None)]
 
-    def listen_to_errors(self) -> bool:
-        """Keep the end of what it writes to stderr; False when there is no more to come."""
+    def read_errors(self) -> bool:
+        """Keep the end of its stderr; return False at the end of it."""
         try:
             while data := os.read(self.errors.fileno(), RECEIVE_SIZE):
                 self._written = (self._written + data)[-LAST_WORDS:]
@@ -254,10 +254,12 @@ class WorkerProcess:
 
     def _count_answer(self, result: CommandResult) -> None:
         if result.id is not None:
-            self.asked.pop((result.request, result.id), None)
+            self.unanswered.pop((result.request, result.id), None)
             return
         # One answer for the whole command, whatever connections it named.
-        self.asked = {key: asked for key, asked in self.asked.items() if key[0] != result.request}
+        self.unanswered = {
+            key: asked for key, asked in self.unanswered.items() if key[0] != result.request
+        }
 
     def new_drops(self, dropped: int) -> int:
         """Return how many more than at the last call `dropped` detail events are."""
@@ -284,17 +286,17 @@ class WorkerProcess:
     # --- the end ---
 
     def kill(self, why: str = "") -> None:
-        """End it at once. `why` is told instead of the signal that it died of."""
+        """Kill it at once; `why` then stands for the signal in `reap`."""
         self._killed_for = why
         self._process.kill()
 
     def dismiss(self) -> None:
-        """End it before it has begun to serve: nothing is lost, and nothing to be told."""
+        """Kill it before it has begun to serve: nothing is lost."""
         self._was_dismissed = True
         self.kill()
 
     def reap(self) -> str:
-        """Give everything back once the channel has ended; how the process ended, as
+        """Close everything once the channel has ended; return how the process ended, as
         ``died: signal 9``.
         """
         try:
@@ -302,7 +304,7 @@ class WorkerProcess:
         except subprocess.TimeoutExpired:
             self._process.kill()
             code = self._process.wait()
-        self.listen_to_errors()
+        self.read_errors()
         self.errors.close()
         self.channel.close()
         if self._killed_for:

@@ -35,7 +35,7 @@ from app.server.workers.channel import (
     decode_order,
     encode,
 )
-from app.server.workers.worker import BATCH_LIMIT, ParentPipe, batches, obey, orders
+from app.server.workers.worker import BATCH_LIMIT, ParentPipe, apply_orders, batches, orders
 from app.watch.stream import Drained, EventStream
 from tests.making import loop_stats, opened, snapshot
 from tests.peers import PATIENCE, Watcher
@@ -167,7 +167,7 @@ def test_without_a_parent_the_server_stops_in_order(with_rest: bool) -> None:
         pipe = ParentPipe(channel, stream)
         parent.sendall(encode(WatchOrder(True, 0.0)))
         parent.close()
-        obey(orders(channel), server, stream, pipe)
+        apply_orders(orders(channel), server, stream, pipe)
     assert stream.watched or with_rest
     assert Watcher(stream).wait_for(Stopped).cause == "the parent process is gone"
     assert server.join(PATIENCE)

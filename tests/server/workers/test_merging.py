@@ -12,7 +12,7 @@ from app.core.statistics import LoopStats
 from app.server.totals import NOTHING
 from app.server.workers.channel import WorkerBatch
 from app.server.workers.merging import Merging
-from app.server.workers.slot import WorkerPlace
+from app.server.workers.slot import WorkerSlot
 from app.server.workers.worker_process import WorkerProcess
 from app.watch.state import State
 from app.watch.stream import Drained, EventStream
@@ -39,21 +39,21 @@ class Process(WorkerProcess):
 
 
 class Two:
-    """Two workers' places, and the one who takes what they tell."""
+    """Two workers' slots, and the one who takes what they tell."""
 
     def __init__(self) -> None:
         self.time = AWAITED_UNTIL - 0.5
         self.stream = EventStream()
-        self.places = [WorkerPlace(number, cast(Any, None)) for number in (1, 2)]
+        self.slots = [WorkerSlot(number, cast(Any, None)) for number in (1, 2)]
         self.processes = [Process(1, 10), Process(2, 20)]
-        for place, process in zip(self.places, self.processes, strict=True):
-            place.process = process
-        self._merging = Merging(self.stream, self.places, cast(Any, None), lambda: self.time)
+        for slot, process in zip(self.slots, self.processes, strict=True):
+            slot.process = process
+        self._merging = Merging(self.stream, self.slots, cast(Any, None), lambda: self.time)
 
     def tell(self, worker: int, frames: int, t: float = ASKED_AT) -> None:
         batch = WorkerBatch([], [snapshot(worker)], echoed(frames, t), 0)
-        place, process = self.places[worker - 1], self.processes[worker - 1]
-        self._merging.publish(place, process, batch)
+        slot, process = self.slots[worker - 1], self.processes[worker - 1]
+        self._merging.publish(slot, process, batch)
 
     def told(self) -> tuple[int | None, list[int]]:
         """The frames of all that were told since, and whose snapshots."""
@@ -114,6 +114,6 @@ def test_figures_of_who_has_gone_or_begins_have_no_date(two: Two) -> None:
 
 
 def test_a_worker_that_died_is_not_waited_for(two: Two) -> None:
-    two.places[1].process = None
+    two.slots[1].process = None
     two.tell(1, 1000)
     assert two.told() == (1000, [1])

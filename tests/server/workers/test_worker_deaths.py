@@ -13,7 +13,8 @@ from app.core.commands import Set, Trace
 from app.core.events import CommandResult, Crashed, Notice, Opened, Reason, Stopped, TraceLevel
 from app.core.framing import frame
 from app.core.statistics import WorkerStats
-from app.server.workers import slot, worker_process
+from app.server.workers import slot as slots
+from app.server.workers import worker_process
 from tests.peers import Running, connect, read_exactly
 from tests.server.crowd import Crowd, Serve, echoes, suspend
 
@@ -34,7 +35,10 @@ def test_a_worker_that_dies_is_replaced_and_nobody_else_notices(crowd: Crowd) ->
         assert all(map(echoes, crowd.of(2).values()))
         for connection_id in crowd.of(1):
             closed = running.closed(connection_id)
-            assert (closed.reason, closed.detail) == (Reason.ERROR, "worker 1 died: signal 9")
+            assert (closed.reason, closed.detail) == (
+                Reason.ERROR,
+                "worker 1 died: signal 9",
+            )
             assert (closed.frames_out, closed.bytes_out) == (1, len(PING))
         again = watcher.wait_for(WorkerStats, lambda event: event.restarts == 1 and event.alive)
         assert again.worker == 1
@@ -89,7 +93,7 @@ def test_a_command_for_a_worker_that_dies_is_answered(crowd: Crowd) -> None:
 
 
 def test_twenty_restarts_leak_nothing(crowd: Crowd, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(slot, "STEADY", 0.0)
+    monkeypatch.setattr(slots, "STEADY", 0.0)
     watcher = crowd.watcher
     before = 0
 
@@ -106,14 +110,14 @@ def test_twenty_restarts_leak_nothing(crowd: Crowd, monkeypatch: pytest.MonkeyPa
 
 
 def test_a_row_of_quick_deaths_waits_longer_and_longer() -> None:
-    place = slot.WorkerPlace(1, None)  # type: ignore[arg-type]
+    slot = slots.WorkerSlot(1, None)  # type: ignore[arg-type]
     waits = []
     for now in range(9):
-        place.plan_restart(now, now)
-        waits.append(round(place.start_at - now, 3))
+        slot.plan_restart(now, now)
+        waits.append(round(slot.start_at - now, 3))
     assert waits == [0, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0]
-    place.plan_restart(100, 100 + slot.STEADY)
-    assert place.start_at == 100 + slot.STEADY
+    slot.plan_restart(100, 100 + slots.STEADY)
+    assert slot.start_at == 100 + slots.STEADY
 
 
 def test_a_worker_that_cannot_be_restarted_is_tried_again(

@@ -154,8 +154,8 @@ def test_nobody_watching_costs_no_snapshots(workers: Serve) -> None:
     running.shown(connection_id, lambda snapshot: snapshot.frames_out == 0)
     running.stream.watched = False
     running.server.wake()
-    places = cast("Workers", running.server)._places
-    watcher.until(lambda: not any(place.process and place.process.watched for place in places))
+    slots = cast("Workers", running.server)._slots
+    watcher.until(lambda: not any(slot.process and slot.process.watched for slot in slots))
     # What was on its way when the workers were told may come right behind the first answer.
     for cap in (999, 1000):
         assert running.submit(Set, name="cap", value=cap).ok
@@ -289,8 +289,8 @@ def test_a_stop_does_not_wait_until_all_are_started(monkeypatch: pytest.MonkeyPa
     running = Running(workers=8)
     running.server.stop("test")
     running.start().watcher.wait_for(Stopped)
-    places = cast("Workers", running.server)._places
-    assert [place.figures(0).pid != 0 for place in places] == [True] + [False] * 7
+    slots = cast("Workers", running.server)._slots
+    assert [slot.make_worker_stats(0).pid != 0 for slot in slots] == [True] + [False] * 7
     running.end()
 
 

@@ -17,7 +17,7 @@ from app.server.workers import worker_process
 from app.server.workers.routing import ANSWER_PATIENCE
 from app.server.workers.supervisor import Workers
 from app.server.workers.worker_process import (
-    LOOK_INTERVAL,
+    PROBE_INTERVAL,
     SILENCE_ENDED,
     SILENCE_TOLD,
     START_ENDED,
@@ -39,7 +39,7 @@ class Clock:
 
 
 def process_of(running: Running, worker: int) -> WorkerProcess:
-    process = cast("Workers", running.server)._places[worker - 1].process
+    process = cast("Workers", running.server)._slots[worker - 1].process
     assert process is not None
     return process
 
@@ -65,7 +65,7 @@ class Hanging:
         """Look by look, until the first has been silent for so long; the other answers each."""
         while self.hung.silence < seconds:
             before = self.hung.silence
-            self.put_forward(LOOK_INTERVAL)
+            self.put_forward(PROBE_INTERVAL)
             self.watcher.until(lambda: self.hung.silence > before, "a look")  # noqa: B023
             self.watcher.until(lambda: self.well.was_heard, "a sign of life of the other")
 
@@ -113,7 +113,7 @@ def test_a_worker_that_hangs_is_told_of_then_killed_and_replaced(hanging: Hangin
 
 
 def test_a_worker_that_goes_on_is_spared(hanging: Hanging) -> None:
-    hanging.wait_in_silence(SILENCE_ENDED - 3 * LOOK_INTERVAL)
+    hanging.wait_in_silence(SILENCE_ENDED - 3 * PROBE_INTERVAL)
     os.kill(hanging.pid, signal.SIGCONT)
     hanging.watcher.wait_for(Notice, lambda notice: notice.text.endswith("signs of life again"))
     assert hanging.notices() == [
@@ -129,7 +129,7 @@ def test_time_that_nobody_lived_through_is_no_silence(hanging: Hanging) -> None:
     before = hanging.hung.silence
     hanging.put_forward(86_400)
     hanging.watcher.until(lambda: hanging.hung.silence > before, "a look")
-    assert hanging.hung.silence <= before + LOOK_INTERVAL
+    assert hanging.hung.silence <= before + PROBE_INTERVAL
     assert not hanging.hung.is_hopeless
 
 
@@ -144,7 +144,7 @@ def test_a_worker_that_begins_may_take_longer(monkeypatch: pytest.MonkeyPatch) -
     while process.silence < START_ENDED:
         assert not watcher.all(Crashed)
         before = process.silence
-        clock.ahead += LOOK_INTERVAL
+        clock.ahead += PROBE_INTERVAL
         running.server.wake()
         watcher.until(lambda: process.silence > before, "a look")  # noqa: B023
     crashed = watcher.wait_for(Crashed)
@@ -163,9 +163,9 @@ def test_an_idle_worker_that_nobody_watches_gives_signs_of_life(serve: Serve) ->
     process = process_of(running, 1)
     watcher = running.watcher
     watcher.until(lambda: not process.watched, "that nobody watches")
-    for _ in range(int(SILENCE_ENDED / LOOK_INTERVAL) + 1):
+    for _ in range(int(SILENCE_ENDED / PROBE_INTERVAL) + 1):
         process.was_heard = False
-        clock.ahead += LOOK_INTERVAL
+        clock.ahead += PROBE_INTERVAL
         running.server.wake()
         watcher.until(lambda: process.was_heard, "a sign of life")
     assert process.silence == 0
