@@ -182,7 +182,14 @@ def _kernel(event: Kernel) -> JournalEntry:
     figures = (
         (event.unread, "{:,} B unread"),
         (event.unacknowledged, "{:,} B unacknowledged"),
+        (event.send_buffer, "send buffer {:,} B"),
         (event.rtt_us, "rtt {:,} µs"),
+        (event.rttvar_us, "rttvar {:,} µs"),
+        (event.cwnd, "cwnd {:,}"),
+        (event.mss, "mss {:,} B"),
+        (event.unacked_segments, "{:,} segments unacknowledged"),
+        (event.retransmits, "{:,} retransmits"),
+        (event.probes, "{:,} probes"),
     )
     text = ", ".join(form.format(value) for value, form in figures if value is not None)
     return JournalEntry(event.t, "detail", "kernel", f"#{event.id}", text)

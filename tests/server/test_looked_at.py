@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
 import sys
 from collections.abc import Callable, Iterator
 
+import msgspec
 import pytest
 
 from app.core.commands import Trace
@@ -61,6 +63,8 @@ def test_the_kernel_is_asked_for_its_side(two_ends: tuple[socket.socket, socket.
         assert 0 < told.rtt_us < 10_000_000
         assert told.retransmits is not None
         assert told.probes is not None
+        assert told.unacked_segments is not None
+        assert json.loads(msgspec.json.encode(told))["unacked"] == told.unacked_segments
 
 
 def test_a_closed_socket_tells_nothing(two_ends: tuple[socket.socket, socket.socket]) -> None:

@@ -14,6 +14,7 @@ from app.core.events import (
     Crashed,
     Event,
     Io,
+    Kernel,
     Notice,
     Reason,
     SettingChanged,
@@ -106,3 +107,12 @@ def test_remarks_follow_their_event_and_a_trace_is_no_entry() -> None:
     assert gap == ["write 9 B → 9", "… the calls that follow are not shown"]
     traced = CommandResult(t=NOW, request=1, command="trace", ok=True, message="on", id=7)
     assert not list(entries(traced))
+
+
+def test_every_figure_of_the_kernel_is_in_words() -> None:
+    names = [name for name in Kernel.__struct_fields__ if name not in {"t", "id"}]
+    figures = {name: 100 + place for place, name in enumerate(names)}
+    text = entry(Kernel(t=NOW, id=1, **figures)).text
+    assert [name for name, value in figures.items() if str(value) not in text] == []
+    unknown = Kernel(t=NOW, id=1, unread=None, unacknowledged=None, send_buffer=7)
+    assert entry(unknown).text == "send buffer 7 B"
