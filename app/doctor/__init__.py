@@ -1,1 +1,1 @@
-"""What bytes are: pure functions."""
+"""What bytes are: pure functions that name framings, slips and protocols."""

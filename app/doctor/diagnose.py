@@ -1,0 +1,123 @@
+"""What the bytes of a stream most probably are: a name that explains every byte, or none.
+
+The rule: a wrong name is worse than no name. A name is given only where it explains all bytes up
+to the last, stands out from chance, and stands out from right frames where those fit too. Where
+two explanations are near to each other, both are told, with the byte that would decide.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ..core.framing import HEADER_SIZE
+from .binary_protocols import BINARY_SIGNATURES
+from .databases import DATABASE_SIGNATURES
+from .diagnosis import MOST_ALSO, Diagnosis
+from .evidence import Stream
+from .formats import FORMAT_SIGNATURES, text_utf8
+from .hypotheses import Hypothesis, weigh
+from .right import Right, read_right_frames
+from .signatures import Match
+from .text_protocols import TEXT_SIGNATURES
+from .words import describe_framing, describe_protocol
+
+MOST_JUDGED: Final = 1 << 16
+"""Bytes that are judged; a longer stream is judged by its first ones, as one that goes on."""
+_FEWEST_ZEROS: Final = 64
+_SURE_SIZE: Final = 12
+_HUGE: Final = 1 << 24
+_SIGNATURES: Final = (
+    *DATABASE_SIGNATURES,
+    *BINARY_SIGNATURES,
+    *TEXT_SIGNATURES,
+    *FORMAT_SIGNATURES,
+)
+
+
+def diagnose(data: bytes, before: int, ended: bool, cap: int) -> Diagnosis | None:
+    """Name what `data` most probably is, or return `None`. Pure; any thread may call it.
+
+    `data` are the first bytes of a connection, or bytes from a frame's boundary on. `before` are
+    the frames that were read whole, in `data` and before it. `ended` tells that the peer closed
+    behind the last byte. `cap` is the CAP in bytes. Right frames give `None`.
+    """
+    if len(data) > MOST_JUDGED:
+        data, ended = data[:MOST_JUDGED], False
+    if not data:
+        return None
+    stream = Stream(bytes(data), ended, cap)
+    if not data.strip(b"\0"):
+        return _judge_zeros(stream)
+    right = read_right_frames(stream)
+    is_first = before <= right.frames
+    if is_first and (match := _find_protocol(stream, right)):
+        return _from_match(stream, match)
+    found = weigh(stream, right)
+    if found and (is_first or found[0].code != "u64be"):
+        return _from_hypotheses(stream, right, found)
+    if is_first and _may_be_foreign(stream, right) and (match := text_utf8(stream)):
+        return _from_match(stream, match)
+    return None
+
+
+def _judge_zeros(stream: Stream) -> Diagnosis | None:
+    if stream.size < _FEWEST_ZEROS:
+        return None  # some empty frames
+    return _from_match(stream, Match("zeros", "nothing but zeros"))
+
+
+def _find_protocol(stream: Stream, right: Right) -> Match | None:
+    is_foreign = _may_be_foreign(stream, right)
+    for signature in _SIGNATURES:
+        match = signature(stream)
+        if match and (match.is_framed or is_foreign):
+            return match
+    return None
+
+
+def _may_be_foreign(stream: Stream, right: Right) -> bool:
+    """Whether right frames do not explain the stream, or only as the start of a huge first body."""
+    if right.is_refused:
+        return not right.frames
+    return right.frames == 0 and stream.size >= _SURE_SIZE and right.length >= _HUGE
+
+
+def _from_match(stream: Stream, match: Match) -> Diagnosis:
+    header = stream.data[:HEADER_SIZE]
+    return Diagnosis(
+        match.code,
+        describe_protocol(match, header, stream.cap),
+        match.also[:MOST_ALSO],
+        0,
+        header.hex(),
+        match.words,
+    )
+
+
+def _from_hypotheses(stream: Stream, right: Right, found: list[Hypothesis]) -> Diagnosis | None:
+    best, *others = found
+    also = [other.code for other in others]
+    also += [code for code in _also_true(stream, best) if code not in also]
+    if best.code == "short_length" and "extra_bytes" in also:
+        also.remove("extra_bytes")
+        also.insert(0, "extra_bytes")
+    if len(also) > MOST_ALSO:
+        return None  # too many explanations are none
+    return Diagnosis(
+        best.code,
+        describe_framing(stream, right, best, others),
+        tuple(also),
+        best.offset,
+        stream.data[best.offset : best.offset + HEADER_SIZE].hex(),
+        best.words,
+    )
+
+
+def _also_true(stream: Stream, best: Hypothesis) -> tuple[str, ...]:
+    """Codes that are other words for the same bytes."""
+    if best.code == "extra_bytes":
+        return ("short_length",)
+    if best.code == "flag_u32be" and best.walk:
+        flags = {stream.data[at] for at, _ in best.walk.heads}
+        return ("grpc",) if flags <= {0, 1} else ()
+    return ()

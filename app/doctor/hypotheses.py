@@ -1,0 +1,148 @@
+"""Framings and slips weighed against each other, against right frames, and against chance."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from ..core.framing import HEADER_SIZE
+from .evidence import Stream, unknown_bits
+from .framings import FRAMINGS, Framing, Walk, walk
+from .right import Right
+from .slips import BUFFERS, EXTRA, INTERLEAVED, LONG, SHORT
+
+LATER_BITS: Final = 2.0
+"""Against a fault that begins only behind right frames."""
+CHANCE_MARGIN: Final = 8.0
+"""Evidence that a hypothesis must have over an unknown writer, in bits."""
+RIGHT_MARGIN: Final = 9.0
+"""Evidence that it must have over right frames, where these fit too."""
+RIVAL_MARGIN: Final = 7.0
+"""Hypotheses nearer than this to the best one are told beside it."""
+_KNOWN_TAILS: Final = {b"\n": 6.0, b"\r\n": 8.0, b"\0": 3.0, b"\r": 3.0, b"\0\0": 3.0, b"\n\0": 6.0}
+"""Evidence in the first tail, where it is one that clients send by mistake."""
+
+
+class Hypothesis(NamedTuple):
+    """An explanation of the whole stream."""
+
+    code: str
+    bits: float
+    """Evidence for it over an unknown writer, less what was against it before."""
+    offset: int
+    """Where it begins to differ from right frames."""
+    words: str
+    walk: Walk | None = None
+    framing: Framing | None = None
+
+
+def weigh(stream: Stream, right: Right) -> list[Hypothesis]:
+    """Hypotheses that explain every byte and stand out from chance, the best first, a code once."""
+    best: dict[str, Hypothesis] = {}
+    for found in _candidates(stream, right):
+        known = best.get(found.code)
+        if known is None or found.bits > known.bits:
+            best[found.code] = found
+    floor = max(bits - (LATER_BITS if start else 0.0) for start, bits in right.starts)
+    least = max(0.0, floor) + CHANCE_MARGIN
+    if not right.is_refused:
+        least = max(least, right.bits + RIGHT_MARGIN)
+    ranked = sorted(best.values(), key=lambda found: -found.bits)
+    if not ranked or ranked[0].bits < least:
+        return []
+    near = ranked[0].bits - RIVAL_MARGIN
+    return [found for found in ranked if found.bits >= near]
+
+
+def _candidates(stream: Stream, right: Right) -> Iterator[Hypothesis]:
+    over = _over_cap(stream, right)
+    if over:
+        yield over
+    for start, before in reversed(right.starts):
+        if start >= stream.size:
+            continue
+        against = LATER_BITS if start else 0.0
+        for framing in _ALL:
+            found = walk(framing.read, stream, start)
+            if found and not (framing in _SLIPS and _is_right(found)):
+                bits = before + found.bits - framing.prior - against
+                bits += _tail_bits(stream, framing, found)
+                yield Hypothesis(
+                    framing.code, bits, _offset(framing, found), framing.words, found, framing
+                )
+
+
+_SLIPS: Final = (*SHORT, *INTERLEAVED, *BUFFERS)
+"""Slips that need not show in every frame."""
+_ALL: Final = (*FRAMINGS, *LONG, *EXTRA, *_SLIPS)
+
+
+def _is_right(found: Walk) -> bool:
+    return all(head.body == head.length for _, head in found.heads)
+
+
+def _offset(framing: Framing, found: Walk) -> int:
+    """The first byte that differs from right frames."""
+    at, head = found.heads[0]
+    if framing.code in ("extra_bytes", "buffer_tail"):
+        return at + HEADER_SIZE + head.length
+    return at
+
+
+def _tail_bits(stream: Stream, framing: Framing, found: Walk) -> float:
+    """Evidence in the bytes between a body and the next header."""
+    if framing.code not in ("extra_bytes", "buffer_tail"):
+        return 0.0
+    tails = []
+    for at, head in found.heads:
+        start = at + HEADER_SIZE + head.length
+        tails.append((start, stream.data[start : at + HEADER_SIZE + head.body]))
+    if framing.code == "buffer_tail":
+        zeros = sum(len(tail) for _, tail in tails)
+        return -8.0 if zeros < 8 else min(zeros / 16, 8.0)
+    first = tails[0][1]
+    if len(first) >= HEADER_SIZE and not any(tail.strip(b"\0") for _, tail in tails):
+        return -99.0  # empty frames, or the tail of a buffer
+    bits = _KNOWN_TAILS.get(first, 0.0)
+    whole = [(start, tail) for start, tail in tails if len(tail) == len(first)]
+    if len(whole) > 1 and all(tail == first for _, tail in whole):
+        for start, tail in whole[1:3]:
+            bits += min(unknown_bits(stream, start, start + len(tail)), 16.0) - 1.0
+    return bits
+
+
+def _over_cap(stream: Stream, right: Right) -> Hypothesis | None:
+    """An honest body over the CAP: any body fits, so the length alone is weighed."""
+    if not right.is_refused or right.length < 0:
+        return None
+    start, length = right.at + HEADER_SIZE, right.length
+    if start + length <= stream.size or stream.ended:
+        return None
+    bits = right.starts[-1][1] + unknown_bits(stream, right.at, start)
+    bits -= over_cap_bits(length, stream.cap)
+    kinds = stream.classes[start : start + 256]
+    if len(kinds) >= 16:
+        if kinds.count(b"l") * 3 > len(kinds):
+            bits -= 6.0  # many small numbers: another binary protocol is likelier
+        elif kinds.count(b"t") == len(kinds):
+            bits += 4.0
+    return Hypothesis(
+        "over_cap", bits, right.at, f"right frames; a body of {length:,} bytes is over the CAP"
+    )
+
+
+def over_cap_bits(length: int, cap: int) -> float:
+    """Bits of a length over the CAP: near to it and round ones are the likely ones."""
+    spent = 2.0 + _whole_number_bits(length - cap)
+    if not length & (length - 1):
+        spent = min(spent, 6.0)  # a power of two
+    for unit in (1 << 20, 1 << 16, 1 << 12, 1000, 1_000_000):
+        if length % unit == 0:
+            spent = min(spent, 3.5 + _whole_number_bits(length // unit))
+    return spent
+
+
+def _whole_number_bits(number: int) -> float:
+    size = math.log2(number + 1)
+    return size + 2 * math.log2(size + 1)

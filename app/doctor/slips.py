@@ -1,0 +1,163 @@
+"""Slips of a client that knows our framing: a length or a body that is slightly wrong.
+
+Each is a parser with the face of `framings`: what it reads is our header, what differs is where
+the next one is due.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ..core.framing import HEADER_SIZE, read_length
+from .framings import CUT, Framing, Head, Read, number
+
+_NO_MORE: Final = 1 << 62
+
+
+def _length(data: bytes, at: int, most: int) -> int:
+    """The announced length; -1 if the header is not whole, -2 if the length is over `most`."""
+    if len(data) - at < HEADER_SIZE:
+        part = data[at : at + HEADER_SIZE].ljust(HEADER_SIZE, b"\0")
+        return -1 if int.from_bytes(part, "big") <= most else -2
+    (length,) = read_length(data, at)
+    return length if length <= most else -2
+
+
+def _longer(plus: int) -> Read:
+    """Bodies that are `plus` bytes longer than announced (or shorter, if negative)."""
+    return number(HEADER_SIZE, "big", plus)
+
+
+def _times(factor: int) -> Read:
+    """Lengths that count words of `factor` bytes."""
+
+    def read(data: bytes, at: int, most: int) -> Head | None:
+        length = _length(data, at, most)
+        if length < 0:
+            return CUT if length == -1 else None
+        return Head(HEADER_SIZE, length * factor, length)
+
+    return read
+
+
+def _characters(utf16: bool) -> Read:
+    """Lengths that count characters (or UTF-16 units) of a body that is UTF-8."""
+
+    def read(data: bytes, at: int, most: int) -> Head | None:
+        length = _length(data, at, most)
+        if length < 0:
+            return CUT if length == -1 else None
+        start = at + HEADER_SIZE
+        plain = data[start : start + length]
+        if plain.isascii():
+            return Head(HEADER_SIZE, length, length)
+        end, units = start, 0
+        while units < length and end < len(data):
+            byte = data[end]
+            step = 1 if byte < 0x80 else 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
+            if 0x80 <= byte < 0xC2 or byte > 0xF4:
+                return None
+            for follow in data[end + 1 : end + step]:
+                if not 0x80 <= follow < 0xC0:
+                    return None
+            units += 2 if utf16 and step == 4 else 1
+            end += step
+        if units < length:
+            end += length - units  # the rest has not arrived
+        return Head(HEADER_SIZE, end - start, length)
+
+    return read
+
+
+def _interleaved(data: bytes, at: int, most: int) -> Head | None:
+    """Two headers, then both bodies; a frame behind which a header stands is single."""
+    first = _length(data, at, most)
+    if first < 0:
+        return CUT if first == -1 else None
+    body = at + HEADER_SIZE
+    if _length(data, body + first, most) != -2:
+        return Head(HEADER_SIZE, first, first)
+    second = _length(data, body, most)
+    if second < 0 or not first or not second:
+        return None
+    return Head(HEADER_SIZE, HEADER_SIZE + first + second, first)
+
+
+def _filled_up(size: int) -> Read:
+    """Whole buffers of `size` bytes: a frame, then zeros."""
+
+    def read(data: bytes, at: int, most: int) -> Head | None:
+        length = _length(data, at, most)
+        if length < 0:
+            return CUT if length == -1 else None
+        body, end = at + HEADER_SIZE, at + size
+        if not length or body + length > end:
+            return None
+        if data[body + length : end].strip(b"\0"):
+            return None
+        return Head(HEADER_SIZE, end - body, length)
+
+    return read
+
+
+_EXTRA: Final = "right frames with {} behind each body"
+EXTRA_SIZES: Final = (1, 2, 3, 4, 8, 16, 20, 32, 64)
+EXTRA: Final = tuple(
+    Framing(
+        "extra_bytes",
+        f"right frames, each followed by {size} byte{'s'[: size > 1]} that the length leaves out",
+        3.0 if size < 3 else 5.0,
+        _longer(size),
+    )
+    for size in EXTRA_SIZES
+)
+SHORT: Final = (
+    Framing(
+        "short_length",
+        "right frames, but the length counts characters and the body is UTF-8",
+        2,
+        _characters(False),
+    ),
+    Framing(
+        "short_length",
+        "right frames, but the length counts UTF-16 units and the body is UTF-8",
+        2.5,
+        _characters(True),
+    ),
+    Framing(
+        "short_length",
+        "right frames, but the length counts 16-bit words",
+        5,
+        _times(2),
+    ),
+    Framing(
+        "short_length",
+        "right frames, but the length counts 32-bit words",
+        7,
+        _times(4),
+    ),
+)
+LONG: Final = tuple(
+    Framing(
+        "long_length",
+        f"right frames, but each length is {size} too large",
+        3.0 + size / 2,
+        _longer(-size),
+    )
+    for size in (1, 2, 3, 5, 6, 7, 8)
+)
+INTERLEAVED: Final = (
+    Framing("interleaved", "two writers on one connection", 5, _interleaved),
+)
+BUFFER_SIZES: Final = tuple(1 << power for power in range(4, 17)) + tuple(
+    count * unit for unit in (100, 1000) for count in range(1, 11)
+)
+BUFFERS: Final = tuple(
+    Framing(
+        "buffer_tail",
+        f"right frames in buffers of {size:,} bytes that are sent whole, the rest zeros",
+        5,
+        _filled_up(size),
+    )
+    for size in sorted(set(BUFFER_SIZES))
+)
