@@ -30,6 +30,7 @@ COMMANDS: Final = {
     "client": ".client:client",
     "completion": ".completion:completion",
     "ctl": ".ctl.ctl_commands:ctl",
+    "explain": ".explain:explain",
     "load": ".load:load",
     "replay": ".replay:replay",
 }

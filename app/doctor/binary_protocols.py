@@ -1,4 +1,4 @@
-"""Signatures of binary protocols of networks: TLS, HTTP/2, DNS, LDAP, messaging, desktops."""
+"""Signatures of binary protocols of networks: TLS, HTTP/2, DNS, LDAP, proxies, desktops."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from .evidence import Stream
-from .signatures import PRINTABLE, Contradiction, Match, Reader, Signature, check, reads
+from .signatures import PRINTABLE, FieldReader, Match, Signature, check, reads
 
 _PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _GRPC_MARKS: Final = (
@@ -21,7 +21,7 @@ def http2(stream: Stream) -> Match | None:
     if not stream.data.startswith(_PREFACE):
         is_begun = stream.size >= 14 and _PREFACE.startswith(stream.data)
         return Match("http2", "HTTP/2") if is_begun else None
-    reader = Reader(stream.data, len(_PREFACE))
+    reader = FieldReader(stream.data, len(_PREFACE))
     if reader.left and not reads(_http2_frame, reader, False, 0):
         return None
     kinds = stream.data[len(_PREFACE) + 3 : len(_PREFACE) + 4]
@@ -31,7 +31,7 @@ def http2(stream: Stream) -> Match | None:
     return Match("http2", "HTTP/2", ("grpc",) if is_grpc else ())
 
 
-def _http2_frame(reader: Reader) -> None:
+def _http2_frame(reader: FieldReader) -> None:
     size, kind = reader.number(3), reader.number(1)
     check(size <= 1 << 20 and kind <= 0x10)
     reader.skip(1)
@@ -53,12 +53,12 @@ def tls(stream: Stream) -> Match | None:
         what = "a TLS alert"
     else:
         return None
-    if not reads(_tls_record, Reader(data), False, 5):
+    if not reads(_tls_record, FieldReader(data), False, 5):
         return None
     return Match("tls", what)
 
 
-def _tls_record(reader: Reader) -> None:
+def _tls_record(reader: FieldReader) -> None:
     reader.expect(b"\x14", b"\x15", b"\x16", b"\x17")
     reader.expect(b"\x03\x00", b"\x03\x01", b"\x03\x02", b"\x03\x03", b"\x03\x04")
     size = reader.number(2)
@@ -71,12 +71,12 @@ _LABEL: Final = re.compile(rb"[A-Za-z0-9_*-]+")
 
 def dns(stream: Stream) -> Match | None:
     """Queries, each behind a 2-byte length."""
-    if reads(_dns_message, Reader(stream.data), stream.ended, 16):
+    if reads(_dns_message, FieldReader(stream.data), stream.ended, 16):
         return Match("dns", "DNS over TCP", ("u16be",))
     return None
 
 
-def _dns_message(reader: Reader) -> None:
+def _dns_message(reader: FieldReader) -> None:
     size = reader.number(2)
     check(17 <= size <= 4096)
     end = reader.at + size
@@ -103,12 +103,14 @@ _LDAP_OPERATIONS: Final = frozenset(b"\x60\x42\x63\x66\x68\x4a\x6c\x6e\x50\x77")
 
 def ldap(stream: Stream) -> Match | None:
     """BER sequences of a message number and an operation."""
-    if stream.data[:1] != b"\x30" or not reads(_ldap_message, Reader(stream.data), stream.ended, 7):
+    if stream.data[:1] != b"\x30" or not reads(
+        _ldap_message, FieldReader(stream.data), stream.ended, 7
+    ):
         return None
     return Match("ldap", "LDAP")
 
 
-def _ldap_message(reader: Reader) -> None:
+def _ldap_message(reader: FieldReader) -> None:
     reader.expect(b"\x30")
     size = _ber_length(reader)
     end = reader.at + size
@@ -133,7 +135,7 @@ def _ldap_message(reader: Reader) -> None:
         reader.skip(left - 1)
 
 
-def _ber_length(reader: Reader) -> int:
+def _ber_length(reader: FieldReader) -> int:
     first = reader.number(1)
     if first < 0x80:
         return first
@@ -145,12 +147,12 @@ def smb(stream: Stream) -> Match | None:
     """SMB messages behind the 4 bytes of NetBIOS, which are our own framing."""
     if stream.data[4:8] not in (b"\xfeSMB", b"\xffSMB"):
         return None
-    if not reads(_smb_message, Reader(stream.data), False, 8):
+    if not reads(_smb_message, FieldReader(stream.data), False, 8):
         return None
     return Match("smb", "SMB", is_framed=True)
 
 
-def _smb_message(reader: Reader) -> None:
+def _smb_message(reader: FieldReader) -> None:
     reader.expect(b"\0")
     size = reader.number(3)
     check(size >= 32)
@@ -164,12 +166,14 @@ _RDP_COOKIE: Final = re.compile(rb"Cookie: mst(?:shash|s)=[!-~]*\r\n|[ -~]{1,200
 
 def rdp(stream: Stream) -> Match | None:
     """A connection request: TPKT, X.224, a cookie and the security that the client can do."""
-    if stream.data[:2] == b"\x03\0" and reads(_rdp_request, Reader(stream.data), stream.ended, 9, False):
+    if stream.data[:2] == b"\x03\0" and reads(
+        _rdp_request, FieldReader(stream.data), stream.ended, 9, False
+    ):
         return Match("rdp", "a Remote Desktop (RDP) client")
     return None
 
 
-def _rdp_request(reader: Reader) -> None:
+def _rdp_request(reader: FieldReader) -> None:
     reader.expect(b"\x03\0")
     size = reader.number(2)
     check(11 <= size <= 512)
@@ -180,67 +184,9 @@ def _rdp_request(reader: Reader) -> None:
     rest = reader.take(size - 11)
     cookie = _RDP_COOKIE.match(rest)
     rest = rest[cookie.end() :] if cookie else rest
-    check(rest[:4] in (b"\x01\0\x08\0", b"\x01\x01\x08\0", b"\x01\x02\x08\0") or (cookie and not rest))
-
-
-def mqtt(stream: Stream) -> Match | None:
-    """CONNECT with the protocol's name, then other packets."""
-    data = stream.data
-    if data[:1] != b"\x10":
-        return None
-    reader = Reader(data, 1)
-    if not reads(_mqtt_rest, reader, stream.ended, 8):
-        return None
-    is_named = b"\0\x04MQTT" in data[2:12] or b"\0\x06MQIsdp" in data[2:14]
-    return Match("mqtt", "MQTT") if is_named or stream.size < 12 else None
-
-
-def _mqtt_rest(reader: Reader) -> None:
-    is_first = reader.at == 1
-    if not is_first:
-        kind = reader.number(1)
-        check(kind >> 4 in (3, 4, 5, 6, 7, 8, 10, 12, 14, 15))
-        check(kind >> 4 == 3 or kind & 15 in (0, 2))
-    size = reader.varint()
-    end = reader.at + size
-    if is_first:
-        check(size >= 12)
-        if reader.data[reader.at + 1 : reader.at + 2] == b"\x06":
-            reader.expect(b"\0\x06MQIsdp\x03")
-        else:
-            reader.expect(b"\0\x04MQTT\x03", b"\0\x04MQTT\x04", b"\0\x04MQTT\x05")
-        check(not reader.number(1) & 1)
-        check(reader.at + 4 <= end)
-    reader.skip(end - reader.at)
-
-
-_AMQP: Final = tuple(
-    b"AMQP" + version
-    for version in (b"\0\0\x09\x01", b"\0\x01\0\0", b"\x03\x01\0\0", b"\x02\x01\0\0", b"\x01\x01\x08\0",
-                    b"\x01\x01\x09\x01", b"\x01\x01\0\x0a", b"\x01\x01\0\x09")
-)
-
-
-def amqp(stream: Stream) -> Match | None:
-    """The header with the version, then (AMQP 1.0) frames that count their own 4 bytes."""
-    data = stream.data
-    if data[:8] not in _AMQP:
-        is_begun = stream.size >= 5 and any(head.startswith(data) for head in _AMQP)
-        return Match("amqp", "AMQP") if is_begun else None
-    reader = Reader(data, 8)
-    if reader.left and not reads(_amqp_frame, reader, False, 0):
-        return None
-    return Match("amqp", "AMQP")
-
-
-def _amqp_frame(reader: Reader) -> None:
-    if reader.data[reader.at : reader.at + 4] == b"AMQP":
-        reader.expect(*_AMQP)
-        return
-    size = reader.number(4)
-    check(8 <= size <= 1 << 20)
-    reader.expect(b"\x02\0", b"\x02\x01")
-    reader.skip(size - 6)
+    check(
+        rest[:4] in (b"\x01\0\x08\0", b"\x01\x01\x08\0", b"\x01\x02\x08\0") or (cookie and not rest)
+    )
 
 
 def socks(stream: Stream) -> Match | None:
@@ -257,7 +203,7 @@ def socks(stream: Stream) -> Match | None:
         has_name = data[4:7] == b"\0\0\0" and data[7] != 0
         is_whole = fields[-1] == b"" and len(fields) == (3 if has_name else 2)
         texts = all(PRINTABLE.fullmatch(field) for field in fields)
-        if port and is_whole and texts and data[4] not in (127 + 128, 0) or (
+        if (port and is_whole and texts and data[4] not in (127 + 128, 0)) or (
             port and is_whole and texts and has_name and fields[1]
         ):
             return Match("socks", "SOCKS 4")
@@ -283,9 +229,9 @@ def websocket(stream: Stream) -> Match | None:
     if stream.data[:1] not in (b"\x81", b"\x82", b"\x01", b"\x89"):
         return None
     found: list[bytes] = []
-    reader = Reader(stream.data)
+    reader = FieldReader(stream.data)
 
-    def frame(reader: Reader) -> None:
+    def frame(reader: FieldReader) -> None:
         first, second = reader.number(1), reader.number(1)
         check(first in (0x81, 0x82, 0x01, 0x02, 0x80, 0, 0x88, 0x89, 0x8A) and second & 0x80)
         size = second & 0x7F
@@ -333,7 +279,7 @@ def x11(stream: Stream) -> Match | None:
     if order is None:
         return None
 
-    def setup(reader: Reader) -> None:
+    def setup(reader: FieldReader) -> None:
         reader.skip(2)
         check(reader.number(2, order) == 11 and reader.number(2, order) == 0)
         name, data = reader.number(2, order), reader.number(2, order)
@@ -342,87 +288,9 @@ def x11(stream: Stream) -> Match | None:
         check(PRINTABLE.fullmatch(reader.take(name)))
         reader.skip(-name % 4 + data + -data % 4)
 
-    if not reads(setup, Reader(stream.data), stream.ended, 10, again=False):
+    if not reads(setup, FieldReader(stream.data), stream.ended, 10, again=False):
         return None
     return Match("x11", "X11")
-
-
-_TYPE_SIZES: Final = {2: 1, 3: 1, 4: 8, 6: 2, 8: 4, 10: 8}
-_NAME: Final = re.compile(rb"[A-Za-z_][\w.:$-]{0,120}")
-
-
-def _thrift_value(reader: Reader, kind: int, depth: int) -> None:
-    check(depth < 16)
-    if kind in _TYPE_SIZES:
-        reader.skip(_TYPE_SIZES[kind])
-    elif kind == 11:
-        reader.skip(reader.number(4))
-    elif kind == 12:
-        while inner := reader.number(1):
-            reader.skip(2)
-            _thrift_value(reader, inner, depth + 1)
-    elif kind in (13, 14, 15):
-        kinds = [reader.number(1) for _ in range(2 if kind == 13 else 1)]
-        count = reader.number(4)
-        check(count <= 1 << 24)
-        for _ in range(count):
-            for inner in kinds:
-                _thrift_value(reader, inner, depth + 1)
-    else:
-        raise Contradiction
-
-
-def _thrift_message(reader: Reader) -> None:
-    if reader.data[reader.at : reader.at + 1] == b"\x82":
-        _thrift_compact(reader)
-        return
-    reader.expect(b"\x80\x01\0\x01", b"\x80\x01\0\x02", b"\x80\x01\0\x03", b"\x80\x01\0\x04")
-    size = reader.number(4)
-    check(1 <= size <= 120)
-    check(_NAME.fullmatch(reader.take(size)))
-    reader.skip(4)
-    _thrift_value(reader, 12, 0)
-
-
-def _thrift_compact(reader: Reader) -> None:
-    reader.expect(b"\x82\x21", b"\x82\x41", b"\x82\x61", b"\x82\x81")
-    reader.varint()
-    size = reader.varint()
-    check(1 <= size <= 120)
-    check(_NAME.fullmatch(reader.take(size)))
-    rest = reader.take(reader.left)  # one message: its end is the end of what is there
-    check(rest[-1:] in (b"\0", b""))
-
-
-def thrift(stream: Stream) -> Match | None:
-    """Messages of the binary or the compact protocol, without a frame around them."""
-    if stream.data[:1] in (b"\x80", b"\x82") and reads(
-        _thrift_message, Reader(stream.data), stream.ended, 9
-    ):
-        return Match("thrift", "Thrift without frames (TBufferedTransport)")
-    return None
-
-
-def thrift_framed(stream: Stream) -> Match | None:
-    """The same messages in right frames."""
-
-    def framed(reader: Reader) -> None:
-        size = reader.number(4)
-        check(8 <= size <= 1 << 28)
-        end = reader.at + size
-        inner = Reader(reader.data, reader.at, end)
-        if inner.data[inner.at : inner.at + 2] not in (b"\x80\x01", b"\x82\x21"):
-            check(inner.left < 2)
-        is_whole = end <= len(reader.data)
-        check(reads(_thrift_message, inner, is_whole, 0, again=False) if inner.left else True)
-        check(not is_whole or inner.left == 0)
-        reader.skip(size)
-
-    if stream.data[4:5] not in (b"\x80", b"\x82"):
-        return None
-    if not reads(framed, Reader(stream.data), stream.ended, 12):
-        return None
-    return Match("thrift_framed", "Thrift in frames (TFramedTransport)", is_framed=True)
 
 
 BINARY_SIGNATURES: Final[tuple[Signature, ...]] = (
@@ -432,13 +300,9 @@ BINARY_SIGNATURES: Final[tuple[Signature, ...]] = (
     ldap,
     smb,
     rdp,
-    mqtt,
-    amqp,
     proxy_v2,
     websocket,
     bittorrent,
     x11,
-    thrift,
-    thrift_framed,
     socks,
 )

@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from .evidence import Stream
-from .signatures import PRINTABLE, Match, Reader, Signature, check, reads
+from .signatures import PRINTABLE, FieldReader, Match, Signature, check, reads
 
 _REQUEST_CODES: Final = {80877103: 8, 80877104: 8, 80877102: 16}
 """PostgreSQL's requests (SSL, GSSAPI, cancel) with their sizes in bytes."""
@@ -38,6 +38,9 @@ _SQL: Final = re.compile(
 )
 
 
+_GREETING: Final = re.compile(rb"\x0a\d+\.\d+[ -~]*\0")
+
+
 def mysql(stream: Stream) -> Match | None:
     """A query, the answer to a greeting, or a server's greeting."""
     data = stream.data
@@ -46,22 +49,22 @@ def mysql(stream: Stream) -> Match | None:
     number, body = data[3], data[4:]
     if number == 0 and body[:1] == b"\x03":
         query = body[3:] if body[1:3] == b"\0\x01" else body[1:]
-        if _SQL.match(query) and reads(_mysql_packet, Reader(data), stream.ended, 0):
+        if _SQL.match(query) and reads(_mysql_packet, FieldReader(data), stream.ended, 0):
             is_le = all(_sequence_numbers(data))
             return Match("mysql", "a MySQL query", ("u32le",) if is_le else ())
         return None
     if number == 1 and 32 <= int.from_bytes(data[:3], "little") < 4096:
         flags = int.from_bytes(body[:4], "little")
         is_login = len(body) >= 32 and flags & 0x200 and not body[9:28].strip(b"\0")
-        if is_login and reads(_mysql_packet, Reader(data), stream.ended, 0):
+        if is_login and reads(_mysql_packet, FieldReader(data), stream.ended, 0):
             return Match("mysql", "a MySQL login")
-    if number == 0 and body[:1] == b"\x0a" and re.match(rb"\x0a\d+\.\d+[ -~]*\0", body):
-        if reads(_mysql_packet, Reader(data), stream.ended, 0):
-            return Match("mysql", "the greeting of a MySQL server")
+    is_greeting = number == 0 and _GREETING.match(body)
+    if is_greeting and reads(_mysql_packet, FieldReader(data), stream.ended, 0):
+        return Match("mysql", "the greeting of a MySQL server")
     return None
 
 
-def _mysql_packet(reader: Reader) -> None:
+def _mysql_packet(reader: FieldReader) -> None:
     size = reader.number(3, "little")
     check(reader.number(1) <= 8 and size)
     reader.skip(size)
@@ -76,64 +79,69 @@ def _sequence_numbers(data: bytes) -> list[bool]:
     return zeros
 
 
-_MONGO_KINDS: Final = frozenset({1, 2001, 2002, 2004, 2005, 2006, 2007, 2012, 2013})
+_MONGO_KINDS: Final = frozenset({2001, 2002, 2004, 2005, 2006, 2007, 2012, 2013})
 
 
 def mongodb(stream: Stream) -> Match | None:
     """Messages with a length that counts itself, two numbers and an operation."""
-    if stream.size < 16 or not reads(_mongo_message, Reader(stream.data), stream.ended, 16):
+    if stream.size < 16 or not reads(_mongo_message, FieldReader(stream.data), stream.ended, 16):
         return None
     return Match("mongodb", "MongoDB", ("counts_itself_le",))
 
 
-def _mongo_message(reader: Reader) -> None:
+def _mongo_message(reader: FieldReader) -> None:
     size = reader.number(4, "little")
     check(16 < size <= 48 << 20)
     reader.skip(4)
     answers, kind = reader.number(4, "little"), reader.number(4, "little")
-    check(kind in _MONGO_KINDS and (answers == 0 or kind in (1, 2013)))
+    check(kind in _MONGO_KINDS and (answers == 0 or kind == 2013))
     reader.skip(size - 16)
 
 
-_KAFKA_MAX_KEY: Final = 80
+_KAFKA_FIRST: Final = {3: 13, 10: 6, 17: 2, 18: 4}
+"""Requests that a client begins with, with their highest versions."""
 
 
 def kafka(stream: Stream) -> Match | None:
     """Requests in right frames: a key, a version, a number, and the client's name."""
-    if stream.data[:2] != b"\0\0" or not reads(_kafka_request, Reader(stream.data), stream.ended, 15):
+    if stream.data[:2] != b"\0\0" or not reads(
+        _kafka_request, FieldReader(stream.data), stream.ended, 18
+    ):
         return None
     return Match("kafka", "Kafka", is_framed=True)
 
 
-def _kafka_request(reader: Reader) -> None:
+def _kafka_request(reader: FieldReader) -> None:
     is_first = reader.at == 0
     size = reader.number(4)
     check(10 <= size <= 1 << 27)
     end = reader.at + size
     key, version = reader.number(2), reader.number(2)
-    check(key <= _KAFKA_MAX_KEY and version <= 20)
+    check(version <= _KAFKA_FIRST.get(key, -1) if is_first else key <= 80 and version <= 20)
     reader.skip(4)
-    named = reader.number(2)
-    name = b"" if named == 0xFFFF else reader.take(named) if named <= 250 else None
-    check(name is not None and PRINTABLE.fullmatch(name))
-    check(reader.at <= end)
-    if is_first:
-        check(key in (3, 10, 17, 18))
-        left = end - reader.at
-        if key == 18 and version < 3:
-            check(left == 0 and name)
-        elif key == 18:
-            reader.expect(b"\0")
-            for _ in range(2):
-                text = reader.varint()
-                check(1 <= text <= 250 and PRINTABLE.fullmatch(reader.take(text - 1)))
-            check(reader.number(1) == 0 and reader.at == end)
-        elif key == 17:
-            mechanism = reader.take(reader.number(2))
-            check(mechanism.split(b"-")[0] in (b"PLAIN", b"SCRAM", b"GSSAPI", b"OAUTHBEARER", b"AWS_MSK_IAM"))
-        else:
-            check(name)
+    size = reader.number(2)
+    check(size <= 250 or (size == 0xFFFF and key == 18 and version >= 3))
+    name = PRINTABLE.match(reader.data, reader.at, reader.at + (0 if size > 250 else size))
+    check(
+        name is not None
+        and (reader.at + len(name[0]) >= min(reader.at + size, reader.end) or size > 250)
+    )
+    reader.skip(0 if size > 250 else size)
+    check(reader.at <= end and (size or not is_first or version >= 3))
+    if is_first and key == 18:
+        _api_versions(reader, end, version)
     reader.skip(end - reader.at)
+
+
+def _api_versions(reader: FieldReader, end: int, version: int) -> None:
+    """The body of the first request: nothing, or the names of the software."""
+    if version >= 3:
+        reader.expect(b"\0")
+        for _ in range(2):
+            text = reader.varint()
+            check(1 <= text <= 250 and PRINTABLE.fullmatch(reader.take(text - 1)))
+        check(reader.number(1) == 0)
+    check(reader.at == end)
 
 
 def zookeeper(stream: Stream) -> Match | None:
@@ -151,8 +159,15 @@ def zookeeper(stream: Stream) -> Match | None:
     return Match("zookeeper", "ZooKeeper", is_framed=True)
 
 
-_STARTUP: Final = (b"\0\x0bCQL_VERSION", b"\0\x0bCOMPRESSION", b"\0\x0bDRIVER_NAME",
-                   b"\0\x0eDRIVER_VERSION", b"\0\x0eTHROW_ON_OVERL", b"\0\x10NO_COMPACT", b"\0\x09CLIENT_ID")
+_STARTUP: Final = (
+    b"\0\x0bCQL_VERSION",
+    b"\0\x0bCOMPRESSION",
+    b"\0\x0bDRIVER_NAME",
+    b"\0\x0eDRIVER_VERSION",
+    b"\0\x0eTHROW_ON_OVERL",
+    b"\0\x10NO_COMPACT",
+    b"\0\x09CLIENT_ID",
+)
 
 
 def cassandra(stream: Stream) -> Match | None:
@@ -169,14 +184,14 @@ def cassandra(stream: Stream) -> Match | None:
     elif kind != 5 or stream.data[head - 4 : head] != b"\0\0\0\0"[: stream.size - head + 4]:
         return None
 
-    def frame(reader: Reader) -> None:
+    def frame(reader: FieldReader) -> None:
         check(reader.take(1) == stream.data[:1])
         check(reader.number(1) <= 0x1F)
         reader.skip(1 if head == 8 else 2)
         check(reader.number(1) in (1, 5, 7, 9, 10, 11, 13, 15))
         reader.skip(reader.number(4))
 
-    if not reads(frame, Reader(stream.data), stream.ended, 8):
+    if not reads(frame, FieldReader(stream.data), stream.ended, 8):
         return None
     return Match("cassandra", "Cassandra (CQL)")
 
@@ -184,13 +199,13 @@ def cassandra(stream: Stream) -> Match | None:
 def memcached_binary(stream: Stream) -> Match | None:
     """Requests of 24 bytes with a key and a value behind them."""
     if stream.data[:1] not in (b"\x80", b"\x81") or not reads(
-        _memcached_packet, Reader(stream.data), stream.ended, 16
+        _memcached_packet, FieldReader(stream.data), stream.ended, 16
     ):
         return None
     return Match("memcached_binary", "the memcached binary protocol")
 
 
-def _memcached_packet(reader: Reader) -> None:
+def _memcached_packet(reader: FieldReader) -> None:
     reader.expect(b"\x80", b"\x81")
     check(reader.number(1) <= 0x49)
     key, extras, kind = reader.number(2), reader.number(1), reader.number(1)

@@ -15,11 +15,13 @@ from .databases import DATABASE_SIGNATURES
 from .diagnosis import MOST_ALSO, Diagnosis
 from .evidence import Stream
 from .formats import FORMAT_SIGNATURES, text_utf8
+from .framings import read_varint, walk
 from .hypotheses import Hypothesis, weigh
+from .messaging import MESSAGING_SIGNATURES
 from .right import Right, read_right_frames
 from .signatures import Match
 from .text_protocols import TEXT_SIGNATURES
-from .words import describe_framing, describe_protocol
+from .words import describe_framing, describe_protocol, describe_silence
 
 MOST_JUDGED: Final = 1 << 16
 """Bytes that are judged; a longer stream is judged by its first ones, as one that goes on."""
@@ -29,6 +31,7 @@ _HUGE: Final = 1 << 24
 _SIGNATURES: Final = (
     *DATABASE_SIGNATURES,
     *BINARY_SIGNATURES,
+    *MESSAGING_SIGNATURES,
     *TEXT_SIGNATURES,
     *FORMAT_SIGNATURES,
 )
@@ -56,8 +59,30 @@ def diagnose(data: bytes, before: int, ended: bool, cap: int) -> Diagnosis | Non
     if found and (is_first or found[0].code != "u64be"):
         return _from_hypotheses(stream, right, found)
     if is_first and _may_be_foreign(stream, right) and (match := text_utf8(stream)):
-        return _from_match(stream, match)
+        return _from_text(stream, match)
     return None
+
+
+def describe_unnamed(data: bytes, ended: bool, cap: int) -> Diagnosis:
+    """Say what can be said of bytes that have no name: the facts, with an empty `code`."""
+    if len(data) > MOST_JUDGED:
+        data, ended = data[:MOST_JUDGED], False
+    stream = Stream(bytes(data), ended, cap)
+    right = read_right_frames(stream)
+    header = stream.data[right.at : right.at + HEADER_SIZE]
+    text = describe_silence(stream, right)
+    fits = "" if right.is_refused or not data else "right frames"
+    return Diagnosis("", text, (), right.at, header.hex(), fits)
+
+
+def _from_text(stream: Stream, match: Match) -> Diagnosis | None:
+    """Text, unless its first character may be the length of what stands behind it."""
+    found = walk(read_varint, stream, 0)
+    if found and found.is_exact:
+        return None  # nothing but more bytes would decide
+    if stream.data[1:2] == b"{" and not stream.data[:1].isspace():
+        return None
+    return _from_match(stream, match)
 
 
 def _judge_zeros(stream: Stream) -> Diagnosis | None:
@@ -86,7 +111,7 @@ def _from_match(stream: Stream, match: Match) -> Diagnosis:
     header = stream.data[:HEADER_SIZE]
     return Diagnosis(
         match.code,
-        describe_protocol(match, header, stream.cap),
+        describe_protocol(stream, match),
         match.also[:MOST_ALSO],
         0,
         header.hex(),
@@ -98,9 +123,6 @@ def _from_hypotheses(stream: Stream, right: Right, found: list[Hypothesis]) -> D
     best, *others = found
     also = [other.code for other in others]
     also += [code for code in _also_true(stream, best) if code not in also]
-    if best.code == "short_length" and "extra_bytes" in also:
-        also.remove("extra_bytes")
-        also.insert(0, "extra_bytes")
     if len(also) > MOST_ALSO:
         return None  # too many explanations are none
     return Diagnosis(
@@ -117,6 +139,9 @@ def _also_true(stream: Stream, best: Hypothesis) -> tuple[str, ...]:
     """Codes that are other words for the same bytes."""
     if best.code == "extra_bytes":
         return ("short_length",)
+    if best.code == "short_length" and best.walk:
+        excess = {head.body - head.length for _, head in best.walk.heads}
+        return ("extra_bytes",) if len(excess) == 1 else ()
     if best.code == "flag_u32be" and best.walk:
         flags = {stream.data[at] for at, _ in best.walk.heads}
         return ("grpc",) if flags <= {0, 1} else ()

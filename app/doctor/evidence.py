@@ -10,12 +10,16 @@ probability of about 2**-b, whatever the hypothesis is.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from typing import Final
 
 SWITCH_BITS: Final = 4.0
 """What an unknown writer spends to change between text, small numbers and anything else."""
 _REPEATED_BITS: Final = 1.5
 _ZEROS_BITS: Final = 2.0
+_SAMPLE: Final = 512
+_FEW: Final = 8
+"""Different bytes up to which a stream counts as one of few."""
 _TEXT, _LOW, _OTHER = b"t", b"l", b"o"
 _NEAR: Final = 3
 
@@ -30,7 +34,9 @@ def _text_bits(byte: int) -> float:
         return 3.0
     if "a" <= char <= "z":
         return 5.2
-    if "A" <= char <= "Z" or char.isdigit():
+    if char.isdigit() or char == "\n":
+        return 5.5
+    if "A" <= char <= "Z":
         return 7.0
     return 7.5 if _is_text(byte) else 99.0
 
@@ -50,7 +56,7 @@ _ANY_BITS: Final = (8.0,) * 256
 class Stream:
     """The bytes to be judged, with what is known about them."""
 
-    __slots__ = ("cap", "classes", "data", "ended", "most", "size")
+    __slots__ = ("cap", "classes", "data", "ended", "few_bits", "most", "size")
 
     def __init__(self, data: bytes, ended: bool, cap: int) -> None:
         self.data = data
@@ -60,6 +66,17 @@ class Stream:
         self.most = max(cap, 1 << 20)
         """The largest body, in bytes, that another framing than ours is believed to announce."""
         self.classes = data.translate(_CLASSES)
+        self.few_bits = _few_bits(data[:_SAMPLE])
+        """Bits of each byte, if the stream is made of few different ones; else empty."""
+
+
+def _few_bits(sample: bytes) -> tuple[float, ...]:
+    """Bits of each byte for a writer that uses few different bytes, as often as `sample` does."""
+    counts = Counter(sample)
+    if not 1 < len(counts) <= _FEW or len(sample) < 32 or counts[0] * 3 > len(sample) * 2:
+        return ()
+    whole = math.log2(len(sample) + 128)
+    return tuple(whole - math.log2(counts[byte] + 0.5) for byte in range(256))
 
 
 def length_bits(length: int) -> float:
@@ -84,11 +101,12 @@ def unknown_bits(stream: Stream, start: int, end: int) -> float:
     text_bits = _sum(piece, _TEXT_BITS) + SWITCH_BITS * (
         2 - (left_text or start == 0) - (right_text or end >= stream.size)
     )
-    return min(any_bits, low_bits, text_bits)
+    few_bits = sum(stream.few_bits[byte] for byte in piece) if stream.few_bits else any_bits
+    return min(any_bits, low_bits, text_bits, few_bits)
 
 
-def text_bits(stream: Stream, text: str) -> float:
-    """Evidence that `stream`, which is valid UTF-8, is text and not chance."""
+def text_bits(text: str) -> float:
+    """Evidence that bytes which are `text` in UTF-8 are that and not chance."""
     spent = 0.0
     for char in text[:200]:
         code = ord(char)

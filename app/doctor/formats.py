@@ -6,7 +6,7 @@ import zlib
 from typing import Final
 
 from .evidence import Stream, text_bits
-from .signatures import Contradiction, Match, Reader, Signature, check, reads
+from .signatures import Contradiction, FieldReader, Match, Signature, check, reads
 
 _MOST_UNPACKED: Final = 1 << 18
 
@@ -60,12 +60,12 @@ def pickle(stream: Stream) -> Match | None:
     """Python's pickle of protocol 2 to 5: opcode behind opcode to a full stop."""
     if stream.data[:1] != b"\x80" or stream.data[1:2] not in (b"\x02", b"\x03", b"\x04", b"\x05"):
         return None
-    if stream.size < 6 or not reads(_pickled, Reader(stream.data), stream.ended, 6):
+    if stream.size < 6 or not reads(_pickled, FieldReader(stream.data), stream.ended, 6):
         return None
     return Match("pickle", "a Python pickle")
 
 
-def _pickled(reader: Reader) -> None:
+def _pickled(reader: FieldReader) -> None:
     reader.expect(b"\x80")
     check(2 <= reader.number(1) <= 5)
     while (opcode := reader.number(1)) != ord("."):
@@ -131,7 +131,7 @@ def text_utf8(stream: Stream) -> Match | None:
         if error.reason != "unexpected end of data" or stream.ended or error.end < stream.size - 3:
             return None
         text = data[: error.start].decode("utf-8-sig", "ignore")
-    if not _is_plain(text) or (not has_mark and text_bits(stream, text) < _ENOUGH_TEXT):
+    if not _is_plain(text) or (not has_mark and text_bits(text) < _ENOUGH_TEXT):
         return None
     return Match("text_utf8", "plain text")
 

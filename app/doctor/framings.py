@@ -1,7 +1,7 @@
 """Framings: a small parser for each, all with the same face.
 
 A parser is given the data, the offset of a header, and the largest length to be believed. It
-returns a `Head`; `CUT` if the header's last bytes have not arrived; `None` if the bytes there
+returns a `FrameHead`; `CUT` if the header's last bytes have not arrived; `None` if the bytes there
 cannot be a header. A new framing is one parser and one entry in `FRAMINGS`.
 """
 
@@ -15,7 +15,7 @@ from typing import Final, NamedTuple, TypeAlias
 from .evidence import Stream, end_bits, length_bits, unknown_bits
 
 
-class Head(NamedTuple):
+class FrameHead(NamedTuple):
     """A header that was read."""
 
     size: int
@@ -26,9 +26,9 @@ class Head(NamedTuple):
     """The length that the header announces."""
 
 
-CUT: Final = Head(0, 0, 0)
+CUT: Final = FrameHead(0, 0, 0)
 """The header is not whole yet."""
-Read: TypeAlias = Callable[[bytes, int, int], Head | None]
+Read: TypeAlias = Callable[[bytes, int, int], FrameHead | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Walk(NamedTuple):
     """Evidence of all headers and of the end."""
     is_exact: bool
     """The stream ends on the boundary behind a frame."""
-    heads: tuple[tuple[int, Head], ...]
+    heads: tuple[tuple[int, FrameHead], ...]
     """The first headers with their offsets."""
     end: int
     """Where the next header is due; behind the stream's end if a body is cut."""
@@ -70,7 +70,7 @@ def walk(read: Read, stream: Stream, start: int) -> Walk | None:
     """
     data, size, most = stream.data, stream.size, stream.most
     at, frames, bits = start, 0, 0.0
-    heads: list[tuple[int, Head]] = []
+    heads: list[tuple[int, FrameHead]] = []
     seen: dict[bytes, int] = {}
     head = CUT
     while at < size:
@@ -107,7 +107,7 @@ def number(width: int, order: str, plus: int = 0, flag: bool = False) -> Read:
     size = lead + width
     is_big = order == "big"
 
-    def read(data: bytes, at: int, most: int) -> Head | None:
+    def read(data: bytes, at: int, most: int) -> FrameHead | None:
         field = data[at + lead : at + size]
         if flag and at < len(data) and data[at] > 3:
             return None
@@ -118,12 +118,12 @@ def number(width: int, order: str, plus: int = 0, flag: bool = False) -> Read:
         length = int.from_bytes(field, "big" if is_big else "little")
         if length > most or length + plus < 0:
             return None
-        return Head(size, length + plus, length)
+        return FrameHead(size, length + plus, length)
 
     return read
 
 
-def read_varint(data: bytes, at: int, most: int) -> Head | None:
+def read_varint(data: bytes, at: int, most: int) -> FrameHead | None:
     """A length in groups of 7 bits, the lowest first (protobuf, .NET)."""
     length = shift = 0
     for size, byte in enumerate(data[at : at + 5], 1):
@@ -131,14 +131,14 @@ def read_varint(data: bytes, at: int, most: int) -> Head | None:
         shift += 7
         if byte < 0x80:
             is_shortest = byte or size == 1
-            return Head(size, length, length) if length <= most and is_shortest else None
+            return FrameHead(size, length, length) if length <= most and is_shortest else None
     return CUT if len(data) - at < 5 else None
 
 
 _NETSTRING: Final = re.compile(rb"(0|[1-9]\d{0,8})(:?)")
 
 
-def read_netstring(data: bytes, at: int, most: int) -> Head | None:
+def read_netstring(data: bytes, at: int, most: int) -> FrameHead | None:
     """``5:hello,``."""
     match = _NETSTRING.match(data, at)
     if match is None:
@@ -149,21 +149,21 @@ def read_netstring(data: bytes, at: int, most: int) -> Head | None:
     comma = match.end() + length
     if length > most or (comma < len(data) and data[comma] != ord(",")):
         return None
-    return Head(match.end() - at, length + 1, length)
+    return FrameHead(match.end() - at, length + 1, length)
 
 
 def digits(width: int, base: int = 10) -> Read:
     """A length in `width` digits, filled up with zeros or spaces."""
     valid = re.compile(rb" *[0-9]+" if base == 10 else rb"[0-9a-f]+|[0-9A-F]+")
 
-    def read(data: bytes, at: int, most: int) -> Head | None:
+    def read(data: bytes, at: int, most: int) -> FrameHead | None:
         field = data[at : at + width]
         if not valid.fullmatch(field) and not (len(field) < width and not field.strip(b" ")):
             return None
         if len(field) < width:
             return CUT
         length = int(field, base)
-        return Head(width, length, length) if length <= most else None
+        return FrameHead(width, length, length) if length <= most else None
 
     return read
 
@@ -172,7 +172,7 @@ def delimited(end: bytes) -> Read:
     """A length in digits, ended by `end`."""
     valid = re.compile(rb"(0|[1-9]\d{0,8})(" + re.escape(end) + rb")?")
 
-    def read(data: bytes, at: int, most: int) -> Head | None:
+    def read(data: bytes, at: int, most: int) -> FrameHead | None:
         match = valid.match(data, at)
         if match is None:
             return None
@@ -180,7 +180,7 @@ def delimited(end: bytes) -> Read:
             left = data[match.end() : match.end() + len(end)]
             return CUT if end.startswith(left) and match.end() + len(left) == len(data) else None
         length = int(match[1])
-        return Head(match.end() - at, length, length) if length <= most else None
+        return FrameHead(match.end() - at, length, length) if length <= most else None
 
     return read
 
@@ -188,7 +188,7 @@ def delimited(end: bytes) -> Read:
 _ASCII: Final = "a length in ASCII digits"
 FRAMINGS: Final = (
     Framing("u32le", "a 4-byte little-endian length", 2, number(4, "little")),
-    Framing("u16be", "a 2-byte big-endian length", 3, number(2, "big")),
+    Framing("u16be", "a 2-byte big-endian length", 4, number(2, "big")),
     Framing("u16le", "a 2-byte little-endian length", 4, number(2, "little")),
     Framing("u24be", "a 3-byte big-endian length", 5, number(3, "big")),
     Framing("u64be", "an 8-byte big-endian length", 4, number(8, "big")),
@@ -205,10 +205,12 @@ FRAMINGS: Final = (
         4,
         number(4, "little", -4),
     ),
-    Framing("varint", "a variable-length integer (7 bits a byte)", 4, read_varint),
+    Framing("varint", "a variable-length integer (7 bits a byte)", 5, read_varint),
     Framing("netstring", "netstrings (5:hello,)", 3, read_netstring),
     *(Framing("ascii_length", _ASCII, 5, digits(width)) for width in (4, 2, 3, 5, 6, 8, 10)),
     *(Framing("ascii_length", "a length in hex digits", 6, digits(width, 16)) for width in (4, 8)),
     *(Framing("ascii_length", _ASCII, 6, delimited(end)) for end in (b"\n", b"\r\n", b" ", b":")),
-    Framing("flag_u32be", "a flag byte and a 4-byte big-endian length", 4, number(4, "big", 0, True)),
+    Framing(
+        "flag_u32be", "a flag byte and a 4-byte big-endian length", 4, number(4, "big", 0, True)
+    ),
 )

@@ -8,9 +8,9 @@ from typing import Final, NamedTuple
 
 from ..core.framing import HEADER_SIZE
 from .evidence import Stream, unknown_bits
-from .framings import FRAMINGS, Framing, Walk, walk
+from .framings import FRAMINGS, FrameHead, Framing, Walk, walk
 from .right import Right
-from .slips import BUFFERS, EXTRA, INTERLEAVED, LONG, SHORT
+from .slips import BUFFERS, CHARACTERS, EXTRA, INTERLEAVED, LONG, SHORT
 
 LATER_BITS: Final = 2.0
 """Against a fault that begins only behind right frames."""
@@ -20,7 +20,7 @@ RIGHT_MARGIN: Final = 9.0
 """Evidence that it must have over right frames, where these fit too."""
 RIVAL_MARGIN: Final = 7.0
 """Hypotheses nearer than this to the best one are told beside it."""
-_KNOWN_TAILS: Final = {b"\n": 6.0, b"\r\n": 8.0, b"\0": 3.0, b"\r": 3.0, b"\0\0": 3.0, b"\n\0": 6.0}
+_KNOWN_TAILS: Final = {b"\n": 6.0, b"\r\n": 8.0, b"\r": 3.0, b"\n\0": 6.0}
 """Evidence in the first tail, where it is one that clients send by mistake."""
 
 
@@ -44,6 +44,9 @@ def weigh(stream: Stream, right: Right) -> list[Hypothesis]:
         known = best.get(found.code)
         if known is None or found.bits > known.bits:
             best[found.code] = found
+    short = best.get("short_length")
+    if short and short.framing in CHARACTERS and short.bits > CHANCE_MARGIN:
+        best.pop("extra_bytes", None)  # the bytes behind are the ends of characters
     floor = max(bits - (LATER_BITS if start else 0.0) for start, bits in right.starts)
     least = max(0.0, floor) + CHANCE_MARGIN
     if not right.is_refused:
@@ -51,7 +54,7 @@ def weigh(stream: Stream, right: Right) -> list[Hypothesis]:
     ranked = sorted(best.values(), key=lambda found: -found.bits)
     if not ranked or ranked[0].bits < least:
         return []
-    near = ranked[0].bits - RIVAL_MARGIN
+    near = max(ranked[0].bits - RIVAL_MARGIN, least)
     return [found for found in ranked if found.bits >= near]
 
 
@@ -65,7 +68,7 @@ def _candidates(stream: Stream, right: Right) -> Iterator[Hypothesis]:
         against = LATER_BITS if start else 0.0
         for framing in _ALL:
             found = walk(framing.read, stream, start)
-            if found and not (framing in _SLIPS and _is_right(found)):
+            if found and _is_telling(stream, framing, found):
                 bits = before + found.bits - framing.prior - against
                 bits += _tail_bits(stream, framing, found)
                 yield Hypothesis(
@@ -73,25 +76,65 @@ def _candidates(stream: Stream, right: Right) -> Iterator[Hypothesis]:
                 )
 
 
+_TAILED: Final = frozenset({"extra_bytes", "buffer_tail", "short_length"})
+_NO_TEXT_ENDS: Final = (b" ", b",", b":", b"\t")
+"""Characters that a whole text does not end with."""
 _SLIPS: Final = (*SHORT, *INTERLEAVED, *BUFFERS)
 """Slips that need not show in every frame."""
 _ALL: Final = (*FRAMINGS, *LONG, *EXTRA, *_SLIPS)
 
 
-def _is_right(found: Walk) -> bool:
-    return all(head.body == head.length for _, head in found.heads)
+def _is_telling(stream: Stream, framing: Framing, found: Walk) -> bool:
+    """Whether a walk shows more than right frames or a chance would."""
+    heads = found.heads
+    if framing in _SLIPS:
+        return any(head.body != head.length for _, head in heads)
+    empty = sum(not head.length for _, head in heads)
+    if empty * 2 >= len(heads):
+        return False  # what makes half of the frames empty splits the headers of another framing
+    if framing.code == "u64be":
+        # Right frames with an empty one before each look the same.
+        return found.frames >= 6 or all(_is_text_body(stream, at, head) for at, head in heads)
+    if found.frames > 1:
+        return True
+    at, head = heads[0]
+    if framing.code == "extra_bytes":
+        return stream.data[at + HEADER_SIZE + head.length :] in _KNOWN_TAILS
+    if framing.code == "flag_u32be":
+        return stream.data[at] <= 1
+    if framing.code == "counts_itself":
+        return _is_one_text(stream, found)  # a right body is cut there as easily
+    if framing.code == "ascii_length":
+        return found.is_exact  # text may begin with a number
+    return framing.code != "long_length"
+
+
+def _is_text_body(stream: Stream, at: int, head: FrameHead) -> bool:
+    body = stream.classes[at + head.size : at + head.size + head.body]
+    return body.count(b"t") == len(body)
+
+
+def _is_one_text(stream: Stream, found: Walk) -> bool:
+    at, head = found.heads[0]
+    body = stream.classes[at + head.size :]
+    is_text = len(body) >= 3 and body.count(b"t") == len(body)
+    return found.is_exact and at == 0 and is_text and stream.data[-1:] not in _NO_TEXT_ENDS
 
 
 def _offset(framing: Framing, found: Walk) -> int:
     """The first byte that differs from right frames."""
     at, head = found.heads[0]
-    if framing.code in ("extra_bytes", "buffer_tail"):
-        return at + HEADER_SIZE + head.length
-    return at
+    if framing in _SLIPS:
+        at, head = next((at, head) for at, head in found.heads if head.body != head.length)
+    if framing.code == "interleaved":
+        return at + HEADER_SIZE
+    return at + HEADER_SIZE + head.length if framing.code in _TAILED else at
 
 
 def _tail_bits(stream: Stream, framing: Framing, found: Walk) -> float:
     """Evidence in the bytes between a body and the next header."""
+    if framing.code == "counts_itself":
+        return 4.0 if found.frames == 1 else 0.0  # one whole text, see `_is_telling`
     if framing.code not in ("extra_bytes", "buffer_tail"):
         return 0.0
     tails = []
@@ -104,7 +147,7 @@ def _tail_bits(stream: Stream, framing: Framing, found: Walk) -> float:
     first = tails[0][1]
     if len(first) >= HEADER_SIZE and not any(tail.strip(b"\0") for _, tail in tails):
         return -99.0  # empty frames, or the tail of a buffer
-    bits = _KNOWN_TAILS.get(first, 0.0)
+    bits = _KNOWN_TAILS.get(first, 0.0 if first.strip(b"\0") else 3.0)
     whole = [(start, tail) for start, tail in tails if len(tail) == len(first)]
     if len(whole) > 1 and all(tail == first for _, tail in whole):
         for start, tail in whole[1:3]:
@@ -121,7 +164,10 @@ def _over_cap(stream: Stream, right: Right) -> Hypothesis | None:
         return None
     bits = right.starts[-1][1] + unknown_bits(stream, right.at, start)
     bits -= over_cap_bits(length, stream.cap)
+    bits += 4.0 if right.frames else 0.0  # a slip would have shown before
     kinds = stream.classes[start : start + 256]
+    if 0 < len(kinds) < min(256, length):
+        bits -= 10.0  # a large body arrives in large pieces
     if len(kinds) >= 16:
         if kinds.count(b"l") * 3 > len(kinds):
             bits -= 6.0  # many small numbers: another binary protocol is likelier
@@ -134,7 +180,7 @@ def _over_cap(stream: Stream, right: Right) -> Hypothesis | None:
 
 def over_cap_bits(length: int, cap: int) -> float:
     """Bits of a length over the CAP: near to it and round ones are the likely ones."""
-    spent = 2.0 + _whole_number_bits(length - cap)
+    spent = 1.0 + _whole_number_bits(length - cap)
     if not length & (length - 1):
         spent = min(spent, 6.0)  # a power of two
     for unit in (1 << 20, 1 << 16, 1 << 12, 1000, 1_000_000):

@@ -9,6 +9,8 @@ from .evidence import Stream, end_bits, length_bits, unknown_bits
 
 _SCORED = 64
 _LAST_KEPT = 6
+_CUT_BITS = -5.0
+"""Evidence, at least, of a body that is cut: a client that is right may be killed."""
 _NEXT_EMPTY_BITS = -1.0
 """Evidence of an empty frame behind another: of many in a row something else is likelier."""
 
@@ -65,7 +67,7 @@ def read_right_frames(stream: Stream) -> Right:
         is_refused = True
     if not is_refused:
         is_exact = at == size
-        bits += end_bits(stream, is_exact, max(previous, 0))
+        bits += max(end_bits(stream, is_exact, max(previous, 0)), _CUT_BITS)
     return Right(frames, at, length, is_refused, bits, tuple(starts[:1] + starts[1:][-_LAST_KEPT:]))
 
 

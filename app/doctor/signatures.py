@@ -35,7 +35,7 @@ class Cut(Exception):
     """The stream ends before what was to be read."""
 
 
-class Reader:
+class FieldReader:
     """Reads fields one after the other. Raises `Cut` at the stream's end."""
 
     __slots__ = ("at", "data", "end")
@@ -95,7 +95,11 @@ def check(is_so: object) -> None:
 
 
 def reads(
-    read: Callable[[Reader], None], reader: Reader, ended: bool, least: int, again: bool = True
+    read: Callable[[FieldReader], None],
+    reader: FieldReader,
+    ended: bool,
+    least: int,
+    again: bool = True,
 ) -> bool:
     """Whether `read` explains all bytes: whole messages one behind the other, the last maybe cut.
 

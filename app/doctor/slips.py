@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from ..core.framing import HEADER_SIZE, read_length
-from .framings import CUT, Framing, Head, Read, number
+from .framings import CUT, FrameHead, Framing, Read, number
 
 _NO_MORE: Final = 1 << 62
 
@@ -31,11 +31,11 @@ def _longer(plus: int) -> Read:
 def _times(factor: int) -> Read:
     """Lengths that count words of `factor` bytes."""
 
-    def read(data: bytes, at: int, most: int) -> Head | None:
+    def read(data: bytes, at: int, most: int) -> FrameHead | None:
         length = _length(data, at, most)
         if length < 0:
             return CUT if length == -1 else None
-        return Head(HEADER_SIZE, length * factor, length)
+        return FrameHead(HEADER_SIZE, length * factor, length)
 
     return read
 
@@ -43,19 +43,19 @@ def _times(factor: int) -> Read:
 def _characters(utf16: bool) -> Read:
     """Lengths that count characters (or UTF-16 units) of a body that is UTF-8."""
 
-    def read(data: bytes, at: int, most: int) -> Head | None:
+    def read(data: bytes, at: int, most: int) -> FrameHead | None:
         length = _length(data, at, most)
         if length < 0:
             return CUT if length == -1 else None
         start = at + HEADER_SIZE
         plain = data[start : start + length]
         if plain.isascii():
-            return Head(HEADER_SIZE, length, length)
+            return FrameHead(HEADER_SIZE, length, length)
         end, units = start, 0
         while units < length and end < len(data):
             byte = data[end]
             step = 1 if byte < 0x80 else 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
-            if 0x80 <= byte < 0xC2 or byte > 0xF4:
+            if 0x80 <= byte < 0xC2 or byte > 0xF4 or (byte < 0x20 and byte not in b"\t\r\n"):
                 return None
             for follow in data[end + 1 : end + step]:
                 if not 0x80 <= follow < 0xC0:
@@ -64,29 +64,29 @@ def _characters(utf16: bool) -> Read:
             end += step
         if units < length:
             end += length - units  # the rest has not arrived
-        return Head(HEADER_SIZE, end - start, length)
+        return FrameHead(HEADER_SIZE, end - start, length)
 
     return read
 
 
-def _interleaved(data: bytes, at: int, most: int) -> Head | None:
+def _interleaved(data: bytes, at: int, most: int) -> FrameHead | None:
     """Two headers, then both bodies; a frame behind which a header stands is single."""
     first = _length(data, at, most)
     if first < 0:
         return CUT if first == -1 else None
     body = at + HEADER_SIZE
     if _length(data, body + first, most) != -2:
-        return Head(HEADER_SIZE, first, first)
+        return FrameHead(HEADER_SIZE, first, first)
     second = _length(data, body, most)
     if second < 0 or not first or not second:
         return None
-    return Head(HEADER_SIZE, HEADER_SIZE + first + second, first)
+    return FrameHead(HEADER_SIZE, HEADER_SIZE + first + second, first)
 
 
 def _filled_up(size: int) -> Read:
     """Whole buffers of `size` bytes: a frame, then zeros."""
 
-    def read(data: bytes, at: int, most: int) -> Head | None:
+    def read(data: bytes, at: int, most: int) -> FrameHead | None:
         length = _length(data, at, most)
         if length < 0:
             return CUT if length == -1 else None
@@ -95,7 +95,7 @@ def _filled_up(size: int) -> Read:
             return None
         if data[body + length : end].strip(b"\0"):
             return None
-        return Head(HEADER_SIZE, end - body, length)
+        return FrameHead(HEADER_SIZE, end - body, length)
 
     return read
 
@@ -146,9 +146,9 @@ LONG: Final = tuple(
     )
     for size in (1, 2, 3, 5, 6, 7, 8)
 )
-INTERLEAVED: Final = (
-    Framing("interleaved", "two writers on one connection", 5, _interleaved),
-)
+CHARACTERS: Final = SHORT[:2]
+"""Lengths that count characters."""
+INTERLEAVED: Final = (Framing("interleaved", "two writers on one connection", 5, _interleaved),)
 BUFFER_SIZES: Final = tuple(1 << power for power in range(4, 17)) + tuple(
     count * unit for unit in (100, 1000) for count in range(1, 11)
 )

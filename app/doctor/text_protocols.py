@@ -42,7 +42,9 @@ def http(stream: Stream) -> Match | None:
             if begun is None:
                 return None
             is_rtsp = begun[1].startswith(b"rtsp") or begun[0].endswith((b" R", b" RT", b" RTS"))
-            return _http_match(what or ("rtsp" if is_rtsp or b" RTSP" in begun[0] else "http1"), b"")
+            return _http_match(
+                what or ("rtsp" if is_rtsp or b" RTSP" in begun[0] else "http1"), b""
+            )
         what = what or ("rtsp" if b"RTSP/" in (start[1], start[1][:5]) else "http1")
         fields_at = at = start.end()
         while field := _FIELD.match(data, at):
@@ -114,7 +116,9 @@ _REDIS_INLINE: Final = re.compile(
 )
 _REDIS_HEAD: Final = re.compile(rb"([*$%~>])(\d{1,9})\r\n")
 _REDIS_HEAD_BEGUN: Final = re.compile(rb"[*$](\d{1,9}\r?)?")
-_REDIS_SIMPLE: Final = re.compile(rb"(\+(OK|PONG|QUEUED)|-(ERR|WRONGTYPE|NOAUTH|MOVED|LOADING)\b[ -~]*)\r\n")
+_REDIS_SIMPLE: Final = re.compile(
+    rb"(\+(OK|PONG|QUEUED)|-(ERR|WRONGTYPE|NOAUTH|MOVED|LOADING)\b[ -~]*)\r\n"
+)
 
 
 def redis(stream: Stream) -> Match | None:
@@ -123,7 +127,9 @@ def redis(stream: Stream) -> Match | None:
     if data[:1] == b"*":
         return Match("redis", "the Redis protocol (RESP)") if _is_resp(stream) else None
     if simple := _REDIS_SIMPLE.match(data):
-        return Match("redis", "an answer of a Redis server") if simple.end() == stream.size else None
+        return (
+            Match("redis", "an answer of a Redis server") if simple.end() == stream.size else None
+        )
     while line := _REDIS_INLINE.match(data, at):
         at = line.end()
     if not at or at < stream.size:
@@ -155,7 +161,8 @@ def _is_resp(stream: Stream) -> bool:
 
 _KEY: Final = rb"[!-~\x80-\xff]{1,250}"
 _STORE: Final = re.compile(
-    rb"(?:set|add|replace|append|prepend|cas) " + _KEY
+    rb"(?:set|add|replace|append|prepend|cas) "
+    + _KEY
     + rb" \d{1,10} -?\d{1,10} (\d{1,8})(?: \d+)?(?: noreply)?\r\n"
 )
 _MEMCACHED_LINE: Final = re.compile(
@@ -223,7 +230,9 @@ _STOMP: Final = re.compile(
     rb"(?:CONNECT|STOMP|CONNECTED|SEND|SUBSCRIBE|UNSUBSCRIBE|ACK|NACK|BEGIN|COMMIT|ABORT"
     rb"|DISCONNECT|MESSAGE|RECEIPT|ERROR)\r?\n(?:[^\r\n:\0]+:[^\r\n\0]*\r?\n)*"
 )
-_STOMP_FIRST: Final = re.compile(rb"(?:CONNECT|STOMP|CONNECTED)\r?\n(?:[\w-]+:[^\r\n\0]*\r?\n|\r?\n\0)")
+_STOMP_FIRST: Final = re.compile(
+    rb"(?:CONNECT|STOMP|CONNECTED)\r?\n(?:[\w-]+:[^\r\n\0]*\r?\n|\r?\n\0)"
+)
 
 
 def stomp(stream: Stream) -> Match | None:
@@ -238,7 +247,9 @@ def stomp(stream: Stream) -> Match | None:
         at = head.end()
         blank = _BLANK.match(data, at)
         if blank is None:
-            return Match("stomp", "STOMP") if is_text(data[at:]) and b"\n" not in data[at:] else None
+            return (
+                Match("stomp", "STOMP") if is_text(data[at:]) and b"\n" not in data[at:] else None
+            )
         end = data.find(b"\0", blank.end())
         if end < 0:
             break
@@ -261,7 +272,9 @@ def lsp(stream: Stream) -> Match | None:
         head = _LSP.match(data, at)
         if head is None:
             rest = data[at:]
-            is_begun = _LSP_BEGUN.fullmatch(rest) or (count and b"Content-Length: ".startswith(rest))
+            is_begun = _LSP_BEGUN.fullmatch(rest) or (
+                count and b"Content-Length: ".startswith(rest)
+            )
             return Match("lsp", "the Language Server Protocol") if is_begun else None
         if data[head.end() : head.end() + 1] not in (b"{", b"[", b""):
             return None

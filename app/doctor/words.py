@@ -1,26 +1,120 @@
-"""A diagnosis in words for people: facts first, then the name."""
+"""A diagnosis in words for people: facts first, then the name, then what to change."""
 
 from __future__ import annotations
 
+from typing import Final
+
 from ..core.framing import HEADER_SIZE
-from ..core.printable import printable
 from .evidence import Stream
 from .hypotheses import Hypothesis
 from .right import Right
 from .signatures import Match
 
+MENDED_BY: Final = {
+    "u32le": "Write the length in network byte order (big-endian).",
+    "u16be": "Write the length in 4 bytes, not 2.",
+    "u16le": "Write the length in 4 bytes, big-endian.",
+    "u24be": "Write the length in 4 bytes, not 3.",
+    "u64be": "Write the length in 4 bytes, not 8.",
+    "u64le": "Write the length in 4 bytes, big-endian.",
+    "counts_itself": "Count the body alone: the length is 4 too large.",
+    "counts_itself_le": "Count the body alone, and write the length big-endian.",
+    "varint": "Write the length in 4 bytes, big-endian.",
+    "netstring": "Write the length in 4 bytes, big-endian, and no comma behind the body.",
+    "ascii_length": "Write the length as a number in 4 bytes, big-endian, not as text.",
+    "flag_u32be": "Leave out the byte before the length.",
+    "extra_bytes": "Count these bytes in the length, or do not send them.",
+    "short_length": "Count the bytes of the body as they are sent, after encoding.",
+    "long_length": "Count the bytes that are really sent.",
+    "interleaved": "Let one writer send a whole frame, header and body, before the next begins.",
+    "buffer_tail": "Send only the bytes that were filled, not the whole buffer.",
+    "over_cap": "Send smaller frames, or start the server with a larger --cap.",
+}
+"""What the author of a client has to change, by code."""
 
-def describe_protocol(match: Match, header: bytes, cap: int) -> str:
+
+def spell_bytes(data: bytes) -> str:
+    """Bytes in hex with spaces, as in ``0d 00 00 00``."""
+    return data.hex(" ")
+
+
+def describe_protocol(stream: Stream, match: Match) -> str:
     """Say what a server of right frames reads in the first bytes, and what they are."""
-    return f"{_read_as_length(header, 0, cap)} These bytes are {match.words}."
+    if match.is_framed:
+        return (
+            f"The frames are right, but the bytes in them are {match.words}, not an echo client's."
+        )
+    fact = describe_header(stream, 0)
+    return f"{fact} All {stream.size:,} bytes fit {match.words}."
 
 
 def describe_framing(
     stream: Stream, right: Right, best: Hypothesis, others: list[Hypothesis]
 ) -> str:
-    """Say what a server reads at the offset, what explains the bytes, and what would decide."""
-    return best.words
+    """Say what a server reads at the offset, what explains all bytes, and what would decide."""
+    parts = []
+    before = sum(start < best.offset for start, _ in right.starts if start or right.frames)
+    if best.offset and before and best.code not in ("extra_bytes", "buffer_tail"):
+        parts.append(f"The bytes before offset {best.offset:,} are right frames.")
+    parts.append(describe_header(stream, best.offset))
+    if best.code == "over_cap":
+        parts.append("An honest body that is too large explains all bytes.")
+    elif best.walk:
+        frames = best.walk.frames
+        count = "1 frame" if frames == 1 else f"{frames:,} frames"
+        parts.append(f"All bytes fit {best.words}: {count} from offset {_start(best):,} on.")
+    parts += [_describe_rival(right, best, other) for other in others]
+    if best.code in MENDED_BY:
+        parts.append(MENDED_BY[best.code])
+    return " ".join(parts)
 
 
-def _read_as_length(header: bytes, offset: int, cap: int) -> str:
-    return ""
+def describe_silence(stream: Stream, right: Right) -> str:
+    """Say how far right frames reach in a stream that has no name."""
+    if not stream.size:
+        return (
+            "There are no bytes: the client sent nothing, or waits for the server to speak first."
+        )
+    frames = "1 whole frame" if right.frames == 1 else f"{right.frames:,} whole frames"
+    come = stream.size - right.at - HEADER_SIZE
+    if right.is_refused:
+        before = f"The first {right.at:,} bytes are {frames}. " if right.frames else ""
+        fact = describe_header(stream, right.at)
+        return f"{before}{fact} No known framing or protocol explains all bytes."
+    if right.is_exact and stream.size == right.at:
+        return f"All {stream.size:,} bytes are right: {frames}."
+    if right.length < 0:
+        rest = stream.size - right.at
+        return f"All bytes are right so far: {frames}, and {rest} of the 4 bytes of a header."
+    return (
+        f"All bytes are right so far: {frames}, and {come:,} of the {right.length:,} bytes of the"
+        " next body."
+    )
+
+
+def _start(found: Hypothesis) -> int:
+    return found.walk.heads[0][0] if found.walk else found.offset
+
+
+def _describe_rival(right: Right, best: Hypothesis, other: Hypothesis) -> str:
+    """Name another explanation, and the first byte that the two read differently."""
+    ends = [
+        found.walk.end if found.walk else right.at + HEADER_SIZE + right.length
+        for found in (best, other)
+    ]
+    return f"{other.words} ({other.code}) fits too; the byte at offset {min(ends):,} would decide."
+
+
+def describe_header(stream: Stream, offset: int) -> str:
+    """Say what the header at `offset` announces, and how much of it has come."""
+    header = stream.data[offset : offset + HEADER_SIZE]
+    spelt = spell_bytes(header)
+    if len(header) < HEADER_SIZE:
+        verb = "stands" if len(header) == 1 else "stand"
+        return f"At offset {offset:,} {verb} {spelt}, where a header of 4 bytes is due."
+    length = int.from_bytes(header, "big")
+    said = f"At offset {offset:,} the header {spelt} announces {length:,} bytes"
+    if length > stream.cap:
+        return f"{said}, over the CAP of {stream.cap:,}."
+    come = stream.size - offset - HEADER_SIZE
+    return f"{said}, of which {come:,} have come." if come < length else f"{said}."

@@ -1,0 +1,111 @@
+"""`echo-tui explain`: what bytes, or a length that somebody read, most probably are."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import sys
+from pathlib import Path
+from typing import Final
+
+import click
+
+from ..core.printable import printable
+from ..core.settings import MIB, SettingError, check
+from ..doctor.diagnose import MOST_JUDGED, describe_unnamed, diagnose
+from ..doctor.diagnosis import Diagnosis
+from ..doctor.numbers import explain_number
+from .options import Size
+
+_NUMBER: Final = re.compile(r"\d+", re.ASCII)
+_HEX: Final = re.compile(r"(?:[0-9A-Fa-f]{2})+", re.ASCII)
+_LENGTH_DIGITS: Final = 8
+"""Hex digits of a length; more of them are the bytes of a stream."""
+_WIDEST: Final = 100
+
+
+@click.command()
+@click.argument("what", metavar="[NUMBER|HEX|FILE|-]", default="-", type=click.Path())
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option(
+    "--cap", type=Size(), default=MIB, show_default="1MiB", help="The CAP that was in force."
+)
+@click.option("--ended", is_flag=True, help="The client closed behind the last byte.")
+def explain(what: str, as_json: bool, cap: int, ended: bool) -> int:
+    """Say what bytes, or a length that somebody read, most probably are.
+
+    NUMBER is a length as an error message has it (369295616). HEX is 0x and hex digits, or an even
+    number of hex digits with a letter among them (0d0a0000). FILE holds the first bytes of a
+    connection, as does stdin (-, the default); a FILE whose name is a number or hex is ./NAME.
+    """
+    check("cap", cap)
+    found = _explain(what, cap, ended)
+    if as_json:
+        print(json.dumps(_fields(found)))
+    else:
+        _print_for_people(found)
+    return 0
+
+
+def _explain(what: str, cap: int, ended: bool) -> Diagnosis:
+    if _NUMBER.fullmatch(what):
+        return explain_number(int(what[:30]), cap)
+    digits = what[2:] if what[:2] in ("0x", "0X") else what if _is_hex(what) else None
+    if digits is None:
+        return _explain_bytes(_read(what), cap, ended)
+    if not re.fullmatch(r"[0-9A-Fa-f]+", digits, re.ASCII):
+        raise SettingError(f"{printable(what, 60)!r} is not hex: write 0x and hex digits")
+    if what is not digits and len(digits) < _LENGTH_DIGITS:
+        return explain_number(int(digits, 16), cap)
+    if len(digits) % 2:
+        raise SettingError(
+            f"{printable(what, 60)!r} has an odd number of hex digits: two make a byte"
+        )
+    if len(digits) == _LENGTH_DIGITS:
+        return explain_number(int(digits, 16), cap)
+    return _explain_bytes(bytes.fromhex(digits), cap, ended)
+
+
+def _is_hex(what: str) -> bool:
+    return _HEX.fullmatch(what) is not None and not what.isdigit()
+
+
+def _explain_bytes(data: bytes, cap: int, ended: bool) -> Diagnosis:
+    found = diagnose(data, 0, ended, cap)
+    return found or describe_unnamed(data, ended, cap)
+
+
+def _read(name: str) -> bytes:
+    """The first bytes of a file or of stdin; raises `SettingError` if there are none to be read."""
+    most = MOST_JUDGED + 1
+    try:
+        if name == "-":
+            return sys.stdin.buffer.read(most)
+        with Path(name).open("rb") as file:
+            return file.read(most)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        shown = "stdin" if name == "-" else printable(name, 200)
+        raise SettingError(
+            f"{shown} cannot be read: {reason}: give a number, hex digits, a file, or -"
+        ) from None
+
+
+def _fields(found: Diagnosis) -> dict[str, object]:
+    return {
+        "code": found.code or None,
+        "text": found.text,
+        "also": list(found.also),
+        "offset": found.offset,
+        "header": found.header,
+        "fits": found.fits,
+    }
+
+
+def _print_for_people(found: Diagnosis) -> None:
+    width = min(shutil.get_terminal_size().columns, _WIDEST)
+    print(click.wrap_text(printable(found.text, len(found.text)), width))
+    if found.code:
+        also = f" (also true, or possible: {', '.join(found.also)})" if found.also else ""
+        print(click.wrap_text(f"Diagnosis: {found.code}{also}", width))
