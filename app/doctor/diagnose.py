@@ -15,7 +15,7 @@ from .databases import DATABASE_SIGNATURES
 from .diagnosis import MOST_ALSO, Diagnosis
 from .evidence import Stream
 from .formats import FORMAT_SIGNATURES, text_utf8
-from .framings import read_varint, walk
+from .framings import VARINT, walk
 from .hypotheses import Hypothesis, weigh
 from .messaging import MESSAGING_SIGNATURES
 from .right import Right, read_right_frames
@@ -25,6 +25,8 @@ from .words import describe_framing, describe_protocol, describe_silence
 
 MOST_JUDGED: Final = 1 << 16
 """Bytes that are judged; a longer stream is judged by its first ones, as one that goes on."""
+_MOST_OF_PROTOCOL: Final = 1 << 13
+"""Bytes that are compared with the signatures of protocols."""
 _FEWEST_ZEROS: Final = 64
 _SURE_SIZE: Final = 12
 _HUGE: Final = 1 << 24
@@ -77,10 +79,11 @@ def describe_unnamed(data: bytes, ended: bool, cap: int) -> Diagnosis:
 
 def _from_text(stream: Stream, match: Match) -> Diagnosis | None:
     """Text, unless its first character may be the length of what stands behind it."""
-    found = walk(read_varint, stream, 0)
+    found = walk(VARINT, stream, 0)
     if found and found.is_exact:
         return None  # nothing but more bytes would decide
-    if stream.data[1:2] == b"{" and not stream.data[:1].isspace():
+    is_bare = b"\r" in stream.data.replace(b"\r\n", b"")[:-1]
+    if is_bare or (stream.data[1:2] == b"{" and not stream.data[:1].isspace()):
         return None
     return _from_match(stream, match)
 
@@ -93,6 +96,8 @@ def _judge_zeros(stream: Stream) -> Diagnosis | None:
 
 def _find_protocol(stream: Stream, right: Right) -> Match | None:
     is_foreign = _may_be_foreign(stream, right)
+    if stream.size > _MOST_OF_PROTOCOL:
+        stream = Stream(stream.data[:_MOST_OF_PROTOCOL], False, stream.cap)
     for signature in _SIGNATURES:
         match = signature(stream)
         if match and (match.is_framed or is_foreign):

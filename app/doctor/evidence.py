@@ -10,16 +10,12 @@ probability of about 2**-b, whatever the hypothesis is.
 from __future__ import annotations
 
 import math
-from collections import Counter
 from typing import Final
 
 SWITCH_BITS: Final = 4.0
 """What an unknown writer spends to change between text, small numbers and anything else."""
 _REPEATED_BITS: Final = 1.5
 _ZEROS_BITS: Final = 2.0
-_SAMPLE: Final = 512
-_FEW: Final = 8
-"""Different bytes up to which a stream counts as one of few."""
 _TEXT, _LOW, _OTHER = b"t", b"l", b"o"
 _NEAR: Final = 3
 
@@ -56,7 +52,7 @@ _ANY_BITS: Final = (8.0,) * 256
 class Stream:
     """The bytes to be judged, with what is known about them."""
 
-    __slots__ = ("cap", "classes", "data", "ended", "few_bits", "most", "size")
+    __slots__ = ("cap", "classes", "data", "ended", "most", "size")
 
     def __init__(self, data: bytes, ended: bool, cap: int) -> None:
         self.data = data
@@ -66,17 +62,6 @@ class Stream:
         self.most = max(cap, 1 << 20)
         """The largest body, in bytes, that another framing than ours is believed to announce."""
         self.classes = data.translate(_CLASSES)
-        self.few_bits = _few_bits(data[:_SAMPLE])
-        """Bits of each byte, if the stream is made of few different ones; else empty."""
-
-
-def _few_bits(sample: bytes) -> tuple[float, ...]:
-    """Bits of each byte for a writer that uses few different bytes, as often as `sample` does."""
-    counts = Counter(sample)
-    if not 1 < len(counts) <= _FEW or len(sample) < 32 or counts[0] * 3 > len(sample) * 2:
-        return ()
-    whole = math.log2(len(sample) + 128)
-    return tuple(whole - math.log2(counts[byte] + 0.5) for byte in range(256))
 
 
 def length_bits(length: int) -> float:
@@ -96,13 +81,12 @@ def unknown_bits(stream: Stream, start: int, end: int) -> float:
     right_text = classes[end : end + _NEAR] == _TEXT * _NEAR
     any_bits = _sum(piece, _ANY_BITS) + SWITCH_BITS * (left_text + right_text)
     left_low = start == 0 or classes[start - 1 : start] == _LOW
-    right_low = end >= stream.size or classes[end : end + 1] == _LOW
+    right_low = end >= stream.size or classes[end : end + 2] == _LOW * 2
     low_bits = _sum(piece, _LOW_BITS) + SWITCH_BITS * (2 - left_low - right_low)
     text_bits = _sum(piece, _TEXT_BITS) + SWITCH_BITS * (
         2 - (left_text or start == 0) - (right_text or end >= stream.size)
     )
-    few_bits = sum(stream.few_bits[byte] for byte in piece) if stream.few_bits else any_bits
-    return min(any_bits, low_bits, text_bits, few_bits)
+    return min(any_bits, low_bits, text_bits)
 
 
 def text_bits(text: str) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from typing import Final
 
@@ -56,9 +57,16 @@ _LINES: Final = {**dict.fromkeys(b"ILFSVPgp", 1), **dict.fromkeys(b"ic", 2)}
 """Opcodes with so many lines behind them."""
 
 
+_PICKLED: Final = re.compile(
+    rb"\x80[\x02\x03][})\](cXKMJNGUBCT\x88-\x8a]|\x80[\x04\x05]\x95.{0,4}(?:\Z|.\0{0,3}(?:\Z|\0))",
+    re.DOTALL,
+)
+"""The protocol, and the first opcode; from protocol 4 on that is a frame of less than 1 TiB."""
+
+
 def pickle(stream: Stream) -> Match | None:
     """Python's pickle of protocol 2 to 5: opcode behind opcode to a full stop."""
-    if stream.data[:1] != b"\x80" or stream.data[1:2] not in (b"\x02", b"\x03", b"\x04", b"\x05"):
+    if not _PICKLED.match(stream.data):
         return None
     if stream.size < 6 or not reads(_pickled, FieldReader(stream.data), stream.ended, 6):
         return None
@@ -81,7 +89,7 @@ def _pickled(reader: FieldReader) -> None:
             raise Contradiction
 
 
-_ENOUGH_TEXT: Final = 18.0
+_ENOUGH_TEXT: Final = 20.0
 """Evidence, in bits, from which bytes are called text."""
 _FEWEST_UTF16: Final = 16
 
@@ -112,13 +120,16 @@ def text_utf16(stream: Stream) -> Match | None:
     return Match("text_utf16", "text in UTF-16")
 
 
+_LINE_ENDS: Final = str.maketrans("\t\r\n", "   ")
+
+
 def _is_one_script(text: str) -> bool:
     """Whether the letters come from few blocks of Unicode, as those of a language do."""
     return len(text) >= 8 and len({ord(char) >> 12 for char in text}) <= 4 and text.isprintable()
 
 
 def _is_plain(text: str) -> bool:
-    return all(char.isprintable() or char in "\t\r\n" for char in text)
+    return text.translate(_LINE_ENDS).isprintable()
 
 
 def text_utf8(stream: Stream) -> Match | None:

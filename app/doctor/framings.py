@@ -8,6 +8,7 @@ cannot be a header. A new framing is one parser and one entry in `FRAMINGS`.
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeAlias
@@ -29,6 +30,9 @@ class FrameHead(NamedTuple):
 CUT: Final = FrameHead(0, 0, 0)
 """The header is not whole yet."""
 Read: TypeAlias = Callable[[bytes, int, int], FrameHead | None]
+Finish: TypeAlias = Callable[[bytes, int, int], tuple[int, int] | None]
+"""Reads on to the stream's end: where the next header is due, and the frames read; `None` if a byte
+contradicts the framing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,10 @@ class Framing:
     prior: float
     """Bits against it before a byte is seen: the rarer, the more."""
     read: Read
+    finish: Finish | None = None
+    """A quicker way than `read` to read what is behind the headers that are weighed."""
+    must_differ: bool = False
+    """It is ours but for some frames: if none of the first ones differs, it says nothing."""
 
 
 class Walk(NamedTuple):
@@ -60,42 +68,72 @@ class Walk(NamedTuple):
 _HEADS_KEPT: Final = 64
 _HOPELESS: Final = -14.0
 _REPEATS_COUNTED: Final = 2
-"""Equal headers that count as evidence: streams that repeat a pattern prove nothing by it."""
+"""Equal headers that count in full: a stream that repeats a pattern proves little by it."""
+_REPEATS_NOTED: Final = 8
+_REPEAT_BITS: Final = 3.0
+"""Evidence of further equal headers, up to `_REPEATS_NOTED`."""
 
 
-def walk(read: Read, stream: Stream, start: int) -> Walk | None:
+def walk(framing: Framing, stream: Stream, start: int) -> Walk | None:
     """Read frame behind frame from `start` on; `None` if a byte contradicts the framing.
 
-    Gives up on a framing as soon as the evidence is hopeless.
+    Gives up on a framing as soon as the evidence is hopeless. Only the first headers are weighed.
     """
-    data, size, most = stream.data, stream.size, stream.most
-    at, frames, bits = start, 0, 0.0
+    data, size, most, read = stream.data, stream.size, stream.most, framing.read
+    at, bits = start, 0.0
     heads: list[tuple[int, FrameHead]] = []
     seen: dict[bytes, int] = {}
-    head = CUT
-    while at < size:
-        found = read(data, at, most)
+    while at < size and len(heads) < _HEADS_KEPT:
+        head = read(data, at, most)
+        if head is None:
+            return None
+        if not head.size:
+            break
+        heads.append((at, head))
+        end = at + head.size
+        gain = unknown_bits(stream, at, end) - length_bits(head.length)
+        shape = data[at:end]
+        repeats = seen[shape] = seen.get(shape, 0) + 1
+        if gain < 0 or repeats <= _REPEATS_COUNTED:
+            bits += gain
+        elif repeats <= _REPEATS_NOTED:
+            bits += min(gain, _REPEAT_BITS)
+        if bits < _HOPELESS:
+            return None
+        at = end + head.body
+    if not heads or not _says_something(framing, heads):
+        return None
+    last = heads[-1][1].size + heads[-1][1].body
+    frames = len(heads)
+    if frames == _HEADS_KEPT and at < size:
+        found = framing.finish(data, at, most) if framing.finish else _finish(read, data, at, most)
         if found is None:
             return None
-        if not found.size:
-            break
-        head = found
-        frames += 1
-        end = at + head.size
-        if frames <= _HEADS_KEPT:
-            heads.append((at, head))
-            gain = unknown_bits(stream, at, end) - length_bits(head.length)
-            shape = data[at:end]
-            seen[shape] = seen.get(shape, 0) + 1
-            if gain < 0 or seen[shape] <= _REPEATS_COUNTED:
-                bits += gain
-            if bits < _HOPELESS:
-                return None
-        at = end + head.body
-    if not frames:
-        return None
-    bits += end_bits(stream, at == size, head.body + head.size)
+        at, more = found
+        frames += more
+    bits += end_bits(stream, at == size, last)
     return Walk(frames, bits, at == size, tuple(heads), at)
+
+
+def _says_something(framing: Framing, heads: list[tuple[int, FrameHead]]) -> bool:
+    """Whether the headers are not those of right frames, read in another way."""
+    if framing.must_differ:
+        return any(head.body != head.length for _, head in heads)
+    # What makes half of the frames empty splits the headers of another framing.
+    return sum(not head.length for _, head in heads) * 2 < len(heads)
+
+
+def _finish(read: Read, data: bytes, at: int, most: int) -> tuple[int, int] | None:
+    size, frames = len(data), 0
+    while at < size:
+        head = read(data, at, most)
+        if head is None:
+            return None
+        if not head.size:
+            break
+        at += head.size + head.body
+        frames += 1
+    return at, frames
 
 
 def number(width: int, order: str, plus: int = 0, flag: bool = False) -> Read:
@@ -121,6 +159,43 @@ def number(width: int, order: str, plus: int = 0, flag: bool = False) -> Read:
         return FrameHead(size, length + plus, length)
 
     return read
+
+
+def finish_numbers(format_: str, plus: int = 0) -> Finish:
+    """The quick way for lengths that `struct` can read; `format_` as there."""
+    header = struct.Struct(format_)
+    width = header.size
+    step = width + plus
+
+    def finish(data: bytes, at: int, most: int) -> tuple[int, int] | None:
+        last, frames = len(data) - width, 0
+        while at <= last:
+            (length,) = header.unpack_from(data, at)
+            if length > most or length + plus < 0:
+                return None
+            at += step + length
+            frames += 1
+        return at, frames
+
+    return finish
+
+
+def finish_varints(data: bytes, at: int, most: int) -> tuple[int, int] | None:
+    """The quick way for lengths of mostly one byte."""
+    size, frames = len(data), 0
+    while at < size:
+        length = data[at]
+        if length >= 0x80:
+            head = read_varint(data, at, most)
+            if head is None:
+                return None
+            if not head.size:
+                break
+            at += head.size + head.body
+        else:
+            at += 1 + length
+        frames += 1
+    return at, frames
 
 
 def read_varint(data: bytes, at: int, most: int) -> FrameHead | None:
@@ -150,6 +225,48 @@ def read_netstring(data: bytes, at: int, most: int) -> FrameHead | None:
     if length > most or (comma < len(data) and data[comma] != ord(",")):
         return None
     return FrameHead(match.end() - at, length + 1, length)
+
+
+def finish_netstrings(data: bytes, at: int, most: int) -> tuple[int, int] | None:
+    """The quick way for netstrings that are whole; the last one is left to `read_netstring`."""
+    size, frames = len(data), 0
+    while at < size:
+        colon = data.find(b":", at, at + 10)
+        digits_ = data[at:colon]
+        end = colon + 1 + int(digits_) if colon > 0 and digits_.isdigit() else size
+        if end >= size or data[end] != ord(","):
+            head = read_netstring(data, at, most)
+            if head is None:
+                return None
+            if not head.size:
+                break
+            end = at + head.size + head.body - 1
+        at = end + 1
+        frames += 1
+    return at, frames
+
+
+def finish_digits(width: int, base: int = 10) -> Finish:
+    """The quick way for lengths in `width` digits."""
+    read = digits(width, base)
+
+    def finish(data: bytes, at: int, most: int) -> tuple[int, int] | None:
+        size, frames = len(data), 0
+        while at < size:
+            field = data[at : at + width]
+            if field.isdigit() and len(field) == width:
+                at += width + int(field, base)
+            else:
+                head = read(data, at, most)
+                if head is None:
+                    return None
+                if not head.size:
+                    break
+                at += head.size + head.body
+            frames += 1
+        return at, frames
+
+    return finish
 
 
 def digits(width: int, base: int = 10) -> Read:
@@ -185,30 +302,45 @@ def delimited(end: bytes) -> Read:
     return read
 
 
+VARINT: Final = Framing(
+    "varint", "a variable-length integer (7 bits a byte)", 5, read_varint, finish_varints
+)
 _ASCII: Final = "a length in ASCII digits"
 FRAMINGS: Final = (
-    Framing("u32le", "a 4-byte little-endian length", 2, number(4, "little")),
-    Framing("u16be", "a 2-byte big-endian length", 4, number(2, "big")),
-    Framing("u16le", "a 2-byte little-endian length", 4, number(2, "little")),
+    Framing("u32le", "a 4-byte little-endian length", 2, number(4, "little"), finish_numbers("<I")),
+    Framing("u16be", "a 2-byte big-endian length", 4, number(2, "big"), finish_numbers(">H")),
+    Framing("u16le", "a 2-byte little-endian length", 4, number(2, "little"), finish_numbers("<H")),
     Framing("u24be", "a 3-byte big-endian length", 5, number(3, "big")),
-    Framing("u64be", "an 8-byte big-endian length", 4, number(8, "big")),
-    Framing("u64le", "an 8-byte little-endian length", 4, number(8, "little")),
+    Framing("u64be", "an 8-byte big-endian length", 4, number(8, "big"), finish_numbers(">Q")),
+    Framing(
+        "u64le", "an 8-byte little-endian length", 4, number(8, "little"), finish_numbers("<Q")
+    ),
     Framing(
         "counts_itself",
         "a 4-byte big-endian length that counts its own 4 bytes",
         2,
         number(4, "big", -4),
+        finish_numbers(">I", -4),
     ),
     Framing(
         "counts_itself_le",
         "a 4-byte little-endian length that counts its own 4 bytes",
         4,
         number(4, "little", -4),
+        finish_numbers("<I", -4),
     ),
-    Framing("varint", "a variable-length integer (7 bits a byte)", 5, read_varint),
-    Framing("netstring", "netstrings (5:hello,)", 3, read_netstring),
-    *(Framing("ascii_length", _ASCII, 5, digits(width)) for width in (4, 2, 3, 5, 6, 8, 10)),
-    *(Framing("ascii_length", "a length in hex digits", 6, digits(width, 16)) for width in (4, 8)),
+    VARINT,
+    Framing("netstring", "netstrings (5:hello,)", 3, read_netstring, finish_netstrings),
+    *(
+        Framing("ascii_length", _ASCII, 5, digits(width), finish_digits(width))
+        for width in (4, 2, 3, 5, 6, 8, 10)
+    ),
+    *(
+        Framing(
+            "ascii_length", "a length in hex digits", 6, digits(width, 16), finish_digits(width, 16)
+        )
+        for width in (4, 8)
+    ),
     *(Framing("ascii_length", _ASCII, 6, delimited(end)) for end in (b"\n", b"\r\n", b" ", b":")),
     Framing(
         "flag_u32be", "a flag byte and a 4-byte big-endian length", 4, number(4, "big", 0, True)

@@ -54,8 +54,22 @@ def weigh(stream: Stream, right: Right) -> list[Hypothesis]:
     ranked = sorted(best.values(), key=lambda found: -found.bits)
     if not ranked or ranked[0].bits < least:
         return []
+    strides = {_stride(found) for found in ranked if found.bits >= least}
+    ranked = [found for found in ranked if not _is_multiple(_stride(found), strides)]
     near = max(ranked[0].bits - RIVAL_MARGIN, least)
     return [found for found in ranked if found.bits >= near]
+
+
+def _stride(found: Hypothesis) -> int:
+    """Bytes from header to header where it is always the same number; else 0."""
+    heads = found.walk.heads if found.walk else ()
+    steps = {head.size + head.body for _, head in heads}
+    return steps.pop() if len(steps) == 1 and len(heads) > 1 else 0
+
+
+def _is_multiple(stride: int, strides: set[int]) -> bool:
+    """Whether a stream that repeats itself is explained by a shorter step as well."""
+    return any(0 < shorter < stride and stride % shorter == 0 for shorter in strides)
 
 
 def _candidates(stream: Stream, right: Right) -> Iterator[Hypothesis]:
@@ -67,34 +81,38 @@ def _candidates(stream: Stream, right: Right) -> Iterator[Hypothesis]:
             continue
         against = LATER_BITS if start else 0.0
         for framing in _ALL:
-            found = walk(framing.read, stream, start)
+            found = walk(framing, stream, start)
             if found and _is_telling(stream, framing, found):
                 bits = before + found.bits - framing.prior - against
                 bits += _tail_bits(stream, framing, found)
+                if framing.code in _NARROW and not found.is_exact:
+                    bits -= _NARROW_BITS
                 yield Hypothesis(
                     framing.code, bits, _offset(framing, found), framing.words, found, framing
                 )
 
 
 _TAILED: Final = frozenset({"extra_bytes", "buffer_tail", "short_length"})
+_NARROW: Final = frozenset({"u16be", "u16le", "varint"})
+_NARROW_BITS: Final = 4.0
+"""Against lengths of 1 or 2 bytes that do not meet the stream's end: any bytes fit them."""
 _NO_TEXT_ENDS: Final = (b" ", b",", b":", b"\t")
 """Characters that a whole text does not end with."""
-_SLIPS: Final = (*SHORT, *INTERLEAVED, *BUFFERS)
-"""Slips that need not show in every frame."""
-_ALL: Final = (*FRAMINGS, *LONG, *EXTRA, *_SLIPS)
+_ALL: Final = (*FRAMINGS, *LONG, *EXTRA, *SHORT, *INTERLEAVED, *BUFFERS)
 
 
 def _is_telling(stream: Stream, framing: Framing, found: Walk) -> bool:
     """Whether a walk shows more than right frames or a chance would."""
     heads = found.heads
-    if framing in _SLIPS:
-        return any(head.body != head.length for _, head in heads)
-    empty = sum(not head.length for _, head in heads)
-    if empty * 2 >= len(heads):
-        return False  # what makes half of the frames empty splits the headers of another framing
+    if framing.must_differ:
+        return True
     if framing.code == "u64be":
         # Right frames with an empty one before each look the same.
-        return found.frames >= 6 or all(_is_text_body(stream, at, head) for at, head in heads)
+        return found.frames >= 6 or (
+            found.frames >= 3 and all(_is_text_body(stream, at, head) for at, head in heads)
+        )
+    if framing.code == "u24be" and heads[0][1].length <= 1:
+        return False  # the header of a right frame that carries 3-byte lengths reads so, too
     if found.frames > 1:
         return True
     at, head = heads[0]
@@ -124,7 +142,7 @@ def _is_one_text(stream: Stream, found: Walk) -> bool:
 def _offset(framing: Framing, found: Walk) -> int:
     """The first byte that differs from right frames."""
     at, head = found.heads[0]
-    if framing in _SLIPS:
+    if framing.must_differ:
         at, head = next((at, head) for at, head in found.heads if head.body != head.length)
     if framing.code == "interleaved":
         return at + HEADER_SIZE
@@ -147,9 +165,12 @@ def _tail_bits(stream: Stream, framing: Framing, found: Walk) -> float:
     first = tails[0][1]
     if len(first) >= HEADER_SIZE and not any(tail.strip(b"\0") for _, tail in tails):
         return -99.0  # empty frames, or the tail of a buffer
-    bits = _KNOWN_TAILS.get(first, 0.0 if first.strip(b"\0") else 3.0)
     whole = [(start, tail) for start, tail in tails if len(tail) == len(first)]
-    if len(whole) > 1 and all(tail == first for _, tail in whole):
+    if any(tail != first for _, tail in whole):
+        return 0.0
+    bits = _KNOWN_TAILS.get(first, 0.0 if first.strip(b"\0") else 3.0)
+    bodies = {stream.data[at : at + HEADER_SIZE + head.length] for at, head in found.heads}
+    if len(bodies) > 1 or first in _KNOWN_TAILS:
         for start, tail in whole[1:3]:
             bits += min(unknown_bits(stream, start, start + len(tail)), 16.0) - 1.0
     return bits
@@ -182,7 +203,7 @@ def over_cap_bits(length: int, cap: int) -> float:
     """Bits of a length over the CAP: near to it and round ones are the likely ones."""
     spent = 1.0 + _whole_number_bits(length - cap)
     if not length & (length - 1):
-        spent = min(spent, 6.0)  # a power of two
+        spent = min(spent, 5.0)  # a power of two
     for unit in (1 << 20, 1 << 16, 1 << 12, 1000, 1_000_000):
         if length % unit == 0:
             spent = min(spent, 3.5 + _whole_number_bits(length // unit))

@@ -119,7 +119,8 @@ def _thrift_compact(reader: FieldReader) -> None:
     reader.varint()
     size = reader.varint()
     check(1 <= size <= 120)
-    check(_NAME.fullmatch(reader.take(size)))
+    check(_NAME.fullmatch(reader.data, reader.at, min(reader.at + size, reader.end)))
+    reader.skip(size)
     rest = reader.take(reader.left)  # one message: its end is the end of what is there
     check(rest[-1:] in (b"\0", b""))
 

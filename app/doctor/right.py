@@ -8,6 +8,7 @@ from ..core.framing import HEADER_SIZE, read_length
 from .evidence import Stream, end_bits, length_bits, unknown_bits
 
 _SCORED = 64
+_SCORED_FIRST = 48
 _LAST_KEPT = 6
 _CUT_BITS = -5.0
 """Evidence, at least, of a body that is cut: a client that is right may be killed."""
@@ -41,34 +42,51 @@ class Right(NamedTuple):
 def read_right_frames(stream: Stream) -> Right:
     """Walk from frame to frame as the server does."""
     data, size, cap = stream.data, stream.size, stream.cap
-    at = frames = 0
-    bits, previous, length = 0.0, -1, -1
-    starts = [(0, 0.0)]
+    at, length = 0, -1
+    heads: list[int] = []
     is_refused = False
     while size - at >= HEADER_SIZE:
         (length,) = read_length(data, at)
         if length > cap:
             is_refused = True
             break
-        if frames < _SCORED:
-            bits += _gain(stream, at, length, previous)
-            previous = length
-        end = at + HEADER_SIZE + length
-        if end > size:
-            break
-        at = end
+        heads.append(at)
+        at += HEADER_SIZE + length
+    is_cut = at > size
+    if is_cut:
+        at = heads[-1]
+    elif not is_refused:
         length = -1
-        frames += 1
-        starts.append((at, bits))
-        if len(starts) > 4 * _LAST_KEPT:
-            del starts[1:-_LAST_KEPT]
-    part = data[at:] if length < 0 else b""
-    if part and int.from_bytes(part.ljust(HEADER_SIZE, b"\0"), "big") > cap:
-        is_refused = True
+        part = data[at:].ljust(HEADER_SIZE, b"\0")
+        is_refused = at < size and int.from_bytes(part, "big") > cap
+    bits, starts = _score(stream, heads, at)
     if not is_refused:
         is_exact = at == size
-        bits += max(end_bits(stream, is_exact, max(previous, 0)), _CUT_BITS)
-    return Right(frames, at, length, is_refused, bits, tuple(starts[:1] + starts[1:][-_LAST_KEPT:]))
+        last = at - heads[-1] if heads else 0
+        bits += max(end_bits(stream, is_exact, last), _CUT_BITS)
+    return Right(len(heads) - is_cut, at, length, is_refused, bits, starts)
+
+
+def _score(
+    stream: Stream, heads: list[int], end: int
+) -> tuple[float, tuple[tuple[int, float], ...]]:
+    """The evidence of all headers, and that before each offset where a fault may begin.
+
+    Of very many frames the first and the last ones are scored.
+    """
+    bits, previous = 0.0, -1
+    starts = []
+    scored = heads if len(heads) <= _SCORED else heads[:_SCORED_FIRST] + heads[-_LAST_KEPT:]
+    for at in scored:
+        starts.append((at, bits))
+        (length,) = read_length(stream.data, at)
+        bits += _gain(stream, at, length, previous)
+        previous = length
+    if not starts or starts[-1][0] < end:
+        starts.append((end, bits))
+    if len(starts) > _LAST_KEPT:
+        starts = [starts[0], *starts[-_LAST_KEPT + 1 :]]
+    return bits, tuple(starts)
 
 
 def _gain(stream: Stream, at: int, length: int, previous: int) -> float:

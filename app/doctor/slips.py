@@ -6,10 +6,11 @@ the next one is due.
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from ..core.framing import HEADER_SIZE, read_length
-from .framings import CUT, FrameHead, Framing, Read, number
+from .framings import CUT, FrameHead, Framing, Read, finish_numbers, number
 
 _NO_MORE: Final = 1 << 62
 
@@ -40,6 +41,10 @@ def _times(factor: int) -> Read:
     return read
 
 
+_CONTROLS: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_BROKEN: Final = "\ufffd"
+
+
 def _characters(utf16: bool) -> Read:
     """Lengths that count characters (or UTF-16 units) of a body that is UTF-8."""
 
@@ -48,23 +53,20 @@ def _characters(utf16: bool) -> Read:
         if length < 0:
             return CUT if length == -1 else None
         start = at + HEADER_SIZE
-        plain = data[start : start + length]
-        if plain.isascii():
+        if data[start : start + length].isascii():
             return FrameHead(HEADER_SIZE, length, length)
-        end, units = start, 0
-        while units < length and end < len(data):
-            byte = data[end]
-            step = 1 if byte < 0x80 else 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
-            if 0x80 <= byte < 0xC2 or byte > 0xF4 or (byte < 0x20 and byte not in b"\t\r\n"):
-                return None
-            for follow in data[end + 1 : end + step]:
-                if not 0x80 <= follow < 0xC0:
-                    return None
-            units += 2 if utf16 and step == 4 else 1
-            end += step
-        if units < length:
-            end += length - units  # the rest has not arrived
-        return FrameHead(HEADER_SIZE, end - start, length)
+        text = data[start : start + 4 * length].decode("utf-8", "replace")
+        if utf16:
+            units = text.encode("utf-16-le")[: 2 * length]
+            text, counted = units.decode("utf-16-le", "replace"), len(units) // 2
+        else:
+            text = text[:length]
+            counted = len(text)
+        if counted < length and text.endswith(_BROKEN):
+            text = text[:-1]  # the last character has not arrived whole
+        if _BROKEN in text or _CONTROLS.search(text):
+            return None
+        return FrameHead(HEADER_SIZE, len(text.encode()) + length - counted, length)
 
     return read
 
@@ -108,6 +110,7 @@ EXTRA: Final = tuple(
         f"right frames, each followed by {size} byte{'s'[: size > 1]} that the length leaves out",
         3.0 if size < 3 else 5.0,
         _longer(size),
+        finish_numbers(">I", size),
     )
     for size in EXTRA_SIZES
 )
@@ -117,24 +120,28 @@ SHORT: Final = (
         "right frames, but the length counts characters and the body is UTF-8",
         2,
         _characters(False),
+        must_differ=True,
     ),
     Framing(
         "short_length",
         "right frames, but the length counts UTF-16 units and the body is UTF-8",
         2.5,
         _characters(True),
+        must_differ=True,
     ),
     Framing(
         "short_length",
         "right frames, but the length counts 16-bit words",
         5,
         _times(2),
+        must_differ=True,
     ),
     Framing(
         "short_length",
         "right frames, but the length counts 32-bit words",
         7,
         _times(4),
+        must_differ=True,
     ),
 )
 LONG: Final = tuple(
@@ -143,12 +150,15 @@ LONG: Final = tuple(
         f"right frames, but each length is {size} too large",
         3.0 + size / 2,
         _longer(-size),
+        finish_numbers(">I", -size),
     )
     for size in (1, 2, 3, 5, 6, 7, 8)
 )
 CHARACTERS: Final = SHORT[:2]
 """Lengths that count characters."""
-INTERLEAVED: Final = (Framing("interleaved", "two writers on one connection", 5, _interleaved),)
+INTERLEAVED: Final = (
+    Framing("interleaved", "two writers on one connection", 5, _interleaved, must_differ=True),
+)
 BUFFER_SIZES: Final = tuple(1 << power for power in range(4, 17)) + tuple(
     count * unit for unit in (100, 1000) for count in range(1, 11)
 )
@@ -158,6 +168,7 @@ BUFFERS: Final = tuple(
         f"right frames in buffers of {size:,} bytes that are sent whole, the rest zeros",
         5,
         _filled_up(size),
+        must_differ=True,
     )
     for size in sorted(set(BUFFER_SIZES))
 )

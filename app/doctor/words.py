@@ -102,7 +102,8 @@ def _describe_rival(right: Right, best: Hypothesis, other: Hypothesis) -> str:
         found.walk.end if found.walk else right.at + HEADER_SIZE + right.length
         for found in (best, other)
     ]
-    return f"{other.words} ({other.code}) fits too; the byte at offset {min(ends):,} would decide."
+    words = other.words[0].upper() + other.words[1:]
+    return f"{words} ({other.code}): this fits too; the byte at offset {min(ends):,} would decide."
 
 
 def describe_header(stream: Stream, offset: int) -> str:
@@ -113,8 +114,9 @@ def describe_header(stream: Stream, offset: int) -> str:
         verb = "stands" if len(header) == 1 else "stand"
         return f"At offset {offset:,} {verb} {spelt}, where a header of 4 bytes is due."
     length = int.from_bytes(header, "big")
-    said = f"At offset {offset:,} the header {spelt} announces {length:,} bytes"
+    size = "1 byte" if length == 1 else f"{length:,} bytes"
+    said = f"At offset {offset:,} the header {spelt} announces {size}"
     if length > stream.cap:
         return f"{said}, over the CAP of {stream.cap:,}."
     come = stream.size - offset - HEADER_SIZE
-    return f"{said}, of which {come:,} have come." if come < length else f"{said}."
+    return f"{said}; {come:,} have come." if come < length else f"{said}."

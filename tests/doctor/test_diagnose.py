@@ -1,0 +1,233 @@
+"""The doctor: a right name or none, on streams whose truth is known."""
+
+from __future__ import annotations
+
+import json
+import random
+import struct
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.core.framing import frame, header
+from app.doctor.diagnose import MOST_JUDGED, describe_unnamed, diagnose
+from app.doctor.diagnosis import MOST_ALSO, Diagnosis
+from tests.doctor.judging import ALL_KINDS, diagnosed, judge, tally
+from tests.doctor.streams import (
+    FRAMED_KINDS,
+    MIB,
+    QUIET_KINDS,
+    Stream,
+    deceiving,
+    draw,
+    prose,
+    random_stream,
+    right_stream,
+)
+
+CASES = [
+    json.loads(line)
+    for line in (Path(__file__).parent / "cases.jsonl").read_text("utf-8").splitlines()
+]
+SEED = 4711
+EACH = 25
+LEAST = {
+    "u64be": 0.1,
+    "varint": 0.2,
+    "u24be": 0.5,
+    "over_cap": 0.55,
+    **dict.fromkeys(QUIET_KINDS, 0),
+}
+"""The share of each kind that is named; of the others 0.65."""
+
+
+def case_stream(case: dict[str, Any]) -> Stream:
+    return Stream(
+        bytes.fromhex(case["hex"]),
+        tuple(case["codes"]),
+        tuple(case["tolerated"]),
+        case["ended"],
+        case["cap"],
+        case["before"],
+    )
+
+
+def named(data: bytes, ended: bool = False, cap: int = MIB, before: int = 0) -> Diagnosis:
+    found = diagnose(data, before, ended, cap)
+    assert found is not None
+    return found
+
+
+def little(body: bytes) -> bytes:
+    return struct.pack("<I", len(body)) + body
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
+def test_a_case_is_named_rightly_or_not_at_all(case: dict[str, Any]) -> None:
+    stream = case_stream(case)
+    found = diagnosed(stream)
+    assert judge(stream, found) != "wrong", found
+    if case["name"].startswith("client "):
+        assert judge(stream, found) == "right", found
+
+
+@pytest.mark.parametrize("kind", ALL_KINDS)
+def test_streams_of_a_kind_are_named_rightly_and_mostly_named(kind: str) -> None:
+    counts = tally(draw({kind: ALL_KINDS[kind]}, EACH, SEED))[kind]
+    assert counts["wrong"] == 0, counts
+    assert counts["right"] >= LEAST.get(kind, 0.65) * EACH, counts
+
+
+@pytest.mark.parametrize("make", [random_stream, right_stream, deceiving])
+def test_nothing_is_named_where_nothing_is_wrong_or_known(make: object) -> None:
+    streams = [stream for _, stream in draw({"quiet": make}, 400, 7)]  # type: ignore[dict-item]
+    assert [(s.data[:40], diagnosed(s)) for s in streams if diagnosed(s)] == []
+
+
+def test_text_is_text() -> None:
+    rng = random.Random(5)
+    codes = {found.code for _ in range(200) if (found := diagnosed(prose(rng)))}
+    assert codes == {"text_utf8"}
+
+
+@given(
+    st.binary(max_size=700),
+    st.integers(0, 9),
+    st.booleans(),
+    st.sampled_from([1, 1000, MIB, 1 << 30]),
+)
+@settings(deadline=None, max_examples=300)
+def test_any_bytes_are_judged_without_an_exception(
+    data: bytes, before: int, ended: bool, cap: int
+) -> None:
+    found = diagnose(data, before, ended, cap)
+    assert found is None or (found.code and found.text and len(found.also) <= MOST_ALSO)
+    assert describe_unnamed(data, ended, cap).text
+
+
+@given(st.sampled_from(list(ALL_KINDS)), st.integers(0, 10_000), st.data())
+@settings(deadline=None, max_examples=300)
+def test_broken_streams_are_judged_without_an_exception(
+    kind: str, seed: int, data: st.DataObject
+) -> None:
+    stream = ALL_KINDS[kind](random.Random(seed))
+    broken = bytearray(stream.data or b"\0")
+    broken[data.draw(st.integers(0, len(broken) - 1))] = data.draw(st.integers(0, 255))
+    diagnose(bytes(broken), 0, data.draw(st.booleans()), stream.cap)
+
+
+def test_the_offset_is_that_of_the_first_wrong_byte() -> None:
+    right = frame(b"hello") + frame(b"status")
+    assert named(right + little(b"hello") + little(b"status of 7")).offset == len(right)
+    found = named(right + frame(b"hello") + b"\n" + frame(b"bye, then") + b"\n")
+    assert (found.code, found.offset, found.header) == ("extra_bytes", len(right) + 9, "0a000000")
+    assert named(right + header(4 * MIB) + bytes(range(256)) * 2).offset == len(right)
+    assert named(b"GET / HTTP/1.1\r\n\r\n").offset == 0
+
+
+def test_one_byte_that_does_not_fit_is_enough_for_silence() -> None:
+    stream = little(b"hello") + little(b"status of 7") + little(b"list accounts")
+    assert named(stream).code == "u32le"
+    broken = stream + b"\xf0\xf1\xf2\xf3\xf4"
+    assert diagnose(broken, 0, False, MIB) is None
+
+
+def test_a_whole_number_of_mib_is_a_large_body_and_not_a_byte_order() -> None:
+    for count in (2, 3, 4, 8, 64):
+        for body in (b"text, " * 90, random.Random(count).randbytes(500)):
+            found = named(header(count * MIB) + body)
+            assert (found.code, "u32le" in found.also) == ("over_cap", False)
+
+
+def test_a_body_within_the_cap_is_right_whatever_its_length_looks_like() -> None:
+    for length in (256 << 10, MIB, MIB - 1, 0x000A0D0A, 0x00056865):
+        assert (
+            diagnose(header(length) + random.Random(length).randbytes(500), 0, False, MIB) is None
+        )
+
+
+def test_zero_bytes_and_a_few_empty_frames_are_no_fault() -> None:
+    assert diagnose(b"", 0, True, MIB) is None
+    assert diagnose(bytes(40), 10, False, MIB) is None
+    assert named(bytes(400)).code == "zeros"
+
+
+def test_four_missing_bytes_tell_of_a_length_that_counts_itself_but_not_behind_right_frames() -> (
+    None
+):
+    assert named(header(9) + b"hello").code == "counts_itself"
+    assert (
+        diagnose(frame(b"hello") + frame(b"status") + header(13) + b"list acco", 2, False, MIB)
+        is None
+    )
+
+
+def test_the_same_message_again_and_again_is_named_as_one_is() -> None:
+    for count in (3, 4, 20, 500):
+        assert named(little(b"ping") * count).code == "u32le"
+        assert named((header(8) + b"ping") * count).code == "counts_itself"
+        assert named((frame(b"ping") + b"\n") * count).code == "extra_bytes"
+
+
+def test_a_late_slip_behind_many_right_frames_is_found() -> None:
+    right = frame(b"ping") * 3000
+    found = named(right + little(b"hello") + little(b"status of 7"), before=3000)
+    assert (found.code, found.offset) == ("u32le", len(right))
+    assert named(right + header(2 * MIB) + b"honest body " * 40).code == "over_cap"
+
+
+def test_bytes_from_the_middle_of_a_connection_are_judged_by_what_stood_before() -> None:
+    data = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+    assert named(data).code == "http1"
+    assert diagnose(data, 12, False, MIB) is None
+
+
+def test_two_explanations_are_both_told_with_the_byte_that_decides() -> None:
+    right = frame(b"hello") + frame(b"status of 7")
+    found = named(right + b"\0" + frame(b"a" * 300) + b"\0" + header(400) + b"x" * 350)
+    assert {found.code, *found.also} >= {"flag_u32be", "extra_bytes"}
+    assert "would decide" in found.text
+
+
+def test_a_code_that_is_another_word_for_the_same_is_told_too() -> None:
+    assert named(b"\0" + frame(b"hello") + b"\0" + frame(b"status of 7")).also == ("grpc",)
+    assert named((frame(b"hello") + b"\n") * 3).also == ("short_length",)
+
+
+def test_the_text_tells_the_facts_first() -> None:
+    text = named(little(b"hello") + little(b"status of 7")).text
+    assert text.startswith("At offset 0 the header 05 00 00 00 announces 83,886,080 bytes")
+    assert "CAP of 1,048,576" in text
+    assert "2 frames" in text
+
+
+def test_a_stream_longer_than_what_is_judged_counts_as_one_that_goes_on() -> None:
+    assert named(little(b"hello") * 20_000, ended=True).code == "u32le"
+    assert diagnose(frame(b"x") * (MOST_JUDGED // 4), 0, True, MIB) is None
+
+
+@pytest.mark.parametrize("kind", ["random", "right", "u32le", "text", "http", "over"])
+def test_64_kib_are_judged_in_a_few_milliseconds(kind: str) -> None:
+    rng = random.Random(1)
+    data = {
+        "random": rng.randbytes(MOST_JUDGED),
+        "right": b"".join(frame(rng.randbytes(60)) for _ in range(1024)),
+        "u32le": little(b"status of 7") * 4369,
+        "text": b"hello world, this is text\n" * 2520,
+        "http": b"GET /status HTTP/1.1\r\nHost: localhost\r\n\r\n" * 1600,
+        "over": header(1 << 24) + b"honest body " * 5461,
+    }[kind][:MOST_JUDGED]
+    took = []
+    for _ in range(5):
+        began = time.thread_time()
+        diagnose(data, 0, False, MIB)
+        took.append(time.thread_time() - began)
+    assert min(took) < 0.02  # 5 ms on a machine that does nothing else
+
+
+def test_each_framing_has_its_streams() -> None:
+    assert set(FRAMED_KINDS) >= {"u32le", "varint", "interleaved", "over_cap"}
