@@ -1,4 +1,4 @@
-"""`echo-tui explain`: what bytes, or a length that somebody read, most probably are."""
+"""`echo-tui explain`: say what bytes, or a length in an error message, most probably are."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing import Final
 import click
 
 from ..core.printable import printable
-from ..core.settings import MIB, SettingError, check
+from ..core.settings import SettingError, Settings, rules_of
 from ..doctor.diagnose import MOST_JUDGED, describe_unnamed, diagnose
 from ..doctor.diagnosis import Diagnosis
 from ..doctor.numbers import explain_number
-from .options import Size
+from .options import option
 
 _NUMBER: Final = re.compile(r"\d+", re.ASCII)
 _HEX: Final = re.compile(r"(?:[0-9A-Fa-f]{2})+", re.ASCII)
@@ -28,9 +28,7 @@ _WIDEST: Final = 100
 @click.command()
 @click.argument("what", metavar="[NUMBER|HEX|FILE|-]", default="-", type=click.Path())
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@click.option(
-    "--cap", type=Size(), default=MIB, show_default="1MiB", help="The CAP that was in force."
-)
+@option(rules_of(Settings)["cap"], help="The CAP that was in force.")
 @click.option("--ended", is_flag=True, help="The client closed behind the last byte.")
 def explain(what: str, as_json: bool, cap: int, ended: bool) -> int:
     """Say what bytes, or a length that somebody read, most probably are.
@@ -39,7 +37,6 @@ def explain(what: str, as_json: bool, cap: int, ended: bool) -> int:
     number of hex digits with a letter among them (0d0a0000). FILE holds the first bytes of a
     connection, as does stdin (-, the default); a FILE whose name is a number or hex is ./NAME.
     """
-    check("cap", cap)
     found = _explain(what, cap, ended)
     if as_json:
         print(json.dumps(_fields(found)))

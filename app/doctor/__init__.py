@@ -1,1 +1,1 @@
-"""What bytes are: pure functions that name framings, slips and protocols."""
+"""Diagnosis: pure functions that name the framing, the slip or the protocol of bytes."""

@@ -1,8 +1,8 @@
-"""What the bytes of a stream most probably are: a name that explains every byte, or none.
+"""Diagnosis of a stream: a name that explains every byte, or none.
 
 The rule: a wrong name is worse than no name. A name is given only where it explains all bytes up
-to the last, stands out from chance, and stands out from right frames where those fit too. Where
-two explanations are near to each other, both are told, with the byte that would decide.
+to the last, stands out from chance, and stands out from right frames where those fit too. If two
+explanations are near to each other, both are told, with the byte that would decide.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import msgspec
 
 
 class Diagnosis(msgspec.Struct, frozen=True):
-    """What the bytes of a stream most probably are. Every byte was explained, up to the last."""
+    """The most probable explanation of a stream; it explains every byte, up to the last."""
 
     code: str
     """A stable code, such as ``u32le`` or ``http1``."""
@@ -15,7 +15,7 @@ class Diagnosis(msgspec.Struct, frozen=True):
     also: tuple[str, ...] = ()
     """Other codes that explain all bytes as well, best first, at most `MOST_ALSO`."""
     offset: int = 0
-    """Of the first byte that is wrong, counted from the first byte judged."""
+    """Offset of the first byte that is wrong, counted from the first byte judged."""
     header: str = ""
     """The (up to) 4 bytes at `offset` that a server reads as a header, in hex."""
     fits: str = ""

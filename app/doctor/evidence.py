@@ -13,7 +13,7 @@ import math
 from typing import Final
 
 SWITCH_BITS: Final = 4.0
-"""What an unknown writer spends to change between text, small numbers and anything else."""
+"""Bits for a change between text, small numbers and anything else, by an unknown writer."""
 _REPEATED_BITS: Final = 1.5
 _ZEROS_BITS: Final = 2.0
 _TEXT, _LOW, _OTHER = b"t", b"l", b"o"

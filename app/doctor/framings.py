@@ -62,7 +62,7 @@ class Walk(NamedTuple):
     heads: tuple[tuple[int, FrameHead], ...]
     """The first headers with their offsets."""
     end: int
-    """Where the next header is due; behind the stream's end if a body is cut."""
+    """Offset at which the next header is due; behind the stream's end if a body is cut."""
 
 
 _HEADS_KEPT: Final = 64

@@ -31,7 +31,7 @@ class Hypothesis(NamedTuple):
     bits: float
     """Evidence for it over an unknown writer, less what was against it before."""
     offset: int
-    """Where it begins to differ from right frames."""
+    """Offset at which it begins to differ from right frames."""
     words: str
     walk: Walk | None = None
     framing: Framing | None = None

@@ -1,4 +1,4 @@
-"""What a length is that somebody read: a number in an error message, or four bytes.
+"""Readings of a length that somebody was told: a number in an error message, or four bytes.
 
 A number alone proves little. Each reading has its evidence in bits: how improbable the 4 bytes
 would be if they were chance, less what the reading leaves open.

@@ -17,7 +17,7 @@ _NEXT_EMPTY_BITS = -1.0
 
 
 class Right(NamedTuple):
-    """How far right frames reach."""
+    """The reach of right frames in a stream."""
 
     frames: int
     """Whole frames at the front."""
@@ -72,7 +72,7 @@ def _score(
 ) -> tuple[float, tuple[tuple[int, float], ...]]:
     """The evidence of all headers, and that before each offset where a fault may begin.
 
-    Of very many frames the first and the last ones are scored.
+    Among very many frames only the first and the last ones are scored.
     """
     bits, previous = 0.0, -1
     starts = []

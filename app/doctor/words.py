@@ -30,7 +30,7 @@ MENDED_BY: Final = {
     "buffer_tail": "Send only the bytes that were filled, not the whole buffer.",
     "over_cap": "Send smaller frames, or start the server with a larger --cap.",
 }
-"""What the author of a client has to change, by code."""
+"""The change that the author of a client has to make, by code."""
 
 
 def spell_bytes(data: bytes) -> str:

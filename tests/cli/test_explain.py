@@ -91,7 +91,7 @@ def test_people_read_the_facts_first_within_the_width_of_the_terminal(
     monkeypatch.setenv("COLUMNS", "60")
     lines = invoked(stdin=(frame(b"hello") + b"\n") * 3).output.splitlines()
     assert lines[0].startswith("At offset 9 the header 0a 00 00 00 announces")
-    assert lines[-1].startswith("Diagnosis: extra_bytes")
+    assert any(line.startswith("Diagnosis: extra_bytes") for line in lines)
     assert max(map(len, lines)) <= 60
 
 
