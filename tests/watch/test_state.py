@@ -23,10 +23,10 @@ from app.core.statistics import ProcessStats
 from app.watch import journal
 from app.watch.row import RECENT_LIMIT
 from app.watch.screen_state import LOG_LIMIT, ScreenState
-from app.watch.state import CLOSED_LIMIT, CLOSED_SHOWN_FOR
+from app.watch.state import CLOSED_LIMIT, CLOSED_SHOWN_FOR, State
 from app.watch.stream import Drained
 from screenshots.scenes import overview
-from tests.making import NOW, closed, kernel, listening, loop_stats, opened, snapshot
+from tests.making import NOW, closed, kernel, listening, loop_stats, opened, snapshot, worker
 
 
 def apply(model: ScreenState, *events: Event, now: float = NOW) -> list[CommandResult]:
@@ -166,6 +166,36 @@ def test_a_frozen_model_stands_still() -> None:
     apply(model, snapshot(5, frames=9_999, quiet=0), opened(77), closed(9, Reason.EOF))
     assert (frozen.rows[5].frames, len(frozen.rows), len(frozen.log)) == before
     assert frozen.rows[9].state is ConnectionState.WRITE_BODY
+
+
+def test_everything_that_is_known_makes_the_same_state_again() -> None:
+    known, again = State(closed_limit=0), State(closed_limit=0)
+    change = SettingChanged(t=NOW, name="cap", old=10, new=20)
+    later = SettingChanged(t=NOW, name="of_a_later_version", old=1, new=2)
+    process = ProcessStats(t=NOW, cpu_percent=9, rss=5, fds=4, threads=3)
+    events: list[Event] = [listening(cap=10), opened(1), opened(2), opened(3), change, later]
+    events += [closed(2, Reason.RESET), process, worker(1)]
+    stats = loop_stats(NOW, 7, 64, 2)
+    known.apply(Drained(events, [snapshot(1, frames=7), snapshot(2)], stats, 4), NOW)
+    again.apply(Drained([opened(9)], [], None, 0), NOW)
+    again.apply(known.everything(), NOW)
+    for state in (known, again):
+        assert {row.id: row.frames for row in state.rows.values()} == {1: 7, 3: 0}
+        assert (state.open, state.cap, state.settings["cap"]) == (2, 20, 20)
+        assert (state.stats, state.process, state.drops) == (stats, process, 4)
+        assert list(state.workers) == [1]
+        assert list(state.changed_since(state.round - 1)) == [1]
+    assert known.reasons == {"reset": 1}
+
+
+def test_a_snapshot_counts_in_the_round_in_which_it_came() -> None:
+    state = State(closed_limit=0)
+    state.apply(Drained([opened(1), opened(2)], [snapshot(1)], loop_stats(NOW, 1, 1, 1), 0), NOW)
+    first = state.round
+    state.apply(Drained([], [snapshot(2)], loop_stats(NOW, 2, 1, 1), 0), NOW)
+    assert list(state.changed_since(first)) == [2]
+    state.apply(Drained([closed(2, Reason.EOF)], [snapshot(2)], None, 0), NOW)
+    assert list(state.changed_since(0)) == [1]
 
 
 @dataclass
