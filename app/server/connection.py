@@ -62,33 +62,10 @@ class Connection:
     """
 
     __slots__ = (
-        "active_at",
-        "budget_hits",
-        "burst",
-        "changed",
-        "eagains",
-        "fd",
-        "id",
-        "interest",
-        "linger",
-        "machine",
-        "opened_at",
-        "partial_writes",
-        "peer",
-        "progress_at",
-        "quick_bytes",
-        "quick_frames",
-        "read_size",
-        "seen_state",
-        "served_from",
-        "slot",
-        "stalled_at",
-        "stalled_sent",
-        "tallied",
-        "toggled_at",
-        "toggles",
-        "trace",
-    )
+        "active_at budget_hits burst changed eagains fd id interest linger machine opened_at "
+        "partial_writes peer progress_at quick_bytes quick_frames read_size seen_state "
+        "served_from slot stalled_at stalled_sent tallied toggled_at toggles trace"
+    ).split()
 
     def __init__(self, connection_id: int, fd: int, peer: str, now: float) -> None:
         self.id = connection_id

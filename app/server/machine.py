@@ -73,23 +73,9 @@ class EchoMachine:
     """
 
     __slots__ = (
-        "backlog",
-        "body_bytes_read",
-        "body_len",
-        "bytes_in",
-        "bytes_kept",
-        "closing",
-        "detail",
-        "frame_at",
-        "frames_in",
-        "held",
-        "len_buf",
-        "out",
-        "out_bytes_sent",
-        "out_frames",
-        "out_len",
-        "state",
-    )
+        "backlog body_bytes_read body_len bytes_in bytes_kept closing detail frame_at "
+        "frames_in held len_buf out out_bytes_sent out_frames out_len state"
+    ).split()
 
     def __init__(self) -> None:
         self.state = READ_LEN
