@@ -76,17 +76,13 @@ class Histogram:
         """The number of recorded durations."""
         return sum(self.counts)
 
-    def bounds(self, index: int) -> tuple[int, int]:
-        """The smallest and the largest value of the bucket `index`, in microseconds."""
-        shift = max((index >> self.bits) - 1, 0)
-        low = (index - (shift << self.bits)) << shift
-        return low, low + (1 << shift) - 1
-
     def buckets(self) -> Iterator[Bucket]:
         """Yield the buckets that are not empty, in order."""
         for index, count in enumerate(self.counts):
             if count:
-                yield Bucket(*self.bounds(index), count)
+                shift = max((index >> self.bits) - 1, 0)
+                low = (index - (shift << self.bits)) << shift
+                yield Bucket(low, low + (1 << shift) - 1, count)
 
     def percentile(self, percent: float) -> int:
         """The microseconds that `percent` of the records (0 to 100) do not exceed; 0 if none.

@@ -10,17 +10,15 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from enum import EnumType
-from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar, get_args
+from typing import Annotated, Any, Final, Literal, TypeAlias, get_args
 
 import msgspec
 from msgspec import NODEFAULT, Meta, Struct
 
 from .printable import printable
-
-N = TypeVar("N", int, float)
 
 KIB: Final = 1024
 MIB: Final = 1024**2
@@ -69,24 +67,14 @@ def parse_size(text: str) -> int:
     return int(match[1]) * unit
 
 
-def parse_whole(text: str) -> int:
-    """Read a whole number in ASCII digits, perhaps with a sign. Raises `SettingError`."""
-    return _plain(int, text, _KINDS["whole"])
-
-
-def parse_decimal(text: str) -> float:
-    """Read a number in ASCII, such as ``10``, ``2.5``, ``1e6``. Raises `SettingError`."""
-    return _plain(float, text, _KINDS["decimal"])
-
-
-def _plain(kind: Callable[[str], N], text: str, what: str) -> N:
+def _parse_number(text: str, kind: str) -> float:
     # Python's own take the digits of every script, and underscores between them.
     try:
         if not text.isascii() or "_" in text:
             raise ValueError
-        return kind(text)
+        return int(text) if kind == "whole" else float(text)
     except ValueError:
-        raise SettingError(f"{_shown(text)} is not {what}") from None
+        raise SettingError(f"{_shown(text)} is not {_KINDS[kind]}") from None
 
 
 def _shown(value: object) -> str:
@@ -150,15 +138,10 @@ class Rule:
 
     def read(self, text: str) -> Any:
         """Return the value that `text` says on the command line, or raise `SettingError`."""
-        parsers: dict[str, Callable[[str], object]] = {
-            "size": parse_size,
-            "whole": parse_whole,
-            "decimal": parse_decimal,
-        }
-        if self.kind not in parsers:
+        if self.kind not in ("size", "whole", "decimal"):
             return self.judge(text)
         try:
-            value = parsers[self.kind](text)
+            value = parse_size(text) if self.kind == "size" else _parse_number(text, self.kind)
         except SettingError as error:
             raise SettingError(f"{self.option} {error}") from None
         return self._judge(value, printable(text.strip(), 40))

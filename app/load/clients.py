@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import os
 import socket
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from time import monotonic
@@ -23,16 +25,16 @@ SLOW_RECEIVE_BUFFER: Final = 16 * 1024
 Streams: TypeAlias = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
+@dataclass(eq=False)
 class ProfileError(Exception):
-    """The server did what it should not; the fields are those of a `Finding`.
+    """The server did what it should not; the fields are those of a `Finding`."""
 
-    `count` is the number of echoes concerned.
-    """
-
-    def __init__(self, kind: str, frame: int, offset: int, text: str, count: int = 1) -> None:
-        super().__init__(text)
-        self.kind, self.frame, self.offset, self.text = kind, frame, offset, text
-        self.count = count
+    kind: str
+    frame: int
+    offset: int
+    text: str
+    count: int = 1
+    """Number of echoes concerned."""
 
 
 @dataclass
@@ -46,10 +48,8 @@ class ProfileTally:
     """Connections that are open now."""
     sent: int = 0
     echoed: int = 0
-    wrong: int = 0
-    missing: int = 0
-    unexpected: int = 0
-    """Anything else that the server should not have done."""
+    problems: Counter[str] = field(default_factory=Counter)
+    """Counts of ``wrong`` and ``missing`` echoes, and of all else that was ``unexpected``."""
     completed: int = 0
     """Runs of the profile that went through to the end."""
     longest: float = 0.0
@@ -65,12 +65,8 @@ class ProfileTally:
     def add_problem(self, client: int, problem: ProfileError) -> None:
         """Count a problem, and keep it as a finding while there is room."""
         self.found += 1
-        if problem.kind == "wrong":
-            self.wrong += problem.count
-        elif problem.kind == "missing":
-            self.missing += problem.count
-        else:
-            self.unexpected += problem.count
+        kind = problem.kind if problem.kind in ("wrong", "missing") else "unexpected"
+        self.problems[kind] += problem.count
         if len(self.findings) < MOST_FINDINGS:
             where = (problem.frame, problem.offset, problem.kind, problem.text)
             self.findings.append(Finding(client, *where, self.profile))
@@ -86,10 +82,8 @@ class RunContext:
 
     async def sleep(self, seconds: float) -> None:
         """Sleep for `seconds`, or less if the run stops."""
-        try:
+        with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.stopping.wait(), seconds)
-        except TimeoutError:
-            return
 
     async def connect(self, receive_buffer: int = 0) -> Streams:
         """Open a connection as `open_streams` does, within the time-out of the run."""
@@ -120,11 +114,7 @@ class EchoStream:
     """One connection of a client: sends frames of the frame loop and verifies each echo."""
 
     def __init__(
-        self,
-        context: RunContext,
-        tally: ProfileTally,
-        client: int,
-        streams: Streams,
+        self, context: RunContext, tally: ProfileTally, client: int, streams: Streams
     ) -> None:
         self._timeout = context.share.timeout
         self._frame_loop = context.frame_loop
@@ -175,13 +165,8 @@ class EchoStream:
     def _verify(self, data: bytes) -> None:
         frame_loop, position, due = self._frame_loop, self._position, self._in_flight_bytes
         if len(data) > due or not frame_loop.stream.startswith(data, position):
-            in_flight = self.sent - self.echoed
-            raise ProfileError(
-                "wrong",
-                *locate_wrong_echo(
-                    frame_loop, position, self._index, self.echoed, in_flight, data, due
-                ),
-            )
+            at = position, self._index, self.echoed, self.sent - self.echoed
+            raise ProfileError("wrong", *locate_wrong_echo(frame_loop, *at, data, due))
         self._in_flight_bytes -= len(data)
         position += len(data)
         index = bisect_right(frame_loop.starts, position) - 1
@@ -215,10 +200,8 @@ class EchoStream:
             self.writer.transport.abort()
         else:
             self.writer.close()
-        try:
+        with contextlib.suppress(OSError):  # the server has reset it: it is closed all the same
             await self.writer.wait_closed()
-        except OSError:
-            return  # the server has reset it: it is closed all the same
 
 
 def error_words(error: OSError) -> str:
@@ -228,15 +211,13 @@ def error_words(error: OSError) -> str:
     return os.strerror(error.errno).lower() if error.errno else str(error).lower() or "timed out"
 
 
-Behaviour = Callable[[RunContext, ProfileTally, EchoStream], Awaitable[None]]
-
-
 class Profile(NamedTuple):
     """One profile: its behaviour on a connection, and its result in words."""
 
-    behave: Behaviour
-    describe: Callable[[ProfileTally], str]
-    """Makes a sentence for a run in which all was as expected."""
+    behave: Callable[[RunContext, ProfileTally, EchoStream], Awaitable[None]]
+    result: str
+    """Format of the sentence for a run in which all was as expected, given the tally and the
+    longest duration in milliseconds."""
     pause: float = 0.5
     """Least time from the start of one connection to the next, in seconds."""
     receive_buffer: int = 0
@@ -245,20 +226,16 @@ class Profile(NamedTuple):
 async def run_client(
     context: RunContext, tally: ProfileTally, client: int, profile: Profile
 ) -> None:
-    """Connect, run the behaviour, pause and repeat until the run stops.
-
-    Problems go into the tally.
-    """
+    """Connect, behave, pause and repeat until the run stops; problems go into the tally."""
     while not context.stopping.is_set():
         try:
-            connection = EchoStream(
-                context, tally, client, await context.connect(profile.receive_buffer)
-            )
+            streams = await context.connect(profile.receive_buffer)
         except OSError as error:
-            problem = ProfileError("lost", 0, 0, f"no connection: {error_words(error)}")
-            tally.add_problem(client, problem)
+            lost = ProfileError("lost", 0, 0, f"no connection: {error_words(error)}")
+            tally.add_problem(client, lost)
             await context.sleep(max(profile.pause, 1.0))
             continue
+        connection = EchoStream(context, tally, client, streams)
         started = monotonic()
         try:
             await profile.behave(context, tally, connection)

@@ -7,6 +7,7 @@ alone. They run until their stdin ends, which happens at the latest when the par
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import socket
 import subprocess
@@ -169,18 +170,11 @@ async def keep_running(client: Client, host: str, port: int, delay: float) -> No
     receive_buffer = SLOW_RECEIVE_BUFFER if client is slow_reader else 0
     await asyncio.sleep(delay)
     while True:
-        try:
+        # A client is killed or refused from the dashboard, which is expected in a demo.
+        with contextlib.suppress(OSError, EOFError):
             reader, writer = await open_streams(family, (host, port), receive_buffer)
-        except OSError:
-            await asyncio.sleep(RECONNECT)
-            continue
-        try:
-            await client(reader, writer)
-        except (OSError, EOFError):
-            # Killed or refused from the dashboard, which is expected in a demo.
-            await asyncio.sleep(RECONNECT)
-        finally:
-            writer.close()
+            with contextlib.closing(writer):
+                await client(reader, writer)
         await asyncio.sleep(RECONNECT)
 
 

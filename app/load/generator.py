@@ -95,7 +95,9 @@ class Generator:
         bodies = self._bytes - HEADER_SIZE * frames
         self._limit = self._begun
         self._drain()
-        self._record_what_is_in_flight()
+        for connection in self._by_fd.values():
+            if connection.in_flight:
+                self._record_missing(connection, f"not a byte for {self._share.timeout:g} s")
         late = sum(connection.due for connection in self._connections)
         return Outcome(
             frames=self._echoed,
@@ -207,14 +209,12 @@ class Generator:
         if frame == due:
             connection.position = position
             return
+        done = frame - due
         if frame >= frame_loop.frames:
-            connection.frame, connection.position = (
-                frame - frame_loop.frames,
-                position - frame_loop.size,
-            )
-        else:
-            connection.frame, connection.position = frame, position
-        self._complete(connection, frame - due)
+            frame -= frame_loop.frames
+            position -= frame_loop.size
+        connection.frame, connection.position = frame, position
+        self._complete(connection, done)
 
     def _complete(self, connection: LoadConnection, done: int) -> None:
         """Record `done` complete and right echoes, and begin further frames."""
@@ -222,7 +222,10 @@ class Generator:
         self._echoed += done
         connection.in_flight -= done
         if self._rate:
-            self._record_from_due(connection, done, now)
+            turns = len(self._connections)
+            for frame in range(connection.echoed, connection.echoed + done):
+                due = self._started_us + connection.due_after(frame, turns, self._rate)
+                self._latency.record(max(0, now - due))
             connection.echoed += done
             if connection.due:
                 self._begin_due(connection)
@@ -313,12 +316,6 @@ class Generator:
         connection.due -= frames
         self._begin_frames(connection, frames)
 
-    def _record_from_due(self, connection: LoadConnection, done: int, now: int) -> None:
-        turns = len(self._connections)
-        for frame in range(connection.echoed, connection.echoed + done):
-            due = self._started_us + connection.due_after(frame, turns, self._rate)
-            self._latency.record(max(0, now - due))
-
     # --- what goes wrong ---
 
     def _record_wrong_echo(self, connection: LoadConnection, data: bytes) -> None:
@@ -360,11 +357,6 @@ class Generator:
         )
         self._missing += connection.in_flight
         self._add_finding(Finding(connection.number, connection.echoed, came, "missing", text))
-
-    def _record_what_is_in_flight(self) -> None:
-        for connection in self._by_fd.values():
-            if connection.in_flight:
-                self._record_missing(connection, f"not a byte for {self._share.timeout:g} s")
 
     def _add_finding(self, finding: Finding) -> None:
         self._found += 1

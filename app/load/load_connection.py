@@ -4,57 +4,49 @@ from __future__ import annotations
 
 import socket
 from collections import deque
+from dataclasses import InitVar, dataclass, field
 
 from .frame_loop import FrameLoop
 
 
+@dataclass(slots=True, eq=False)
 class LoadConnection:
     """The positions of one connection in the frame loop, and the counts of frames in flight."""
 
-    __slots__ = (
-        "batches",
-        "due",
-        "echoed",
-        "fd",
-        "frame",
-        "in_flight",
-        "number",
-        "outstanding",
-        "place",
-        "position",
-        "send_frame",
-        "send_position",
-        "sock",
-        "unsent",
-        "waits_to_write",
-        "write_failed",
-    )
+    place: int
+    """Index of the connection in the order in which an open loop uses them."""
+    number: int
+    sock: socket.socket
+    frame_loop: InitVar[FrameLoop]
+    fd: int = field(init=False)
+    frame: int = field(init=False)
+    """Index in the frame loop of the frame whose echo is due."""
+    send_frame: int = field(init=False)
+    """Index in the frame loop of the next frame to send."""
+    position: int = field(init=False)
+    """Offset in the frame loop of the next byte due."""
+    send_position: int = field(init=False)
+    """Offset in the frame loop of the next byte to write."""
+    echoed: int = 0
+    """Frames echoed, which is also the number of the frame that is due."""
+    in_flight: int = 0
+    """Frames begun whose echo is not complete."""
+    outstanding: int = 0
+    """Bytes written whose echo has not come."""
+    unsent: int = 0
+    """Bytes of frames begun that are not written."""
+    due: int = 0
+    """Frames whose time has come in an open loop, while `depth` others are in flight."""
+    batches: deque[tuple[int, int]] = field(default_factory=deque)
+    """For each write of a closed loop: the number of frames, the time in microseconds."""
+    waits_to_write: bool = False
+    write_failed: bool = False
+    """True once a write has failed; echoes that came before may still be read."""
 
-    def __init__(self, place: int, number: int, sock: socket.socket, frame_loop: FrameLoop) -> None:
-        self.place = place
-        """Index of the connection in the order in which an open loop uses them."""
-        self.number = number
-        self.sock = sock
-        self.fd = sock.fileno()
-        self.frame = self.send_frame = frame_loop.first_frame(number)
-        """Indices in the frame loop: the frame whose echo is due, the next frame to send."""
+    def __post_init__(self, frame_loop: FrameLoop) -> None:
+        self.fd = self.sock.fileno()
+        self.frame = self.send_frame = frame_loop.first_frame(self.number)
         self.position = self.send_position = frame_loop.starts[self.frame]
-        """Offsets in the frame loop: the next byte due, the next byte to write."""
-        self.echoed = 0
-        """Frames echoed, which is also the number of the frame that is due."""
-        self.in_flight = 0
-        """Frames begun whose echo is not complete."""
-        self.outstanding = 0
-        """Bytes written whose echo has not come."""
-        self.unsent = 0
-        """Bytes of frames begun that are not written."""
-        self.due = 0
-        """Frames whose time has come in an open loop, while `depth` others are in flight."""
-        self.batches: deque[tuple[int, int]] = deque()
-        """For each write of a closed loop: the number of frames, the time in microseconds."""
-        self.waits_to_write = False
-        self.write_failed = False
-        """True once a write has failed; echoes that came before may still be read."""
 
     def due_after(self, frame: int, turns: int, rate: float) -> int:
         """Return when a frame is due, in microseconds after the start of an open loop.

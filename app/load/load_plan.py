@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Annotated, Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from ..core.addresses import format_address
 from ..core.printable import printable
@@ -122,36 +123,27 @@ class LoadPlan(Struct, frozen=True, kw_only=True):
 
     def shares(self, family: int, address: tuple[str | int, ...]) -> Iterator[LoadShare]:
         """Yield one share per process; all misbehaving clients run in a process of their own."""
-        common = {
-            "family": family,
-            "address": address,
-            "sizes": self.sizes,
-            "seed": self.seed,
-            "depth": self.depth,
-            "duration": self.duration,
-            "connect_rate": max(1.0, self.connect_rate / self.processes),
-            "timeout": self.timeout,
-        }
-        if self.connections:
-            yield from self._measured(common)
+        share = LoadShare(
+            family=family,
+            address=address,
+            sizes=self.sizes,
+            seed=self.seed,
+            depth=self.depth,
+            duration=self.duration,
+            connect_rate=max(1.0, self.connect_rate / self.processes),
+            timeout=self.timeout,
+        )
+        total = self.connections
+        processes = min(self.processes, total)
+        starts = [total * index // processes for index in range(processes)]
+        for first, end in pairwise([*starts, total]):
+            connections = end - first
+            frames = self.frames * end // total - self.frames * first // total
+            if frames or not self.frames:
+                rate = self.rate * connections / total
+                yield replace(share, first=first, connections=connections, rate=rate, frames=frames)
         if self.profiles:
-            yield LoadShare(**common, profiles=self.profiles)  # type: ignore[arg-type]
-
-    def _measured(self, common: dict[str, object]) -> Iterator[LoadShare]:
-        all_of_them = self.connections
-        processes = min(self.processes, all_of_them)
-        bounds = [all_of_them * index // processes for index in range(processes + 1)]
-        for first, end in pairwise(bounds):
-            frames = self.frames * end // all_of_them - self.frames * first // all_of_them
-            if self.frames and not frames:
-                continue
-            yield LoadShare(
-                **common,  # type: ignore[arg-type]
-                first=first,
-                connections=end - first,
-                rate=self.rate * (end - first) / all_of_them,
-                frames=frames,
-            )
+            yield replace(share, profiles=self.profiles)
 
 
 def sum_profiles(texts: Iterable[str]) -> tuple[tuple[str, int], ...]:

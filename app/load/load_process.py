@@ -7,6 +7,7 @@ on stdin, or its end, stops the process, so it never outlives the process that s
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import sys
@@ -67,7 +68,9 @@ def _run_measured(share: LoadShare, frame_loop: FrameLoop) -> Outcome:
 
 def _run_profiles(share: LoadShare, frame_loop: FrameLoop) -> Outcome:
     send(_one_connection(share))
-    return run_profiles(share, frame_loop, CONTROL, send) if _wait_for_go() else Outcome()
+    if not _wait_for_go():
+        return Outcome()
+    return asyncio.run(run_profiles(share, frame_loop, CONTROL, send))
 
 
 def _one_connection(share: LoadShare) -> Opening:

@@ -11,6 +11,7 @@ import asyncio
 import socket
 import struct
 from collections.abc import Callable
+from itertools import chain, repeat
 from time import monotonic
 from typing import Final
 
@@ -26,7 +27,7 @@ from .clients import (
 )
 from .frame_loop import FrameLoop
 from .load_plan import LoadShare
-from .outcome import PROGRESS_INTERVAL, Outcome, ProfileOutcome, Progress
+from .outcome import PROGRESS_INTERVAL, Outcome, ProfileOutcome, Progress, add_up
 
 BURST: Final = 8
 """Frames sent at once before a half-close or a reset."""
@@ -36,10 +37,7 @@ SLOW_READ: Final = 6554
 DRIBBLE: Final = 0.05
 """Seconds between two bytes."""
 DRIBBLED: Final = 32
-"""Bytes of a frame that are sent one by one.
-
-The rest follows at once: else a large body would time out.
-"""
+"""Bytes of a frame that are sent one by one; the rest at once, else a large body times out."""
 _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
 """The value of SO_LINGER that makes a close send RST."""
 
@@ -94,10 +92,8 @@ async def oversize(context: RunContext, tally: ProfileTally, connection: EchoStr
     except ConnectionResetError:
         data = b""
     except TimeoutError:
-        text = (
-            f"not refused: still open {context.share.timeout:g} s after the header of a 4 GiB body"
-        )
-        raise ProfileError("accepted", 1, HEADER_SIZE, text) from None
+        how_long = f"still open {context.share.timeout:g} s after the header of a 4 GiB body"
+        raise ProfileError("accepted", 1, HEADER_SIZE, f"not refused: {how_long}") from None
     if data:
         raise ProfileError("accepted", 1, 0, f"not refused: {data!r} came for a 4 GiB body")
     tally.record_duration(monotonic() - started)
@@ -126,51 +122,33 @@ async def reset(_context: RunContext, tally: ProfileTally, connection: EchoStrea
     await connection.close(reset=True)
 
 
-def _slow(tally: ProfileTally) -> str:
-    return f"all {tally.echoed:,} echoes came, late ({tally.longest:.1f} s) but right"
-
-
-def _dribbled(tally: ProfileTally) -> str:
-    return f"all {tally.echoed:,} echoes came, {tally.longest:.1f} s at most after a first byte"
-
-
-def _refused(tally: ProfileTally) -> str:
-    return f"all {tally.completed:,} refused with a close, within {1000 * tally.longest:.1f} ms"
-
-
-def _half_closed(tally: ProfileTally) -> str:
-    return f"all {tally.echoed:,} echoes came after the half-close, and then the server's end"
-
-
-def _reset(tally: ProfileTally) -> str:
-    return f"{tally.completed:,} resets; each connection was served before, and so was the next"
-
-
 BEHAVIOURS: Final = {
-    "slow-reader": Profile(slow_reader, _slow, receive_buffer=SLOW_RECEIVE_BUFFER),
-    "dribbler": Profile(dribbler, _dribbled),
-    "oversize": Profile(oversize, _refused),
-    "half-close": Profile(half_close, _half_closed),
-    "reset": Profile(reset, _reset),
+    "slow-reader": Profile(
+        slow_reader,
+        "all {0.echoed:,} echoes came, late ({0.longest:.1f} s) but right",
+        receive_buffer=SLOW_RECEIVE_BUFFER,
+    ),
+    "dribbler": Profile(
+        dribbler, "all {0.echoed:,} echoes came, {0.longest:.1f} s at most after a first byte"
+    ),
+    "oversize": Profile(oversize, "all {0.completed:,} refused with a close, within {1:.1f} ms"),
+    "half-close": Profile(
+        half_close, "all {0.echoed:,} echoes came after the half-close, and then the server's end"
+    ),
+    "reset": Profile(
+        reset,
+        "{0.completed:,} resets; each connection was served before, and so was the next",
+    ),
 }
 
 
-Publish = Callable[[Progress], None]
-
-
-def run_profiles(
-    share: LoadShare, frame_loop: FrameLoop, control: int, publish: Publish
+async def run_profiles(
+    share: LoadShare, frame_loop: FrameLoop, control: int, publish: Callable[[Progress], None]
 ) -> Outcome:
     """Run the profiles of a share until the time is up or `control` becomes readable.
 
     `publish` is called with a `Progress` every `PROGRESS_INTERVAL` seconds.
     """
-    return asyncio.run(_run_profiles(share, frame_loop, control, publish))
-
-
-async def _run_profiles(
-    share: LoadShare, frame_loop: FrameLoop, control: int, publish: Publish
-) -> Outcome:
     context = RunContext(share, frame_loop, asyncio.Event())
     loop = asyncio.get_running_loop()
 
@@ -180,29 +158,22 @@ async def _run_profiles(
 
     loop.add_reader(control, stop)
     loop.call_later(share.duration, context.stopping.set)
-    tallies: list[ProfileTally] = []
-    playing, client = [], 0
-    for name, clients in share.profiles:
-        tally = ProfileTally(name, clients)
-        tallies.append(tally)
-        profile = BEHAVIOURS[name]
-        for _ in range(clients):
-            playing.append(run_client(context, tally, client, profile))
-            client += 1
+    tallies = [ProfileTally(name, clients) for name, clients in share.profiles]
     publishing = asyncio.create_task(_publish_progress(tallies, publish))
-    await asyncio.gather(*playing)
-    publishing.cancel()
-    return Outcome(
-        wrong=sum(tally.wrong for tally in tallies),
-        missing=sum(tally.missing for tally in tallies),
-        unexpected=sum(tally.unexpected for tally in tallies),
-        findings=tuple(finding for tally in tallies for finding in tally.findings),
-        found=sum(tally.found for tally in tallies),
-        profiles=tuple(_outcome(tally) for tally in tallies),
+    clients = chain.from_iterable(repeat(tally, tally.clients) for tally in tallies)
+    await asyncio.gather(
+        *(
+            run_client(context, tally, client, BEHAVIOURS[tally.profile])
+            for client, tally in enumerate(clients)
+        )
     )
+    publishing.cancel()
+    return Outcome(**add_up(map(_outcome, tallies)))
 
 
-async def _publish_progress(tallies: list[ProfileTally], publish: Publish) -> None:
+async def _publish_progress(
+    tallies: list[ProfileTally], publish: Callable[[Progress], None]
+) -> None:
     started = monotonic()
     while True:
         publish(
@@ -211,25 +182,36 @@ async def _publish_progress(tallies: list[ProfileTally], publish: Publish) -> No
                 alive=sum(tally.alive for tally in tallies),
                 frames=sum(tally.echoed for tally in tallies),
                 bytes=0,
-                wrong=sum(tally.wrong + tally.missing + tally.unexpected for tally in tallies),
+                wrong=sum(tally.problems.total() for tally in tallies),
                 latency=(),
             )
         )
         await asyncio.sleep(PROGRESS_INTERVAL)
 
 
-def _outcome(tally: ProfileTally) -> ProfileOutcome:
-    well = not (tally.wrong or tally.missing or tally.unexpected)
-    bad = (
-        f"{tally.wrong:,} wrong and {tally.missing:,} missing echoes, {tally.unexpected:,} other "
-        f"surprises on {tally.connections:,} connections; {tally.echoed:,} echoes were right"
-    )
-    return ProfileOutcome(
+def _outcome(tally: ProfileTally) -> Outcome:
+    problems = tally.problems
+    saw = BEHAVIOURS[tally.profile].result.format(tally, 1000 * tally.longest)
+    if problems:
+        saw = (
+            f"{problems['wrong']:,} wrong and {problems['missing']:,} missing echoes, "
+            f"{problems['unexpected']:,} other surprises on "
+            f"{tally.connections:,} connections; {tally.echoed:,} echoes were right"
+        )
+    profile = ProfileOutcome(
         profile=tally.profile,
         clients=tally.clients,
         connections=tally.connections,
         sent=tally.sent,
         echoed=tally.echoed,
-        as_expected=well,
-        saw=BEHAVIOURS[tally.profile].describe(tally) if well else bad,
+        as_expected=not problems,
+        saw=saw,
+    )
+    return Outcome(
+        wrong=problems["wrong"],
+        missing=problems["missing"],
+        unexpected=problems["unexpected"],
+        findings=tuple(tally.findings),
+        found=tally.found,
+        profiles=(profile,),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator, Sequence
 from itertools import chain
@@ -38,11 +39,9 @@ def byte_rate(per_second: float) -> str:
     """Write a rate, given in bytes per second, with a fitting unit."""
     if per_second < 100_000:
         return f"{per_second / 1000:.3g} kB/s"
-    return (
-        f"{per_second / 1_000_000:,.3g} MB/s"
-        if per_second < 1e9
-        else f"{per_second / 1e9:.3g} GB/s"
-    )
+    if per_second < 1e9:
+        return f"{per_second / 1_000_000:,.3g} MB/s"
+    return f"{per_second / 1e9:.3g} GB/s"
 
 
 def report(result: Result, encoding: str = "utf-8") -> Iterator[str]:
@@ -148,7 +147,7 @@ def _problems(result: Result) -> list[str]:
 
 def histogram_lines(latency: Histogram, encoding: str = "utf-8") -> Iterator[str]:
     """Yield lines with a bar for each range of latencies, two ranges per power of two."""
-    has_blocks = _has_blocks(encoding)
+    has_blocks = _EIGHTHS.encode(encoding, "ignore").decode(encoding) == _EIGHTHS
     rows: dict[int, int] = {}
     for low, _, times in latency.buckets():
         rows[_row(low)] = rows.get(_row(low), 0) + times
@@ -165,14 +164,6 @@ def histogram_lines(latency: Histogram, encoding: str = "utf-8") -> Iterator[str
         )
 
 
-def _has_blocks(encoding: str) -> bool:
-    try:
-        _EIGHTHS.encode(encoding)
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
 def _row(us: int) -> int:
     """Return the row of a latency: two rows for each power of two, one below 2 µs."""
     if us < 2:
@@ -184,14 +175,6 @@ def _row(us: int) -> int:
 def _begin(row: int) -> int:
     """Return the smallest latency of a row, in microseconds."""
     return 0 if row < 2 else (2 + row % 2) << (row // 2) >> 1
-
-
-def _columns(descriptor: int) -> int:
-    """Return the columns of a terminal; 0 if it does not know them, or is gone."""
-    try:
-        return os.get_terminal_size(descriptor).columns
-    except OSError:
-        return 0
 
 
 class ProgressLine:
@@ -252,7 +235,10 @@ class ProgressLine:
 
         Some columns stay free for the ``^C`` that a terminal puts behind the line.
         """
-        room = (_columns(self._descriptor) or 80) - ECHOED
+        columns = 0  # a terminal may not know them, or be gone
+        with contextlib.suppress(OSError):
+            columns = os.get_terminal_size(self._descriptor).columns
+        room = (columns or 80) - ECHOED
         while len(parts) > 1 and len(" · ".join(parts)) > room:
             parts = parts[:-1]
         # A host name may have wide characters, and a line that wraps could not be erased.

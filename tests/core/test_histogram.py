@@ -46,7 +46,7 @@ def test_as_hdrhistogram(values: list[int], digits: int, percent: float) -> None
     assert ours.percentile(percent) == theirs.get_value_at_percentile(percent)
     assert ours.percentile(100) == theirs.get_highest_equivalent_value(max(values))
     for value in values:
-        low, high = ours.bounds(index_of(value, ours.bits))
+        ((low, high, _),) = recorded([value], ours.bits).buckets()
         assert low == theirs.get_lowest_equivalent_value(value)
         assert high == theirs.get_highest_equivalent_value(value)
 
