@@ -19,7 +19,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from .statistics import LoopStats, ProcessStats, WorkerStats
+from .statistics import EventStruct, LoopStats, ProcessStats, WorkerStats
 
 
 class ConnectionState(StrEnum):
@@ -91,14 +91,10 @@ POLLOUT = 4
 """Bit of `Snapshot.interest`: the poller watches for room in the kernel's send queue."""
 
 
-class _Message(msgspec.Struct, frozen=True, tag_field="event", kw_only=True):
-    pass
-
-
 # --- lifecycle and results: never dropped -------------------------------------------------------
 
 
-class Listening(_Message, frozen=True, tag="listening"):
+class Listening(EventStruct, frozen=True, tag="listening"):
     """The server accepts connections: the first event of all."""
 
     t: float
@@ -122,7 +118,7 @@ class Listening(_Message, frozen=True, tag="listening"):
     """The adaptations at start-up (no IPv6, a lowered limit), one line each."""
 
 
-class Opened(_Message, frozen=True, tag="opened"):
+class Opened(EventStruct, frozen=True, tag="opened"):
     """A connection was accepted."""
 
     t: float
@@ -133,7 +129,7 @@ class Opened(_Message, frozen=True, tag="opened"):
     """Number of the worker process that has it, from 1; 0 if there are no workers."""
 
 
-class Closed(_Message, frozen=True, tag="closed"):
+class Closed(EventStruct, frozen=True, tag="closed"):
     """A connection ended: its last event, with its totals."""
 
     t: float
@@ -152,7 +148,7 @@ class Closed(_Message, frozen=True, tag="closed"):
     partial_writes: int
 
 
-class SettingChanged(_Message, frozen=True, tag="setting_changed"):
+class SettingChanged(EventStruct, frozen=True, tag="setting_changed"):
     """A setting has a new value, in force from the next frame on."""
 
     t: float
@@ -161,7 +157,7 @@ class SettingChanged(_Message, frozen=True, tag="setting_changed"):
     new: int | float | str
 
 
-class CommandResult(_Message, frozen=True, tag="command_result"):
+class CommandResult(EventStruct, frozen=True, tag="command_result"):
     """The outcome of a command: one for each connection that it named, or one for all of it."""
 
     t: float
@@ -172,7 +168,7 @@ class CommandResult(_Message, frozen=True, tag="command_result"):
     id: int | None = None
 
 
-class Notice(_Message, frozen=True, tag="notice"):
+class Notice(EventStruct, frozen=True, tag="notice"):
     """A message for the operator: accepting paused, a limit reached."""
 
     t: float
@@ -181,7 +177,7 @@ class Notice(_Message, frozen=True, tag="notice"):
     text: str
 
 
-class Stopping(_Message, frozen=True, tag="stopping"):
+class Stopping(EventStruct, frozen=True, tag="stopping"):
     """The server accepts no more, and echoes the frames that it has received whole."""
 
     t: float
@@ -190,7 +186,7 @@ class Stopping(_Message, frozen=True, tag="stopping"):
     open: int
 
 
-class Stopped(_Message, frozen=True, tag="stopped"):
+class Stopped(EventStruct, frozen=True, tag="stopped"):
     """The loop has ended and every connection is closed: the last event of all."""
 
     t: float
@@ -202,7 +198,7 @@ class Stopped(_Message, frozen=True, tag="stopped"):
     bytes_out: int
 
 
-class Crashed(_Message, frozen=True, tag="crashed"):
+class Crashed(EventStruct, frozen=True, tag="crashed"):
     """The loop's thread died of a fault of ours: the last event of all."""
 
     t: float
@@ -213,7 +209,7 @@ class Crashed(_Message, frozen=True, tag="crashed"):
 # --- detail: may be dropped when nobody drains, and then it is counted ---------------------------
 
 
-class StateChanged(_Message, frozen=True, tag="state_changed"):
+class StateChanged(EventStruct, frozen=True, tag="state_changed"):
     """A traced connection ended a wake-up in another state than the one before."""
 
     t: float
@@ -222,7 +218,7 @@ class StateChanged(_Message, frozen=True, tag="state_changed"):
     new: ConnectionState
 
 
-class Toggled(_Message, frozen=True, tag="toggled"):
+class Toggled(EventStruct, frozen=True, tag="toggled"):
     """POLLOUT interest was armed or disarmed."""
 
     t: float
@@ -233,7 +229,7 @@ class Toggled(_Message, frozen=True, tag="toggled"):
     toggles: int
 
 
-class Io(_Message, frozen=True, tag="io"):
+class Io(EventStruct, frozen=True, tag="io"):
     """One system call on a connection traced at level ``io``."""
 
     t: float
@@ -250,7 +246,7 @@ class Io(_Message, frozen=True, tag="io"):
     two rounds, which is more than anybody can read."""
 
 
-class Bytes(_Message, frozen=True, tag="bytes"):
+class Bytes(EventStruct, frozen=True, tag="bytes"):
     """The last bytes that one system call moved, at trace level ``bytes``."""
 
     t: float
@@ -261,11 +257,8 @@ class Bytes(_Message, frozen=True, tag="bytes"):
     """At most `TRACED_BYTES` of them."""
 
 
-class Kernel(_Message, frozen=True, tag="kernel"):
-    """The figures of a traced connection in the kernel (tcp(7): TCP_INFO, SIOCINQ, SIOCOUTQ).
-
-    A field is None if the platform does not tell it.
-    """
+class Kernel(EventStruct, frozen=True, tag="kernel"):
+    """The kernel's figures of a traced connection (tcp(7)); None if the platform has no such."""
 
     t: float
     id: int
@@ -294,7 +287,7 @@ class Kernel(_Message, frozen=True, tag="kernel"):
 # --- absolute figures: latest wins --------------------------------------------------------------
 
 
-class Snapshot(_Message, frozen=True, tag="snapshot"):
+class Snapshot(EventStruct, frozen=True, tag="snapshot"):
     """All figures of one connection at one moment."""
 
     t: float

@@ -58,10 +58,7 @@ def burst_filling(data: bytes, cap: int) -> Burst | None:
 
 
 def frames_filling(data: bytes, cap: int, most: int) -> int:
-    """The number of frames in `data`, if it is nothing but whole frames within `cap` bytes; else 0.
-
-    The result is 0 also for more than `most` frames.
-    """
+    """The number of frames in `data` if it is whole frames within `cap`, at most `most`; else 0."""
     size = len(data)
     if size < HEADER_SIZE:
         return 0
@@ -111,10 +108,7 @@ def whole_frames(data: bytes) -> int:
 
 
 class TooLong(ValueError):
-    """A header announces a body longer than its reader allows.
-
-    `announced` and `limit` are bytes of one body; the text says both.
-    """
+    """A header announces a longer body than its reader allows; both lengths are in bytes."""
 
     def __init__(self, announced: int, limit: int) -> None:
         super().__init__(f"a header announces {announced:,} bytes, the limit is {limit:,}")

@@ -56,10 +56,7 @@ class SettingError(ValueError):
 
 
 def parse_size(text: str) -> int:
-    """Return the bytes that ``65536``, ``64KiB``, ``64K``, ``1MiB``, ``2MB`` mean (K is 1024).
-
-    Raises `SettingError`.
-    """
+    """Return the bytes that ``65536``, ``64K``, ``2MB`` mean (K is 1024). Raises `SettingError`."""
     match = _SIZE.fullmatch(text)
     unit = _UNITS.get(match[2].upper()) if match else None
     if match is None or unit is None:
@@ -128,10 +125,7 @@ class Rule:
         self.metavar: str = extra.get("metavar", "SIZE" if self.kind == "size" else usual)
 
     def judge(self, value: object) -> Any:
-        """Return `value`, whole seconds as a float and a size with its unit as a number.
-
-        Raises `SettingError`.
-        """
+        """Return `value` in the declared type; a size may have a unit. Raises `SettingError`."""
         if self.kind == "size" and isinstance(value, str):
             return self.read(value)
         return self._judge(value, _shown(value))

@@ -36,10 +36,7 @@ main()
 
 
 def helper_command(module: str, *arguments: str) -> list[str]:
-    """Return the command line that runs `main()` of `module` (``load.load_process``).
-
-    The helper finds `arguments` in ``sys.argv[1:]``.
-    """
+    """Return the command line for `main()` of `module`; ``sys.argv[1:]`` are the `arguments`."""
     code = _RECIPE.format(
         path=[os.path.abspath(folder) for folder in sys.path],
         package=_PACKAGE,

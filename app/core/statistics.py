@@ -1,18 +1,15 @@
-"""The figures of a loop, a process or a worker: events of which only the latest counts.
-
-The units are those of `app.core.events`.
-"""
+"""Events with the figures of a loop, a process or a worker, in the units of `app.core.events`."""
 
 from __future__ import annotations
 
 import msgspec
 
 
-class _Statistics(msgspec.Struct, frozen=True, tag_field="event", kw_only=True):
-    pass
+class EventStruct(msgspec.Struct, frozen=True, tag_field="event", kw_only=True):
+    """The base of every event."""
 
 
-class LoopStats(_Statistics, frozen=True, tag="loop_stats"):
+class LoopStats(EventStruct, frozen=True, tag="loop_stats"):
     """The figures of a loop, or of several together."""
 
     t: float
@@ -56,7 +53,7 @@ class LoopStats(_Statistics, frozen=True, tag="loop_stats"):
     """The time of the oldest figures, if these are of several loops together; 0 if of one."""
 
 
-class ProcessStats(_Statistics, frozen=True, tag="process_stats"):
+class ProcessStats(EventStruct, frozen=True, tag="process_stats"):
     """The server's process with its workers, as the operating system sees them."""
 
     t: float
@@ -67,7 +64,7 @@ class ProcessStats(_Statistics, frozen=True, tag="process_stats"):
     threads: int
 
 
-class WorkerStats(_Statistics, frozen=True, tag="worker_stats"):
+class WorkerStats(EventStruct, frozen=True, tag="worker_stats"):
     """One worker process; published about once a second while somebody watches."""
 
     t: float

@@ -36,10 +36,7 @@ def start_clients(host: str, port: int) -> subprocess.Popen[bytes]:
 
 
 async def echoes_from(reader: asyncio.StreamReader) -> AsyncGenerator[bytes]:
-    """Yield the body of each echo; ``await anext(echoes)`` waits for one.
-
-    Raises `EOFError` when the server has ended the connection.
-    """
+    """Yield the body of each echo. Raises `EOFError` when the server has ended the connection."""
     decoder = FrameDecoder()
     while data := await reader.read(256 * 1024):
         decoder.feed(data)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator
 from typing import Final
 
 from msgspec import Struct
@@ -85,17 +84,10 @@ def _explain(loop: FrameLoop, index: int, number: int, in_flight: int, got: byte
 def _matching_frame(loop: FrameLoop, index: int, number: int, in_flight: int, got: bytes) -> int:
     """Return the number of the nearby frame that `got` begins with, or -1."""
     most = loop.frames // 2
-    for step in _nearest_first(later=min(in_flight - 1, most), earlier=min(number, most)):
+    steps: list[int] = [*range(1, min(in_flight - 1, most) + 1), *range(-min(number, most), 0)]
+    for step in sorted(steps, key=abs):
         frame = loop.frame(index + step)
         compared = min(len(frame), len(got))
         if compared >= ENOUGH and got[:compared] == frame[:compared]:
             return number + step
     return -1
-
-
-def _nearest_first(later: int, earlier: int) -> Iterator[int]:
-    for step in range(1, max(later, earlier) + 1):
-        if step <= later:
-            yield step
-        if step <= earlier:
-            yield -step

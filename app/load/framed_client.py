@@ -21,8 +21,7 @@ LONG_OUTSTANDING = 1.0
 class EchoError(Exception):
     """An echo that was wrong or did not come.
 
-    The text names the kind only, because Locust has one row per text in its table. `detail` is one
-    line.
+    The text names the kind only: Locust's table has one row per text. `detail` is one line.
     """
 
     def __init__(self, kind: str, detail: str) -> None:
@@ -132,10 +131,7 @@ class FramedClient:
 
 
 def split_address(text: str, default_port: int = 9000) -> tuple[str, int]:
-    """Split ``HOST:PORT``, ``[::1]:9000``, ``tcp://HOST:PORT`` or a host alone.
-
-    Raises `ValueError`.
-    """
+    """Split ``HOST:PORT``, ``[::1]:9000``, ``tcp://HOST:PORT`` or a host. Raises `ValueError`."""
     rest = text.removeprefix("tcp://").rstrip("/")
     host, colon, port = rest.rpartition(":")
     if not colon or rest.endswith("]"):

@@ -49,8 +49,5 @@ class LoadConnection:
         self.position = self.send_position = frame_loop.starts[self.frame]
 
     def due_after(self, frame: int, turns: int, rate: float) -> int:
-        """Return when a frame is due, in microseconds after the start of an open loop.
-
-        `turns` is the number of connections, `rate` the frames per second on all of them together.
-        """
+        """Return a frame's due time in µs from the start; `rate` is of all `turns` connections."""
         return int((frame * turns + self.place) * 1_000_000 / rate)

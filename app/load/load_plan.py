@@ -147,10 +147,7 @@ class LoadPlan(Struct, frozen=True, kw_only=True):
 
 
 def sum_profiles(texts: Iterable[str]) -> tuple[tuple[str, int], ...]:
-    """Add up the clients of each profile, which may be named several times.
-
-    Raises `SettingError`.
-    """
+    """Add up the clients of profiles, each named once or more. Raises `SettingError`."""
     clients: Counter[str] = Counter()
     for text in texts:
         name, count = parse_profile(text)

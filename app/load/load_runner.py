@@ -101,8 +101,7 @@ class LoadRunner:
     def run(self) -> list[LoadWorker]:
         """Run to the end and return the workers with their outcomes.
 
-        Raises `LoadError` if no connection could be opened, and `SettingError` for a plan that this
-        machine cannot carry out.
+        Raises `LoadError` without a connection, `SettingError` if this machine has not the means.
         """
         self._on_progress(())
         shares = self.plan.shares(*find_address(self.plan))
@@ -169,11 +168,7 @@ def failures_in_words(failed: Counter[str]) -> str:
 
 
 def find_address(plan: LoadPlan) -> tuple[int, tuple[str | int, ...]]:
-    """Find the address family and the address of the server.
-
-    If the host has several addresses, the first that accepts a connection is used. Raises
-    `LoadError`.
-    """
+    """Find the server's family and address, of several the first that accepts; or `LoadError`."""
     host = printable(plan.host, 100)
     try:
         found = socket.getaddrinfo(plan.host, plan.port, type=socket.SOCK_STREAM)

@@ -30,10 +30,7 @@ class Opening(Struct, frozen=True, tag="opening"):
 
 
 class Progress(Struct, frozen=True, tag="progress", kw_only=True):
-    """Counts since `GO`; `latency` covers the time since the last `Progress` only.
-
-    Misbehaving clients report no latency.
-    """
+    """Counts since `GO`; `latency` is since the last `Progress`, none for misbehaving clients."""
 
     seconds: float
     alive: int

@@ -231,10 +231,7 @@ class ProgressLine:
         return parts
 
     def _write(self, *parts: str) -> None:
-        """Write as many of the first parts as fit.
-
-        Some columns stay free for the ``^C`` that a terminal puts behind the line.
-        """
+        """Write as many of the first parts as fit; columns for a terminal's ``^C`` stay free."""
         columns = 0  # a terminal may not know them, or be gone
         with contextlib.suppress(OSError):
             columns = os.get_terminal_size(self._descriptor).columns

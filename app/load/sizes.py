@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Final
 
 from msgspec import Struct
@@ -68,16 +68,12 @@ def mean_frame(sizes: Sizes) -> float:
 
 def draw_sizes(sizes: Sizes, number: int, chance: random.Random) -> Sequence[int]:
     """Draw `number` sizes in random order; each range gets its exact share of them."""
-    drawn = list(_by_share(sizes, number, chance))
-    chance.shuffle(drawn)
-    return drawn
-
-
-def _by_share(sizes: Sizes, number: int, chance: random.Random) -> Iterator[int]:
     total = sum(kind.weight for kind in sizes)
-    before = 0
+    before, drawn = 0, []
     for kind in sizes:
         until = before + kind.weight
-        for _ in range(number * until // total - number * before // total):
-            yield chance.randint(kind.low, kind.high)
+        share = number * until // total - number * before // total
+        drawn += [chance.randint(kind.low, kind.high) for _ in range(share)]
         before = until
+    chance.shuffle(drawn)
+    return drawn
