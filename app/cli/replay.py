@@ -9,10 +9,9 @@ from typing import Any
 
 import click
 
-from ..core.events import Snapshot
+from ..core.events import FIGURES
 from ..core.printable import printable
 from ..core.settings import SettingError
-from ..core.statistics import LoopStats, ProcessStats, WorkerStats
 from ..host.log import as_json
 from ..recording.reader import Recording, RecordingError
 from ..recording.times import parse_moment
@@ -83,11 +82,11 @@ def _verdict(recording: Recording) -> int:
 def _print_events(
     recording: Recording, since: float | None, until: float | None, with_figures: bool
 ) -> None:
-    figures = () if with_figures else (Snapshot, LoopStats, ProcessStats, WorkerStats)
+    left_out = () if with_figures else FIGURES
     begin = recording.start if since is None else since
     end = recording.end if until is None else until
     for item in recording.items(begin, end):
-        if not isinstance(item.event, figures):
+        if not isinstance(item.event, left_out):
             print(as_json(item.event))
 
 

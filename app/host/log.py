@@ -10,12 +10,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from functools import lru_cache
 from typing import Final
 
 import msgspec
 
 from ..core.events import LAST_WORDS, Event, Listening, Notice, Stopped, Stopping
+from ..watch.figures import exact_clock
 from ..watch.journal import Level, entry, level_of
 from ..watch.stream import Drained, EventStream
 
@@ -36,17 +36,7 @@ def as_text(event: Event) -> str:
     if isinstance(event, Listening):
         notes = (Notice(t=event.t, level="info", text=note) for note in event.notes)
         return "\n".join((entry(event).line, *map(as_text, notes)))
-    return f"{_clock(event.t)} {entry(event).line}"
-
-
-def _clock(t: float) -> str:
-    return f"{_second(int(t))}.{int(t % 1 * 1000):03}"
-
-
-@lru_cache(maxsize=4)
-def _second(t: int) -> str:
-    """The local time of day, cached for the lines of a second: it costs as much as a line."""
-    return time.strftime("%H:%M:%S", time.localtime(t))
+    return f"{exact_clock(event.t)} {entry(event).line}"
 
 
 GATHERING: Final = 0.01

@@ -36,12 +36,7 @@ FRESH: Final = 0.5
 """Seconds for which figures are fresh: scraping more often tells the same ones again."""
 PATIENCE: Final = 1.5
 """Seconds to wait for the loop's figures, before old ones are told with their age."""
-STATES: Final = (
-    ConnectionState.READ_LEN,
-    ConnectionState.READ_BODY,
-    ConnectionState.WRITE_BODY,
-    ConnectionState.DRAINING,
-)
+STATES: Final = tuple(each for each in ConnectionState if each is not ConnectionState.CLOSED)
 EDGES_US: Final = tuple(2**power for power in range(3, 24))
 """The upper edges of the histograms' buckets, 8 µs to 8 s. The loop's own finer buckets end at
 powers of two, so that every count is exact."""
@@ -78,15 +73,11 @@ class ServerCollector:
     def __init__(
         self,
         fanout: Fanout,
-        now: Callable[[], float],
         more_pids: Callable[[], Iterable[int]] = tuple,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`now` is the clock of the events; `more_pids` are processes that belong to the server
-        beside this one.
-        """
+        """`more_pids` are processes that belong to the server beside this one."""
         self._fanout = fanout
-        self._now = now
         self._more_pids = more_pids
         self._clock = clock
         self.figures = fanout.add(FreshFigures(), "metrics")
@@ -123,12 +114,14 @@ class ServerCollector:
         state = self._fanout.state
         with self._fanout.lock:
             rows = list(state.rows.values())
-        states: Counter[str] = Counter(row.state for row in rows)
-        yield _gauges("connections", "Open connections by state.", "state", states, STATES)
+        counts: Counter[str] = Counter(row.state for row in rows)
+        states = {str(state): counts[state] for state in STATES}
+        text = "Open connections by state."
+        yield _by_label(GaugeMetricFamily, "connections", text, "state", states)
         yield _counter("connections_opened", "Connections accepted.", state.opened)
-        yield _counters(
-            "connections_closed", "Connections ended, by reason.", "reason", state.reasons, Reason
-        )
+        reasons = {str(reason): state.reasons[reason] for reason in Reason}
+        text = "Connections ended, by reason."
+        yield _by_label(CounterMetricFamily, "connections_closed", text, "reason", reasons)
         listening = state.listening
         if listening is not None:
             labels = ["version", "poller"]
@@ -145,8 +138,11 @@ class ServerCollector:
             return
         frames = {"in": stats.frames_in, "out": stats.frames_out}
         moved = {"in": stats.bytes_in, "out": stats.bytes_out}
-        yield _counters("frames", "Frames received and echoed in full.", "direction", frames)
-        yield _counters("bytes", "Bytes received and sent, headers too.", "direction", moved)
+        for name, text, by_direction in (
+            ("frames", "Frames received and echoed in full.", frames),
+            ("bytes", "Bytes received and sent, headers too.", moved),
+        ):
+            yield _by_label(CounterMetricFamily, name, text, "direction", by_direction)
         for name, text, count in (
             ("pollout_toggles", "Changes of POLLOUT interest.", stats.toggles),
             ("eagains", "Calls that could do nothing yet.", stats.eagains),
@@ -169,7 +165,7 @@ class ServerCollector:
         yield _gauge(
             "statistics_age_seconds",
             "Since the loop (of workers: the oldest) told its figures: one that hangs does not.",
-            max(0.0, self._now() - (stats.oldest_at or stats.t)),
+            max(0.0, self._fanout.now() - (stats.oldest_at or stats.t)),
         )
         yield _histogram(
             "loop_iteration_seconds", "From a poll's return to the next.", stats.iteration_us
@@ -208,22 +204,16 @@ def _gauge(name: str, text: str, value: float) -> Metric:
     return GaugeMetricFamily(f"{PREFIX}_{name}", text, value)
 
 
-def _counters(
-    name: str, text: str, label: str, values: Mapping[str, int], keys: Iterable[str] | None = None
+def _by_label(
+    family_of: type[CounterMetricFamily | GaugeMetricFamily],
+    name: str,
+    text: str,
+    label: str,
+    values: Mapping[str, int],
 ) -> Metric:
-    """One counter for each of `keys`, 0 where there is no value yet."""
-    family = CounterMetricFamily(f"{PREFIX}_{name}", text, labels=[label])
-    for key in values if keys is None else keys:
-        family.add_metric([key], values.get(key, 0))
-    return family
-
-
-def _gauges(
-    name: str, text: str, label: str, values: Mapping[str, int], keys: Iterable[str]
-) -> Metric:
-    family = GaugeMetricFamily(f"{PREFIX}_{name}", text, labels=[label])
-    for key in keys:
-        family.add_metric([key], values.get(key, 0))
+    family = family_of(f"{PREFIX}_{name}", text, labels=[label])
+    for key, value in values.items():
+        family.add_metric([key], value)
     return family
 
 

@@ -63,7 +63,7 @@ class Hosting:
         server = self.server
         self.fanout = Fanout(stream, server.wake, lazy_sampler(server), now=server.now)
         self._traces = Traces(self.fanout.state.rows, server.submit)
-        self.recordings = Recordings(self.fanout, server.now, sidecars.recording)
+        self.recordings = Recordings(self.fanout, sidecars.recording)
         with ExitStack() as opened:
             opened.callback(server.close)
             self._page = self._open_metrics(sidecars.metrics)
@@ -94,7 +94,7 @@ class Hosting:
             raise SettingError(
                 "--metrics needs prometheus-client: pip install 'echo-tui[metrics]'"
             ) from None
-        collector = ServerCollector(self.fanout, server.now, lambda: server.worker_pids)
+        collector = ServerCollector(self.fanout, lambda: server.worker_pids)
         complain = partial(self.publish_notice, "error")
         page = MetricsPage(address.host, address.port, registry_of(collector), complain)
         self.publish_notice("info", f"metrics on {page.url}")

@@ -20,11 +20,9 @@ class Sink(Protocol):
 
     def write(self, data: memoryview, /) -> int | None:
         """Write some of the bytes; how many."""
-        ...
 
     def close(self) -> None:
         """Close it."""
-        ...
 
 
 class Disk:

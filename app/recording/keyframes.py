@@ -13,19 +13,7 @@ from typing import Final
 
 import msgspec
 
-from ..core.events import (
-    DETAIL,
-    Closed,
-    CommandResult,
-    Crashed,
-    Event,
-    Listening,
-    Notice,
-    Opened,
-    SettingChanged,
-    Stopped,
-    Stopping,
-)
+from ..core.events import DETAIL, CommandResult, Event, SettingChanged, Snapshot
 from ..core.statistics import LoopStats, ProcessStats, WorkerStats
 from ..watch.screen_state import ScreenState
 from ..watch.state import State
@@ -43,9 +31,6 @@ HISTORY_LIMIT: Final = 400
 that are made of them."""
 HISTORY_STEP: Final = 1.0
 """Seconds between two of them at the least."""
-_LOGGED: Final = frozenset(
-    {Listening, Opened, Closed, SettingChanged, CommandResult, Notice, Stopping, Stopped, Crashed}
-)
 
 
 class RecordedState(State):
@@ -75,7 +60,7 @@ class RecordedState(State):
             self._detail.append(event)
         elif isinstance(event, CommandResult) and event.command == "trace":
             return  # the dashboard traces what its cursor is on: nobody would see it in a log
-        elif type(event) in _LOGGED:
+        elif type(event) is not Snapshot:
             self._log.append(event)
             if isinstance(event, SettingChanged | CommandResult):
                 self._deeds.append(event)

@@ -10,9 +10,9 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Iterator
+from contextlib import ExitStack
 from io import BufferedReader
 from pathlib import Path
-from types import TracebackType
 from typing import Final, NamedTuple, Protocol, Self
 
 from ..core.events import Event
@@ -51,7 +51,6 @@ class Readable(Protocol):
 
     def read(self, size: int, /) -> bytes | None:
         """The next bytes, fewer at the end."""
-        ...
 
 
 class Damage(NamedTuple):
@@ -108,28 +107,19 @@ class Recording:
         try:
             # Unbuffered: who reads here and there wants what is in the file now.
             self._file = path.open("rb", buffering=0)
+            with ExitStack() as opened:
+                opened.callback(self._file.close)
+                ahead = BufferedReader(self._file, READ_AHEAD)
+                self._index(ahead)
+                ahead.detach()
+                opened.pop_all()
         except OSError as error:
             raise RecordingError(f"{path}: {error.strerror or error}") from None
-        try:
-            ahead = BufferedReader(self._file, READ_AHEAD)
-            self._index(ahead)
-            ahead.detach()
-        except OSError as error:
-            self._file.close()
-            raise RecordingError(f"{path}: {error.strerror or error}") from None
-        except RecordingError:
-            self._file.close()
-            raise
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self._file.close()
 
     @property

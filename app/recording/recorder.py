@@ -7,20 +7,11 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
-from ..core.events import Crashed, Event, Stopped
+from ..core.events import LAST_WORDS, Bytes
 from ..core.settings import format_size
 from ..watch.stream import Drained, EventStream
 from .disk import Disk
-from .format import (
-    UNMARKED,
-    End,
-    Keyframe,
-    Mark,
-    RecordedBatch,
-    file_header,
-    marks_of,
-    pack,
-)
+from .format import UNMARKED, End, Keyframe, Mark, RecordedBatch, file_header, marks_of, pack
 from .keyframes import RecordedState
 from .plan import NO_LIMITS, Limits
 
@@ -109,8 +100,7 @@ class Recorder:
             self._write(batch, marks)
         if self.ended:
             return
-        last = drained.events[-1] if drained.events else None
-        if isinstance(last, Stopped | Crashed):
+        if drained.events and type(drained.events[-1]) in LAST_WORDS:
             self.end("the server ended")
         elif self._limits.age and self._now() - self.started_at >= self._limits.age:
             self.end(f"it is {self._limits.age:g} s old, as --record-max-age allows")
@@ -138,7 +128,7 @@ class Recorder:
 
     def _batch(self, drained: Drained) -> tuple[RecordedBatch, Mark]:
         marks = UNMARKED
-        kept = [event for event in drained.events if self._has_payload or not _is_payload(event)]
+        kept = [e for e in drained.events if self._has_payload or type(e) is not Bytes]
         for event in kept:
             marks |= marks_of(event)
         batch = RecordedBatch(
@@ -151,7 +141,7 @@ class Recorder:
 
     def _write(self, batch: RecordedBatch, marks: Mark) -> None:
         record = pack(batch, self._until, marks)
-        if self._limits.size and self.size + len(record) + ROOM_FOR_END > self._limits.size:
+        if not self._has_room_for(record):
             allowed = format_size(self._limits.size)
             self.end(f"it is as large as --record-max-size {allowed} allows")
             return
@@ -173,18 +163,17 @@ class Recorder:
 
     def _write_keyframe(self) -> None:
         record = pack(self._state.keyframe(), self._until)
-        if self._limits.size and self.size + len(record) + ROOM_FOR_END > self._limits.size:
+        if not self._has_room_for(record):
             return  # the next batch may still fit
         self._put(record)
         self._keyframe_at, self._keyframe_size = self._until, len(record)
         self._size_since = self._events_since = 0
 
+    def _has_room_for(self, record: bytes) -> bool:
+        most = self._limits.size
+        return not most or self.size + len(record) + ROOM_FOR_END <= most
+
     def _put(self, data: bytes) -> None:
         self.size += len(data)
         self._size_since += len(data)
         self._disk.put(data)
-
-
-def _is_payload(event: Event) -> bool:
-    """Whether an event carries bytes of a peer that are neither a header nor a name."""
-    return event.__struct_config__.tag == "bytes"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -24,9 +23,8 @@ MODE: Final = 0o600
 class Recordings:
     """Records one server, one recording at a time."""
 
-    def __init__(self, fanout: Fanout, now: Callable[[], float], plan: RecordingPlan) -> None:
+    def __init__(self, fanout: Fanout, plan: RecordingPlan) -> None:
         self._fanout = fanout
-        self._now = now
         self._plan = plan
         self._stream: EventStream | None = None
         self._recorder: Recorder | None = None
@@ -64,14 +62,8 @@ class Recordings:
         """Begin to record into an open file."""
         stream = EventStream()
         stream.watched = True
-        recorder = Recorder(
-            stream,
-            Disk(file),
-            self._now,
-            self._plan.limits,
-            self._plan.has_payload,
-            self._ended,
-        )
+        plan, disk, now = self._plan, Disk(file), self._fanout.now
+        recorder = Recorder(stream, disk, now, plan.limits, plan.has_payload, self._ended)
         self._stream, self._recorder, self._path = stream, recorder, path
         self._fanout.add(stream, "the recording")
         recorder.start()
@@ -84,7 +76,7 @@ class Recordings:
         if self.path is not None:
             self.stop()
             return self.failure or self._told()
-        path = Path(time.strftime("echo-tui-%Y%m%d-%H%M%S.rec", time.localtime(self._now())))
+        path = Path(time.strftime("echo-tui-%Y%m%d-%H%M%S.rec", time.localtime(self._fanout.now())))
         path = path.absolute()
         self.start(path, create(path, may_replace=False))
         return f"recording into {path}"
@@ -107,7 +99,7 @@ class Recordings:
             return  # it ended with the server, whose own word is the last one
         text = f"recording stopped: {recorder.ended} ({self._path})"
         level = "error" if recorder.failed else "info"
-        self._fanout.publish(Notice(t=self._now(), level=level, text=text))
+        self._fanout.publish(Notice(t=self._fanout.now(), level=level, text=text))
 
 
 def create(path: Path, may_replace: bool) -> BinaryIO:

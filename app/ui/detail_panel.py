@@ -82,11 +82,13 @@ def _label(text: str) -> Line:
 def _peer(row: Row, now: float) -> Line:
     age = words_span(row.age(now))
     if row.closed is not None:
-        facts = f"   fd was {row.fd}   was open for {age}"
+        facts = f"   fd was {row.opened.fd}   was open for {age}"
     else:
         quiet = row.idle(now)
         last = "just now" if quiet < 1 else f"{words_span(quiet)} ago"
-        facts = f"   fd {row.fd}   opened {clock(row.opened_at)}, {age} ago   last byte {last}"
+        facts = (
+            f"   fd {row.opened.fd}   opened {clock(row.opened.t)}, {age} ago   last byte {last}"
+        )
     return [*_label("peer"), (row.peer, palette.STRONG), (facts, palette.DIM)]
 
 

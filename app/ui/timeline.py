@@ -46,7 +46,7 @@ def _spans(row: Row, now: float) -> tuple[float, list[tuple[float, float, int]]]
     spans: list[tuple[float, float, int]] = []
     toggled = list(row.toggled or ())
     if len(toggled) >= row.count("toggles"):
-        known_from = row.opened_at
+        known_from = row.opened.t
     elif toggled:
         known_from = toggled[0].t
     else:

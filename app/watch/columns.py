@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from ..core.events import ConnectionState, Reason
 from .row import Row
@@ -81,69 +81,35 @@ class Column:
         return round(value, self.decimals) if isinstance(value, float) else value
 
 
-def _text(
-    key: str,
-    width: int,
-    meaning: str,
-    value: Getter,
-    *,
-    sort_value: Getter | None = None,
-    choices: tuple[str, ...] = (),
-    steady: bool = False,
-    at_first: bool = False,
+def _column(
+    key: str, width: int, meaning: str, value: Getter, unit: Unit = Unit.TEXT, **others: Any
 ) -> Column:
-    return Column(
-        key=key, json_name=key, title=key, width=width, right=False, meaning=meaning,
-        unit=Unit.TEXT, value=value, sort_value=sort_value or value, full_value=value,
-        choices=choices, steady=steady, at_first=at_first,
-    )  # fmt: skip
-
-
-def _figure(
-    key: str,
-    unit: Unit,
-    width: int,
-    meaning: str,
-    value: Getter,
-    *,
-    title: str = "",
-    json_name: str = "",
-    right: bool = True,
-    full_value: Getter | None = None,
-    decimals: int = 3,
-    steady: bool = False,
-    largest_first: bool = True,
-    at_first: bool = False,
-    listed: bool = True,
-) -> Column:
-    return Column(
-        key=key, json_name=json_name or key, title=title or key, width=width, right=right,
-        meaning=meaning, unit=unit, value=value, sort_value=value, full_value=full_value or value,
-        decimals=decimals, steady=steady, largest_first=largest_first and not steady,
-        at_first=at_first, listed=listed,
-    )  # fmt: skip
+    """A column whose other fields follow from these, unless `others` has them."""
+    is_figure = unit is not Unit.TEXT
+    fields: dict[str, Any] = {
+        "json_name": key,
+        "title": key,
+        "right": is_figure,
+        "sort_value": value,
+        "full_value": value,
+        "largest_first": is_figure and not others.get("steady"),
+    } | others
+    return Column(key=key, width=width, meaning=meaning, value=value, unit=unit, **fields)
 
 
 def _counter(
-    key: str,
-    title: str,
-    meaning: str,
-    *,
-    field: str = "",
-    unit: Unit = Unit.COUNT,
-    at_first: bool = False,
+    key: str, title: str, meaning: str, field: str = "", unit: Unit = Unit.COUNT, **others: Any
 ) -> Column:
     """A column for the counter `field` (or `key`) of `Snapshot` and `Closed`."""
     name = field or key
     width = 5 if unit is Unit.BYTES else 7
-    return _figure(
-        key, unit, width, meaning, lambda row, _now: row.count(name),
-        title=title, json_name=name, at_first=at_first,
-    )  # fmt: skip
+    count: Getter = lambda row, _now: row.count(name)  # noqa: E731
+    return _column(key, width, meaning, count, unit, title=title, json_name=name, **others)
 
 
-def _header_read(row: Row, _now: float) -> int:
-    return 0 if row.snapshot is None else row.snapshot.header_read
+def _latest(field: str) -> Getter:
+    """Read a field of the latest snapshot; 0 before the first one."""
+    return lambda row, _now: 0 if row.snapshot is None else getattr(row.snapshot, field)
 
 
 def _header(row: Row, _now: float) -> str:
@@ -151,20 +117,12 @@ def _header(row: Row, _now: float) -> str:
 
 
 def _body_in_flight(row: Row, _now: float) -> int:
-    is_reading = row.snapshot is not None and row.state is ConnectionState.READ_BODY
+    is_reading = row.state is ConnectionState.READ_BODY
     return row.snapshot.body_read if row.snapshot is not None and is_reading else 0
-
-
-def _body_read(row: Row, _now: float) -> int:
-    return 0 if row.snapshot is None else row.snapshot.body_read
 
 
 def _out_in_flight(row: Row, _now: float) -> int:
     return row.snapshot.out_sent if row.snapshot is not None and row.pending else 0
-
-
-def _out_sent(row: Row, _now: float) -> int:
-    return 0 if row.snapshot is None else row.snapshot.out_sent
 
 
 def _why(row: Row, now: float) -> str:
@@ -183,45 +141,45 @@ _STATES: Final = tuple(ConnectionState)
 COLUMNS: Final[Mapping[str, Column]] = {
     column.key: column
     for column in (
-        _figure("id", Unit.COUNT, ID_AT_LEAST, "its number, never used again",
-                lambda row, _now: row.id, steady=True, at_first=True),
-        _figure("fd", Unit.COUNT, 5, "its file descriptor",
-                lambda row, _now: row.fd, steady=True),
-        _text("peer", 21, "address and port of the peer",
-              lambda row, _now: row.peer, steady=True, at_first=True),
-        _figure("worker", Unit.COUNT, 6, "the process that serves it",
-                lambda row, _now: row.worker, steady=True, at_first=True),
-        _text("state", 12, "state of its frame, or of its end",
-              lambda row, _now: row.state.value, choices=_STATES, at_first=True,
-              sort_value=lambda row, _now: _STATES.index(row.state)),
-        _text("reason", 15, "why it closed or is closing",
-              lambda row, _now: row.reason, choices=tuple(Reason)),
-        _figure("header", Unit.BYTES, 3, "header bytes read, of 4", _header_read, title="hdr",
-                right=False, full_value=_header, at_first=True, listed=False),
-        _figure("body", Unit.BYTES, BAR_WIDTH + 1 + AMOUNT_WIDTH, "body bytes read, of all",
-                _body_in_flight, title="body read", json_name="body_read", right=False,
-                full_value=_body_read, at_first=True, listed=False),
-        _figure("out", Unit.BYTES, BAR_WIDTH + 1 + AMOUNT_WIDTH, "bytes of echo sent, of all",
-                _out_in_flight, title="out sent", json_name="out_sent", right=False,
-                full_value=_out_sent, at_first=True, listed=False),
-        _figure("pollout", Unit.FLAG, 7, "whether POLLOUT is armed", lambda row, _now: row.armed,
+        _column("id", ID_AT_LEAST, "its number, never used again",
+                lambda row, _now: row.id, Unit.COUNT, steady=True, at_first=True),
+        _column("fd", 5, "its file descriptor",
+                lambda row, _now: row.opened.fd, Unit.COUNT, steady=True),
+        _column("peer", 21, "address and port of the peer",
+                lambda row, _now: row.peer, steady=True, at_first=True),
+        _column("worker", 6, "the process that serves it",
+                lambda row, _now: row.opened.worker, Unit.COUNT, steady=True, at_first=True),
+        _column("state", 12, "state of its frame, or of its end",
+                lambda row, _now: row.state.value, choices=_STATES, at_first=True,
+                sort_value=lambda row, _now: _STATES.index(row.state)),
+        _column("reason", 15, "why it closed or is closing",
+                lambda row, _now: row.reason, choices=tuple(Reason)),
+        _column("header", 3, "header bytes read, of 4", _latest("header_read"), Unit.BYTES,
+                title="hdr", right=False, full_value=_header, at_first=True, listed=False),
+        _column("body", BAR_WIDTH + 1 + AMOUNT_WIDTH, "body bytes read, of all", _body_in_flight,
+                Unit.BYTES, title="body read", json_name="body_read", right=False,
+                full_value=_latest("body_read"), at_first=True, listed=False),
+        _column("out", BAR_WIDTH + 1 + AMOUNT_WIDTH, "bytes of echo sent, of all", _out_in_flight,
+                Unit.BYTES, title="out sent", json_name="out_sent", right=False,
+                full_value=_latest("out_sent"), at_first=True, listed=False),
+        _column("pollout", 7, "whether POLLOUT is armed", lambda row, _now: row.armed, Unit.FLAG,
                 title="POLLOUT", json_name="armed", right=False, at_first=True),
         _counter("toggles", "toggles", "times POLLOUT was armed or disarmed", at_first=True),
-        _figure("pending", Unit.BYTES, 7, "bytes of echo not yet taken",
-                lambda row, _now: row.pending, at_first=True),
+        _column("pending", 7, "bytes of echo not yet taken",
+                lambda row, _now: row.pending, Unit.BYTES, at_first=True),
         _counter("frames_in", "fr. in", "frames received"),
-        _counter("frames", "frames", "frames echoed", field="frames_out", at_first=True),
+        _counter("frames", "frames", "frames echoed", "frames_out", at_first=True),
         _counter("bytes_in", "in B", "bytes received", unit=Unit.BYTES),
         _counter("bytes_out", "out B", "bytes sent", unit=Unit.BYTES),
         _counter("eagains", "EAGAIN", "calls answered with EAGAIN"),
         _counter("partial_writes", "partial", "writes taken only in part"),
-        _figure("rate", Unit.COUNT, 7, "frames echoed per second", lambda row, now: row.rate(now),
+        _column("rate", 7, "frames echoed per second", Row.rate, Unit.COUNT,
                 title="rate/s", json_name="frames_per_second", decimals=1, at_first=True),
-        _figure("age", Unit.SECONDS, 5, "since it was opened", lambda row, now: row.age(now),
+        _column("age", 5, "since it was opened", Row.age, Unit.SECONDS,
                 json_name="age_seconds", largest_first=False, at_first=True),
-        _figure("idle", Unit.SECONDS, 5, "since a byte last moved", lambda row, now: row.idle(now),
+        _column("idle", 5, "since a byte last moved", Row.idle, Unit.SECONDS,
                 json_name="idle_seconds", at_first=True),
-        _text("why", WHY_AT_LEAST, "why it waits, in words", _why, sort_value=_why_in_brief),
+        _column("why", WHY_AT_LEAST, "why it waits, in words", _why, sort_value=_why_in_brief),
     )
 }  # fmt: skip
 """Every column by its key, in the order of the lists in which people and programs meet them."""

@@ -49,7 +49,6 @@ class Observer(Protocol):
         Called with the fan-out's lock held: it must be quick, and must not call the fan-out. If it
         raises, the observer is taken out.
         """
-        ...
 
 
 O = TypeVar("O", bound=Observer)  # noqa: E741  as in Observer

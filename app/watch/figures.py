@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 _UNITS: Final = "KMGTP"
@@ -101,6 +102,12 @@ def uptime(seconds: float) -> str:
 
 def clock(t: float) -> str:
     """The local time of day of `t` (seconds since the epoch): ``14:03:59``."""
+    return _second(int(t))
+
+
+@lru_cache(maxsize=4)
+def _second(t: int) -> str:
+    """`clock`, cached for the lines of a log: it costs as much as all the rest of a line."""
     return time.strftime("%H:%M:%S", time.localtime(t))
 
 

@@ -8,11 +8,7 @@ from itertools import count
 from typing import Final, NamedTuple
 
 from ..core.commands import Command, Kill, Set, Trace
-from ..core.events import (
-    CommandResult,
-    KillMode,
-    TraceLevel,
-)
+from ..core.events import CommandResult, KillMode, TraceLevel
 
 FAILURES_NAMED: Final = 3
 """Failures of one command that are told one by one."""

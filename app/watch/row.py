@@ -115,8 +115,12 @@ class Row:
         if isinstance(event, Kernel):
             self.kernel = event
             return
+        self.recent_version += 1
         if isinstance(event, Bytes):
-            self._remember_bytes(event)
+            if event.call == "read":
+                self.last_in = (self.last_in + event.data)[-BYTES_LIMIT:]
+            else:
+                self.last_out = (self.last_out + event.data)[-BYTES_LIMIT:]
             return
         if self.recent is None:
             self.recent = deque(maxlen=RECENT_LIMIT)
@@ -125,7 +129,6 @@ class Row:
             if self.toggled is None:
                 self.toggled = deque(maxlen=TOGGLES_LIMIT)
             self.toggled.append(event)
-        self.recent_version += 1
 
     def _note_gap(self, t: float) -> None:
         """Put a line among the recent events if nobody watched for a while before `t`."""
@@ -134,13 +137,6 @@ class Row:
             text = f"… not looked at for {words_span(t - seen_at)}"
             self.recent.append(Notice(t=t, level="info", text=text))
             self.recent_version += 1
-
-    def _remember_bytes(self, event: Bytes) -> None:
-        self.recent_version += 1
-        if event.call == "read":
-            self.last_in = (self.last_in + event.data)[-BYTES_LIMIT:]
-        else:
-            self.last_out = (self.last_out + event.data)[-BYTES_LIMIT:]
 
     def frozen(self) -> Row:
         """A copy that later events do not reach."""
@@ -156,24 +152,9 @@ class Row:
         return counted
 
     @property
-    def fd(self) -> int:
-        """The server's descriptor."""
-        return self.opened.fd
-
-    @property
     def peer(self) -> str:
         """The peer's address, escaped."""
         return self.opened.peer
-
-    @property
-    def worker(self) -> int:
-        """The worker process that has it, from 1; 0 where there are none."""
-        return self.opened.worker
-
-    @property
-    def opened_at(self) -> float:
-        """When it was accepted, in Unix seconds."""
-        return self.opened.t
 
     @property
     def held_by_budget(self) -> bool:
@@ -226,8 +207,8 @@ class Row:
         """Seconds since a byte last moved; since the close for a closed connection."""
         if self.closed is not None:
             return now - self.closed.t
-        return now - (self.opened_at if self.snapshot is None else self.snapshot.active_at)
+        return now - (self.opened.t if self.snapshot is None else self.snapshot.active_at)
 
     def age(self, now: float) -> float:
         """Seconds that the connection has been, or was, open."""
-        return (now if self.closed is None else self.closed.t) - self.opened_at
+        return (now if self.closed is None else self.closed.t) - self.opened.t

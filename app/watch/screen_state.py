@@ -7,19 +7,8 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from ..core.events import (
-    Bytes,
-    Closed,
-    Event,
-    Io,
-    Kernel,
-    Listening,
-    Opened,
-    Snapshot,
-    StateChanged,
-    Toggled,
-)
-from ..core.statistics import LoopStats, ProcessStats, WorkerStats
+from ..core.events import DETAIL, FIGURES, Closed, Event, Listening, Opened
+from ..core.statistics import LoopStats
 from .audit import Audit
 from .journal import JournalEntry, entries
 from .state import State
@@ -32,9 +21,6 @@ BODIES_LIMIT: Final = 1000
 """Frames of which the body length is remembered."""
 WINDOW: Final = 1.0
 """Seconds over which the server's rates are taken."""
-_DETAIL: Final = frozenset({Toggled, StateChanged, Io, Bytes, Kernel})
-"""Detail of one connection: it stays with its row, as it would drown the log."""
-_FIGURES: Final = frozenset({Snapshot, LoopStats, ProcessStats, WorkerStats})
 
 
 class Rates(NamedTuple):
@@ -78,7 +64,8 @@ class ScreenState(State):
         """Apply one event; a connection that opened long ago (not `is_news`) gets no log line."""
         super().apply_event(event, is_news)
         kind = type(event)
-        if kind in _DETAIL or kind is Closed:
+        # Detail stays with its connection: it would drown the log.
+        if kind in DETAIL or kind is Closed:
             row = self.rows.get(getattr(event, "id", 0))
             if row is not None:
                 row.remember(event)
@@ -86,7 +73,7 @@ class ScreenState(State):
             self._add_rates(event)
         elif kind is Listening:
             self._forget_rates()
-        if kind not in _DETAIL and kind not in _FIGURES and (is_news or kind is not Opened):
+        if kind not in DETAIL and kind not in FIGURES and (is_news or kind is not Opened):
             self._add_to_log(event)
             self.audit.apply(event)
 

@@ -20,28 +20,22 @@ class Source(Protocol):
     @property
     def owns_server(self) -> bool:
         """Whether the server ends when the dashboard does."""
-        ...
 
     @property
     def grace(self) -> float:
         """Seconds that the server's stop may take; of no meaning for one that is not owned."""
-        ...
 
     def now(self) -> float:
         """Seconds on the clock that stamps the events."""
-        ...
 
     def drain(self) -> Drained:
         """Everything that has gathered since the last call."""
-        ...
 
     def submit(self, command: Command) -> None:
         """Send a command; what became of it comes back as an event."""
-        ...
 
     def failure(self) -> str | None:
         """Plain words when the server died, else nothing."""
-        ...
 
 
 class RecorderControl(Protocol):
@@ -50,11 +44,9 @@ class RecorderControl(Protocol):
     @property
     def path(self) -> Path | None:
         """The file that is being written now."""
-        ...
 
     def toggle(self) -> str:
         """Begin a recording, or end the present one; what was done. Raises `OSError`."""
-        ...
 
 
 class StreamSource:

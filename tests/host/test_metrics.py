@@ -59,8 +59,8 @@ class Measured:
     def __init__(self) -> None:
         self.stream = EventStream()
         self.server = Server(Settings(port=0, max_connections=500, cap=1 << 20), self.stream)
-        self.fanout = Fanout(self.stream, self.server.wake)
-        self.registry = registry_of(ServerCollector(self.fanout, self.server.now))
+        self.fanout = Fanout(self.stream, self.server.wake, now=self.server.now)
+        self.registry = registry_of(ServerCollector(self.fanout))
         self.server.start()
         self.fanout.start()
 
@@ -164,8 +164,8 @@ class Quiet:
     """The metrics of a fan-out that is fed by hand, of a loop that never answers."""
 
     def __init__(self) -> None:
-        self.fanout = Fanout(EventStream(), lambda: None)
-        collector = ServerCollector(self.fanout, lambda: 100.0)
+        self.fanout = Fanout(EventStream(), lambda: None, now=lambda: 100.0)
+        collector = ServerCollector(self.fanout)
         self.figures = collector.figures
         self.registry = registry_of(collector)
 
@@ -190,7 +190,7 @@ def test_within_half_a_second_the_loop_is_asked_once(monkeypatch: pytest.MonkeyP
     asked: list[float] = []
     time = [0.0]
     fanout = Fanout(EventStream(), lambda: asked.append(time[0]))
-    registry = registry_of(ServerCollector(fanout, lambda: 0.0, clock=lambda: time[0]))
+    registry = registry_of(ServerCollector(fanout, clock=lambda: time[0]))
     for time[0] in (0.0, 0.2, 0.49, 0.5, 0.9, 1.0):
         generate_latest(registry)
     assert sorted(set(asked)) == [0.0, 0.5, 1.0]

@@ -58,9 +58,9 @@ class Watched:
 
     def __init__(self, plan: RecordingPlan = RecordingPlan()) -> None:  # noqa: B008  it is immutable
         self.stream = EventStream()
-        self.fanout = Fanout(self.stream, lambda: None)
+        self.fanout = Fanout(self.stream, lambda: None, now=lambda: NOW)
         self.log = self.fanout.add(EventStream())
-        self.recordings = Recordings(self.fanout, lambda: NOW, plan)
+        self.recordings = Recordings(self.fanout, plan)
 
     def tell(self, *events: Event) -> None:
         self.fanout.hand_on(Drained([*events], [], None, 0))

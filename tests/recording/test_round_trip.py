@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.events import Event, Notice, Snapshot
+from app.core.events import Bytes, Event, Notice, Snapshot
 from app.core.statistics import LoopStats
 from app.recording.format import (
     FILE_SIZE,
@@ -113,17 +113,9 @@ def test_what_is_no_batch_is_damage(body: object) -> None:
         unpack(RecordedBatch, zlib.compress(msgspec.msgpack.encode(body)))
 
 
-class Payload(msgspec.Struct, frozen=True, tag_field="event", tag="bytes", kw_only=True):
-    """As `app.core.events.Bytes`, whose only mark is its tag."""
-
-    t: float
-    id: int
-    data: bytes
-
-
 @pytest.mark.parametrize("wanted", [True, False])
 def test_bytes_of_peers_are_recorded_only_on_request(wanted: bool) -> None:
-    secret: Any = Payload(t=NOW, id=1, data=b"a secret")
+    secret = Bytes(t=NOW, id=1, call="read", data=b"a secret")
     notice = Notice(t=NOW, level="info", text="before it")
     data = recorded([drain(NOW, notice, secret)], has_payload=wanted).data
     bodies = b"".join(zlib.decompress(body) for body in bodies_of(data))

@@ -176,7 +176,7 @@ async def test_the_copy_is_of_the_connection(dashboard: Dashboard) -> None:
         with clients(server, 2) as (_, second):
             await until(app, pilot, lambda: [r.frames for r in app.model.rows.values()] == [1, 1])
             await pilot.press("end", "y")
-            assert f"id=2 fd={app.model.rows[2].fd} peer={name_of(second)} " in app.clipboard
+            assert f"id=2 fd={app.model.rows[2].opened.fd} peer={name_of(second)} " in app.clipboard
             await pilot.press("Y")
             copied = json.loads(app.clipboard)
             assert (copied["peer"], copied["frames_in"]) == (name_of(second), 1)

@@ -60,10 +60,7 @@ class Screen:
         more = ("rates", "stopping", "stopped", "crashed")
         return {
             **{name: getattr(model, name) for name in (*fields, *more)},
-            "rows": [
-                (row.id, row.fd, row.peer, row.opened_at, row.snapshot, row.closed)
-                for row in model.rows.values()
-            ],
+            "rows": [(row.opened, row.snapshot, row.closed) for row in model.rows.values()],
             "recent": [list(row.recent or ()) for row in model.rows.values()],
             "toggled": [list(row.toggled or ()) for row in model.rows.values()],
             "history": list(model.history),

@@ -101,7 +101,7 @@ def test_a_filter_by_worker() -> None:
     model.apply(Drained(overview_with_workers(), [], None, 0), NOW)
     passes = parse_filter("worker:2").passes
     rows = [row for row in model.rows.values() if passes(row, NOW)]
-    assert {row.worker for row in rows} == {2}
+    assert {row.opened.worker for row in rows} == {2}
     assert len(rows) > 10
 
 

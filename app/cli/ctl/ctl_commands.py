@@ -27,11 +27,7 @@ from ...control.client_side.control_client import (
 )
 from ...control.protocol import Watch
 from ...core.commands import Kill, Set
-from ...core.events import (
-    DETAIL,
-    KillMode,
-    Snapshot,
-)
+from ...core.events import DETAIL, FIGURES, KillMode, Snapshot
 from ...core.histogram import Histogram
 from ...core.settings import RULES, RUNTIME_SETTINGS, rules_of
 from ...watch.columns import LISTED, Column, column_named, facts_of
@@ -42,7 +38,7 @@ from ..completion import list_of, one_of
 from ..exit_codes import EXIT_FAILED, EXIT_INTERRUPTED
 from ..options import ConnectionId, client_options, option
 from .printing import cell, print_facts, print_objects, print_result, print_table
-from .watching import FIGURES, KINDS, Watcher, parse_kinds
+from .watching import KINDS, Watcher, parse_kinds
 
 DEFAULT_COLUMNS: Final = (
     "id,peer,state,armed,pending,toggles,frames_out,frames_per_second,age_seconds,idle_seconds,why"

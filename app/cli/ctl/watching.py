@@ -9,14 +9,12 @@ import click
 
 from ...control.client_side.control_client import join_pages
 from ...control.protocol import News, Page
-from ...core.events import Event, Snapshot
-from ...core.statistics import LoopStats, ProcessStats, WorkerStats
+from ...core.events import FIGURES, Event
 from ...watch.filter import Filter
 from ...watch.state import State
 from ...watch.stream import Drained
 from .printing import encode
 
-FIGURES: Final = (Snapshot, LoopStats, ProcessStats, WorkerStats)
 KINDS: Final[Mapping[str, type]] = {kind.__struct_config__.tag: kind for kind in Event.__args__}
 
 
