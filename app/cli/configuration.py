@@ -14,7 +14,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import click
 from click.core import ParameterSource
@@ -29,8 +29,6 @@ UI_TABLE: Final = "ui"
 """The table of the file for the dashboard."""
 NEVER_IN_A_FILE: Final = frozenset({"config", "show_config", "help"})
 _ARGUMENTS: Final = f"{__name__}.arguments"
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +75,9 @@ def read(path: str, parameters: Mapping[str, click.Parameter]) -> Configuration:
         if key in parameters
     }
     if ui:
-        _check_ui(name, ui)
+        from ..ui.preferences import Preferences  # the table and a mistake alone cost the import
+
+        _judge(name, Preferences.from_mapping, ui)
     for key, value in table.items():
         parameter = key.replace("-", "_")
         if parameter in UI_OPTIONS or (parameter not in parameters and _is_of_ui(parameter)):
@@ -99,12 +99,6 @@ def _is_of_ui(key: str) -> bool:
     from ..ui.preferences import Preferences  # only a mistake, or the table, costs the import
 
     return key in {field.name for field in dataclasses.fields(Preferences)}
-
-
-def _check_ui(name: str, ui: Mapping[str, object]) -> None:
-    from ..ui.preferences import Preferences
-
-    _judge(name, Preferences.from_mapping, ui)
 
 
 def _suggestion(name: str, known: Iterable[str]) -> str:
@@ -218,27 +212,23 @@ def _read_file(ctx: click.Context, _parameter: click.Parameter, path: str | None
         ctx.default_map = dict(ctx.obj.values)
 
 
-def file_option(command: F) -> F:
-    """Add the option that names the file."""
-    return click.option(
-        "--config",
-        type=click.Path(),
-        metavar="FILE",
-        is_eager=True,
-        expose_value=False,
-        callback=_read_file,
-        help=f"TOML with these options; {PREFIX}_<OPTION> beats it, a flag beats both.",
-    )(command)
-
-
-def show_option(command: F) -> F:
-    """Add the option that prints every value and its source."""
-    return click.option(
-        "--show-config",
-        is_flag=True,
-        allow_from_autoenv=False,
-        help="Print each value and where it comes from, as TOML, and exit.",
-    )(command)
+file_option: Final = click.option(
+    "--config",
+    type=click.Path(),
+    metavar="FILE",
+    is_eager=True,
+    expose_value=False,
+    callback=_read_file,
+    help=f"TOML with these options; {PREFIX}_<OPTION> beats it, a flag beats both.",
+)
+"""The option that names the file."""
+show_option: Final = click.option(
+    "--show-config",
+    is_flag=True,
+    allow_from_autoenv=False,
+    help="Print each value and where it comes from, as TOML, and exit.",
+)
+"""The option that prints every value and its source."""
 
 
 def _shown(ctx: click.Context) -> list[str]:
@@ -303,7 +293,7 @@ def _toml(value: object) -> str:
     match value:
         case bool():
             return str(value).lower()
-        case int() | float():
+        case int() | float() | datetime.date() | datetime.time():
             return str(value)
         case str():
             return _quoted(value)
@@ -311,7 +301,5 @@ def _toml(value: object) -> str:
             return f"[{', '.join(map(_toml, value))}]"
         case dict():
             return "{" + ", ".join(f"{_key(k)} = {_toml(v)}" for k, v in value.items()) + "}"
-        case datetime.date() | datetime.time():
-            return str(value)
         case _:
             return _toml(str(value))

@@ -13,8 +13,7 @@ from ..core.printable import printable
 from .configuration import file_option
 from .dashboard import dashboard_preferences, require_terminal
 from .exit_codes import EXIT_FAILED
-from .options import control_options, metrics_option, server_options, ui_options
-from .recording_options import record_options
+from .options import control_options, metrics_option, record_options, server_options, ui_options
 from .serve import ServerCommand, serve_with_dashboard, split_options
 
 if TYPE_CHECKING:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import click
 from msgspec import NODEFAULT
@@ -12,9 +13,11 @@ from msgspec import NODEFAULT
 from ..core.addresses import Address
 from ..core.printable import printable
 from ..core.settings import RULES, Appearance, Rule, SettingError, rules_of
+from ..recording.plan import Limits
 from .completion import one_of
 
 APPEARANCE: Final = rules_of(Appearance)
+_LIMITS: Final = rules_of(Limits)
 UI_OPTIONS: Final = ("theme", "ascii")
 """Options that stand in the table of the dashboard in a configuration file."""
 TCP_REMOVED: Final = (
@@ -22,18 +25,15 @@ TCP_REMOVED: Final = (
     " forward it with ssh -L local.sock:/remote/path.sock HOST"
 )
 _LIKE_TCP: Final = re.compile(r"(?i)tcp://.*|(\[[0-9a-f:.]*\]|[0-9.]*|localhost):[0-9]+")
-F = TypeVar("F", bound=Callable[..., Any])
-
+Decorator: TypeAlias = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 if TYPE_CHECKING:
-    IntParameter = click.ParamType[int]
-    AddressParameter = click.ParamType[Address]
-    ValueParameter = click.ParamType[Any]
+    ParameterType = click.ParamType[Any]
 else:  # click 8.1 knows no parameter types with parameters
-    IntParameter = AddressParameter = ValueParameter = click.ParamType
+    ParameterType = click.ParamType
 
 
-class Judged(ValueParameter):
+class Judged(ParameterType):
     """The type of an option or argument whose value a `Rule` judges, as text or as a number."""
 
     def __init__(self, rule: Rule) -> None:
@@ -52,7 +52,7 @@ class Host(click.types.StringParamType):
         return host[1:-1] if host.startswith("[") and host.endswith("]") else host
 
 
-class ConnectionId(IntParameter):
+class ConnectionId(ParameterType):
     """The id of a connection, as the first column of a table has it."""
 
     name = "id"
@@ -84,7 +84,7 @@ class RemovedToken(click.types.StringParamType):
         self.fail(TCP_REMOVED, param, ctx)
 
 
-class LoopbackAddress(AddressParameter):
+class LoopbackAddress(ParameterType):
     """``9100``, ``127.0.0.1:9100``, ``[::1]:9100``: without a host it is 127.0.0.1."""
 
     name = "address"
@@ -104,17 +104,18 @@ class LoopbackAddress(AddressParameter):
         return Address(host, int(port[:9]))
 
 
-def metrics_option(command: F) -> F:
-    """Add the option with the address of the page for Prometheus."""
-    return click.option(
-        "--metrics",
-        type=LoopbackAddress(),
-        metavar="[HOST:]PORT",
-        help="Figures for Prometheus; HOST is 127.0.0.1 if none is given; 0 = any port.",
-    )(command)
+def together(*decorators: Decorator) -> Decorator:
+    """Return one decorator that adds the options of all `decorators`, in their order."""
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        for each in reversed(decorators):
+            command = each(command)
+        return command
+
+    return decorate
 
 
-def option(rule: Rule, **how: Any) -> Callable[[F], F]:
+def option(rule: Rule, **how: Any) -> Decorator:
     """Add the option that `rule` declares; `how` overrides arguments of `click.option`."""
     how = {
         "type": Judged(rule),
@@ -128,64 +129,70 @@ def option(rule: Rule, **how: Any) -> Callable[[F], F]:
     return click.option(rule.option, **how)
 
 
-def server_options(command: F) -> F:
-    """Add the settings of the server: HOST and PORT as arguments, the others as options."""
-    for name, rule in reversed([*RULES.items()]):
-        if name in ("host", "port"):
-            argument = click.argument(
-                name, type=Judged(rule), default=rule.default, envvar=f"ECHO_TUI_{rule.option}"
-            )
-            command = argument(command)
-        else:
-            command = option(rule)(command)
-    return command
+def _setting(name: str, rule: Rule) -> Decorator:
+    if name not in ("host", "port"):
+        return option(rule)
+    variable = f"ECHO_TUI_{rule.option}"
+    return click.argument(name, type=Judged(rule), default=rule.default, envvar=variable)
 
 
-def ui_options(command: F) -> F:
-    """Add the options of every command that opens a dashboard."""
-    in_ascii = click.option(
-        "--ascii",
-        is_flag=True,
-        default=None,
-        help="Draw the dashboard in ASCII; so it is where the locale is not UTF-8.",
-    )
-    return option(APPEARANCE["theme"])(in_ascii(command))
-
-
-def control_options(command: F) -> F:
-    """Add the option for the place of the server's control socket."""
-    return _control("PATH|PORT|none", "Socket for `attach` and `ctl`.  [default: one per port]")(
-        command
-    )
-
-
-def client_options(command: F) -> F:
-    """Add the option that chooses the server of a control client."""
-    which = "The server: its control socket, or its port.  [default: the only one]"
-    return _control("PATH|PORT", which)(command)
-
-
-def _control(metavar: str, which: str) -> Callable[[F], F]:
+def _control(metavar: str, which: str) -> Decorator:
     """The option of either end of a control socket.
 
     The variables are named here because the commands of `ctl` are no `ConfiguredCommand`s.
     """
-
-    def decorate(command: F) -> F:
-        # A flag, variable or key of a version that had TCP control is refused with a reason.
-        command = click.option(
-            "--control-token-file",
-            type=RemovedToken(),
-            envvar="ECHO_TUI_CONTROL_TOKEN_FILE",
-            expose_value=False,
-            hidden=True,
-        )(command)
-        return click.option(
+    return together(
+        click.option(
             "--control",
             metavar=metavar,
             type=ControlSocket(),
             envvar="ECHO_TUI_CONTROL",
             help=which,
-        )(command)
+        ),
+        # A flag, variable or key of a version that had TCP control is refused with a reason.
+        click.option(
+            "--control-token-file",
+            type=RemovedToken(),
+            envvar="ECHO_TUI_CONTROL_TOKEN_FILE",
+            expose_value=False,
+            hidden=True,
+        ),
+    )
 
-    return decorate
+
+server_options: Final = together(*(_setting(name, rule) for name, rule in RULES.items()))
+"""The settings of the server: HOST and PORT as arguments, the others as options."""
+ui_options: Final = together(
+    option(APPEARANCE["theme"]),
+    click.option(
+        "--ascii",
+        is_flag=True,
+        default=None,
+        help="Draw the dashboard in ASCII; so it is where the locale is not UTF-8.",
+    ),
+)
+"""The options of every command that opens a dashboard."""
+metrics_option: Final = click.option(
+    "--metrics",
+    type=LoopbackAddress(),
+    metavar="[HOST:]PORT",
+    help="Figures for Prometheus; HOST is 127.0.0.1 if none is given; 0 = any port.",
+)
+"""The address of the page for Prometheus."""
+record_options: Final = together(
+    click.option("--record", metavar="FILE", type=click.Path(path_type=Path), help="Record."),
+    # A recording that is forgotten must not fill the disk.
+    option(_LIMITS["size"], default="1GiB"),
+    option(_LIMITS["age"]),
+    click.option("--record-payload", is_flag=True, help="Record traced bytes of peers too."),
+    click.option("--record-force", is_flag=True, help="Replace a recording that exists."),
+)
+"""The options of every command that can record a server."""
+control_options: Final = _control(
+    "PATH|PORT|none", "Socket for `attach` and `ctl`.  [default: one per port]"
+)
+"""The place of the server's control socket."""
+client_options: Final = _control(
+    "PATH|PORT", "The server: its control socket, or its port.  [default: the only one]"
+)
+"""The option that chooses the server of a control client."""

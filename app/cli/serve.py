@@ -14,6 +14,7 @@ import click
 from ..core.addresses import format_address
 from ..core.settings import RULES, SettingError, Settings
 from ..core.spawn import stop_signals_blocked
+from ..recording.plan import Limits, RecordingPlan
 from .configuration import ConfiguredCommand, file_option, show_option
 from .dashboard import dashboard_preferences, require_terminal, run_dashboard
 from .exit_codes import EXIT_FAILED
@@ -22,10 +23,10 @@ from .options import (
     control_options,
     metrics_option,
     option,
+    record_options,
     server_options,
     ui_options,
 )
-from .recording_options import record_options, take_plan
 from .signals import JOIN_INTERVAL, stop_signals
 
 if TYPE_CHECKING:
@@ -78,7 +79,12 @@ def split_options(options: dict[str, Any]) -> tuple[Settings, Sidecars]:
     sidecars = Sidecars(
         metrics=options.pop("metrics"),
         control=options.pop("control"),
-        recording=take_plan(options),
+        recording=RecordingPlan(
+            path=options.pop("record"),
+            limits=Limits(options.pop("record_max_size"), options.pop("record_max_age")),
+            has_payload=options.pop("record_payload"),
+            may_replace=options.pop("record_force"),
+        ),
     )
     return Settings(**options), sidecars
 

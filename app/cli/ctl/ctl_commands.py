@@ -7,10 +7,9 @@ colour and no word too many. Exit codes: 0 done, 1 something of it failed, 2 not
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import wraps
-from typing import Any, Final, ParamSpec
+from typing import Any, Final
 
 import click
 import msgspec
@@ -48,16 +47,16 @@ OFFSETS: Final = tuple(
     name for name in Snapshot.__struct_fields__ if name != "t" and name not in _NAMES
 )
 """Fields of a connection's latest snapshot that `show` prints after those of `list`."""
-P = ParamSpec("P")
 
 
-def plainly(command: Callable[P, int]) -> Callable[P, int]:
-    """One line and exit 2 for what cannot be done; no word when the reader or the person leaves."""
+class PlainGroup(click.Group):
+    """Ends each command plainly: with one line and exit 2 for what cannot be done, and without a
+    word when the reader or the person leaves.
+    """
 
-    @wraps(command)
-    def run(*arguments: P.args, **options: P.kwargs) -> int:
+    def invoke(self, ctx: click.Context) -> Any:
         try:
-            return command(*arguments, **options)
+            return super().invoke(ctx)
         except NobodyThere as error:
             raise click.ClickException(f"{error}; {describe_running()}") from None
         except ServerGone as error:
@@ -71,8 +70,6 @@ def plainly(command: Callable[P, int]) -> Callable[P, int]:
             return 0
         except KeyboardInterrupt:
             return EXIT_INTERRUPTED
-
-    return run
 
 
 @contextmanager
@@ -95,7 +92,7 @@ def passing_rows(state: State, now: float, chosen: Filter) -> list[Row]:
     return sorted((row for row in state.live() if chosen.passes(row, now)), key=lambda row: row.id)
 
 
-@click.group(no_args_is_help=False)
+@click.group(cls=PlainGroup, no_args_is_help=False)
 def ctl() -> None:
     """Look at a running server and change it, from scripts."""
 
@@ -124,7 +121,6 @@ json_option = click.option("--json", "as_json", is_flag=True, help="One JSON obj
 )
 @click.option("--reverse", is_flag=True, help="The largest first.")
 @click.option("--no-header", is_flag=True, help="No line of names.")
-@plainly
 def list_command(
     control: str | None,
     where: str,
@@ -161,7 +157,6 @@ def list_command(
 @client_options
 @json_option
 @click.argument("connection_id", metavar="ID", type=ConnectionId())
-@plainly
 def show(control: str | None, as_json: bool, connection_id: int) -> int:
     """All that is known of one open connection."""
     with linked(control, "show") as link:
@@ -190,7 +185,6 @@ def show(control: str | None, as_json: bool, connection_id: int) -> int:
     help="Only if the server is this one, which `list --json` names.",
 )
 @click.argument("ids", metavar="[ID]…", nargs=-1, type=ConnectionId())
-@plainly
 def kill(
     control: str | None,
     where: str,
@@ -231,7 +225,6 @@ def _values(context: click.Context, parameter: click.Parameter, begun: str) -> l
     "name", shell_complete=one_of([name.replace("_", "-") for name in RUNTIME_SETTINGS])
 )
 @click.argument("value", shell_complete=_values)
-@plainly
 def set_command(control: str | None, as_json: bool, name: str, value: str) -> int:
     """Change a setting: cap, write-mode, max-connections, header-timeout and the like."""
     command = Set(request=1, name=name.replace("-", "_"), value=value)
@@ -247,7 +240,6 @@ def set_command(control: str | None, as_json: bool, name: str, value: str) -> in
 @ctl.command()
 @client_options
 @json_option
-@plainly
 def stats(control: str | None, as_json: bool) -> int:
     """The server's settings and figures."""
     with linked(control, "stats") as link:
@@ -288,7 +280,6 @@ PERCENTILES: Final = {"p50": 50.0, "p99": 99.0, "p999": 99.9}
     shell_complete=list_of(["all", *KINDS]),
     help="Kinds of events, or `all`.",
 )
-@plainly
 def watch(control: str | None, where: str, events: str) -> int:
     """Events as they happen, as JSON lines, until the server ends.
 
