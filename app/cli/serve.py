@@ -142,7 +142,7 @@ def serve_with_dashboard(
         hosting.add_stream(watched=True),
         hosting.submit,
         server.now,
-        failure=hosting.failure,
+        failure=lambda: hosting.fanout.failure or None,
         grace=settings.grace,
     )
     app = EchoApp(source, preferences=preferences, recorder=hosting.recordings)

@@ -96,7 +96,7 @@ class ServerCollector:
         """Have the loop tell its figures. One that does not within `PATIENCE` keeps the old ones,
         and their age is told.
         """
-        if self._fanout.ended or self._clock() - self._asked_at < FRESH:
+        if self._fanout.state.ended or self._clock() - self._asked_at < FRESH:
             return
         figures = self.figures
         figures.arrived.clear()

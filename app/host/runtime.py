@@ -122,10 +122,6 @@ class Hosting:
         else:
             self.server.submit(command)
 
-    def failure(self) -> str | None:
-        """Return why events are not handed on any more; None while they are."""
-        return self.fanout.failure or None
-
     def publish_notice(self, level: str, text: str) -> None:
         """Publish a `Notice` of the program itself among the server's events; from any thread."""
         self._stream.publish(Notice(t=self.server.now(), level=level, text=text))

@@ -15,13 +15,11 @@ import msgspec
 
 from ..core.events import DETAIL, CommandResult, Event, SettingChanged, Snapshot
 from ..core.statistics import LoopStats, ProcessStats, WorkerStats
-from ..watch.screen_state import ScreenState
+from ..watch.screen_state import LOG_LIMIT, ScreenState
 from ..watch.state import State
 from ..watch.stream import Drained
 from .format import Keyframe
 
-LOG_LIMIT: Final = 500
-"""Events of the log that are kept."""
 DEEDS_LIMIT: Final = 1100
 """Changes and answers: a change and its answer are one line of the audit."""
 DETAIL_LIMIT: Final = 2000

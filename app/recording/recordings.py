@@ -73,9 +73,11 @@ class Recordings:
 
         Raises `OSError` if there can be no file.
         """
-        if self.path is not None:
-            self.stop()
-            return self.failure or self._told()
+        recorder = self._recorder
+        if recorder is not None and not recorder.ended:
+            recorder.stop()
+            told = f"recorded {recorder.events:,} events, {recorder.size:,} bytes, in {self._path}"
+            return self.failure or told
         path = Path(time.strftime("echo-tui-%Y%m%d-%H%M%S.rec", time.localtime(self._fanout.now())))
         path = path.absolute()
         self.start(path, create(path, may_replace=False))
@@ -86,16 +88,10 @@ class Recordings:
         if self._recorder is not None:
             self._recorder.stop()
 
-    def _told(self) -> str:
-        recorder = self._recorder
-        if recorder is None:
-            return "nothing was recorded"
-        return f"recorded {recorder.events:,} events, {recorder.size:,} bytes, in {self._path}"
-
     def _ended(self, recorder: Recorder) -> None:
         if self._stream is not None:
             self._fanout.remove(self._stream)
-        if self._fanout.ended and not recorder.failed:
+        if self._fanout.state.ended and not recorder.failed:
             return  # it ended with the server, whose own word is the last one
         text = f"recording stopped: {recorder.ended} ({self._path})"
         level = "error" if recorder.failed else "info"

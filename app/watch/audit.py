@@ -6,7 +6,7 @@ from collections import deque
 from typing import Final, NamedTuple
 
 from ..core.events import CommandResult, Event, SettingChanged
-from .journal import setting_words
+from .journal import entry
 
 AUDIT_LIMIT: Final = 500
 """Changes that are kept. The answers to one kill of many connections are one change."""
@@ -36,8 +36,7 @@ class Audit:
     def apply(self, event: Event) -> None:
         """Keep a change or the answer to a command; traces follow the cursor and are left out."""
         if isinstance(event, SettingChanged):
-            old, new = setting_words(event.name, event.old), setting_words(event.name, event.new)
-            self.changes.append(Change(event.t, event.name, f"{old} → {new}", ""))
+            self.changes.append(Change(event.t, event.name, entry(event).text, ""))
         elif isinstance(event, CommandResult) and event.command != "trace":
             if event.ok and event.command == "set" and self._is_answer_due():
                 self.changes.append(self.changes.pop()._replace(result="done"))

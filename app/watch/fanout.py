@@ -93,11 +93,6 @@ class Fanout:
         """Wait until the server's last event is handed on, at most `timeout` seconds."""
         self._thread.join(timeout)
 
-    @property
-    def ended(self) -> bool:
-        """Whether the server's last event has come."""
-        return self.state.ended
-
     def add(self, observer: O, name: str = "") -> O:
         """Tell `observer` everything that is known now, and from then on what happens.
 
@@ -178,14 +173,14 @@ class Fanout:
 
     def _run(self) -> None:
         try:
-            while not self.ended:
+            while not self.state.ended:
                 self._ready.clear()
                 self._stream.notify_once(self._ready.set)
                 self._ready.wait(INTERVAL if self._stream.watched else None)
                 drained = self._stream.drain()
                 for part in _split_off_last_words(drained):
                     self.hand_on(part)
-                if drained.events and not self.ended:
+                if drained.events and not self.state.ended:
                     time.sleep(GATHERING)
         except Exception as error:
             self.failure = f"events are no longer handed on: {type(error).__name__}: {error}"

@@ -44,8 +44,6 @@ class Level(IntEnum):
     ERROR = 40
 
 
-LEVELS: Final = tuple(level.name.lower() for level in Level)
-"""The values of `--log-level`."""
 _CLOSE_LEVELS: Final = {
     Reason.EOF: Level.INFO,
     Reason.KILLED: Level.INFO,

@@ -66,15 +66,11 @@ class StreamSource:
         stream.watched = True
         self.owns_server = True
         self.grace = grace
+        self.submit = submit
+        self.now = now
         self._stream = stream
-        self._submit = submit
-        self._now = now
         self._failure = failure
         self._crash: str | None = None
-
-    def now(self) -> float:
-        """Seconds on the clock that stamps the events."""
-        return self._now()
 
     def drain(self) -> Drained:
         """Take everything that has gathered."""
@@ -83,10 +79,6 @@ class StreamSource:
             if isinstance(event, Crashed):
                 self._crash = event.error
         return drained
-
-    def submit(self, command: Command) -> None:
-        """Hand a command to the loop."""
-        self._submit(command)
 
     def failure(self) -> str | None:
         """The error of the `Crashed` event, or what the injected `failure` says."""

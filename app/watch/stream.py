@@ -57,7 +57,8 @@ class EventStream:
         self._events: deque[tuple[bool, Event]] = deque()
         self._detail_in = 0  # written by the producer only
         self._detail_out = 0  # written by the consumer only
-        self._dropped = 0
+        self.dropped = 0
+        """Detail events dropped since the server's start."""
         self._heard_dropped = 0  # drops before this stream that `hear` knows of
         self._latest: dict[int, Snapshot] = {}
         self._stats: LoopStats | None = None
@@ -76,7 +77,7 @@ class EventStream:
         """Whether a detail event would be kept; counts a drop where it would not."""
         if self._detail_in - self._detail_out < self._capacity:
             return True
-        self._dropped += 1
+        self.dropped += 1
         return False
 
     def publish_detail(self, event: Event) -> None:
@@ -86,7 +87,7 @@ class EventStream:
 
     def count_drops(self, count: int) -> None:
         """Count detail that was dropped on its way here."""
-        self._dropped += count
+        self.dropped += count
 
     def publish_latest(self, snapshots: Iterable[Snapshot], stats: LoopStats) -> None:
         """Replace what is known of these connections and of the loop."""
@@ -129,11 +130,6 @@ class EventStream:
         """Events that wait to be drained."""
         return len(self._events)
 
-    @property
-    def dropped(self) -> int:
-        """Detail events dropped since the server's start."""
-        return self._dropped
-
     # --- consumer ---
 
     def drain(self) -> Drained:
@@ -153,7 +149,7 @@ class EventStream:
             detail += is_detail
             events.append(event)
         self._detail_out += detail
-        return Drained(events, list(latest.values()), stats, self._dropped)
+        return Drained(events, list(latest.values()), stats, self.dropped)
 
     def notify_once(self, notify: Callable[[], None]) -> None:
         """Call `notify`, from the producer's thread, when the next event is there.

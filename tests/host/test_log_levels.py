@@ -21,7 +21,7 @@ from app.core.events import (
     Toggled,
 )
 from app.host.log import LogWriter, as_json
-from app.watch.journal import LEVELS, Level, level_of
+from app.watch.journal import Level, level_of
 from app.watch.stream import EventStream
 from tests.making import closed, listening, opened
 from tests.peers import PATIENCE, connect
@@ -95,14 +95,14 @@ def written(level: str, *events: Event) -> list[dict[str, Any]]:
         return [json.loads(line) for line in lines]
 
 
-@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("level", [level.name.lower() for level in Level])
 def test_a_level_tells_what_matters_so_much_or_more(level: str) -> None:
     told = written(level, *(event for event, _ in EVENTS))
     wanted = [event for event, its in EVENTS if its >= Level[level.upper()]]
     assert told == [json.loads(as_json(event)) for event in (*wanted, STOPPED)]
 
 
-@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("level", [level.name.lower() for level in Level])
 def test_where_it_listens_and_how_it_ended_is_told_at_every_level(level: str) -> None:
     assert [told["event"] for told in written(level, listening())] == ["listening", "stopped"]
 

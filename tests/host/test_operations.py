@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from app.cli.main import cli
 from app.core.events import Reason
 from app.core.settings import RUNTIME_SETTINGS
-from app.watch.journal import LEVELS, level_of
+from app.watch.journal import Level, level_of
 from tests.making import closed
 from tests.program import ROOT
 
@@ -86,7 +86,8 @@ def test_the_level_of_every_end_is_in_the_table(reason: Reason) -> None:
 
 
 def test_every_level_has_a_row() -> None:
-    assert re.findall(r"^\| `(error|warning|info|debug)`", TEXT, re.MULTILINE) == [*LEVELS][::-1]
+    told = re.findall(r"^\| `(error|warning|info|debug)`", TEXT, re.MULTILINE)
+    assert told == [level.name.lower() for level in reversed(Level)]
 
 
 def test_what_a_reload_changes_is_what_the_docs_say() -> None:

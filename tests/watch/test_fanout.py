@@ -134,7 +134,7 @@ def test_it_ends_with_the_server_and_not_before_all_is_handed_on() -> None:
     end = Stopped(t=9.0, cause="quit", opened=1, closed=1, frames_out=0, bytes_in=0, bytes_out=0)
     stream.publish(end)
     fan.join(5.0)
-    assert fan.ended
+    assert fan.state.ended
     events = log.drain().events
     assert isinstance(events[0], Opened)
     assert events[-1] == end

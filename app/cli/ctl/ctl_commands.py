@@ -7,8 +7,6 @@ colour and no word too many. Exit codes: 0 done, 1 something of it failed, 2 not
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Final
 
 import click
@@ -72,11 +70,9 @@ class PlainGroup(click.Group):
             return EXIT_INTERRUPTED
 
 
-@contextmanager
-def linked(control: str | None, command: str) -> Iterator[Link]:
+def linked(control: str | None, command: str) -> Link:
     """Connect to the server that ``--control`` means. Raises `AddressError`, `ControlError`."""
-    with Link.open(choose_socket(control), hello(f"ctl {command}")) as link:
-        yield link
+    return Link.open(choose_socket(control), hello(f"ctl {command}"))
 
 
 def fetch_state(link: Link) -> tuple[State, float]:

@@ -234,7 +234,7 @@ class Session:
             self._answer(command, "refused: this client is attached read-only")
         elif objection := self._objection(command):
             self._answer(command, f"refused: {objection}")
-        elif self._context.fanout.ended:
+        elif self._context.fanout.state.ended:
             self._answer(command, "the server has stopped")
         else:
             # A kill without ids has no results, nor has a stop: its events tell of it.
