@@ -174,14 +174,12 @@ class Recording:
 
     def items(self, since: float, until: float) -> Iterator[Item]:
         """Everything that happened from `since` to `until`, snapshots and statistics too."""
-        batch = bisect_left(self._times, since)
-        while batch < len(self.batches):
+        for batch in range(bisect_left(self._times, since), len(self.batches)):
             for item in self.played(batch).items:
                 if item.t > until:
                     return
                 if item.t >= since:
                     yield item
-            batch += 1
 
     def _body(self, kind: type[Body], entry: RecordEntry) -> Body | None:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections import deque
+from dataclasses import dataclass, field
 from typing import Final
 
 from ..core.events import (
@@ -36,52 +37,39 @@ RATE_FADES: Final = 2.0
 """Seconds without a byte after which a rate is no longer true."""
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class Row:
     """The state of one connection; `State` applies events and snapshots to it."""
 
-    __slots__ = (
-        "_rate",
-        "_rate_due",
-        "_rate_frames",
-        "_seen_at",
-        "before",
-        "closed",
-        "id",
-        "kernel",
-        "last_in",
-        "last_out",
-        "opened",
-        "recent",
-        "recent_version",
-        "snapshot",
-        "toggled",
-        "version",
-    )
+    opened: Opened
+    id: int = field(init=False)
+    snapshot: Snapshot | None = None
+    """The latest; of a closed connection the last."""
+    before: Snapshot | None = None
+    """The snapshot that the latest one replaced."""
+    closed: Closed | None = None
+    version: int = 0
+    """Grows with every change that is worth drawing."""
+    kernel: Kernel | None = None
+    """The kernel's side; known of a traced connection only."""
+    last_in: bytes = b""
+    """The last bytes received, at most `BYTES_LIMIT`; known at trace level ``bytes`` only."""
+    last_out: bytes = b""
+    recent: deque[Event] | None = None
+    """The latest detail events, made when the first comes: most connections have none."""
+    recent_version: int = 0
+    toggled: deque[Toggled] | None = None
+    """The latest toggles; system calls cannot drive them out as they do from `recent`."""
+    _seen_at: float | None = None
+    _rate: float = 0.0
+    _rate_due: float = field(init=False)
+    """When to measure it next."""
+    _rate_frames: int = 0
+    """Frames echoed when it was measured last."""
 
-    def __init__(self, opened: Opened) -> None:
-        self.id = opened.id
-        self.opened = opened
-        self.snapshot: Snapshot | None = None
-        """The latest; of a closed connection the last."""
-        self.before: Snapshot | None = None
-        """The snapshot that the latest one replaced."""
-        self.closed: Closed | None = None
-        self.version = 0
-        """Grows with every change that is worth drawing."""
-        self.kernel: Kernel | None = None
-        """The kernel's side; known of a traced connection only."""
-        self.last_in = b""
-        """The last bytes received, at most `BYTES_LIMIT`; known at trace level ``bytes`` only."""
-        self.last_out = b""
-        self.recent: deque[Event] | None = None
-        """The latest detail events, made when the first comes: most connections have none."""
-        self.recent_version = 0
-        self.toggled: deque[Toggled] | None = None
-        """The latest toggles; system calls cannot drive them out as they do from `recent`."""
-        self._seen_at: float | None = None
-        self._rate = 0.0
-        self._rate_due = opened.t + RATE_WINDOW  # when to measure it next
-        self._rate_frames = 0  # echoed when it was measured last
+    def __post_init__(self) -> None:
+        self.id = self.opened.id
+        self._rate_due = self.opened.t + RATE_WINDOW
 
     def update(self, snapshot: Snapshot) -> bool:
         """Replace the snapshot by a newer one; return False if this one is older or too late."""
