@@ -125,7 +125,7 @@ def test_no_text_raises_anything_but_a_filter_error(text: str) -> None:
 
 @given(st.lists(PIECES, max_size=12).map("".join))
 def test_not_is_the_rest(text: str) -> None:
-    assume(text.strip())
+    assume(text.strip() and len(f"not ({text})") <= LONGEST)
     try:
         ids = shown(text)
     except FilterError:
