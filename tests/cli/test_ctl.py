@@ -20,7 +20,7 @@ from app.core.framing import frame, header
 from app.watch.columns import LISTED
 from tests.control.serving import Controlled, Raw
 from tests.peers import connect, exchange, read_to_end
-from tests.program import PATIENCE, ROOT, Headless, environment, run
+from tests.program import PATIENCE, ROOT, Headless, environment
 
 pytestmark = pytest.mark.slow
 WELCOME = Welcome(version=2, program="1", pid=1, instance="5eed0123456789ab", t=1.0)
@@ -335,50 +335,6 @@ def test_a_port_means_the_same_at_both_ends(runtime: Path, monkeypatch: pytest.M
         assert [path.name for path in runtime.iterdir()] == ["19070.sock"]
         (found,) = objects(ctl("stats", "--json"))
         assert found["port"] == program.port
-
-
-REMOVED = "control over TCP, with its tokens, was removed: use the Unix socket; "
-FORWARD = "forward it with ssh -L local.sock:/remote/path.sock HOST"
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ("ctl", "list", "--control", "tcp://127.0.0.1:9100"),
-        ("ctl", "list", "--control", "[::1]:9100"),
-        ("ctl", "list", "--control-token-file", "token"),
-        ("attach", "--control", "TCP://localhost:9100"),
-        ("--no-ui", "--control", "tcp://127.0.0.1:9100"),
-        ("--no-ui", "--control-token-file", "token"),
-    ],
-)
-def test_who_still_writes_tcp_or_a_token_is_told_what_to_do(arguments: tuple[str, ...]) -> None:
-    assert_removed(run(*arguments))
-
-
-def assert_removed(ended: subprocess.CompletedProcess[bytes]) -> None:
-    assert (ended.returncode, ended.stdout) == (2, b"")
-    (line,) = ended.stderr.decode().splitlines()
-    assert REMOVED in line
-    assert line.endswith(FORWARD)
-
-
-def test_a_removed_key_or_variable_is_told_of_with_its_place(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    file = tmp_path / "echo-tui.toml"
-    for name, value in (("control", "tcp://127.0.0.1:9100"), ("control-token-file", "token")):
-        file.write_text(f'{name} = "{value}"\n')
-        ended = run("--no-ui", "--config", str(file))
-        assert_removed(ended)
-        assert f"echo-tui.toml: {name} = ".encode() in ended.stderr
-        variable = f"ECHO_TUI_{name.upper().replace('-', '_')}"
-        with monkeypatch.context() as patched:
-            patched.setenv(variable, value)
-            ended = run("--no-ui")
-            assert_removed(ended)
-            assert variable.encode() in ended.stderr
-            assert_removed(run("ctl", "list"))
 
 
 @pytest.mark.parametrize("command", [("kill", "1"), ("list",), ("watch",)])
