@@ -9,6 +9,7 @@ probability of about 2**-b, whatever the hypothesis is.
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Final
 
@@ -47,6 +48,11 @@ _CLASSES: Final = b"".join(
 _TEXT_BITS: Final = tuple(_text_bits(byte) for byte in range(256))
 _LOW_BITS: Final = tuple(_low_bits(byte) for byte in range(256))
 _ANY_BITS: Final = (8.0,) * 256
+_OWN_BITS: Final = tuple(
+    _TEXT_BITS[byte] if _is_text(byte) else _LOW_BITS[byte] if byte < 32 else 8.0
+    for byte in range(256)
+)
+"""Bits of each byte in the class that it belongs to."""
 
 
 class Stream:
@@ -86,7 +92,12 @@ def unknown_bits(stream: Stream, start: int, end: int) -> float:
     text_bits = _sum(piece, _TEXT_BITS) + SWITCH_BITS * (
         2 - (left_text or start == 0) - (right_text or end >= stream.size)
     )
-    return min(any_bits, low_bits, text_bits)
+    left = _TEXT if left_text else _LOW if left_low else _OTHER
+    right = _TEXT if right_text else _LOW if right_low else _OTHER
+    kinds = (left if start else b"") + classes[start:end] + (right if end < stream.size else b"")
+    changes = sum(kind != before for before, kind in itertools.pairwise(kinds))
+    mixed_bits = _sum(piece, _OWN_BITS) + SWITCH_BITS * changes
+    return min(any_bits, low_bits, text_bits, mixed_bits)
 
 
 def text_bits(text: str) -> float:

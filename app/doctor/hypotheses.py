@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from ..core.framing import HEADER_SIZE
+from ..core.framing import HEADER_SIZE, read_length
 from .evidence import Stream, unknown_bits
-from .framings import FRAMINGS, FrameHead, Framing, Walk, walk
+from .framings import FRAMINGS, Framing, Walk, walk
 from .right import Right
 from .slips import BUFFERS, CHARACTERS, EXTRA, INTERLEAVED, LONG, SHORT
 
@@ -87,6 +87,10 @@ def _candidates(stream: Stream, right: Right) -> Iterator[Hypothesis]:
                 bits += _tail_bits(stream, framing, found)
                 if framing.code in _NARROW and not found.is_exact:
                     bits -= _NARROW_BITS
+                if framing.code in _NARROW and not _has_text_bodies(stream, found):
+                    bits -= _NARROW_BITS
+                if framing.code in _TAILED and not right.is_refused:
+                    bits -= _NO_REFUSAL_BITS
                 yield Hypothesis(
                     framing.code, bits, _offset(framing, found), framing.words, found, framing
                 )
@@ -95,7 +99,10 @@ def _candidates(stream: Stream, right: Right) -> Iterator[Hypothesis]:
 _TAILED: Final = frozenset({"extra_bytes", "buffer_tail", "short_length"})
 _NARROW: Final = frozenset({"u16be", "u16le", "varint"})
 _NARROW_BITS: Final = 4.0
-"""Against lengths of 1 or 2 bytes that do not meet the stream's end: any bytes fit them."""
+"""Against lengths of 1 or 2 bytes that do not meet the stream's end, or have other bodies than
+text: any bytes fit them."""
+_NO_REFUSAL_BITS: Final = 4.0
+"""Against bytes behind bodies where the server met no header that it must refuse."""
 _NO_TEXT_ENDS: Final = (b" ", b",", b":", b"\t")
 """Characters that a whole text does not end with."""
 _ALL: Final = (*FRAMINGS, *LONG, *EXTRA, *SHORT, *INTERLEAVED, *BUFFERS)
@@ -108,9 +115,7 @@ def _is_telling(stream: Stream, framing: Framing, found: Walk) -> bool:
         return True
     if framing.code == "u64be":
         # Right frames with an empty one before each look the same.
-        return found.frames >= 6 or (
-            found.frames >= 3 and all(_is_text_body(stream, at, head) for at, head in heads)
-        )
+        return found.frames >= 6 or (found.frames >= 3 and _has_text_bodies(stream, found))
     if framing.code == "u24be" and heads[0][1].length <= 1:
         return False  # the header of a right frame that carries 3-byte lengths reads so, too
     if found.frames > 1:
@@ -127,16 +132,22 @@ def _is_telling(stream: Stream, framing: Framing, found: Walk) -> bool:
     return framing.code != "long_length"
 
 
-def _is_text_body(stream: Stream, at: int, head: FrameHead) -> bool:
-    body = stream.classes[at + head.size : at + head.size + head.body]
-    return body.count(b"t") == len(body)
+def _has_text_bodies(stream: Stream, found: Walk) -> bool:
+    for at, head in found.heads[:8]:
+        body = stream.classes[at + head.size : at + head.size + head.length]
+        if body.count(b"t") != len(body):
+            return False
+    return True
 
 
 def _is_one_text(stream: Stream, found: Walk) -> bool:
     at, head = found.heads[0]
     body = stream.classes[at + head.size :]
     is_text = len(body) >= 3 and body.count(b"t") == len(body)
-    return found.is_exact and at == 0 and is_text and stream.data[-1:] not in _NO_TEXT_ENDS
+    ends = {b"{": b"}", b"[": b"]"}.get(stream.data[at + head.size : at + head.size + 1])
+    last = stream.data[-1:]
+    is_whole = last == ends if ends else last not in _NO_TEXT_ENDS
+    return found.is_exact and at == 0 and is_text and is_whole
 
 
 def _offset(framing: Framing, found: Walk) -> int:
@@ -163,8 +174,8 @@ def _tail_bits(stream: Stream, framing: Framing, found: Walk) -> float:
         zeros = sum(len(tail) for _, tail in tails)
         return -8.0 if zeros < 8 else min(zeros / 16, 8.0)
     first = tails[0][1]
-    if len(first) >= HEADER_SIZE and not any(tail.strip(b"\0") for _, tail in tails):
-        return -99.0  # empty frames, or the tail of a buffer
+    if all(_is_length(tail, stream.cap) for _, tail in tails):
+        return -99.0  # empty frames, the tail of a buffer, or frames in frames
     whole = [(start, tail) for start, tail in tails if len(tail) == len(first)]
     if any(tail != first for _, tail in whole):
         return 0.0
@@ -174,6 +185,11 @@ def _tail_bits(stream: Stream, framing: Framing, found: Walk) -> float:
         for start, tail in whole[1:3]:
             bits += min(unknown_bits(stream, start, start + len(tail)), 16.0) - 1.0
     return bits
+
+
+def _is_length(tail: bytes, cap: int) -> bool:
+    """Whether bytes between two frames read as a header themselves."""
+    return len(tail) >= HEADER_SIZE and read_length(tail)[0] <= cap
 
 
 def _over_cap(stream: Stream, right: Right) -> Hypothesis | None:
@@ -188,7 +204,7 @@ def _over_cap(stream: Stream, right: Right) -> Hypothesis | None:
     bits += 4.0 if right.frames else 0.0  # a slip would have shown before
     kinds = stream.classes[start : start + 256]
     if 0 < len(kinds) < min(256, length):
-        bits -= 10.0  # a large body arrives in large pieces
+        bits -= 10.0 if len(kinds) >= 64 else 14.0  # a large body arrives in large pieces
     if len(kinds) >= 16:
         if kinds.count(b"l") * 3 > len(kinds):
             bits -= 6.0  # many small numbers: another binary protocol is likelier
