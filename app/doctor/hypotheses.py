@@ -47,8 +47,7 @@ def weigh(stream: Stream, right: Right) -> list[Hypothesis]:
     short = best.get("short_length")
     if short and short.framing in CHARACTERS and short.bits > CHANCE_MARGIN:
         best.pop("extra_bytes", None)  # the bytes behind are the ends of characters
-    floor = max(bits - (LATER_BITS if start else 0.0) for start, bits in right.starts)
-    least = max(0.0, floor) + CHANCE_MARGIN
+    least = _chance_bits(right) + CHANCE_MARGIN
     if not right.is_refused:
         least = max(least, right.bits + RIGHT_MARGIN)
     ranked = sorted(best.values(), key=lambda found: -found.bits)
@@ -58,6 +57,19 @@ def weigh(stream: Stream, right: Right) -> list[Hypothesis]:
     ranked = [found for found in ranked if not _is_multiple(_stride(found), strides)]
     near = max(ranked[0].bits - RIVAL_MARGIN, least)
     return [found for found in ranked if found.bits >= near]
+
+
+def _chance_bits(right: Right) -> float:
+    """Evidence of right frames with something unknown behind them.
+
+    An empty frame is none where the bytes behind it are not right: any zeros read so.
+    """
+    found, last = 0.0, -HEADER_SIZE
+    for start, bits in right.starts:
+        if start - last > HEADER_SIZE:
+            found = max(found, bits - (LATER_BITS if start else 0.0))
+        last = start
+    return found
 
 
 def _stride(found: Hypothesis) -> int:
@@ -89,7 +101,7 @@ def _candidates(stream: Stream, right: Right) -> Iterator[Hypothesis]:
                     bits -= _NARROW_BITS
                 if framing.code in _NARROW and not _has_text_bodies(stream, found):
                     bits -= _NARROW_BITS
-                if framing.code in _TAILED and not right.is_refused:
+                if framing.code in _SLIPPED and not right.is_refused:
                     bits -= _NO_REFUSAL_BITS
                 yield Hypothesis(
                     framing.code, bits, _offset(framing, found), framing.words, found, framing
@@ -101,8 +113,9 @@ _NARROW: Final = frozenset({"u16be", "u16le", "varint"})
 _NARROW_BITS: Final = 4.0
 """Against lengths of 1 or 2 bytes that do not meet the stream's end, or have other bodies than
 text: any bytes fit them."""
+_SLIPPED: Final = frozenset({"extra_bytes", "buffer_tail", "short_length", "long_length"})
 _NO_REFUSAL_BITS: Final = 4.0
-"""Against bytes behind bodies where the server met no header that it must refuse."""
+"""Against a slip where the server met no header that it must refuse."""
 _NO_TEXT_ENDS: Final = (b" ", b",", b":", b"\t")
 """Characters that a whole text does not end with."""
 _ALL: Final = (*FRAMINGS, *LONG, *EXTRA, *SHORT, *INTERLEAVED, *BUFFERS)
