@@ -20,6 +20,8 @@ RIGHT_MARGIN: Final = 9.0
 """Evidence that it must have over right frames, where these fit too."""
 RIVAL_MARGIN: Final = 7.0
 """Hypotheses nearer than this to the best one are told beside it."""
+DOUBT_MARGIN: Final = 6.0
+"""Evidence beyond the least, up to which a body over the CAP bears no rival."""
 _KNOWN_TAILS: Final = {b"\n": 6.0, b"\r\n": 8.0, b"\r": 3.0, b"\n\0": 6.0}
 """Evidence in the first tail, where it is one that clients send by mistake."""
 
@@ -53,6 +55,9 @@ def weigh(stream: Stream, right: Right) -> list[Hypothesis]:
     ranked = sorted(best.values(), key=lambda found: -found.bits)
     if not ranked or ranked[0].bits < least:
         return []
+    is_doubtful = ranked[0].code == "over_cap" and ranked[0].bits < least + DOUBT_MARGIN
+    if is_doubtful and any(found.bits >= ranked[0].bits - RIVAL_MARGIN for found in ranked[1:]):
+        return []  # any body fits a length over the CAP
     strides = {_stride(found) for found in ranked if found.bits >= least}
     ranked = [found for found in ranked if not _is_multiple(_stride(found), strides)]
     near = max(ranked[0].bits - RIVAL_MARGIN, least)
@@ -113,6 +118,8 @@ _NARROW: Final = frozenset({"u16be", "u16le", "varint"})
 _NARROW_BITS: Final = 4.0
 """Against lengths of 1 or 2 bytes that do not meet the stream's end, or have other bodies than
 text: any bytes fit them."""
+_NEEDS_AN_END: Final = frozenset({"u16be", "u16le", "u24be", "varint", "ascii_length"})
+"""Framings of which a single header is no evidence where its body is cut."""
 _SLIPPED: Final = frozenset({"extra_bytes", "buffer_tail", "short_length", "long_length"})
 _NO_REFUSAL_BITS: Final = 4.0
 """Against a slip where the server met no header that it must refuse."""
@@ -137,11 +144,11 @@ def _is_telling(stream: Stream, framing: Framing, found: Walk) -> bool:
     if framing.code == "extra_bytes":
         return stream.data[at + HEADER_SIZE + head.length :] in _KNOWN_TAILS
     if framing.code == "flag_u32be":
-        return stream.data[at] <= 1
+        return stream.data[at] <= 1 and found.is_exact
     if framing.code == "counts_itself":
         return _is_one_text(stream, found)  # a right body is cut there as easily
-    if framing.code == "ascii_length":
-        return found.is_exact  # text may begin with a number
+    if framing.code in _NEEDS_AN_END:
+        return found.is_exact
     return framing.code != "long_length"
 
 
@@ -159,7 +166,8 @@ def _is_one_text(stream: Stream, found: Walk) -> bool:
     is_text = len(body) >= 3 and body.count(b"t") == len(body)
     ends = {b"{": b"}", b"[": b"]"}.get(stream.data[at + head.size : at + head.size + 1])
     last = stream.data[-1:]
-    is_whole = last == ends if ends else last not in _NO_TEXT_ENDS
+    has_lines = b"\n" in stream.data[at + head.size :]
+    is_whole = last == (ends or b"\n") if ends or has_lines else last not in _NO_TEXT_ENDS
     return found.is_exact and at == 0 and is_text and is_whole
 
 
