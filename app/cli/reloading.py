@@ -7,7 +7,6 @@ was changed in another way in the meantime stays, unless the file has a new valu
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -76,11 +75,10 @@ def reload_on_hangup(
     if not current(ctx).path:
         return None
 
-    def change(name: str, value: int | float | str) -> None:
-        submit(Set(request=0, name=name, value=value))
+    def change_of(name: str) -> Callable[[Any], None]:
+        return lambda value: submit(Set(request=0, name=name, value=value))
 
-    changes: dict[str, Callable[[Any], None]] = {"log_level": log.set_level}
-    changes |= {name: partial(change, name) for name in RUNTIME_SETTINGS}
+    changes = {"log_level": log.set_level} | {name: change_of(name) for name in RUNTIME_SETTINGS}
     read_configuration = Reloader(ctx, changes, tell)
 
     def reload() -> None:

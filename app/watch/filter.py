@@ -220,16 +220,12 @@ def _none_of(one: Predicate) -> Predicate:
 
 def _anywhere(word: str) -> Predicate:
     wanted = word.lower()
-
-    def passes(row: Row, _now: float) -> bool:
-        return (
-            wanted in row.peer.lower()
-            or wanted in row.state.value.lower()
-            or wanted in row.reason
-            or wanted == f"#{row.id}"
-        )
-
-    return passes
+    return lambda row, _now: (
+        wanted in row.peer.lower()
+        or wanted in row.state.value.lower()
+        or wanted in row.reason
+        or wanted == f"#{row.id}"
+    )
 
 
 def _compare_text(column: Column, name: str, sign: str, value: str, position: int) -> Predicate:
@@ -241,9 +237,8 @@ def _compare_text(column: Column, name: str, sign: str, value: str, position: in
         raise FilterError(f"no {name} is like {value!r}: {', '.join(choices)}", position)
     if sign == ":":
         return lambda row, now: wanted in get(row, now).lower()
-    if sign == "=":
-        return lambda row, now: get(row, now).lower() == wanted
-    return lambda row, now: get(row, now).lower() != wanted
+    is_wanted = sign == "="
+    return lambda row, now: (get(row, now).lower() == wanted) is is_wanted
 
 
 def _compare_figure(column: Column, _name: str, sign: str, value: str, position: int) -> Predicate:
@@ -252,9 +247,8 @@ def _compare_figure(column: Column, _name: str, sign: str, value: str, position:
         wanted = _READERS[column.unit](value)
     except SettingError as error:
         raise FilterError(str(error), position) from None
-    if sign in {":", "="}:
-        return lambda row, now: int(get(row, now)) == int(wanted)
-    if sign == "!=":
-        return lambda row, now: int(get(row, now)) != int(wanted)
+    if sign in {":", "=", "!="}:
+        whole, is_wanted = int(wanted), sign != "!="
+        return lambda row, now: (int(get(row, now)) == whole) is is_wanted
     compare = _COMPARE[sign]
     return lambda row, now: compare(get(row, now), wanted)
