@@ -29,14 +29,13 @@ from .base_app import PersonalApp
 from .charts_panel import ChartsPanel
 from .connection_table import ConnectionTable
 from .detail_panel import DetailPanel
-from .dialogs import CapDialog, DeadServerScreen, KillDialog
+from .dialogs import CapDialog, DeadServerScreen, KillDialog, QuitDialog
 from .event_panels import EventLog, RecentEvents
 from .header_panel import HeaderPanel
 from .hex_panel import HexPanel
 from .key_bar import KeyBar
 from .pace import next_delay
 from .preferences import Preferences
-from .quit_dialog import QuitDialog
 from .settings_dialog import SettingsDialog, Values
 from .workers_panel import WorkersPanel
 

@@ -8,13 +8,13 @@ from typing import ClassVar
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import VerticalScroll
 from textual.widgets import Static
 
 from ..watch.audit import Change
 from ..watch.figures import clock
 from . import palette
-from .dialogs import Dialog
+from .dialogs import Dialog, boxed
 
 
 class AuditScreen(Dialog[None]):
@@ -32,11 +32,12 @@ class AuditScreen(Dialog[None]):
     def compose(self) -> ComposeResult:
         """Compose the titles and the scrolling list of changes."""
         titles = f"{'when':<10}{'what':<17}{'old → new':<22}result"
-        with Vertical(classes="dialog", id="audit-dialog") as box:
-            box.border_title = "audit"
-            yield Static(Text(titles, palette.HEADING), id="audit-titles")
-            with VerticalScroll(id="audit-list"):
-                yield self._list
+        yield boxed(
+            "audit",
+            "audit",
+            Static(Text(titles, palette.HEADING), id="audit-titles"),
+            VerticalScroll(self._list, id="audit-list"),
+        )
 
     def update_changes(self, changes: Iterable[Change]) -> None:
         """Draw the list again if the changes are not those drawn before."""

@@ -9,13 +9,13 @@ from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal
 from textual.widgets import Button, OptionList, Static
 from textual.widgets.option_list import Option
 
 from ..watch.columns import COLUMNS
 from . import palette
-from .dialogs import Dialog
+from .dialogs import Dialog, boxed
 
 Chosen: TypeAlias = tuple[str, ...]
 _NAME = 15
@@ -105,29 +105,28 @@ class ColumnsDialog(Dialog[Chosen]):
 
     def compose(self) -> ComposeResult:
         """The list, how to use it, and the ways out."""
-        with Vertical(classes="dialog", id="columns-dialog") as box:
-            box.border_title = "columns"
-            yield self._list
-            yield Static(
+        yield boxed(
+            "columns",
+            "columns",
+            self._list,
+            Static(
                 Text("space on, off   shift+↑ ↓ carries   Enter applies", palette.DIM),
                 classes="explanation",
-            )
-            with Horizontal(classes="buttons"):
-                yield CarryButton("Up", "carry-up")
-                yield CarryButton("Down", "carry-down")
-                yield Button("Automatic", id="automatic")
-                yield Button("Cancel", id="cancel")
-                yield Button("Apply", id="apply")
+            ),
+            Horizontal(
+                CarryButton("Up", "carry-up"),
+                CarryButton("Down", "carry-down"),
+                Button("Automatic", id="automatic"),
+                Button("Cancel", id="cancel"),
+                Button("Apply", id="apply"),
+                classes="buttons",
+            ),
+        )
 
-    @on(Button.Pressed, "#carry-up")
-    def carry_up(self) -> None:
-        """Carry the column under the cursor up."""
-        self._list.action_carry(-1)
-
-    @on(Button.Pressed, "#carry-down")
-    def carry_down(self) -> None:
-        """Carry the column under the cursor down."""
-        self._list.action_carry(1)
+    @on(Button.Pressed, "CarryButton")
+    def carry(self, event: Button.Pressed) -> None:
+        """Carry the column under the cursor up or down."""
+        self._list.action_carry(-1 if event.button.id == "carry-up" else 1)
 
     @on(Button.Pressed, "#automatic")
     def automatic(self) -> None:
@@ -138,8 +137,3 @@ class ColumnsDialog(Dialog[Chosen]):
     def action_apply(self) -> None:
         """Close with the marked columns."""
         self.dismiss(self._list.chosen)
-
-    @on(Button.Pressed, "#cancel")
-    def leave(self) -> None:
-        """Close without a change."""
-        self.dismiss(None)

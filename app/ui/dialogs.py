@@ -15,6 +15,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
+from textual.widget import Widget
 from textual.widgets import Button, Input, Static
 
 from ..core.events import KillMode
@@ -45,6 +46,7 @@ class Dialog(ModalScreen[Answer | None]):
     HELP = "Tab and the arrow keys go round, Enter chooses, Escape leaves everything as it is."
     VERTICAL_BREAKPOINTS = [(0, "-low"), (23, "-high")]  # noqa: RUF012
 
+    @on(Button.Pressed, "#cancel")
     def action_cancel(self) -> None:
         """Close without an answer."""
         self.dismiss(None)
@@ -53,6 +55,58 @@ class Dialog(ModalScreen[Answer | None]):
         """Close without an answer on a click beside the box."""
         if event.widget is self:
             self.dismiss(None)
+
+
+def boxed(name: str, title: str, *inside: Widget) -> Vertical:
+    """Make the box of a dialog around widgets, with a title in its border."""
+    box = Vertical(*inside, classes="dialog", id=f"{name}-dialog")
+    box.border_title = title
+    return box
+
+
+def cancel_or(*others: Button) -> Horizontal:
+    """Make the line of buttons: Cancel, then the others."""
+    return Horizontal(Button("Cancel", id="cancel"), *others, classes="buttons")
+
+
+def field(name: str, value: str, placeholder: str) -> Input:
+    """Make a field whose cursor does not blink."""
+    made = Input(value, placeholder=placeholder, id=name)
+    made.cursor_blink = False
+    return made
+
+
+class FieldDialog(Dialog[Answer]):
+    """Asks for values that are judged while they are typed; the button `set` confirms them."""
+
+    def read(self) -> Answer | None:
+        """Return the answer as typed, or None if it would change nothing. Raises `SettingError`."""
+        raise NotImplementedError
+
+    def verdict(self, answer: Answer | None) -> Text:
+        """Return in words what the answer would do."""
+        raise NotImplementedError
+
+    @on(Input.Changed)
+    def judge(self) -> None:
+        """Say what is wrong with a value, or what the answer would do."""
+        try:
+            answer = self.read()
+            text = self.verdict(answer)
+        except SettingError as error:
+            answer, text = None, Text(f"✕ {error}", palette.ERROR)
+        self.query_one("#verdict", Static).update(text)
+        self.query_one("#set", Button).disabled = answer is None
+
+    @on(Input.Submitted)
+    @on(Button.Pressed, "#set")
+    def confirm(self) -> None:
+        """Answer, if every value is valid; what is wrong already stands under the fields."""
+        try:
+            self.dismiss(self.read())
+        except SettingError:
+            if not isinstance(self.focused, Input):
+                self.query(Input).first().focus()
 
 
 class KillDialog(Dialog[KillMode]):
@@ -77,21 +131,18 @@ class KillDialog(Dialog[KillMode]):
             Text.assemble((f"{mode.value.capitalize():<7}", palette.STRONG), (words, palette.DIM))
             for mode, words in _MODES.items()
         )
-        with Vertical(classes="dialog", id="kill-dialog") as box:
-            box.border_title = f"kill {self._title}?"
-            with VerticalScroll(classes="what", can_focus=False):
-                yield Static(self._what)
-            yield Static(modes, classes="explanation")
-            with Horizontal(classes="buttons"):
-                yield Button("Cancel", id="cancel")
-                for mode in _MODES:
-                    yield Button(mode.value.capitalize(), id=mode.value)
+        yield boxed(
+            "kill",
+            f"kill {self._title}?",
+            VerticalScroll(Static(self._what), classes="what", can_focus=False),
+            Static(modes, classes="explanation"),
+            cancel_or(*(Button(m.value.capitalize(), id=m.value, classes="mode") for m in _MODES)),
+        )
 
-    @on(Button.Pressed)
+    @on(Button.Pressed, ".mode")
     def choose(self, event: Button.Pressed) -> None:
-        """Answer with the mode of the button, or None for Cancel."""
-        chosen = event.button.id
-        self.dismiss(None if chosen in (None, "cancel") else KillMode(chosen))
+        """Answer with the mode of the button."""
+        self.dismiss(KillMode(str(event.button.id)))
 
 
 def _pending(size: int) -> str:
@@ -123,7 +174,7 @@ def _several(rows: Sequence[Row], why_these: str) -> Text:
     return text
 
 
-class CapDialog(Dialog[int]):
+class CapDialog(FieldDialog[int]):
     """Asks for a new CAP, checked while it is typed. The answer is a size in bytes."""
 
     HELP = (
@@ -140,62 +191,71 @@ class CapDialog(Dialog[int]):
 
     def compose(self) -> ComposeResult:
         """Compose the field, the line that checks its value, and the buttons."""
-        with Vertical(classes="dialog", id="cap-dialog") as box:
-            box.border_title = "change the CAP"
-            yield Static(self._now(), classes="what")
-            field = Input(
-                "" if self._cap is None else format_size(self._cap),
-                placeholder="64KiB",
-                id="cap",
-                select_on_focus=True,
-            )
-            field.cursor_blink = False
-            yield field
-            yield Static("", id="verdict")
-            with Horizontal(classes="buttons"):
-                yield Button("Cancel", id="cancel")
-                yield Button("Set", id="set")
-
-    def _now(self) -> Text:
-        cap = "unknown" if self._cap is None else format_size(self._cap)
-        return Text.assemble(
+        cap = "" if self._cap is None else format_size(self._cap)
+        now = Text.assemble(
             ("largest body accepted, now ", palette.DIM),
-            (cap, palette.STRONG),
+            (cap or "unknown", palette.STRONG),
             ("\nin force from each connection's next header on", palette.DIM),
         )
+        yield boxed(
+            "cap",
+            "change the CAP",
+            Static(now, classes="what"),
+            field("cap", cap, "64KiB"),
+            Static("", id="verdict"),
+            cancel_or(Button("Set", id="set")),
+        )
 
-    @on(Input.Changed)
-    def judge(self, event: Input.Changed) -> None:
-        """Say what is wrong with the value, or what effect it would have."""
-        verdict = self.query_one("#verdict", Static)
-        confirm = self.query_one("#set", Button)
-        try:
-            cap = RULES["cap"].read(event.value)
-        except SettingError as error:
-            verdict.update(Text(f"✕ {error}", palette.ERROR))
-            confirm.disabled = True
-            return
+    def read(self) -> int:
+        """Return the CAP as typed, in bytes. Raises `SettingError`."""
+        cap: int = RULES["cap"].read(self.query_one(Input).value)
+        return cap
+
+    def verdict(self, cap: int | None) -> Text:
+        """Return the effect that the CAP would have, in lines."""
+        assert cap is not None
         text = Text(f"✓ {cap:,} bytes", palette.GOOD)
         for line in self._effect(cap):
             text.append(f"\n  {line}", palette.DIM if line.startswith(" ") else palette.PLAIN)
-        verdict.update(text)
-        confirm.disabled = False
+        return text
 
-    @on(Input.Submitted)
-    @on(Button.Pressed, "#set")
+
+class QuitDialog(Dialog[bool]):
+    """Asks whether to stop the server; Enter, or the key that opened the dialog, confirms."""
+
+    AUTO_FOCUS = "#quit"
+    HELP = "Enter, or the key that brought you here, quits. Escape goes back to the dashboard."
+
+    def __init__(self, connections: int, grace: float, keys: tuple[str, ...]) -> None:
+        """Make the dialog for the number of open `connections`.
+
+        `grace` is the longest time that the stop of the server may take, in seconds; `keys` are the
+        keys of the action `quit`.
+        """
+        super().__init__()
+        are_open = f"{connections:,} connections are" if connections != 1 else "1 connection is"
+        self._what = Text.assemble(
+            ("The server in this process stops with the dashboard.", palette.STRONG),
+            (f"\n{are_open} open. What they sent in full is still echoed, ", palette.DIM),
+            (f"for up to {grace:g} s.", palette.DIM),
+        )
+        self._keys = keys
+
+    def compose(self) -> ComposeResult:
+        """Compose what will happen, and the buttons."""
+        what = Static(self._what, classes="what")
+        yield boxed("quit", "quit?", what, cancel_or(Button("Quit", id="quit")))
+
+    @on(Button.Pressed, "#quit")
     def confirm(self) -> None:
-        """Answer with the value, if it is valid."""
-        try:
-            cap = RULES["cap"].read(self.query_one(Input).value)
-        except SettingError:
-            self.query_one(Input).focus()  # the line under the field already says what is wrong
-            return
-        self.dismiss(cap)
+        """Answer that the server is to stop."""
+        self.dismiss(True)
 
-    @on(Button.Pressed, "#cancel")
-    def leave(self) -> None:
-        """Close without an answer."""
-        self.dismiss(None)
+    def on_key(self, event: events.Key) -> None:
+        """Confirm when a key of the action `quit` is pressed again."""
+        if event.key in self._keys:
+            event.stop()
+            self.confirm()
 
 
 class DeadServerScreen(ModalScreen[None]):
@@ -217,8 +277,7 @@ class DeadServerScreen(ModalScreen[None]):
             ("  quit, with exit code 1", palette.DIM),
             justify="center",
         )
-        with Vertical(classes="dialog", id="dead-dialog"):
-            yield Static(text)
+        yield Vertical(Static(text), classes="dialog", id="dead-dialog")
 
     def action_leave(self) -> None:
         """End the dashboard with exit code 1."""

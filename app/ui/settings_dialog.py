@@ -6,15 +6,14 @@ from collections.abc import Mapping
 from typing import Final, TypeAlias
 
 from rich.text import Text
-from textual import on
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal
 from textual.widgets import Button, Input, Label, Static
 
-from ..core.settings import RULES, TIMEOUTS, SettingError
+from ..core.settings import RULES, TIMEOUTS
 from ..watch.journal import setting_words
 from . import palette
-from .dialogs import Dialog
+from .dialogs import FieldDialog, boxed, cancel_or, field
 
 Values: TypeAlias = dict[str, int | float | str]
 FIELDS: Final = (*TIMEOUTS, "write_mode")
@@ -41,7 +40,7 @@ def read_changes(texts: Mapping[str, str], known: Mapping[str, int | float | str
     return changes
 
 
-class SettingsDialog(Dialog[Values]):
+class SettingsDialog(FieldDialog[Values]):
     """New timeouts and write mode. It answers with the values that are to change."""
 
     HELP = (
@@ -55,67 +54,40 @@ class SettingsDialog(Dialog[Values]):
         self._known = dict(known)
 
     def compose(self) -> ComposeResult:
-        """A field for each, what is to be said of them, and the two ways out."""
-        with Vertical(classes="dialog", id="settings-dialog") as box:
-            box.border_title = "timeouts and write mode"
-            yield Static("0 turns a timeout off; a blank field is left as it is", classes="what")
-            for name in FIELDS:
-                with Horizontal(classes="field"):
-                    yield Label(name.replace("_", " "), classes="name")
-                    value = self._known.get(name, "")
-                    field = Input(
-                        value if isinstance(value, str) else f"{value:g}",
-                        placeholder="not told",
-                        id=name,
-                        select_on_focus=True,
-                    )
-                    field.cursor_blink = False
-                    yield field
-                    yield Label(_EXPLAINED[name], classes="unit")
-            yield Static("\n", id="verdict")
-            with Horizontal(classes="buttons"):
-                yield Button("Cancel", id="cancel")
-                yield Button("Set", id="set", disabled=True)
+        """Compose a field for each setting, the line that checks the values, and the buttons."""
+        yield boxed(
+            "settings",
+            "timeouts and write mode",
+            Static("0 turns a timeout off; a blank field is left as it is", classes="what"),
+            *map(self._labelled_field, FIELDS),
+            Static("\n", id="verdict"),
+            cancel_or(Button("Set", id="set", disabled=True)),
+        )
 
-    def _read(self) -> Values:
+    def _labelled_field(self, name: str) -> Horizontal:
+        value = self._known.get(name, "")
+        text = value if isinstance(value, str) else f"{value:g}"
+        return Horizontal(
+            Label(name.replace("_", " "), classes="name"),
+            field(name, text, "not told"),
+            Label(_EXPLAINED[name], classes="unit"),
+            classes="field",
+        )
+
+    def read(self) -> Values | None:
+        """Return the values that are to change, or None. Raises `SettingError`."""
         texts = {name: self.query_one(f"#{name}", Input).value for name in FIELDS}
-        return read_changes(texts, self._known)
+        return read_changes(texts, self._known) or None
 
-    @on(Input.Changed)
-    def judge(self) -> None:
-        """Say what is wrong with a value, or what would change."""
-        verdict = self.query_one("#verdict", Static)
-        confirm = self.query_one("#set", Button)
-        try:
-            changes = self._read()
-        except SettingError as error:
-            verdict.update(Text(f"✕ {error}", palette.ERROR))
-            confirm.disabled = True
-            return
-        confirm.disabled = not changes
+    def verdict(self, changes: Values | None) -> Text:
+        """Return each change with its old and its new value."""
+        if not changes:
+            return Text("nothing is changed yet", palette.DIM)
         told = [
             f"{name.replace('_', ' ')} {self._old(name)} → {setting_words(name, value)}"
             for name, value in changes.items()
         ]
-        if told:
-            verdict.update(Text(f"✓ {', '.join(told)}", palette.GOOD))
-        else:
-            verdict.update(Text("nothing is changed yet", palette.DIM))
+        return Text(f"✓ {', '.join(told)}", palette.GOOD)
 
     def _old(self, name: str) -> str:
         return setting_words(name, self._known[name]) if name in self._known else "?"
-
-    @on(Input.Submitted)
-    @on(Button.Pressed, "#set")
-    def confirm(self) -> None:
-        """Answer with what changes, if all of it can be."""
-        try:
-            changes = self._read()
-        except SettingError:
-            return  # what is wrong already stands under the fields
-        self.dismiss(changes or None)
-
-    @on(Button.Pressed, "#cancel")
-    def leave(self) -> None:
-        """Answer nothing."""
-        self.dismiss(None)

@@ -4,7 +4,7 @@ import pytest
 from textual.widgets import Static
 
 from app.core.events import Reason
-from app.ui.quit_dialog import QuitDialog
+from app.ui.dialogs import QuitDialog
 from screenshots.scenes import overview
 from tests.making import FixedSource, closed, listening, opened
 from tests.ui.driving import refresh, running

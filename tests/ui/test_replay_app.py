@@ -157,7 +157,7 @@ async def test_a_time_can_be_typed(path: Path) -> None:
         assert isinstance(app.screen, MomentDialog)
         verdict = app.screen.query_one("#verdict", Static)
         assert "'soon' is no moment of a recording" in str(verdict.content)
-        assert app.screen.query_one("#go", Button).disabled
+        assert app.screen.query_one("#set", Button).disabled
         await pilot.press("enter")
         assert isinstance(app.screen, MomentDialog)
         app.screen.query_one(Input).value = "+45"
