@@ -163,15 +163,12 @@ def keys_of(preset: str, changed: Mapping[str, str]) -> Keys:
             raise SettingError(
                 f"keys: no action {name!r}{suggestion(name, ACTIONS)}: ? lists them all"
             )
-    keys = {name: _read_keys(name, _texts(action, preset, changed)) for name, action in
-            ACTIONS.items()}  # fmt: skip
+    keys = {}
+    for name, action in ACTIONS.items():
+        by_preset = action.keys if preset != "vim" or action.vim is None else action.vim
+        keys[name] = _read_keys(name, changed.get(name, by_preset))
     _refuse_two_actions_on_one_key(keys)
     return keys
-
-
-def _texts(action: Action, preset: str, changed: Mapping[str, str]) -> str:
-    by_preset = action.keys if preset != "vim" or action.vim is None else action.vim
-    return changed.get(action.name, by_preset)
 
 
 def _read_keys(name: str, texts: str) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ from . import palette
 from .actions import signs
 from .audit_screen import AuditScreen
 from .base_app import PersonalApp
-from .charts_panel import ChartsPanel
+from .charts import ChartsPanel
 from .connection_table import ConnectionTable
 from .detail_panel import DetailPanel
 from .dialogs import CapDialog, DeadServerScreen, KillDialog, QuitDialog
@@ -74,10 +74,10 @@ class EchoApp(PersonalApp):
         self._header = HeaderPanel(id="header")
         self._workers_panel = WorkersPanel()
         self._detail = DetailPanel(id="detail")
-        self._recent = RecentEvents()
-        self._hex = HexPanel()
-        self._events = EventLog()
-        self._charts = ChartsPanel()
+        self._recent = RecentEvents(id="recent", title="recent events")
+        self._hex = HexPanel(id="hex")
+        self._events = EventLog(id="log", title="event log")
+        self._charts = ChartsPanel(id="charts", title="charts of the last minutes")
         self._banner_shown = ""
         self._too_small = Static("", id="too-small", markup=False)
 
@@ -151,7 +151,7 @@ class EchoApp(PersonalApp):
             mode, style = f"● REC  {mode}", palette.ALARM
         self._header.render_state(model, now, mode, style)
         self._workers_panel.render_state(model)
-        if self._is_asking_to_quit() and not self.model.open:
+        if isinstance(self.screen, QuitDialog) and not self.model.open:
             self.exit(0, return_code=0)  # no connection is left that a stop could end
         self._pane.table.held = len(self.screen_stack) > 1
         if isinstance(self.screen, AuditScreen):
@@ -383,7 +383,7 @@ class EchoApp(PersonalApp):
         """
         failed = self._source.failure() is not None
         ends_some = self._source.owns_server and self.model.open and not self.model.stopped
-        if failed or not ends_some or self._is_asking_to_quit():
+        if failed or not ends_some or isinstance(self.screen, QuitDialog):
             self.exit(int(failed), return_code=int(failed))
             return
 
@@ -393,9 +393,6 @@ class EchoApp(PersonalApp):
 
         grace, keys = self._source.grace, self.keys["quit"]
         self.push_screen(QuitDialog(self.model.open, grace, keys), leave)
-
-    def _is_asking_to_quit(self) -> bool:
-        return isinstance(self.screen, QuitDialog)
 
     # --- results ---
 

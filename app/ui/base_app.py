@@ -5,7 +5,8 @@ Theme, ASCII, keys, columns and order; filter, help and palette; the clipboard a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 
 from textual.app import App
 from textual.command import CommandPalette
@@ -15,7 +16,6 @@ from textual.filter import LineFilter
 from textual.widgets import Input
 
 from ..watch.export import as_csv, as_json, one_as_json, one_as_text, write_files
-from ..watch.row import Row
 from ..watch.screen_state import ScreenState
 from ..watch.source import Source
 from . import palette_commands
@@ -106,15 +106,8 @@ class PersonalApp(App[int], inherit_bindings=False):
         shown = self._pane.filter_bar.active
         self._pane.filter_bar.choose("" if shown and shown.text == "stuck" else "stuck")
 
-    def action_sort(self) -> None:
-        """Sort by the next column that is shown."""
-        self._sort_by_neighbour(1)
-
-    def action_sort_back(self) -> None:
-        """Sort by the previous column that is shown."""
-        self._sort_by_neighbour(-1)
-
-    def _sort_by_neighbour(self, step: int) -> None:
+    def action_sort(self, step: int = 1) -> None:
+        """Sort by the next column that is shown, or with -1 by the previous one."""
         table = self._pane.table
         keys = [column.key for column in table.columns]
         before_the_first = -1 if step > 0 else 0
@@ -151,21 +144,14 @@ class PersonalApp(App[int], inherit_bindings=False):
 
     # --- export ---
 
-    def action_copy(self) -> None:
-        """Copy the selected connection to the terminal's clipboard as a line of text."""
-        self._copy(one_as_text)
-
-    def action_copy_json(self) -> None:
-        """Copy the selected connection to the terminal's clipboard as a line of JSON."""
-        self._copy(one_as_json)
-
-    def _copy(self, line_of: Callable[[Row, float], str]) -> None:
+    def action_copy(self, as_json: bool = False) -> None:
+        """Copy the selected connection to the terminal's clipboard as a line of text or JSON."""
         model, now = self.shown_model()
         row = model.rows.get(self._pane.table.selected_id or 0)
         if row is None:
             self.notify("no connection is selected", severity="warning")
             return
-        line = line_of(row, now)
+        line = one_as_json(row, now) if as_json else one_as_text(row, now)
         self.copy_to_clipboard(line)
         text = f"#{row.id}, {len(line):,} characters, if this terminal lets programs (OSC 52)"
         self.notify(text, title="copied")
@@ -208,8 +194,10 @@ class PersonalApp(App[int], inherit_bindings=False):
         rows = {row.id: row for row in table.shown}
         yield from palette_commands.connection(query, rows, table.select_shown)
         yield from palette_commands.actions(self.keys, self._run_by_name)
-        yield from palette_commands.filters(filter_bar.recent, filter_bar.choose)
-        yield from palette_commands.themes(self._choose_theme)
+        for text in filter_bar.recent:
+            yield Offer(f"filter {text}", "as before", partial(filter_bar.choose, text))
+        for theme in THEMES:
+            yield Offer(f"theme {theme}", "colours", partial(self._choose_theme, theme))
 
     async def _run_by_name(self, name: str) -> None:
         of_the_table = name in OF_THE_TABLE

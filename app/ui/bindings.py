@@ -18,6 +18,8 @@ _RUN: Final = {
     "page_down": "move_page(1)",
     "first": "move_to_end(False)",
     "last": "move_to_end(True)",
+    "sort_back": "sort(-1)",
+    "copy_json": "copy(True)",
 }
 """The calls that Textual makes for actions whose method has another name."""
 OF_THE_TABLE: Final = (*(action.name for action in GROUPS["move"]), "tag")

@@ -19,9 +19,8 @@ from ..watch.figures import bar, short_count, short_rate, short_size, short_span
 from ..watch.row import Row
 from ..watch.why import why_in_brief
 from . import palette
-from .clipping import clip, clip_start
 from .column_layout import GAP, FittedColumn, Layout
-from .lines_panel import Line
+from .lines_panel import Line, clip, clip_start
 
 
 def cells(row: Row, columns: Layout, now: float) -> Line:

@@ -1,6 +1,6 @@
 """Charts made of block characters: a line of figures over a graph of the last seconds.
 
-A chart is a list of styled lines; one column of a graph is one second. Imports no Textual widget.
+A chart is a list of styled lines; one column of a graph is one second.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ..core.histogram import Histogram
 from ..watch.figures import short_count, short_micros, short_rate, short_size
 from ..watch.screen_state import Rates, ScreenState
 from . import palette
-from .lines_panel import Line, line_width, pad
+from .lines_panel import Line, LinesPanel, line_width, pad
 
 GAP: Final = 2
 """Blank cells between two charts."""
@@ -29,6 +29,15 @@ _SERVICE_SPAN: Final = 60
 _MARKS: Final = ("1µs", "10µs", "100µs", "1ms", "10ms", "100ms", "1s")
 """Marks on the scale of the histogram, one for each power of ten."""
 _DECADES: Final = len(_MARKS) - 1
+
+
+class ChartsPanel(LinesPanel):
+    """All charts, as many side by side as there is room for; instead of the selected connection."""
+
+    def render_state(self, model: ScreenState) -> None:
+        """Draw the charts again if the history has grown, which happens once a second."""
+        if self.is_new(id(model), None if model.rates is None else model.rates.t):
+            self.set_lines(grid(charts(model), self.size.width, self.size.height))
 
 
 class Chart(NamedTuple):
@@ -92,18 +101,13 @@ def _percentiles(service: Histogram) -> Line:
     if not service.count:
         return [*line, (" -", palette.STRONG)]
     for name, percent in (("p50", 50), ("p99", 99), ("p99.9", 99.9)):
-        line += [
-            (f" {name} ", palette.LABEL),
-            (short_micros(service.percentile(percent)), palette.STRONG),
-        ]
+        line += _figures(f" {name}", short_micros(service.percentile(percent)))
     return line
 
 
 def _cpu(history: Sequence[Rates], last: Rates | None) -> Chart:
-    figures: Line = [("CPU loop ", palette.LABEL)]
-    figures.append(("-" if last is None else f"{last.loop_share:.0%}", palette.STRONG))
-    figures.append((" process ", palette.LABEL))
-    figures.append(("-" if last is None else f"{last.cpu:.0%}", palette.STRONG))
+    loop, process = ("-", "-") if last is None else (f"{last.loop_share:.0%}", f"{last.cpu:.0%}")
+    figures = [*_figures("CPU loop", loop), *_figures(" process", process)]
     return Chart(figures, [rates.cpu for rates in history], lambda share: f"{share:.0%}")
 
 

@@ -76,7 +76,8 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         self.tagged: set[int] = set()
         """Ids that a person marked, shown or hidden."""
         self._filter: Filter | None = None
-        self._order: list[Row] = []
+        self.shown: list[Row] = []
+        """The rows in the table, in its order."""
         self._id_width = 0
         self._has_workers = False
         self._index = 0
@@ -128,19 +129,14 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
             self.descending = not self.descending
         else:
             self.sort_key, self.descending = key, COLUMNS[key].largest_first
-        self._membership = -1
-        if self._model is not None:
-            self.render_state(self._model, self._now)
-            self._scroll_to_cursor()
-
-    @property
-    def shown(self) -> list[Row]:
-        """The rows in the table, in its order."""
-        return self._order
+        self._order_anew()
 
     def filter_by(self, chosen: Filter | None) -> None:
         """Show only the rows that pass, or all of them."""
         self._filter = chosen
+        self._order_anew()
+
+    def _order_anew(self) -> None:
         self._membership = -1
         if self._model is not None:
             self.render_state(self._model, self._now)
@@ -175,24 +171,24 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         elif self.descending:
             rows.reverse()
         self.tagged &= model.rows.keys()
-        if len(rows) != len(self._order):
+        if len(rows) != len(self.shown):
             self.virtual_size = Size(self.scrollable_content_region.width, len(rows))
         if len(self._strips) > 2 * len(rows) + 256:
             self._strips.clear()
-        self._order = rows
+        self.shown = rows
         self._id_width = len(str(max(model.rows, default=0)))
         self._membership, self._sorted_at = model.membership, now
         self._keep_cursor(model)
 
     def _keep_cursor(self, model: State) -> None:
         selected = None if self.selected_id is None else model.rows.get(self.selected_id)
-        if self._index < len(self._order) and self._order[self._index] is selected:
+        if self._index < len(self.shown) and self.shown[self._index] is selected:
             return
-        if selected is not None and selected in self._order:
-            self._index = self._order.index(selected)
-        elif self._order:
-            after = range(self._index, len(self._order))
-            live = (index for index in after if self._order[index].closed is None)
+        if selected is not None and selected in self.shown:
+            self._index = self.shown.index(selected)
+        elif self.shown:
+            after = range(self._index, len(self.shown))
+            live = (index for index in after if self.shown[index].closed is None)
             self._select(next(live, self._index))
         elif self.selected_id is not None:
             self.selected_id = None
@@ -205,9 +201,9 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         return View(self.columns, width, self.rich_style, self.has_focus, int(self._now))
 
     def _key(self, index: int) -> tuple[object, ...]:
-        if index >= len(self._order):
+        if index >= len(self.shown):
             return ()
-        row = self._order[index]
+        row = self.shown[index]
         return (row, row.version, row.id == self.selected_id, row.id in self.tagged, self._view)
 
     def render_lines(self, crop: Region) -> list[Strip]:
@@ -218,9 +214,9 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
     def render_line(self, y: int) -> Strip:
         """The connection in line `y` of the view, for Textual's line API."""
         index = self.scroll_offset.y + y
-        if index >= len(self._order):
+        if index >= len(self.shown):
             return Strip.blank(self._view.width, self._view.ground)
-        row = self._order[index]
+        row = self.shown[index]
         key = self._key(index)
         cached = self._strips.get(row.id)
         if cached is not None and cached[0] == key:
@@ -245,21 +241,21 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
     # --- the cursor ---
 
     def _select(self, index: int) -> None:
-        self._index = max(0, min(index, len(self._order) - 1))
-        row = self._order[self._index]
+        self._index = max(0, min(index, len(self.shown) - 1))
+        row = self.shown[self._index]
         if row.id != self.selected_id:
             self.selected_id = row.id
             self.post_message(self.Selected(row.id))
 
     def select_shown(self, connection_id: int) -> None:
         """Move the cursor to a connection, if the filter shows it."""
-        rows = enumerate(self._order)
+        rows = enumerate(self.shown)
         index = next((index for index, row in rows if row.id == connection_id), None)
         if index is not None:
             self._move_to(index)
 
     def _move_to(self, index: int) -> None:
-        if not self._order:
+        if not self.shown:
             return
         self._select(index)
         self._scroll_to_cursor()
@@ -287,7 +283,7 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
 
     def action_move_to_end(self, last: bool) -> None:
         """Move the cursor to the first or the last row."""
-        self._move_to(len(self._order) - 1 if last else 0)
+        self._move_to(len(self.shown) - 1 if last else 0)
 
     def action_tag(self) -> None:
         """Mark the row under the cursor, or take its mark away."""
@@ -300,7 +296,7 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         offset = event.get_content_offset(self)
         if offset is not None and offset.x < self.scrollable_content_region.width:
             index = self.scroll_offset.y + offset.y
-            if index < len(self._order):
+            if index < len(self.shown):
                 self._move_to(index)
                 if event.ctrl or offset.x < MARK:
                     self.action_tag()

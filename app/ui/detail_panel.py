@@ -6,16 +6,13 @@ from collections.abc import Sequence
 from itertools import zip_longest
 from typing import Final
 
-from rich.style import Style
-
 from ..core.events import POLLIN, POLLOUT, ConnectionState, Snapshot
 from ..core.framing import HEADER_SIZE, read_length
 from ..watch.figures import bar, clock, short_micros, short_rate, words_size, words_span
 from ..watch.row import Row
 from ..watch.why import why_waiting
 from . import palette, state_machine
-from .clipping import clip
-from .lines_panel import Line, LinesPanel, pad
+from .lines_panel import Line, LinesPanel, clip, pad
 from .timeline import labelled
 
 _LABEL: Final = 9
@@ -23,6 +20,7 @@ _LABEL: Final = 9
 _BAR: Final = 14
 _COLUMN: Final = 47
 """Width of a column of facts, in cells."""
+_NOTHING: Final[Line] = [("-", palette.FAINT)]
 SIDE_BY_SIDE: Final = state_machine.WIDTH + 3 + 42
 """Width, in cells, from which the facts are drawn beside the state machine."""
 
@@ -33,15 +31,11 @@ class DetailPanel(LinesPanel):
     def render_row(self, row: Row | None, now: float) -> None:
         """Draw a connection at the time `now` (Unix seconds), or say that none is selected."""
         if row is None:
-            self._title("detail")
+            self.set_title("detail")
             self.set_lines([[], [("no connection selected", palette.DIM)]])
             return
-        self._title(f"connection #{row.id}")
+        self.set_title(f"connection #{row.id}")
         self.set_lines(_lines(row, now, self.size.width, self.size.height))
-
-    def _title(self, title: str) -> None:
-        if self.border_title != title:
-            self.border_title = title
 
 
 def _lines(row: Row, now: float, width: int, height: int) -> list[Line]:
@@ -61,8 +55,7 @@ def _lines(row: Row, now: float, width: int, height: int) -> list[Line]:
 
 def _side_by_side(left: Sequence[Line], right: Sequence[Line], width: int) -> list[Line]:
     """Join two columns of lines; the right one begins at cell `width`."""
-    nothing: Line = []
-    both = zip_longest(left, right, fillvalue=nothing)
+    both = zip_longest(left, right, fillvalue=())
     return [[*pad(list(one), width, palette.PLAIN), *other] for one, other in both]
 
 
@@ -94,71 +87,52 @@ def _peer(row: Row, now: float) -> Line:
 
 def _facts(row: Row, now: float) -> list[Line]:
     count, toggles = row.count, row.count("toggles")
-    return [
-        *_frame(row),
-        _interest(row, now),
-        [
-            *_label("toggles"),
-            (f"{toggles:,}", palette.WARNING if toggles else palette.PLAIN),
-            ("   EAGAIN ", palette.DIM),
-            (f"{count('eagains'):,}", palette.PLAIN),
-            ("   partial writes ", palette.DIM),
-            (f"{count('partial_writes'):,}", palette.PLAIN),
-        ],
-        [
-            *_label("frames"),
-            (f"{count('frames_in'):,}", palette.PLAIN),
-            (" in   ", palette.DIM),
-            (f"{row.frames:,}", palette.PLAIN),
-            (" echoed   ", palette.DIM),
-            (short_rate(row.rate(now)), palette.PLAIN),
-            ("/s", palette.DIM),
-        ],
-        [
-            *_label("bytes"),
-            (words_size(count("bytes_in")), palette.PLAIN),
-            (" in   ", palette.DIM),
-            (words_size(count("bytes_out")), palette.PLAIN),
-            (" out", palette.DIM),
-            *_budget(row.snapshot),
-        ],
-        _queues(row),
-        _tcp(row),
-    ]
+    calls = _fact(
+        "toggles",
+        (f"{toggles:,}", "   EAGAIN "),
+        (f"{count('eagains'):,}", "   partial writes "),
+        (f"{count('partial_writes'):,}", ""),
+    )
+    if toggles:
+        calls[1] = (calls[1][0], palette.WARNING)
+    frames = _fact(
+        "frames",
+        (f"{count('frames_in'):,}", " in   "),
+        (f"{row.frames:,}", " echoed   "),
+        (short_rate(row.rate(now)), "/s"),
+    )
+    received, sent = words_size(count("bytes_in")), words_size(count("bytes_out"))
+    amounts = [(received, " in   "), (sent, " out")]
+    if row.snapshot is not None and row.snapshot.budget_hits:
+        amounts[1:] = [(sent, " out   "), (f"{row.snapshot.budget_hits:,}", " budget hits")]
+    facts = [calls, frames, _fact("bytes", *amounts), _queues(row), _tcp(row)]
+    return [*_frame(row), _interest(row, now), *facts]
+
+
+def _fact(label: str, *pairs: tuple[str, str]) -> Line:
+    """Draw values, each followed by its words."""
+    line = _label(label)
+    for value, words in pairs:
+        line += [(value, palette.PLAIN), (words, palette.DIM)]
+    return line
 
 
 def _frame(row: Row) -> list[Line]:
     """Draw the frame in flight: header bytes, body, echo."""
+    header = body = out = _NOTHING
     snapshot = None if row.closed is not None else row.snapshot
-    if snapshot is None:
-        nothing: Line = [("-", palette.FAINT)]
-        return [[*_label(name), *nothing] for name in ("header", "body", "out")]
-    return [
-        [*_label("header"), *_header(snapshot)],
-        [
-            *_label("body"),
-            *_progress(
-                snapshot.body_read,
-                snapshot.body_length,
-                snapshot.state is ConnectionState.READ_BODY,
-                palette.STATES[ConnectionState.READ_BODY],
-            ),
-        ],
-        [
-            *_label("out"),
-            *_progress(
-                snapshot.out_sent,
-                snapshot.out_length,
-                snapshot.pending > 0,
-                palette.STATES[ConnectionState.WRITE_BODY],
-            ),
-        ],
-    ]
+    if snapshot is not None:
+        header = _header(snapshot)
+        if snapshot.state is ConnectionState.READ_BODY:
+            body = _progress(snapshot.body_read, snapshot.body_length, ConnectionState.READ_BODY)
+        if snapshot.pending > 0:
+            out = _progress(snapshot.out_sent, snapshot.out_length, ConnectionState.WRITE_BODY)
+    return [[*_label("header"), *header], [*_label("body"), *body], [*_label("out"), *out]]
 
 
 def _header(snapshot: Snapshot) -> Line:
     if not snapshot.header:
-        return [("-", palette.FAINT)]
+        return _NOTHING
     missing = HEADER_SIZE - snapshot.header_read
     line: Line = [(snapshot.header.hex(" "), palette.STRONG), (" __" * missing, palette.FAINT)]
     if missing:
@@ -166,13 +140,11 @@ def _header(snapshot: Snapshot) -> Line:
     return [*line, (f"  = {read_length(snapshot.header, 0)[0]:,} bytes of body", palette.DIM)]
 
 
-def _progress(done: int, whole: int, in_flight: bool, style: Style) -> Line:
-    if not in_flight:
-        return [("-", palette.FAINT)]
+def _progress(done: int, whole: int, state: ConnectionState) -> Line:
     filled, empty = bar(done, whole, _BAR)
     share = f"  {done * 100 // whole}%" if whole else ""
     return [
-        (filled, style),
+        (filled, palette.STATES[state]),
         (empty, palette.FAINT),
         (f" {done:,} / {whole:,}", palette.PLAIN),
         (share, palette.DIM),
@@ -183,20 +155,13 @@ def _interest(row: Row, now: float) -> Line:
     snapshot = None if row.closed is not None else row.snapshot
     line = _label("interest")
     if snapshot is None:
-        line.append(("-", palette.FAINT))
-    else:
-        reading = bool(snapshot.interest & POLLIN)
-        line.append(("● POLLIN" if reading else "○ POLLIN", _on(reading, palette.INFO)))
-        if snapshot.interest & POLLOUT:
-            since = words_span(now - snapshot.toggled_at)
-            line.append((f"  ● POLLOUT armed for {since}", palette.WARNING))
-        else:
-            line.append(("  ○ POLLOUT off", palette.DIM))
-    return line
-
-
-def _on(is_on: bool, style: Style) -> Style:
-    return style if is_on else palette.DIM
+        return line + _NOTHING
+    reads = snapshot.interest & POLLIN
+    line.append(("● POLLIN", palette.INFO) if reads else ("○ POLLIN", palette.DIM))
+    if snapshot.interest & POLLOUT:
+        since = words_span(now - snapshot.toggled_at)
+        return [*line, (f"  ● POLLOUT armed for {since}", palette.WARNING)]
+    return [*line, ("  ○ POLLOUT off", palette.DIM)]
 
 
 def _queues(row: Row) -> Line:
@@ -204,7 +169,7 @@ def _queues(row: Row) -> Line:
     kernel = None if row.closed is not None else row.kernel
     line = _label("queues")
     if kernel is None:
-        return [*line, ("-", palette.FAINT)]
+        return line + _NOTHING
     if kernel.unread is not None:
         line += [(words_size(kernel.unread), palette.PLAIN), (" in   ", palette.DIM)]
     if kernel.unacknowledged is not None:
@@ -232,13 +197,3 @@ def _tcp(row: Row) -> Line:
     for label, value, style in figures:
         line += [(f"{label} ", palette.DIM), (f"{value} ", style)]
     return line
-
-
-def _budget(snapshot: Snapshot | None) -> Line:
-    if snapshot is None or not snapshot.budget_hits:
-        return []
-    return [
-        ("   ", palette.DIM),
-        (f"{snapshot.budget_hits:,}", palette.PLAIN),
-        (" budget hits", palette.DIM),
-    ]

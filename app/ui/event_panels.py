@@ -11,45 +11,28 @@ from ..watch.journal import JournalEntry, entries
 from ..watch.row import Row
 from ..watch.screen_state import ScreenState
 from . import palette
-from .clipping import clip
-from .lines_panel import Line, LinesPanel
+from .lines_panel import Line, LinesPanel, clip
 
 
 class EventLog(LinesPanel):
     """The events of the server, the newest at the bottom."""
 
-    def __init__(self) -> None:
-        super().__init__(id="log")
-        self.border_title = "event log"
-        self._shown: tuple[object, ...] = ()
-
     def render_state(self, model: ScreenState) -> None:
         """Draw the newest entries that fit, if there are new ones."""
-        shown = (model, model.log_version, self.size)
-        if shown == self._shown:
-            return
-        self._shown = shown
-        newest = list(islice(reversed(model.log), self.size.height))
-        self.set_lines([_line(line, clock(line.t), self.size.width) for line in reversed(newest)])
+        if self.is_new(model, model.log_version):
+            width, height = self.size
+            newest = list(islice(reversed(model.log), height))
+            self.set_lines([_line(line, clock(line.t), width) for line in reversed(newest)])
 
 
 class RecentEvents(LinesPanel):
     """The last events of the selected connection: states, toggles, system calls."""
 
-    def __init__(self) -> None:
-        super().__init__(id="recent")
-        self.border_title = "recent events"
-        self._shown: tuple[object, ...] = ()
-
     def render_row(self, row: Row | None) -> None:
         """Draw the newest events of a connection that fit, if there are new ones."""
-        shown = (None, 0, self.size) if row is None else (row, row.recent_version, self.size)
-        if shown == self._shown:
+        if not self.is_new(row, None if row is None else row.recent_version):
             return
-        self._shown = shown
-        title = "recent events" if row is None else f"recent events of #{row.id}"
-        if self.border_title != title:
-            self.border_title = title
+        self.set_title("recent events" if row is None else f"recent events of #{row.id}")
         events = () if row is None or row.recent is None else reversed(row.recent)
         newest = list(islice(_entries(events), self.size.height))
         lines = [

@@ -15,8 +15,7 @@ from textual.widgets import Input
 from ..watch.filter import LONGEST, Filter, FilterError, parse_filter
 from . import palette
 from .actions import Keys, signs
-from .clipping import clip
-from .lines_panel import Line, LinesPanel, line_width
+from .lines_panel import Line, LinesPanel, clip, line_width
 
 RECENT_LIMIT: Final = 10
 """Filters that are remembered."""
@@ -168,9 +167,8 @@ class FilterBar(Vertical):
         else:
             label, style, key = "filter off ", palette.DIM, f"{self._toggle} on"
             tail = "  all are shown"
-        line: Line = [] if self.has_class("typing") else [(label, style)]
-        end: Line = [(tail, palette.PLAIN), (f"  {key}, {self._change} change", palette.FAINT)]
         if self.has_class("typing"):
             return [(tail.strip(), palette.GOOD), ("  Enter keeps, Esc restores", palette.FAINT)]
-        room = width - line_width(line) - line_width(end)
-        return [*line, (clip(self._chosen.text, max(8, room)), palette.STRONG), *end]
+        end: Line = [(tail, palette.PLAIN), (f"  {key}, {self._change} change", palette.FAINT)]
+        room = width - len(label) - line_width(end)
+        return [(label, style), (clip(self._chosen.text, max(8, room)), palette.STRONG), *end]

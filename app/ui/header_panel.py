@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from rich.style import Style
@@ -88,31 +89,25 @@ def _room(cards: list[_Card], spark: int) -> int:
 
 def _cards(model: ScreenState) -> list[_Card]:
     rates, process, stats = model.rates, model.process, model.stats
-    history: tuple[Rates, ...] = tuple(model.history)[-_SPARK:]
+    history = tuple(model.history)[-_SPARK:]
     armed = 0 if stats is None else stats.armed
+
+    def over_time(
+        label: str,
+        value: Callable[[Rates], float],
+        words: Callable[[float], str],
+        width: int,
+        keep: int,
+    ) -> _Card:
+        now = "-" if rates is None else words(value(rates))
+        return _Card(label, now, history=tuple(map(value, history)), width=width, keep=keep)
+
     return [
         _Card("open", f"{model.open:,}", width=6, keep=9),
         _Card("POLLOUT", f"{armed:,} on", palette.WARNING if armed else palette.DIM, keep=6),
-        _Card(
-            "frames/s",
-            "-" if rates is None else short_rate(rates.frames),
-            history=tuple(rate.frames for rate in history),
-            width=8,
-            keep=8,
-        ),
-        _Card(
-            "in B/s",
-            "-" if rates is None else short_size(rates.bytes_in),
-            history=tuple(rate.bytes_in for rate in history),
-            width=6,
-            keep=7,
-        ),
-        _Card(
-            "out B/s",
-            "-" if rates is None else short_size(rates.bytes_out),
-            history=tuple(rate.bytes_out for rate in history),
-            keep=7,
-        ),
+        over_time("frames/s", lambda rates: rates.frames, short_rate, 8, keep=8),
+        over_time("in B/s", lambda rates: rates.bytes_in, short_size, 6, keep=7),
+        over_time("out B/s", lambda rates: rates.bytes_out, short_size, 7, keep=7),
         _Card("loop", "-" if rates is None else f"{rates.loop_share:.0%}", width=5, keep=3),
         _Card("longest", "-" if stats is None else short_micros(stats.longest_us), keep=2),
         _Card("cpu", "-" if process is None else f"{process.cpu_percent:.0f}%", width=5, keep=5),

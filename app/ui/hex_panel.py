@@ -16,19 +16,11 @@ _CELLS: Final = 4
 class HexPanel(LinesPanel):
     """The last bytes that the selected connection sent and received; hidden by default."""
 
-    def __init__(self) -> None:
-        super().__init__(id="hex")
-        self._shown: tuple[object, ...] = ()
-
     def render_row(self, row: Row | None) -> None:
         """Draw the last bytes that fit, half of the lines for each direction."""
-        shown = (None, 0, self.size) if row is None else (row.id, row.recent_version, self.size)
-        if shown == self._shown:
+        if not self.is_new(row, None if row is None else row.recent_version):
             return
-        self._shown = shown
-        title = "last bytes" if row is None else f"last bytes of #{row.id}"
-        if self.border_title != title:
-            self.border_title = title
+        self.set_title("last bytes" if row is None else f"last bytes of #{row.id}")
         if row is None:
             self.set_lines([])
             return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from rich.cells import cell_len
+from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual.geometry import Region
@@ -21,10 +21,22 @@ class LinesPanel(Widget):
 
     DEFAULT_CSS = "LinesPanel { height: auto; }"
 
-    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
-        super().__init__(id=id, classes=classes)
+    def __init__(self, *, id: str | None = None, title: str = "") -> None:  # noqa: A002
+        super().__init__(id=id)
         self._lines: list[Line] = []
         self._ground = Style()
+        self._drawn_of: tuple[object, ...] = ()
+        self.set_title(title)
+
+    def set_title(self, title: str) -> None:
+        """Write a title into the border; the same one again costs a comparison."""
+        if (self.border_title or "") != title:
+            self.border_title = title
+
+    def is_new(self, *origin: object) -> bool:
+        """Return whether what is drawn from, or the size, differs from that of the last call."""
+        before, self._drawn_of = self._drawn_of, (*origin, self.size)
+        return self._drawn_of != before
 
     def set_lines(self, lines: Sequence[Line]) -> None:
         """Replace what is shown; lines that are equal to the shown ones cost a comparison."""
@@ -82,3 +94,20 @@ def pad(line: Line, width: int, style: Style) -> Line:
     """The line with blanks up to `width` cells."""
     missing = width - line_width(line)
     return [*line, (" " * missing, style)] if missing > 0 else line
+
+
+def clip(text: str, width: int) -> str:
+    """`text` cut at the end to `width` cells, with an ellipsis where something was cut."""
+    if cell_len(text) <= width:
+        return text
+    return set_cell_size(text, max(0, width - 1)) + "…"
+
+
+def clip_start(text: str, width: int) -> str:
+    """`text` cut at the front, with an ellipsis: the port at its end tells two peers apart."""
+    if cell_len(text) <= width:
+        return text
+    start = 0
+    while cell_len(text[start:]) > max(0, width - 1):
+        start += 1
+    return "…" + text[start:]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
@@ -10,7 +11,6 @@ from textual.content import Content
 
 from ..watch.row import Row
 from .actions import ACTIONS, GROUPS, Action, Keys, signs
-from .themes import THEMES
 
 
 class Offer(NamedTuple):
@@ -50,25 +50,13 @@ def actions(keys: Keys, run: Callable[[str], object]) -> Iterator[Offer]:
     moves = {action.name for action in GROUPS["move"]}
     for name, action in sorted(ACTIONS.items(), key=lambda each: each[0] in moves):
         if name != "palette":
-            yield Offer(_name(action), f"key {signs(keys, name)}", lambda name=name: run(name))  # type: ignore[misc]
+            yield Offer(_name(action), f"key {signs(keys, name)}", partial(run, name))
 
 
 def _name(action: Action) -> str:
     """Return the label in the key bar followed by the description, without repeating a word."""
     is_new = action.label and action.label.lower() not in action.words.lower()
     return f"{action.label}: {action.words}" if is_new else action.words
-
-
-def themes(choose: Callable[[str], object]) -> Iterator[Offer]:
-    """Yield every theme."""
-    for name in THEMES:
-        yield Offer(f"theme {name}", "colours", lambda name=name: choose(name))  # type: ignore[misc]
-
-
-def filters(recent: Iterable[str], choose: Callable[[str], object]) -> Iterator[Offer]:
-    """Yield the filters that were used last."""
-    for text in recent:
-        yield Offer(f"filter {text}", "as before", lambda text=text: choose(text))  # type: ignore[misc]
 
 
 def connection(
@@ -78,5 +66,4 @@ def connection(
     typed = query.strip().removeprefix("#")
     row = rows.get(int(typed)) if typed.isdecimal() and len(typed) < 20 else None
     if row is not None:
-        number = row.id
-        yield Offer(f"go to #{number}  {row.peer}", row.state.value, lambda: select(number))
+        yield Offer(f"go to #{row.id}  {row.peer}", row.state.value, partial(select, row.id))

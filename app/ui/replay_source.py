@@ -170,17 +170,13 @@ class ReplaySource:
         while recording.keyframes:
             index = recording.keyframe_before(place.batch, t - SETTLING)
             after = recording.keyframes[index][0]
-            if after <= self._place.batch and self._place <= place and self._has_begun:
+            if after <= self._place.batch and (0, 0) != self._place <= place:
                 return
             keyframe = recording.keyframe(index)
             if keyframe is not None:
                 self._restart, self._place = keyframe, Place(after, 0)
                 self._dropped = keyframe.dropped
                 return
-
-    @property
-    def _has_begun(self) -> bool:
-        return self._place != (0, 0)
 
     def _go_to_next(
         self, is_wanted: Callable[[Event], bool], mark: Mark | None, back: bool
@@ -197,35 +193,26 @@ class ReplaySource:
         self, is_wanted: Callable[[Event], bool], mark: Mark | None, back: bool
     ) -> Iterator[tuple[Place, float]]:
         """Yield the place and time of each wanted event; if `back`, of the earlier ones."""
-        places = self._before(is_wanted, mark) if back else self._after(is_wanted, mark)
+        places = self._all_places(is_wanted, mark, back)
         first = next(places, None)
         if first is not None and not (back and first[1] >= self._position):
             yield first
         yield from places
 
-    def _after(
-        self, is_wanted: Callable[[Event], bool], mark: Mark | None
+    def _all_places(
+        self, is_wanted: Callable[[Event], bool], mark: Mark | None, back: bool
     ) -> Iterator[tuple[Place, float]]:
-        first = self._target.item
-        for batch in range(self._target.batch, len(self.recording.batches)):
-            if self._may_hold(batch, mark):
-                items = self.recording.played(batch).items
-                for index in range(first, len(items)):
-                    if is_wanted(items[index].event):
-                        yield Place(batch, index + 1), items[index].t
-            first = 0
-
-    def _before(
-        self, is_wanted: Callable[[Event], bool], mark: Mark | None
-    ) -> Iterator[tuple[Place, float]]:
-        end: int | None = self._target.item
-        for batch in range(self._target.batch, -1, -1):
-            if self._may_hold(batch, mark):
-                items = self.recording.played(batch).items[:end]
-                for index in reversed(range(len(items))):
-                    if is_wanted(items[index].event):
-                        yield Place(batch, index + 1), items[index].t
-            end = None
+        start, many = self._target, len(self.recording.batches)
+        for batch in range(start.batch, -1, -1) if back else range(start.batch, many):
+            if not self._may_hold(batch, mark):
+                continue
+            items = self.recording.played(batch).items
+            indices = range(len(items))
+            if batch == start.batch:
+                indices = indices[: start.item] if back else indices[start.item :]
+            for index in reversed(indices) if back else indices:
+                if is_wanted(items[index].event):
+                    yield Place(batch, index + 1), items[index].t
 
     def _may_hold(self, batch: int, mark: Mark | None) -> bool:
         if batch >= len(self.recording.batches):

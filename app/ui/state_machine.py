@@ -35,10 +35,9 @@ def _box(state: ConnectionState, current: ConnectionState) -> tuple[Line, Line, 
     label = f" {palette.state_label(state)}".ljust(_BOX)
     if state is current:
         style = palette.STATES[state] + Style(bold=True)
-        lit = style + Style(reverse=True)
         return (
             [(f"┏{'━' * _BOX}┓", style)],
-            [("┃", style), (label, lit), ("┃", style)],
+            [("┃", style), (label, _lit(state)), ("┃", style)],
             [(f"┗{'━' * _BOX}┛", style)],
         )
     return (
@@ -46,6 +45,10 @@ def _box(state: ConnectionState, current: ConnectionState) -> tuple[Line, Line, 
         [("│", palette.EDGE), (label, palette.DIM), ("│", palette.EDGE)],
         [(f"└{'─' * _BOX}┘", palette.EDGE)],
     )
+
+
+def _lit(state: ConnectionState) -> Style:
+    return palette.STATES[state] + Style(bold=True, reverse=True)
 
 
 def drawing(row: Row) -> list[Line]:
@@ -82,12 +85,9 @@ def _labelled(text: str, width: int) -> str:
 def _ends(row: Row) -> Line:
     pieces: Line = [("       the end: ", palette.FAINT)]
     for state, gap in ((ConnectionState.DRAINING, " ─▶ "), (ConnectionState.CLOSED, "")):
-        lit = state is row.state
-        style = palette.STATES[state] + Style(bold=True, reverse=True) if lit else palette.FAINT
-        pieces += [
-            (f" {palette.state_label(state)} " if lit else palette.state_label(state), style)
-        ]
-        pieces += [(gap, palette.FAINT)]
+        label = palette.state_label(state)
+        piece = (f" {label} ", _lit(state)) if state is row.state else (label, palette.FAINT)
+        pieces += [piece, (gap, palette.FAINT)]
     return pieces
 
 
@@ -100,10 +100,9 @@ def strip_drawing(row: Row, width: int) -> Line:
         (ConnectionState.READ_BODY, f" ─{body}▶ "),
         (ConnectionState.WRITE_BODY, f" ─{sent}▶ ↺"),
     ):
-        lit = state is row.state
-        style = palette.STATES[state] + Style(bold=True, reverse=True) if lit else palette.DIM
+        style = _lit(state) if state is row.state else palette.DIM
         line += [(f" {palette.state_label(state)} ", style), (edge, palette.FAINT)]
     if row.state in (ConnectionState.DRAINING, ConnectionState.CLOSED):
-        style = palette.STATES[row.state] + Style(bold=True, reverse=True)
-        line += [("  ", palette.FAINT), (f" {palette.state_label(row.state)} ", style)]
+        end = f" {palette.state_label(row.state)} "
+        line += [("  ", palette.FAINT), (end, _lit(row.state))]
     return line if line_width(line) <= width else line[:-1]

@@ -44,4 +44,4 @@ def table(app: EchoApp) -> ConnectionTable:
 
 
 def order(app: EchoApp) -> list[int]:
-    return [row.id for row in table(app)._order]
+    return [row.id for row in table(app).shown]

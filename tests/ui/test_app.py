@@ -56,18 +56,18 @@ async def test_the_kill_dialog_acts_on_what_it_named_whatever_comes() -> None:
     source = FixedSource([listening(), opened(1), opened(2), opened(3)])
     async with running(source) as (app, pilot):
         await pilot.press("down", "k")
-        order = [row.id for row in table(app)._order]
+        order = [row.id for row in table(app).shown]
         source.feed(closed(1, Reason.EOF, ago=0), *(opened(number) for number in range(4, 30)))
         source.time += 20
         await refresh(app, pilot)
-        assert [row.id for row in table(app)._order] == order
+        assert [row.id for row in table(app).shown] == order
         await pilot.press("right", "right", "enter")
         await pilot.pause()
         [command] = actions(source)
         assert isinstance(command, Kill)
         assert command.ids == (2,)
         await refresh(app, pilot)
-        assert len(table(app)._order) == 28
+        assert len(table(app).shown) == 28
         assert table(app).selected_id == 2
 
 
@@ -185,10 +185,10 @@ async def test_a_click_selects_and_a_click_on_a_title_sorts() -> None:
             start += column.width + 1
         await pilot.click("#heading", offset=(start + 1, 0))
         await refresh(app, pilot)
-        assert next(row.id for row in table(app)._order) == 2
+        assert next(row.id for row in table(app).shown) == 2
         assert table(app).selected_id == 3
         await pilot.press("r")
-        assert [row.id for row in table(app)._order][-1] == 2
+        assert [row.id for row in table(app).shown][-1] == 2
 
 
 async def test_sorting_goes_through_the_columns_that_are_shown() -> None:

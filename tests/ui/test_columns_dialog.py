@@ -4,10 +4,9 @@ import pytest
 from textual.widgets import Button
 
 from app.ui.cells import CELLS, cells
-from app.ui.clipping import clip, clip_start
 from app.ui.column_layout import heading, layout
 from app.ui.columns_dialog import ColumnList, ColumnsDialog
-from app.ui.lines_panel import line_width
+from app.ui.lines_panel import clip, clip_start, line_width
 from app.ui.preferences import Preferences
 from app.watch.columns import COLUMNS
 from screenshots.scenes import overview

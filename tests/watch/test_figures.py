@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.ui import clipping
+from app.ui import lines_panel
 from app.watch import figures
 
 
@@ -72,7 +72,7 @@ def test_sparklines_and_clips() -> None:
     assert figures.sparkline([1, 2, 4], 5) == "  ▂▄█"
     assert figures.sparkline([0, 0], 3) == " ▁▁"
     assert figures.sparkline([], 3) == "   "
-    assert clipping.clip("abcdef", 4) == "abc…"
-    assert clipping.clip_start("[::1]:9000", 6) == "…:9000"
+    assert lines_panel.clip("abcdef", 4) == "abc…"
+    assert lines_panel.clip_start("[::1]:9000", 6) == "…:9000"
     assert figures.uptime(90_061) == "1d 01:01:01"
     assert figures.exact_clock(1_760_000_000.25) == "08:53:20.250"
