@@ -188,8 +188,7 @@ class EchoApp(PersonalApp):
         return f"{stands} {resumes} resumes"
 
     def _draw_selected(self, model: ScreenState, now: float) -> None:
-        selected = self._pane.table.selected_id
-        row = None if selected is None else model.rows.get(selected)
+        row = model.rows.get(self._pane.table.selected_id or 0)
         self._detail.render_row(row, now)
         self._recent.render_row(row)
         if self._shows_bytes:
@@ -232,13 +231,10 @@ class EchoApp(PersonalApp):
 
     def on_connection_table_selected(self, message: ConnectionTable.Selected) -> None:
         """Trace the selected connection, and no other."""
-        if self._traced is not None and self._traced in self.model.rows:
-            self._trace(self._traced, TraceLevel.OFF)
+        self._trace(TraceLevel.OFF)
         self._traced = message.connection_id
-        if self._traced is not None:
-            self._trace(self._traced, self._trace_level)
-        model, now = self.shown_model()
-        self._draw_selected(model, now)
+        self._trace(self._trace_level)
+        self._draw_selected(*self.shown_model())
 
     @property
     def _shows_bytes(self) -> bool:
@@ -248,24 +244,22 @@ class EchoApp(PersonalApp):
     def _trace_level(self) -> TraceLevel:
         return TraceLevel.BYTES if self._shows_bytes else TraceLevel.IO
 
-    def _trace(self, connection_id: int, level: TraceLevel) -> None:
-        row = self.model.rows.get(connection_id)
+    def _trace(self, level: TraceLevel) -> None:
+        row = self.model.rows.get(self._traced or 0)
         if row is not None and row.closed is None:
-            self._requests.trace(connection_id, level, self._instance)
+            self._requests.trace(row.id, level, self._instance)
 
     # --- actions ---
 
     def action_kill(self) -> None:
         """Open the dialog that ends the selected connection."""
-        connection_id = self._pane.table.selected_id
-        row = None if connection_id is None else self.model.rows.get(connection_id)
+        row = self.model.rows.get(self._pane.table.selected_id or 0)
         if row is None:
             self.notify("no connection is selected", severity="warning")
-            return
-        if row.closed is not None:
+        elif row.closed is not None:
             self.notify(f"#{row.id} is closed already", severity="warning")
-            return
-        self._open_kill_dialog([row])
+        else:
+            self._open_kill_dialog([row])
 
     def action_kill_several(self) -> None:
         """Open the dialog that ends the tagged connections, or all that the filter shows."""
@@ -363,8 +357,7 @@ class EchoApp(PersonalApp):
     def action_bytes(self) -> None:
         """Show or hide the last bytes of the selected connection."""
         self.screen_stack[0].toggle_class("bytes")
-        if self._traced is not None:
-            self._trace(self._traced, self._trace_level)
+        self._trace(self._trace_level)
         self.call_after_refresh(self.refresh_view)
 
     def _name_the_other_panel(self) -> None:

@@ -20,7 +20,7 @@ from ..watch.screen_state import ScreenState
 from ..watch.source import Source
 from . import palette_commands
 from .actions import signs
-from .bindings import APP_BINDINGS, OF_THE_TABLE, keymap, run_as
+from .bindings import APP_BINDINGS, OF_THE_TABLE, RUN_AS, keymap
 from .columns_dialog import ColumnsDialog
 from .connection_table import ConnectionPane
 from .help_screen import HelpScreen, help_for
@@ -200,5 +200,4 @@ class PersonalApp(App[int], inherit_bindings=False):
             yield Offer(f"theme {theme}", "colours", partial(self._choose_theme, theme))
 
     async def _run_by_name(self, name: str) -> None:
-        of_the_table = name in OF_THE_TABLE
-        await self.run_action(run_as(name), self._pane.table if of_the_table else self)
+        await self.run_action(RUN_AS[name], self._pane.table if name in OF_THE_TABLE else self)

@@ -11,7 +11,7 @@ from .actions import ACTIONS, ALWAYS, GROUPS, IN_THE_FOOTER, Keys, keys_of
 _NO_KEY: Final = "nothing"
 """A key name that no terminal sends, for an action without a key."""
 _DEFAULT: Final = keys_of("default", {})
-_RUN: Final = {
+RUN_AS: Final = {name: name for name in ACTIONS} | {
     "up": "move(-1)",
     "down": "move(1)",
     "page_up": "move_page(-1)",
@@ -21,7 +21,7 @@ _RUN: Final = {
     "sort_back": "sort(-1)",
     "copy_json": "copy(True)",
 }
-"""The calls that Textual makes for actions whose method has another name."""
+"""The call that Textual makes for each action."""
 OF_THE_TABLE: Final = (*(action.name for action in GROUPS["move"]), "tag")
 """The actions that are methods of the table; all others are methods of the app."""
 
@@ -30,7 +30,7 @@ def _bindings(names: tuple[str, ...]) -> list[BindingType]:
     return [
         Binding(
             ",".join(_DEFAULT[name]),
-            _RUN.get(name, name),
+            RUN_AS[name],
             ACTIONS[name].label or ACTIONS[name].words,
             show=name in IN_THE_FOOTER,
             id=name,
@@ -44,11 +44,6 @@ APP_BINDINGS: Final = [
     *_bindings(tuple(name for name in ACTIONS if name not in OF_THE_TABLE)),
     *(Binding(key, "quit", "Quit", show=False, priority=True) for key in ALWAYS),
 ]
-
-
-def run_as(name: str) -> str:
-    """Return the call that Textual makes for the action of this name."""
-    return _RUN.get(name, name)
 
 
 def keymap(keys: Keys) -> Keymap:

@@ -302,32 +302,6 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
                     self.action_tag()
 
 
-class TableHeading(LinesPanel):
-    """The titles above the table; a click sorts by the column."""
-
-    class Clicked(Message):
-        """A column's title was clicked."""
-
-        def __init__(self, key: str) -> None:
-            super().__init__()
-            self.key = key
-
-    def __init__(self) -> None:
-        super().__init__(id="heading")
-        self._columns: Layout = ()
-
-    def render_columns(self, columns: Layout, sort_key: str, descending: bool) -> None:
-        """Show the titles of these columns."""
-        self._columns = columns
-        self.set_lines([heading(columns, sort_key, descending)])
-
-    def on_click(self, event: events.Click) -> None:
-        """Post `Clicked` for the column whose title was clicked."""
-        key = column_at(self._columns, event.x)
-        if key is not None:
-            self.post_message(self.Clicked(key))
-
-
 class ConnectionPane(Vertical):
     """Heading and table in one frame, titled with what it holds."""
 
@@ -336,7 +310,7 @@ class ConnectionPane(Vertical):
         super().__init__(id="connection-pane")
         self.table = ConnectionTable()
         self.filter_bar = FilterBar(keys)
-        self._heading = TableHeading()
+        self._heading = LinesPanel(id="heading")
         self._selected_before: int | None = None
         """The id under the cursor when a filter began to be typed: half a filter may hide it."""
 
@@ -357,7 +331,7 @@ class ConnectionPane(Vertical):
         table = self.table
         table.render_state(model, now)
         self.filter_bar.render_counts(len(table.shown), table.hidden)
-        self._heading.render_columns(table.columns, table.sort_key, table.descending)
+        self._heading.set_lines([heading(table.columns, table.sort_key, table.descending)])
         shown_closed = len(model.rows) - model.open
         title = f"connections  {model.open:,} open"
         if shown_closed:
@@ -383,7 +357,7 @@ class ConnectionPane(Vertical):
         self._selected_before = None
         self.table.focus()
 
-    def on_table_heading_clicked(self, message: TableHeading.Clicked) -> None:
+    def on_click(self, event: events.Click) -> None:
         """Sort by the column whose title was clicked."""
-        message.stop()
-        self.table.sort_by(message.key)
+        if event.widget is self._heading:
+            self.table.sort_by(column_at(self.table.columns, event.x) or "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from textual import events
 from textual.screen import Screen
@@ -11,8 +11,6 @@ from textual.widgets import Input
 from . import palette
 from .actions import IN_THE_FOOTER, key_sign
 from .lines_panel import Line, LinesPanel, line_width
-
-_GAP: Final = 2
 
 
 class _Entry(NamedTuple):
@@ -73,7 +71,7 @@ def _entries(screen: Screen[object], hidden: frozenset[str]) -> list[_Entry]:
             continue  # the field takes it as text, which Textual does not know for a slash
         is_new = binding.action not in by_action and binding.action not in hidden
         if binding.show and active.enabled and is_new:
-            label = f" {binding.description}{' ' * _GAP}"
+            label = f" {binding.description}  "
             pieces: Line = [(key_sign(binding.key), palette.BRAND), (label, palette.DIM)]
             by_action[binding.action] = _Entry(binding.key, pieces)
     return [by_action[action] for action in sorted(by_action, key=_rank)]

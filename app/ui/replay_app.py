@@ -28,12 +28,6 @@ HELP: Final = """A recording, not a live server: nothing in it can be changed.
   , .    event before, next       :      to a time
   d D    next close, one before   i I    next POLLOUT toggle, one before
   n N    next error, one before"""
-_REFUSED: Final = "a recording cannot be changed"
-_MARKS: Final = {
-    "close": (Mark.CLOSE, "close"),
-    "toggle": (Mark.TOGGLE, "POLLOUT toggle"),
-    "error": (Mark.ERROR, "error"),
-}
 
 
 class ReplayApp(EchoApp):
@@ -119,9 +113,8 @@ class ReplayApp(EchoApp):
 
     def action_jump(self, what: str, back: bool) -> None:
         """Go to the next close, POLLOUT toggle or error, or to the previous one."""
-        mark, word = _MARKS[what]
-        if not self._replay.jump(mark, back):
-            self._notify_none(word, back)
+        if not self._replay.jump(Mark[what.upper()], back):
+            self._notify_none(what.replace("toggle", "POLLOUT toggle"), back)
         self.refresh_view()
 
     def _notify_none(self, word: str, back: bool) -> None:
@@ -159,7 +152,7 @@ class ReplayApp(EchoApp):
         self.refresh_view()
 
     def _refuse(self) -> None:
-        self.notify(_REFUSED, severity="warning")
+        self.notify("a recording cannot be changed", severity="warning")
 
     action_kill = action_kill_several = action_cap = action_settings = action_record = _refuse
 

@@ -61,7 +61,7 @@ def drawing(row: Row) -> list[Line]:
     between = WIDTH - 2 * (_BOX + 2)
     lines: list[Line] = [
         [*read_len[0], (" header complete ".center(between), palette.DIM), *read_body[0]],
-        [*read_len[1], (_labelled(header, between - 1) + "▶", arrow), *read_body[1]],
+        [*read_len[1], (f" {header} ".center(between - 1, "─") + "▶", arrow), *read_body[1]],
         [*read_len[2], (" " * between, arrow), *read_body[2]],
         [
             ("       ▲ ", arrow),
@@ -76,10 +76,6 @@ def drawing(row: Row) -> list[Line]:
         _ends(row),
     ]
     return lines
-
-
-def _labelled(text: str, width: int) -> str:
-    return f" {text} ".center(width, "─")
 
 
 def _ends(row: Row) -> Line:

@@ -12,8 +12,6 @@ from .lines_panel import Line
 SPAN: Final = 60.0
 """Seconds covered by the timeline."""
 _BLOCKS: Final = "▁▂▃▄▅▆▇█"
-_OFF: Final = "·"
-_UNKNOWN: Final = " "
 _TAIL: Final = len("   top 16.5 KiB pending")
 
 
@@ -79,7 +77,7 @@ def timeline(row: Row, now: float, width: int) -> tuple[Line, int]:
         if part.armed:
             line.append((_block(part.pending, top), palette.WARNING))
         else:
-            line.append((_OFF if part.known else _UNKNOWN, palette.FAINT))
+            line.append(("·" if part.known else " ", palette.FAINT))
     return line, top
 
 
@@ -93,6 +91,4 @@ def labelled(row: Row, now: float, width: int) -> Line:
     label, end = "POLLOUT  -60 s ", " now"
     blocks, top = timeline(row, now, max(10, width - len(label) - len(end) - _TAIL))
     tail = f"   top {words_size(top)} pending" if top else "   not armed"
-    return [
-        (label, palette.LABEL), *blocks, (end, palette.DIM), (tail, palette.PLAIN)
-    ]  # fmt: skip
+    return [(label, palette.LABEL), *blocks, (end, palette.DIM), (tail, palette.PLAIN)]

@@ -26,15 +26,12 @@ class WorkersPanel(LinesPanel):
     def render_state(self, model: State) -> None:
         """Draw the workers, or hide the panel if there are none."""
         screen = self.app.size
-        lines = _lines(list(model.workers.values()), screen.width - 2, _room(screen.height))
+        room = max(1, screen.height // LINES_OF_SCREEN)
+        lines = _lines(list(model.workers.values()), screen.width - 2, room)
         self.set_class(bool(lines), "some")
         if len(lines) != self.size.height:
             self.styles.height = len(lines)
         self.set_lines(lines)
-
-
-def _room(height: int) -> int:
-    return max(1, height // LINES_OF_SCREEN)
 
 
 def _lines(workers: list[WorkerRow], width: int, room: int) -> list[Line]:
