@@ -1,4 +1,4 @@
-"""The exit codes of the commands (README, "Exit codes")."""
+"""The exit codes of the commands (README, "Use it")."""
 
 from __future__ import annotations
 

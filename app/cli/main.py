@@ -38,7 +38,7 @@ COMMANDS: Final = {
 
 
 class DefaultToServe(click.Group):
-    """The group of all commands; without the word of a command the arguments are `serve`'s."""
+    """The group of all commands; if the first argument is no command, `serve` gets all of them."""
 
     @property
     def known_words(self) -> set[str]:

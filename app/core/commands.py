@@ -20,6 +20,11 @@ class _Command(msgspec.Struct, frozen=True, tag_field="command", kw_only=True):
     """The server that is meant (`Listening.instance`). Over the control socket a command for
     another one is refused, and so is a command with ids that names none."""
 
+    @property
+    def kind(self) -> str:
+        """The name of the command in its answers: ``kill``, ``set``, ``trace`` or ``stop``."""
+        return str(self.__struct_config__.tag)
+
 
 class Kill(_Command, frozen=True, tag="kill"):
     """End connections by id; each id has its own answer."""

@@ -119,8 +119,8 @@ class TooLong(ValueError):
 class FrameDecoder:
     """Collects received bytes and gives the bodies of whole frames, in order.
 
-    Every reader of frames but the server's loop uses it. `Connection` has a decoder of its own,
-    which also keeps the headers and does not copy. Memory grows with the bytes that arrive, never
+    Every reader of frames but the server's loop uses it: `EchoMachine` parses by itself, because it
+    keeps the headers and does not copy. Memory grows with the bytes that arrive, never
     with the length that a header announces. One thread at a time may use a decoder.
     """
 

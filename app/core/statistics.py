@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 
-class EventStruct(msgspec.Struct, frozen=True, tag_field="event", kw_only=True):
+class EventStruct(msgspec.Struct, frozen=True, tag_field="event"):
     """The base of every event."""
 
 

@@ -1,8 +1,8 @@
 """From a state to a keyframe, and back.
 
-A keyframe is a `State` in a file, with the latest events that a dashboard shows again which begins
-there: log, audit, recent detail, charts. The limits are those of `ScreenState`; a test plays
-recordings from the start and from a keyframe, and compares.
+A keyframe is a `State` in a file, with the latest events of which a dashboard that begins there
+makes its log, audit, recent detail and charts. It keeps at least as many as `ScreenState` does. A
+test plays recordings from the start and from a keyframe, and compares.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ HISTORY_STEP: Final = 1.0
 
 
 class RecordedState(State):
-    """A `State` with the latest events as they were, of which keyframes are made."""
+    """A `State` that also keeps the latest events, to make keyframes."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -64,7 +64,7 @@ class RecordedState(State):
                 self._deeds.append(event)
 
     def keyframe(self) -> Keyframe:
-        """Return all that somebody must be told who begins here."""
+        """Return all that a reader needs who begins at this moment."""
         rows = self.rows.values()
         return Keyframe(
             listening=self.listening,

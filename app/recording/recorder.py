@@ -18,9 +18,9 @@ from .plan import NO_LIMITS, Limits
 INTERVAL: Final = 0.2
 """Seconds between two batches: with more of them, one connection's figures cost more bytes."""
 KEYFRAME_AFTER: Final = 10.0
-"""Seconds between two keyframes at the least, unless many events came."""
+"""Least seconds between two keyframes, unless many events came."""
 KEYFRAME_AT_LAST: Final = 60.0
-"""Seconds between two keyframes at the most, however little was written since."""
+"""Most seconds between two keyframes, however little was written since."""
 KEYFRAME_EVENTS: Final = 20_000
 """Events after which a keyframe comes early: a seek decodes about so many."""
 ROOM_FOR_END: Final = 256
@@ -71,7 +71,7 @@ class Recorder:
         """Whether it ended because the disk failed."""
 
     def begin(self) -> None:
-        """Put the header and the first keyframe: nothing is known yet."""
+        """Write the file's header and an empty keyframe: nothing is known yet."""
         self._put(file_header(self._has_payload))
         self._put(pack(Keyframe(), self._until))
 
@@ -82,7 +82,7 @@ class Recorder:
         self._thread.start()
 
     def stop(self) -> None:
-        """Record what has come until now, end, and wait a while for the disk."""
+        """Record what has come until now, end, and wait up to `PATIENCE` seconds for the disk."""
         self._asked.set()
         self._thread.join(PATIENCE)
         if not self._disk.join(PATIENCE) and not self.failed:
@@ -106,7 +106,7 @@ class Recorder:
             self.end(f"it is {self._limits.age:g} s old, as --record-max-age allows")
 
     def end(self, why: str, failed: bool = False) -> None:
-        """End here; a disk that failed gets no last record, so that a reader will know."""
+        """End the recording; if the disk `failed`, without a last record: a reader sees that."""
         if not failed:
             self._put(pack(End(why=why), self._until))
         self.failed = failed

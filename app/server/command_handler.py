@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 from ..core.commands import Command, Kill, Set, Stop, Trace
-from ..core.events import (
-    ConnectionState,
-    KillMode,
-    Reason,
-    TraceLevel,
-)
+from ..core.events import ConnectionState, KillMode, Reason, TraceLevel
 from ..core.settings import SettingError
 from .connection import Connection
 from .loop import Loop
@@ -91,5 +86,4 @@ class CommandHandler:
     def _answer(
         self, command: Command, ok: bool, message: str, connection_id: int | None = None
     ) -> None:
-        name = type(command).__name__.lower()
-        self._reporter.publish_result(command.request, name, ok, message, connection_id)
+        self._reporter.publish_result(command.request, command.kind, ok, message, connection_id)

@@ -15,11 +15,11 @@ from ..core.framing import NO_BURST
 from .machine import BYTE_BUDGET, READ_LEN, EchoMachine
 
 READ_SIZE: Final = 64 * 1024
-"""Bytes of one read at least, but for the hot path's small ones."""
+"""Least bytes that a read asks for, except the small reads of the hot path (`SMALL_READ`)."""
 SMALL_READ: Final = 512 - getsizeof(b"")
 """Bytes of one read on the hot path of a connection that sends little at a time. A read allocates
-what it asks for, and an object of up to 512 bytes is CPython's own allocator's and not malloc's:
-0.1 µs, 2% of an echo."""
+what it asks for, and CPython's own allocator, not malloc, makes an object of up to 512 bytes: that
+saves 0.1 µs, 2% of an echo."""
 
 
 class Counts(NamedTuple):
@@ -190,7 +190,7 @@ class Connection:
         )
 
     def snapshot(self, epoch: float) -> Snapshot:
-        """Everything there is to see; `epoch` plus the loop's clock is Unix time."""
+        """Make a snapshot of all figures; `epoch` plus the loop's clock is Unix time."""
         machine = self.machine
         return Snapshot(
             t=self.active_at + epoch,
@@ -217,7 +217,7 @@ class Connection:
         )
 
     def make_closed(self, t: float, epoch: float) -> Closed:
-        """The event of the close at `t` (Unix seconds); `epoch` as in `snapshot`."""
+        """Make the event of the close at `t` (Unix seconds); `epoch` as in `snapshot`."""
         machine, counts = self.machine, self.counts()
         assert machine.closing is not None
         return Closed(

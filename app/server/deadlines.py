@@ -2,8 +2,9 @@
 
 A connection is in at most one slot of the wheel. When a slot comes due, the real deadline of each
 connection in it is computed, a pure function of its state: the loop acts on it, or moves the
-connection to a later slot. So nothing is done when a deadline merely moves away, which it does at
-every frame; a connection is touched once for each time-out period and not once for each wake-up.
+connection to a later slot. So a deadline that moves to a later time, as it
+does at every frame, costs nothing: the wheel handles a connection once in a time-out period and not
+once in a wake-up.
 """
 
 from __future__ import annotations

@@ -68,8 +68,3 @@ class ServerHandle(ABC):
         """Wait for the end, up to `timeout` seconds (None: for ever); whether it has come."""
         self._thread.join(timeout)
         return not self._thread.is_alive()
-
-    @property
-    def running(self) -> bool:
-        """Whether the thread is alive."""
-        return self._thread.is_alive()

@@ -57,7 +57,7 @@ class Lifecycle:
     def open(self, sock: socket.socket, peer: str, now: float) -> None:
         """Register an accepted socket, or close it at once as `limit`.
 
-        Takes the socket over. A failing registration (OSError, ValueError) is the caller's.
+        It owns the socket from here on. Raises OSError or ValueError if the poller cannot watch it.
         """
         fd = sock.fileno()
         connection = Connection(next(self._ids), fd, peer, now)
@@ -104,7 +104,7 @@ class Lifecycle:
             if machine.out and seen is not WRITE_BODY:
                 connection.begin_stall(now)
         if state is DRAINING:
-            # A time-out or a kill takes a connection from between frames, where it is quick.
+            # Between frames a connection may be in `quick`; a time-out or a kill ends it there.
             self.quick.pop(connection.fd, None)
         if state is DRAINING and not machine.out and connection.linger is None:
             sock = self._sockets[connection.fd]

@@ -16,8 +16,8 @@ The rules:
    the CAP that it started with.
 2. A body is echoed when it is complete (store and forward). Frames that are complete in one read
    leave in one write, as the bytes that were read: header and body need no rebuilding.
-3. A body of length 0 is a body. A read of 0 bytes is no frame but EOF, which is a call of its own
-   (`end_of_input`); the source document's code takes one for the other.
+3. A body of length 0 is a body. A read of 0 bytes is EOF, which has a call of its own
+   (`end_of_input`). The source document's code confuses the two.
 4. Bytes that were read behind the frames being echoed wait unparsed in `backlog`, one read at most.
 5. One call parses at most `FRAME_BUDGET` frames, so that a flood of tiny ones cannot hold the loop.
 6. Memory for a body grows with the bytes that arrive, never with the length that was announced.
@@ -26,8 +26,8 @@ The rules:
 `state` is assigned in this file only. A call that is not legal in the current state raises
 `IllegalTransition` and changes nothing. The table of all transitions is in the tests
 (`tests/server/test_machine.py`), which drive the machine with random input and check every change
-against it: each assignment here stands right behind the condition that makes it legal, so a look-up
-at run time would check nothing new, and costs 0.1 µs a change.
+against it. Each assignment here follows the condition that makes it legal. So a look-up at run time
+would find nothing, and would cost 0.1 µs a change.
 
 The offsets have the source document's names (its section 8): ``len_bytes_read``,
 ``body_bytes_read`` of ``body_len``, ``out_bytes_sent`` of ``out_len``.
@@ -122,7 +122,7 @@ class EchoMachine:
         False leaves the machine waiting for the rest of a frame, or DRAINING because a header
         announced more than `cap` bytes and no whole frame came before it. `now` becomes `frame_at`
         if a frame begins. `counted` says that `data` is a backlog, whose bytes were counted when
-        they were read. Raises `IllegalTransition` but in READ_LEN and READ_BODY.
+        they were read. Raises `IllegalTransition` unless the state is READ_LEN or READ_BODY.
         """
         if self.state is not READ_LEN and self.state is not READ_BODY:
             raise IllegalTransition(f"receive in {self.state}")
@@ -197,7 +197,7 @@ class EchoMachine:
         self.state = READ_BODY
 
     def _continue_frame(self, data: bytes, cap: int) -> int:
-        """Add to the frame in flight; the offset of its end in `data`, or 0 if it has not ended."""
+        """Add to the frame in flight; return where it ends in `data`, or 0 if it goes on."""
         start = 0
         if self.state is READ_LEN:
             start = HEADER_SIZE - len(self.len_buf)

@@ -26,8 +26,6 @@ from typing import Any, Final, Protocol
 from ..core.events import POLLIN, POLLOUT
 from ..core.settings import SettingError
 
-POLLERR: Final = 8
-POLLHUP: Final = 16
 POLLRDHUP: Final = 0x2000
 
 Ready = list[tuple[int, int]]

@@ -14,10 +14,10 @@ Facts that surprise:
 
 - An EAGAIN after POLLIN or POLLOUT is normal (source document, section 12): wait for the next.
 - A short write means that the send queue is full; trying again at once would only say EAGAIN.
-- POLLHUP and POLLERR say nothing that the next read or write does not say better, and data may
-  still stand before the end; so they are not acted upon, the call is made (the source document
-  removes the descriptor and loses that data). They are reported even if nothing is asked for,
-  which is why a connection is always registered for the one thing that will be acted on.
+- POLLHUP and POLLERR are not acted upon: the next read or write says more, and data may still
+  stand before the end (the source document removes the descriptor and loses that data). poll
+  reports them even for an empty interest, so a connection is always registered for the one event
+  that it will handle.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class Serving:
                 self._unfinished[connection] = None
 
     def batch(self, ready: list[tuple[int, int]], now: float) -> list[int]:
-        """Serve the connections that are ready; return the descriptors that are no connection's."""
+        """Serve the connections that are ready; return the other descriptors."""
         others = []
         quick, connections = self._life.quick, self._life.connections
         sampling = self._reporter.stream.watched and len(self._reporter.bodies) < SAMPLE

@@ -5,9 +5,9 @@ the same server, a `Fanout` is that consumer: it drains the server's stream in a
 applies the events to its `State`, and passes them to every observer.
 
 An observer that comes late is first told everything that is known at that moment, events and
-snapshots together. An observer that stalls must bound itself (an `EventStream` does) or look up
-what is true in `Fanout.state` when it needs it. An observer that raises is taken out; the others
-and the loop go on.
+snapshots together. An observer that may be slow must bound its queue (an `EventStream` does), or
+read `Fanout.state` when it needs a figure. An observer that raises is taken out; the others and the
+loop go on.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from .state import State
 from .stream import Drained, EventStream
 
 GATHERING: Final = 0.02
-"""Seconds after events in which more are left to gather: under churn, each event would wake every
-observer's thread."""
+"""Seconds to wait for more events after a drain that had some: under churn, each event would
+otherwise wake every observer's thread."""
 INTERVAL: Final = 0.1
 """Seconds between two drains while somebody watches: snapshots wake nobody."""
 SAMPLE_INTERVAL: Final = 1.0
@@ -65,8 +65,9 @@ class Fanout:
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
     ) -> None:
-        """`watch` tells the loop that somebody has begun to watch; `sample` is called once a second
-        while somebody does. `now` is the clock of the events, in Unix seconds.
+        """`watch` wakes the loop, which then makes figures. `sample` measures the process; it is
+        called once a second while an observer is `watched`. `now` is the clock of the events, in
+        Unix seconds.
         """
         self._stream = stream
         self._watch = watch
@@ -197,7 +198,7 @@ class Fanout:
 
 
 def _split_off_last_words(drained: Drained) -> list[Drained]:
-    """Put the server's last event after all else: who ends with it has the last figures by then."""
+    """Put the server's last event after all else: an observer that ends with it needs the rest."""
     events = drained.events
     for place, event in enumerate(events):
         if type(event) in LAST_WORDS:

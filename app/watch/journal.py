@@ -45,9 +45,7 @@ class Level(IntEnum):
 
 
 _CLOSE_LEVELS: Final = {
-    Reason.EOF: Level.INFO,
-    Reason.KILLED: Level.INFO,
-    Reason.SHUTDOWN: Level.INFO,
+    **dict.fromkeys(ORDERLY, Level.INFO),
     Reason.TIMEOUT_IDLE: Level.INFO,
     Reason.ERROR: Level.ERROR,
 }

@@ -27,14 +27,14 @@ RECENT_LIMIT: Final = 64
 TOGGLES_LIMIT: Final = 256
 """POLLOUT toggles kept for one connection, for its timeline."""
 BYTES_LIMIT: Final = 256
-"""Bytes kept for one connection in each direction, if they are told at all."""
+"""Bytes kept for one connection in each direction, if they are published at all."""
 UNSEEN_AFTER: Final = 2.0
 """Seconds between two traced events after which the row notes that nobody watched in between. A
 traced connection has one in each round of snapshots, and rounds are at most a second apart."""
 RATE_WINDOW: Final = 1.0
 """Seconds over which a connection's frame rate is taken."""
 RATE_FADES: Final = 2.0
-"""Seconds without a byte after which a rate is no longer true."""
+"""Seconds without a byte after which the rate is 0."""
 
 
 @dataclass(slots=True, eq=False, repr=False)

@@ -95,7 +95,7 @@ class State:
         self.stopped: Stopped | None = None
         self.crashed: Crashed | None = None
         self.gone = ""
-        """Why the server is not heard of at present; empty while all is well."""
+        """Why nothing comes from the server at present; empty while all is well."""
         self._closed_limit = closed_limit
         self._departing: deque[Row] = deque()
         self._changed_in: dict[int, int] = {}  # the round of each snapshot, the latest at the end
@@ -128,7 +128,7 @@ class State:
             apply(self, event)
 
     def everything(self) -> Drained:
-        """Return all that is known now, as a state that knows nothing must apply it."""
+        """Return all that is known now, in the form in which an empty state must apply it."""
         events: list[Event] = []
         told = (self.listening, self.process, *(row.stats for row in self.workers.values()))
         events += (event for event in told if event is not None)

@@ -48,10 +48,10 @@ class EventStream:
     def __init__(self, journal_capacity: int = 4096, traced: bool = False) -> None:
         """With `traced`, `hear` queues detail also while nobody watches."""
         self.watched = False
-        """Whether anyone looks at snapshots, statistics and detail; if not, none are made."""
+        """Whether the consumer needs snapshots, statistics and detail; if not, none are made."""
         self.asked_at = 0.0
-        """When somebody last asked for figures of now, in Unix seconds: the producer, once woken,
-        tells them without waiting for its next round."""
+        """When figures were last requested, in Unix seconds. The producer, once woken, publishes a
+        round at once if its last one is older."""
         self._capacity = journal_capacity
         self._traced = traced
         self._events: deque[tuple[bool, Event]] = deque()
@@ -168,8 +168,8 @@ class EventStream:
 
 
 def _is_for_watchers(event: Event) -> bool:
-    """Whether an event is a figure, or the answer to a trace: a dashboard traces what its cursor is
-    on, and nobody else wants to know.
+    """Whether only a `watched` observer needs an event: a figure, or the answer to a trace, which a
+    dashboard sends for each connection that its cursor comes to.
     """
     if type(event) is CommandResult:
         return event.command == "trace"

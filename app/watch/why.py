@@ -68,7 +68,7 @@ def why_in_brief(snapshot: Snapshot | None, now: float, held: bool = False) -> s
 
 
 def _is_held(snapshot: Snapshot, held: bool, quiet: float) -> bool:
-    """A connection that waits for its peer is not held by the budget, even if it was before."""
+    """Whether the budget holds it now: a connection that waits for its peer is held no longer."""
     at_work = snapshot.state in (ConnectionState.READ_LEN, ConnectionState.WRITE_BODY)
     return held and at_work and quiet < QUIET
 

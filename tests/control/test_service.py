@@ -229,7 +229,7 @@ def test_the_file_is_gone_as_soon_as_the_server_stops_listening(controlled: Cont
         controlled.watcher.wait_for(Opened)
         controlled.server.stop("test")
         until(lambda: not controlled.path.exists(), "the file removed")
-        assert controlled.server.running
+        assert not controlled.server.join(0)
 
 
 def test_one_command_of_a_client_is_under_way_at_a_time(tmp_path: Path) -> None:

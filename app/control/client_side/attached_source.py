@@ -245,7 +245,7 @@ class AttachedSource:
             CommandResult(
                 t=self.now(),
                 request=command.request,
-                command=type(command).__name__.lower(),
+                command=command.kind,
                 ok=False,
                 message=message,
             )

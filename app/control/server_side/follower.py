@@ -1,13 +1,13 @@
-"""The messages to one control client: all that is known in pages, then the news, bounded.
+"""The messages to one control client: first pages with all that is known, then the news.
 
-"Since when" is one moment, `watch()`: the pages list the connections that are open then, the news
-has every event since, and the snapshots of every round since. Snapshots are looked up when they
-are sent, so a client that reads slowly is told less often, and never what is stale.
+Pages and news meet at one moment, the call of `watch`. The pages list the connections that are open
+then. The news has every event and the snapshots of every round since then. A snapshot is read from
+the fan-out's state when it is sent. So a slow client gets fewer snapshots, but never an old one.
 
-The order is that of the server. A snapshot is sent once no event waits any more, so it never comes
-before its connection's `opened`. A result keeps its place among the events, behind those it is
-about. Per client we keep the events that wait (at most `CAPACITY` bytes, and `DETAIL_CAPACITY`
-detail events), its own results, and the connections of the pages that wait.
+The order is that of the server. Snapshots are sent only when no event waits, so a snapshot never
+comes before its connection's `opened`. A result stays behind the events that it is about. Per
+client we keep the events that wait (at most `CAPACITY` bytes, and `DETAIL_CAPACITY` detail events),
+its own results, and the connections of the pages that wait.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ CAPACITY: Final = 4 * 1024**2
 DETAIL_CAPACITY: Final = 1024
 """Detail events kept for a client; further ones are dropped, and counted."""
 URGENT_EVENTS: Final = 256
-"""Waiting events from which on they are sent at once, not with the next round."""
+"""With so many waiting events they are sent at once, not with the next round."""
 PAGE: Final = 200
 """Connections on a page, and snapshots in one message of news."""
 BATCH: Final = 500
 """Events in one message of news."""
 FIGURES_WITHIN: Final = 1.0
-"""Seconds that a first page waits for fresh figures; a loop that hangs tells none."""
+"""Seconds that the first page waits for fresh figures; a loop that hangs makes none."""
 
 _SIZES: Final = {kind: 80 + 32 * len(kind.__struct_fields__) for kind in get_args(Event)}
 _LONG_TEXT: Final = {
@@ -64,7 +64,7 @@ def memory_of(event: Event) -> int:
     """Estimate the bytes that an event occupies in memory.
 
     Measured on CPython 3.11: `Opened` 232, `Closed` 416, `Toggled` 200; estimated: 240, 496, 240.
-    The length of its JSON would be exact for something else, and takes 0.4 to 1 µs an event.
+    The length of its JSON is another quantity, and takes 0.4 to 1 µs an event.
     """
     kind = type(event)
     name = _LONG_TEXT.get(kind)
@@ -72,7 +72,7 @@ def memory_of(event: Event) -> int:
 
 
 class Follower:
-    """Keeps what one client is still to be told, and makes its messages.
+    """Keeps the events that one client has not received yet, and makes its messages.
 
     `hear` is called by the fan-out, in its thread and with its lock held. Everything else is for
     the thread of the service.
@@ -153,14 +153,17 @@ class Follower:
             return
         self._missed += 1
         if self._events:
-            self._let_go()
+            self._drop_waiting()
 
     def _append(self, event: Event) -> None:
         self._events.append(event)
         self._size += memory_of(event)
 
-    def _let_go(self) -> None:
-        """Drop and count what waits, but for the client's own results: fresh pages follow."""
+    def _drop_waiting(self) -> None:
+        """Drop and count the events that wait, except the client's own results.
+
+        New pages follow, which tell what is known by then.
+        """
         waiting, self._events, self._size = self._events, deque(), 0
         self._dropped += self._detail
         lifecycle, self._detail = len(waiting) - self._detail, 0
@@ -173,7 +176,7 @@ class Follower:
     # --- the service's thread ---
 
     def watch(self, wishes: Watch) -> None:
-        """Begin: from this moment on nothing is missed. The first page comes first."""
+        """Begin: pages tell what is known at this moment, the news what comes after."""
         fanout = self._fanout
         with fanout.lock:
             self._wishes = wishes

@@ -18,10 +18,7 @@ from math import inf
 from typing import Final
 
 from ...core.commands import Command, Trace
-from ...core.events import (
-    Notice,
-    Stopping,
-)
+from ...core.events import Notice, Stopping
 from ...core.printable import printable
 from ...core.wakeup import Wakeup
 from ...watch.fanout import Fanout

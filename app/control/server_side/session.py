@@ -15,9 +15,7 @@ import msgspec
 
 from ... import __version__
 from ...core.commands import Command, Kill, Stop, Trace
-from ...core.events import (
-    CommandResult,
-)
+from ...core.events import CommandResult
 from ...core.framing import FrameDecoder, TooLong
 from ...core.printable import printable
 from ...watch.fanout import Fanout
@@ -43,13 +41,13 @@ HELLO_WITHIN: Final = 5.0
 MESSAGE_WITHIN: Final = 10.0
 """Seconds for any other message, from its first byte."""
 ANSWER_WITHIN: Final = 10.0
-"""Seconds after which a command without an answer no longer keeps the next one waiting."""
+"""Seconds that the next command waits for the answer to the one before."""
 LINGER: Final = 1.0
 """Seconds that a refused client has to read the reason."""
 COMMAND_INTERVAL: Final = 0.01
 """Seconds between two commands of one client."""
 KILL_INTERVAL: Final = 0.0001
-"""Further seconds for each connection that the first of the two ends."""
+"""Seconds added to it for each connection that a kill names."""
 ROUND: Final = 0.1
 """Seconds between two messages of news, if nothing is urgent."""
 AT_ONCE: Final = 4
@@ -108,7 +106,7 @@ class Session:
         return bool(self._out)
 
     def next_step_at(self) -> float:
-        """Return when to call `step` though nothing happens, on the service's clock."""
+        """Return when to call `step` even if the socket is not ready, on the service's clock."""
         if self._close_at < inf:
             return self._close_at
         due = min(self._message_due, self._answer_due)
@@ -263,7 +261,7 @@ class Session:
             CommandResult(
                 t=self._context.fanout.now(),
                 request=command.request,
-                command=type(command).__name__.lower(),
+                command=command.kind,
                 ok=False,
                 message=message,
             )

@@ -83,9 +83,7 @@ class Routing:
             self._send(slot, command)
             return
         for connection_id in ids:
-            self._answer(
-                command.request, _name(command), False, "no such connection", connection_id
-            )
+            self._answer(command.request, command.kind, False, "no such connection", connection_id)
 
     def _set(self, command: Set) -> None:
         try:
@@ -160,7 +158,7 @@ class Routing:
 
     def refuse(self, command: Command) -> None:
         """Answer a command that came too late."""
-        self._answer(command.request, _name(command), False, TOO_LATE)
+        self._answer(command.request, command.kind, False, TOO_LATE)
 
     def _answer(
         self, request: int, name: str, ok: bool, message: str, connection_id: int | None = None
@@ -175,7 +173,3 @@ class Routing:
                 id=connection_id,
             )
         )
-
-
-def _name(command: Command) -> str:
-    return type(command).__name__.lower()

@@ -141,7 +141,7 @@ class WorkerProcess:
 
     def send_command(self, command: Command, until: float) -> None:
         """Send a command; its answers are awaited until `until`, on the supervisor's clock."""
-        asked = type(command).__name__.lower(), until
+        asked = command.kind, until
         match command:
             case Kill():
                 for connection_id in command.ids:
