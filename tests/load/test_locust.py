@@ -300,7 +300,7 @@ def test_locust_fails_on_a_wrong_echo(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @needs_locust
-@pytest.mark.parametrize(("seconds", "failed"), [(3, 2), (1, 0)])
+@pytest.mark.parametrize(("seconds", "failed"), [(6, 2), (1, 0)])
 def test_locust_fails_on_a_server_that_never_answers(seconds: int, failed: int) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]

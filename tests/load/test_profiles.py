@@ -72,12 +72,33 @@ def test_a_server_that_is_well(serve: Serve, profile: str) -> None:
 
 def test_a_slow_reader_fills_the_buffers_on_the_way(serve: Serve) -> None:
     running = serve()
-    outcome = misbehave_once(running.server.port, "slow-reader", size="100kB")
     watcher = running.watcher
+    asked = share(
+        running.server.port,
+        connections=0,
+        size="100kB",
+        duration=PATIENCE,
+        profiles=(("slow-reader", 1),),
+    )
+    frame_loop = FrameLoop(asked.sizes, asked.depth, asked.seed)
+    outcomes: list[Outcome] = []
+    control, stop = os.pipe()
+    with os.fdopen(control):
+        client = threading.Thread(
+            target=lambda: outcomes.append(
+                asyncio.run(run_profiles(asked, frame_loop, control, lambda _progress: None))
+            )
+        )
+        client.start()
+        try:
+            watcher.until(lambda: watcher.stats and watcher.stats.armed == 1, "armed")
+        finally:
+            os.close(stop)  # the client reads the rest and ends
+            client.join(PATIENCE)
     watcher.until(lambda: watcher.stats and watcher.stats.closed == 1, "closed")
     assert watcher.stats
     assert watcher.stats.toggles >= 2, "POLLOUT was armed, and disarmed"
-    assert outcome.profiles[0].as_expected
+    assert outcomes[0].profiles[0].as_expected
 
 
 def test_the_ends_are_those_that_the_server_tells(serve: Serve) -> None:
