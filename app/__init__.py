@@ -1,3 +1,3 @@
 """echo-tui: a length-prefixed non-blocking echo server whose inside you can watch."""
 
-__version__ = "0.2.2"
+__version__ = "0.3.0"
