@@ -10,7 +10,7 @@ from typing import Annotated, TypeAlias
 import msgspec
 from msgspec import Meta
 
-from .events import KillMode, TraceLevel
+from .events import CommandResult, KillMode, TraceLevel
 
 
 class _Command(msgspec.Struct, frozen=True, tag_field="command", kw_only=True):
@@ -24,6 +24,14 @@ class _Command(msgspec.Struct, frozen=True, tag_field="command", kw_only=True):
     def kind(self) -> str:
         """The name of the command in its answers: ``kill``, ``set``, ``trace`` or ``stop``."""
         return str(self.__struct_config__.tag)
+
+    def answer(
+        self, t: float, ok: bool, message: str, connection_id: int | None = None
+    ) -> CommandResult:
+        """Make the answer to this command at `t` (Unix seconds), about one connection or none."""
+        return CommandResult(
+            t=t, request=self.request, command=self.kind, ok=ok, message=message, id=connection_id
+        )
 
 
 class Kill(_Command, frozen=True, tag="kill"):

@@ -86,4 +86,5 @@ class CommandHandler:
     def _answer(
         self, command: Command, ok: bool, message: str, connection_id: int | None = None
     ) -> None:
-        self._reporter.publish_result(command.request, command.kind, ok, message, connection_id)
+        reporter = self._reporter
+        reporter.publish(command.answer(reporter.time(), ok, message, connection_id))

@@ -40,7 +40,7 @@ class Lifecycle:
         self.poller = poller
         self.by_id: dict[int, Connection] = {}
         """The open connections by id."""
-        self.connections: dict[int, Connection] = {}
+        self.by_fd: dict[int, Connection] = {}
         """The same by descriptor."""
         self.quick: dict[int, Connection] = {}
         """The open connections, by descriptor, that the hot path may serve."""
@@ -74,7 +74,7 @@ class Lifecycle:
             self.reporter.publish_closed(connection)
             return
         self.poller.add(fd, POLLIN)
-        self.connections[fd] = self.by_id[connection.id] = connection
+        self.by_fd[fd] = self.by_id[connection.id] = connection
         self._sockets[fd] = sock
         self.reporter.publish_opened(connection)
         self.schedule(connection)
@@ -129,7 +129,7 @@ class Lifecycle:
         reset = connection.id in self._resetting
         self._resetting.discard(connection.id)
         close_socket(self._sockets.pop(fd), reset)
-        del self.connections[fd], self.by_id[connection.id]
+        del self.by_fd[fd], self.by_id[connection.id]
         self._limit.release()
         self.quick.pop(fd, None)
         self.wheel.cancel(connection)

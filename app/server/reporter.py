@@ -19,7 +19,6 @@ from ..core.events import (
     CALLS_A_ROUND,
     TRACED_BYTES,
     Bytes,
-    CommandResult,
     ConnectionState,
     Event,
     Io,
@@ -166,21 +165,6 @@ class Reporter:
     def publish_setting(self, name: str, old: int | float | str, new: int | float | str) -> None:
         """Publish that a setting has changed."""
         self.stream.publish(SettingChanged(t=self.time(), name=name, old=old, new=new))
-
-    def publish_result(
-        self, request: int, command: str, ok: bool, message: str, connection_id: int | None = None
-    ) -> None:
-        """Publish the outcome of a command."""
-        self.stream.publish(
-            CommandResult(
-                t=self.time(),
-                request=request,
-                command=command,
-                ok=ok,
-                message=message,
-                id=connection_id,
-            )
-        )
 
     # --- detail ---
 

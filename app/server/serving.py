@@ -66,7 +66,7 @@ class Serving:
         self._life = life
         self._clock = clock
         self._reporter = life.reporter
-        self._calls = TracedCalls(life.connections, life.reporter)
+        self._calls = TracedCalls(life.by_fd, life.reporter)
         self._direct = life.settings.write_mode == "direct"
         # Whether a read is followed by another until EAGAIN: readiness will not be reported again.
         self._until_eagain = life.poller.edge_triggered
@@ -107,7 +107,7 @@ class Serving:
     def batch(self, ready: list[tuple[int, int]], now: float) -> list[int]:
         """Serve the connections that are ready; return the other descriptors."""
         others = []
-        quick, connections = self._life.quick, self._life.connections
+        quick, by_fd = self._life.quick, self._life.by_fd
         sampling = self._reporter.stream.watched and len(self._reporter.bodies) < SAMPLE
         adapting = sampling or self._reporter.wakeups % ADAPT_EVERY == 0
         read, write, cap = os.read, os.write, self._life.settings.cap
@@ -117,8 +117,8 @@ class Serving:
             try:
                 connection = quick[fd]
             except KeyError:
-                if fd in connections:
-                    self._serve(connections[fd], now)
+                if fd in by_fd:
+                    self._serve(by_fd[fd], now)
                 else:
                     others.append(fd)
                 continue

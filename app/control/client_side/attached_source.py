@@ -241,12 +241,4 @@ class AttachedSource:
         return f"the server has said nothing for {silent:.0f} s" if silent > SILENCE else ""
 
     def _answer(self, command: Command, message: str) -> None:
-        self._own.append(
-            CommandResult(
-                t=self.now(),
-                request=command.request,
-                command=command.kind,
-                ok=False,
-                message=message,
-            )
-        )
+        self._own.append(command.answer(self.now(), False, message))

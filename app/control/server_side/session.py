@@ -257,15 +257,7 @@ class Session:
         return ""
 
     def _answer(self, command: Command, message: str) -> None:
-        self.follower.answer(
-            CommandResult(
-                t=self._context.fanout.now(),
-                request=command.request,
-                command=command.kind,
-                ok=False,
-                message=message,
-            )
-        )
+        self.follower.answer(command.answer(self._context.fanout.now(), False, message))
 
     # --- output ---
 
