@@ -41,7 +41,7 @@ class Lifecycle:
         self.by_id: dict[int, Connection] = {}
         """The open connections by id."""
         self.by_fd: dict[int, Connection] = {}
-        """The same by descriptor."""
+        """The open connections by descriptor."""
         self.quick: dict[int, Connection] = {}
         """The open connections, by descriptor, that the hot path may serve."""
         self.wheel = TimingWheel()
