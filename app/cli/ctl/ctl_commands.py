@@ -22,15 +22,16 @@ from ...control.client_side.control_client import (
     join_pages,
     split_kill,
 )
-from ...control.protocol import Watch
+from ...control.protocol import News, Watch
 from ...core.commands import Kill, Set
-from ...core.events import DETAIL, FIGURES, KillMode, Snapshot
+from ...core.events import DETAIL, FIGURES, Event, KillMode, Opened, Snapshot
 from ...core.histogram import Histogram
 from ...core.settings import RULES, RUNTIME_SETTINGS, rules_of
 from ...watch.columns import LISTED, Column, column_named, facts_of
 from ...watch.filter import Filter, FilterError, parse_filter
 from ...watch.row import Row
 from ...watch.state import State
+from ...watch.stream import Drained
 from ..completion import list_of, one_of
 from ..exit_codes import EXIT_FAILED, EXIT_INTERRUPTED
 from ..options import ConnectionId, client_options, option
@@ -40,6 +41,8 @@ from .watching import KINDS, Watcher, parse_kinds
 DEFAULT_COLUMNS: Final = (
     "id,peer,state,armed,pending,toggles,frames_out,frames_per_second,age_seconds,idle_seconds,why"
 )
+ROUND_WITHIN: Final = 1.5
+"""Seconds to wait for the next news; an idle server tells its figures once a second."""
 _NAMES: Final = tuple(column.json_name for column in LISTED)
 OFFSETS: Final = tuple(
     name for name in Snapshot.__struct_fields__ if name != "t" and name not in _NAMES
@@ -76,10 +79,26 @@ def linked(control: str | None, command: str) -> Link:
 
 
 def fetch_state(link: Link) -> tuple[State, float]:
-    """Ask for everything that is known; also return when that was, in Unix seconds."""
+    """Ask for everything that is known; also return when that was, in Unix seconds.
+
+    A page may list a connection without figures: it has closed since, or has just opened. Its end
+    or its first figures are in the news, which are read up to the end of the next round. What opens
+    after the pages is left out: it has no figures yet.
+    """
     pages = link.fetch_pages()
-    state, now = State(), pages[-1].t
+    state, now = State(closed_limit=0), pages[-1].t
     state.apply(join_pages(pages), now)
+    has_round = False
+    while not has_round and any(row.snapshot is None for row in state.live()):
+        try:
+            message = link.receive(within=ROUND_WITHIN)
+        except ControlError:
+            break  # a loop that hangs tells no figures: what is known is the answer
+        if isinstance(message, News):
+            now, has_round = message.t, message.stats is not None
+            events: list[Event] = [e for e in message.events if not isinstance(e, Opened)]
+            snapshots = list(message.snapshots)
+            state.apply(Drained(events, snapshots, message.stats, message.dropped), now)
     return state, now
 
 
