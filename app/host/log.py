@@ -26,14 +26,14 @@ ALWAYS_TOLD: Final = frozenset({Listening, Stopping, Stopped})
 def as_json(event: Event) -> str:
     """One JSON object: at least ``event`` (its kind), ``t`` (Unix seconds) and ``level``."""
     text = msgspec.json.encode(event).decode()
-    if isinstance(event, Notice):
+    if type(event) is Notice:
         return text  # it has its level already
     return f'{text[:-1]},"level":"{level_of(event).name.lower()}"}}'
 
 
 def as_text(event: Event) -> str:
     """One line for a person; the first of all, about listening, may have lines of notes."""
-    if isinstance(event, Listening):
+    if type(event) is Listening:
         notes = (Notice(t=event.t, level="info", text=note) for note in event.notes)
         return "\n".join((entry(event).line, *map(as_text, notes)))
     return f"{exact_clock(event.t)} {entry(event).line}"

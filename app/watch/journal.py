@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import IntEnum
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 from ..core.addresses import format_address
 from ..core.events import (
@@ -54,11 +56,12 @@ _CLOSE_LEVELS: Final = {
 
 def level_of(event: Event) -> Level:
     """The level of an event: detail is ``debug``, what needs an operator's look is ``warning``."""
+    # Under churn nearly all are these two: of a msgspec type `isinstance` takes 50 ns.
+    if type(event) is Opened:
+        return Level.INFO
+    if type(event) is Closed:
+        return _CLOSE_LEVELS.get(event.reason, Level.WARNING)
     match event:
-        case Opened():
-            return Level.INFO
-        case Closed():
-            return _CLOSE_LEVELS.get(event.reason, Level.WARNING)
         case Notice():
             return Level[event.level.upper()]
         case CommandResult(ok=False):
@@ -74,7 +77,7 @@ _IMPLIED: Final = frozenset({"state", "setting", "command", "info", "warning", "
 """Words that the dashboard leaves out: the subject or the colour of the line says the same."""
 
 
-class JournalEntry(NamedTuple):
+class JournalEntry(msgspec.Struct, frozen=True):
     """An event in words. `text` may hold text of a peer: it must never be read as markup."""
 
     t: float
@@ -99,8 +102,9 @@ class JournalEntry(NamedTuple):
     @property
     def line(self) -> str:
         """The entry for a log, without the time."""
-        subject = "" if self.subject == _SERVER else f"{self.subject} "
-        return f"{self.word:<8} {subject}{self.before}{self.text}{self.after}"
+        if self.subject == _SERVER:
+            return f"{self.word:<8} {self.before}{self.text}{self.after}"
+        return f"{self.word:<8} {self.subject} {self.before}{self.text}{self.after}"
 
 
 def entries(event: Event) -> Iterator[JournalEntry]:
@@ -120,13 +124,12 @@ def entries(event: Event) -> Iterator[JournalEntry]:
 
 def entry(event: Event) -> JournalEntry:
     """The wording of one event."""
+    if type(event) is Opened:
+        more = f" fd {event.fd} worker {event.worker}" if event.worker else f" fd {event.fd}"
+        return JournalEntry(event.t, "open", "opened ", f"#{event.id}", event.peer, "", more)
+    if type(event) is Closed:
+        return _closed(event)
     match event:
-        case Opened():
-            worker = f" worker {event.worker}" if event.worker else ""
-            more = f" fd {event.fd}{worker}"
-            return JournalEntry(event.t, "open", "opened ", f"#{event.id}", event.peer, after=more)
-        case Closed():
-            return _closed(event)
         case StateChanged():
             text = f"{event.old.value} → {event.new.value}"
             return JournalEntry(event.t, "info", "state", f"#{event.id}", text)
@@ -154,10 +157,9 @@ def _closed(event: Closed) -> JournalEntry:
         "close" if event.reason in ORDERLY else "error",
         "closed ",
         f"#{event.id}",
-        f"{event.reason.value}{detail}, {_frames(event.frames_out)}",
-        before=f"{event.peer} ",
-        after=f", {event.bytes_in:,} B in, {event.bytes_out:,} B out,"
-        f" {event.t - event.opened_at:.3f} s",
+        f"{event.reason}{detail}, {_frames(event.frames_out)}",
+        f"{event.peer} ",
+        f", {event.bytes_in:,} B in, {event.bytes_out:,} B out, {event.t - event.opened_at:.3f} s",
     )
 
 
