@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import islice
 
+import msgspec
+
 from ..core.events import Event
 from ..watch.figures import clock, exact_clock
 from ..watch.journal import JournalEntry, entries
@@ -36,7 +38,7 @@ class RecentEvents(LinesPanel):
         events = () if row is None or row.recent is None else reversed(row.recent)
         newest = list(islice(_entries(events), self.size.height))
         lines = [
-            _line(line._replace(subject=""), exact_clock(line.t), self.size.width)
+            _line(msgspec.structs.replace(line, subject=""), exact_clock(line.t), self.size.width)
             for line in reversed(newest)
         ]
         self.set_lines(lines or [[("nothing yet", palette.FAINT)]])
