@@ -6,6 +6,7 @@ the server's event comes back. A dialog goes on naming what it named when it ope
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from typing import ClassVar, Final, TypeVar
 
@@ -79,13 +80,13 @@ def field(name: str, value: str, placeholder: str) -> Input:
 class FieldDialog(Dialog[Answer]):
     """Asks for values that are judged while they are typed; the button `set` confirms them."""
 
+    @abstractmethod
     def read(self) -> Answer | None:
         """Return the answer as typed, or None if it would change nothing. Raises `SettingError`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def verdict(self, answer: Answer | None) -> Text:
         """Return in words what the answer would do."""
-        raise NotImplementedError
 
     @on(Input.Changed)
     def judge(self) -> None:
