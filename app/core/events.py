@@ -44,6 +44,11 @@ class Reason(StrEnum):
     TIMEOUT_BODY = "timeout_body"
     TIMEOUT_WRITE = "timeout_write"
     TIMEOUT_IDLE = "timeout_idle"
+    TIMEOUT_PEER = "timeout_peer"
+    """The kernel gave up: ETIMEDOUT, nothing was acknowledged in spite of retransmissions or probes
+    (tcp(7), tcp_retries2, tcp_keepalive_probes)."""
+    UNREACHABLE = "unreachable"
+    """The network says that the peer cannot be reached (ICMP, icmp(7))."""
     KILLED = "killed"
     LIMIT = "limit"
     SHUTDOWN = "shutdown"

@@ -55,9 +55,9 @@ class Lifecycle:
         self._limit = shard.limit
 
     def open(self, sock: socket.socket, peer: str, now: float) -> None:
-        """Register an accepted socket, or close it at once as `limit`.
+        """Register an accepted socket and own it from here on, or close it at once.
 
-        It owns the socket from here on. Raises OSError or ValueError if the poller cannot watch it.
+        The reason is `limit`, or `error` if the poller fails: epoll_ctl(2) has ENOSPC at its limit.
         """
         fd = sock.fileno()
         connection = Connection(next(self._ids), fd, peer, now)
@@ -66,18 +66,29 @@ class Lifecycle:
         over = not unwatchable and not self._limit.acquire(self.settings.max_connections)
         if over or unwatchable:
             self.reporter.refused += 1
-            self.reporter.publish_opened(connection)
             limit = f"--max-connections {self.settings.max_connections:,}"
             poller = f"{self.poller.name} watches no descriptor from {fd_limit} on"
-            connection.machine.close(Reason.LIMIT, limit if over else poller)
-            sock.close()
-            self.reporter.publish_closed(connection)
+            self._refuse(connection, sock, Reason.LIMIT, limit if over else poller)
             return
-        self.poller.add(fd, POLLIN)
+        try:
+            self.poller.add(fd, POLLIN)
+        except OSError as error:
+            self._limit.release()
+            what = f"{self.poller.name} cannot watch it: {error.strerror or error}"
+            self._refuse(connection, sock, Reason.ERROR, what)
+            return
         self.by_fd[fd] = self.by_id[connection.id] = connection
         self._sockets[fd] = sock
         self.reporter.publish_opened(connection)
         self.schedule(connection)
+
+    def _refuse(
+        self, connection: Connection, sock: socket.socket, reason: Reason, detail: str
+    ) -> None:
+        self.reporter.publish_opened(connection)
+        connection.machine.close(reason, detail)
+        sock.close()
+        self.reporter.publish_closed(connection)
 
     def schedule(self, connection: Connection) -> None:
         """Have `on_deadline` called when the connection's deadline comes."""

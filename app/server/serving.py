@@ -53,9 +53,18 @@ least. Without it 200 readers that never read, with 256 KiB frames, made an iter
 ADAPT_EVERY: Final = 61
 """Wake-ups from one adaptation to the sizes of the hot path's reads to the next; a prime, so that
 it falls on all of several connections that take turns."""
-_ENDED_BY_PEER: Final = frozenset(
-    {errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED, errno.ENOTCONN, errno.ETIMEDOUT}
-)
+_REASONS: Final = {
+    **dict.fromkeys(
+        (errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED, errno.ENOTCONN), Reason.RESET
+    ),
+    **dict.fromkeys(
+        (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN, errno.EACCES),
+        Reason.UNREACHABLE,
+    ),
+    errno.ETIMEDOUT: Reason.TIMEOUT_PEER,
+}
+"""Close reasons by the errno of a read or a write: the peer's doing, or the network's. Every other
+errno is a fault of ours, `error`."""
 
 
 class Serving:
@@ -315,6 +324,6 @@ class Serving:
                 self._serve(connection, now)
 
     def _close_broken(self, connection: Connection, error: OSError) -> None:
-        reset = error.errno in _ENDED_BY_PEER
         words = os.strerror(error.errno) if error.errno else str(error)
-        connection.machine.close(Reason.RESET if reset else Reason.ERROR, words)
+        reason = _REASONS.get(error.errno or 0, Reason.ERROR)
+        connection.machine.close(reason, words)

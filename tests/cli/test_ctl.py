@@ -214,6 +214,8 @@ class Watching:
             stderr=subprocess.PIPE,
             env=environment(),
             cwd=ROOT,
+            # A shell ignores SIGINT in its background jobs, and children inherit that.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )  # fmt: skip
         controlled.until(lambda: controlled.stream.watched, "watching")
 

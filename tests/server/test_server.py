@@ -48,6 +48,65 @@ def test_a_crash_of_the_loop_is_told_and_frees_everything(
     assert running.watcher.events[-1] is crashed
 
 
+class FullPoller(SelectPoller):
+    """A poller that watches one connection and refuses the others, as epoll at its limit does."""
+
+    def add(self, fd: int, interest: int) -> None:
+        if len(self._readers) > 2:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        super().add(fd, interest)
+
+
+def test_a_connection_that_cannot_be_watched_is_the_only_one_to_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(server_module, "make_poller", lambda _name: FullPoller())
+    running = Running(max_connections=2).start()
+    first, _ = running.connect_known()
+    for _ in range(3):  # and none of them takes a place of the limit
+        refused, refused_id = running.connect_known()
+        assert refused.recv(1) == b""
+        closed = running.closed(refused_id)
+        assert (closed.reason, closed.detail) == (
+            Reason.ERROR,
+            "select cannot watch it: No space left on device",
+        )
+    exchange(first, [frame(b"still here")], len(frame(b"still here")))
+    running.end()
+
+
+@pytest.mark.parametrize(
+    ("number", "reason"),
+    [
+        (errno.EHOSTUNREACH, Reason.UNREACHABLE),
+        (errno.ENETUNREACH, Reason.UNREACHABLE),
+        (errno.EHOSTDOWN, Reason.UNREACHABLE),
+        (errno.ENETDOWN, Reason.UNREACHABLE),
+        (errno.EACCES, Reason.UNREACHABLE),
+        (errno.ETIMEDOUT, Reason.TIMEOUT_PEER),
+        (errno.ECONNRESET, Reason.RESET),
+        (errno.EBADMSG, Reason.ERROR),
+    ],
+)
+def test_an_errno_of_a_read_names_whose_doing_the_end_is(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, number: int, reason: Reason
+) -> None:
+    whole, read = frame(b"the network breaks here"), os.read
+
+    def breaks(fd: int, size: int) -> bytes:
+        data = read(fd, size)
+        if data == whole:
+            raise OSError(number, os.strerror(number))
+        return data
+
+    running = serve()
+    client, connection_id = running.connect_known()
+    monkeypatch.setattr(os, "read", breaks)
+    client.sendall(whole)
+    closed = running.closed(connection_id)
+    assert (closed.reason, closed.detail) == (reason, os.strerror(number))
+
+
 def test_a_started_server_runs_until_it_is_stopped(serve: Serve) -> None:
     running = serve()
     assert not running.server.join(0)
