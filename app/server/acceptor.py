@@ -7,7 +7,9 @@ Facts about accept(2) that surprise:
   590,000 times a second. Accepting pauses instead, and tries again after a moment.
 - Linux passes errors that were already pending on the new socket to accept itself (ECONNABORTED,
   EPROTO, ENETDOWN and others): they end that connection, not the listening.
-- Whether a new socket inherits O_NONBLOCK from the listener differs between systems, so it is set.
+- A new socket inherits TCP_NODELAY and SO_KEEPALIVE from the listener (W. R. Stevens, UNIX Network
+  Programming, volume 1, 7.4), so they are set once and not for each connection. Whether it inherits
+  O_NONBLOCK differs between systems, so that is set for each.
 """
 
 from __future__ import annotations
@@ -44,6 +46,8 @@ class Acceptor:
         self.more = False
         """Whether the budget ended the last accept; edge-triggered, the poller is silent then."""
         self._notice_at = 0.0
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
 
     def accept(self) -> Iterator[tuple[socket.socket, Any]]:
         """Yield the connections that wait, `ACCEPT_BUDGET` at most, non-blocking, with TCP_NODELAY.
@@ -67,8 +71,6 @@ class Acceptor:
                 continue
             try:
                 sock.setblocking(False)
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             except OSError:
                 # The peer is gone already; only this connection ends.
                 self.errors += 1

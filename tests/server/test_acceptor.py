@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import select
 import socket
 from math import inf
 from typing import cast
@@ -10,7 +11,7 @@ from typing import cast
 import pytest
 
 from app.server.acceptor import ACCEPT_BUDGET, NOTICE_INTERVAL, PAUSE, Acceptor
-from app.server.listener import Listener
+from app.server.listener import Listener, make_listener
 
 
 class FakeAccepted:
@@ -20,15 +21,11 @@ class FakeAccepted:
         self.gone = gone
         self.closed = False
         self.blocking = True
-        self.options: set[tuple[int, int]] = set()
 
     def setblocking(self, flag: bool) -> None:
-        self.blocking = flag
-
-    def setsockopt(self, level: int, option: int, value: int) -> None:
         if self.gone:
             raise OSError(errno.EINVAL, "gone")
-        self.options.add((level, option))
+        self.blocking = flag
 
     def close(self) -> None:
         self.closed = True
@@ -43,6 +40,9 @@ class FakeListening:
 
     def fileno(self) -> int:
         return self.fd
+
+    def setsockopt(self, level: int, option: int, value: int) -> None:
+        pass
 
     def accept(self) -> tuple[FakeAccepted, tuple[str, int]]:
         if not self.outcomes:
@@ -65,14 +65,23 @@ def accepted(acceptor: Acceptor) -> list[object]:
     return [sock for sock, _ in acceptor.accept()]
 
 
-def test_everyone_who_waits_is_taken_non_blocking_and_without_delay() -> None:
+def test_a_connection_has_no_delay_and_is_probed_when_idle() -> None:
+    acceptor = Acceptor(make_listener("127.0.0.1", 0, 8))
+    with acceptor.sock, socket.create_connection(acceptor.sock.getsockname(), 5):
+        select.select([acceptor.sock], [], [], 5)
+        ((sock, _),) = acceptor.accept()
+        with sock:
+            assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+            assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+            assert not sock.getblocking()
+
+
+def test_everyone_who_waits_is_taken_non_blocking() -> None:
     waiting = [FakeAccepted() for _ in range(3)]
     acceptor = acceptor_of(*waiting)
     assert accepted(acceptor) == waiting
     for sock in waiting:
         assert not sock.blocking
-        assert (socket.IPPROTO_TCP, socket.TCP_NODELAY) in sock.options
-        assert (socket.SOL_SOCKET, socket.SO_KEEPALIVE) in sock.options
         assert not sock.closed
     assert accepted(acceptor) == []
     assert acceptor.errors == 0
