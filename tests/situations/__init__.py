@@ -1,0 +1,1 @@
+"""Labelled situations of a connection: `why_code` against what `ss -tinmo` says of its socket."""

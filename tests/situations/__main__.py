@@ -1,0 +1,62 @@
+"""`python -m tests.situations`: every labelled situation, and what both sides say of it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from concurrent.futures import ThreadPoolExecutor, as_completed
+
+from .catalogue import SITUATIONS
+from .scene import Outcome, chosen, play
+
+
+def _mark(outcome: Outcome) -> str:
+    if not outcome.arose:
+        return "did not arise"
+    return "right" if outcome.is_right else "WRONG"
+
+
+def _lines(outcome: Outcome) -> str:
+    told = " ".join(dict.fromkeys(outcome.told))
+    seen = " ".join(dict.fromkeys(outcome.truth)) if outcome.situation.is_seen else "not by ss"
+    line = f"{_mark(outcome):13} {outcome.situation.name:42} {told:26} {seen}"
+    if outcome.arose and outcome.is_right:
+        return line
+    expected = " ".join(outcome.expected or outcome.situation.codes)
+    return "\n".join(
+        [
+            line,
+            f"              expected {expected}; {outcome.trouble}",
+            f"              ss: {outcome.facts}",
+            f"              why: {outcome.words}",
+        ]
+    )
+
+
+def main() -> int:
+    """Play the chosen situations; 1 unless each arose and was told right."""
+    parser = argparse.ArgumentParser(prog="python -m tests.situations", description=__doc__)
+    parser.add_argument("--seed", type=int, default=1, help="chooses the numbers")
+    parser.add_argument("--only", default="", help="those whose name has this text")
+    parser.add_argument("--jobs", type=int, default=6, help="how many at the same time")
+    parser.add_argument("--list", action="store_true", help="their names and codes")
+    arguments = parser.parse_args()
+    situations = list(chosen(SITUATIONS, arguments.only))
+    if arguments.list:
+        for situation in situations:
+            print(f"{situation.name:42} {' '.join(situation.codes)}")
+        return 0
+    right = 0
+    print(f"{'':13} {'situation':42} {'echo-tui':26} ss")
+    with ThreadPoolExecutor(arguments.jobs) as pool:
+        for done in as_completed([pool.submit(play, one, arguments.seed) for one in situations]):
+            outcome = done.result()
+            right += outcome.arose and outcome.is_right
+            print(_lines(outcome), flush=True)
+    skipped = len(SITUATIONS) - len(situations)
+    print(f"{right} of {len(situations)} right with seed {arguments.seed}; {skipped} not played")
+    return 0 if right == len(situations) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

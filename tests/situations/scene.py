@@ -1,0 +1,274 @@
+"""One situation on real sockets: a server of its own, a client, and both sides' words about it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any, Final
+
+from .scripted_client import ScriptedClient
+from .socket_facts import read_socket
+from .true_codes import Sample, true_code
+
+ROOT: Final = Path(__file__).parents[2]
+START: Final = 20.0
+"""Seconds in which the server must say where it listens."""
+STEP: Final = 0.25
+"""Seconds between two looks with ss(8)."""
+SETTLED: Final = 3.0
+"""Seconds after a situation arose at which the program's answer must be right."""
+_numbers: Final = count(1)
+
+
+class Scene:
+    """A server, the clients and the network of one situation; a context manager."""
+
+    def __init__(self, chance: random.Random) -> None:
+        """Every size, rate and pause of a situation is drawn from `chance`."""
+        self.chance = chance
+        self.namespace = ""
+        """The network namespace of the server; empty is this process's."""
+        self._peer_namespace = ""
+        self.client: ScriptedClient
+        """The client whose connection is judged."""
+        self.address = ("127.0.0.1", 0)
+        self._stack = contextlib.ExitStack()
+        self._directory = Path(self._stack.enter_context(tempfile.TemporaryDirectory("situation")))
+        self.control = self._directory / "control.sock"
+        self.expected: tuple[str, ...] | None = None
+        """The codes of this run where the drawn numbers decide; None for those of the catalogue."""
+
+    def __enter__(self) -> Scene:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._stack.close()
+
+    # --- numbers ---
+
+    def between(self, low: float, high: float) -> int:
+        """A whole number of that range, the small ones as likely as the large ones."""
+        return int(low * (high / low) ** self.chance.random())
+
+    # --- the stage ---
+
+    def own_network(self) -> None:
+        """Run everything in a network namespace with a loopback of its own."""
+        self.namespace = self._peer_namespace = self._add_namespace()
+
+    def two_networks(self) -> None:
+        """Give server and client a namespace each, joined by a cable with frames of 1,500 bytes."""
+        self.namespace, self._peer_namespace = self._add_namespace(), self._add_namespace()
+        peer = ("peer", "name", "cable", "netns", self._peer_namespace)
+        _run("ip", "-n", self.namespace, "link", "add", "cable", "type", "veth", *peer)
+        for number, namespace in enumerate((self.namespace, self._peer_namespace), 1):
+            _run("ip", "-n", namespace, "address", "add", f"10.77.0.{number}/24", "dev", "cable")
+            _run("ip", "-n", namespace, "link", "set", "cable", "up")
+        self.address = ("10.77.0.1", 0)
+
+    def unplug(self) -> None:
+        """Take the client's end of the cable away from its network."""
+        _run("ip", "-n", self._peer_namespace, "link", "set", "cable", "down")
+
+    def _add_namespace(self) -> str:
+        namespace = f"situation-{os.getpid()}-{next(_numbers)}"
+        _run("ip", "netns", "add", namespace)
+        self._stack.callback(_run, "ip", "netns", "delete", namespace)
+        _run("ip", "-n", namespace, "link", "set", "lo", "up")
+        return namespace
+
+    def drop_packets(self, of_client: bool = True, of_server: bool = True) -> None:
+        """Drop every packet from now on, in one direction or in both: the peer has vanished."""
+        for port, is_dropped in ((self.client.port, of_client), (self.address[1], of_server)):
+            if is_dropped:
+                rule = ("INPUT", "-p", "tcp", "--sport", str(port), "-j", "DROP")
+                _run("ip", "netns", "exec", self.namespace, "iptables", "-w", "-A", *rule)
+
+    def lose_packets(self, share: float) -> None:
+        """Lose a share of all packets, at random, from now on."""
+        chance = ("-m", "statistic", "--mode", "random", "--probability", str(share))
+        rule = ("INPUT", "-p", "tcp", *chance, "-j", "DROP")
+        _run("ip", "netns", "exec", self.namespace, "iptables", "-w", "-A", *rule)
+
+    def at_end(self, act: Callable[[], object]) -> None:
+        """Have `act` called when the scene ends."""
+        self._stack.callback(act)
+
+    def serve(self, *options: str) -> subprocess.Popen[bytes]:
+        """Start a server with these options; it ends with the scene."""
+        command = [sys.executable, "-m", "app", "--no-ui", "--log-format", "json"]
+        command += ["--control", str(self.control), *options, self.address[0], "0"]
+        if self.namespace:
+            command = ["ip", "netns", "exec", self.namespace, *command]
+        log = self._directory / "log"
+        with open(log, "wb") as out, open(self._directory / "stderr", "wb") as errors:
+            process = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=errors)
+        self._stack.callback(_end, process)
+        end = time.monotonic() + START
+        while not (first := log.read_bytes().partition(b"\n"))[1]:
+            assert time.monotonic() < end, (self._directory / "stderr").read_text()
+            assert process.poll() is None, (self._directory / "stderr").read_text()
+            time.sleep(0.02)
+        self.address = (self.address[0], json.loads(first[0])["port"])
+        return process
+
+    def connect(self, receive_buffer: int = 0) -> ScriptedClient:
+        """Connect a client; the first one is the one that is judged."""
+        client = ScriptedClient(self.address, receive_buffer, self._peer_namespace)
+        self._stack.callback(client.stop)
+        if not hasattr(self, "client"):
+            self.client = client
+        return client
+
+    def ctl(self, *arguments: str) -> list[dict[str, Any]]:
+        """Ask the program; the JSON objects of its answer."""
+        where = ["--control", str(self.control)]
+        command = [sys.executable, "-m", "app", "ctl", arguments[0], *where, *arguments[1:]]
+        result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        return [json.loads(line) for line in result.stdout.splitlines()]
+
+    def told(self) -> dict[str, Any]:
+        """What the program says of the judged connection; empty if it lists none."""
+        name = f":{self.client.port}"
+        found = [one for one in self.ctl("list", "--json") if one["peer"].endswith(name)]
+        return found[0] if found else {}
+
+    def number(self) -> str:
+        """The judged connection's id."""
+        return str(self.told()["id"])
+
+    # --- from outside ---
+
+    def sample(self) -> Sample:
+        """Look at the judged connection with ss(8)."""
+        facts = read_socket(self.address[1], self.client.port, self.namespace)
+        client = self.client
+        return Sample(time.monotonic(), facts, client.received, tuple(client.layout))
+
+    def until(self, holds: Callable[[], object], seconds: float = 20.0) -> None:
+        """Wait until the situation has arisen."""
+        end = time.monotonic() + seconds
+        while not holds():
+            assert time.monotonic() < end, f"did not arise in {seconds} s: {self.sample().facts}"
+            time.sleep(0.05)
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """A labelled situation."""
+
+    name: str
+    codes: tuple[str, ...]
+    """The right codes. Several where the kernel's timing decides, as in busy normal traffic."""
+    arrange: Callable[[Scene], object]
+    """Brings it about and returns once it has arisen."""
+    needs_root: bool = False
+    after: float = SETTLED
+    """Seconds from its beginning to the first question."""
+    lasts: float = 1.0
+    """Seconds after it in which the answer is asked for twice more."""
+    is_seen: bool = True
+    """Whether ss(8) can tell the code; a stopped worker or a budget is known from the script."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a situation."""
+
+    situation: Situation
+    expected: tuple[str, ...] = ()
+    truth: tuple[str, ...] = ()
+    """The codes by ss(8), one for each question."""
+    told: tuple[str, ...] = ()
+    """The codes by the program."""
+    words: str = ""
+    facts: str = ""
+    trouble: str = ""
+    """Why it did not arise, if it did not."""
+
+    @property
+    def arose(self) -> bool:
+        """Whether ss(8) agrees with the label."""
+        seen = not self.situation.is_seen or set(self.truth) <= set(self.expected)
+        return not self.trouble and seen
+
+    @property
+    def is_right(self) -> bool:
+        """Whether the program told the right code each time."""
+        return bool(self.told) and set(self.told) <= set(self.expected)
+
+
+def play(situation: Situation, seed: int) -> Outcome:
+    """Bring a situation about with the numbers of `seed`, and compare both sides."""
+    with Scene(random.Random(f"{seed} {situation.name}")) as scene:
+        try:
+            situation.arrange(scene)
+            return _question(situation, scene)
+        except (AssertionError, OSError, subprocess.SubprocessError, ValueError) as error:
+            return Outcome(situation, trouble=f"{type(error).__name__}: {error}"[:300])
+
+
+def _question(situation: Situation, scene: Scene) -> Outcome:
+    samples: list[Sample] = [scene.sample()]
+    truth, told, words = [], [], ""
+    start = time.monotonic()
+    step = situation.lasts / 2
+    for at in (situation.after, situation.after + step, situation.after + 2 * step):
+        while time.monotonic() - start < at:
+            samples.append(scene.sample())
+            time.sleep(STEP)
+        one = scene.told()
+        samples.append(scene.sample())
+        truth.append(true_code(samples))
+        told.append(str(one.get("why_code", "closed" if not one else "?")))
+        if not words or told[-1] not in situation.codes:
+            words = str(one.get("why", ""))
+    return Outcome(
+        situation,
+        situation.codes if scene.expected is None else scene.expected,
+        tuple(truth),
+        tuple(told),
+        words,
+        str(samples[-1].facts),
+    )
+
+
+def can_be_root() -> bool:
+    """Whether network namespaces and packet filters can be made here."""
+    return os.geteuid() == 0 and all(map(shutil.which, ("ip", "iptables", "ss")))
+
+
+def _run(*command: str) -> None:
+    subprocess.run(command, check=True, capture_output=True)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    # `ip netns exec` becomes the program by exec: the id is the program's.
+    with contextlib.suppress(ProcessLookupError):
+        process.send_signal(signal.SIGCONT)
+        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def chosen(situations: Sequence[Situation], text: str) -> Iterator[Situation]:
+    """Those whose name has `text`, and that this user can bring about."""
+    for situation in situations:
+        if text in situation.name and (not situation.needs_root or can_be_root()):
+            yield situation
