@@ -16,13 +16,14 @@ from collections.abc import Callable
 from statistics import median
 from typing import Final
 
+from app.core.addresses import Address
 from app.core.events import POLLIN, TraceLevel
 from app.core.framing import frame
 from app.core.settings import Settings
 from app.server.connection import READ_SIZE, SMALL_READ
 from app.server.connection_limit import ConnectionLimit
 from app.server.lifecycle import Lifecycle
-from app.server.listener import make_listener
+from app.server.listener import make_listeners
 from app.server.poller import make_poller
 from app.server.reporter import Reporter
 from app.server.serving import ADAPT_EVERY, Serving
@@ -99,11 +100,11 @@ def main() -> None:
     turns = parser.parse_args().turns
     if turns < 1:
         parser.error(f"--turns {turns}: must be 1 at least")
-    listener = make_listener("127.0.0.1", 0, CONNECTIONS)
+    listener = make_listeners([Address("127.0.0.1", 0)], CONNECTIONS).loops[0][0]
     for depth in (1, 16):
         data = frame(bytes(BODY)) * depth
         ours, theirs = Crowd(listener.sock), Crowd(listener.sock)
-        batch = loop_of(ours, Shard(listener, ConnectionLimit(), epoch=0.0))
+        batch = loop_of(ours, Shard((listener,), ConnectionLimit(), epoch=0.0))
         alone = bare(theirs, SMALL_READ if len(data) < SMALL_READ else READ_SIZE)
         for _ in range(2 * ADAPT_EVERY):  # the loop gets to know its connections
             ours.turn(data, batch)

@@ -22,10 +22,11 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from app.core.addresses import Address
 from app.core.settings import Settings
 from app.server import server as server_module
 from app.server.connection_limit import ConnectionLimit
-from app.server.listener import Listener, make_listener, make_listeners
+from app.server.listener import Listener, make_listeners
 from app.server.poller import EpollPoller
 from app.server.server import Server
 from app.server.shard import Shard
@@ -65,7 +66,7 @@ def work(way: str, fd: int) -> None:
     sock = socket.socket(fileno=fd)
     sock.setblocking(False)
     stream = EventStream()
-    shard = Shard(Listener(sock, HOST, 0, ()), ConnectionLimit(), time.time() - time.monotonic())
+    shard = Shard((Listener(sock, HOST, 0),), ConnectionLimit(), time.time() - time.monotonic())
     server = Server(Settings(max_connections=20_000, header_timeout=0), stream, shard=shard)
     server.start()
     for _ in sys.stdin:
@@ -78,10 +79,10 @@ def work(way: str, fd: int) -> None:
 @contextlib.contextmanager
 def workers(way: str) -> Iterator[tuple[int, list[subprocess.Popen[str]]]]:
     """Two workers on one port, which they share in that way."""
-    if way == "own":
-        listeners = make_listeners(HOST, 0, 4096, WORKERS)
-    else:
-        listeners = [make_listener(HOST, 0, 4096)] * WORKERS
+    bound = make_listeners([Address(HOST, 0)], 4096, WORKERS if way == "own" else 1)
+    listeners = [listeners[0] for listeners in bound.loops]
+    if way != "own":
+        listeners *= WORKERS
     processes = []
     for listener in listeners:
         fd = listener.sock.fileno()
@@ -103,8 +104,7 @@ def workers(way: str) -> Iterator[tuple[int, list[subprocess.Popen[str]]]]:
     finally:
         for process in processes:
             process.communicate(timeout=10)
-        for listener in set(listeners):
-            listener.sock.close()
+        bound.close()
 
 
 def accepted(process: subprocess.Popen[str]) -> int:

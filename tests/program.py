@@ -36,8 +36,14 @@ def run(
 class Headless:
     """`python -m app --no-ui` on a free port; a context manager that ends it."""
 
-    def __init__(self, *options: str, python: tuple[str, ...] = ()) -> None:
-        command = [sys.executable, *python, "-m", "app", "--no-ui", *options, "127.0.0.1", "0"]
+    def __init__(
+        self,
+        *options: str,
+        python: tuple[str, ...] = (),
+        arguments: tuple[str, ...] = ("127.0.0.1", "0"),
+    ) -> None:
+        """`arguments` are HOST and PORT; none where `options` or the environment name them."""
+        command = [sys.executable, *python, "-m", "app", "--no-ui", *options, *arguments]
         self.process = subprocess.Popen(
             command,
             stdout=subprocess.PIPE,

@@ -32,10 +32,8 @@ END_TIMEOUT: Final = 3.0
 @file_option
 def demo(**options: Any) -> int:
     """The dashboard, and built-in clients that show every state."""
-    if (
-        click.get_current_context().get_parameter_source("port")
-        is click.core.ParameterSource.DEFAULT
-    ):
+    source = click.get_current_context().get_parameter_source("port")
+    if source is click.core.ParameterSource.DEFAULT:
         options["port"] = 0
     settings, sidecars = split_options(options)
     preferences = dashboard_preferences()

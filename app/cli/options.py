@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import click
 from msgspec import NODEFAULT
 
-from ..core.addresses import Address
+from ..core.addresses import Address, split_host_port, without_brackets
 from ..core.printable import printable
 from ..core.settings import RULES, Appearance, Rule, SettingError, rules_of
 from ..recording.plan import Limits
@@ -48,8 +48,7 @@ class Host(click.types.StringParamType):
     """The name or address of a server; brackets around an IPv6 address are removed."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        host = str(super().convert(value, param, ctx))
-        return host[1:-1] if host.startswith("[") and host.endswith("]") else host
+        return without_brackets(str(super().convert(value, param, ctx)))
 
 
 class ConnectionId(ParameterType):
@@ -85,7 +84,7 @@ class RemovedToken(click.types.StringParamType):
 
 
 class LoopbackAddress(ParameterType):
-    """``9100``, ``127.0.0.1:9100``, ``[::1]:9100``: without a host it is 127.0.0.1."""
+    """``19000``, ``127.0.0.1:19000``, ``[::1]:19000``: without a host it is 127.0.0.1."""
 
     name = "address"
 
@@ -94,12 +93,11 @@ class LoopbackAddress(ParameterType):
     ) -> Address:
         if isinstance(value, Address):
             return value
-        host, colon, port = str(value).rpartition(":")
-        host = host.removeprefix("[").removesuffix("]") if colon else "127.0.0.1"
+        text = str(value)
+        host, port = split_host_port(text if ":" in text else f"127.0.0.1:{text}") or ("", "")
         if not host or not port.isascii() or not port.isdecimal() or int(port[:9]) > 65535:
             raise SettingError(
-                f"--metrics {printable(str(value))!r} is not [HOST:]PORT, as in 9100 or"
-                " 127.0.0.1:9100"
+                f"--metrics {printable(text)!r} is not [HOST:]PORT, as in 19000 or 127.0.0.1:19000"
             )
         return Address(host, int(port[:9]))
 
@@ -129,7 +127,15 @@ def option(rule: Rule, **how: Any) -> Decorator:
     return click.option(rule.option, **how)
 
 
+def _join(
+    _ctx: click.Context, _parameter: click.Parameter, given: tuple[tuple[Address, ...], ...]
+) -> tuple[Address, ...]:
+    return tuple(address for each in given for address in each)
+
+
 def _setting(name: str, rule: Rule) -> Decorator:
+    if rule.kind == "addresses":
+        return option(rule, multiple=True, callback=_join, show_default=False)
     if name not in ("host", "port"):
         return option(rule)
     variable = f"ECHO_TUI_{rule.option}"

@@ -54,10 +54,17 @@ class Reloader:
         for name, value in values.items():
             if name not in self._changes and value != self._started[name]:
                 key = name.replace("_", "-")
-                text = f"{self._path}: {key} = {value}: from the next start on; until then it is"
-                self._tell("warning", f"{text} {self._started[name]}")
+                new, old = (_words(each) for each in (value, self._started[name]))
+                text = (
+                    f"{self._path}: {key} = {new}: from the next start on; until then it is {old}"
+                )
+                self._tell("warning", text)
         changed = ", ".join(name.replace("_", "-") for name in news)
         self._tell("info", f"{self._path} was read again; new values: {changed or 'none'}")
+
+
+def _words(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def reload_on_hangup(

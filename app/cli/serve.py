@@ -10,8 +10,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
-from ..core.addresses import format_address
+from ..core.addresses import Address
 from ..core.settings import RULES, SettingError, Settings
 from ..core.spawn import stop_signals_blocked
 from ..recording.plan import Limits, RecordingPlan
@@ -76,6 +77,7 @@ def split_options(options: dict[str, Any]) -> tuple[Settings, Sidecars]:
     from ..host.runtime import Sidecars
 
     del options["theme"], options["ascii"]
+    options["listen"] = choose_listen(options["listen"])
     sidecars = Sidecars(
         metrics=options.pop("metrics"),
         control=options.pop("control"),
@@ -87,6 +89,33 @@ def split_options(options: dict[str, Any]) -> tuple[Settings, Sidecars]:
         ),
     )
     return Settings(**options), sidecars
+
+
+def choose_listen(listen: tuple[Address, ...]) -> tuple[Address, ...]:
+    """Return the addresses of ``--listen`` unless HOST or PORT beat them (a flag beats a variable,
+    which beats the file). Raises `SettingError` if both come from one place.
+    """
+    strengths = (
+        ParameterSource.DEFAULT,
+        ParameterSource.DEFAULT_MAP,
+        ParameterSource.ENVIRONMENT,
+        ParameterSource.COMMANDLINE,
+    )
+    ctx = click.get_current_context()
+
+    def strength(name: str) -> int:
+        source = ctx.get_parameter_source(name)
+        return strengths.index(source) if source in strengths else 0
+
+    other = max(("host", "port"), key=strength)
+    if not listen or strength(other) > strength("listen"):
+        return ()
+    if strength(other) == strength("listen"):
+        raise SettingError(
+            f"--listen {listen[0]} and {other.upper()} {ctx.params[other]}: give one of them;"
+            " --listen says both host and port"
+        )
+    return listen
 
 
 def serve_headless(settings: Settings, sidecars: Sidecars, log_format: str, log_level: str) -> int:
@@ -101,7 +130,7 @@ def serve_headless(settings: Settings, sidecars: Sidecars, log_format: str, log_
     systemd = hosting.fanout.add(
         Notifier(os.environ, partial(hosting.publish_notice, "warning")), "systemd"
     )
-    status = f"listening on {format_address((server.host, server.port))}"
+    status = f"listening on {', '.join(map(str, server.addresses))}"
     lines = as_json if log_format == "json" else as_text
     stop = partial(server.stop, "a log that cannot be written")
     log = LogWriter(hosting.add_stream(), sys.stdout.fileno(), lines, log_level, stop)

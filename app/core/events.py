@@ -99,11 +99,19 @@ POLLOUT = 4
 # --- lifecycle and results: never dropped -------------------------------------------------------
 
 
+class Endpoint(msgspec.Struct, frozen=True):
+    """One address at which a server listens."""
+
+    host: str
+    port: int
+
+
 class Listening(EventStruct, frozen=True, tag="listening"):
     """The server accepts connections: the first event of all."""
 
     t: float
     host: str
+    """Of the first of `listeners`."""
     port: int
     pid: int
     poller: str
@@ -121,6 +129,9 @@ class Listening(EventStruct, frozen=True, tag="listening"):
     """Number of worker processes; 0 if the loop is a thread of this process."""
     notes: tuple[str, ...] = ()
     """The adaptations at start-up (no IPv6, a lowered limit), one line each."""
+    listeners: tuple[Endpoint, ...] = ()
+    """Each address at which it listens; the first is `host` and `port`. Empty in a recording of a
+    version that had one only."""
 
 
 class Opened(EventStruct, frozen=True, tag="opened"):

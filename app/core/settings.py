@@ -18,6 +18,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias, get_args
 import msgspec
 from msgspec import NODEFAULT, Meta, Struct
 
+from .addresses import Address, split_host_port, without_brackets
 from .printable import printable
 
 KIB: Final = 1024
@@ -48,7 +49,12 @@ _KINDS: Final = {
     "whole": "a whole number: write it in digits, as in 64",
     "decimal": "a number: write it in digits, as in 2.5",
     "text": "text: write it in quotes",
+    "host": "text: write it in quotes",
+    "addresses": "a list of HOST:PORT: write each in quotes",
 }
+
+
+_ALL_ADDRESSES: Final = "write 127.0.0.1 for this machine alone, or :: for all its addresses"
 
 
 class SettingError(ValueError):
@@ -104,14 +110,17 @@ class Rule:
         The `Meta` has the bounds and the help text (`description`). In its `extra` stand `unit`
         (for messages; one that begins with ``bytes`` makes the value a size), and, where they do
         not follow from the name and the type, `option` (``PORT``) and `metavar`;
-        `may_be_zero` allows a 0 that the bounds exclude.
+        `may_be_zero` allows a 0 that the bounds exclude; `kind` is ``host`` or ``addresses``
+        where the type does not say it.
         """
         base, meta = get_args(annotation)
         extra = meta.extra or {}
         self.name = name
         self.default = default
         self.help: str = meta.description or ""
+        kind: str = extra.get("kind", "")
         choices: Iterable[Any] = base if isinstance(base, EnumType) else get_args(base)
+        choices = () if kind else choices
         self.choices: tuple[str, ...] = tuple(map(str, choices))
         self._bounds = (meta.ge, meta.le)
         self._may_be_zero: bool = extra.get("may_be_zero", False)
@@ -120,7 +129,8 @@ class Rule:
         self._annotation = annotation
         self._fitting = {float: (int, float), int: (int,)}.get(base, ())
         kinds = {int: "whole", float: "decimal", str: "text"}
-        self.kind = "size" if self._unit.startswith("bytes") else kinds.get(base, "choice")
+        usual_kind = "size" if self._unit.startswith("bytes") else kinds.get(base, "choice")
+        self.kind = kind or usual_kind
         usual = "|".join(self.choices) or ("S" if self._unit[:1] == "s" else "N")
         self.metavar: str = extra.get("metavar", "SIZE" if self.kind == "size" else usual)
 
@@ -128,6 +138,10 @@ class Rule:
         """Return `value` in the declared type; a size may have a unit. Raises `SettingError`."""
         if self.kind == "size" and isinstance(value, str):
             return self.read(value)
+        if self.kind == "host" and isinstance(value, str):
+            return self._judge_host(value)
+        if self.kind == "addresses":
+            return self._judge_addresses(value)
         return self._judge(value, _shown(value))
 
     def read(self, text: str) -> Any:
@@ -142,7 +156,43 @@ class Rule:
 
     def words(self, value: Any) -> Any:
         """Return the value as a file has it: a size is text with its unit."""
+        if self.kind == "addresses":
+            return [str(address) for address in value]
         return format_size(value) if self.kind == "size" else getattr(value, "value", value)
+
+    def _judge_host(self, text: str) -> str:
+        host = without_brackets(text.strip())
+        if not host:
+            raise SettingError(f"{self.option} {_shown(text)} is empty: {_ALL_ADDRESSES}")
+        return host
+
+    def _judge_addresses(self, value: object) -> tuple[Address, ...]:
+        """`value` is an `Address`, text with commas or spaces between several, or a list of both.
+
+        None at all is an empty list.
+        """
+        if isinstance(value, Address):
+            return (value,)
+        if isinstance(value, str):
+            if not value.strip(" ,"):
+                raise SettingError(f"{self.option} {_shown(value)} is empty: {_ALL_ADDRESSES}")
+            return tuple(map(self._judge_address, value.replace(",", " ").split()))
+        if isinstance(value, list | tuple) and all(
+            isinstance(each, str | Address) for each in value
+        ):
+            return tuple(address for each in value for address in self._judge_addresses(each))
+        raise SettingError(f"{self.option} {_shown(value)} is not {_KINDS[self.kind]}")
+
+    def _judge_address(self, text: str) -> Address:
+        divided = split_host_port(text)
+        if divided is None:
+            raise SettingError(
+                f"{self.option} {_shown(text)} is not HOST:PORT, as in 127.0.0.1:9000 or [::1]:9000"
+            )
+        try:
+            return Address(divided[0], RULES["port"].read(divided[1]))
+        except SettingError as error:
+            raise SettingError(f"{self.option} {_shown(text)}: {error}") from None
 
     def _judge(self, value: object, shown: str) -> Any:
         try:
@@ -216,10 +266,18 @@ class Settings(Struct, frozen=True):
     Raises `SettingError` for a value that its declaration does not allow.
     """
 
-    host: Annotated[str, Meta(extra={"option": "HOST"})] = "127.0.0.1"
-    """An address, a name, or the empty string for all interfaces, dual-stack."""
+    host: Annotated[str, Meta(extra={"option": "HOST", "kind": "host"})] = "127.0.0.1"
+    """An address or a name; ``::`` is all interfaces, dual-stack."""
     port: Annotated[int, bounds(0, 65535, option="PORT")] = 9000
     """The kernel chooses a port for 0."""
+    listen: Annotated[
+        tuple[Address, ...],
+        Meta(
+            description="Serve there instead of HOST and PORT; may be given several times.",
+            extra={"kind": "addresses", "metavar": "HOST:PORT"},
+        ),
+    ] = ()
+    """If not empty, `host` and `port` do not count."""
     cap: Annotated[int, bounds(1, GIB, "Largest body accepted.", unit="bytes (1 GiB)")] = MIB
     poller: Annotated[PollerName, Meta(description="How the loop waits.")] = "auto"
     write_mode: Annotated[
@@ -254,6 +312,11 @@ class Settings(Struct, frozen=True):
 
     def __post_init__(self) -> None:
         judge_all(self)
+
+    @property
+    def addresses(self) -> tuple[Address, ...]:
+        """Where to listen, as it was asked for; one at least."""
+        return self.listen or (Address(self.host, self.port),)
 
     def replace(self, name: str, value: object) -> Settings:
         """Return the same settings with one runtime setting changed.

@@ -51,6 +51,8 @@ class LoopStats(EventStruct, frozen=True, tag="loop_stats"):
     """A sample of the frames since the last statistics: connection id, body length."""
     oldest_at: float = 0.0
     """The time of the oldest figures, if these are of several loops together; 0 if of one."""
+    accepts: tuple[int, ...] = ()
+    """Connections accepted since the start at each of `Listening.listeners`, in their order."""
 
 
 class ProcessStats(EventStruct, frozen=True, tag="process_stats"):

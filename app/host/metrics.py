@@ -119,6 +119,9 @@ class ServerCollector:
         text = "Open connections by state."
         yield _by_label(GaugeMetricFamily, "connections", text, "state", states)
         yield _counter("connections_opened", "Connections accepted.", state.opened)
+        accepts = {str(address): count for address, count in state.listeners}
+        text = "Connections accepted, by listener."
+        yield _by_label(CounterMetricFamily, "listener_accepts", text, "listener", accepts)
         reasons = {str(reason): state.reasons[reason] for reason in Reason}
         text = "Connections ended, by reason."
         yield _by_label(CounterMetricFamily, "connections_closed", text, "reason", reasons)

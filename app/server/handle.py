@@ -7,6 +7,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
+from ..core.addresses import Address
 from ..core.commands import Command, Stop
 from .command_queue import CommandQueue
 
@@ -19,8 +20,8 @@ def new_instance() -> str:
 class ServerHandle(ABC):
     """A server, started and stopped from any thread; a thread of its own does the work."""
 
-    host: str
-    port: int
+    addresses: tuple[Address, ...]
+    """Where it listens; the first names it."""
     instance: str
     """16 hex digits that no other server has: see `Listening.instance`."""
     failure: str
@@ -29,6 +30,16 @@ class ServerHandle(ABC):
     _epoch: float
     _commands: CommandQueue
     _thread: threading.Thread
+
+    @property
+    def host(self) -> str:
+        """The host of the first address."""
+        return self.addresses[0].host
+
+    @property
+    def port(self) -> int:
+        """The port of the first address."""
+        return self.addresses[0].port
 
     @property
     @abstractmethod

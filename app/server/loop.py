@@ -52,9 +52,12 @@ class Loop:
         self.life = Lifecycle(settings, poller, reporter, shard)
         self._serving = Serving(self.life, clock)
         self._poller = poller
-        self._acceptor = Acceptor(shard.listener)
+        self._acceptors = [Acceptor(listener) for listener in shard.listeners]
+        reporter.accepts = [0] * len(self._acceptors)
         self._commands = commands
         self._clock = clock
+        self._more_to_accept = False  # the budget ended the last accept of one listener
+        self._resume_at = inf  # when a listener that pauses accepts again
         self._stopping = ""  # the cause, once a stop was asked for
         self._due = inf  # when `_keep_time` next has something to do
         self._hurry_at = inf  # from here on, the first EAGAIN ends a connection
@@ -70,8 +73,9 @@ class Loop:
         """Serve until a stop is complete; return its cause. `apply` carries out one command."""
         clock, poll, reporter = self._clock, self._poller.poll, self.reporter
         serving = self._serving
-        listener_fd, commands_fd = self._acceptor.fd, self._commands.fd
-        self._poller.add(listener_fd, POLLIN)
+        commands_fd = self._commands.fd
+        for acceptor in self._acceptors:
+            self._poller.add(acceptor.fd, POLLIN)
         self._poller.add(commands_fd, POLLIN)
         now = clock()
         while True:
@@ -84,8 +88,8 @@ class Loop:
             others = serving.batch(ready, now)
             if serving.has_unfinished:
                 serving.continue_unfinished(now)
-            if (listener_fd in others or self._acceptor.more) and not self._stopping:
-                self._accept(now)
+            if (others or self._more_to_accept) and not self._stopping:
+                self._accept(others, now)
             if commands_fd in others:
                 for command in self._commands.take(COMMAND_BUDGET):
                     apply(command)
@@ -101,13 +105,13 @@ class Loop:
         self._due = due = min(
             self.life.wheel.next_due,
             self.reporter.next_round,
-            self._acceptor.resume_at,
+            self._resume_at,
             self.life.trim_at,
             self._hurry_at,
             self._force_at,
             self._stop_at,
         )
-        if self._serving.has_unfinished or self._acceptor.more or due <= now:
+        if self._serving.has_unfinished or self._more_to_accept or due <= now:
             return 0
         return None if due == inf else due - now
 
@@ -115,9 +119,8 @@ class Loop:
         """Do what is due at `now`."""
         for connection in self.life.wheel.due(now):
             self.life.on_deadline(connection, now)
-        if self._acceptor.resume_at <= now:
-            self._acceptor.resume_at = inf
-            self._poller.add(self._acceptor.fd, POLLIN)
+        if self._resume_at <= now:
+            self._resume_accepting(now)
         if self.life.trim_at <= now:
             self.life.trim_at = inf
             release_free_memory()
@@ -152,12 +155,15 @@ class Loop:
         self._stopping = cause
         # A peer that waits to be accepted may have sent a whole frame already.
         for _ in range(self.life.settings.backlog // ACCEPT_BUDGET + 1):
-            self._accept(now)
-            if not self._acceptor.more:
+            self._accept([acceptor.fd for acceptor in self._acceptors], now)
+            if not self._more_to_accept:
                 break
-        if self._acceptor.resume_at == inf:
-            self._poller.remove(self._acceptor.fd)
-        self._acceptor.close()
+        self._more_to_accept = False
+        self._resume_at = inf
+        for acceptor in self._acceptors:
+            if acceptor.resume_at == inf:
+                self._poller.remove(acceptor.fd)
+            acceptor.close()
         self._force_at = now + max(grace / 2, grace - LINGER - 0.5)
         self.reporter.publish(
             Stopping(t=self.reporter.time(), cause=cause, grace=grace, open=len(self.life.by_id))
@@ -168,14 +174,32 @@ class Loop:
     def abandon(self) -> None:
         """Give every descriptor back after a crash."""
         self.life.abandon()
-        self._acceptor.close()
+        for acceptor in self._acceptors:
+            acceptor.close()
 
-    def _accept(self, now: float) -> None:
-        for sock, address in self._acceptor.accept():
-            self.life.open(sock, format_address(address), now)
-        self.reporter.accept_errors = self._acceptor.errors
-        if self._acceptor.exhausted and not self._stopping:
-            self._poller.remove(self._acceptor.fd)
-            text = self._acceptor.pause(now)
-            if text:
-                self.reporter.publish_notice("warning", text)
+    def _accept(self, ready: list[int], now: float) -> None:
+        """Accept where a listener is `ready`, or where the budget ended the last accept."""
+        self._more_to_accept = False
+        for index, acceptor in enumerate(self._acceptors):
+            if acceptor.more or acceptor.fd in ready:
+                for sock, address in acceptor.accept():
+                    self.life.open(sock, format_address(address), now)
+                self.reporter.accepts[index] = acceptor.accepted
+                self._more_to_accept |= acceptor.more
+                if acceptor.failure and not self._stopping:
+                    self._pause_accepting(acceptor, now)
+        self.reporter.accept_errors = sum(acceptor.errors for acceptor in self._acceptors)
+
+    def _pause_accepting(self, acceptor: Acceptor, now: float) -> None:
+        self._poller.remove(acceptor.fd)
+        text = acceptor.pause(now)
+        self._resume_at = min(self._resume_at, acceptor.resume_at)
+        if text:
+            self.reporter.publish_notice("warning", text)
+
+    def _resume_accepting(self, now: float) -> None:
+        for acceptor in self._acceptors:
+            if acceptor.resume_at <= now:
+                acceptor.resume_at = inf
+                self._poller.add(acceptor.fd, POLLIN)
+        self._resume_at = min(acceptor.resume_at for acceptor in self._acceptors)

@@ -107,6 +107,8 @@ class Reporter:
         self.refused = 0
         self.armed = 0
         self.accept_errors = 0
+        self.accepts: list[int] = []
+        """Connections accepted at each listener, in their order."""
         self._totals = NO_COUNTS
         self._next_round = 0.0
         self._has_closed = False
@@ -306,6 +308,7 @@ class Reporter:
             service_us=self.service.to_counts(),
             iteration_us=self.iterations.to_counts(),
             bodies=tuple(self.bodies),
+            accepts=tuple(self.accepts),
         )
 
     def _tally(self, connection: Connection) -> None:

@@ -11,7 +11,8 @@ import traceback
 from collections.abc import Callable
 from typing import Final
 
-from ..core.events import Crashed, Listening, TraceLevel
+from ..core.addresses import Address
+from ..core.events import Crashed, Endpoint, Listening, TraceLevel
 from ..core.printable import printable
 from ..core.settings import SettingError, Settings
 from ..watch.stream import EventStream
@@ -19,7 +20,7 @@ from .command_handler import CommandHandler
 from .command_queue import CommandQueue
 from .connection_limit import ConnectionLimit
 from .handle import ServerHandle, new_instance
-from .listener import adopt_listener, make_listener
+from .listener import adopt_listener, make_listeners
 from .loop import Loop
 from .poller import Poller, make_poller
 from .reporter import Reporter
@@ -31,11 +32,11 @@ RESERVED_DESCRIPTORS: Final = 64
 
 
 class Server(ServerHandle):
-    """One listening socket and one loop in a thread of its own.
+    """The listening sockets and one loop in a thread of its own.
 
     Binding happens in the constructor, so that what is wrong at start-up is raised there as
-    `SettingError`, in the caller's thread. A worker process is given a `shard` instead, with a
-    socket that is bound already. After `start` every other method may be called by any thread.
+    `SettingError`, in the caller's thread. A worker process is given a `shard` instead, with
+    sockets that are bound already. After `start` every other method may be called by any thread.
     """
 
     def __init__(
@@ -53,19 +54,20 @@ class Server(ServerHandle):
         self._clock = clock
         poller = make_poller(settings.poller)
         try:
-            settings, note = fit_descriptors(settings, poller)
+            settings, notes = fit_descriptors(settings, poller)
             if shard is None:
-                listener = (
-                    make_listener(settings.host, settings.port, settings.backlog)
+                bound = (
+                    make_listeners(settings.addresses, settings.backlog)
                     if passed is None
                     else adopt_listener(passed)
                 )
-                shard = Shard(listener, ConnectionLimit(), epoch=time.time() - clock())
+                notes = (*bound.notes, *notes)
+                shard = Shard(bound.loops[0], ConnectionLimit(), epoch=time.time() - clock())
         except BaseException:
             poller.close()
             raise
         self._epoch = shard.epoch
-        self.host, self.port = shard.listener.host, shard.listener.port
+        self.addresses = tuple(Address(each.host, each.port) for each in shard.listeners)
         self.instance = new_instance()
         self.failure = ""
         self._commands = CommandQueue()
@@ -74,7 +76,6 @@ class Server(ServerHandle):
         self._loop = Loop(settings, poller, shard, self._commands, self._reporter, clock)
         self._handler = CommandHandler(self._loop)
         self._thread = threading.Thread(target=self._run, name="echo-tui loop", daemon=True)
-        notes = (*shard.listener.notes, *note)
         stream.publish(make_listening(settings, self, poller.name, notes))
 
     def close(self) -> None:
@@ -133,6 +134,7 @@ def make_listening(
         idle_timeout=settings.idle_timeout,
         workers=settings.workers,
         notes=notes,
+        listeners=tuple(Endpoint(*address) for address in server.addresses),
     )
 
 

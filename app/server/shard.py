@@ -9,9 +9,10 @@ from .listener import Listener
 
 
 class Shard(NamedTuple):
-    """A listener, and what no two loops may take: connection ids and the room for connections."""
+    """Listeners, and what no two loops may take: connection ids and the room for connections."""
 
-    listener: Listener
+    listeners: tuple[Listener, ...]
+    """One for each address of the server; the first has its name."""
     limit: ConnectionLimit
     epoch: float
     """Unix time minus the clock, in seconds: one for all workers, so that their times compare."""

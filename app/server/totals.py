@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from itertools import zip_longest
 from typing import Any, Final
 
 from ..core.events import Stopped
@@ -13,7 +14,7 @@ from .connection import Counts
 COUNTED: Final = Counts._fields
 """The names of a connection's counters, in snapshots, closes and the loop's statistics alike."""
 _LARGEST: Final = frozenset({"t", "longest_us"})
-_LISTS: Final = ("service_us", "iteration_us", "bodies")
+_LISTS: Final = ("service_us", "iteration_us", "bodies", "accepts")
 _NUMBERS: Final = tuple(name for name in LoopStats.__struct_fields__ if name not in _LISTS)
 NOTHING: Final = LoopStats(**dict.fromkeys(_NUMBERS, 0))  # type: ignore[arg-type]
 """The statistics of a loop that has published none yet."""
@@ -34,6 +35,7 @@ def sum_statistics(figures: Iterable[LoopStats]) -> LoopStats:
         **numbers,
         service_us=_added(row.service_us for row in rows),
         iteration_us=_added(row.iteration_us for row in rows),
+        accepts=tuple(map(sum, zip_longest(*(row.accepts for row in rows), fillvalue=0))),
     )
 
 

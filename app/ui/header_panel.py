@@ -14,6 +14,8 @@ from ..watch.screen_state import Rates, ScreenState
 from . import palette
 from .lines_panel import Line, LinesPanel, line_width, pad
 
+LINES_OF_SCREEN: Final = 8
+"""The listeners take at most one line of so many lines of the screen."""
 _GAP: Final = 2
 _SPARK: Final = 12
 """Width of a sparkline in cells; each cell is one second."""
@@ -32,12 +34,17 @@ class _Card(NamedTuple):
 
 
 class HeaderPanel(LinesPanel):
-    """The three lines at the top of the dashboard."""
+    """The three lines at the top of the dashboard, and one for each of several listeners."""
 
     def render_state(self, model: ScreenState, now: float, mode: str, mode_style: Style) -> None:
         """Draw the figures at the time `now` (Unix seconds); `mode` is a word such as ``LIVE``."""
         width = self.size.width
-        self.set_lines([_server(model, now, width, mode, mode_style), *_figures(model, width)])
+        room = max(1, self.app.size.height // LINES_OF_SCREEN)
+        lines = [_server(model, now, width, mode, mode_style), *_listeners(model, room)]
+        lines += _figures(model, width)
+        if len(lines) != self.size.height:
+            self.styles.height = len(lines)
+        self.set_lines(lines)
 
 
 def _server(model: ScreenState, now: float, width: int, mode: str, mode_style: Style) -> Line:
@@ -61,6 +68,29 @@ def _server(model: ScreenState, now: float, width: int, mode: str, mode_style: S
                 line += piece
     line = pad(line, width - len(mode) - 2, palette.PLAIN)
     return [*line, (f" {mode} ", mode_style)]
+
+
+def _listeners(model: ScreenState, room: int) -> list[Line]:
+    """Draw a line for each listener if there are several; those without room are summed up."""
+    listeners = model.listeners
+    if len(listeners) < 2:
+        return []
+    shown = listeners if len(listeners) <= room else listeners[: room - 1]
+    rest = listeners[len(shown) :]
+    column = max((len(str(address)) for address, _ in shown), default=0)
+    lines: list[Line] = [
+        [
+            ("listener ", palette.LABEL),
+            (str(address).ljust(column), palette.STRONG),
+            ("   accepted ", palette.LABEL),
+            (f"{accepts:,}", palette.PLAIN),
+        ]
+        for address, accepts in shown
+    ]
+    if rest:
+        total = sum(accepts for _, accepts in rest)
+        lines.append([(f"and {len(rest)} more listeners: {total:,} accepted", palette.DIM)])
+    return lines
 
 
 def _figures(model: ScreenState, width: int) -> tuple[Line, Line]:

@@ -196,7 +196,7 @@ def _kernel(event: Kernel) -> JournalEntry:
 def _of_the_server(event: Event) -> JournalEntry:
     match event:
         case Listening():
-            return JournalEntry(event.t, "good", "listening", _SERVER, f"on {address(event)}")
+            return JournalEntry(event.t, "good", "listening", _SERVER, f"on {addresses(event)}")
         case SettingChanged():
             old, new = setting_words(event.name, event.old), setting_words(event.name, event.new)
             return JournalEntry(event.t, "info", "setting", event.name, f"{old} → {new}")
@@ -237,5 +237,11 @@ def setting_words(name: str, value: float | str) -> str:
 
 
 def address(event: Listening) -> str:
-    """The listening address; an IPv6 address in brackets, all interfaces as ``*``."""
+    """The first listening address; an IPv6 address in brackets, all interfaces as ``*``."""
     return format_address((event.host or "*", event.port))
+
+
+def addresses(event: Listening) -> str:
+    """All listening addresses, the first one first."""
+    others = (format_address((one.host, one.port)) for one in event.listeners[1:])
+    return ", ".join((address(event), *others))

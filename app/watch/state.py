@@ -17,10 +17,12 @@ from typing import Any, ClassVar, Final, NamedTuple
 
 import msgspec
 
+from ..core.addresses import Address
 from ..core.events import (
     Closed,
     CommandResult,
     Crashed,
+    Endpoint,
     Event,
     Listening,
     Opened,
@@ -154,6 +156,19 @@ class State:
         if self.listening is None:
             return {}
         return {name: getattr(self.listening, name) for name in RUNTIME_SETTINGS}
+
+    @property
+    def listeners(self) -> list[tuple[Address, int]]:
+        """Where the server listens, with the number of connections accepted at each address."""
+        if self.listening is None:
+            return []
+        listening = self.listening
+        where = listening.listeners or (Endpoint(listening.host, listening.port),)
+        accepts = () if self.stats is None else self.stats.accepts
+        return [
+            (Address(one.host, one.port), accepts[index] if index < len(accepts) else 0)
+            for index, one in enumerate(where)
+        ]
 
     @property
     def cap(self) -> int | None:

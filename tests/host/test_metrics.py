@@ -392,6 +392,7 @@ def test_every_query_of_the_dashboard_and_the_alerts_is_of_figures_that_there_ar
     assert exported - parts_of_histograms - shown == {
         "echo_tui_build_info",  # names the jobs to choose from
         "echo_tui_cap_bytes",
+        "echo_tui_listener_accepts_total",
         "echo_tui_loop_polls_total",
         "process_start_time_seconds",
         "process_threads",

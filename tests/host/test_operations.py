@@ -36,7 +36,9 @@ def test_the_configurations_in_the_docs_are_valid(tmp_path: Path) -> None:
     path = tmp_path / "example.toml"
     path.write_text(example)
     assert 'log-level = "warning"' in show("--config", str(path))
-    assert 'metrics = "127.0.0.1:9100"' in show("--config", str(DOCS / "systemd" / "echo-tui.toml"))
+    assert 'metrics = "127.0.0.1:19000"' in show(
+        "--config", str(DOCS / "systemd" / "echo-tui.toml")
+    )
 
 
 def test_the_service_of_systemd_is_started_with_options_that_there_are() -> None:

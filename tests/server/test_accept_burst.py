@@ -33,7 +33,7 @@ def test_a_burst_beyond_the_accept_budget_is_served_whole(kind: dict[str, str]) 
     # It listens already and does not accept yet: all of them wait when the loop begins.
     clients = [socket.create_connection(address, 10) for _ in range(burst)]
     poller = running.server._poller
-    poller.poll = told_once(poller.poll, running.server._loop._acceptor.fd)  # type: ignore[assignment,method-assign]
+    poller.poll = told_once(poller.poll, running.server._loop._acceptors[0].fd)  # type: ignore[assignment,method-assign]
     running.start()
     try:
         watcher = running.watcher

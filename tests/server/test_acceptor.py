@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import select
 import socket
 from math import inf
@@ -10,8 +11,16 @@ from typing import cast
 
 import pytest
 
-from app.server.acceptor import ACCEPT_BUDGET, NOTICE_INTERVAL, PAUSE, Acceptor
-from app.server.listener import Listener, make_listener
+from app.core.addresses import Address
+from app.server.acceptor import (
+    ACCEPT_BUDGET,
+    FAILURES,
+    LONGEST_INTERVAL,
+    NOTICE_INTERVAL,
+    PAUSE,
+    Acceptor,
+)
+from app.server.listener import Listener, make_listeners
 
 
 class FakeAccepted:
@@ -58,7 +67,7 @@ class FakeListening:
 
 def acceptor_of(*outcomes: FakeAccepted | int) -> Acceptor:
     sock = cast("socket.socket", FakeListening(*outcomes))
-    return Acceptor(Listener(sock, "127.0.0.1", 1, ()))
+    return Acceptor(Listener(sock, "127.0.0.1", 1))
 
 
 def accepted(acceptor: Acceptor) -> list[object]:
@@ -66,7 +75,7 @@ def accepted(acceptor: Acceptor) -> list[object]:
 
 
 def test_a_connection_has_no_delay_and_is_probed_when_idle() -> None:
-    acceptor = Acceptor(make_listener("127.0.0.1", 0, 8))
+    acceptor = Acceptor(make_listeners([Address("127.0.0.1", 0)], 8).loops[0][0])
     with acceptor.sock, socket.create_connection(acceptor.sock.getsockname(), 5):
         select.select([acceptor.sock], [], [], 5)
         ((sock, _),) = acceptor.accept()
@@ -93,30 +102,64 @@ def test_one_wake_up_takes_a_bounded_number() -> None:
     assert len(accepted(acceptor)) == 1
 
 
-@pytest.mark.parametrize("code", [errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM])
-def test_exhaustion_pauses_and_is_told_now_and_then(code: int) -> None:
+STAYS = [
+    *(errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM),
+    *(errno.EPERM, errno.EACCES, errno.ENOSR, errno.EINVAL, errno.EIO, 0),
+]
+
+
+@pytest.mark.parametrize("code", STAYS)
+def test_an_error_that_stays_pauses_and_is_told_now_and_then(code: int) -> None:
     before, after = FakeAccepted(), FakeAccepted()
     acceptor = acceptor_of(before, code, after, code, code)
     assert acceptor.resume_at == inf
     assert accepted(acceptor) == [before]
-    assert acceptor.exhausted
-    assert acceptor.exhausted in acceptor.pause(100.0)
+    assert acceptor.failure
+    assert acceptor.failure in acceptor.pause(100.0)
     assert acceptor.resume_at == 100.0 + PAUSE
     assert accepted(acceptor) == [after]
     assert acceptor.pause(100.0 + PAUSE) == ""
     assert accepted(acceptor) == []
-    assert "(3 accept errors so far)" in acceptor.pause(100.0 + NOTICE_INTERVAL)
+    assert "(3 accept errors so far on 127.0.0.1:1)" in acceptor.pause(100.0 + NOTICE_INTERVAL)
     assert accepted(acceptor) == []
-    assert acceptor.exhausted == ""
+    assert acceptor.failure == ""
 
 
-@pytest.mark.parametrize("code", [errno.ECONNABORTED, errno.EPROTO, errno.ENETDOWN, errno.EPERM])
+OF_ONE_PEER = [errno.ECONNABORTED, errno.EPROTO, errno.ENETDOWN, errno.EHOSTUNREACH]
+
+
+@pytest.mark.parametrize("code", OF_ONE_PEER)
 def test_an_error_of_one_connection_does_not_end_the_listening(code: int) -> None:
     after = FakeAccepted()
     acceptor = acceptor_of(code, after, code)
     assert accepted(acceptor) == [after]
     assert acceptor.errors == 2
-    assert acceptor.exhausted == ""
+    assert acceptor.failure == ""
+    assert acceptor.accepted == 1
+
+
+@pytest.mark.parametrize("code", OF_ONE_PEER)
+def test_an_error_of_one_connection_that_comes_for_ever_pauses(code: int) -> None:
+    acceptor = acceptor_of(*[code] * 100)
+    assert accepted(acceptor) == []
+    assert acceptor.errors == FAILURES
+    assert acceptor.failure
+
+
+def test_an_error_for_ever_is_told_less_and_less_often() -> None:
+    calls = int(600 / PAUSE)
+    acceptor = acceptor_of(*[errno.EPERM] * (2 * calls))
+    told = []
+    for number in range(calls):
+        now = 1000 + number * PAUSE
+        assert accepted(acceptor) == []
+        if acceptor.pause(now):
+            told.append(now)
+    between = [later - earlier for earlier, later in itertools.pairwise(told)]
+    assert between[:4] == [5, 10, 20, 40]
+    assert set(between[4:]) == {LONGEST_INTERVAL}
+    assert acceptor.pause(told[-1] + 3 * LONGEST_INTERVAL)
+    assert acceptor.pause(told[-1] + 3 * LONGEST_INTERVAL + NOTICE_INTERVAL)
 
 
 def test_a_peer_that_is_gone_already_costs_only_its_own_connection() -> None:
@@ -128,7 +171,7 @@ def test_a_peer_that_is_gone_already_costs_only_its_own_connection() -> None:
     assert acceptor.errors == 1
 
 
-@pytest.mark.parametrize("code", [errno.EBADF, errno.EINVAL])
+@pytest.mark.parametrize("code", [errno.EBADF, errno.ENOTSOCK])
 def test_a_listening_socket_that_is_broken_is_a_crash_not_a_spin(code: int) -> None:
     with pytest.raises(OSError, match="accept"):
         accepted(acceptor_of(code))

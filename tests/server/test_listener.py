@@ -5,33 +5,56 @@ from __future__ import annotations
 import errno
 import socket
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
-from app.core.addresses import format_address
+from app.core.addresses import Address, format_address
 from app.core.settings import SettingError
 from app.server import listener as listener_module
-from app.server.listener import Listener, make_listener
+from app.server.listener import Bound, make_listeners
 
-Listen = Callable[..., Listener]
-HAS_IPV6 = socket.has_ipv6
+Listen = Callable[..., Bound]
+needs_ipv6 = pytest.mark.skipif(not socket.has_ipv6, reason="this platform has no IPv6")
 
 
 @pytest.fixture
 def listen() -> Iterator[Listen]:
-    made: list[Listener] = []
+    made: list[Bound] = []
 
-    def make(host: str, port: int = 0) -> Listener:
-        made.append(make_listener(host, port, backlog=8))
+    def make(*addresses: tuple[str, int], count: int = 1) -> Bound:
+        made.append(make_listeners([Address(*each) for each in addresses], 8, count))
         return made[-1]
 
     yield make
-    for listener in made:
-        listener.sock.close()
+    for bound in made:
+        bound.close()
 
 
-def peer_of(listener: Listener, host: str) -> str:
+@pytest.fixture
+def names(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Make `both.example` a name with these addresses."""
+    real = socket.getaddrinfo
+
+    def resolve_to(*hosts: str) -> None:
+        def getaddrinfo(host: str, *args: Any, **kwargs: Any) -> list[Any]:
+            asked = hosts if host == "both.example" else (host,)
+            return [entry for each in asked for entry in real(each, *args, **kwargs)]
+
+        monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+
+    return resolve_to
+
+
+def free_port() -> int:
+    """A port that is free at 127.0.0.1 and at ::1."""
+    with socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True) as sock:
+        return int(sock.getsockname()[1])
+
+
+def peer_of(bound: Bound, host: str) -> str:
     """How the server prints a client that connects to `host`."""
+    ((listener,),) = bound.loops
     with socket.create_connection((host, listener.port), 5) as client:
         listener.sock.setblocking(True)
         accepted, address = listener.sock.accept()
@@ -42,33 +65,123 @@ def peer_of(listener: Listener, host: str) -> str:
 
 
 def test_ipv4(listen: Listen) -> None:
-    listener = listen("127.0.0.1")
-    assert (listener.host, listener.notes) == ("127.0.0.1", ())
+    bound = listen(("127.0.0.1", 0))
+    ((listener,),) = bound.loops
+    assert (listener.host, bound.notes) == ("127.0.0.1", ())
     assert listener.port > 0
     assert not listener.sock.getblocking()
     assert listener.sock.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR)
-    assert peer_of(listener, "127.0.0.1").startswith("127.0.0.1:")
+    assert peer_of(bound, "127.0.0.1").startswith("127.0.0.1:")
 
 
-@pytest.mark.skipif(not HAS_IPV6, reason="this platform has no IPv6")
+@needs_ipv6
 def test_ipv6(listen: Listen) -> None:
-    listener = listen("::1")
-    assert listener.host == "::1"
-    assert peer_of(listener, "::1").startswith("[::1]:")
+    bound = listen(("::1", 0))
+    assert bound.addresses[0].host == "::1"
+    assert peer_of(bound, "::1").startswith("[::1]:")
 
 
-@pytest.mark.skipif(not HAS_IPV6, reason="this platform has no IPv6")
-@pytest.mark.parametrize("host", ["", "::"])
-def test_all_interfaces_are_dual_stack(listen: Listen, host: str) -> None:
-    listener = listen(host)
-    assert listener.host == "::"
-    assert listener.notes == ()
-    assert peer_of(listener, "::1").startswith("[::1]:")
-    assert peer_of(listener, "127.0.0.1").startswith("127.0.0.1:")
+@needs_ipv6
+def test_all_interfaces_are_dual_stack(listen: Listen) -> None:
+    bound = listen(("::", 0))
+    assert bound.addresses[0].host == "::"
+    assert bound.notes == ()
+    assert peer_of(bound, "::1").startswith("[::1]:")
+    assert peer_of(bound, "127.0.0.1").startswith("127.0.0.1:")
 
 
-def test_a_name_is_resolved(listen: Listen) -> None:
-    assert listen("localhost").host in ("127.0.0.1", "::1")
+@needs_ipv6
+def test_a_name_is_served_on_all_its_addresses_on_one_free_port(
+    listen: Listen, names: Callable[..., None]
+) -> None:
+    names("::1", "127.0.0.1", "127.0.0.1", "127.0.0.2")
+    bound = listen(("both.example", 0))
+    assert [host for host, _ in bound.addresses] == ["::1", "127.0.0.1", "127.0.0.2"]
+    assert len({port for _, port in bound.addresses}) == 1
+    assert bound.notes == ()
+
+
+@needs_ipv6
+def test_a_free_port_that_is_taken_at_the_second_address_is_not_chosen(
+    listen: Listen, names: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names("127.0.0.1", "::1")
+    taken = free_port()
+    real = listener_module._listen
+    asked: list[int] = []
+
+    def choose_the_taken_one_first(family: int, address: Any, *args: Any, **kw: Any) -> Any:
+        if address[1] == 0:
+            asked.append(taken)
+            address = (address[0], taken if len(asked) == 1 else 0)
+        return real(family, address, *args, **kw)
+
+    monkeypatch.setattr(listener_module, "_listen", choose_the_taken_one_first)
+    with socket.create_server(("::1", taken), family=socket.AF_INET6):
+        bound = listen(("both.example", 0))
+    (_, first), (_, second) = bound.addresses
+    assert first == second != taken
+    assert len(asked) == 2
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_an_address_that_is_not_here_is_left_out_with_a_note(
+    listen: Listen, names: Callable[..., None], workers: int
+) -> None:
+    names("192.0.2.7", "127.0.0.1")
+    bound = listen(("both.example", 0), count=workers)
+    assert [host for host, _ in bound.addresses] == ["127.0.0.1"]
+    assert [len(listeners) for listeners in bound.loops] == [1] * workers
+    assert bound.notes == ("not listening on 192.0.2.7:0: Cannot assign requested address",)
+
+
+@needs_ipv6
+@pytest.mark.parametrize("taken_at", ["127.0.0.1", "::1"])
+def test_a_name_of_which_one_address_is_in_use(
+    listen: Listen, names: Callable[..., None], taken_at: str
+) -> None:
+    names("127.0.0.1", "::1")
+    port = listen((taken_at, 0)).addresses[0].port
+    assert f"both.example:{port} is in use" in complaint("both.example", port)
+    socket.create_server(
+        ("::1" if "." in taken_at else "127.0.0.1", port),
+        family=(socket.AF_INET6 if "." in taken_at else socket.AF_INET),
+    ).close()  # and nothing of it is left open
+
+
+@needs_ipv6
+@pytest.mark.parametrize("taken_at", ["127.0.0.1", "::1", "::", "0.0.0.0"])
+def test_all_interfaces_with_one_half_in_use_is_in_use(listen: Listen, taken_at: str) -> None:
+    port = listen((taken_at, 0)).addresses[0].port
+    assert f"[::]:{port} is in use" in complaint("::", port)
+
+
+def test_several_addresses(listen: Listen) -> None:
+    bound = listen(("127.0.0.1", 0), ("127.0.0.2", 0), ("127.0.0.3", 0), count=2)
+    assert [host for host, _ in bound.addresses] == ["127.0.0.1", "127.0.0.2", "127.0.0.3"]
+    for listeners in bound.loops:
+        assert [each[1:] for each in listeners] == list(bound.addresses)
+        for listener in listeners:
+            assert listener.sock.getsockname() == (listener.host, listener.port)
+
+
+@needs_ipv6
+def test_both_families_of_all_interfaces_may_be_listed(listen: Listen) -> None:
+    port = free_port()
+    bound = listen(("::", port), ("0.0.0.0", port), count=2)
+    assert bound.addresses == (("::", port), ("0.0.0.0", port))
+    assert bound.notes == (f"[::]:{port} takes IPv6 only: IPv4 is listed on its own",)
+
+
+def test_an_address_that_is_listed_twice_is_one_listener(listen: Listen) -> None:
+    port = free_port()
+    assert listen(("127.0.0.1", port), ("127.0.0.1", port)).addresses == (("127.0.0.1", port),)
+
+
+def test_addresses_that_overlap_are_told_as_that(listen: Listen) -> None:
+    port = free_port()
+    with pytest.raises(SettingError, match=r"127\.0\.0\.1:\d+ is in use by 0\.0\.0\.0:\d+, which"):
+        listen(("0.0.0.0", port), ("127.0.0.1", port))
 
 
 def test_without_ipv6_it_falls_back_with_a_note(
@@ -82,24 +195,24 @@ def test_without_ipv6_it_falls_back_with_a_note(
         return real(family, kind)
 
     monkeypatch.setattr(socket, "socket", without_ipv6)
-    listener = listen("")
+    bound = listen(("::", 0))
     monkeypatch.undo()
-    assert listener.host == "0.0.0.0"
-    (note,) = listener.notes
+    assert bound.addresses[0].host == "0.0.0.0"
+    (note,) = bound.notes
     assert note.startswith("no IPv6 here")
     assert note.endswith("listening on IPv4 only")
 
 
 def complaint(host: str, port: int = 0) -> str:
     with pytest.raises(SettingError) as caught:
-        make_listener(host, port, 8).sock.close()
+        make_listeners([Address(host, port)], 8).close()
     message = str(caught.value)
     assert "\n" not in message
     return message
 
 
 def test_a_port_in_use(listen: Listen) -> None:
-    port = listen("127.0.0.1").port
+    port = listen(("127.0.0.1", 0)).addresses[0].port
     message = complaint("127.0.0.1", port)
     assert message.startswith(f"127.0.0.1:{port} is in use: ")
     assert "choose another PORT" in message
@@ -125,7 +238,7 @@ def test_an_unknown_host(host: str) -> None:
     ],
 )
 def test_other_trouble(monkeypatch: pytest.MonkeyPatch, code: int, says: str) -> None:
-    def fail(*_arguments: object) -> socket.socket:
+    def fail(*_arguments: object, **_options: object) -> socket.socket:
         raise OSError(code, "strange") if code else OSError("strange")
 
     monkeypatch.setattr(listener_module, "_listen", fail)

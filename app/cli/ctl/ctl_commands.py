@@ -267,8 +267,9 @@ def stats(control: str | None, as_json: bool) -> int:
         }
         facts["up_seconds"] = round(now - listening.t, 3)
         facts |= {name: getattr(listening, name) for name in RUNTIME_SETTINGS}
+        facts |= _listener_facts(state, as_json)
     if state.stats is not None:
-        told_apart = (*HISTOGRAMS, "bodies")
+        told_apart = (*HISTOGRAMS, "bodies", "accepts")
         figures = msgspec.structs.asdict(state.stats)
         facts |= {name: value for name, value in figures.items() if name not in told_apart}
         for name in HISTOGRAMS:
@@ -278,6 +279,18 @@ def stats(control: str | None, as_json: bool) -> int:
         facts |= msgspec.structs.asdict(state.process)
     print_facts(facts, as_json)
     return 0
+
+
+def _listener_facts(state: State, as_json: bool) -> dict[str, Any]:
+    """Return each listener with its accepts: a list for programs, a line each for people."""
+    if not as_json:
+        return {f"accepts[{address}]": accepts for address, accepts in state.listeners}
+    return {
+        "listeners": [
+            {"host": address.host, "port": address.port, "accepts": accepts}
+            for address, accepts in state.listeners
+        ]
+    }
 
 
 HISTOGRAMS: Final = ("service_us", "iteration_us")

@@ -10,6 +10,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
+from ...core.addresses import Address
 from ...core.commands import Kill, Set, Stop, Trace
 from ...core.events import Event, Snapshot
 from ...core.framing import frame
@@ -24,10 +25,10 @@ class Assignment(msgspec.Struct, frozen=True, tag_field="command", tag="assignme
     """The first message to a worker: its number, its settings and its inherited descriptors."""
 
     settings: Settings
-    host: str
-    port: int
-    listener: int
-    """The inherited descriptor of its listening socket."""
+    addresses: tuple[Address, ...]
+    """Where it listens."""
+    listeners: tuple[int, ...]
+    """The inherited descriptors of its listening sockets, one for each address."""
     counts: int
     """The inherited descriptor of the memory that `app.server.connection_limit` counts in."""
     worker: int

@@ -19,11 +19,11 @@ LONGEST_WAIT: Final = 5.0
 
 
 class WorkerSlot:
-    """The data that outlives a process: its listener, the next id, and the counts before it."""
+    """The data that outlives a process: its listeners, the next id, and the counts before it."""
 
-    def __init__(self, number: int, listener: Listener) -> None:
+    def __init__(self, number: int, listeners: tuple[Listener, ...]) -> None:
         self.number = number
-        self.listener = listener
+        self.listeners = listeners
         self.process: WorkerProcess | None = None
         self.next_id = number
         """The first connection id that no process in this slot is known to have given."""

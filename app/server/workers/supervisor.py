@@ -35,7 +35,7 @@ from ...watch.stream import EventStream
 from ..command_queue import CommandQueue
 from ..connection_limit import make_counts, map_counts
 from ..handle import ServerHandle, new_instance
-from ..listener import make_listeners
+from ..listener import adopt_listener, close_all, make_listeners
 from ..loop import COMMAND_BUDGET, EXIT_RESERVE
 from ..poller import make_poller
 from ..server import fit_descriptors, make_listening
@@ -81,11 +81,12 @@ class Workers(ServerHandle):
             settings, notes = fit_descriptors(settings, poller)
         finally:
             poller.close()
-        listeners = make_listeners(
-            settings.host, settings.port, settings.backlog, settings.workers, passed
+        bound = (
+            make_listeners(settings.addresses, settings.backlog, settings.workers)
+            if passed is None
+            else adopt_listener(passed, settings.workers)
         )
-        first = listeners[0]
-        self.host, self.port = first.host, first.port
+        self.addresses = bound.addresses
         self.instance = new_instance()
         self.failure = ""
         self._stream = stream
@@ -93,7 +94,7 @@ class Workers(ServerHandle):
         self._counts_fd = make_counts(settings.workers)
         self._counts = map_counts(self._counts_fd)
         self._slots = [
-            WorkerSlot(number, listener) for number, listener in enumerate(listeners, start=1)
+            WorkerSlot(number, listeners) for number, listeners in enumerate(bound.loops, start=1)
         ]
         self._routing = Routing(settings, self._slots, self._send, stream.publish, self.now)
         self._merging = Merging(stream, self._slots, self._routing, self.now)
@@ -106,7 +107,7 @@ class Workers(ServerHandle):
         self._stats_at = 0.0
         self._probe_at = 0.0
         self._thread = threading.Thread(target=self._run, name="echo-tui workers", daemon=True)
-        stream.publish(make_listening(settings, self, poller.name, (*first.notes, *notes)))
+        stream.publish(make_listening(settings, self, poller.name, (*bound.notes, *notes)))
 
     # --- what the rest of the program sees, from any thread ---
 
@@ -201,12 +202,10 @@ class Workers(ServerHandle):
     def _start(self, slot: WorkerSlot, now: float) -> None:
         settings = self._routing.settings
         grace = max(settings.grace - GRACE_RESERVE, 0)
-        listener = slot.listener
         assignment = Assignment(
             settings=msgspec.structs.replace(settings, grace=grace),
-            host=listener.host,
-            port=listener.port,
-            listener=listener.sock.fileno(),
+            addresses=self.addresses,
+            listeners=tuple(listener.sock.fileno() for listener in slot.listeners),
             counts=self._counts_fd,
             worker=slot.number,
             first_id=slot.next_id,
@@ -214,7 +213,7 @@ class Workers(ServerHandle):
             watched=self._stream.watched,
         )
         try:
-            process = WorkerProcess(assignment, (assignment.listener, self._counts_fd), now)
+            process = WorkerProcess(assignment, (*assignment.listeners, self._counts_fd), now)
         except OSError as error:
             self._try_again(slot, now, now, f"could not be started: {error}")
             return
@@ -358,8 +357,9 @@ class Workers(ServerHandle):
         """End those that have not begun to serve, unless somebody waits in their queue."""
         with selectors.DefaultSelector() as queues:
             for slot in self._slots:
-                queues.register(slot.listener.sock, selectors.EVENT_READ, slot)
-            awaited = [key.data for key, _ in queues.select(0)]
+                for listener in slot.listeners:
+                    queues.register(listener.sock, selectors.EVENT_READ, slot)
+            awaited = {key.data for key, _ in queues.select(0)}
         for slot in self._slots:
             is_idle = slot not in awaited and not self._counts[slot.number - 1]
             if slot.process is not None and not slot.process.ready and is_idle:
@@ -371,4 +371,4 @@ class Workers(ServerHandle):
 
     def _close_listeners(self) -> None:
         for slot in self._slots:
-            slot.listener.sock.close()
+            close_all(slot.listeners)

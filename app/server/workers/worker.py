@@ -123,11 +123,14 @@ def apply_orders(
 
 def shard_of(assignment: Assignment) -> Shard:
     """The inherited descriptors as what they are."""
-    sock = socket.socket(fileno=assignment.listener)
-    sock.setblocking(False)
+    listeners = []
+    for descriptor, address in zip(assignment.listeners, assignment.addresses, strict=True):
+        sock = socket.socket(fileno=descriptor)
+        sock.setblocking(False)
+        listeners.append(Listener(sock, *address))
     counts = map_counts(assignment.counts)
     return Shard(
-        Listener(sock, assignment.host, assignment.port, ()),
+        tuple(listeners),
         ConnectionLimit(counts, assignment.worker - 1),
         assignment.epoch,
         assignment.worker,

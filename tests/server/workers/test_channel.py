@@ -11,6 +11,7 @@ from time import monotonic
 
 import pytest
 
+from app.core.addresses import Address
 from app.core.commands import Kill, Stop, Trace
 from app.core.events import (
     Crashed,
@@ -46,7 +47,16 @@ END = Stopped(t=1, cause="test", opened=0, closed=0, frames_out=0, bytes_in=0, b
 @pytest.mark.parametrize(
     "order",
     [
-        Assignment(Settings(cap=77, workers=2), "::1", 9000, 5, 6, 2, 8, 1.5, True),
+        Assignment(
+            Settings(cap=77, workers=2, listen=(Address("::1", 1),)),
+            (Address("::1", 9000), Address("127.0.0.1", 9000)),
+            (5, 7),
+            6,
+            2,
+            8,
+            1.5,
+            True,
+        ),
         WatchOrder(True, 1.5),
         Kill(request=3, ids=(1, 2), mode=KillMode.DRAIN),
         Trace(request=4, id=9, level=TraceLevel.IO),
