@@ -23,6 +23,7 @@ from app.core.events import (
     Snapshot,
 )
 from app.core.statistics import LoopStats, WorkerStats
+from app.watch.source import Failure
 from app.watch.stream import Drained
 
 NOW: Final = 1_760_000_000.0
@@ -41,7 +42,7 @@ class FixedSource:
         self.owns_server = True
         self.time = NOW
         self.commands: list[Command] = []
-        self.died: str | None = None
+        self.failed: Failure | None = None
         self._waiting: list[Event] = list(events)
 
     def feed(self, *events: Event) -> None:
@@ -61,9 +62,9 @@ class FixedSource:
         """Keep a command for the test."""
         self.commands.append(command)
 
-    def failure(self) -> str | None:
-        """Return `died`, the reason of the server's death."""
-        return self.died
+    def failure(self) -> Failure | None:
+        """Return `failed`, which only a test changes."""
+        return self.failed
 
 
 def listening(cap: int = 1024**2) -> Listening:

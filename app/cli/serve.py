@@ -131,9 +131,10 @@ def serve_headless(settings: Settings, sidecars: Sidecars, log_format: str, log_
         Notifier(os.environ, partial(hosting.publish_notice, "warning")), "systemd"
     )
     status = f"listening on {', '.join(map(str, server.addresses))}"
-    lines = as_json if log_format == "json" else as_text
+    lines, unheard = hosting.add_stream(), ""
     stop = partial(server.stop, "a log that cannot be written")
-    log = LogWriter(hosting.add_stream(), sys.stdout.fileno(), lines, log_level, stop)
+    as_lines = as_json if log_format == "json" else as_text
+    log = LogWriter(lines, sys.stdout.fileno(), as_lines, log_level, stop)
     reload = reload_on_hangup(server.submit, hosting.publish_notice, log, systemd, status)
     with stop_signals(server.stop, reload):
         with stop_signals_blocked():
@@ -142,9 +143,11 @@ def serve_headless(settings: Settings, sidecars: Sidecars, log_format: str, log_
         systemd.ready(status)
         while not server.join(JOIN_INTERVAL):
             systemd.beat(server.polls, server.wake)
+            if not unheard and (unheard := hosting.fanout.failure_of(lines)):
+                server.stop("a log that hears nothing more")
         hosting.end()
         log.join(timeout=1.0)
-    code = _exit_code(hosting)
+    code = _exit_code(hosting, unheard)
     if log.failure:
         raise SettingError(f"the log cannot be written: {log.failure}: choose another place for it")
     return code
@@ -167,11 +170,12 @@ def serve_with_dashboard(
 
     hosting = Hosting(settings, sidecars)
     server = hosting.server
+    stream = hosting.add_stream(watched=True)
     source = StreamSource(
-        hosting.add_stream(watched=True),
+        stream,
         hosting.submit,
         server.now,
-        failure=lambda: hosting.fanout.failure or None,
+        unheard=lambda: hosting.fanout.failure_of(stream),
         grace=settings.grace,
     )
     app = EchoApp(source, preferences=preferences, recorder=hosting.recordings)
@@ -185,14 +189,18 @@ def serve_with_dashboard(
         hosting.end()
 
     code = run_dashboard(app, hosting.start, server.stop, finish)
-    return _exit_code(hosting) or code
+    return _exit_code(hosting, hosting.fanout.failure_of(stream)) or code
 
 
-def _exit_code(hosting: Hosting) -> int:
-    """Return 0, or the exit code of a crash; stderr gets a line for each failure."""
+def _exit_code(hosting: Hosting, unheard: str) -> int:
+    """Return 0, or the exit code of a crash; stderr gets a line for each failure.
+
+    `unheard` says why the log or the screen was told nothing more; empty if it was.
+    """
     if hosting.recordings.failure:
         print(f"echo-tui: the recording ends early: {hosting.recordings.failure}", file=sys.stderr)
-    if not hosting.server.failure:
-        return 0
-    print(f"echo-tui: the server thread died: {hosting.server.failure}", file=sys.stderr)
-    return EXIT_FAILED
+    if unheard:
+        print(f"echo-tui: {unheard}", file=sys.stderr)
+    if hosting.server.failure:
+        print(f"echo-tui: the server thread died: {hosting.server.failure}", file=sys.stderr)
+    return EXIT_FAILED if unheard or hosting.server.failure else 0

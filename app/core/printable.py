@@ -8,8 +8,12 @@ interpret text as markup.
 
 from __future__ import annotations
 
+import traceback
 import unicodedata
+from typing import Final
 
+LONGEST_TRACE: Final = 8000
+"""Characters of a traceback in the log."""
 _UNSAFE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
@@ -31,3 +35,15 @@ def printable(data: bytes | str, limit: int = 64) -> str:
             for char in text
         )
     return shown + "…" if len(data) > limit else shown
+
+
+def in_words(error: BaseException) -> str:
+    """Return the type of `error` and what it says, not escaped."""
+    return f"{type(error).__name__}: {error}".rstrip(": ")
+
+
+def one_line_traceback(error: BaseException) -> str:
+    """Return the traceback of `error` as one escaped line, for the log at level ``debug``."""
+    lines = "".join(traceback.format_exception(error)).splitlines()
+    text = " | ".join(line.strip() for line in lines)
+    return printable(text[-LONGEST_TRACE:], LONGEST_TRACE)  # the end says the most

@@ -4,20 +4,35 @@ from __future__ import annotations
 
 from ..core.commands import Command, Kill, Set, Stop, Trace
 from ..core.events import ConnectionState, KillMode, Reason, TraceLevel
+from ..core.printable import in_words, printable
 from ..core.settings import SettingError
 from .connection import Connection
+from .descriptors import replace_setting
 from .loop import Loop
+from .poller import Poller
 
 
 class CommandHandler:
     """Carries out commands between two batches; in the loop's thread only."""
 
-    def __init__(self, loop: Loop) -> None:
+    def __init__(self, loop: Loop, poller: Poller) -> None:
+        """`poller` is the loop's: it may have a limit of descriptors."""
         self._loop = loop
+        self._poller = poller
         self._reporter = loop.reporter
 
     def apply(self, command: Command) -> None:
-        """Carry out one command; its outcome goes to the stream as `CommandResult` events."""
+        """Carry out one command; its outcome goes to the stream as `CommandResult` events.
+
+        A fault in one command ends nothing else: it is answered, and published as a notice.
+        """
+        try:
+            self._apply(command)
+        except Exception as error:
+            self._answer(command, False, f"it failed: {printable(in_words(error), 200)}")
+            self._reporter.publish_fault(f"the command {command.kind}", error)
+
+    def _apply(self, command: Command) -> None:
         match command:
             case Kill():
                 for connection_id in command.ids:
@@ -66,14 +81,16 @@ class CommandHandler:
     def _set(self, command: Set) -> None:
         settings = self._loop.settings
         try:
-            changed = settings.replace(command.name, command.value)
+            changed, notes = replace_setting(settings, command.name, command.value, self._poller)
         except SettingError as error:
             self._answer(command, False, str(error))
             return
         old, new = getattr(settings, command.name), getattr(changed, command.name)
         self._loop.change_settings(changed)
         self._reporter.publish_setting(command.name, old, new)
-        self._answer(command, True, f"{command.name}: {old} → {new}")
+        for note in notes:
+            self._reporter.publish_notice("warning", note)
+        self._answer(command, True, "; ".join((f"{command.name}: {old} → {new}", *notes)))
 
     def _trace(self, command: Trace) -> None:
         connection = self._loop.life.by_id.get(command.id)

@@ -11,6 +11,7 @@ from itertools import count
 from math import inf
 
 from ..core.events import POLLIN, POLLOUT, Reason, TraceLevel
+from ..core.printable import in_words, printable
 from ..core.settings import Settings
 from .closing import (
     LINGER_STEP,
@@ -21,6 +22,7 @@ from .closing import (
 )
 from .connection import READ_SIZE, Connection
 from .deadlines import TimingWheel, deadline
+from .descriptors import KEPT_BACK
 from .machine import CLOSED, DRAINING, READ_BODY, READ_LEN, WRITE_BODY
 from .memory import TRIM_AFTER
 from .poller import Poller
@@ -45,6 +47,8 @@ class Lifecycle:
         self.quick: dict[int, Connection] = {}
         """The open connections, by descriptor, that the hot path may serve."""
         self.wheel = TimingWheel()
+        self.ceiling = inf
+        """The first descriptor that no connection may have: the rest is kept for operators."""
         self.quiet = inf
         """Seconds without a byte after which a stop ends a connection that waits for input."""
         self.trim_at = inf
@@ -61,26 +65,33 @@ class Lifecycle:
         """
         fd = sock.fileno()
         connection = Connection(next(self._ids), fd, peer, now)
-        fd_limit = self.poller.fd_limit
-        unwatchable = fd_limit is not None and fd >= fd_limit
-        over = not unwatchable and not self._limit.acquire(self.settings.max_connections)
-        if over or unwatchable:
+        limit = self._limit_reached_at(fd)
+        if limit or not self._limit.acquire(self.settings.max_connections):
             self.reporter.refused += 1
-            limit = f"--max-connections {self.settings.max_connections:,}"
-            poller = f"{self.poller.name} watches no descriptor from {fd_limit} on"
-            self._refuse(connection, sock, Reason.LIMIT, limit if over else poller)
+            limit = limit or f"--max-connections {self.settings.max_connections:,}"
+            self._refuse(connection, sock, Reason.LIMIT, limit)
             return
         try:
             self.poller.add(fd, POLLIN)
-        except OSError as error:
+        except Exception as error:
             self._limit.release()
-            what = f"{self.poller.name} cannot watch it: {error.strerror or error}"
+            words = getattr(error, "strerror", None) or in_words(error)
+            what = f"{self.poller.name} cannot watch it: {words}"
             self._refuse(connection, sock, Reason.ERROR, what)
             return
         self.by_fd[fd] = self.by_id[connection.id] = connection
         self._sockets[fd] = sock
         self.reporter.publish_opened(connection)
         self.schedule(connection)
+
+    def _limit_reached_at(self, fd: int) -> str:
+        """Say which limit does not allow a connection on this descriptor; empty if none does."""
+        most = self.poller.fd_limit
+        if most is not None and fd >= most:
+            return f"{self.poller.name} watches no descriptor from {most} on"
+        if fd >= self.ceiling:
+            return f"the last {KEPT_BACK} descriptors are kept for control, metrics and the log"
+        return ""
 
     def _refuse(
         self, connection: Connection, sock: socket.socket, reason: Reason, detail: str
@@ -193,6 +204,28 @@ class Lifecycle:
             discard_input(connection, self.reporter.now)
         connection.machine.close(reason, detail)
         self.apply_state(connection, self.reporter.now)
+
+    def fail(self, connection: Connection, error: Exception) -> None:
+        """End one connection that could not be served as `error`; the others go on.
+
+        The reporter tells of the fault, with the traceback at level ``debug``.
+        """
+        if connection.id in self.by_id:
+            if connection.machine.state is not CLOSED:
+                detail = printable(in_words(error), 200)
+                connection.machine.close(Reason.ERROR, detail)
+            connection.seen_state = CLOSED
+            self._remove(connection)
+        self.reporter.publish_fault(f"connection {connection.id}", error)
+
+    def fail_to_open(self, sock: socket.socket, error: Exception) -> None:
+        """End one accepted connection of which `open` has raised `error`."""
+        connection = self.by_fd.get(sock.fileno())
+        if connection is not None:
+            self.fail(connection, error)
+            return
+        sock.close()
+        self.reporter.publish_fault("a connection that was just accepted", error)
 
     def change_settings(self, settings: Settings) -> None:
         """Put settings into force, for the limits and for the deadlines from now on."""

@@ -18,6 +18,7 @@ from ..core.settings import Settings
 from .acceptor import ACCEPT_BUDGET, Acceptor
 from .closing import LINGER
 from .command_queue import CommandQueue
+from .descriptors import connection_ceiling
 from .lifecycle import Lifecycle
 from .machine import DRAINING
 from .memory import release_free_memory
@@ -118,7 +119,10 @@ class Loop:
     def _keep_time(self, now: float) -> None:
         """Do what is due at `now`."""
         for connection in self.life.wheel.due(now):
-            self.life.on_deadline(connection, now)
+            try:
+                self.life.on_deadline(connection, now)
+            except Exception as error:
+                self.life.fail(connection, error)
         if self._resume_at <= now:
             self._resume_accepting(now)
         if self.life.trim_at <= now:
@@ -182,8 +186,12 @@ class Loop:
         self._more_to_accept = False
         for index, acceptor in enumerate(self._acceptors):
             if acceptor.more or acceptor.fd in ready:
+                self.life.ceiling = connection_ceiling()
                 for sock, address in acceptor.accept():
-                    self.life.open(sock, format_address(address), now)
+                    try:
+                        self.life.open(sock, format_address(address), now)
+                    except Exception as error:
+                        self.life.fail_to_open(sock, error)
                 self.reporter.accepts[index] = acceptor.accepted
                 self._more_to_accept |= acceptor.more
                 if acceptor.failure and not self._stopping:

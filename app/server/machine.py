@@ -35,6 +35,7 @@ The offsets have the source document's names (its section 8): ``len_bytes_read``
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import Final, TypeAlias
 
@@ -331,12 +332,13 @@ class EchoMachine:
         if self.closing is None:
             self.closing = reason or Reason.ERROR
             self.detail = detail
-        unsent = self.out_frames
-        if unsent > 1:
-            unsent -= whole_frames(b"".join(self.out)[: self.out_bytes_sent])
         self.state = CLOSED
         self.backlog = b""
         self._forget_frame()
+        unsent = self.out_frames
+        if unsent > 1:
+            with contextlib.suppress(MemoryError):  # then those that were sent count as unsent
+                unsent -= whole_frames(b"".join(self.out)[: self.out_bytes_sent])
         self._forget_echo()
         self.out_frames = unsent
 

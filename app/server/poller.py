@@ -13,14 +13,18 @@ triggered. Facts that surprise, written down once:
   already, so a changed interest loses nothing; what a budget left unread must be re-queued by the
   caller. A short read means that the socket was empty (epoll(7)), except that a FIN may stand
   behind the data, which only EPOLLRDHUP tells.
+- poll fails with EINVAL while there are more descriptors than RLIMIT_NOFILE allows, also where
+  they were open before the limit was lowered; epoll and select do not.
 - epoll forgets a descriptor when its last duplicate closes; select and poll would report a closed
   one, as an error or as whichever socket got its number next. So `remove` comes before close.
 """
 
 from __future__ import annotations
 
+import errno
 import select
 import sys
+import time
 from typing import Any, Final, Protocol
 
 from ..core.events import POLLIN, POLLOUT
@@ -32,6 +36,8 @@ Ready = list[tuple[int, int]]
 """Descriptors with their readiness mask."""
 
 FD_SETSIZE: Final = 1024
+_PART_PAUSE: Final = 0.01
+"""Seconds between two looks at the descriptors where poll(2) takes only one at a time."""
 _MAX_EVENTS: Final = 1024
 """Descriptors returned by one poll at most, so that commands and deadlines get their turn."""
 
@@ -105,12 +111,43 @@ class PollPoller:
 
     def __init__(self) -> None:
         self._poll = select.poll()
-        self.add = self._poll.register
-        self.modify = self._poll.modify
-        self.remove = self._poll.unregister
+        self._interest: dict[int, int] = {}
+
+    def add(self, fd: int, interest: int) -> None:
+        self._poll.register(fd, interest)
+        self._interest[fd] = interest
+
+    def modify(self, fd: int, interest: int) -> None:
+        self._poll.modify(fd, interest)
+        self._interest[fd] = interest
+
+    def remove(self, fd: int) -> None:
+        self._poll.unregister(fd)
+        del self._interest[fd]
 
     def poll(self, timeout: float | None) -> Ready:
-        return self._poll.poll(None if timeout is None else timeout * 1000)
+        try:
+            return self._poll.poll(None if timeout is None else timeout * 1000)
+        except OSError as error:
+            # More descriptors than RLIMIT_NOFILE, which was lowered meanwhile: poll(2).
+            if error.errno != errno.EINVAL or not self._interest:
+                raise
+        return self._poll_in_parts(_PART_PAUSE if timeout is None else min(timeout, _PART_PAUSE))
+
+    def _poll_in_parts(self, timeout: float) -> Ready:
+        """Poll one descriptor after the other, then wait up to `timeout` seconds."""
+        ready: Ready = []
+        for fd, interest in self._interest.items():
+            one = select.poll()
+            one.register(fd, interest)
+            try:
+                ready += one.poll(0)
+            except OSError as error:
+                if error.errno != errno.EINVAL:  # at a limit of 0 not even one
+                    raise
+        if not ready:
+            time.sleep(timeout)
+        return ready
 
     def close(self) -> None:
         """Nothing to give back: the set lives in this process."""

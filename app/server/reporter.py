@@ -31,6 +31,7 @@ from ..core.events import (
     TraceLevel,
 )
 from ..core.histogram import Histogram
+from ..core.printable import in_words, one_line_traceback, printable
 from ..core.statistics import LoopStats
 from ..watch.pacing import pause_beside
 from ..watch.stream import EventStream
@@ -48,6 +49,8 @@ SAMPLE: Final = 64
 TOGGLES_A_ROUND: Final = 16
 """Toggles published of one connection in a round. In `armed` mode each frame makes two: a busy
 server would publish nothing else."""
+FAULT_INTERVAL: Final = 10.0
+"""Seconds between two notices of a fault that ended one connection."""
 COST_SHARE: Final = 50
 """A round may take a fiftieth of the loop's time; larger ones come further apart."""
 
@@ -113,6 +116,8 @@ class Reporter:
         self._next_round = 0.0
         self._has_closed = False
         """Whether a connection has ended since the last round; its figures wait for the next."""
+        self._faults = 0
+        self._fault_at = 0.0
         self.now = 0.0
         """The loop's clock at the last poll's return."""
 
@@ -163,6 +168,20 @@ class Reporter:
     def publish_notice(self, level: str, text: str) -> None:
         """Publish a `Notice`; `level` is ``info``, ``warning`` or ``error``."""
         self.stream.publish(Notice(t=self.time(), level=level, text=text))
+
+    def publish_fault(self, where: str, error: Exception) -> None:
+        """Publish a fault of ours that ended one connection or command, with its traceback.
+
+        The traceback is at level ``debug``. At most every `FAULT_INTERVAL` seconds: further
+        faults are counted.
+        """
+        self._faults += 1
+        if self.now < self._fault_at:
+            return
+        self._fault_at = self.now + FAULT_INTERVAL
+        text = printable(f"{where}: {in_words(error)}", 500)
+        self.publish_notice("error", f"a fault ended {text}; faults so far: {self._faults:,}")
+        self.publish_notice("debug", one_line_traceback(error))
 
     def publish_setting(self, name: str, old: int | float | str, new: int | float | str) -> None:
         """Publish that a setting has changed."""

@@ -3,32 +3,28 @@
 from __future__ import annotations
 
 import os
-import resource
 import socket
 import threading
 import time
 import traceback
 from collections.abc import Callable
-from typing import Final
 
 from ..core.addresses import Address
 from ..core.events import Crashed, Endpoint, Listening, TraceLevel
 from ..core.printable import printable
-from ..core.settings import SettingError, Settings
+from ..core.settings import Settings
 from ..watch.stream import EventStream
 from .command_handler import CommandHandler
 from .command_queue import CommandQueue
 from .connection_limit import ConnectionLimit
+from .descriptors import fit_descriptors
 from .handle import ServerHandle, new_instance
 from .listener import adopt_listener, make_listeners
 from .loop import Loop
-from .poller import Poller, make_poller
+from .poller import make_poller
 from .reporter import Reporter
 from .shard import Shard
 from .totals import make_stopped
-
-RESERVED_DESCRIPTORS: Final = 64
-"""Descriptors kept for everything that is not a connection."""
 
 
 class Server(ServerHandle):
@@ -74,7 +70,7 @@ class Server(ServerHandle):
         self._poller = poller
         self._reporter = Reporter(stream, self._epoch, TraceLevel(settings.trace), shard.worker)
         self._loop = Loop(settings, poller, shard, self._commands, self._reporter, clock)
-        self._handler = CommandHandler(self._loop)
+        self._handler = CommandHandler(self._loop, poller)
         self._thread = threading.Thread(target=self._run, name="echo-tui loop", daemon=True)
         stream.publish(make_listening(settings, self, poller.name, notes))
 
@@ -136,33 +132,3 @@ def make_listening(
         notes=notes,
         listeners=tuple(Endpoint(*address) for address in server.addresses),
     )
-
-
-def fit_descriptors(settings: Settings, poller: Poller) -> tuple[Settings, tuple[str, ...]]:
-    """Raise the descriptor limit to fit --max-connections, or lower --max-connections to fit it.
-
-    Returns the settings with notes of what was lowered. Raises `SettingError` if no connection is
-    left.
-    """
-    wanted = settings.max_connections + RESERVED_DESCRIPTORS
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        reachable = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        if reachable > soft:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (reachable, hard))
-            soft = reachable
-        if soft <= RESERVED_DESCRIPTORS:
-            raise SettingError(
-                f"the descriptor limit is {soft}, too low for any connection: raise it (ulimit -n)"
-            )
-    limits = []
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        limits.append((soft, f"the descriptor limit is {soft:,}"))
-    if poller.fd_limit is not None and poller.fd_limit < wanted:
-        limits.append((poller.fd_limit, f"{poller.name} takes {poller.fd_limit:,} descriptors"))
-    if not limits:
-        return settings, ()
-    limit, why = min(limits)
-    fitted = limit - RESERVED_DESCRIPTORS
-    note = f"--max-connections {settings.max_connections:,} lowered to {fitted:,}: {why}"
-    return settings.replace("max_connections", fitted), (note,)

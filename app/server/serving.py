@@ -24,8 +24,9 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from math import floor
+from operator import length_hint
 from typing import Final
 
 from ..core.events import Reason
@@ -114,15 +115,32 @@ class Serving:
                 self._unfinished[connection] = None
 
     def batch(self, ready: list[tuple[int, int]], now: float) -> list[int]:
-        """Serve the connections that are ready; return the other descriptors."""
-        others = []
+        """Serve the connections that are ready; return the other descriptors.
+
+        A connection that cannot be served ends as `error`; the others are served all the same.
+        """
+        others: list[int] = []
+        waiting = iter(ready)
+        while True:
+            try:
+                self._serve_ready(waiting, len(ready), now, others)
+            except Exception as error:  # a fault of ours, or no memory for one peer's body
+                fd, _ = ready[-1 - length_hint(waiting)]
+                self._life.fail(self._life.by_fd[fd], error)
+            else:
+                return others
+
+    def _serve_ready(
+        self, waiting: Iterator[tuple[int, int]], count: int, now: float, others: list[int]
+    ) -> None:
+        """Serve those of `count` ready descriptors that wait; add the others to `others`."""
         quick, by_fd = self._life.quick, self._life.by_fd
         sampling = self._reporter.stream.watched and len(self._reporter.bodies) < SAMPLE
         adapting = sampling or self._reporter.wakeups % ADAPT_EVERY == 0
         read, write, cap = os.read, os.write, self._life.settings.cap
-        share = self._share = max(READ_SIZE, BATCH_BUDGET // (len(ready) or 1))
+        share = self._share = max(READ_SIZE, BATCH_BUDGET // (count or 1))
         clock, served, buckets = self._clock, self._reporter.service.counts, self._buckets
-        for fd, _ in ready:
+        for fd, _ in waiting:
             try:
                 connection = quick[fd]
             except KeyError:
@@ -168,7 +186,6 @@ class Serving:
                 sent = 0
             self._receive(connection, data, sent, now)
             self._finish_wakeup(connection, now)
-        return others
 
     def _adapt(self, connection: Connection, data: bytes, cap: int) -> None:
         """Adapt the read size and the remembered burst to what was just read."""
@@ -321,7 +338,10 @@ class Serving:
         self._share = max(READ_SIZE, BATCH_BUDGET // len(connections))
         for connection in connections:
             if connection.machine.state is not CLOSED:
-                self._serve(connection, now)
+                try:
+                    self._serve(connection, now)
+                except Exception as error:
+                    self._life.fail(connection, error)
 
     def _close_broken(self, connection: Connection, error: OSError) -> None:
         words = os.strerror(error.errno) if error.errno else str(error)

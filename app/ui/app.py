@@ -29,7 +29,7 @@ from .base_app import PersonalApp
 from .charts import ChartsPanel
 from .connection_table import ConnectionTable
 from .detail_panel import DetailPanel
-from .dialogs import CapDialog, DeadServerScreen, KillDialog, QuitDialog
+from .dialogs import CapDialog, FailureScreen, KillDialog, QuitDialog
 from .event_panels import EventLog, RecentEvents
 from .header_panel import HeaderPanel
 from .hex_panel import HexPanel
@@ -123,8 +123,8 @@ class EchoApp(PersonalApp):
                 self._forget_connections()
             self._shown_instance = self._instance
         failure = self._source.failure()
-        if failure is not None and not isinstance(self.screen, DeadServerScreen):
-            self.push_screen(DeadServerScreen(failure))
+        if failure is not None and not isinstance(self.screen, FailureScreen):
+            self.push_screen(FailureScreen(failure))
         self._draw(*(self._frozen or (self.model, now)))
 
     @property

@@ -23,6 +23,7 @@ from ..core.events import KillMode
 from ..core.settings import RULES, SettingError, format_size
 from ..watch.figures import words_size
 from ..watch.row import Row
+from ..watch.source import Failure
 from . import palette
 
 Answer = TypeVar("Answer")
@@ -259,23 +260,31 @@ class QuitDialog(Dialog[bool]):
             self.confirm()
 
 
-class DeadServerScreen(ModalScreen[None]):
-    """Says that the server died, so that the figures on the screen are out of date."""
+class FailureScreen(ModalScreen[None]):
+    """Says that nothing comes from the server any more: the figures are out of date."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("q,ctrl+c", "leave", "Quit")]
 
-    def __init__(self, failure: str) -> None:
+    def __init__(self, failure: Failure) -> None:
         super().__init__()
         self._failure = failure
 
     def compose(self) -> ComposeResult:
-        """Compose the reason and the key that quits."""
+        """Compose the reason, what it means, and the key that quits."""
+        if self._failure.server_is_dead:
+            title = " THE SERVER IS DEAD "
+            means = "Nothing is echoed any more. What you saw last is no longer true."
+            ends = "quit, with exit code 1"
+        else:
+            title = " THE SCREEN NO LONGER HEARS THE SERVER "
+            means = "The server itself goes on. What you saw last is no longer true."
+            ends = "stop the server and quit, with exit code 1"
         text = Text.assemble(
-            (" THE SERVER IS DEAD ", palette.BROKEN),
-            ("\n\n" + self._failure, palette.STRONG),
-            ("\n\nNothing is echoed any more. What you saw last is no longer true.", palette.DIM),
+            (title, palette.BROKEN),
+            ("\n\n" + self._failure.reason, palette.STRONG),
+            ("\n\n" + means, palette.DIM),
             ("\n\nq", palette.ACCENT),
-            ("  quit, with exit code 1", palette.DIM),
+            ("  " + ends, palette.DIM),
             justify="center",
         )
         yield Vertical(Static(text), classes="dialog", id="dead-dialog")

@@ -18,6 +18,7 @@ from ..core.events import Event, Snapshot
 from ..core.statistics import LoopStats, ProcessStats
 from ..recording.format import Keyframe, Mark, marks_of
 from ..recording.reader import Recording
+from ..watch.source import Failure
 from ..watch.stream import Drained
 
 SPEEDS: Final = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
@@ -89,9 +90,8 @@ class ReplaySource:
         if not isinstance(command, Trace):
             self.refused.append(command)
 
-    def failure(self) -> str | None:
-        """A recording does not die; that its server did is among its events."""
-        return None
+    def failure(self) -> Failure | None:
+        """Return None: that the recorded server died is among its events."""
 
     def restart(self) -> Keyframe | None:
         """Return the keyframe to start from after a jump, or None if there was no jump."""

@@ -14,13 +14,13 @@ from __future__ import annotations
 
 import threading
 import time
-import traceback
 from collections.abc import Callable
 from math import inf
 from typing import Final, Protocol, TypeVar
+from weakref import WeakKeyDictionary
 
 from ..core.events import LAST_WORDS, Event, Notice
-from ..core.printable import printable
+from ..core.printable import in_words, one_line_traceback, printable
 from ..core.statistics import ProcessStats
 from .state import State
 from .stream import Drained, EventStream
@@ -32,8 +32,6 @@ INTERVAL: Final = 0.1
 """Seconds between two drains while somebody watches: snapshots wake nobody."""
 SAMPLE_INTERVAL: Final = 1.0
 """Seconds between two samples of the process's figures while somebody watches."""
-LONGEST_TRACE: Final = 8000
-"""Characters of a traceback in the log."""
 
 
 class Observer(Protocol):
@@ -85,6 +83,7 @@ class Fanout:
         self._thread = threading.Thread(target=self._run, name="echo-tui fanout", daemon=True)
         self.failure = ""
         """The reason of the fan-out's own death, in one line; empty while it runs."""
+        self._failures: WeakKeyDictionary[Observer, str] = WeakKeyDictionary()
 
     def start(self) -> None:
         """Begin to hand on."""
@@ -99,9 +98,16 @@ class Fanout:
 
         `name` is how a notice calls it if it fails. From any thread; returns the observer.
         """
+        name = name or type(observer).__name__
+        fault = None
         with self.lock:
-            observer.hear(self.state.everything())
-            self._observers[observer] = name or type(observer).__name__
+            self._observers[observer] = name
+            try:
+                observer.hear(self.state.everything())
+            except BaseException as error:
+                fault = self._take_out(observer, error)
+        if fault is not None:
+            self._publish_fault(*fault)
         self.update_watched()
         return observer
 
@@ -114,6 +120,13 @@ class Fanout:
     def __contains__(self, observer: Observer) -> bool:
         """Whether `observer` is told what happens; one that has raised is not."""
         return observer in self._observers
+
+    def failure_of(self, observer: Observer) -> str:
+        """Return why `observer` is told nothing more, in one line; empty while it is. Any thread.
+
+        The reason is its own fault, or the death of the fan-out.
+        """
+        return self.failure or self._failures.get(observer, "")
 
     def publish(self, event: Event) -> None:
         """Hand on an event that is not the server's; from any thread."""
@@ -141,36 +154,39 @@ class Fanout:
 
     def hand_on(self, drained: Drained) -> None:
         """Apply what was drained to the state, and give it to every observer."""
-        faults: list[tuple[str, Exception]] = []
+        faults: list[tuple[str, BaseException]] = []
         with self.lock:
             if self._sample is not None and self._is_sample_due():
                 try:
                     drained.events.append(self._sample())
                     self._can_sample = True
-                except Exception as error:  # of psutil, /proc, too few descriptors, or ours
+                except BaseException as error:  # of psutil, /proc, too few descriptors, or ours
                     if self._can_sample:
                         faults.append(("the process's figures cannot be read", error))
                     self._can_sample = False
                     self.state.process = None
             self.state.apply(drained, self.now())
-            for observer, name in list(self._observers.items()):
+            for observer in list(self._observers):
                 try:
                     observer.hear(drained)
-                except Exception as error:
-                    del self._observers[observer]
-                    faults.append((f"{name} has failed and is told nothing more", error))
+                except BaseException as error:
+                    faults.append(self._take_out(observer, error))
         for what, fault in faults:
             self._publish_fault(what, fault)
         if faults:
             self.update_watched()
 
-    def _publish_fault(self, what: str, error: Exception) -> None:
+    def _take_out(self, observer: Observer, error: BaseException) -> tuple[str, BaseException]:
+        """Tell `observer` nothing more; return what `_publish_fault` needs."""
+        what = f"{self._observers.pop(observer)} has failed and is told nothing more"
+        self._failures[observer] = _fault_text(what, error)
+        return what, error
+
+    def _publish_fault(self, what: str, error: BaseException) -> None:
         """Tell of a fault in one line, and of its traceback at level ``debug``."""
-        text = printable(f"{what}: {type(error).__name__}: {error}", 500)
+        text = _fault_text(what, error)
         self.publish(Notice(t=self.now(), level="error", text=text))
-        lines = "".join(traceback.format_exception(error)).splitlines()
-        trace = printable(" | ".join(line.strip() for line in lines), LONGEST_TRACE)
-        self.publish(Notice(t=self.now(), level="debug", text=trace))
+        self.publish(Notice(t=self.now(), level="debug", text=one_line_traceback(error)))
 
     def _run(self) -> None:
         try:
@@ -183,8 +199,9 @@ class Fanout:
                     self.hand_on(part)
                 if drained.events and not self.state.ended:
                     time.sleep(GATHERING)
-        except Exception as error:
-            self.failure = f"events are no longer handed on: {type(error).__name__}: {error}"
+        except BaseException as error:  # whatever it is, it must be seen and not lost with a thread
+            self.failure = _fault_text("events are no longer handed on", error)
+            self._stream.watched = False  # nobody needs figures
             raise
 
     def _is_sample_due(self) -> bool:
@@ -195,6 +212,10 @@ class Fanout:
             return False
         self._sampled_at = now
         return True
+
+
+def _fault_text(what: str, error: BaseException) -> str:
+    return printable(f"{what}: {in_words(error)}", 500)
 
 
 def _split_off_last_words(drained: Drained) -> list[Drained]:

@@ -7,11 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from ..core.commands import Command
 from ..core.events import Crashed
 from .stream import Drained, EventStream
+
+
+class Failure(NamedTuple):
+    """The end of what a source tells."""
+
+    reason: str
+    """One line for a person."""
+    server_is_dead: bool
+    """If not, the server may go on: only the screen hears nothing of it."""
 
 
 class Source(Protocol):
@@ -34,8 +43,8 @@ class Source(Protocol):
     def submit(self, command: Command) -> None:
         """Send a command; what became of it comes back as an event."""
 
-    def failure(self) -> str | None:
-        """Plain words when the server died, else nothing."""
+    def failure(self) -> Failure | None:
+        """Return why nothing comes and nothing will; None while something may."""
 
 
 class RecorderControl(Protocol):
@@ -57,11 +66,11 @@ class StreamSource:
         stream: EventStream,
         submit: Callable[[Command], None],
         now: Callable[[], float],
-        failure: Callable[[], str | None] | None = None,
+        unheard: Callable[[], str] = str,
         grace: float = 0.0,
     ) -> None:
-        """`failure` tells of a death without an event; `grace` is how long the server's stop may
-        take, in seconds.
+        """`unheard` says why the stream is told nothing more; empty while it is. `grace` is how
+        long the server's stop may take, in seconds.
         """
         stream.watched = True
         self.owns_server = True
@@ -69,8 +78,8 @@ class StreamSource:
         self.submit = submit
         self.now = now
         self._stream = stream
-        self._failure = failure
-        self._crash: str | None = None
+        self._unheard = unheard
+        self._crash = ""
 
     def drain(self) -> Drained:
         """Take everything that has gathered."""
@@ -80,8 +89,7 @@ class StreamSource:
                 self._crash = event.error
         return drained
 
-    def failure(self) -> str | None:
-        """The error of the `Crashed` event, or what the injected `failure` says."""
-        if self._crash is None and self._failure is not None:
-            return self._failure()
-        return self._crash
+    def failure(self) -> Failure | None:
+        """Return the error of the `Crashed` event, or what the injected `unheard` says."""
+        reason = self._crash or self._unheard()
+        return Failure(reason, server_is_dead=bool(self._crash)) if reason else None

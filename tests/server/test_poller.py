@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import resource
 import select
 import socket
 import sys
@@ -214,3 +215,27 @@ def test_a_poller_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.delattr(select, "kqueue", raising=False)
     with pytest.raises(SettingError, match=r"--poller kqueue: .* has no kqueue; it has .*select"):
         make_poller("kqueue")
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_limit_lowered_under_the_open_descriptors_ends_no_polling(name: str) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.ExitStack() as opened:
+        poller = make_poller(name)
+        opened.callback(poller.close)
+        pairs = [socket.socketpair() for _ in range(20)]
+        for pair in pairs:
+            poller.add(pair[0].fileno(), POLLIN)
+            opened.callback(pair[0].close)
+            opened.callback(pair[1].close)
+        opened.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        pairs[7][1].send(b"x")
+        for limit in (10, 1):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+            assert [fd for fd, _ in poller.poll(1.0)] == [pairs[7][0].fileno()]
+            poller.modify(pairs[7][0].fileno(), POLLIN)  # edge-triggered: looks afresh
+        resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+        poller.poll(0.001)  # at 0 poll(2) takes no descriptor at all, and is not to raise
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        poller.modify(pairs[7][0].fileno(), POLLIN)
+        assert [fd for fd, _ in poller.poll(1.0)] == [pairs[7][0].fileno()]

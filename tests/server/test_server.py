@@ -10,12 +10,24 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from app.core.events import Closed, Crashed, Listening, Notice, Opened, Reason, Snapshot, Stopped
+from app.core.commands import Set
+from app.core.events import (
+    Closed,
+    Crashed,
+    Listening,
+    Notice,
+    Opened,
+    Reason,
+    SettingChanged,
+    Snapshot,
+    Stopped,
+)
 from app.core.framing import frame, header
 from app.core.settings import SettingError, Settings
 from app.server import server as server_module
+from app.server.descriptors import KEPT_BACK, RESERVED_DESCRIPTORS
 from app.server.poller import Ready, SelectPoller
-from app.server.server import RESERVED_DESCRIPTORS, Server
+from app.server.server import Server
 from app.watch.stream import EventStream
 from tests.peers import Running, exchange, read_exactly, read_to_end
 
@@ -174,6 +186,57 @@ def test_a_descriptor_limit_that_cannot_be_raised(
     running.end()
 
 
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize(
+    ("asked", "ok", "now", "says"),
+    [
+        (100, True, 100, "50 → 100"),
+        (5000, True, 236, "50 → 236; --max-connections 5,000 lowered to 236"),
+        (20, True, 20, "50 → 20"),
+    ],
+)
+def test_a_higher_limit_at_run_time_is_fitted_as_at_the_start(
+    monkeypatch: pytest.MonkeyPatch, workers: int, asked: int, ok: bool, now: int, says: str
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _which: (300, 300))
+    running = Running(max_connections=50, workers=workers).start()
+    result = running.submit(Set, name="max_connections", value=asked)
+    assert (result.ok, says in result.message) == (ok, True), result.message
+    changed = running.watcher.wait_for(SettingChanged)
+    assert changed.new == now
+    notes = [event.text for event in running.watcher.all(Notice) if "lowered" in event.text]
+    assert len(notes) == (asked > 300)
+    running.end()
+
+
+def test_a_higher_limit_that_does_not_fit_at_all_is_refused_and_a_lower_one_never_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    running = Running(max_connections=50).start()
+    for limit, why in ((114, "it stays at 50"), (10, "the descriptor limit is 10")):
+        monkeypatch.setattr(resource, "getrlimit", lambda _which, limit=limit: (limit, limit))
+        result = running.submit(Set, name="max_connections", value=60)
+        assert not result.ok
+        assert why in result.message
+    assert running.submit(Set, name="max_connections", value=40).ok
+    running.end()
+
+
+def test_the_last_descriptors_are_kept_for_who_watches(monkeypatch: pytest.MonkeyPatch) -> None:
+    running = Running().start()
+    first, _ = running.connect_known()
+    monkeypatch.setattr(resource, "getrlimit", lambda _which: (KEPT_BACK, 100_000))
+    refused = running.connect()
+    assert refused.recv(1) == b""
+    closed = running.watcher.wait_for(Closed)
+    assert (closed.reason, closed.detail) == (
+        Reason.LIMIT,
+        f"the last {KEPT_BACK} descriptors are kept for control, metrics and the log",
+    )
+    assert exchange(first, [frame(b"still")], 9) == frame(b"still")
+    running.end()
+
+
 def test_a_descriptor_that_select_cannot_watch_is_refused(serve: Serve) -> None:
     running = serve(poller="select")
     spare = [os.open(os.devnull, os.O_RDONLY)]
@@ -280,3 +343,37 @@ def test_a_peer_that_reads_nothing_does_not_linger_for_ever(serve: Serve) -> Non
     assert closed.bytes_out == 100_004
     with pytest.raises(ConnectionResetError):
         read_to_end(client)
+
+
+@pytest.mark.parametrize("fault", [MemoryError, ValueError])
+@pytest.mark.parametrize("at_once", [True, False], ids=["in the hot path", "in parts"])
+def test_a_fault_in_serving_one_connection_ends_that_one_only(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, fault: type[Exception], at_once: bool
+) -> None:
+    poison, read = b"poison", os.read
+
+    def breaks(fd: int, size: int) -> bytes:
+        data = read(fd, size)
+        if poison in data:
+            raise fault()
+        return data
+
+    running = serve()
+    neighbour = running.connect()
+    monkeypatch.setattr(os, "read", breaks)
+    count = 30
+    for _ in range(count):
+        client, connection_id = running.connect_known()
+        if not at_once:
+            client.sendall(header(100))
+            running.shown(connection_id, lambda told: told.state == "READ_BODY")
+        client.sendall(frame(poison) if at_once else poison)
+        closed = running.closed(connection_id)
+        assert closed.reason is Reason.ERROR
+        assert closed.detail == fault.__name__
+        assert exchange(neighbour, [frame(b"well")], 8) == frame(b"well")
+    told = [event for event in running.watcher.all(Notice) if "a fault ended" in event.text]
+    assert [event.level for event in told] == ["error"], "one notice, however many faults"
+    assert "faults so far: 1" in told[0].text
+    traces = [e for e in running.watcher.all(Notice) if e.level == "debug"]
+    assert [trace.text.endswith(fault.__name__) for trace in traces] == [True]

@@ -16,7 +16,8 @@ from app.core.events import (
     SettingChanged,
     TraceLevel,
 )
-from app.ui.dialogs import CapDialog, DeadServerScreen, KillDialog
+from app.ui.dialogs import CapDialog, FailureScreen, KillDialog
+from app.watch.source import Failure
 from screenshots.scenes import overview, server
 from tests.making import NOW, FixedSource, closed, listening, opened, snapshot
 from tests.ui.driving import actions, refresh, running, screen_text, table
@@ -211,12 +212,25 @@ async def test_quit_gives_zero_and_a_dead_server_one() -> None:
     assert (app.return_value, app.return_code) == (0, 0)
     source = FixedSource(overview())
     async with running(source) as (app, pilot):
-        source.died = "the loop thread died: [ValueError] oops"
+        source.failed = Failure("the loop thread died: [ValueError] oops", server_is_dead=True)
         await refresh(app, pilot)
         await refresh(app, pilot)
-        assert isinstance(app.screen, DeadServerScreen)
+        assert isinstance(app.screen, FailureScreen)
         assert len(app.screen_stack) == 2
+        assert "THE SERVER IS DEAD" in screen_text(app)
         assert "oops" in screen_text(app)
+        await pilot.press("q")
+    assert (app.return_value, app.return_code) == (1, 1)
+
+
+async def test_a_screen_that_hears_nothing_more_does_not_say_that_the_server_is_dead() -> None:
+    source = FixedSource(overview())
+    async with running(source) as (app, pilot):
+        source.failed = Failure("the dashboard has failed: KeyError", server_is_dead=False)
+        await refresh(app, pilot)
+        await refresh(app, pilot)
+        assert "THE SCREEN NO LONGER HEARS THE SERVER" in screen_text(app)
+        assert "DEAD" not in screen_text(app)
         await pilot.press("q")
     assert (app.return_value, app.return_code) == (1, 1)
 

@@ -173,6 +173,36 @@ def test_an_observer_that_raises_is_taken_out_and_the_others_go_on() -> None:
     assert fan.failure == ""
 
 
+@pytest.mark.parametrize("fault", [MemoryError(), SystemExit(3), KeyboardInterrupt()], ids=repr)
+def test_whatever_an_observer_raises_whenever_it_does_the_others_go_on(
+    fault: BaseException,
+) -> None:
+    class Faults:
+        watched = False
+
+        def __init__(self, good_calls: int) -> None:
+            self.good_calls = good_calls
+
+        def hear(self, _drained: Drained) -> None:
+            self.good_calls -= 1
+            if self.good_calls < 0:
+                raise fault
+
+    _, fan, _ = fanout()
+    log = fan.add(EventStream())
+    faulty = [fan.add(Faults(calls), f"number {calls}") for calls in range(3)]
+    for number in (1, 2, 3):
+        give(fan, opened(number))
+    told = log.drain().events
+    assert [event.id for event in told if isinstance(event, Opened)] == [1, 2, 3]
+    errors = [e.text for e in told if isinstance(e, Notice) and e.level == "error"]
+    assert len(errors) == len(faulty)
+    for observer in faulty:
+        assert observer not in fan
+        assert fan.failure_of(observer).startswith(f"number {faulty.index(observer)} has failed")
+    assert (fan.failure, fan.failure_of(log)) == ("", "")
+
+
 def test_figures_of_the_process_that_cannot_be_read_are_unknown_and_end_nothing() -> None:
     time = [0.0]
     sample = ProcessStats(t=1.0, cpu_percent=1.0, rss=1, fds=1, threads=1)
@@ -201,11 +231,14 @@ def test_figures_of_the_process_that_cannot_be_read_are_unknown_and_end_nothing(
 
 def test_a_fault_of_the_fan_out_itself_is_told() -> None:
     stream, fan, _ = fanout()
+    log = fan.add(watching())
     fan.state.apply = None  # type: ignore[method-assign, assignment]
     stream.publish(opened(1))
     with pytest.raises(TypeError):
         fan._run()
     assert fan.failure.startswith("events are no longer handed on: TypeError: ")
+    assert fan.failure_of(log) == fan.failure
+    assert not stream.watched
 
 
 def test_since_when_is_one_moment_for_events_and_snapshots() -> None:

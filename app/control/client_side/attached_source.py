@@ -25,6 +25,7 @@ from ...core.events import (
     Stopped,
     TraceLevel,
 )
+from ...watch.source import Failure
 from ...watch.stream import Drained
 from ..protocol import Do, News, Page, Watch, Welcome
 from .control_client import ControlError, Link, ServerGone, hello, join_pages, split_kill
@@ -89,7 +90,7 @@ class AttachedSource:
         """Seconds on the server's clock; it stands still when the server is not heard of."""
         return self._offset + min(self._clock(), self._heard_at + SILENCE)
 
-    def failure(self) -> str | None:
+    def failure(self) -> Failure | None:
         """Return None: a server that is gone may come back, and `Drained.gone` tells of it."""
         return None
 

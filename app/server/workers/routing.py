@@ -14,9 +14,12 @@ from ...core.commands import Command, Kill, Set, Trace
 from ...core.events import (
     CommandResult,
     Event,
+    Notice,
     SettingChanged,
 )
 from ...core.settings import SettingError, Settings
+from ..descriptors import replace_setting
+from ..poller import Poller
 from .slot import WorkerSlot
 from .worker_process import SIGN_OF_LIFE
 
@@ -31,6 +34,8 @@ class _Change(NamedTuple):
     command: Set
     old: int | float | str
     new: int | float | str
+    notes: tuple[str, ...]
+    """What was lowered to fit, in words."""
     waiting: set[int]
     """The workers that have not answered yet."""
     silent: list[int]
@@ -43,6 +48,7 @@ class Routing:
     def __init__(
         self,
         settings: Settings,
+        poller: Poller,
         slots: Sequence[WorkerSlot],
         send: Callable[[WorkerSlot, Command], None],
         publish: Callable[[Event], None],
@@ -50,6 +56,7 @@ class Routing:
     ) -> None:
         self.settings = settings
         """The settings in force, with which a process that starts later begins."""
+        self._poller = poller  # its limit; it may be closed
         self._slots = slots
         self._send = send
         self._publish = publish
@@ -87,7 +94,9 @@ class Routing:
 
     def _set(self, command: Set) -> None:
         try:
-            changed = self.settings.replace(command.name, command.value)
+            changed, notes = replace_setting(
+                self.settings, command.name, command.value, self._poller
+            )
         except SettingError as error:
             self._answer(command.request, "set", False, str(error))
             return
@@ -95,7 +104,7 @@ class Routing:
         self.settings = changed
         request = next(self._own_requests)
         alive = [slot for slot in self._slots if slot.process is not None]
-        change = _Change(command, old, new, {slot.number for slot in alive}, [])
+        change = _Change(command, old, new, notes, {slot.number for slot in alive}, [])
         self._changes[request] = change
         for slot in alive:
             self._send(slot, Set(request=request, name=command.name, value=new))
@@ -109,7 +118,9 @@ class Routing:
         del self._changes[request]
         name, old, new = change.command.name, change.old, change.new
         self._publish(SettingChanged(t=self._now(), name=name, old=old, new=new))
-        message = f"{name}: {old} → {new}"
+        for note in change.notes:
+            self._publish(Notice(t=self._now(), level="warning", text=note))
+        message = "; ".join((f"{name}: {old} → {new}", *change.notes))
         if change.silent:
             who = ", ".join(f"worker {number}" for number in change.silent)
             message += (

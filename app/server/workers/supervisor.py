@@ -34,11 +34,12 @@ from ...core.settings import Settings
 from ...watch.stream import EventStream
 from ..command_queue import CommandQueue
 from ..connection_limit import make_counts, map_counts
+from ..descriptors import fit_descriptors
 from ..handle import ServerHandle, new_instance
 from ..listener import adopt_listener, close_all, make_listeners
 from ..loop import COMMAND_BUDGET, EXIT_RESERVE
 from ..poller import make_poller
-from ..server import fit_descriptors, make_listening
+from ..server import make_listening
 from .channel import Assignment
 from .merging import Merging
 from .routing import ANSWER_PATIENCE, TOO_LATE, Routing
@@ -96,7 +97,7 @@ class Workers(ServerHandle):
         self._slots = [
             WorkerSlot(number, listeners) for number, listeners in enumerate(bound.loops, start=1)
         ]
-        self._routing = Routing(settings, self._slots, self._send, stream.publish, self.now)
+        self._routing = Routing(settings, poller, self._slots, self._send, stream.publish, self.now)
         self._merging = Merging(stream, self._slots, self._routing, self.now)
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._commands.fd, selectors.EVENT_READ, self._apply_commands)
