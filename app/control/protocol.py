@@ -17,7 +17,7 @@ import msgspec
 from ..core.commands import Command, Kill, Trace
 from ..core.events import Event, Listening, Opened, Snapshot
 from ..core.framing import frame
-from ..core.statistics import LoopStats, ProcessStats
+from ..core.statistics import LoopStats, ProcessStats, WorkerStats
 
 VERSION: Final = 2
 LARGEST_HELLO: Final = 4096
@@ -114,6 +114,8 @@ class Page(_Message, frozen=True, tag="page"):
     """On number 1."""
     process: ProcessStats | None = None
     """On number 1."""
+    workers: tuple[WorkerStats, ...] = ()
+    """On number 1: the latest figures of each worker process."""
 
 
 class News(_Message, frozen=True, tag="news"):

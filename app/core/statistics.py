@@ -87,3 +87,5 @@ class WorkerStats(EventStruct, frozen=True, tag="worker_stats"):
     """Longest iteration of its loop since its last statistics."""
     silent: float = 0.0
     """Seconds without a sign of life, if that is so long that it hangs; else 0."""
+    silent_since: float = 0.0
+    """When it last gave one, in Unix seconds, if it has left a probe unanswered; else 0."""

@@ -48,6 +48,8 @@ class Row:
     before: Snapshot | None = None
     """The snapshot that the latest one replaced."""
     closed: Closed | None = None
+    silent_since: float = 0.0
+    """When its worker last gave a sign of life, if it has left a probe unanswered; else 0."""
     version: int = 0
     """Grows with every change that is worth drawing."""
     kernel: Kernel | None = None

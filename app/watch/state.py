@@ -198,7 +198,9 @@ class State:
         self._changed_in.clear()
 
     def _apply_opened(self, event: Opened) -> None:
-        self.rows[event.id] = Row(event)
+        row = self.rows[event.id] = Row(event)
+        if event.worker in self.workers:
+            row.silent_since = self.workers[event.worker].stats.silent_since
         self.opened += 1
         self.open += 1
         self.membership += 1
@@ -231,6 +233,11 @@ class State:
     def _apply_worker(self, event: WorkerStats) -> None:
         known = self.workers.get(event.worker)
         self.workers[event.worker] = known.then(event) if known else WorkerRow(event)
+        if event.silent_since != (known.stats.silent_since if known else 0.0):
+            for row in self.live():
+                if row.opened.worker == event.worker:
+                    row.silent_since = event.silent_since
+                    row.version += 1
 
     def _apply_setting(self, event: SettingChanged) -> None:
         if self.listening is not None and event.name in RUNTIME_SETTINGS:

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -129,6 +130,20 @@ def test_a_rows_rate_forgets_a_pause_and_fades() -> None:
     apply(model, snapshot(1, frames=30, quiet=0))
     assert model.rows[1].rate(NOW) == 30
     assert model.rows[1].rate(NOW + 10) == 0
+
+
+def test_a_worker_that_leaves_a_probe_unanswered_is_noted_on_its_connections() -> None:
+    model = State()
+    served = [msgspec.structs.replace(opened(number), worker=1 + number % 2) for number in range(4)]
+    silent = worker(2, silent_since=NOW - 4)
+    model.apply(Drained([*served, worker(1), silent], [], None, 0), NOW)
+    later = msgspec.structs.replace(opened(9), worker=2)
+    model.apply(Drained([later], [], None, 0), NOW)
+    assert {row.id: row.silent_since for row in model.live()} == {
+        0: 0.0, 1: NOW - 4, 2: 0.0, 3: NOW - 4, 9: NOW - 4,
+    }  # fmt: skip
+    model.apply(Drained([worker(2)], [], None, 0), NOW)
+    assert not any(row.silent_since for row in model.live())
 
 
 def test_settings_results_process_and_end() -> None:

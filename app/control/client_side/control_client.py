@@ -206,7 +206,8 @@ def join_pages(pages: list[Page]) -> Drained:
     """Turn all pages into what a `State` applies, afresh."""
     first = pages[0]
     known = [connection for page in pages for connection in page.connections]
-    events: list[Event] = [event for event in (first.listening, first.process) if event is not None]
+    told = (first.listening, first.process, *first.workers)
+    events: list[Event] = [event for event in told if event is not None]
     events += [connection.opened for connection in known]
     snapshots = [one.snapshot for one in known if one.snapshot is not None]
     return Drained(events, snapshots, first.stats, 0, afresh=True)

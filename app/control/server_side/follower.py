@@ -239,6 +239,7 @@ class Follower:
             listening=state.listening if first else None,
             stats=state.stats if first else None,
             process=state.process if first else None,
+            workers=tuple(row.stats for row in state.workers.values()) if first else (),
         )
 
     def _snapshot(self, connection_id: int) -> Snapshot | None:

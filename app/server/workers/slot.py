@@ -86,4 +86,5 @@ class WorkerSlot:
             rss=0 if used is None else used.rss,
             longest_us=0 if process is None else process.stats.longest_us,
             silent=process.silence if process is not None and process.hangs else 0.0,
+            silent_since=0.0 if process is None else process.silent_since,
         )

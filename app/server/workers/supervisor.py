@@ -187,6 +187,10 @@ class Workers(ServerHandle):
                 process.kill()
         self._routing.answer_overdue(now)
         if self._probe_at <= now:
+            if now - self._probe_at > PROBE_INTERVAL:
+                # Nobody lived through that time: the machine, or all of us, were stopped.
+                for process in self._processes():
+                    process.heard_at = self.now()
             self._probe_at = now + PROBE_INTERVAL
             self._probe_processes(now)
         if watched and self._stats_at <= now:
@@ -311,6 +315,7 @@ class Workers(ServerHandle):
         if mask & selectors.EVENT_READ:
             hung_before = process.hangs
             batches = process.receive()
+            process.heard_at = self.now()
             if hung_before and not process.hangs:
                 self._merging.notice(
                     "info", f"worker {slot.number} (pid {process.pid}) gives signs of life again"

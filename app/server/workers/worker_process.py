@@ -40,7 +40,7 @@ LAST_WORDS: Final = 4096
 """Bytes kept of what a worker wrote to stderr."""
 FIGURES_PATIENCE: Final = 0.5
 """Seconds that the figures of all wait for this one's, when somebody begins to watch."""
-PROBE_INTERVAL: Final = 3.0
+PROBE_INTERVAL: Final = 1.0
 """Seconds between two probes. Silence is counted in probes, not by the clock, so that a suspended
 machine blames nobody: after an hour's stop one probe has passed."""
 SILENCE_TOLD: Final = 6.0
@@ -81,6 +81,8 @@ class WorkerProcess:
         """Seconds without a sign of life, counted in probes."""
         self.was_heard = False
         """Whether it has given one since the last probe."""
+        self.heard_at = 0.0
+        """When it last gave one, in Unix seconds."""
         self._killed_for = ""
         self._was_dismissed = False
         self._dropped = 0
@@ -127,6 +129,11 @@ class WorkerProcess:
     def hangs(self) -> bool:
         """Whether it serves and has been silent for too long."""
         return self.ready and self.silence >= SILENCE_TOLD
+
+    @property
+    def silent_since(self) -> float:
+        """When it last gave a sign of life (Unix seconds), if a probe is unanswered; else 0."""
+        return self.heard_at if self.ready and self.silence else 0.0
 
     @property
     def is_hopeless(self) -> bool:

@@ -112,6 +112,15 @@ def test_a_worker_that_hangs_is_told_of_then_killed_and_replaced(hanging: Hangin
     assert all(map(echoes, again))
 
 
+def test_it_is_told_since_when_a_worker_is_silent(hanging: Hanging) -> None:
+    heard_at = hanging.hung.heard_at
+    hanging.wait_in_silence(PROBE_INTERVAL)
+    told = hanging.watcher.wait_for(WorkerStats, lambda event: event.silent_since)
+    assert (told.worker, told.silent_since) == (1, heard_at)
+    os.kill(hanging.pid, signal.SIGCONT)
+    hanging.watcher.until(lambda: not hanging.hung.silent_since, "an answer")
+
+
 def test_a_worker_that_goes_on_is_spared(hanging: Hanging) -> None:
     hanging.wait_in_silence(SILENCE_ENDED - 3 * PROBE_INTERVAL)
     os.kill(hanging.pid, signal.SIGCONT)
@@ -130,6 +139,7 @@ def test_time_that_nobody_lived_through_is_no_silence(hanging: Hanging) -> None:
     hanging.put_forward(86_400)
     hanging.watcher.until(lambda: hanging.hung.silence > before, "a look")
     assert hanging.hung.silence <= before + PROBE_INTERVAL
+    assert hanging.running.server.now() - hanging.hung.heard_at < PATIENCE
     assert not hanging.hung.is_hopeless
 
 
