@@ -135,7 +135,7 @@ def serve_headless(settings: Settings, sidecars: Sidecars, log_format: str, log_
     stop = partial(server.stop, "a log that cannot be written")
     as_lines = as_json if log_format == "json" else as_text
     log = LogWriter(lines, sys.stdout.fileno(), as_lines, log_level, stop)
-    reload = reload_on_hangup(server.submit, hosting.publish_notice, log, systemd, status)
+    reload = reload_on_hangup(hosting.submit, hosting.publish_notice, log, systemd, status)
     with stop_signals(server.stop, reload):
         with stop_signals_blocked():
             hosting.start()

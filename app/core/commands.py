@@ -10,7 +10,7 @@ from typing import Annotated, TypeAlias
 import msgspec
 from msgspec import Meta
 
-from .events import CommandResult, KillMode, TraceLevel
+from .events import CommandResult, KillMode, SettingChanged, TraceLevel
 
 
 class _Command(msgspec.Struct, frozen=True, tag_field="command", kw_only=True):
@@ -19,6 +19,11 @@ class _Command(msgspec.Struct, frozen=True, tag_field="command", kw_only=True):
     instance: str = ""
     """The server that is meant (`Listening.instance`). Over the control socket a command for
     another one is refused, and so is a command with ids that names none."""
+    by_pid: int = 0
+    """The process that sent the command; 0 if it is not known. Set where the command is received,
+    never by its sender."""
+    by_name: str = ""
+    """The name of that process, escaped; empty if it is not known."""
 
     @property
     def kind(self) -> str:
@@ -30,7 +35,14 @@ class _Command(msgspec.Struct, frozen=True, tag_field="command", kw_only=True):
     ) -> CommandResult:
         """Make the answer to this command at `t` (Unix seconds), about one connection or none."""
         return CommandResult(
-            t=t, request=self.request, command=self.kind, ok=ok, message=message, id=connection_id
+            t=t,
+            request=self.request,
+            command=self.kind,
+            ok=ok,
+            message=message,
+            id=connection_id,
+            by_pid=self.by_pid,
+            by_name=self.by_name,
         )
 
 
@@ -51,6 +63,12 @@ class Set(_Command, frozen=True, tag="set"):
 
     name: str
     value: int | float | str
+
+    def changed(self, t: float, old: int | float | str, new: int | float | str) -> SettingChanged:
+        """Make the event that tells that this command has changed its setting at `t`."""
+        return SettingChanged(
+            t=t, name=self.name, old=old, new=new, by_pid=self.by_pid, by_name=self.by_name
+        )
 
 
 class Trace(_Command, frozen=True, tag="trace"):

@@ -171,6 +171,10 @@ class SettingChanged(EventStruct, frozen=True, tag="setting_changed"):
     name: str
     old: int | float | str
     new: int | float | str
+    by_pid: int = 0
+    """The process that asked for it; 0 if it is not known."""
+    by_name: str = ""
+    """The name of that process, escaped; empty if it is not known."""
 
 
 class CommandResult(EventStruct, frozen=True, tag="command_result"):
@@ -182,6 +186,9 @@ class CommandResult(EventStruct, frozen=True, tag="command_result"):
     ok: bool
     message: str
     id: int | None = None
+    by_pid: int = 0
+    """As `SettingChanged.by_pid`."""
+    by_name: str = ""
 
 
 class Notice(EventStruct, frozen=True, tag="notice"):

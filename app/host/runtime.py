@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
 from collections.abc import Callable
@@ -10,9 +11,12 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from ..control.address import AddressError
 from ..control.server_side.entrance import open_entrance
 from ..control.server_side.listening import SocketFile
+from ..control.server_side.owner import process_name
 from ..control.server_side.service import Service
 from ..core.addresses import Address
 from ..core.commands import Command, Trace
@@ -116,7 +120,9 @@ class Hosting:
         return self.fanout.add(stream, "the dashboard" if watched else "the log")
 
     def submit(self, command: Command) -> None:
-        """Submit a command of this program's own dashboard; from any thread."""
+        """Submit a command of this very program, as of its dashboard; from any thread."""
+        pid = os.getpid()
+        command = msgspec.structs.replace(command, by_pid=pid, by_name=process_name(pid))
         if isinstance(command, Trace):
             self._traces.request("screen", command)
         else:

@@ -87,7 +87,7 @@ class CommandHandler:
             return
         old, new = getattr(settings, command.name), getattr(changed, command.name)
         self._loop.change_settings(changed)
-        self._reporter.publish_setting(command.name, old, new)
+        self._reporter.publish_setting(command, old, new)
         for note in notes:
             self._reporter.publish_notice("warning", note)
         self._answer(command, True, "; ".join((f"{command.name}: {old} → {new}", *notes)))

@@ -15,6 +15,7 @@ from operator import add, sub
 from time import perf_counter, thread_time
 from typing import Final
 
+from ..core.commands import Set
 from ..core.events import (
     CALLS_A_ROUND,
     TRACED_BYTES,
@@ -24,7 +25,6 @@ from ..core.events import (
     Io,
     Notice,
     Opened,
-    SettingChanged,
     Snapshot,
     StateChanged,
     Toggled,
@@ -183,9 +183,9 @@ class Reporter:
         self.publish_notice("error", f"a fault ended {text}; faults so far: {self._faults:,}")
         self.publish_notice("debug", one_line_traceback(error))
 
-    def publish_setting(self, name: str, old: int | float | str, new: int | float | str) -> None:
-        """Publish that a setting has changed."""
-        self.stream.publish(SettingChanged(t=self.time(), name=name, old=old, new=new))
+    def publish_setting(self, command: Set, old: int | float | str, new: int | float | str) -> None:
+        """Publish that `command` has changed a setting."""
+        self.stream.publish(command.changed(self.time(), old, new))
 
     # --- detail ---
 

@@ -6,7 +6,7 @@ from collections import deque
 from typing import Final, NamedTuple
 
 from ..core.events import CommandResult, Event, SettingChanged
-from .journal import entry
+from .journal import by_whom, entry
 
 AUDIT_LIMIT: Final = 500
 """Changes that are kept. The answers to one kill of many connections are one change."""
@@ -52,7 +52,8 @@ class Audit:
             self.changes.append(first._replace(what=what))
             return
         self._last, self._alike = answer, 1
-        self.changes.append(Change(event.t, what, "", event.message, event.ok))
+        result = f"{event.message}{by_whom(event)}"
+        self.changes.append(Change(event.t, what, "", result, event.ok))
 
     def _is_like_the_last(self, event: CommandResult, answer: tuple[object, ...]) -> bool:
         is_latest = bool(self.changes) and not self.changes[-1].change

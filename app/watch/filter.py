@@ -177,7 +177,10 @@ class _Parser:
         self._at = word.end()
         if word[0].lower() == "stuck":
             return lambda row, now: row.closed is None and is_stuck(row.snapshot, now)
-        return _anywhere(_unquoted(word[0], start))
+        looked_for = _unquoted(word[0], start)
+        if not looked_for:
+            raise FilterError("every connection has an empty text: write what to look for", start)
+        return _anywhere(looked_for)
 
     def _skip_blanks(self) -> int:
         while self._at < len(self._text) and self._text[self._at].isspace():

@@ -64,8 +64,8 @@ def level_of(event: Event) -> Level:
     match event:
         case Notice():
             return Level[event.level.upper()]
-        case CommandResult(ok=False):
-            return Level.WARNING
+        case CommandResult(ok=False) | CommandResult(command="kill") | SettingChanged():
+            return Level.WARNING  # a log of warnings has who did what to the server
         case Crashed():
             return Level.ERROR
         case _:
@@ -199,13 +199,15 @@ def _of_the_server(event: Event) -> JournalEntry:
             return JournalEntry(event.t, "good", "listening", _SERVER, f"on {addresses(event)}")
         case SettingChanged():
             old, new = setting_words(event.name, event.old), setting_words(event.name, event.new)
-            return JournalEntry(event.t, "info", "setting", event.name, f"{old} → {new}")
+            text = f"{old} → {new}{by_whom(event)}"
+            return JournalEntry(event.t, "info", "setting", event.name, text)
         case CommandResult():
             tone = "good" if event.ok else "error"
+            text = f"{event.message}{by_whom(event)}"
             if event.id is None:
-                return JournalEntry(event.t, tone, "command", event.command, event.message)
+                return JournalEntry(event.t, tone, "command", event.command, text)
             subject, before = f"#{event.id}", f"{event.command}: "
-            return JournalEntry(event.t, tone, "command", subject, event.message, before)
+            return JournalEntry(event.t, tone, "command", subject, text, before)
         case Notice():
             return JournalEntry(event.t, event.level, event.level, _SERVER, event.text)
         case Stopping():
@@ -219,6 +221,13 @@ def _of_the_server(event: Event) -> JournalEntry:
             return JournalEntry(event.t, "error", "crashed", _SERVER, event.error)
         case _:
             return JournalEntry(event.t, "detail", type(event).__name__, _SERVER, "")
+
+
+def by_whom(event: SettingChanged | CommandResult) -> str:
+    """Return ``, by NAME (pid N)``, the process that asked; empty if it is not known."""
+    if not event.by_pid:
+        return f", by {event.by_name}" if event.by_name else ""
+    return f", by {event.by_name or 'a process'} (pid {event.by_pid})"
 
 
 def _frames(count: int) -> str:

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -18,13 +18,13 @@ import pytest
 from app.control.protocol import Watch, Welcome, pack
 from app.core.framing import frame, header
 from app.watch.columns import LISTED
+from tests.cli.ctl_runs import Ctl, asking, ctl, objects
 from tests.control.serving import Controlled, Raw
 from tests.peers import connect, exchange, read_to_end
 from tests.program import PATIENCE, ROOT, Headless, environment
 
 pytestmark = pytest.mark.slow
 WELCOME = Welcome(version=2, program="1", pid=1, instance="5eed0123456789ab", t=1.0)
-Ctl = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(autouse=True)
@@ -42,31 +42,10 @@ def controlled(tmp_path: Path) -> Iterator[Controlled]:
         yield running
 
 
-def ctl(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "app", "ctl", *arguments],
-        capture_output=True,
-        timeout=PATIENCE,
-        env=environment(),
-        check=False,
-        cwd=ROOT,
-        text=True,
-    )
-
-
 @pytest.fixture
 def ask(controlled: Controlled) -> Ctl:
     """Run `ctl` on the server of this test."""
-
-    def run(command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return ctl(command, "--control", str(controlled.path), *arguments)
-
-    return run
-
-
-def objects(ended: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
-    assert (ended.returncode, ended.stderr) == (0, "")
-    return [json.loads(line) for line in ended.stdout.splitlines()]
+    return asking(controlled)
 
 
 def test_list_is_a_line_of_names_and_a_line_for_each_connection(

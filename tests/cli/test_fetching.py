@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import cast
 
-from app.cli.ctl.ctl_commands import fetch_state
+from app.cli.ctl.linking import fetch_state
 from app.control.client_side.control_client import ControlError, Link
 from app.control.protocol import FromServer, KnownConnection, News, Page
 from app.core.events import Reason

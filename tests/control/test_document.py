@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from app.cli.ctl.ctl_commands import OFFSETS
+from app.cli.ctl.listing import OFFSETS
 from app.cli.ctl.watching import KINDS
 from app.control.protocol import (
     LARGEST_HELLO,

@@ -12,42 +12,28 @@ from typing import Any, Final
 import click
 import msgspec
 
-from ...control.address import AddressError, choose_socket, describe_running
+from ...control.address import AddressError, describe_running
 from ...control.client_side.control_client import (
     ControlError,
-    Link,
     NobodyThere,
     ServerGone,
-    hello,
-    join_pages,
-    split_kill,
+    Unanswered,
 )
-from ...control.protocol import News, Watch
-from ...core.commands import Kill, Set
-from ...core.events import DETAIL, FIGURES, Event, KillMode, Opened, Snapshot
+from ...control.protocol import Watch
+from ...core.commands import Set
+from ...core.events import DETAIL, FIGURES
 from ...core.histogram import Histogram
-from ...core.settings import RULES, RUNTIME_SETTINGS, rules_of
-from ...watch.columns import LISTED, Column, column_named, facts_of
-from ...watch.filter import Filter, FilterError, parse_filter
-from ...watch.row import Row
+from ...core.settings import RULES, RUNTIME_SETTINGS
+from ...watch.filter import FilterError, parse_filter
 from ...watch.state import State
-from ...watch.stream import Drained
 from ..completion import list_of, one_of
 from ..exit_codes import EXIT_FAILED, EXIT_INTERRUPTED
-from ..options import ConnectionId, client_options, option
-from .printing import cell, print_facts, print_objects, print_result, print_table
+from ..options import client_options
+from .killing import kill
+from .linking import fetch_state, json_option, linked
+from .listing import list_command, show
+from .printing import print_facts, print_result
 from .watching import KINDS, Watcher, parse_kinds
-
-DEFAULT_COLUMNS: Final = (
-    "id,peer,state,armed,pending,toggles,frames_out,frames_per_second,age_seconds,idle_seconds,why"
-)
-ROUND_WITHIN: Final = 1.5
-"""Seconds to wait for the next news; an idle server tells its figures once a second."""
-_NAMES: Final = tuple(column.json_name for column in LISTED)
-OFFSETS: Final = tuple(
-    name for name in Snapshot.__struct_fields__ if name != "t" and name not in _NAMES
-)
-"""Fields of a connection's latest snapshot that `show` prints after those of `list`."""
 
 
 class PlainGroup(click.Group):
@@ -60,7 +46,7 @@ class PlainGroup(click.Group):
             return super().invoke(ctx)
         except NobodyThere as error:
             raise click.ClickException(f"{error}; {describe_running()}") from None
-        except ServerGone as error:
+        except (ServerGone, Unanswered) as error:
             print(f"echo-tui ctl: {error}", file=sys.stderr)
             return EXIT_FAILED
         except (ControlError, AddressError) as error:
@@ -73,158 +59,13 @@ class PlainGroup(click.Group):
             return EXIT_INTERRUPTED
 
 
-def linked(control: str | None, command: str) -> Link:
-    """Connect to the server that ``--control`` means. Raises `AddressError`, `ControlError`."""
-    return Link.open(choose_socket(control), hello(f"ctl {command}"))
-
-
-def fetch_state(link: Link) -> tuple[State, float]:
-    """Ask for everything that is known; also return when that was, in Unix seconds.
-
-    A page may list a connection without figures: it has closed since, or has just opened. Its end
-    or its first figures are in the news, which are read up to the end of the next round. What opens
-    after the pages is left out: it has no figures yet.
-    """
-    pages = link.fetch_pages()
-    state, now = State(closed_limit=0), pages[-1].t
-    state.apply(join_pages(pages), now)
-    has_round = False
-    while not has_round and any(row.snapshot is None for row in state.live()):
-        try:
-            message = link.receive(within=ROUND_WITHIN)
-        except ControlError:
-            break  # a loop that hangs tells no figures: what is known is the answer
-        if isinstance(message, News):
-            now, has_round = message.t, message.stats is not None
-            events: list[Event] = [e for e in message.events if not isinstance(e, Opened)]
-            snapshots = list(message.snapshots)
-            state.apply(Drained(events, snapshots, message.stats, message.dropped), now)
-    return state, now
-
-
-def passing_rows(state: State, now: float, chosen: Filter) -> list[Row]:
-    """Return the open connections that pass a filter, by id."""
-    return sorted((row for row in state.live() if chosen.passes(row, now)), key=lambda row: row.id)
-
-
 @click.group(cls=PlainGroup, no_args_is_help=False)
 def ctl() -> None:
     """Look at a running server and change it, from scripts."""
 
 
-where_option = click.option("--where", metavar="FILTER", default="", help="As in the dashboard.")
-json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-
-
-@ctl.command("list")
-@client_options
-@where_option
-@json_option
-@click.option(
-    "--columns",
-    default=DEFAULT_COLUMNS,
-    metavar="A,B,…",
-    shell_complete=list_of(_NAMES),
-    help="Which, in their order.",
-)
-@click.option(
-    "--sort",
-    default="id",
-    metavar="COLUMN",
-    shell_complete=one_of(_NAMES),
-    help="By any column.  [default: id]",
-)
-@click.option("--reverse", is_flag=True, help="The largest first.")
-@click.option("--no-header", is_flag=True, help="No line of names.")
-def list_command(
-    control: str | None,
-    where: str,
-    as_json: bool,
-    columns: str,
-    sort: str,
-    reverse: bool,
-    no_header: bool,
-) -> int:
-    """The open connections, a line each."""
-    chosen = [_column(name) for name in columns.split(",")]
-    order, passing = _column(sort).sort_value, parse_filter(where)
-    with linked(control, "list") as link:
-        state, now = fetch_state(link)
-    rows = passing_rows(state, now, passing)
-    rows.sort(key=lambda row: order(row, now), reverse=reverse)
-    if as_json:
-        is_chosen = columns != DEFAULT_COLUMNS
-        shown = chosen if is_chosen else LISTED
-        # A connection is named by its server and its id.
-        named = {} if is_chosen else {"instance": link.instance}
-        print_objects(
-            named | {column.json_name: column.json_value(row, now) for column in shown}
-            for row in rows
-        )
-        return 0
-    names = [column.json_name for column in chosen]
-    lines = [[cell(column.json_value(row, now)) for column in chosen] for row in rows]
-    print_table(names, lines, not no_header)
-    return 0
-
-
-@ctl.command()
-@client_options
-@json_option
-@click.argument("connection_id", metavar="ID", type=ConnectionId())
-def show(control: str | None, as_json: bool, connection_id: int) -> int:
-    """All that is known of one open connection."""
-    with linked(control, "show") as link:
-        state, now = fetch_state(link)
-    row = state.rows.get(connection_id)
-    if row is None:
-        print(f"echo-tui ctl: no connection #{connection_id} is open", file=sys.stderr)
-        return EXIT_FAILED
-    facts: dict[str, Any] = dict(facts_of(row, now))
-    if row.snapshot is not None:
-        facts |= {name: getattr(row.snapshot, name) for name in OFFSETS}
-        facts |= {"header": row.snapshot.header.hex(), "closing": row.snapshot.closing or ""}
-    print_facts(facts, as_json)
-    return 0
-
-
-@ctl.command()
-@client_options
-@where_option
-@json_option
-@option(rules_of(Kill)["mode"])
-@click.option(
-    "--instance",
-    metavar="HEX",
-    default="",
-    help="Only if the server is this one, which `list --json` names.",
-)
-@click.argument("ids", metavar="[ID]…", nargs=-1, type=ConnectionId())
-def kill(
-    control: str | None,
-    where: str,
-    as_json: bool,
-    mode: KillMode,
-    instance: str,
-    ids: tuple[int, ...],
-) -> int:
-    """End connections, by their ids or by a filter; tells what became of each."""
-    if bool(ids) == bool(where.strip()):
-        raise click.UsageError("kill takes ids, or --where FILTER, and not both")
-    chosen = parse_filter(where)
-    failed = False
-    with linked(control, "kill") as link:
-        if where:
-            ids = tuple(row.id for row in passing_rows(*fetch_state(link), chosen))
-        if not ids:
-            print("echo-tui ctl: no open connection passes the filter", file=sys.stderr)
-        unique = tuple(dict.fromkeys(ids))
-        whole = Kill(request=1, instance=instance, ids=unique, mode=mode)
-        for request, part in enumerate(split_kill(whole), 1):
-            for result in link.carry_out(msgspec.structs.replace(part, request=request)):
-                failed = failed or not result.ok
-                print_result(result, as_json)
-    return EXIT_FAILED if failed else 0
+for command in (list_command, show, kill):
+    ctl.add_command(command)
 
 
 def _values(context: click.Context, parameter: click.Parameter, begun: str) -> list[str]:
@@ -300,7 +141,7 @@ PERCENTILES: Final = {"p50": 50.0, "p99": 99.0, "p999": 99.9}
 
 @ctl.command()
 @client_options
-@where_option
+@click.option("--where", metavar="FILTER", default="", help="As in the dashboard.")
 @click.option(
     "--events",
     metavar="A,B,…",
@@ -325,10 +166,3 @@ def watch(control: str | None, where: str, events: str) -> int:
                 sys.stdout.buffer.write(line + b"\n")
             sys.stdout.buffer.flush()
     return 0
-
-
-def _column(name: str) -> Column:
-    column = column_named(name)
-    if column is None:
-        raise click.UsageError(f"no column {name!r}; there are {', '.join(_NAMES)}")
-    return column

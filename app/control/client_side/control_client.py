@@ -57,6 +57,14 @@ class NobodyThere(ServerGone):
     """There was no connection at all."""
 
 
+class NotInTime(ControlError):
+    """The server is there and says nothing."""
+
+
+class Unanswered(ControlError):
+    """A command was sent, and its answer did not come."""
+
+
 class Link:
     """One connection to a server's control socket; the socket never blocks."""
 
@@ -126,7 +134,7 @@ class Link:
                 continue
             rest = None if deadline is None else deadline - time.monotonic()
             if rest is not None and rest <= 0:
-                raise ControlError(f"{self.address} did not answer within {within:g} s")
+                raise NotInTime(f"{self.address} did not answer within {within:g} s")
             select.select([self._sock], [self._sock] if self._out else [], [], rest)
         return self._messages.popleft()
 
@@ -187,19 +195,35 @@ class Link:
     def carry_out(self, command: Command) -> Iterator[CommandResult]:
         """Send a command to the server that welcomed us, and wait for all its results.
 
-        Raises `ControlError`.
+        Raises `ControlError`; `Unanswered` if the command was sent and no answer came within
+        `ANSWER_WITHIN` seconds, or the server went away.
         """
         expected = len(command.ids) if isinstance(command, Kill) else 1
         command = msgspec.structs.replace(command, instance=command.instance or self.instance)
+        while self.receive_ready():
+            pass  # raises if the server has gone already: then nothing is sent
         self.send(Do(command=command))
+        deadline = time.monotonic() + ANSWER_WITHIN
         while expected > 0:
-            message = self.receive()
-            events = message.events if isinstance(message, News) else ()
-            for event in events:
+            for event in self._events_of_next(deadline):
                 if isinstance(event, CommandResult) and event.request == command.request:
                     # A command that is refused as a whole has one result, without an id.
                     expected = 0 if event.id is None else expected - 1
+                    deadline = time.monotonic() + ANSWER_WITHIN
                     yield event
+
+    def _events_of_next(self, deadline: float) -> tuple[Event, ...]:
+        """Wait for the next message after a command; return its events. Raises `Unanswered`."""
+        try:
+            message = self.receive(within=max(0.0, deadline - time.monotonic()))
+        except ServerGone as error:
+            raise Unanswered(f"{error}: the command may have been carried out") from None
+        except NotInTime:
+            raise Unanswered(
+                f"{self.address}: no answer within {ANSWER_WITHIN:g} s: the command was sent,"
+                " and it may still be carried out"
+            ) from None
+        return message.events if isinstance(message, News) else ()
 
 
 def join_pages(pages: list[Page]) -> Drained:

@@ -35,6 +35,7 @@ from ..protocol import (
     version_of,
 )
 from .follower import Follower
+from .owner import peer_pid, process_name
 
 HELLO_WITHIN: Final = 5.0
 """Seconds for the first message."""
@@ -79,6 +80,9 @@ class Session:
         self.ended = False
         """Whether the socket can be closed."""
         self.follower = Follower(context.fanout, context.wake, context.clock)
+        # Read now: later the process may be gone, and its pid another's.
+        self._by_pid = peer_pid(sock)
+        self._by_name = process_name(self._by_pid)
         self._context = context
         self._inbox = FrameDecoder(LARGEST_HELLO)
         self._out = memoryview(b"")
@@ -228,6 +232,7 @@ class Session:
 
     def _carry_out(self, command: Command) -> None:
         assert self.hello is not None
+        command = msgspec.structs.replace(command, by_pid=self._by_pid, by_name=self._by_name)
         if self.hello.read_only and not isinstance(command, Trace):
             self._answer(command, "refused: this client is attached read-only")
         elif objection := self._objection(command):

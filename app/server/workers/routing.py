@@ -10,12 +10,13 @@ from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Final, NamedTuple
 
+import msgspec
+
 from ...core.commands import Command, Kill, Set, Trace
 from ...core.events import (
     CommandResult,
     Event,
     Notice,
-    SettingChanged,
 )
 from ...core.settings import SettingError, Settings
 from ..descriptors import replace_setting
@@ -73,7 +74,7 @@ class Routing:
                 for connection_id in command.ids:
                     by_worker[self._slot_index_of(connection_id)].append(connection_id)
                 for index, ids in by_worker.items():
-                    part = Kill(request=command.request, ids=tuple(ids), mode=command.mode)
+                    part = msgspec.structs.replace(command, ids=tuple(ids))
                     self._send_to(self._slots[index], part, part.ids)
             case Trace():
                 self._send_to(self._slots[self._slot_index_of(command.id)], command, (command.id,))
@@ -90,7 +91,7 @@ class Routing:
             self._send(slot, command)
             return
         for connection_id in ids:
-            self._answer(command.request, command.kind, False, "no such connection", connection_id)
+            self._answer(command, False, "no such connection", connection_id)
 
     def _set(self, command: Set) -> None:
         try:
@@ -98,7 +99,7 @@ class Routing:
                 self.settings, command.name, command.value, self._poller
             )
         except SettingError as error:
-            self._answer(command.request, "set", False, str(error))
+            self._answer(command, False, str(error))
             return
         old, new = getattr(self.settings, command.name), getattr(changed, command.name)
         self.settings = changed
@@ -116,18 +117,18 @@ class Routing:
         if change.waiting:
             return
         del self._changes[request]
-        name, old, new = change.command.name, change.old, change.new
-        self._publish(SettingChanged(t=self._now(), name=name, old=old, new=new))
+        command, old, new = change.command, change.old, change.new
+        self._publish(command.changed(self._now(), old, new))
         for note in change.notes:
             self._publish(Notice(t=self._now(), level="warning", text=note))
-        message = "; ".join((f"{name}: {old} → {new}", *change.notes))
+        message = "; ".join((f"{command.name}: {old} → {new}", *change.notes))
         if change.silent:
             who = ", ".join(f"worker {number}" for number in change.silent)
             message += (
                 f", but not at {who} (no answer within {ANSWER_PATIENCE:g} s)"
                 " before it answers again or is replaced"
             )
-        self._answer(change.command.request, "set", not change.silent, message)
+        self._answer(command, not change.silent, message)
 
     def pass_answer(self, slot: WorkerSlot, result: CommandResult) -> None:
         """Publish an answer, or count it where all workers have to answer first."""
@@ -143,44 +144,35 @@ class Routing:
         """Answer for the workers the commands that they should have answered before `now`."""
         for slot in self._slots:
             overdue = slot.process.take_overdue(now) if slot.process else ()
-            for request, connection_id, name in overdue:
-                if request in self._changes:
-                    change = self._changes[request]
+            for command, connection_id in overdue:
+                change = self._changes.get(command.request)
+                if change is not None:
                     change.waiting.discard(slot.number)
                     change.silent.append(slot.number)
-                    self._settle(request)
+                    self._settle(command.request)
                 else:
                     message = (
-                        f"worker {slot.number} did not answer within {ANSWER_PATIENCE:g} s;"
-                        " it may still obey"
+                        f"worker {slot.number} did not answer within {ANSWER_PATIENCE:g} s:"
+                        " it may still be carried out"
                     )
-                    self._answer(request, name, False, message, connection_id)
+                    self._answer(command, False, message, connection_id)
 
     def answer_for_dead(self, slot: WorkerSlot, detail: str) -> None:
         """Answer the commands sent to a worker that died."""
         if slot.process is None:
             return
-        for (request, connection_id), (name, _) in slot.process.unanswered.items():
+        for (request, connection_id), (command, _) in slot.process.unanswered.items():
             if request in self._changes:
                 self._changes[request].waiting.discard(slot.number)
                 self._settle(request)
             else:
-                self._answer(request, name, False, detail, connection_id)
+                self._answer(command, False, detail, connection_id)
 
     def refuse(self, command: Command) -> None:
         """Answer a command that came too late."""
-        self._answer(command.request, command.kind, False, TOO_LATE)
+        self._answer(command, False, TOO_LATE)
 
     def _answer(
-        self, request: int, name: str, ok: bool, message: str, connection_id: int | None = None
+        self, command: Command, ok: bool, message: str, connection_id: int | None = None
     ) -> None:
-        self._publish(
-            CommandResult(
-                t=self._now(),
-                request=request,
-                command=name,
-                ok=ok,
-                message=message,
-                id=connection_id,
-            )
-        )
+        self._publish(command.answer(self._now(), ok, message, connection_id))

@@ -72,7 +72,7 @@ class WorkerProcess:
         """When its figures of now were last asked for, in Unix seconds."""
         self.awaited_until = 0.0
         """Until when they are waited for, in Unix seconds; 0 when they have come."""
-        self.unanswered: dict[tuple[int, int | None], tuple[str, float]] = {}
+        self.unanswered: dict[tuple[int, int | None], tuple[Command, float]] = {}
         """Commands without an answer yet, by request and connection, with the time until which
         we wait; the oldest first.
         """
@@ -148,7 +148,7 @@ class WorkerProcess:
 
     def send_command(self, command: Command, until: float) -> None:
         """Send a command; its answers are awaited until `until`, on the supervisor's clock."""
-        asked = command.kind, until
+        asked = command, until
         match command:
             case Kill():
                 for connection_id in command.ids:
@@ -166,15 +166,13 @@ class WorkerProcess:
         """The time until which the next answer is awaited; ``inf`` if none is."""
         return next((until for _, until in self.unanswered.values()), inf)
 
-    def take_overdue(self, now: float) -> list[tuple[int, int | None, str]]:
-        """Return request, connection id and name of the commands that are awaited no longer."""
+    def take_overdue(self, now: float) -> list[tuple[Command, int | None]]:
+        """Return command and connection id of the answers that are awaited no longer."""
         if now < self.answer_due:
             return []
-        late = [(*key, name) for key, (name, until) in self.unanswered.items() if until <= now]
-        for request, connection_id, _ in late:
-            del self.unanswered[request, connection_id]
-            self._given_up.add((request, connection_id))
-        return late
+        late = [key for key, (_, until) in self.unanswered.items() if until <= now]
+        self._given_up.update(late)
+        return [(self.unanswered.pop(key)[0], key[1]) for key in late]
 
     def take_given_up(self, result: CommandResult) -> bool:
         """Whether this answer came too late: the command was answered in its place already."""

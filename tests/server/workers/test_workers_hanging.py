@@ -235,7 +235,7 @@ def test_a_kill_does_not_wait_for_a_worker_that_hangs(hanging: Hanging) -> None:
     answer = watcher.wait_for(CommandResult, lambda event: event.id == slow)
     assert not answer.ok
     assert answer.message == (
-        f"worker 1 did not answer within {ANSWER_PATIENCE:g} s; it may still obey"
+        f"worker 1 did not answer within {ANSWER_PATIENCE:g} s: it may still be carried out"
     )
     os.kill(hanging.pid, signal.SIGCONT)
     assert running.closed(slow).reason is Reason.KILLED

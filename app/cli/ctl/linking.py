@@ -1,0 +1,56 @@
+"""The connection of a `ctl` command to its server, and the state that it asks for."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import click
+
+from ...control.address import choose_socket
+from ...control.client_side.control_client import ControlError, Link, hello, join_pages
+from ...control.protocol import News
+from ...core.events import Event, Opened
+from ...watch.filter import Filter
+from ...watch.row import Row
+from ...watch.state import State
+from ...watch.stream import Drained
+
+ROUND_WITHIN: Final = 1.5
+"""Seconds to wait for the next news; an idle server tells its figures once a second."""
+
+json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+"""The option of every command that prints JSON on request."""
+
+
+def linked(control: str | None, command: str) -> Link:
+    """Connect to the server that ``--control`` means. Raises `AddressError`, `ControlError`."""
+    return Link.open(choose_socket(control), hello(f"ctl {command}"))
+
+
+def fetch_state(link: Link) -> tuple[State, float]:
+    """Ask for everything that is known; also return when that was, in Unix seconds.
+
+    A page may list a connection without figures: it has closed since, or has just opened. Its end
+    or its first figures are in the news, which are read up to the end of the next round. What opens
+    after the pages is left out: it has no figures yet. Raises `ControlError`.
+    """
+    pages = link.fetch_pages()
+    state, now = State(closed_limit=0), pages[-1].t
+    state.apply(join_pages(pages), now)
+    has_round = False
+    while not has_round and any(row.snapshot is None for row in state.live()):
+        try:
+            message = link.receive(within=ROUND_WITHIN)
+        except ControlError:
+            break  # a loop that hangs tells no figures: what is known is the answer
+        if isinstance(message, News):
+            now, has_round = message.t, message.stats is not None
+            events: list[Event] = [e for e in message.events if not isinstance(e, Opened)]
+            snapshots = list(message.snapshots)
+            state.apply(Drained(events, snapshots, message.stats, message.dropped), now)
+    return state, now
+
+
+def passing_rows(state: State, now: float, chosen: Filter) -> list[Row]:
+    """Return the open connections that pass a filter, by id."""
+    return sorted((row for row in state.live() if chosen.passes(row, now)), key=lambda row: row.id)

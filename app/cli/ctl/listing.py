@@ -1,0 +1,119 @@
+"""`ctl list` and `ctl show`: the connections of a server, all or one."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any, Final
+
+import click
+
+from ...core.events import Snapshot
+from ...watch.columns import LISTED, Column, column_named, facts_of
+from ...watch.filter import parse_filter
+from ...watch.row import Row
+from ..completion import list_of, one_of
+from ..exit_codes import EXIT_FAILED
+from ..options import ConnectionId, client_options
+from .linking import fetch_state, json_option, linked, passing_rows
+from .printing import cell, print_facts, print_objects, print_table
+
+DEFAULT_COLUMNS: Final = (
+    "id,peer,state,armed,pending,toggles,frames_out,frames_per_second,age_seconds,idle_seconds,why"
+)
+_NAMES: Final = tuple(column.json_name for column in LISTED)
+OFFSETS: Final = tuple(
+    name for name in Snapshot.__struct_fields__ if name != "t" and name not in _NAMES
+)
+"""Fields of a connection's latest snapshot that `show` prints after those of `list`."""
+
+
+def columns_named(names: str) -> list[Column]:
+    """Read ``id, peer``; raises `click.UsageError` for a name that no column has."""
+    return [_column(name.strip()) for name in names.split(",")]
+
+
+def _column(name: str) -> Column:
+    column = column_named(name)
+    if column is None:
+        raise click.UsageError(f"no column {name!r}; there are {', '.join(_NAMES)}")
+    return column
+
+
+def print_rows(
+    rows: Sequence[Row], now: float, columns: Sequence[Column], with_header: bool = True
+) -> None:
+    """Print a line of names, if wanted, and a line for each connection."""
+    names = [column.json_name for column in columns]
+    lines = [[cell(column.json_value(row, now)) for column in columns] for row in rows]
+    print_table(names, lines, with_header)
+
+
+def print_row_objects(rows: Sequence[Row], now: float, instance: str) -> None:
+    """Print each connection as JSON, with all its columns and the server that it is named by."""
+    print_objects({"instance": instance} | facts_of(row, now) for row in rows)
+
+
+@click.command("list")
+@client_options
+@click.option("--where", metavar="FILTER", default="", help="As in the dashboard.")
+@json_option
+@click.option(
+    "--columns",
+    default=DEFAULT_COLUMNS,
+    metavar="A,B,…",
+    shell_complete=list_of(_NAMES),
+    help="Which, in their order.",
+)
+@click.option(
+    "--sort",
+    default="id",
+    metavar="COLUMN",
+    shell_complete=one_of(_NAMES),
+    help="By any column.  [default: id]",
+)
+@click.option("--reverse", is_flag=True, help="The largest first.")
+@click.option("--no-header", is_flag=True, help="No line of names.")
+def list_command(
+    control: str | None,
+    where: str,
+    as_json: bool,
+    columns: str,
+    sort: str,
+    reverse: bool,
+    no_header: bool,
+) -> int:
+    """The open connections, a line each."""
+    chosen = columns_named(columns)
+    order, passing = _column(sort.strip()).sort_value, parse_filter(where)
+    with linked(control, "list") as link:
+        state, now = fetch_state(link)
+    rows = passing_rows(state, now, passing)
+    rows.sort(key=lambda row: order(row, now), reverse=reverse)
+    if not as_json:
+        print_rows(rows, now, chosen, not no_header)
+    elif columns == DEFAULT_COLUMNS:
+        print_row_objects(rows, now, link.instance)
+    else:
+        print_objects({one.json_name: one.json_value(row, now) for one in chosen} for row in rows)
+    return 0
+
+
+@click.command()
+@client_options
+@json_option
+@click.argument("connection_id", metavar="ID", type=ConnectionId())
+def show(control: str | None, as_json: bool, connection_id: int) -> int:
+    """All that is known of one open connection."""
+    with linked(control, "show") as link:
+        state, now = fetch_state(link)
+    row = state.rows.get(connection_id)
+    if row is None:
+        print(f"echo-tui ctl: no connection #{connection_id} is open", file=sys.stderr)
+        return EXIT_FAILED
+    facts: dict[str, Any] = dict(facts_of(row, now))
+    if row.snapshot is not None:
+        facts |= {name: getattr(row.snapshot, name) for name in OFFSETS}
+        facts |= {"header": row.snapshot.header.hex(), "closing": row.snapshot.closing or ""}
+    print_facts(facts, as_json)
+    return 0
