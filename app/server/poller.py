@@ -22,6 +22,7 @@ triggered. Facts that surprise, written down once:
 from __future__ import annotations
 
 import errno
+import os
 import select
 import sys
 import time
@@ -47,6 +48,8 @@ class Poller(Protocol):
 
     name: str
     edge_triggered: bool
+    note: str
+    """Why a better one was not taken; empty if this is the best, or the one that was asked for."""
     fd_limit: int | None
     """The first descriptor number that it cannot watch; None if there is no such number."""
 
@@ -71,6 +74,7 @@ class SelectPoller:
 
     name = "select"
     edge_triggered = False
+    note = ""
     fd_limit: int | None = FD_SETSIZE
 
     def __init__(self) -> None:
@@ -107,6 +111,7 @@ class PollPoller:
 
     name = "poll"
     edge_triggered = False
+    note = ""
     fd_limit: int | None = None
 
     def __init__(self) -> None:
@@ -158,6 +163,7 @@ class EpollPoller:
 
     name = "epoll"
     edge_triggered = False
+    note = ""
     fd_limit: int | None = None
 
     def __init__(self) -> None:
@@ -176,6 +182,7 @@ class EdgeEpollPoller:
 
     name = "epoll-et"
     edge_triggered = True
+    note = ""
     fd_limit: int | None = None
 
     def __init__(self) -> None:
@@ -201,6 +208,7 @@ class KqueuePoller:
 
     name = "kqueue"
     edge_triggered = False
+    note = ""
     fd_limit: int | None = None
 
     def __init__(self) -> None:
@@ -250,11 +258,48 @@ def available_pollers() -> dict[str, type[Poller]]:
 
 
 def make_poller(name: str) -> Poller:
-    """The poller of that name, or the best one for ``auto``. Raises `SettingError`."""
+    """The poller of that name; for ``auto`` the best one that works. Raises `SettingError`.
+
+    A sandbox may forbid epoll that the kernel has: seccomp answers with EPERM or ENOSYS.
+    """
     pollers = available_pollers()
     if name == "auto":
-        name = next(iter(pollers))
+        refused: list[str] = []
+        for each in pollers:
+            if each == "epoll-et":
+                continue  # what refuses epoll refuses it too
+            try:
+                poller = _tried(pollers[each]())
+            except OSError as error:
+                refused.append(f"{each} ({error.strerror or error})")
+                continue
+            if refused:
+                poller.note = f"no {', no '.join(refused)}: --poller {each} is used"
+            return poller
+        raise SettingError(f"--poller auto: none works: {', '.join(refused)}")
     if name not in pollers:
         has = ", ".join(pollers)
         raise SettingError(f"--poller {name}: {sys.platform} has no {name}; it has {has}")
-    return pollers[name]()
+    try:
+        return _tried(pollers[name]())
+    except OSError as error:
+        words = error.strerror or error
+        raise SettingError(f"--poller {name}: {words}; auto takes one that works") from None
+
+
+def _tried(poller: Poller) -> Poller:
+    """Return `poller` after one use of each of its calls. Raises OSError; it is closed then."""
+    try:
+        reader, writer = os.pipe()
+        try:
+            poller.add(reader, POLLIN)
+            poller.modify(reader, POLLIN)
+            poller.poll(0)
+            poller.remove(reader)
+        finally:
+            os.close(reader)
+            os.close(writer)
+    except BaseException:
+        poller.close()
+        raise
+    return poller

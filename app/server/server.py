@@ -21,7 +21,7 @@ from .descriptors import fit_descriptors
 from .handle import ServerHandle, new_instance
 from .listener import adopt_listener, make_listeners
 from .loop import Loop
-from .poller import make_poller
+from .poller import Poller, make_poller
 from .reporter import Reporter
 from .shard import Shard
 from .totals import make_stopped
@@ -72,7 +72,7 @@ class Server(ServerHandle):
         self._loop = Loop(settings, poller, shard, self._commands, self._reporter, clock)
         self._handler = CommandHandler(self._loop, poller)
         self._thread = threading.Thread(target=self._run, name="echo-tui loop", daemon=True)
-        stream.publish(make_listening(settings, self, poller.name, notes))
+        stream.publish(make_listening(settings, self, poller, notes))
 
     def close(self) -> None:
         """Give back what a server holds that was never started."""
@@ -111,7 +111,7 @@ class Server(ServerHandle):
 
 
 def make_listening(
-    settings: Settings, server: ServerHandle, poller: str, notes: tuple[str, ...]
+    settings: Settings, server: ServerHandle, poller: Poller, notes: tuple[str, ...]
 ) -> Listening:
     """Make the first event of all; `server` runs in this process."""
     return Listening(
@@ -120,7 +120,7 @@ def make_listening(
         port=server.port,
         pid=os.getpid(),
         instance=server.instance,
-        poller=poller,
+        poller=poller.name,
         write_mode=settings.write_mode,
         cap=settings.cap,
         max_connections=settings.max_connections,
@@ -129,6 +129,6 @@ def make_listening(
         write_timeout=settings.write_timeout,
         idle_timeout=settings.idle_timeout,
         workers=settings.workers,
-        notes=notes,
+        notes=(*notes, poller.note) if poller.note else notes,
         listeners=tuple(Endpoint(*address) for address in server.addresses),
     )

@@ -54,15 +54,19 @@ least. Without it 200 readers that never read, with 256 KiB frames, made an iter
 ADAPT_EVERY: Final = 61
 """Wake-ups from one adaptation to the sizes of the hot path's reads to the next; a prime, so that
 it falls on all of several connections that take turns."""
+_ERRNOS: Final = {
+    Reason.RESET: "ECONNRESET EPIPE ECONNABORTED ENOTCONN ESHUTDOWN",
+    # The first five are told by name; the others are what ICMP's messages become (Linux,
+    # icmp_err_convert and icmpv6_err_convert), and EPERM is a packet filter's.
+    Reason.UNREACHABLE: "EHOSTUNREACH ENETUNREACH EHOSTDOWN ENETDOWN EACCES"
+    " ENONET ENETRESET ECONNREFUSED ENOPROTOOPT EPROTO EOPNOTSUPP EMSGSIZE EPERM",
+    Reason.TIMEOUT_PEER: "ETIMEDOUT",
+}
 _REASONS: Final = {
-    **dict.fromkeys(
-        (errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED, errno.ENOTCONN), Reason.RESET
-    ),
-    **dict.fromkeys(
-        (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN, errno.EACCES),
-        Reason.UNREACHABLE,
-    ),
-    errno.ETIMEDOUT: Reason.TIMEOUT_PEER,
+    getattr(errno, name): reason
+    for reason, names in _ERRNOS.items()
+    for name in names.split()
+    if hasattr(errno, name)
 }
 """Close reasons by the errno of a read or a write: the peer's doing, or the network's. Every other
 errno is a fault of ours, `error`."""
@@ -84,6 +88,8 @@ class Serving:
         self._winding_down = False
         self._buckets = index_table()
         self._share = BYTE_BUDGET  # bytes that one connection may move in this batch
+        # The first error of a write that `_receive` tries again: the kernel tells each error once.
+        self._write_error: OSError | None = None
         # Cut short by a budget, in order and once each: served before the next wait.
         self._unfinished: dict[Connection, None] = {}
 
@@ -166,8 +172,11 @@ class Serving:
             if frames:
                 try:
                     sent = write(fd, data)
-                except OSError:
-                    sent = 0  # `_receive` meets the same error again and deals with it
+                except BlockingIOError:
+                    sent = 0
+                except OSError as error:
+                    sent = 0
+                    self._write_error = error
                 if sent == size:
                     # From READ_LEN through READ_BODY and WRITE_BODY and back in one wake-up.
                     connection.quick_frames += frames
@@ -185,6 +194,7 @@ class Serving:
             else:
                 sent = 0
             self._receive(connection, data, sent, now)
+            self._write_error = None
             self._finish_wakeup(connection, now)
 
     def _adapt(self, connection: Connection, data: bytes, cap: int) -> None:
@@ -344,6 +354,10 @@ class Serving:
                     self._life.fail(connection, error)
 
     def _close_broken(self, connection: Connection, error: OSError) -> None:
+        """Close at once by the errno; a reason that was decided earlier stands, with the words."""
+        error = self._write_error or error
         words = os.strerror(error.errno) if error.errno else str(error)
-        reason = _REASONS.get(error.errno or 0, Reason.ERROR)
-        connection.machine.close(reason, words)
+        machine = connection.machine
+        if machine.closing is not None:
+            machine.detail = f"{machine.detail}, then: {words}" if machine.detail else words
+        machine.close(_REASONS.get(error.errno or 0, Reason.ERROR), words)

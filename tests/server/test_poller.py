@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import resource
@@ -68,6 +69,47 @@ def empty(sock: socket.socket) -> None:
     with contextlib.suppress(BlockingIOError):
         while True:
             sock.recv(65536)
+
+
+class Refusing:
+    """A poller of the kernel that a sandbox forbids: at its creation, or at its first use."""
+
+    number = errno.EPERM
+    at_use = False
+
+    def __init__(self) -> None:
+        self.closed = False
+        if not self.at_use:
+            self.refuse()
+
+    def refuse(self, *_arguments: object) -> None:
+        raise OSError(self.number, os.strerror(self.number))
+
+    register = modify = unregister = poll = refuse
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@pytest.mark.skipif("epoll" not in available_pollers(), reason="there is no epoll")
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.EPERM])
+@pytest.mark.parametrize("at_use", [False, True])
+def test_auto_takes_poll_where_a_sandbox_forbids_epoll_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, number: int, at_use: bool
+) -> None:
+    monkeypatch.setattr(Refusing, "number", number)
+    monkeypatch.setattr(Refusing, "at_use", at_use)
+    monkeypatch.setattr(select, "epoll", Refusing)
+    poller = make_poller("auto")
+    assert poller.name == "poll"
+    assert poller.note == f"no epoll ({os.strerror(number)}): --poller poll is used"
+    for name in ("epoll", "epoll-et"):
+        with pytest.raises(SettingError, match=f"--poller {name}: {os.strerror(number)}; auto "):
+            make_poller(name)
+
+
+def test_the_poller_that_is_taken_has_no_note() -> None:
+    assert make_poller("auto").note == ""
 
 
 def test_nobody_is_ready(poller: Poller, pair: Pair) -> None:

@@ -108,7 +108,8 @@ class Workers(ServerHandle):
         self._stats_at = 0.0
         self._probe_at = 0.0
         self._thread = threading.Thread(target=self._run, name="echo-tui workers", daemon=True)
-        stream.publish(make_listening(settings, self, poller.name, (*bound.notes, *notes)))
+        notes = (*bound.notes, *notes)
+        stream.publish(make_listening(settings, self, poller, notes))
 
     # --- what the rest of the program sees, from any thread ---
 
