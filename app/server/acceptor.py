@@ -65,6 +65,7 @@ class Acceptor:
         self._failures = 0  # in a row
         self._notice_at = 0.0
         self._notice_interval = NOTICE_INTERVAL
+        # Again for a socket that was passed to the program.
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
 

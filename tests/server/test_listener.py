@@ -243,3 +243,14 @@ def test_other_trouble(monkeypatch: pytest.MonkeyPatch, code: int, says: str) ->
 
     monkeypatch.setattr(listener_module, "_listen", fail)
     assert says in complaint("127.0.0.1", 80)
+
+
+def test_a_connection_that_comes_before_anybody_accepts_has_the_options(listen: Listen) -> None:
+    """Workers start after the port is open: their connections wait for them."""
+    ((listener,),) = listen(("127.0.0.1", 0)).loops
+    with socket.create_connection(("127.0.0.1", listener.port), 5):
+        listener.sock.setblocking(True)
+        accepted, _ = listener.sock.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+            assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
