@@ -200,7 +200,9 @@ class Lifecycle:
         """End at once; with RST if `reset`."""
         if reset:
             self._resetting.add(connection.id)
-        elif connection.machine.state is not DRAINING:
+        else:
+            # Also in DRAINING: while an echo is pending nothing is read, and close(2) with unread
+            # input would destroy what the kernel has accepted of it.
             discard_input(connection, self.reporter.now)
         connection.machine.close(reason, detail)
         self.apply_state(connection, self.reporter.now)

@@ -1,0 +1,239 @@
+"""The invariants of a simulation: what must hold after each iteration, and of each close."""
+
+from __future__ import annotations
+
+import errno
+from itertools import pairwise
+from math import inf
+
+from app.core.events import (
+    POLLIN,
+    POLLOUT,
+    Closed,
+    ConnectionState,
+    Opened,
+    Reason,
+    Stopped,
+)
+from app.core.framing import HEADER_SIZE, read_length
+from app.core.settings import TIMEOUTS, Settings
+from app.server.connection import READ_SIZE, Connection
+from app.server.server import Server
+from app.watch.stream import Drained
+
+from .kernel import COMMANDS_FD, LISTENER_FD, SimulatedKernel
+from .sockets import Socket, Violation
+from .watchers import check_order
+
+EARLY = 0.001
+"""Seconds by which a time-out may seem early, because a clock is read more than once."""
+DISCARDED_AT_ONCE = 4 * READ_SIZE
+"""Bytes of input that one close discards at the most; behind more of them it resets."""
+REASON_OF = {
+    errno.ECONNRESET: Reason.RESET,
+    errno.EPIPE: Reason.RESET,
+    errno.ETIMEDOUT: Reason.TIMEOUT_PEER,
+    errno.EHOSTUNREACH: Reason.UNREACHABLE,
+    errno.ENETUNREACH: Reason.UNREACHABLE,
+    errno.EHOSTDOWN: Reason.UNREACHABLE,
+    errno.ENETDOWN: Reason.UNREACHABLE,
+    errno.EACCES: Reason.UNREACHABLE,
+}
+
+
+class Judge:
+    """Compares the server with what really happened. It is an observer of the fan-out too."""
+
+    def __init__(self, server: Server, kernel: SimulatedKernel, settings: Settings) -> None:
+        self.watched = False
+        self._loop = server._loop
+        self._kernel = kernel
+        self._told: set[str] = set()
+        self.values: dict[str, set[float]] = {
+            name: {getattr(settings, name)} for name in ("cap", *TIMEOUTS, "max_connections")
+        }
+        """Every value that a setting has had."""
+        self.killed: set[int] = set()
+        """Ids that a kill has named."""
+        self.stop_asked = False
+        self.unwatchable = 0
+        """Times that the poller was told to fail."""
+        self.opened: dict[int, Socket] = {}
+        """Every connection that was told of, by id."""
+        self.closed: dict[int, Closed] = {}
+        self.stopped: Stopped | None = None
+
+    def open_ids(self) -> list[int]:
+        """Return the connections that have opened and not closed, as far as told."""
+        return [each for each in self.opened if each not in self.closed]
+
+    # --- after each iteration ---
+
+    def check(self) -> None:
+        """Check what must hold between two iterations."""
+        life, kernel, poller = self._loop.life, self._kernel, self._kernel.poller
+        if life.by_fd.keys() != kernel.sockets.keys():
+            raise Violation(f"open {sorted(kernel.sockets)}, but it knows {sorted(life.by_fd)}")
+        watched = poller.interest.keys() - {LISTENER_FD, COMMANDS_FD}
+        if watched != kernel.sockets.keys():
+            raise Violation(f"open {sorted(kernel.sockets)}, but it watches {sorted(watched)}")
+        armed = sum(bool(mask & POLLOUT) for mask in poller.interest.values())
+        if self._loop.reporter.armed != armed:
+            raise Violation(f"{armed} are armed, but it counts {self._loop.reporter.armed}")
+        if sum(life._limit._counts) != len(life.by_id):
+            raise Violation(
+                f"{len(life.by_id)} are open, the limit has {list(life._limit._counts)}"
+            )
+        if not life._resetting <= life.by_id.keys():
+            raise Violation(f"to be reset, but not open: {life._resetting - life.by_id.keys()}")
+        for connection in life.by_id.values():
+            self._check_connection(connection, kernel.sockets[connection.fd])
+
+    def _check_connection(self, connection: Connection, sock: Socket) -> None:
+        machine, poller = connection.machine, self._kernel.poller
+        wanted = POLLOUT if machine.pending else POLLIN
+        if not wanted == machine.wanted_interest == poller.interest[connection.fd]:
+            raise Violation(f"{sock}: {machine.state} with the interest {connection.interest}")
+        counted = {
+            "bytes_in": (connection.bytes_in, sock.consumed),
+            "bytes_out": (connection.bytes_out, sock.written),
+            "partial_writes": (connection.partial_writes, sock.partial_writes),
+            "toggles": (connection.toggles, poller.modified[connection.fd]),
+        }
+        for name, (told, true) in counted.items():
+            if told != true:
+                raise Violation(f"{sock}: {name} is {told}, not {true}")
+        # The frames of one echo are counted as echoed together, when the last has left.
+        echoed = sock.frames_until(sock.written)
+        if connection.frames_out > echoed or (connection.frames_out < echoed and not machine.out):
+            raise Violation(f"{sock}: frames_out is {connection.frames_out}, not {echoed}")
+        if not echoed <= connection.frames_in <= sock.frames_until(sock.consumed):
+            raise Violation(f"{sock}: frames_in is {connection.frames_in}")
+        if connection.eagains > sock.eagains:
+            raise Violation(f"{sock}: {connection.eagains} EAGAIN, not {sock.eagains}")
+        if sock.largest_until(sock.written) > max(self.values["cap"]):
+            raise Violation(f"{sock}: a frame over every CAP was echoed")
+        kept = sum(map(len, machine.held)) + machine.pending + len(machine.backlog)
+        if kept > max(self.values["cap"]) + HEADER_SIZE + READ_SIZE:
+            raise Violation(f"{sock}: {kept} bytes are kept")
+        self._check_deadline(connection, sock)
+
+    def _check_deadline(self, connection: Connection, sock: Socket) -> None:
+        if connection.machine.state is ConnectionState.DRAINING or self.stop_asked:
+            return
+        # What was read behind a pending echo is parsed, and timed, once that has left.
+        begun = max(frame_begun(sock), sock.wrote_at)
+        missing = sock.judged_until - sock.whole_until(sock.judged_until)
+        if not missing or connection.machine.pending or connection.machine.backlog:
+            return
+        name = "header_timeout" if missing < HEADER_SIZE else "body_timeout"
+        patience = max(self.values[name]) if min(self.values[name]) else inf
+        if self._loop.reporter.now <= begun + patience + 0.1:
+            sock.overdue = 0
+            return
+        sock.overdue += 1
+        if sock.overdue > 2:  # the loop judges it in the iteration after
+            raise Violation(f"{sock}: {name} has not ended it")
+
+    # --- the events ---
+
+    def hear(self, drained: Drained) -> None:
+        """Take each event into account, and judge each close."""
+        for event in drained.events:
+            if type(event) is Opened:
+                self._note_opened(event)
+            elif type(event) is Closed:
+                self._judge_closed(event)
+            elif type(event) is Stopped:
+                self.stopped = event
+            elif drained.afresh:
+                continue
+            check_order(event, self._is_open, self._told)
+
+    def _is_open(self, connection_id: int) -> bool:
+        return connection_id in self.opened and connection_id not in self.closed
+
+    def _note_opened(self, event: Opened) -> None:
+        number = int(event.peer.rpartition(":")[2])
+        (sock,) = (each for each in self._kernel.all if each.number == number)
+        if event.id in self.opened or sock in self.opened.values():
+            raise Violation(f"{sock}: opened twice")
+        self.opened[event.id] = sock
+
+    def _judge_closed(self, event: Closed) -> None:
+        if event.id in self.closed or event.id not in self.opened:
+            raise Violation(f"#{event.id} closed twice, or never opened")
+        self.closed[event.id] = event
+        sock = self.opened[event.id]
+        told = (event.bytes_in, event.bytes_out, event.frames_out, event.partial_writes)
+        true = (
+            sock.consumed,
+            sock.written,
+            sock.frames_until(sock.written),
+            sock.partial_writes,
+        )
+        if told != true:
+            raise Violation(f"{sock}: closed with {told}, not {true}")
+        if not sock.is_closed:
+            raise Violation(f"{sock}: its descriptor is open after its close was told")
+        why_not = self._objection(event, sock)
+        if why_not:
+            raise Violation(f"{sock}: closed as {event.reason} ({event.detail}): {why_not}")
+        discarded = sock.consumed - sock.judged_until
+        destroys = sock.unread_at_close and sock.unacked_at_close and not sock.resets_at_close
+        if destroys and discarded < DISCARDED_AT_ONCE:
+            raise Violation(f"{sock}: closed as {event.reason} with unread input, which resets it")
+
+    def _objection(self, event: Closed, sock: Socket) -> str:
+        """Say what in the history does not allow this reason; empty if it is allowed."""
+        reason = event.reason
+        behind = sock.judged_until - sock.whole_until(sock.judged_until)
+        match reason:
+            case Reason.EOF:
+                return "" if sock.fin_read and not behind else "no EOF, or not between frames"
+            case Reason.EOF_MID_HEADER:
+                return "" if sock.fin_read and 0 < behind < HEADER_SIZE else "no EOF in a header"
+            case Reason.EOF_MID_BODY:
+                return "" if sock.fin_read and behind >= HEADER_SIZE else "no EOF in a body"
+            case Reason.RESET | Reason.UNREACHABLE | Reason.TIMEOUT_PEER:
+                return "" if REASON_OF.get(sock.broken) is reason else f"errno {sock.broken}"
+            case Reason.FRAME_TOO_LARGE:
+                return "" if self._has_too_large(sock) else "no header over the CAP"
+            case Reason.KILLED:
+                return "" if event.id in self.killed else "nobody killed it"
+            case Reason.SHUTDOWN:
+                return "" if self.stop_asked else "nobody stops"
+            case Reason.LIMIT:
+                return "" if not sock.consumed else "it was served"
+            case Reason.ERROR:
+                return "" if self.unwatchable and not sock.consumed else "nothing of ours failed"
+            case _:
+                return self._objection_to_timeout(reason, sock)
+
+    def _objection_to_timeout(self, reason: Reason, sock: Socket) -> str:
+        values = [value for value in self.values[f"{reason.split('_')[1]}_timeout"] if value]
+        if not values:
+            return "that time-out is off"
+        patience = min(values) - EARLY
+        if reason is Reason.TIMEOUT_WRITE:
+            nothing = (
+                sock.written == sock.whole_until(sock.judged_until) and not sock.unacked_at_close
+            )
+            return "nothing was pending" if nothing else ""
+        if reason is Reason.TIMEOUT_IDLE:
+            moves = [sock.opened_at, *sock.moves, sock.closed_at]
+            waited = max(after - before for before, after in pairwise(moves))
+        else:
+            waited = sock.closed_at - frame_begun(sock)
+        return "" if waited >= patience else f"after {waited:.3f} s"
+
+    def _has_too_large(self, sock: Socket) -> bool:
+        starts = [start for start in (0, *sock.ends) if start + HEADER_SIZE <= sock.judged_until]
+        lengths = (read_length(sock.stream, start)[0] for start in starts)
+        return any(length > min(self.values["cap"]) for length in lengths)
+
+
+def frame_begun(sock: Socket) -> float:
+    """Return the time at which the server read the first byte of the frame in flight."""
+    start = sock.whole_until(sock.judged_until)
+    return next((when for offset, when in sock.reads if offset > start), inf)
