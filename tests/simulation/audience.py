@@ -47,6 +47,8 @@ class Audience:
     def hand_on(self) -> None:
         """Hand on what the loop has published, as the fan-out's thread would."""
         self._fanout.hand_on(self._stream.drain())
+        if self._judge.violation is not None:
+            raise self._judge.violation
 
     def attach(self) -> str:
         """Add a screen or a control client; return which."""
@@ -123,7 +125,7 @@ class Audience:
             "bytes_in": sum(sock.consumed for sock in socks),
             "bytes_out": sum(sock.written for sock in socks),
             "partial_writes": sum(sock.partial_writes for sock in socks),
-            "accept_errors": self._kernel.listener.errors,
+            "accept_errors": sum(each.errors for each in self._kernel.listeners),
         }
         for name, value in true.items():
             if getattr(stats, name) != value:

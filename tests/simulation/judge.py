@@ -21,7 +21,7 @@ from app.server.connection import READ_SIZE, Connection
 from app.server.server import Server
 from app.watch.stream import Drained
 
-from .kernel import COMMANDS_FD, LISTENER_FD, SimulatedKernel
+from .kernel import COMMANDS_FD, LISTENER_FDS, SimulatedKernel
 from .sockets import Socket, Violation
 from .watchers import check_order
 
@@ -56,8 +56,10 @@ class Judge:
         self.killed: set[int] = set()
         """Ids that a kill has named."""
         self.stop_asked = False
-        self.unwatchable = 0
-        """Times that the poller was told to fail."""
+        self.faults = 0
+        """Failures of the system that end one connection as `error`."""
+        self.violation: Violation | None = None
+        """What an event violated; the fan-out takes an observer that raises out."""
         self.opened: dict[int, Socket] = {}
         """Every connection that was told of, by id."""
         self.closed: dict[int, Closed] = {}
@@ -74,7 +76,7 @@ class Judge:
         life, kernel, poller = self._loop.life, self._kernel, self._kernel.poller
         if life.by_fd.keys() != kernel.sockets.keys():
             raise Violation(f"open {sorted(kernel.sockets)}, but it knows {sorted(life.by_fd)}")
-        watched = poller.interest.keys() - {LISTENER_FD, COMMANDS_FD}
+        watched = poller.interest.keys() - {*LISTENER_FDS, COMMANDS_FD}
         if watched != kernel.sockets.keys():
             raise Violation(f"open {sorted(kernel.sockets)}, but it watches {sorted(watched)}")
         armed = sum(bool(mask & POLLOUT) for mask in poller.interest.values())
@@ -139,6 +141,12 @@ class Judge:
 
     def hear(self, drained: Drained) -> None:
         """Take each event into account, and judge each close."""
+        try:
+            self._hear(drained)
+        except Violation as violation:
+            self.violation = violation
+
+    def _hear(self, drained: Drained) -> None:
         for event in drained.events:
             if type(event) is Opened:
                 self._note_opened(event)
@@ -181,7 +189,8 @@ class Judge:
             raise Violation(f"{sock}: closed as {event.reason} ({event.detail}): {why_not}")
         discarded = sock.consumed - sock.judged_until
         destroys = sock.unread_at_close and sock.unacked_at_close and not sock.resets_at_close
-        if destroys and discarded < DISCARDED_AT_ONCE:
+        is_our_fault = event.reason is Reason.ERROR
+        if destroys and discarded < DISCARDED_AT_ONCE and not is_our_fault:
             raise Violation(f"{sock}: closed as {event.reason} with unread input, which resets it")
 
     def _objection(self, event: Closed, sock: Socket) -> str:
@@ -206,7 +215,7 @@ class Judge:
             case Reason.LIMIT:
                 return "" if not sock.consumed else "it was served"
             case Reason.ERROR:
-                return "" if self.unwatchable and not sock.consumed else "nothing of ours failed"
+                return "" if self.faults else "nothing of ours failed"
             case _:
                 return self._objection_to_timeout(reason, sock)
 

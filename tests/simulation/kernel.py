@@ -15,7 +15,7 @@ from app.server.poller import POLLRDHUP, Ready
 from .sockets import POLLERR, POLLHUP, ListeningSocket, Socket, Violation, os_error
 
 COMMANDS_FD: Final = 3
-LISTENER_FD: Final = 4
+LISTENER_FDS: Final = (4, 5)
 FIRST_FD: Final = 10
 
 
@@ -136,7 +136,8 @@ class SimulatedPoller:
 class SimulatedKernel:
     """Descriptors and clocks; stands in for `os` and `fcntl` in the modules of the loop."""
 
-    def __init__(self, poller: str) -> None:
+    def __init__(self, poller: str, listeners: int) -> None:
+        """`poller` is the name of a real one; `listeners` is how many sockets listen."""
         self.now = 1000.0
         """The monotonic clock, in seconds."""
         self.epoch = 1_700_000_000.0
@@ -148,8 +149,13 @@ class SimulatedKernel:
         self.all: list[Socket] = []
         """Every socket ever accepted."""
         self.poller = SimulatedPoller(self, poller)
-        self.listener = ListeningSocket(LISTENER_FD, self._register, self.watchable.pop)
-        self.watchable[LISTENER_FD] = self.listener
+        self.listeners = [
+            ListeningSocket(fd, self._register, self.watchable.pop)
+            for fd in LISTENER_FDS[:listeners]
+        ]
+        self.watchable.update((each.fd, each) for each in self.listeners)
+        self.no_memory = 0
+        """How many of the next reads raise MemoryError."""
         self.strerror = os.strerror
 
     def clock(self) -> float:
@@ -184,7 +190,11 @@ class SimulatedKernel:
 
     def read(self, fd: int, size: int) -> bytes:
         """Call read(2)."""
-        return self._socket(fd).read(size)
+        sock = self._socket(fd)
+        if self.no_memory:
+            self.no_memory -= 1
+            raise MemoryError
+        return sock.read(size)
 
     def discard(self, fd: int, size: int) -> bytes:
         """Call read(2) for input that is thrown away."""

@@ -47,6 +47,15 @@ from .sockets import Violation
 
 STEPS_OF_REST: Final = 4000
 """Steps after which peers that do what they intended must have come to rest."""
+ACCEPT_ERRORS: Final = (
+    0,
+    0,
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.ENOMEM,
+    errno.ECONNABORTED,
+    errno.EPERM,
+)
 IDLE_POLLS: Final = 30
 """Polls in a row that may return something ready though nothing moves."""
 
@@ -78,7 +87,8 @@ class World:
             grace=random.choice((0, 0.5, 5)),
             trace=random.choice(("off", "off", "off", "state", "io")),
         )
-        self.kernel = SimulatedKernel(poller)
+        self.kernel = SimulatedKernel(poller, random.choice((1, 1, 2)))
+        self._ceiling = random.choice((inf, inf, 14))
         self.kernel.poller.wait = self._wait
         self._peers: list[Peer] = []
         self._steps = 0
@@ -101,8 +111,10 @@ class World:
         """Run it all. Raises `Violation` if an invariant does not hold."""
         with self._patched():
             stream = EventStream(journal_capacity=self.random.choice((5, 4096)))
-            listener = Listener(cast(Any, self.kernel.listener), "127.0.0.1", 9000, ())
-            shard = Shard(listener, ConnectionLimit(), self.kernel.epoch)
+            listeners = tuple(
+                Listener(cast(Any, each), "127.0.0.1", each.fd) for each in self.kernel.listeners
+            )
+            shard = Shard(listeners, ConnectionLimit(), self.kernel.epoch)
             clock = self.kernel.clock
             self.server = server = Server(self._settings, stream, clock, shard)
             self.judge = Judge(server, self.kernel, self._settings)
@@ -121,6 +133,7 @@ class World:
             patch.setattr(kernel_figures, "fcntl", kernel)
             patch.setattr(command_queue, "Wakeup", partial(Wakeup, kernel))
             patch.setattr(loop, "release_free_memory", lambda: None)
+            patch.setattr(loop, "connection_ceiling", lambda: self._ceiling)
             patch.setattr(server_module, "make_poller", lambda name: kernel.poller)
             patch.setattr(server_module, "fit_descriptors", lambda settings, poller: (settings, ()))
             threads = SimpleNamespace(Thread=InlineThread, Lock=threading.Lock)
@@ -161,7 +174,9 @@ class World:
     def _act_at_random(self) -> float:
         if self._steps > self._chaos:
             self._part = self._rest
-            self.kernel.listener.failing = self.kernel.poller.full = 0
+            self.kernel.poller.full = self.kernel.no_memory = 0
+            for listener in self.kernel.listeners:
+                listener.failing = 0
             return self._rest()
         random = self.random
         for _ in range(random.choice((1, 1, 2, 4))):
@@ -173,14 +188,15 @@ class World:
         return random.choice((0.0, 0.0001, 0.01, 0.3, 20.0))
 
     def _connect(self) -> None:
-        if len(self._peers) >= 12 or self.kernel.listener.is_closed:
+        listener = self.random.choice(self.kernel.listeners)
+        if len(self._peers) >= 12 or listener.is_closed:
             return
         peer = make_peer(self.random, self._scale)
         self._peers.append(peer)
         peer.sock.kernel = self.kernel
         peer.sock.number = len(self._peers)
-        self.kernel.listener.queue.append(peer.sock)
-        self.kernel.poller.changed(self.kernel.listener.fd)
+        listener.queue.append(peer.sock)
+        self.kernel.poller.changed(listener.fd)
         self.note("connect: %s", peer)
 
     def _send(self) -> None:
@@ -239,16 +255,21 @@ class World:
         return self._requests
 
     def _fail_accepts(self) -> None:
-        listener = self.kernel.listener
-        listener.failing = self.random.choice((0, errno.EMFILE, errno.ENFILE, errno.ENOMEM))
+        listener = self.random.choice(self.kernel.listeners)
+        listener.failing = self.random.choice(ACCEPT_ERRORS)
         if not listener.failing:
             self.kernel.poller.changed(listener.fd)
-        self.note("accept fails: %s", listener.failing)
+        self.note("accept at %s fails: %s", listener.fd, listener.failing)
 
     def _fill_poller(self) -> None:
         self.kernel.poller.full += 1
-        self.judge.unwatchable += 1
+        self.judge.faults += 1
         self.note("the next epoll_ctl fails: ENOSPC")
+
+    def _use_up_memory(self) -> None:
+        self.kernel.no_memory += 1
+        self.judge.faults += 1
+        self.note("the next read has no memory")
 
     def _attach(self) -> None:
         self.note("attach: %s", self.audience.attach())
@@ -278,7 +299,8 @@ class World:
             moved |= peer.send(max(self._scale.steps))
         if self.judge.stop_asked:
             return 0.05
-        is_quiet = not (moved or self._idle_polls or self.kernel.listener.queue)
+        waiting = any(each.queue for each in self.kernel.listeners)
+        is_quiet = not (moved or waiting or self._idle_polls)
         if is_quiet and not self.kernel.poller.is_ready:
             self._check_rest()
             self._part = self._wind_up
@@ -327,6 +349,7 @@ _CHANCES: Final[dict[Callable[[World], None], float]] = {
     World._trace: 1,
     World._fail_accepts: 1,
     World._fill_poller: 0.3,
+    World._use_up_memory: 0.3,
     World._stop: 0.7,
     World._attach: 2,
     World._detach: 1,
