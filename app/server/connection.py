@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 from ..core.events import POLLIN, Closed, Snapshot, TraceLevel
 from ..core.framing import NO_BURST
 from .machine import BYTE_BUDGET, READ_LEN, EchoMachine
+from .outstanding import Outstanding
 
 READ_SIZE: Final = 64 * 1024
 """Least bytes that a read asks for, except the small reads of the hot path (`SMALL_READ`)."""
@@ -62,9 +63,10 @@ class Connection:
     """
 
     __slots__ = (
-        "active_at budget_hits burst changed eagains fd id interest linger machine opened_at "
-        "partial_writes peer progress_at quick_bytes quick_frames read_size seen_state "
-        "served_from slot stalled_at stalled_sent tallied toggled_at toggles trace"
+        "acked_all_at active_at budget_hits burst changed eagains fd id interest linger machine "
+        "offered opened_at outstanding partial_writes peer progress_at quick_bytes quick_frames "
+        "read_size seen_state served_from slot stalled_at stalled_sent tallied toggled_at toggles "
+        "trace"
     ).split()
 
     def __init__(self, connection_id: int, fd: int, peer: str, now: float) -> None:
@@ -100,6 +102,8 @@ class Connection:
         self.partial_writes = 0
         self.budget_hits = 0
         """Wake-ups that ended on the budget with more to do."""
+        self.offered = True
+        """Whether the pending echo was offered to the kernel; not at first in `armed` mode."""
 
         # Assigned by `app.server.lifecycle`.
         self.interest = POLLIN
@@ -117,9 +121,15 @@ class Connection:
         self.slot = 0
         """Number of the timing wheel's slot that holds it; 0 is none."""
 
+        # Assigned by `app.server.unacknowledged`.
+        self.outstanding: Outstanding | None = None
+        """The bytes that are not acknowledged, if the last look found some."""
+        self.acked_all_at = now
+        """When all that was written was last found acknowledged."""
+
         # Assigned by `app.server.reporter`.
         self.changed = False
-        """Whether it is to be snapshotted in the next round."""
+        """Whether its change is noted for the next round of snapshots and the next look."""
         self.tallied = NO_COUNTS
         """The counts that the loop's totals already hold."""
 
@@ -191,9 +201,12 @@ class Connection:
 
     def snapshot(self, epoch: float) -> Snapshot:
         """Make a snapshot of all figures; `epoch` plus the loop's clock is Unix time."""
-        machine = self.machine
+        machine, outstanding = self.machine, self.outstanding
+        t, queues = self.active_at, None
+        if outstanding is not None and not outstanding.is_brisk:
+            t, queues = max(t, outstanding.looked_at), outstanding.to_queues(epoch)
         return Snapshot(
-            t=self.active_at + epoch,
+            t=t + epoch,
             id=self.id,
             state=machine.state,
             header=machine.header,
@@ -214,6 +227,8 @@ class Connection:
             active_at=self.active_at + epoch,
             closing=machine.closing,
             budget_hits=self.budget_hits,
+            offered=self.offered,
+            queues=queues,
         )
 
     def make_closed(self, t: float, epoch: float) -> Closed:

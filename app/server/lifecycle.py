@@ -23,11 +23,13 @@ from .closing import (
 from .connection import READ_SIZE, Connection
 from .deadlines import TimingWheel, deadline
 from .descriptors import KEPT_BACK
+from .kernel import SocketQueues
 from .machine import CLOSED, DRAINING, READ_BODY, READ_LEN, WRITE_BODY
 from .memory import TRIM_AFTER
 from .poller import Poller
 from .reporter import Inspection, Reporter
 from .shard import Shard
+from .unacknowledged import Unacknowledged
 
 
 class Lifecycle:
@@ -54,6 +56,9 @@ class Lifecycle:
         self.trim_at = inf
         """When to give freed memory back, on the loop's clock."""
         self._sockets: dict[int, socket.socket] = {}  # by descriptor
+        self.unacknowledged = Unacknowledged(
+            SocketQueues(self._sockets), reporter, self.schedule, settings.write_timeout
+        )
         self._resetting: set[int] = set()  # ids to be closed with RST
         self._ids = count(shard.first_id, shard.workers)
         self._limit = shard.limit
@@ -155,6 +160,7 @@ class Lifecycle:
         self._limit.release()
         self.quick.pop(fd, None)
         self.wheel.cancel(connection)
+        self.unacknowledged.forget(connection)
         self.reporter.inspected.pop(connection, None)
         if connection.read_size > READ_SIZE:
             self.trim_at = min(self.trim_at, self.reporter.now + TRIM_AFTER)
@@ -232,6 +238,7 @@ class Lifecycle:
     def change_settings(self, settings: Settings) -> None:
         """Put settings into force, for the limits and for the deadlines from now on."""
         self.settings = settings
+        self.unacknowledged.patience = settings.write_timeout
         for connection in self.by_id.values():
             self.schedule(connection)
 

@@ -107,6 +107,7 @@ class Loop:
             self.life.wheel.next_due,
             self.reporter.next_round,
             self._resume_at,
+            self.reporter.next_look,
             self.life.trim_at,
             self._hurry_at,
             self._force_at,
@@ -141,6 +142,8 @@ class Loop:
                 if machine.state is not DRAINING:
                     detail = "its echo was pending" if machine.out else "was still sending"
                     self.life.begin_close(connection, Reason.SHUTDOWN, detail)
+        if self.reporter.next_look <= now:
+            self.life.unacknowledged.look(now)
         if self.reporter.next_round <= now:
             self.life.publish_round()
 

@@ -38,6 +38,8 @@ from ..watch.stream import EventStream
 from . import kernel
 from .connection import NO_COUNTS, Connection, Counts
 
+LOOK_AFTER: Final = 1.0
+"""Seconds from the first byte that a connection moves to the look at what it has unacknowledged."""
 INTERVAL: Final = 0.1
 """Seconds between two rounds of snapshots while the loop has time to spare."""
 BUSY_INTERVAL: Final = 0.4
@@ -91,6 +93,10 @@ class Reporter:
         """Unix time minus the loop's clock, in seconds."""
         self.changed: set[Connection] = set()
         """Open connections to be snapshotted in the next round (`note_change`)."""
+        self.moved: set[Connection] = set()
+        """Open connections of which the kernel is to be asked (`app.server.unacknowledged`)."""
+        self.next_look = inf
+        """When it is to be asked, on the loop's clock."""
         self.trace_all = trace_all
         """The level at which every connection is traced."""
         self.inspected: dict[Connection, Inspection] = {}
@@ -138,9 +144,21 @@ class Reporter:
         return self.now + self.epoch
 
     def note_change(self, connection: Connection) -> None:
-        """Have a connection snapshotted in the next round; for one that is not `changed` yet."""
+        """Have a connection snapshotted in the next round, and the kernel asked about it in the
+        next look; for one that is not `changed` yet.
+        """
         connection.changed = True
         self.changed.add(connection)
+        self.moved.add(connection)
+        if self.next_look == inf:
+            self.next_look = self.now + LOOK_AFTER
+
+    def take_moved(self) -> set[Connection]:
+        """Remove and return the connections of which the kernel is to be asked."""
+        moved, self.moved = self.moved, set()
+        for connection in moved:
+            connection.changed = False
+        return moved
 
     def publish_opened(self, connection: Connection) -> None:
         """Publish that a connection was accepted."""
@@ -161,6 +179,7 @@ class Reporter:
         self.closed_count += 1
         self._has_closed = True
         self.changed.discard(connection)
+        self.moved.discard(connection)
         self._tally(connection)
         self.stream.publish(connection.make_closed(self.time(), self.epoch))
         self.stream.forget(connection.id)

@@ -285,6 +285,8 @@ class Serving:
                 machine.sent(sent)
             elif self._direct:
                 self._write(connection, now)
+            else:
+                connection.offered = False
             if machine.backlog and machine.state is READ_LEN:
                 if frames < FRAME_BUDGET:
                     machine.receive(machine.take_backlog(), cap, now, True)
@@ -320,6 +322,7 @@ class Serving:
         """Offer the pending echo to the kernel, as much as the connection's share allows."""
         machine = connection.machine
         share, frames = self._share, machine.out_frames
+        connection.offered = True
         while share > 0:
             chunks = machine.unsent(share)
             try:

@@ -15,7 +15,7 @@ from typing import Any, Final, TypeAlias
 
 from ..core.events import ConnectionState, Reason
 from .row import Row
-from .why import why_in_brief, why_waiting
+from .why import WhyCode, why_code, why_in_brief, why_waiting
 
 Value: TypeAlias = int | float | str | bool
 Getter: TypeAlias = Callable[[Row, float], Value]
@@ -137,6 +137,21 @@ def _why_in_brief(row: Row, now: float) -> str:
     return why_in_brief(row.snapshot, now, row.held_by_budget)
 
 
+def _why_code(row: Row, now: float) -> str:
+    if row.closed is not None:
+        return WhyCode.CLOSED.value
+    return why_code(row.snapshot, now, row.held_by_budget).value
+
+
+def _unacked(row: Row, _now: float) -> int:
+    return 0 if row.snapshot is None or row.closed is not None else row.snapshot.unacked_bytes
+
+
+def _in_flight(row: Row, _now: float) -> int:
+    is_open = row.snapshot is not None and row.closed is None
+    return (row.snapshot.in_flight_bytes or 0) if row.snapshot is not None and is_open else 0
+
+
 _STATES: Final = tuple(ConnectionState)
 COLUMNS: Final[Mapping[str, Column]] = {
     column.key: column
@@ -167,6 +182,10 @@ COLUMNS: Final[Mapping[str, Column]] = {
         _counter("toggles", "toggles", "times POLLOUT was armed or disarmed", at_first=True),
         _column("pending", 7, "bytes of echo not yet taken",
                 lambda row, _now: row.pending, Unit.BYTES, at_first=True),
+        _column("unacked", 7, "bytes written and not acknowledged", _unacked, Unit.BYTES,
+                json_name="unacked_bytes"),
+        _column("in_flight", 9, "bytes sent and not acknowledged", _in_flight, Unit.BYTES,
+                title="in flight", json_name="in_flight_bytes"),
         _counter("frames_in", "fr. in", "frames received"),
         _counter("frames", "frames", "frames echoed", "frames_out", at_first=True),
         _counter("bytes_in", "in B", "bytes received", unit=Unit.BYTES),
@@ -179,6 +198,8 @@ COLUMNS: Final[Mapping[str, Column]] = {
                 json_name="age_seconds", largest_first=False, at_first=True),
         _column("idle", 5, "since a byte last moved", Row.idle, Unit.SECONDS,
                 json_name="idle_seconds", at_first=True),
+        _column("why_code", 23, "why it waits, in a code", _why_code, title="why code",
+                choices=tuple(WhyCode)),
         _column("why", WHY_AT_LEAST, "why it waits, in words", _why, sort_value=_why_in_brief),
     )
 }  # fmt: skip

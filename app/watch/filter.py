@@ -176,7 +176,9 @@ class _Parser:
             raise FilterError("this cannot be read", start)
         self._at = word.end()
         if word[0].lower() == "stuck":
-            return lambda row, now: row.closed is None and is_stuck(row.snapshot, now)
+            return lambda row, now: (
+                row.closed is None and is_stuck(row.snapshot, now, row.held_by_budget)
+            )
         looked_for = _unquoted(word[0], start)
         if not looked_for:
             raise FilterError("every connection has an empty text: write what to look for", start)

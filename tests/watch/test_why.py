@@ -3,9 +3,9 @@
 import msgspec
 import pytest
 
-from app.core.events import ConnectionState, Reason, Snapshot
+from app.core.events import ConnectionState, Queues, Reason, Snapshot
 from app.watch.row import Row
-from app.watch.why import is_stuck, why_in_brief, why_waiting
+from app.watch.why import WhyCode, is_stuck, why_code, why_in_brief, why_waiting
 from tests.making import NOW, opened, snapshot
 
 WRITE = ConnectionState.WRITE_BODY
@@ -45,7 +45,7 @@ CASES = [
         "peer reads slowly: 900 B pending, POLLOUT armed, kernel send queue full",
         "peer reads slowly",
     ),
-    (snapshot(1, WRITE, out=(9, 9)), "echo sent", "echo sent"),
+    (snapshot(1, WRITE, out=(9, 9)), "no frame yet", "no frame yet"),
     (
         snapshot(1, ConnectionState.DRAINING, closing=Reason.EOF, quiet=3),
         "draining: eof, waiting for the peer to end too",
@@ -53,7 +53,7 @@ CASES = [
     ),
     (
         snapshot(1, ConnectionState.DRAINING, closing=Reason.KILLED, out=(0, 2048), quiet=3),
-        "draining: killed, 2 KiB of echo still to send, none for 3 s",
+        "draining: killed, 2 KiB pending",
         "draining: killed",
     ),
     (snapshot(1, ConnectionState.CLOSED), "closed", "closed"),
@@ -110,7 +110,7 @@ def test_a_row_is_held_if_the_budget_alone_ended_its_wake_ups() -> None:
         (snapshot(1, ConnectionState.READ_BODY, body=(1, 9), quiet=2), True),
         (snapshot(1, WRITE, out=(1, 9), quiet=2), True),
         (snapshot(1, WRITE, out=(1, 9), quiet=0.2), False),
-        (snapshot(1, ConnectionState.DRAINING, closing=Reason.EOF, quiet=2), True),
+        (snapshot(1, ConnectionState.DRAINING, closing=Reason.EOF, quiet=2), False),
         (snapshot(1, ConnectionState.CLOSED, quiet=2), False),
     ],
 )
@@ -118,3 +118,61 @@ def test_stuck_is_who_stands_still_in_the_middle_of_something(
     seen: Snapshot | None, stuck: bool
 ) -> None:
     assert is_stuck(seen, NOW) is stuck
+
+
+def in_kernel(seen: Snapshot, **figures: int | float | bool | None) -> Snapshot:
+    """The same snapshot with bytes that have been unacknowledged for three seconds."""
+    queues = Queues(t=NOW, since=NOW - 3, acked_at=NOW - 3, acked_bytes=0, unacked_bytes=9)
+    queues = msgspec.structs.replace(queues, **{"in_flight_bytes": 0, **figures})
+    return msgspec.structs.replace(seen, queues=queues)
+
+
+WRITTEN = snapshot(1, frames=3, quiet=3)
+ARMED = snapshot(1, WRITE, out=(1, 9), quiet=3)
+READING = snapshot(1, ConnectionState.READ_BODY, body=(8, 9), quiet=3)
+DRAINING = snapshot(1, ConnectionState.DRAINING, closing=Reason.EOF, quiet=3)
+UNOFFERED = msgspec.structs.replace(ARMED, offered=False)
+CODES = [
+    (None, "no_bytes_yet"),
+    (snapshot(1), "no_bytes_yet"),
+    (WRITTEN, "between_frames"),
+    (snapshot(1, header=b"\0"), "needs_header"),
+    (READING, "needs_body"),
+    (snapshot(1, ConnectionState.CLOSED), "closed"),
+    (in_kernel(WRITTEN), "reads_slowly"),
+    (in_kernel(WRITTEN, since=NOW - 0.5), "between_frames"),
+    (in_kernel(READING), "reads_slowly"),
+    (in_kernel(WRITTEN, has_stopped=True), "not_fetched"),
+    (in_kernel(WRITTEN, has_stopped=True, answers=False), "does_not_answer"),
+    (in_kernel(ARMED), "reads_slowly"),
+    (in_kernel(ARMED, has_stopped=True), "window_closed"),
+    (in_kernel(ARMED, has_stopped=True, answers=False), "does_not_answer"),
+    (in_kernel(UNOFFERED), "armed_first"),
+    (in_kernel(UNOFFERED, has_stopped=True), "window_closed"),
+    (in_kernel(READING, unread=7, unread_at=NOW - 2), "server_behind"),
+    (in_kernel(READING, unread=7, unread_at=NOW - 0.5), "reads_slowly"),
+    (in_kernel(ARMED, unacked_bytes=None, has_stopped=True), "reads_slowly"),
+    (in_kernel(DRAINING, has_stopped=True), "draining_unacknowledged"),
+    (DRAINING, "draining_peer"),
+]
+
+
+@pytest.mark.parametrize(("seen", "code"), CODES)
+def test_the_narrowest_code_is_told(seen: Snapshot | None, code: str) -> None:
+    assert why_code(seen, NOW) == code
+
+
+def test_the_budget_is_told_before_a_slow_reader_and_after_one_who_has_stopped() -> None:
+    lately = snapshot(1, WRITE, out=(1, 9), quiet=0.1)
+    assert why_code(in_kernel(lately), NOW, held=True) is WhyCode.HELD_BY_BUDGET
+    assert why_code(in_kernel(lately, has_stopped=True), NOW, held=True) is WhyCode.WINDOW_CLOSED
+
+
+def test_unacknowledged_bytes_are_told_with_the_cause() -> None:
+    seen = in_kernel(WRITTEN, unacked_bytes=204_800, has_stopped=True)
+    words = "peer does not fetch it: 200 KiB unacknowledged, none for 3 s"
+    assert why_waiting(seen, NOW) == f"{words}, window closed"
+    slow = in_kernel(ARMED, acked_per_second=20_480.0)
+    assert why_waiting(slow, NOW) == "peer reads slowly, 20 KiB/s: 8 B pending, 9 B unacknowledged"
+    assert is_stuck(seen, NOW)
+    assert not is_stuck(slow, NOW)

@@ -31,7 +31,7 @@ from ..exit_codes import EXIT_FAILED, EXIT_INTERRUPTED
 from ..options import client_options
 from .killing import kill
 from .linking import fetch_state, json_option, linked
-from .listing import list_command, show
+from .listing import list_command, show, why
 from .printing import print_facts, print_result
 from .watching import KINDS, Watcher, parse_kinds
 
@@ -64,7 +64,7 @@ def ctl() -> None:
     """Look at a running server and change it, from scripts."""
 
 
-for command in (list_command, show, kill):
+for command in (list_command, show, why, kill):
     ctl.add_command(command)
 
 

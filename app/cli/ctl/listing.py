@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import click
+import msgspec
 
 from ...core.events import Snapshot
 from ...watch.columns import LISTED, Column, column_named, facts_of
@@ -115,5 +116,26 @@ def show(control: str | None, as_json: bool, connection_id: int) -> int:
     if row.snapshot is not None:
         facts |= {name: getattr(row.snapshot, name) for name in OFFSETS}
         facts |= {"header": row.snapshot.header.hex(), "closing": row.snapshot.closing or ""}
+    print_facts(facts, as_json)
+    return 0
+
+
+@click.command()
+@client_options
+@json_option
+@click.argument("connection_id", metavar="ID", type=ConnectionId())
+def why(control: str | None, as_json: bool, connection_id: int) -> int:
+    """Why one open connection waits, and the figures that say so."""
+    with linked(control, "why") as link:
+        state, now = fetch_state(link)
+    row = state.rows.get(connection_id)
+    if row is None:
+        print(f"echo-tui ctl: no connection #{connection_id} is open", file=sys.stderr)
+        return EXIT_FAILED
+    names = ("id", "why", "why_code", "state", "pending", "unacked_bytes", "in_flight_bytes")
+    known = facts_of(row, now)
+    facts: dict[str, Any] = {name: known[name] for name in names}
+    if row.snapshot is not None and row.snapshot.queues is not None:
+        facts |= msgspec.structs.asdict(row.snapshot.queues)
     print_facts(facts, as_json)
     return 0

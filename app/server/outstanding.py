@@ -1,0 +1,139 @@
+"""One connection's bytes that are not acknowledged: since when, how many, and how long yet."""
+
+from __future__ import annotations
+
+from collections import deque
+from itertools import islice
+from math import inf
+from typing import Final
+
+from ..core.events import Queues
+from .kernel import PeerProgress
+
+STOPPED: Final = 2.0
+"""Seconds without an acknowledgement after which a peer that acknowledged before has stopped: a
+steady reader with a small receive buffer acknowledges in steps up to 1.4 s apart."""
+NEVER_BEGUN: Final = 1.0
+"""The same for a peer that has acknowledged nothing of what stands in the queue."""
+RATE_FLOOR: Final = 1024
+"""Bytes a second that a peer must acknowledge, averaged over the write time-out."""
+ANSWER_TIME: Final = 0.5
+"""Seconds after which a retransmission or a probe without an answer counts as unanswered."""
+_POINTS: Final = 32
+"""Points of time in one write time-out for which the acknowledged bytes are remembered."""
+
+
+class Outstanding:
+    """One connection's bytes that are written, or pending, and not acknowledged.
+
+    It lasts until all that was written when it began is acknowledged. Times are on the loop's
+    clock. The loop's thread only.
+    """
+
+    __slots__ = (
+        "acked_at acked_at_first acked_bytes goal is_brisk looked_at points progress published "
+        "seen_bytes_in since unacked_bytes unread unread_at"
+    ).split()
+
+    def __init__(self, since: float, acked_bytes: int, goal: int) -> None:
+        self.since = since
+        """When bytes were first unacknowledged."""
+        self.acked_at = since
+        """When an acknowledgement last took bytes from the queue; `since` if none has."""
+        self.acked_at_first = self.acked_bytes = acked_bytes
+        """Bytes of echo acknowledged since the connection was opened."""
+        self.goal = goal
+        """The value of `acked_bytes` at which all that was written at first is acknowledged."""
+        self.unacked_bytes: int | None = None
+        self.points: deque[tuple[float, int]] = deque([(since, acked_bytes)])
+        """Times, and the bytes acknowledged by then; the first is a write time-out ago or less."""
+        self.looked_at = since
+        self.is_brisk = True
+        """Whether bytes moved so lately that nobody waits yet."""
+        self.progress: PeerProgress | None = None
+        self.seen_bytes_in = 0
+        """Bytes received by the last look."""
+        self.unread: int | None = None
+        self.unread_at = 0.0
+        """Since when the same bytes have waited to be read; 0 if none do."""
+        self.published: tuple[object, ...] = ()
+        """The `figures` of the last look."""
+
+    def due(self, patience: float) -> float:
+        """The time at which the peer has acknowledged too little, if it acknowledges no more.
+
+        Too little is nothing for `patience` seconds, the write time-out, or less than `RATE_FLOOR`
+        on average over them. ``inf`` for a `patience` of 0.
+        """
+        if not patience:
+            return inf
+        for when, acked in islice(self.points, len(self.points) - 1):
+            if self.acked_bytes - acked < RATE_FLOOR * patience:
+                return when + patience
+        return self.acked_at + patience
+
+    def last_ack_at(self, now: float) -> float:
+        """When the last acknowledgement came in since the last look, on the loop's clock."""
+        ago = 0.0 if self.progress is None else self.progress.last_ack_ago
+        return max(self.looked_at, now - ago)
+
+    def note_acked(self, acked_bytes: int, when: float, patience: float) -> None:
+        """Keep that `acked_bytes` in all are acknowledged, the last of them at `when`."""
+        self.acked_bytes, self.acked_at = acked_bytes, when
+        points = self.points
+        while len(points) > 1 and points[1][0] <= when - patience:
+            points.popleft()
+        if when - points[-1][0] >= patience / _POINTS:
+            points.append((when, acked_bytes))
+
+    @property
+    def has_stopped(self) -> bool:
+        """Whether acknowledgements had stopped at the last look."""
+        has_begun = self.acked_bytes > self.acked_at_first
+        return self.looked_at - self.acked_at >= (STOPPED if has_begun else NEVER_BEGUN)
+
+    @property
+    def answers(self) -> bool:
+        """Whether the peer's kernel answers retransmissions and probes."""
+        progress = self.progress
+        if progress is None or progress.last_ack_ago < ANSWER_TIME:
+            return True
+        return progress.retransmits == 0 and progress.probes < 2
+
+    @property
+    def in_flight_bytes(self) -> int | None:
+        """Bytes sent and not acknowledged; None if the kernel does not tell."""
+        if self.unacked_bytes is None or self.progress is None:
+            return None
+        unsent = self.progress.unsent_bytes
+        return None if unsent is None else max(0, self.unacked_bytes - unsent)
+
+    @property
+    def figures(self) -> tuple[object, ...]:
+        """The figures whose change is worth a snapshot."""
+        window = None if self.progress is None else self.progress.window
+        has_unread = bool(self.unread)
+        amounts = self.since, self.unacked_bytes, self.in_flight_bytes, window
+        return (*amounts, has_unread, self.has_stopped, self.answers)
+
+    def to_queues(self, epoch: float) -> Queues:
+        """Make the part of a snapshot; `epoch` plus the loop's clock is Unix time."""
+        progress = self.progress
+        first_at, first = self.points[0]
+        span = self.looked_at - first_at
+        return Queues(
+            t=self.looked_at + epoch,
+            since=self.since + epoch,
+            acked_at=self.acked_at + epoch,
+            acked_bytes=self.acked_bytes,
+            unacked_bytes=self.unacked_bytes,
+            in_flight_bytes=self.in_flight_bytes,
+            window=None if progress is None else progress.window,
+            unread=self.unread,
+            unread_at=self.unread_at + epoch if self.unread_at else 0.0,
+            retransmits=0 if progress is None else progress.retransmits,
+            probes=0 if progress is None else progress.probes,
+            has_stopped=self.has_stopped,
+            answers=self.answers,
+            acked_per_second=round((self.acked_bytes - first) / span, 1) if span > 0 else 0.0,
+        )

@@ -1,0 +1,166 @@
+"""Bytes that the peer has not acknowledged: the kernel is asked about connections that have some.
+
+That the kernel has taken an echo says nothing about the peer: a send queue holds megabytes. So the
+write time-out, the idle time-out and the words of why a connection waits are judged by what is
+acknowledged (`app.server.kernel` has the words). A connection that moved bytes is asked about once
+a second at most, and again only as long as bytes of it stand in the send queue. One that is idle
+costs nothing, nor does a frame.
+
+Facts that surprise:
+
+- A peer's kernel acknowledges what the peer has not read, until its receive buffer is full: 64 KiB
+  or more. Below that nobody outside can know.
+- A steady reader acknowledges in steps: up to 6.5 s apart at 20 kB/s with the default buffer.
+- A closed window is probed, and each answer is an acknowledgement that acknowledges nothing.
+- After SHUT_WR the FIN counts as one byte of the send queue until it is acknowledged.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from math import inf
+from typing import Final
+
+from .connection import Connection
+from .kernel import SocketQueues
+from .machine import CLOSED, READ_BODY, READ_LEN
+from .outstanding import Outstanding
+from .reporter import LOOK_AFTER, Reporter
+
+LOOK_AGAIN: Final = 0.5
+"""Seconds between two looks at a connection with bytes that stay unacknowledged."""
+LOOKS: Final = 256
+"""Connections looked at in one iteration at most, about 0.3 ms of work."""
+QUIET: Final = 0.2
+"""Seconds without a byte after which bytes in the send queue are no longer those of brisk traffic,
+which an acknowledgement will take within the peer's delay (40 ms on Linux)."""
+
+
+class Unacknowledged:
+    """Looks at connections with unacknowledged bytes; in the loop's thread only."""
+
+    def __init__(
+        self,
+        queues: SocketQueues,
+        reporter: Reporter,
+        schedule: Callable[[Connection], None],
+        patience: float,
+    ) -> None:
+        """`schedule` is called when a connection's deadline may have come nearer. `patience` is
+        the write time-out, in seconds.
+        """
+        self.patience = patience
+        self._queues = queues
+        self._reporter = reporter
+        self._schedule = schedule
+        self._kept: dict[Connection, Outstanding] = {}
+        self._waiting: deque[Connection] = deque()  # to be looked at, `LOOKS` in an iteration
+        self._moved_at = -inf  # when those that moved were last looked at
+
+    def look(self, now: float) -> None:
+        """Ask about the connections that are due, `LOOKS` of them, and plan the next look."""
+        if not self._waiting:
+            self._waiting.extend(self._due(now))
+        waiting = self._waiting
+        for _ in range(min(LOOKS, len(waiting))):
+            connection = waiting.popleft()
+            if connection.machine.state is not CLOSED:
+                self.examine(connection, now)
+        reporter = self._reporter
+        if waiting:
+            reporter.next_look = now
+        elif self._kept:
+            reporter.next_look = now + LOOK_AGAIN
+        else:
+            reporter.next_look = now + LOOK_AFTER if reporter.moved else inf
+
+    def _due(self, now: float) -> list[Connection]:
+        """The connections whose look has come, by id."""
+        brisk_until = now - (LOOK_AFTER - LOOK_AGAIN / 2)
+        due = {
+            connection
+            for connection, known in self._kept.items()
+            if not known.is_brisk or known.looked_at <= brisk_until
+        }
+        if self._moved_at <= brisk_until:
+            self._moved_at = now
+            due |= self._reporter.take_moved()
+        # Sorted, so that what happens does not depend on the order of a set.
+        return sorted(due, key=lambda connection: connection.id)
+
+    def examine(self, connection: Connection, now: float) -> None:
+        """Ask the kernel about one connection now, and keep what it says."""
+        unacked = self._queues.unacked(connection.fd)
+        pending = connection.machine.pending
+        if unacked is None:
+            acked, waiting = connection.bytes_out, pending
+        else:
+            if unacked and connection.linger is not None:
+                unacked -= 1  # our FIN
+            acked, waiting = connection.bytes_out - unacked, unacked
+        known = connection.outstanding
+        if not waiting:
+            if known is not None:
+                self._end(connection, known, now)
+            return
+        if known is None or (acked >= known.goal and not pending):
+            known = self._begin(connection, acked, now)
+        else:
+            known.is_brisk = False
+            self._read_progress(connection, known)
+            if acked > known.acked_bytes:
+                when = connection.progress_at if unacked is None else known.last_ack_at(now)
+                known.note_acked(acked, when, self.patience)
+        known.unacked_bytes = unacked
+        known.looked_at = now
+        if known.is_brisk:
+            return
+        self._read_unread(connection, known, now)
+        if known.figures != known.published:
+            known.published = known.figures
+            self._reporter.changed.add(connection)
+
+    def forget(self, connection: Connection) -> None:
+        """Forget a connection that has closed."""
+        self._kept.pop(connection, None)
+
+    def _begin(self, connection: Connection, acked: int, now: float) -> Outstanding:
+        """Bytes of the connection are unacknowledged from here on, or anew."""
+        pending = connection.machine.pending
+        since = connection.stalled_at if pending else connection.active_at
+        known = Outstanding(since, acked, connection.bytes_out)
+        known.is_brisk = not pending and now - since < QUIET
+        if not known.is_brisk:
+            self._read_progress(connection, known)
+            if known.progress is not None:
+                # Nothing was acknowledged after that; whether anything was before, nobody knows.
+                known.acked_at = max(since, now - known.progress.last_ack_ago)
+        connection.outstanding = self._kept[connection] = known
+        self._schedule(connection)
+        return known
+
+    def _end(self, connection: Connection, known: Outstanding, now: float) -> None:
+        """All is acknowledged."""
+        self._read_progress(connection, known)
+        connection.acked_all_at = known.last_ack_at(now)
+        connection.outstanding = None
+        del self._kept[connection]
+        self._schedule(connection)
+        if not known.is_brisk:
+            self._reporter.changed.add(connection)
+
+    def _read_progress(self, connection: Connection, known: Outstanding) -> None:
+        known.progress = self._queues.progress(connection.fd)
+
+    def _read_unread(self, connection: Connection, known: Outstanding, now: float) -> None:
+        """Note whether input waits that the loop wants to read."""
+        machine = connection.machine
+        wants_input = machine.state is READ_LEN or machine.state is READ_BODY
+        known.unread = self._queues.unread(connection.fd) if wants_input else None
+        bytes_in = connection.bytes_in
+        if not known.unread:
+            known.unread_at = 0.0
+        elif not known.unread_at or bytes_in != known.seen_bytes_in:
+            known.unread_at = now
+        known.seen_bytes_in = bytes_in

@@ -1,0 +1,188 @@
+"""What the loop learns of bytes that are not acknowledged, from a kernel that a test plays."""
+
+from __future__ import annotations
+
+from math import inf
+
+import pytest
+
+from app.core.events import Queues, TraceLevel
+from app.core.framing import frame
+from app.server.connection import Connection
+from app.server.kernel import PeerProgress, SocketQueues
+from app.server.outstanding import RATE_FLOOR, Outstanding
+from app.server.reporter import LOOK_AFTER, Reporter
+from app.server.unacknowledged import LOOK_AGAIN, LOOKS, Unacknowledged
+from app.watch.stream import EventStream
+
+
+class PlayedQueues(SocketQueues):
+    """The kernel's answers about any connection, as a test sets them."""
+
+    def __init__(self) -> None:
+        super().__init__({})
+        self.unacked_bytes: int | None = 0
+        self.unread_bytes = 0
+        self.peer = PeerProgress(9.0, 0, 0, 0, 0, False)
+        self.asked: list[int] = []
+
+    def unacked(self, fd: int) -> int | None:
+        self.asked.append(fd)
+        return self.unacked_bytes
+
+    def unread(self, fd: int) -> int | None:
+        return self.unread_bytes
+
+    def progress(self, fd: int) -> PeerProgress | None:
+        return None if self.unacked_bytes is None else self.peer
+
+
+class Bench:
+    """One connection that has echoed 10,000 bytes at 100 s, and who looks at it."""
+
+    def __init__(self, patience: float = 30.0) -> None:
+        self.queues = PlayedQueues()
+        self.reporter = Reporter(EventStream(), 0.0, TraceLevel.OFF)
+        self.scheduled: list[Connection] = []
+        self.watch = Unacknowledged(self.queues, self.reporter, self.scheduled.append, patience)
+        self.connection = Connection(1, 7, "peer", 100.0)
+        self.echo(10_000, 100.0)
+
+    def echo(self, size: int, now: float) -> None:
+        self.connection.quick_bytes += size
+        self.connection.active_at = self.reporter.now = now
+        if not self.connection.changed:
+            self.reporter.note_change(self.connection)
+
+    def look(self, now: float, unacked: int | None) -> Queues | None:
+        self.queues.unacked_bytes = unacked
+        self.reporter.now = now
+        self.watch.look(now)
+        return self.connection.snapshot(0.0).queues
+
+
+def test_an_idle_connection_costs_nothing_and_a_brisk_one_a_look_a_second() -> None:
+    bench = Bench()
+    assert bench.reporter.next_look == 100.0 + LOOK_AFTER
+    assert bench.look(101.0, 0) is None
+    assert bench.reporter.next_look == inf
+    for tick in range(100):
+        bench.echo(64, 101.0 + tick / 25)
+        if bench.reporter.next_look <= bench.reporter.now:
+            assert bench.look(bench.reporter.now, 64) is None
+    assert len(bench.queues.asked) <= 6
+
+
+def test_one_that_fell_quiet_with_bytes_in_the_queue_is_told_with_the_kernels_figures() -> None:
+    bench = Bench()
+    bench.queues.peer = PeerProgress(0.6, 0, 1, 6000, 512, False)
+    queues = bench.look(101.0, 9000)
+    assert queues is not None
+    assert (queues.since, queues.acked_at, queues.acked_bytes) == (100.0, 100.4, 1000)
+    assert (queues.unacked_bytes, queues.in_flight_bytes, queues.window) == (9000, 3000, 512)
+    assert not queues.has_stopped
+    assert bench.reporter.next_look == 101.0 + LOOK_AGAIN
+    assert bench.scheduled == [bench.connection], "its deadline has come nearer"
+    bench.reporter.changed.clear()
+    bench.queues.peer = PeerProgress(9.0, 0, 1, 6000, 512, False)
+    queues = bench.look(101.5, 9000)
+    assert queues is not None
+    assert queues.has_stopped
+    assert bench.reporter.changed == {bench.connection}, "no byte moved, and yet it is told"
+    bench.reporter.changed.clear()
+    bench.look(102.0, 9000)
+    assert not bench.reporter.changed
+
+
+def test_all_acknowledged_ends_it_and_says_when() -> None:
+    bench = Bench()
+    bench.look(101.0, 9000)
+    bench.reporter.changed.clear()
+    bench.queues.peer = PeerProgress(0.2, 0, 0, 0, 0, False)
+    assert bench.look(101.5, 0) is None
+    assert bench.connection.acked_all_at == pytest.approx(101.3)
+    assert bench.reporter.changed == {bench.connection}
+    assert bench.reporter.next_look == inf
+
+
+@pytest.mark.parametrize(
+    ("peer", "answers"),
+    [
+        (PeerProgress(3.0, 2, 0, 0, 500, False), False),
+        (PeerProgress(3.0, 0, 2, 500, 0, False), False),
+        (PeerProgress(3.0, 0, 1, 500, 0, False), True),
+        (PeerProgress(0.1, 1, 0, 0, 500, False), True),
+    ],
+)
+def test_unanswered_retransmissions_and_probes(peer: PeerProgress, answers: bool) -> None:
+    bench = Bench()
+    bench.queues.peer = peer
+    queues = bench.look(103.0, 500)
+    assert queues is not None
+    assert queues.answers is answers
+
+
+def test_input_that_is_not_read_is_timed() -> None:
+    bench = Bench()
+    bench.queues.unread_bytes = 5
+    bench.look(101.0, 500)
+    queues = bench.look(102.0, 500)
+    assert queues is not None
+    assert (queues.unread, queues.unread_at) == (5, 101.0)
+    bench.connection.quick_bytes += 1  # it was read: what waits now is other input
+    bench.connection.active_at = 101.0
+    queues = bench.look(103.0, 500)
+    assert queues is not None
+    assert queues.unread_at == 103.0
+
+
+def test_without_the_kernels_word_only_a_pending_echo_counts() -> None:
+    bench = Bench()
+    assert bench.look(101.0, None) is None
+    bench.connection.machine.receive(frame(bytes(900)), 1000, 101.0)
+    bench.connection.begin_stall(101.0)
+    bench.echo(0, 101.0)
+    queues = bench.look(103.0, None)
+    assert queues is not None
+    assert (queues.unacked_bytes, queues.in_flight_bytes) == (None, None)
+
+
+def test_many_are_looked_at_in_several_iterations() -> None:
+    bench = Bench()
+    for number in range(2, 2 * LOOKS):
+        bench.reporter.note_change(Connection(number, number, "peer", 100.0))
+    bench.look(101.0, 0)
+    assert len(bench.queues.asked) == LOOKS
+    assert bench.reporter.next_look == 101.0
+    bench.look(101.0, 0)
+    assert bench.reporter.next_look == inf
+
+
+# --- the patience -------------------------------------------------------------------------------
+
+
+def test_nothing_for_the_patience_is_too_little() -> None:
+    known = Outstanding(50.0, 0, 10**9)
+    assert known.due(30.0) == 80.0
+    assert known.due(0.0) == inf
+    known.note_acked(10**6, 70.0, 30.0)
+    assert known.due(30.0) == 100.0
+
+
+def test_less_than_the_floor_over_the_patience_is_too_little_however_much_came_before() -> None:
+    known = Outstanding(50.0, 0, 10**9)
+    for second in range(51, 200):
+        rate = 20_000 if second <= 100 else RATE_FLOOR // 2
+        if known.due(10.0) <= second:
+            break
+        known.note_acked(known.acked_bytes + rate, float(second), 10.0)
+    assert 105 <= second <= 111
+
+
+def test_a_reader_over_the_floor_is_never_too_slow_though_it_comes_in_steps() -> None:
+    known = Outstanding(0.0, 0, 10**9)
+    for step in range(1, 200):
+        now = step * 6.5
+        assert known.due(10.0) > now
+        known.note_acked(known.acked_bytes + 130_000, now, 10.0)
+    assert len(known.points) < 40
