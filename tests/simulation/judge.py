@@ -111,7 +111,7 @@ class Judge:
             raise Violation(f"{sock}: frames_out is {connection.frames_out}, not {echoed}")
         if not echoed <= connection.frames_in <= sock.frames_until(sock.consumed):
             raise Violation(f"{sock}: frames_in is {connection.frames_in}")
-        if connection.eagains > sock.eagains:
+        if not sock.eagains - sock.uncounted <= connection.eagains <= sock.eagains:
             raise Violation(f"{sock}: {connection.eagains} EAGAIN, not {sock.eagains}")
         if sock.largest_until(sock.written) > max(self.values["cap"]):
             raise Violation(f"{sock}: a frame over every CAP was echoed")
@@ -173,15 +173,14 @@ class Judge:
             raise Violation(f"#{event.id} closed twice, or never opened")
         self.closed[event.id] = event
         sock = self.opened[event.id]
-        told = (event.bytes_in, event.bytes_out, event.frames_out, event.partial_writes)
-        true = (
-            sock.consumed,
-            sock.written,
-            sock.frames_until(sock.written),
-            sock.partial_writes,
-        )
+        told = (event.bytes_in, event.bytes_out, event.partial_writes, event.toggles)
+        true = (sock.consumed, sock.written, sock.partial_writes, sock.toggles)
         if told != true:
             raise Violation(f"{sock}: closed with {told}, not {true}")
+        if event.frames_out != sock.frames_until(sock.written):
+            raise Violation(f"{sock}: closed with {event.frames_out} frames echoed")
+        if not sock.eagains - sock.uncounted <= event.eagains <= sock.eagains:
+            raise Violation(f"{sock}: closed with {event.eagains} EAGAIN, not {sock.eagains}")
         if not sock.is_closed:
             raise Violation(f"{sock}: its descriptor is open after its close was told")
         why_not = self._objection(event, sock)

@@ -58,6 +58,7 @@ class SimulatedPoller:
     """A poller whose waiting is the simulation: `poll` calls `world`, which makes time pass."""
 
     fd_limit: int | None = None
+    note = ""
 
     def __init__(self, kernel: SimulatedKernel, name: str) -> None:
         """`name` is that of a real poller, whose masks this one gives."""
@@ -67,6 +68,7 @@ class SimulatedPoller:
         """The interest registered of each descriptor."""
         self.modified: dict[int, int] = {}
         """How often that of a descriptor was changed since it was added."""
+        self.polls = 0
         self.full = 0
         """How many of the next additions fail with ENOSPC (epoll_ctl(2))."""
         self.wait: Callable[[float | None], Ready]
@@ -99,11 +101,15 @@ class SimulatedPoller:
         """Unregister a descriptor, which must not be closed yet."""
         if fd not in self.interest or fd not in self._kernel.watchable:
             raise Violation(f"descriptor {fd} removed from the poller, which has it not")
-        del self.interest[fd]
+        sock = self._kernel.sockets.get(fd)
+        if sock is not None:
+            sock.toggles = self.modified[fd]
+        del self.interest[fd], self.modified[fd]
         self._edges.pop(fd, None)
 
     def poll(self, timeout: float | None) -> Ready:
         """Have the world go on, and return what is ready then."""
+        self.polls += 1
         return self.wait(timeout)
 
     def close(self) -> None:
@@ -199,7 +205,9 @@ class SimulatedKernel:
     def discard(self, fd: int, size: int) -> bytes:
         """Call read(2) for input that is thrown away."""
         sock = self._socket(fd)
-        if sock.unread and sock.parsed < 0:
+        if not sock.unread:
+            sock.uncounted += 1
+        elif sock.parsed < 0:
             sock.parsed = sock.consumed
         return sock.read(size)
 

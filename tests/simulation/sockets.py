@@ -86,7 +86,15 @@ class Socket:
         """Whether a write was cut short: room is then an edge."""
         # For the judge.
         self.eagains = 0
+        self.uncounted = 0
+        """Of those the ones that the server does not count: it tried again, or discarded input."""
+        self.refused_in = -1
+        """The number of the poll after which a write gave EAGAIN last."""
         self.partial_writes = 0
+        self.toggles = 0
+        """How often its interest was changed; known once it is unregistered."""
+        self.arrivals: list[tuple[int, float]] = []
+        """The offset after each arrival, and its time."""
         self.opened_at = 0.0
         self.closed_at = 0.0
         self.moves: list[float] = []
@@ -171,11 +179,14 @@ class Socket:
         size = len(data)
         if not size:
             raise Violation(f"{self}: a write of nothing")
+        if self.refused_in == self.kernel.poller.polls:
+            self.uncounted += 1
         count = min(size, self.send_room - self.unacked)
         if count < size:
             self.no_space = True
         if not count:
             self.eagains += 1
+            self.refused_in = self.kernel.poller.polls
             raise BlockingIOError(errno.EAGAIN, "the send buffer is full")
         end = self.written + count
         if bytes(data[:count]) != self.stream[self.written : end]:
@@ -208,6 +219,7 @@ class Socket:
         if self.broken or self.fin_arrived or count <= 0:
             return 0
         self.arrived += count
+        self.arrivals.append((self.arrived, self.kernel.now))
         if self.is_closed:
             self.send_reset()  # nobody reads it any more
         else:
