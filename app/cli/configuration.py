@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -21,7 +22,7 @@ from click.core import ParameterSource
 
 from ..core.printable import printable
 from ..core.settings import SettingError, suggestion
-from .options import UI_OPTIONS, Judged
+from .options import UI_OPTIONS, Judged, is_service_url
 
 PREFIX: Final = "ECHO_TUI"
 """The prefix of the environment variables of options; an underscore follows."""
@@ -29,6 +30,14 @@ UI_TABLE: Final = "ui"
 """The table of the file for the dashboard."""
 NEVER_IN_A_FILE: Final = frozenset({"config", "show_config", "help"})
 _ARGUMENTS: Final = f"{__name__}.arguments"
+_IGNORED: Final = f"{__name__}.ignored"
+_OF_KUBERNETES: Final = re.compile(
+    rf"{PREFIX}_(SERVICE|PORT)_\w+"
+    rf"|{PREFIX}_(\w+_)?(SERVICE_(HOST|PORT(_\w+)?)|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)"
+)
+"""Variables that Kubernetes sets in every pod beside a service `echo-tui` or `echo-tui-NAME`."""
+_PURE: Final = f"{PREFIX}_PURE"
+"""A variable for builds of the package; it is no option."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,17 +133,28 @@ def _from_file(place: str, parameter: click.Parameter, value: object) -> object:
     return value if isinstance(value, bool) else str(value)
 
 
+def environment_note(ctx: click.Context) -> str:
+    """Name the variables that were ignored at this run of a `ConfiguredCommand`; may be empty."""
+    ignored = ctx.meta.get(_IGNORED, ())
+    return f"ignored, as Kubernetes sets them: {', '.join(ignored)}" if ignored else ""
+
+
 def check_environment(
     environment: Mapping[str, str], parameters: Mapping[str, click.Parameter]
-) -> None:
+) -> list[str]:
     """Refuse unknown variables with our prefix, and values that the flag would refuse.
 
-    An empty variable counts as none, as everywhere in click. Raises `SettingError`.
+    An empty variable counts as none, as everywhere in click. Returns the names of variables of
+    Kubernetes, which are ignored. Raises `SettingError`.
     """
+    ignored: list[str] = []
     known = {variable(name): parameter for name, parameter in parameters.items()}
     known[variable("config")] = click.Option(["--config"])
     for name, value in environment.items():
-        if not name.startswith(f"{PREFIX}_"):
+        if not name.startswith(f"{PREFIX}_") or name == _PURE:
+            continue
+        if _OF_KUBERNETES.fullmatch(name) or (name.endswith("_PORT") and is_service_url(value)):
+            ignored.append(printable(name))
             continue
         if name not in known:
             raise SettingError(
@@ -142,6 +162,7 @@ def check_environment(
             )
         if value:
             _judge(f"{name}={printable(value)}", partial(_convert, known[name]), value)
+    return sorted(ignored)
 
 
 def variable(parameter: str) -> str:
@@ -173,7 +194,7 @@ class ConfiguredCommand(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         ctx.meta[_ARGUMENTS] = list(args)
         if not ctx.resilient_parsing:
-            check_environment(os.environ, _configurable(ctx))
+            ctx.meta[_IGNORED] = check_environment(os.environ, _configurable(ctx))
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:

@@ -44,6 +44,19 @@ class Judged(ParameterType):
         return self.rule.read(value) if isinstance(value, str) else self.rule.judge(value)
 
 
+def is_service_url(text: str) -> bool:
+    """Whether this is what Kubernetes puts into ``NAME_PORT`` for a service of that name."""
+    return text.startswith(("tcp://", "udp://", "sctp://"))
+
+
+class PortArgument(click.Argument):
+    """The argument PORT, whose variable may be one of Kubernetes, ``tcp://10.0.0.1:9000``."""
+
+    def resolve_envvar_value(self, ctx: click.Context) -> str | None:
+        value = super().resolve_envvar_value(ctx)
+        return None if value is None or is_service_url(value) else value
+
+
 class Host(click.types.StringParamType):
     """The name or address of a server; brackets around an IPv6 address are removed."""
 
@@ -138,8 +151,13 @@ def _setting(name: str, rule: Rule) -> Decorator:
         return option(rule, multiple=True, callback=_join, show_default=False)
     if name not in ("host", "port"):
         return option(rule)
-    variable = f"ECHO_TUI_{rule.option}"
-    return click.argument(name, type=Judged(rule), default=rule.default, envvar=variable)
+    return click.argument(
+        name,
+        type=Judged(rule),
+        default=rule.default,
+        envvar=f"ECHO_TUI_{rule.option}",
+        cls=PortArgument if name == "port" else None,
+    )
 
 
 def _control(metavar: str, which: str) -> Decorator:

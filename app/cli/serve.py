@@ -16,7 +16,7 @@ from ..core.addresses import Address
 from ..core.settings import RULES, SettingError, Settings
 from ..core.spawn import stop_signals_blocked
 from ..recording.plan import Limits, RecordingPlan
-from .configuration import ConfiguredCommand, file_option, show_option
+from .configuration import ConfiguredCommand, environment_note, file_option, show_option
 from .dashboard import dashboard_preferences, require_terminal, run_dashboard
 from .exit_codes import EXIT_FAILED
 from .options import (
@@ -126,6 +126,7 @@ def serve_headless(settings: Settings, sidecars: Sidecars, log_format: str, log_
     from .reloading import reload_on_hangup
 
     hosting = Hosting(settings, sidecars, passed_socket(os.environ))
+    publish_environment_note(hosting)
     server = hosting.server
     systemd = hosting.fanout.add(
         Notifier(os.environ, partial(hosting.publish_notice, "warning")), "systemd"
@@ -153,6 +154,12 @@ def serve_headless(settings: Settings, sidecars: Sidecars, log_format: str, log_
     return code
 
 
+def publish_environment_note(hosting: Hosting) -> None:
+    """Tell among the events which variables of the environment were ignored."""
+    if note := environment_note(click.get_current_context()):
+        hosting.publish_notice("info", note)
+
+
 def serve_with_dashboard(
     settings: Settings,
     sidecars: Sidecars,
@@ -169,6 +176,7 @@ def serve_with_dashboard(
     from ..watch.source import StreamSource
 
     hosting = Hosting(settings, sidecars)
+    publish_environment_note(hosting)
     server = hosting.server
     stream = hosting.add_stream(watched=True)
     source = StreamSource(

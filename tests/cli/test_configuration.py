@@ -243,6 +243,42 @@ def test_a_mistake_in_the_environment_is_told_with_variable_and_value(name: str)
     assert complaint(**{f"ECHO_TUI_{name}": value}).startswith(says)
 
 
+OF_KUBERNETES = {
+    "ECHO_TUI_SERVICE_HOST": "10.0.0.11",
+    "ECHO_TUI_SERVICE_PORT": "9000",
+    "ECHO_TUI_SERVICE_PORT_ECHO": "9000",
+    "ECHO_TUI_PORT": "tcp://10.0.0.11:9000",
+    "ECHO_TUI_PORT_9000_TCP": "tcp://10.0.0.11:9000",
+    "ECHO_TUI_PORT_9000_TCP_PROTO": "tcp",
+    "ECHO_TUI_PORT_9000_TCP_PORT": "9000",
+    "ECHO_TUI_PORT_9000_TCP_ADDR": "10.0.0.11",
+    "ECHO_TUI_METRICS_SERVICE_HOST": "10.0.0.12",
+    "ECHO_TUI_METRICS_PORT": "tcp://10.0.0.12:19000",
+    "ECHO_TUI_METRICS_PORT_19000_TCP": "tcp://10.0.0.12:19000",
+}
+
+
+def test_variables_of_kubernetes_are_ignored() -> None:
+    assert line(show(**OF_KUBERNETES), "port") == "port = 9000 # default"
+    assert line(show("127.0.0.1", "7", **OF_KUBERNETES), "port") == "port = 7 # command line"
+    assert show(ECHO_TUI_PURE="1") == show()
+
+
+@pytest.mark.parametrize("name", ["ECHO_TUI_SERVICES", "ECHO_TUI_PROT", "ECHO_TUI_METRICS_PORT"])
+def test_what_only_looks_like_a_variable_of_kubernetes_is_a_typing_mistake(name: str) -> None:
+    assert complaint(**{name: "1"}).startswith(f"unknown environment variable {name}: ")
+
+
+def test_the_log_tells_what_was_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in OF_KUBERNETES.items():
+        monkeypatch.setenv(name, value)
+    with Headless("--control", "none", "--log-format", "json") as server:
+        text = server.event("notice")["text"]
+        assert text == f"ignored, as Kubernetes sets them: {', '.join(sorted(OF_KUBERNETES))}"
+        code, _, errors = server.end(signal.SIGTERM)
+    assert (code, errors) == (0, "")
+
+
 def test_a_mistake_on_the_command_line_is_told_before_anything_is_shown() -> None:
     assert complaint("--cap", "0").startswith("--cap 0 is out of range")
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,7 +19,7 @@ from app.core.events import Reason
 from app.core.settings import RUNTIME_SETTINGS
 from app.watch.journal import Level, level_of
 from tests.making import closed
-from tests.program import ROOT
+from tests.program import PATIENCE, ROOT, Headless, environment
 
 DOCS = ROOT / "docs"
 TEXT = (DOCS / "operations.md").read_text("utf-8")
@@ -67,13 +70,7 @@ def test_the_container_runs_without_privileges_and_is_asked_for_its_health() -> 
     last_stage = CONTAINER[CONTAINER.rindex("\nFROM ") :]
     (user,) = re.findall(r"^USER (\d+):\d+$", last_stage, re.MULTILINE)
     assert int(user) > 0
-    (health,) = re.findall(r"^    CMD echo-tui (.*)$", last_stage, re.MULTILINE)
-    command = cli.get_command(cli.make_context("echo-tui", ["client"]), "client")
-    assert command is not None
-    word, *arguments = shlex.split(health.replace("$ECHO_TUI_PORT", "9000"))
-    assert word == "client"
-    asked = command.make_context("client", arguments).params
-    assert (asked["host"], asked["port"], asked["timeout"]) == ("127.0.0.1", 9000, 2.0)
+    assert re.search(r"^HEALTHCHECK .*\n    CMD echo-tui ", last_stage, re.MULTILINE)
     assert "STOPSIGNAL SIGTERM" in last_stage
 
 
@@ -119,3 +116,44 @@ def test_promtool_takes_the_alerts() -> None:
         check=False,
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("options", "port_variable"),
+    [
+        (("--listen", "127.0.0.2:0"), "9"),
+        (("0.0.0.0", "0"), "tcp://10.0.0.1:9"),
+        (("--control", "none", "127.0.0.1", "0"), ""),
+    ],
+)
+def test_the_images_health_check_follows_the_port_in_force(
+    options: tuple[str, ...], port_variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = CONTAINER.replace("\\\n", " ")
+    (check,) = re.findall(r"^HEALTHCHECK .*? CMD (.*)$", text, re.MULTILINE)
+    program = tmp_path / "bin" / "echo-tui"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m app "$@"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    with Headless(*options, arguments=()) as server:
+        variables = {
+            "PATH": f"{program.parent}:{os.environ['PATH']}",
+            "ECHO_TUI_PORT": port_variable or str(server.port),
+        }
+
+        def is_healthy() -> bool:
+            ended = subprocess.run(
+                ["/bin/sh", "-c", check],
+                env={**environment(), **variables},
+                cwd=ROOT,
+                timeout=PATIENCE,
+                capture_output=True,
+                check=False,
+            )
+            return ended.returncode == 0
+
+        assert is_healthy()
+        assert server.end(signal.SIGTERM)[0] == 0
+        assert not is_healthy()
