@@ -105,6 +105,15 @@ def test_all_acknowledged_ends_it_and_says_when() -> None:
     assert bench.reporter.next_look == inf
 
 
+def test_what_was_told_is_taken_back_when_later_bytes_take_the_place_of_those_before() -> None:
+    bench = Bench()
+    assert bench.look(101.0, 9000) is not None
+    bench.echo(64, 101.4)
+    bench.reporter.changed.clear()
+    assert bench.look(101.5, 32) is None, "only brisk traffic is left"
+    assert bench.reporter.changed == {bench.connection}
+
+
 @pytest.mark.parametrize(
     ("peer", "answers"),
     [

@@ -7,7 +7,7 @@ import os
 import struct
 import termios
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from app.core.events import POLLIN
 from app.server.poller import POLLRDHUP, Ready
@@ -17,6 +17,10 @@ from .sockets import POLLERR, POLLHUP, ListeningSocket, Socket, Violation, os_er
 COMMANDS_FD: Final = 3
 LISTENER_FDS: Final = (4, 5)
 FIRST_FD: Final = 10
+TCP_INFO_SIZE: Final = 248
+LAST_ACK_AT, UNSENT_AT, WINDOW_AT = 56, 144, 228
+"""Offsets of tcpi_last_ack_recv, tcpi_notsent_bytes and tcpi_snd_wnd in struct tcp_info."""
+TCP_ESTABLISHED, TCP_CLOSE = 1, 7
 
 
 class HasReadiness(Protocol):
@@ -229,6 +233,12 @@ class SimulatedKernel:
         assert request == termios.TIOCOUTQ
         return struct.pack("i", sock.unacked + (sock.fin_sent and not sock.broken))
 
-    def tcp_info(self, sock: Socket, size: int) -> Any:
-        """Return TCP_INFO of a socket."""
-        return bytes(size)
+    def tcp_info(self, sock: Socket, size: int) -> bytes:
+        """Return the first `size` bytes of struct tcp_info (linux/tcp.h) of a socket."""
+        info = bytearray(TCP_INFO_SIZE)
+        info[0] = TCP_CLOSE if sock.broken else TCP_ESTABLISHED
+        last_ack = int((self.now - max(sock.opened_at, sock.acked_at)) * 1000)
+        struct.pack_into("=I", info, LAST_ACK_AT, last_ack)
+        struct.pack_into("=I", info, UNSENT_AT, sock.unacked // 2)
+        struct.pack_into("=I", info, WINDOW_AT, sock.unacked // 2)
+        return bytes(info[:size])
