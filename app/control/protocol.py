@@ -97,6 +97,10 @@ class KnownConnection(msgspec.Struct, frozen=True, kw_only=True):
 
     opened: Opened
     snapshot: Snapshot | None = None
+    frames_per_second: float | None = None
+    """Frames echoed per second before the snapshot; None if nobody has watched for long enough."""
+    measured_over: float = 0.0
+    """Seconds over which that was measured."""
 
 
 class Page(_Message, frozen=True, tag="page"):

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import msgspec
 
 
 class EventStruct(msgspec.Struct, frozen=True, tag_field="event"):
     """The base of every event."""
+
+
+class MeasuredRate(NamedTuple):
+    """A connection's frames per second, and the seconds over which they were measured."""
+
+    per_second: float
+    span: float
 
 
 class LoopStats(EventStruct, frozen=True, tag="loop_stats"):
@@ -53,6 +62,13 @@ class LoopStats(EventStruct, frozen=True, tag="loop_stats"):
     """The time of the oldest figures, if these are of several loops together; 0 if of one."""
     accepts: tuple[int, ...] = ()
     """Connections accepted since the start at each of `Listening.listeners`, in their order."""
+
+
+def carry_longest(stats: LoopStats, earlier: LoopStats | None) -> LoopStats:
+    """Return `stats` that also tell the longest iteration of `earlier`, which nobody has read."""
+    if earlier is None or earlier.longest_us <= stats.longest_us:
+        return stats
+    return msgspec.structs.replace(stats, longest_us=earlier.longest_us)
 
 
 class ProcessStats(EventStruct, frozen=True, tag="process_stats"):

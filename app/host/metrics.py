@@ -8,7 +8,6 @@ does, until the loop has told its figures. No label holds text of a peer.
 from __future__ import annotations
 
 import os
-import resource
 import threading
 import time
 from collections import Counter
@@ -28,7 +27,7 @@ from .. import __version__
 from ..core.events import ConnectionState, Reason
 from ..core.histogram import Histogram
 from ..watch.fanout import Fanout
-from ..watch.process_figures import together, usage
+from ..watch.process_figures import CpuAccount, descriptor_limit, together, usage
 from ..watch.stream import Drained
 
 PREFIX: Final = "echo_tui"
@@ -43,28 +42,18 @@ powers of two, so that every count is exact."""
 
 
 class FreshFigures:
-    """An observer that waits for the loop's figures, and remembers the longest iteration."""
+    """An observer that waits for the loop's figures."""
 
     def __init__(self) -> None:
         self.watched = False
         self.arrived = threading.Event()
         """Set when statistics come that are not of before `asked_at`."""
         self.asked_at = inf
-        self._longest_us = 0
 
     def hear(self, drained: Drained) -> None:
         """Note new statistics; called in the fan-out's thread."""
-        stats = drained.stats
-        if stats is None:
-            return
-        self._longest_us = max(self._longest_us, stats.longest_us)
-        if stats.t >= self.asked_at:
+        if drained.stats is not None and drained.stats.t >= self.asked_at:
             self.arrived.set()
-
-    def take_longest_us(self) -> int:
-        """Return the longest iteration since the last call, in microseconds."""
-        longest, self._longest_us = self._longest_us, 0
-        return longest
 
 
 class ServerCollector:
@@ -83,13 +72,18 @@ class ServerCollector:
         self.figures = fanout.add(FreshFigures(), "metrics")
         self._lock = threading.Lock()
         self._asked_at = -inf
-        self._longest_us = 0
+        self._cpu = CpuAccount()
 
     def collect(self) -> Iterator[Metric]:
         """All figures, as fresh as `FRESH`."""
         with self._lock:
             self._refresh()
-            families = [*self._of_connections(), *self._of_the_loop(), *self._of_the_process()]
+            families = [
+                *self._of_connections(),
+                *self._of_the_loop(),
+                *self._of_the_workers(),
+                *self._of_the_process(),
+            ]
         yield from families
 
     def _refresh(self) -> None:
@@ -108,7 +102,6 @@ class ServerCollector:
         figures.watched = False
         self._fanout.update_watched()
         self._asked_at = self._clock()
-        self._longest_us = figures.take_longest_us()
 
     def _of_connections(self) -> Iterator[Metric]:
         state = self._fanout.state
@@ -162,8 +155,8 @@ class ServerCollector:
         yield _gauge("event_queue_depth", "Events not yet handed on.", stats.queue_depth)
         yield _gauge(
             "loop_iteration_longest_seconds",
-            "Longest iteration of the loop since the last scrape.",
-            self._longest_us / 1e6,
+            "Longest iteration of the loop in the last minute, whoever else reads it.",
+            self._fanout.state.longest_us / 1e6,
         )
         yield _gauge(
             "statistics_age_seconds",
@@ -175,20 +168,39 @@ class ServerCollector:
         )
         yield _histogram("service_seconds", "From a frame's wake-up to its echo.", stats.service_us)
 
+    def _of_the_workers(self) -> Iterator[Metric]:
+        workers = self._fanout.state.workers
+        if not workers:
+            return
+        stats = {str(number): workers[number].stats for number in sorted(workers)}
+        alive = {number: int(one.alive) for number, one in stats.items()}
+        restarts = {number: one.restarts for number, one in stats.items()}
+        hung = {number: int(one.silent > 0) for number, one in stats.items()}
+        yield _by_label(GaugeMetricFamily, "worker_alive", "Whether it serves.", "worker", alive)
+        text = "Processes that took its place after the first."
+        yield _by_label(CounterMetricFamily, "worker_restarts", text, "worker", restarts)
+        text = "Whether it serves and gives no sign of life."
+        yield _by_label(GaugeMetricFamily, "worker_hung", text, "worker", hung)
+
     def _of_the_process(self) -> Iterator[Metric]:
-        """Under the names that Prometheus has for every process."""
-        soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        most = float("inf") if soft == resource.RLIM_INFINITY else soft
-        yield GaugeMetricFamily("process_max_fds", "Descriptors that one process may open.", most)
-        used = together(map(usage, [os.getpid(), *self._more_pids()]))
-        if used is None:
+        """Under the names that Prometheus has for every process, of all processes together. The
+        descriptors are those of one process: the one that is nearest to its own limit.
+        """
+        own = os.getpid()
+        used = {pid: usage(pid) for pid in (own, *self._more_pids())}
+        total = together(used.values())
+        if total is None:
             return  # unknown is not zero
-        yield CounterMetricFamily("process_cpu_seconds", "CPU time.", used.cpu_seconds)
-        yield GaugeMetricFamily("process_resident_memory_bytes", "Resident memory.", used.rss)
-        yield GaugeMetricFamily("process_open_fds", "Open descriptors.", used.fds)
-        yield GaugeMetricFamily("process_threads", "Threads.", used.threads)
+        cpu = self._cpu.total(used)
+        descriptors = [(one.fds, descriptor_limit(pid)) for pid, one in used.items() if one]
+        fds, most = max(descriptors, key=lambda pair: pair[0] / pair[1])
+        yield CounterMetricFamily("process_cpu_seconds", "CPU time.", cpu)
+        yield GaugeMetricFamily("process_resident_memory_bytes", "Resident memory.", total.rss)
+        yield GaugeMetricFamily("process_open_fds", "Open descriptors of the fullest process.", fds)
+        yield GaugeMetricFamily("process_max_fds", "Descriptors that it may open.", most)
+        yield GaugeMetricFamily("process_threads", "Threads.", total.threads)
         yield GaugeMetricFamily(
-            "process_start_time_seconds", "Unix time of the start.", used.started_at
+            "process_start_time_seconds", "Unix time of the start.", total.started_at
         )
 
 

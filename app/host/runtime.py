@@ -171,16 +171,16 @@ def make_server(
     return Server(settings, stream, passed=passed)
 
 
-def lazy_sampler(server: ServerHandle) -> Callable[[], ProcessStats]:
+def lazy_sampler(server: ServerHandle) -> Callable[[], ProcessStats | None]:
     """Return what measures this process and its workers; psutil is imported at its first call."""
 
     @cache
-    def sampler() -> Callable[[], ProcessStats]:
+    def sampler() -> Callable[[], ProcessStats | None]:
         from ..watch.process_figures import ProcessSampler
 
         return ProcessSampler(server.now, lambda: server.worker_pids)
 
-    def sample() -> ProcessStats:
+    def sample() -> ProcessStats | None:
         return sampler()()
 
     return sample

@@ -15,7 +15,7 @@ from rich.style import Style
 from ..core.events import ORDERLY, Closed, ConnectionState
 from ..core.framing import HEADER_SIZE
 from ..watch.columns import AMOUNT_WIDTH, COLUMNS, Unit
-from ..watch.figures import bar, short_count, short_rate, short_size, short_span
+from ..watch.figures import bar, short_count, short_pair, short_rate, short_size, short_span
 from ..watch.row import Row
 from ..watch.why import why_in_brief
 from . import palette
@@ -85,7 +85,7 @@ def _out(row: Row, column: FittedColumn, _now: float) -> Line:
 
 
 def _progress(done: int, whole: int, column: FittedColumn, style: Style) -> Line:
-    amount = f"{short_size(done)}/{short_size(whole)}"
+    amount = "/".join(short_pair(done, whole))
     width = column.width - AMOUNT_WIDTH - 1
     if width <= 0:
         return [(_align(amount, column), style)]
@@ -147,6 +147,17 @@ def _plain_cell(
     return cell
 
 
+def _bytes_cell(received: bool) -> Cell:
+    """The cell of the bytes in one direction, which are compared with those in the other."""
+
+    def cell(row: Row, column: FittedColumn, _now: float) -> Line:
+        there, back = row.count("bytes_in"), row.count("bytes_out")
+        value = there if received else back
+        return _number(short_pair(there, back)[0 if received else 1], bool(value), column)
+
+    return cell
+
+
 def _name_cell(key: str) -> Cell:
     """The cell of a number that is a name: in full, never shortened."""
     get = COLUMNS[key].value
@@ -165,6 +176,8 @@ CELLS: Final[Mapping[str, Cell]] = {
     "out": _out,
     "pollout": _pollout,
     "pending": _plain_cell("pending", palette.WARNING),
+    "bytes_in": _bytes_cell(received=True),
+    "bytes_out": _bytes_cell(received=False),
     "rate": _plain_cell("rate", palette.STRONG, short_rate),
     "age": _age,
     "idle": _idle,

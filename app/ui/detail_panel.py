@@ -8,7 +8,7 @@ from typing import Final
 
 from ..core.events import POLLIN, POLLOUT, ConnectionState, Snapshot
 from ..core.framing import HEADER_SIZE, read_length
-from ..watch.figures import bar, clock, short_micros, short_rate, words_size, words_span
+from ..watch.figures import bar, clock, short_micros, short_rate, words_pair, words_size, words_span
 from ..watch.row import Row
 from ..watch.why import why_waiting
 from . import palette, state_machine
@@ -101,7 +101,7 @@ def _facts(row: Row, now: float) -> list[Line]:
         (f"{row.frames:,}", " echoed   "),
         (short_rate(row.rate(now)), "/s"),
     )
-    received, sent = words_size(count("bytes_in")), words_size(count("bytes_out"))
+    received, sent = words_pair(count("bytes_in"), count("bytes_out"))
     amounts = [(received, " in   "), (sent, " out")]
     if row.snapshot is not None and row.snapshot.budget_hits:
         amounts[1:] = [(sent, " out   "), (f"{row.snapshot.budget_hits:,}", " budget hits")]

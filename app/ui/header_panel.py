@@ -139,7 +139,7 @@ def _cards(model: ScreenState) -> list[_Card]:
         over_time("in B/s", lambda rates: rates.bytes_in, short_size, 6, keep=7),
         over_time("out B/s", lambda rates: rates.bytes_out, short_size, 7, keep=7),
         _Card("loop", "-" if rates is None else f"{rates.loop_share:.0%}", width=5, keep=3),
-        _Card("longest", "-" if stats is None else short_micros(stats.longest_us), keep=2),
+        _Card("longest", "-" if stats is None else short_micros(model.longest_us), keep=2),
         _Card("cpu", "-" if process is None else f"{process.cpu_percent:.0f}%", width=5, keep=5),
         _Card("memory", "-" if process is None else short_size(process.rss), width=6, keep=4),
         _Card("opened", short_count(model.opened), keep=1),

@@ -193,7 +193,7 @@ COLUMNS: Final[Mapping[str, Column]] = {
         _counter("eagains", "EAGAIN", "calls answered with EAGAIN"),
         _counter("partial_writes", "partial", "writes taken only in part"),
         _column("rate", 7, "frames echoed per second", Row.rate, Unit.COUNT,
-                title="rate/s", json_name="frames_per_second", decimals=1, at_first=True),
+                title="rate/s", json_name="frames_per_second", decimals=2, at_first=True),
         _column("age", 5, "since it was opened", Row.age, Unit.SECONDS,
                 json_name="age_seconds", largest_first=False, at_first=True),
         _column("idle", 5, "since a byte last moved", Row.idle, Unit.SECONDS,

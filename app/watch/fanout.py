@@ -32,6 +32,9 @@ INTERVAL: Final = 0.1
 """Seconds between two drains while somebody watches: snapshots wake nobody."""
 SAMPLE_INTERVAL: Final = 1.0
 """Seconds between two samples of the process's figures while somebody watches."""
+FIRST_SPAN: Final = 0.3
+"""Seconds over which the CPU time of the first sample is measured, when somebody begins to watch:
+what was used while nobody did says nothing of now."""
 
 
 class Observer(Protocol):
@@ -59,13 +62,13 @@ class Fanout:
         self,
         stream: EventStream,
         watch: Callable[[], None],
-        sample: Callable[[], ProcessStats] | None = None,
+        sample: Callable[[], ProcessStats | None] | None = None,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
     ) -> None:
         """`watch` wakes the loop, which then makes figures. `sample` measures the process; it is
-        called once a second while an observer is `watched`. `now` is the clock of the events, in
-        Unix seconds.
+        called once a second while an observer is `watched`, and returns None if it only begins to
+        measure. `now` is the clock of the events, in Unix seconds.
         """
         self._stream = stream
         self._watch = watch
@@ -158,8 +161,7 @@ class Fanout:
         with self.lock:
             if self._sample is not None and self._is_sample_due():
                 try:
-                    drained.events.append(self._sample())
-                    self._can_sample = True
+                    self._take_sample(drained.events)
                 except BaseException as error:  # of psutil, /proc, too few descriptors, or ours
                     if self._can_sample:
                         faults.append(("the process's figures cannot be read", error))
@@ -203,6 +205,16 @@ class Fanout:
             self.failure = _fault_text("events are no longer handed on", error)
             self._stream.watched = False  # nobody needs figures
             raise
+
+    def _take_sample(self, events: list[Event]) -> None:
+        assert self._sample is not None
+        sample = self._sample()
+        self._can_sample = True
+        if sample is None:
+            self.state.process = None  # it is old
+            self._sampled_at += FIRST_SPAN - SAMPLE_INTERVAL
+        else:
+            events.append(sample)
 
     def _is_sample_due(self) -> bool:
         if not self._stream.watched:

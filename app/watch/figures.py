@@ -27,6 +27,37 @@ def short_size(size: float) -> str:
     return f"{size:.0f}{_UNITS[-1]}"
 
 
+def short_pair(done: int, whole: int) -> tuple[str, str]:
+    """Two sizes to be compared, each as `short_size`, but equal only if the sizes are: ``64K``,
+    ``64K`` becomes ``63.9K``, ``64K``.
+    """
+    texts = short_size(done), short_size(whole)
+    if done == whole or texts[0] != texts[1]:
+        return texts
+    low, high = _rounded(min(done, whole), up=False), _rounded(max(done, whole), up=True)
+    return (low, high) if done < whole else (high, low)
+
+
+def _rounded(size: int, up: bool) -> str:
+    """A size in at most 5 characters, rounded up or down, with as many digits as fit."""
+    for power in range(1, len(_UNITS) + 1):
+        tenths, whole = (
+            -(-size * each // 1024**power) if up else size * each // 1024**power for each in (10, 1)
+        )
+        if whole < 1024:
+            break
+    text = f"{tenths / 10:.1f}".removesuffix(".0") if tenths < 1000 else f"{whole}"
+    return f"{text}{_UNITS[power - 1]}"
+
+
+def words_pair(done: int, whole: int) -> tuple[str, str]:
+    """As `short_pair` for a sentence: sizes that `words_size` cannot tell apart are exact."""
+    texts = words_size(done), words_size(whole)
+    if done == whole or texts[0] != texts[1]:
+        return texts
+    return f"{done:,} B", f"{whole:,} B"
+
+
 def words_size(size: float) -> str:
     """Bytes for a sentence: ``512 B``, ``312 KiB``, ``1.5 MiB``."""
     if size < 1024:
@@ -52,9 +83,11 @@ def short_count(count: float) -> str:
 
 
 def short_rate(rate: float) -> str:
-    """A rate in at most 7 characters; one decimal below 10, nothing at all for a zero."""
+    """A rate in at most 7 characters: ``0``, ``0.33``, ``2.5``, ``1,250``."""
     if rate <= 0:
         return "0"
+    if rate < 0.995:
+        return f"{rate:.2f}"
     return f"{rate:.1f}" if rate < 9.95 else short_count(rate)
 
 

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import os
+import resource
 import time
-from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from math import inf
+from typing import Final, NamedTuple
 
 import psutil
 
 from ..core.statistics import ProcessStats
+
+LONGEST_SPAN: Final = 2.5
+"""Seconds over which CPU is measured at most: a longer time would hide what goes on now."""
 
 
 class Usage(NamedTuple):
@@ -43,6 +49,44 @@ def together(used: Iterable[Usage | None]) -> Usage | None:
     return Usage(cpu, rss, fds, threads, first.started_at)
 
 
+def descriptor_limit(pid: int) -> float:
+    """Return how many descriptors a process may open (its soft limit); ``inf`` for no limit.
+
+    Where the limit of another process cannot be read, it is taken for that of this one.
+    """
+    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if pid != os.getpid() and hasattr(psutil, "RLIMIT_NOFILE"):
+        with suppress(psutil.Error, OSError):  # it has ended, or belongs to somebody else
+            soft = psutil.Process(pid).rlimit(psutil.RLIMIT_NOFILE)[0]
+    return inf if soft == resource.RLIM_INFINITY else soft
+
+
+class CpuAccount:
+    """Adds up the CPU time of processes that come and go; the sum never falls."""
+
+    def __init__(self) -> None:
+        self._past = 0.0
+        self._latest: dict[int, Usage] = {}
+
+    def total(self, used: Mapping[int, Usage | None]) -> float:
+        """Return the CPU seconds of all processes so far; `used` has those of now, by pid.
+
+        A process that cannot be read at present counts as it did last.
+        """
+        for pid, known in list(self._latest.items()):
+            now = used.get(pid)
+            if pid not in used or (now is not None and now.started_at != known.started_at):
+                self._past += self._latest.pop(pid).cpu_seconds
+        for pid, one in used.items():
+            if one is not None and one.cpu_seconds >= self._cpu_of(pid):
+                self._latest[pid] = one
+        return self._past + sum(one.cpu_seconds for one in self._latest.values())
+
+    def _cpu_of(self, pid: int) -> float:
+        known = self._latest.get(pid)
+        return 0.0 if known is None else known.cpu_seconds
+
+
 def _read(pid: int) -> Usage:
     """Read the figures. Raises `psutil.Error`, or `OSError` where descriptors have run out."""
     process = psutil.Process(pid)
@@ -58,7 +102,10 @@ def _read(pid: int) -> Usage:
 
 
 class ProcessSampler:
-    """Makes a `ProcessStats` at each call; CPU is measured since the call before."""
+    """Makes a `ProcessStats` at each call; CPU is measured since the call before.
+
+    After a call that came over `LONGEST_SPAN` seconds before, a call only begins to measure.
+    """
 
     def __init__(
         self,
@@ -73,8 +120,11 @@ class ProcessSampler:
         self._sampled_at = clock()
         self._cpu_before = {os.getpid(): time.process_time()}
 
-    def __call__(self) -> ProcessStats:
-        """Return the figures of now. Raises `psutil.Error` or `OSError` if they cannot be read."""
+    def __call__(self) -> ProcessStats | None:
+        """Return the figures of now; None if CPU has to be measured anew: call again soon.
+
+        Raises `psutil.Error` or `OSError` if they cannot be read.
+        """
         own = os.getpid()
         used = {own: _read(own)}
         used |= {pid: one for pid in self._worker_pids() if (one := usage(pid)) is not None}
@@ -83,6 +133,8 @@ class ProcessSampler:
         cpu = sum(one.cpu_seconds - before[pid] for pid, one in used.items() if pid in before)
         self._sampled_at = now
         self._cpu_before = {pid: one.cpu_seconds for pid, one in used.items()}
+        if span > LONGEST_SPAN:
+            return None
         total = together(used.values())
         assert total is not None  # this process is the first
         return ProcessStats(

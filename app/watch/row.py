@@ -20,6 +20,7 @@ from ..core.events import (
     Snapshot,
     Toggled,
 )
+from ..core.statistics import MeasuredRate
 from .figures import words_span
 
 RECENT_LIMIT: Final = 64
@@ -32,9 +33,13 @@ UNSEEN_AFTER: Final = 2.0
 """Seconds between two traced events after which the row notes that nobody watched in between. A
 traced connection has one in each round of snapshots, and rounds are at most a second apart."""
 RATE_WINDOW: Final = 1.0
-"""Seconds over which a connection's frame rate is taken."""
-RATE_FADES: Final = 2.0
-"""Seconds without a byte after which the rate is 0."""
+"""Seconds over which a connection's frame rate is measured at least."""
+RATE_HELD: Final = 2.0
+"""Seconds without a frame after which the rate is 0, unless it was measured over a longer time."""
+RATE_LEAST: Final = 0.005
+"""Frames a second that count as none: less is 0 in the two decimals that are shown."""
+RATE_MEMORY: Final = 60.0
+"""Seconds over which a rate is measured, and held, at the most."""
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -62,36 +67,48 @@ class Row:
     recent_version: int = 0
     toggled: deque[Toggled] | None = None
     """The latest toggles; system calls cannot drive them out as they do from `recent`."""
+    measured_rate: MeasuredRate | None = None
+    """The latest; None before the first."""
     _seen_at: float | None = None
-    _rate: float = 0.0
-    _rate_due: float = field(init=False)
-    """When to measure it next."""
+    _rate_from: float | None = None
+    """When the measurement that goes on began: at the first frame after the one before ended."""
     _rate_frames: int = 0
-    """Frames echoed when it was measured last."""
+    """Frames echoed before that moment."""
+    _frame_at: float = field(init=False)
+    """When the latest frame was echoed, as far as the snapshots tell."""
 
     def __post_init__(self) -> None:
         self.id = self.opened.id
-        self._rate_due = self.opened.t + RATE_WINDOW
+        self._frame_at = self.opened.t
 
     def update(self, snapshot: Snapshot) -> bool:
         """Replace the snapshot by a newer one; return False if this one is older or too late."""
-        t, known = snapshot.t, self.snapshot
-        if self.closed is not None or (known is not None and t < known.t):
+        known = self.snapshot
+        if self.closed is not None or (known is not None and snapshot.t < known.t):
             return False
         self.version += 1
         self.before, self.snapshot = known, snapshot
-        if t >= self._rate_due:
+        if snapshot.frames_out != (0 if known is None else known.frames_out):
             self._measure_rate(known, snapshot)
         return True
 
     def _measure_rate(self, known: Snapshot | None, snapshot: Snapshot) -> None:
-        """Take the rate of the last `RATE_WINDOW` seconds or more, and begin anew."""
-        since, frames = self._rate_due - RATE_WINDOW, self._rate_frames
-        if known is not None and snapshot.t - known.t > RATE_FADES:
-            # It stood still: the frames since then are of the last moments, not of the whole gap.
-            since, frames = snapshot.t - RATE_WINDOW, known.frames_out
-        self._rate = (snapshot.frames_out - frames) / (snapshot.t - since)
-        self._rate_due, self._rate_frames = snapshot.t + RATE_WINDOW, snapshot.frames_out
+        """Measure from the start of one burst of frames to the start of another, so that a pause
+        counts in full: a frame every 3 s is a third of a frame a second.
+        """
+        at = self._frame_at = snapshot.active_at
+        if known is not None or at - self.opened.t < RATE_WINDOW:
+            frames = 0 if known is None else known.frames_out
+        else:
+            frames = snapshot.frames_out  # seen late: when these were echoed is not known
+        since = at if self._rate_from is None else self._rate_from
+        span = at - since
+        if self._rate_from is not None and span < RATE_WINDOW:
+            return
+        if frames > self._rate_frames and span:
+            span = min(span, RATE_MEMORY)
+            self.measured_rate = MeasuredRate((frames - self._rate_frames) / span, span)
+        self._rate_from, self._rate_frames = at, frames
 
     def close(self, closed: Closed) -> None:
         """Keep the totals with which the connection ended; later snapshots change nothing."""
@@ -188,10 +205,21 @@ class Row:
         return snapshot is not None and self.closed is None and bool(snapshot.interest & POLLOUT)
 
     def rate(self, now: float) -> float:
-        """Frames echoed per second; 0 for a connection that has fallen quiet."""
-        if self.closed is not None or self.idle(now) > RATE_FADES:
+        """Frames echoed per second; 0 for a connection that has fallen quiet.
+
+        Before it can be measured it is the mean since the connection was opened.
+        """
+        if self.closed is not None:
             return 0.0
-        return self._rate
+        age = now - self.opened.t
+        if self.measured_rate is not None:
+            rate, held = self.measured_rate.per_second, 2 * self.measured_rate.span
+        elif age >= RATE_WINDOW:
+            rate, held = self.frames / age, age / 2
+        else:
+            return 0.0
+        is_quiet = now - self._frame_at > max(RATE_HELD, min(held, RATE_MEMORY))
+        return 0.0 if is_quiet or rate < RATE_LEAST else rate
 
     def idle(self, now: float) -> float:
         """Seconds since a byte last moved; since the close for a closed connection."""

@@ -107,7 +107,7 @@ class ScreenState(State):
         self._longest_us = max(self._longest_us, stats.longest_us)
         start, process = self._window_from, self.process
         if start is None:
-            self._window_from = stats
+            self._window_from, self._longest_us = stats, 0  # those are of before
             return
         span = stats.t - start.t
         if span < WINDOW:

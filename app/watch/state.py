@@ -32,12 +32,14 @@ from ..core.events import (
     Stopping,
 )
 from ..core.settings import RUNTIME_SETTINGS
-from ..core.statistics import LoopStats, ProcessStats, WorkerStats
+from ..core.statistics import LoopStats, MeasuredRate, ProcessStats, WorkerStats
 from .row import Row
 from .stream import Drained
 
 CLOSED_SHOWN_FOR: Final = 6.0
 """Seconds that a closed connection keeps its row, with its reason."""
+LONGEST_WINDOW: Final = 60.0
+"""Seconds of which `State.longest_us` tells."""
 CLOSED_LIMIT: Final = 200
 """Rows of closed connections at the most: under churn the oldest go early."""
 
@@ -61,6 +63,11 @@ class WorkerRow(NamedTuple):
             frames=(stats.frames - self.stats.frames) / span,
             cpu_share=(stats.cpu_seconds - self.stats.cpu_seconds) / span,
         )
+
+
+def rates_of(rows: Iterable[Row]) -> dict[int, MeasuredRate]:
+    """Return the measured rates of connections by id, for a state that begins with the others."""
+    return {row.id: row.measured_rate for row in rows if row.measured_rate is not None}
 
 
 def _keep(name: str) -> Callable[[Any, Any], None]:
@@ -98,6 +105,7 @@ class State:
         self.crashed: Crashed | None = None
         self.gone = ""
         """Why nothing comes from the server at present; empty while all is well."""
+        self._longest: deque[tuple[float, int]] = deque()  # each longer than all behind it
         self._closed_limit = closed_limit
         self._departing: deque[Row] = deque()
         self._changed_in: dict[int, int] = {}  # the round of each snapshot, the latest at the end
@@ -118,6 +126,9 @@ class State:
         if drained.stats is not None:
             self.apply_event(drained.stats)
         self._apply_snapshots(drained.snapshots)
+        for connection_id, rate in drained.rates.items():
+            if (row := self.rows.get(connection_id)) is not None:
+                row.measured_rate = rate
         self.drops = max(self.drops, drained.dropped)
         if self._departing:
             self._drop_closed(now)
@@ -139,7 +150,15 @@ class State:
         ends = (self.stopping, self.stopped, self.crashed)
         events += (event for event in ends if event is not None)
         snapshots = [row.snapshot for row in rows if row.snapshot is not None]
-        return Drained(events, snapshots, self.stats, self.drops, afresh=True, gone=self.gone)
+        return Drained(
+            events,
+            snapshots,
+            self.stats,
+            self.drops,
+            afresh=True,
+            gone=self.gone,
+            rates=rates_of(rows),
+        )
 
     def changed_since(self, seen: int) -> array[int]:
         """Return the ids of open connections of which a snapshot came in a round after `seen`."""
@@ -149,6 +168,15 @@ class State:
                 break
             changed.append(connection_id)
         return changed
+
+    @property
+    def longest_us(self) -> int:
+        """The longest iteration in the last minute before the latest statistics, in microseconds.
+
+        Nobody's reading changes it: a reader that comes now and then misses nothing that another
+        one was told.
+        """
+        return self._longest[0][1] if self._longest else 0
 
     @property
     def settings(self) -> dict[str, int | float | str]:
@@ -194,6 +222,7 @@ class State:
         self.workers = {}
         self.drops = 0
         self.stopping = self.stopped = self.crashed = None
+        self._longest.clear()
         self._departing.clear()
         self._changed_in.clear()
 
@@ -227,6 +256,12 @@ class State:
 
     def _apply_stats(self, stats: LoopStats) -> None:
         self.stats = stats
+        longest = self._longest
+        while longest and longest[-1][1] <= stats.longest_us:
+            longest.pop()
+        longest.append((stats.t, stats.longest_us))
+        while longest[0][0] <= stats.t - LONGEST_WINDOW:
+            longest.popleft()
         self.round += 1
         self.drops = max(self.drops, stats.drops)
 

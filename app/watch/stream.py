@@ -17,12 +17,18 @@ and `deque.append`/`popleft` are atomic under the GIL.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from threading import Lock
 from typing import NamedTuple
 
 from ..core.events import DETAIL, Closed, CommandResult, Event, Snapshot
-from ..core.statistics import LoopStats, ProcessStats, WorkerStats
+from ..core.statistics import (
+    LoopStats,
+    MeasuredRate,
+    ProcessStats,
+    WorkerStats,
+    carry_longest,
+)
 
 
 class Drained(NamedTuple):
@@ -37,6 +43,8 @@ class Drained(NamedTuple):
     """Whether what was known before is void: the events tell of all that there is."""
     gone: str = ""
     """Why nothing comes from the server at present, in plain words; empty while all is well."""
+    rates: Mapping[int, MeasuredRate] = {}
+    """The measured rates of connections, by id, that go with snapshots told `afresh`."""
 
 
 class EventStream:
@@ -95,7 +103,7 @@ class EventStream:
             latest = self._latest
             for snapshot in snapshots:
                 latest[snapshot.id] = snapshot
-            self._stats = stats
+            self._stats = carry_longest(stats, self._stats)
 
     def forget(self, connection_id: int) -> None:
         """Drop the snapshot of a closed connection: its `Closed` event says more."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 import socket
 import threading
@@ -27,8 +28,9 @@ from app.host.metrics import ServerCollector, registry_of
 from app.host.metrics_page import MOST, MetricsPage
 from app.server.server import Server
 from app.watch.fanout import Fanout
+from app.watch.process_figures import Usage
 from app.watch.stream import Drained, EventStream
-from tests.making import closed, listening, loop_stats, opened, snapshot
+from tests.making import closed, listening, loop_stats, opened, snapshot, worker
 from tests.peers import PATIENCE, connect, exchange
 from tests.program import ROOT
 from tests.waiting import until
@@ -205,12 +207,74 @@ def test_figures_that_were_on_their_way_are_not_those_asked_for() -> None:
     assert figures.arrived.is_set()
 
 
-def test_the_longest_iteration_between_two_scrapes_is_told_and_then_forgotten() -> None:
-    figures = metrics.FreshFigures()
-    for longest in (5, 9, 2):
-        stats = msgspec.structs.replace(loop_stats(0.0, 0, 0, 0), longest_us=longest)
-        figures.hear(figures_of(stats))
-    assert (figures.take_longest_us(), figures.take_longest_us()) == (9, 0)
+def test_no_reader_takes_the_longest_iteration_from_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(metrics, "PATIENCE", 0.0)
+    quiet = Quiet()
+
+    def longest() -> float:
+        return figure(samples(quiet.registry), "loop_iteration_longest_seconds")
+
+    for t, us in ((10.0, 5), (11.0, 900), (12.0, 2)):
+        quiet.fanout.hand_on(
+            figures_of(msgspec.structs.replace(loop_stats(t, 0, 0, 0), longest_us=us))
+        )
+    assert (longest(), longest()) == (900e-6, 900e-6)
+    quiet.fanout.hand_on(
+        figures_of(msgspec.structs.replace(loop_stats(71.5, 0, 0, 0), longest_us=7))
+    )
+    assert longest() == 7e-6
+
+
+def test_cpu_time_does_not_fall_when_a_worker_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metrics, "PATIENCE", 0.0)
+    own = os.getpid()
+    used: dict[int, Usage | None] = {own: Usage(1.0, 10, 5, 2, 50.0)}
+    monkeypatch.setattr(metrics, "usage", used.get)
+    fanout = Fanout(EventStream(), lambda: None, now=lambda: 100.0)
+    registry = registry_of(ServerCollector(fanout, lambda: [pid for pid in used if pid != own]))
+
+    def cpu() -> float:
+        return samples(registry)["process_cpu_seconds_total", ()]
+
+    used[7] = Usage(30.0, 10, 5, 2, 60.0)
+    assert cpu() == 31
+    used[7] = None  # it cannot be read for a moment
+    assert cpu() == 31
+    del used[7]
+    assert cpu() == 31
+    used[7] = Usage(0.5, 10, 5, 2, 90.0)  # another process with the same number
+    assert cpu() == 31.5
+    used[own] = None
+    assert "process_cpu_seconds_total" not in {name for name, _ in samples(registry)}
+    used[own] = Usage(2.0, 10, 5, 2, 50.0)
+    assert cpu() == 32.5
+
+
+def test_the_descriptors_and_their_limit_are_of_one_process(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(metrics, "PATIENCE", 0.0)
+    own = os.getpid()
+    used = {own: Usage(1.0, 10, 90, 2, 50.0), 7: Usage(1.0, 10, 60, 2, 50.0)}
+    monkeypatch.setattr(metrics, "usage", used.get)
+    monkeypatch.setattr(metrics, "descriptor_limit", {own: 1000, 7: 64}.get)
+    told = samples(registry_of(ServerCollector(Fanout(EventStream(), lambda: None), lambda: [7])))
+    assert (told["process_open_fds", ()], told["process_max_fds", ()]) == (60, 64)
+
+
+def test_workers_have_figures_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metrics, "PATIENCE", 0.0)
+    quiet = Quiet()
+    assert not any("worker" in name for name, _ in samples(quiet.registry))
+    first, second = worker(1), worker(2, silent=9.0)
+    quiet.fanout.hand_on(Drained([first, msgspec.structs.replace(second, restarts=3)], [], None, 0))
+    quiet.fanout.hand_on(Drained([msgspec.structs.replace(first, alive=False)], [], None, 0))
+    told = samples(quiet.registry)
+    names = ("worker_alive", "worker_restarts_total", "worker_hung")
+    assert [figure(told, name, worker="1") for name in names] == [0, 0, 0]
+    assert [figure(told, name, worker="2") for name in names] == [1, 3, 1]
 
 
 def test_histograms_count_exactly_up_to_each_edge(monkeypatch: pytest.MonkeyPatch) -> None:

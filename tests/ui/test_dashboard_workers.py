@@ -49,10 +49,15 @@ def test_the_process_figures_are_those_of_all() -> None:
     alone = ProcessSampler(lambda: 1.0)()
     with child.stdin:
         both = sample()
+        assert both is not None
+        assert alone is not None
         assert both.threads == alone.threads + 1
         assert both.rss > alone.rss
         assert both.fds > alone.fds
         assert usage(child.pid) is not None
     child.wait()
     assert usage(child.pid) is None
-    assert sample().threads == sample().threads == ProcessSampler(lambda: 1.0)().threads
+    again, own = sample(), ProcessSampler(lambda: 1.0)()
+    assert again is not None
+    assert own is not None
+    assert again.threads == own.threads

@@ -109,7 +109,7 @@ def test_before_the_first_snapshot_every_value_is_there() -> None:
 
 def test_figures_for_programs_are_rounded() -> None:
     facts = facts_of(MODEL.rows[4], NOW + 1 / 3)
-    for name, decimals in {"frames_per_second": 1, "age_seconds": 3, "idle_seconds": 3}.items():
+    for name, decimals in {"frames_per_second": 2, "age_seconds": 3, "idle_seconds": 3}.items():
         value = facts[name]
         assert isinstance(value, float)
         assert round(value, decimals) == value

@@ -50,6 +50,42 @@ def test_counts(count: float, text: str) -> None:
     assert figures.short_count(count) == text
 
 
+@pytest.mark.parametrize(
+    ("done", "whole", "short", "words"),
+    [
+        (65_535, 65_536, ("63.9K", "64K"), ("65,535 B", "65,536 B")),
+        (70_000, 70_010, ("68.3K", "68.4K"), ("70,000 B", "70,010 B")),
+        (1024**3 - 1, 1024**3, ("1023M", "1G"), ("1,073,741,823 B", "1,073,741,824 B")),
+        (300_010, 300_000, ("293K", "292K"), ("300,010 B", "300,000 B")),
+        (1000, 2000, ("1K", "2K"), ("1000 B", "2 KiB")),
+        (5000, 5000, ("4.9K", "4.9K"), ("4.9 KiB", "4.9 KiB")),
+    ],
+)
+def test_two_sizes_that_are_compared(
+    done: int, whole: int, short: tuple[str, str], words: tuple[str, str]
+) -> None:
+    assert figures.short_pair(done, whole) == short
+    assert figures.words_pair(done, whole) == words
+
+
+@given(st.integers(0, 2**50), st.integers(1, 2**40) | st.integers(1, 50))
+def test_two_sizes_are_never_rounded_to_equal(done: int, more: int) -> None:
+    for one, other in (
+        figures.short_pair(done, done + more),
+        figures.short_pair(done + more, done),
+        figures.words_pair(done, done + more),
+    ):
+        assert one != other
+    assert max(map(len, figures.short_pair(done, done + more))) <= 5
+
+
+@pytest.mark.parametrize(
+    ("rate", "text"), [(0, "0"), (1 / 3, "0.33"), (0.999, "1.0"), (2.46, "2.5"), (1250.4, "1,250")]
+)
+def test_rates(rate: float, text: str) -> None:
+    assert figures.short_rate(rate) == text
+
+
 @given(st.integers(0, 2**50))
 def test_columns_never_overflow(number: int) -> None:
     assert len(figures.short_size(number)) <= 5

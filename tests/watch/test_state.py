@@ -5,6 +5,7 @@ import sys
 from dataclasses import dataclass, field
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -124,11 +125,49 @@ def test_rates_come_from_successive_statistics() -> None:
     assert round(model.rates.loop_share, 2) == 0.31
 
 
-def test_a_rows_rate_forgets_a_pause_and_fades() -> None:
+def echoing(burst: int, every: float, pieces: int, seen_from: float = 0.0) -> ScreenState:
+    """A connection that echoes `burst` frames at once each `every` seconds, for 30 s up to `NOW`.
+
+    A burst is seen in so many snapshots, 0.1 s apart; the first ones are not seen.
+    """
+    model, frames, begin = ScreenState(), 0, NOW - 30
+    apply(model, opened(1, age=30))
+    for number in range(int(30 / every) + 1):
+        for piece in range(pieces):
+            frames += burst // pieces
+            at = begin + number * every + piece / 10
+            if seen_from <= at - begin and at <= NOW:
+                apply(model, snapshot(1, frames=frames, at=at, quiet=0))
+    return model
+
+
+@pytest.mark.parametrize(
+    ("burst", "every", "pieces"),
+    [(1, 3, 1), (1, 7, 1), (30, 3, 1), (30, 3, 3), (12, 0.5, 1), (100, 0.1, 1), (1, 9, 1)],
+)
+@pytest.mark.parametrize("seen_from", [0.0, 8.05])
+def test_a_rows_rate_counts_the_pauses_between_frames(
+    burst: int, every: float, pieces: int, seen_from: float
+) -> None:
+    row, truth = echoing(burst, every, pieces, seen_from).rows[1], burst / every
+    for later in (0.0, every / 2, every):
+        assert row.rate(NOW + later) == pytest.approx(truth, rel=0.4 if seen_from else 0.1)
+    assert row.rate(NOW + 2 * every + 61) == 0
+
+
+def test_before_a_rate_is_measured_it_is_the_mean_since_the_connection_opened() -> None:
     model = ScreenState()
-    apply(model, opened(1, age=100), snapshot(1, frames=0, at=NOW - 50, quiet=0))
-    apply(model, snapshot(1, frames=30, quiet=0))
-    assert model.rows[1].rate(NOW) == 30
+    apply(model, opened(1, age=30), snapshot(1, frames=10, at=NOW - 3, quiet=0))
+    assert model.rows[1].rate(NOW) == pytest.approx(1 / 3)
+    assert model.rows[1].rate(NOW + 40) == 0
+
+
+def test_a_rate_ends_with_the_frames_and_not_with_the_bytes() -> None:
+    """Of a large body the bytes move for long, while no frame is echoed."""
+    model = echoing(100, 0.1, 1)
+    large = snapshot(1, ConnectionState.READ_BODY, body=(9, 10**9), frames=30_100, at=NOW + 10)
+    assert model.rows[1].rate(NOW) == pytest.approx(1000, rel=0.01)
+    apply(model, large)
     assert model.rows[1].rate(NOW + 10) == 0
 
 
@@ -144,6 +183,12 @@ def test_a_worker_that_leaves_a_probe_unanswered_is_noted_on_its_connections() -
     }  # fmt: skip
     model.apply(Drained([worker(2)], [], None, 0), NOW)
     assert not any(row.silent_since for row in model.live())
+
+
+def test_a_state_that_begins_with_all_that_is_known_has_the_same_rates() -> None:
+    model, late = echoing(30, 3, 1), State()
+    late.apply(model.everything(), NOW)
+    assert late.rows[1].rate(NOW) == model.rows[1].rate(NOW) == 10
 
 
 def test_settings_results_process_and_end() -> None:

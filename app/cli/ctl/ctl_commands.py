@@ -30,7 +30,7 @@ from ..completion import list_of, one_of
 from ..exit_codes import EXIT_FAILED, EXIT_INTERRUPTED
 from ..options import client_options
 from .killing import kill
-from .linking import fetch_state, json_option, linked
+from .linking import fetch_process, fetch_state, json_option, linked
 from .listing import list_command, show, why
 from .printing import print_facts, print_result
 from .watching import KINDS, Watcher, parse_kinds
@@ -100,6 +100,7 @@ def stats(control: str | None, as_json: bool) -> int:
     """The server's settings and figures."""
     with linked(control, "stats") as link:
         state, now = fetch_state(link)
+        fetch_process(link, state)
     facts: dict[str, Any] = {}
     listening = state.listening
     if listening is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Final
 
 import click
@@ -10,6 +11,7 @@ from ...control.address import choose_socket
 from ...control.client_side.control_client import ControlError, Link, hello, join_pages
 from ...control.protocol import News
 from ...core.events import Event, Opened
+from ...core.statistics import ProcessStats
 from ...watch.filter import Filter
 from ...watch.row import Row
 from ...watch.state import State
@@ -49,6 +51,19 @@ def fetch_state(link: Link) -> tuple[State, float]:
             snapshots = list(message.snapshots)
             state.apply(Drained(events, snapshots, message.stats, message.dropped), now)
     return state, now
+
+
+def fetch_process(link: Link, state: State) -> None:
+    """Wait for the figures of the process, which a server measures once somebody watches."""
+    give_up_at = time.monotonic() + ROUND_WITHIN
+    while state.process is None and (left := give_up_at - time.monotonic()) > 0:
+        try:
+            message = link.receive(within=left)
+        except ControlError:
+            break  # there are none: psutil cannot read them, or the server hangs
+        if isinstance(message, News):
+            figures: list[Event] = [e for e in message.events if isinstance(e, ProcessStats)]
+            state.apply(Drained(figures, [], None, message.dropped), message.t)
 
 
 def passing_rows(state: State, now: float, chosen: Filter) -> list[Row]:

@@ -25,6 +25,7 @@ from ...core.events import (
     Stopped,
     TraceLevel,
 )
+from ...core.statistics import carry_longest
 from ...watch.source import Failure
 from ...watch.stream import Drained
 from ..protocol import Do, News, Page, Watch, Welcome
@@ -140,7 +141,8 @@ class AttachedSource:
                 events += message.events
                 # The latest last, and the latest only.
                 snapshots.update((snapshot.id, snapshot) for snapshot in message.snapshots)
-                stats = message.stats or stats
+                if message.stats is not None:
+                    stats = carry_longest(message.stats, stats)
                 self._dropped = message.dropped
         events += self._own
         self._own = []

@@ -19,6 +19,7 @@ from ...core.events import (
     Event,
 )
 from ...core.framing import FrameDecoder, TooLong
+from ...core.statistics import MeasuredRate
 from ...watch.stream import Drained
 from ..protocol import (
     LARGEST_ANSWER,
@@ -234,7 +235,12 @@ def join_pages(pages: list[Page]) -> Drained:
     events: list[Event] = [event for event in told if event is not None]
     events += [connection.opened for connection in known]
     snapshots = [one.snapshot for one in known if one.snapshot is not None]
-    return Drained(events, snapshots, first.stats, 0, afresh=True)
+    rates = {
+        one.opened.id: MeasuredRate(one.frames_per_second, one.measured_over)
+        for one in known
+        if one.frames_per_second is not None
+    }
+    return Drained(events, snapshots, first.stats, 0, afresh=True, rates=rates)
 
 
 def split_kill(kill: Kill) -> Iterator[Kill]:

@@ -31,7 +31,7 @@ from ...core.events import (
     Opened,
     Snapshot,
 )
-from ...core.statistics import ProcessStats, WorkerStats
+from ...core.statistics import LoopStats, ProcessStats, WorkerStats, carry_longest
 from ...watch.fanout import Fanout
 from ...watch.stream import Drained
 from ..protocol import KnownConnection, News, Page, Watch
@@ -102,6 +102,7 @@ class Follower:
         self._round = 0
         self._to_tell: array[int] = array("Q")
         self._process: ProcessStats | None = None
+        self._unread_stats: LoopStats | None = None  # the latest, and the longest iteration of all
 
     # --- the fan-out's thread, its lock held ---
 
@@ -118,8 +119,10 @@ class Follower:
                 self._keep_event(event)
         if len(self._events) >= URGENT_EVENTS:
             self.urgent = True
-        if self._to_page is not None and self._pages == 0 and drained.stats is not None:
-            self.urgent = True
+        if drained.stats is not None:
+            self._unread_stats = carry_longest(drained.stats, self._unread_stats)
+            if self._to_page is not None and self._pages == 0:
+                self.urgent = True
         if self.urgent and not was_urgent:
             self._wake()
 
@@ -231,15 +234,31 @@ class Follower:
             number=self._pages,
             last=last,
             # Also those that have closed meanwhile: the news tells of it.
-            connections=tuple(
-                KnownConnection(opened=opened, snapshot=self._snapshot(opened.id))
-                for opened in to_page[start : start + PAGE]
-            ),
+            connections=tuple(self._known(opened) for opened in to_page[start : start + PAGE]),
             missed=missed,
             listening=state.listening if first else None,
-            stats=state.stats if first else None,
+            stats=self._first_stats() if first else None,
             process=state.process if first else None,
             workers=tuple(row.stats for row in state.workers.values()) if first else (),
+        )
+
+    def _first_stats(self) -> LoopStats | None:
+        """Return the latest statistics, with the longest iteration of the last minute."""
+        stats, self._unread_stats = self._fanout.state.stats, None
+        if stats is None:
+            return None
+        return msgspec.structs.replace(stats, longest_us=self._fanout.state.longest_us)
+
+    def _known(self, opened: Opened) -> KnownConnection:
+        row = self._fanout.state.rows.get(opened.id)
+        if row is None:
+            return KnownConnection(opened=opened)
+        rate = row.measured_rate
+        return KnownConnection(
+            opened=opened,
+            snapshot=row.snapshot,
+            frames_per_second=None if rate is None else rate.per_second,
+            measured_over=0.0 if rate is None else rate.span,
         )
 
     def _snapshot(self, connection_id: int) -> Snapshot | None:
@@ -259,7 +278,7 @@ class Follower:
                 if not self._to_tell and state.round > self._round:
                     self._to_tell = state.changed_since(self._round)
                     self._round = state.round
-                    stats = state.stats
+                    stats, self._unread_stats = self._unread_stats or state.stats, None
                 latest = map(self._snapshot, self._to_tell[:PAGE])
                 snapshots = [snapshot for snapshot in latest if snapshot is not None]
                 del self._to_tell[:PAGE]

@@ -41,6 +41,7 @@ class Merging:
         self._slots = slots
         self._routing = routing
         self._now = now
+        self._longest_us = 0  # of all workers, since the figures that were published last
         self._held_back = False  # figures and snapshots, until all workers have told theirs
 
     def publish(self, slot: WorkerSlot, process: WorkerProcess, batch: WorkerBatch) -> None:
@@ -50,6 +51,8 @@ class Merging:
         for event in batch.events:
             self._publish_event(slot, process, event)
         self._stream.count_drops(process.new_drops(batch.dropped))
+        if batch.stats is not None:
+            self._longest_us = max(self._longest_us, batch.stats.longest_us)
         if self._awaits_figures():
             self._held_back = True
         elif self._held_back:
@@ -67,7 +70,9 @@ class Merging:
                 drops=drops,
                 bodies=bodies,
                 oldest_at=min(told_at, default=0.0),
+                longest_us=self._longest_us,
             )
+            self._longest_us = 0
             self._stream.publish_latest(snapshots, figures)
 
     def _processes(self) -> list[WorkerProcess]:

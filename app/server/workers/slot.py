@@ -84,7 +84,7 @@ class WorkerSlot:
             frames=self.totals.frames_out,
             cpu_seconds=self._past_cpu + self._cpu,
             rss=0 if used is None else used.rss,
-            longest_us=0 if process is None else process.stats.longest_us,
+            longest_us=0 if process is None else process.new_longest_us(),
             silent=process.silence if process is not None and process.hangs else 0.0,
             silent_since=0.0 if process is None else process.silent_since,
         )

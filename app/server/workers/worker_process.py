@@ -86,6 +86,7 @@ class WorkerProcess:
         self._killed_for = ""
         self._was_dismissed = False
         self._dropped = 0
+        self._longest_us = 0
         self._sums: Counter[str] = Counter()  # of what its closed connections had counted
         self._decoder = FrameDecoder()
         self._unsent = b""
@@ -252,6 +253,8 @@ class WorkerProcess:
             if type(event) is Closed:
                 for name in COUNTED:
                     self._sums[name] += getattr(event, name)
+        if drained.stats is not None:
+            self._longest_us = max(self._longest_us, drained.stats.longest_us)
         # Figures that were on their way when new ones were asked for are still old.
         if drained.stats is not None and drained.stats.t >= self.asked_at:
             self.awaited_until = 0.0
@@ -265,6 +268,11 @@ class WorkerProcess:
         self.unanswered = {
             key: asked for key, asked in self.unanswered.items() if key[0] != result.request
         }
+
+    def new_longest_us(self) -> int:
+        """Return the longest iteration since the last call, in microseconds."""
+        longest, self._longest_us = self._longest_us, 0
+        return longest
 
     def new_drops(self, dropped: int) -> int:
         """Return how many more than at the last call `dropped` detail events are."""

@@ -32,7 +32,7 @@ class Process(WorkerProcess):
         self.state = State(closed_limit=0)
         self.asked_at = 0.0
         self._sums = Counter()
-        self._dropped = 0
+        self._dropped = self._longest_us = 0
         self.apply(Drained([listening(), opened(number)], [], echoed(before), 0), 0.0)
         self.asked_at = ASKED_AT
         self.awaited_until = AWAITED_UNTIL

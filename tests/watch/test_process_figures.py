@@ -1,0 +1,67 @@
+"""The figures of the operating system, and the time that they are of."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from app.core.statistics import ProcessStats
+from app.watch import process_figures
+from app.watch.fanout import FIRST_SPAN, Fanout
+from app.watch.process_figures import ProcessSampler, Usage, descriptor_limit
+from app.watch.stream import EventStream
+
+
+def test_the_limit_is_that_of_the_process() -> None:
+    assert descriptor_limit(os.getpid()) == descriptor_limit(2**30) > 0
+
+
+class Process:
+    """A process that has used `cpu` seconds, and a clock."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.cpu = self.time = 0.0
+        monkeypatch.setattr("time.process_time", lambda: 0.0)
+        monkeypatch.setattr(process_figures, "_read", lambda _pid: Usage(self.cpu, 1, 2, 3, 4.0))
+        self.sample = ProcessSampler(lambda: self.time, clock=lambda: self.time)
+
+    def work(self, seconds: float, share: float) -> None:
+        self.time += seconds
+        self.cpu += seconds * share
+
+
+def test_cpu_is_never_of_a_time_long_past(monkeypatch: pytest.MonkeyPatch) -> None:
+    process = Process(monkeypatch)
+    process.work(1, 0.5)
+    first = process.sample()
+    assert first is not None
+    assert first.cpu_percent == 50
+    process.work(3600, 0.001)
+    assert process.sample() is None
+    process.work(FIRST_SPAN, 0.9)
+    busy = process.sample()
+    assert busy is not None
+    assert busy.cpu_percent == pytest.approx(90)
+
+
+def test_who_begins_to_watch_is_told_of_the_present_after_a_moment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    process = Process(monkeypatch)
+    fan = Fanout(EventStream(), lambda: None, process.sample, clock=lambda: process.time)
+    screen = EventStream()
+    screen.watched = True
+    process.work(3600, 0.001)
+    fan.add(screen)
+    told: list[ProcessStats] = []
+    for _ in range(22):
+        fan.hand_on(screen.drain()._replace(events=[]))
+        told += [event for event in screen.drain().events if isinstance(event, ProcessStats)]
+        process.work(0.1, 0.9)
+    assert [round(stats.cpu_percent) for stats in told] == [90, 90]
+    assert told[0].t == pytest.approx(3600 + FIRST_SPAN, abs=0.15)
+    assert fan.state.process is not None
+    process.work(60, 0.0)
+    fan.hand_on(screen.drain())
+    assert fan.state.process is None  # old figures are not shown as those of now
