@@ -202,7 +202,8 @@ class Connection:
     def snapshot(self, epoch: float) -> Snapshot:
         """Make a snapshot of all figures; `epoch` plus the loop's clock is Unix time."""
         machine, outstanding = self.machine, self.outstanding
-        t, queues = self.active_at, None
+        # Never before that of an earlier snapshot, which would be taken for the newer one.
+        t, queues = max(self.active_at, self.acked_all_at), None
         if outstanding is not None and not outstanding.is_brisk:
             t, queues = max(t, outstanding.looked_at), outstanding.to_queues(epoch)
         return Snapshot(

@@ -128,7 +128,8 @@ class Unacknowledged:
     def _begin(self, connection: Connection, acked: int, now: float) -> Outstanding:
         """Bytes of the connection are unacknowledged from here on, or anew."""
         if connection.outstanding is not None and not connection.outstanding.is_brisk:
-            self._reporter.changed.add(connection)  # what a snapshot told of those before is void
+            connection.acked_all_at = now  # all that a snapshot has told of
+            self._reporter.changed.add(connection)
         pending = connection.machine.pending
         since = connection.stalled_at if pending else connection.active_at
         known = Outstanding(since, acked, connection.bytes_out)

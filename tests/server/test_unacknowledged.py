@@ -101,6 +101,7 @@ def test_all_acknowledged_ends_it_and_says_when() -> None:
     bench.queues.peer = PeerProgress(0.2, 0, 0, 0, 0, False)
     assert bench.look(101.5, 0) is None
     assert bench.connection.acked_all_at == pytest.approx(101.3)
+    assert bench.connection.snapshot(0.0).t == pytest.approx(101.3), "not before the last snapshot"
     assert bench.reporter.changed == {bench.connection}
     assert bench.reporter.next_look == inf
 
