@@ -44,7 +44,10 @@ def _serve(listening: socket.socket, group: int, answer: Answer) -> None:
         received = bytearray()
         frames: list[bytes] = []
         while len(frames) < group:
-            received += client.recv(1 << 16)
+            data = client.recv(1 << 16)
+            if not data:
+                return  # the client has ended before its first frames: a loop would spin for ever
+            received += data
             while len(frames) < group and (frame := _first_frame(received)):
                 frames.append(frame)
                 del received[: len(frame)]
