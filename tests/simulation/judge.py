@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import sys
 from itertools import pairwise
 from math import inf
 
@@ -29,6 +30,8 @@ EARLY = 0.001
 """Seconds by which a time-out may seem early, because a clock is read more than once."""
 DISCARDED_AT_ONCE = 4 * READ_SIZE
 """Bytes of input that one close discards at the most; behind more of them it resets."""
+LOOKS_FIRST = False
+"""Whether a deadline is judged only after a look that has looked: not yet after a SIGSTOP."""
 REASON_OF = {
     errno.ECONNRESET: Reason.RESET,
     errno.EPIPE: Reason.RESET,
@@ -233,6 +236,12 @@ class Judge:
             waited = max(after - before for before, after in pairwise(moves))
         else:
             waited = sock.closed_at - frame_begun(sock)
+            start = sock.whole_until(sock.judged_until)
+            needed = start + HEADER_SIZE
+            if reason is Reason.TIMEOUT_BODY:
+                needed = next((end for end in sock.ends if end > start), sys.maxsize)
+            if LOOKS_FIRST and arrival_of(sock, needed) < frame_begun(sock) + patience:
+                return "it had arrived in time, and nobody looked"
         return "" if waited >= patience else f"after {waited:.3f} s"
 
     def _has_too_large(self, sock: Socket) -> bool:
@@ -245,3 +254,8 @@ def frame_begun(sock: Socket) -> float:
     """Return the time at which the server read the first byte of the frame in flight."""
     start = sock.whole_until(sock.judged_until)
     return next((when for offset, when in sock.reads if offset > start), inf)
+
+
+def arrival_of(sock: Socket, offset: int) -> float:
+    """Return the time at which the bytes up to `offset` had arrived; ``inf`` if they have not."""
+    return next((when for arrived, when in sock.arrivals if arrived >= offset), inf)
