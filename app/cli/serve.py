@@ -135,7 +135,7 @@ def serve_headless(settings: Settings, sidecars: Sidecars, log_format: str, log_
     lines, unheard = hosting.add_stream(), ""
     stop = partial(server.stop, "a log that cannot be written")
     as_lines = as_json if log_format == "json" else as_text
-    log = LogWriter(lines, sys.stdout.fileno(), as_lines, log_level, stop)
+    log = LogWriter(lines, sys.stdout.fileno(), as_lines, log_level, stop, hosting.publish_notice)
     reload = reload_on_hangup(hosting.submit, hosting.publish_notice, log, systemd, status)
     with stop_signals(server.stop, reload):
         with stop_signals_blocked():
@@ -147,8 +147,10 @@ def serve_headless(settings: Settings, sidecars: Sidecars, log_format: str, log_
             if not unheard and (unheard := hosting.fanout.failure_of(lines)):
                 server.stop("a log that hears nothing more")
         hosting.end()
-        log.join(timeout=1.0)
+        complaint = log.end(timeout=1.0)
     code = _exit_code(hosting, unheard)
+    if complaint:
+        print(f"echo-tui: {complaint}", file=sys.stderr)
     if log.failure:
         raise SettingError(f"the log cannot be written: {log.failure}: choose another place for it")
     return code

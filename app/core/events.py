@@ -196,8 +196,10 @@ class Notice(EventStruct, frozen=True, tag="notice"):
 
     t: float
     level: str
-    """``info``, ``warning`` or ``error``."""
+    """``debug``, ``info``, ``warning`` or ``error``."""
     text: str
+    skipped: dict[str, int] | None = None
+    """Closes by reason that were not told, and as many opens: nobody took them in time."""
 
 
 class Stopping(EventStruct, frozen=True, tag="stopping"):

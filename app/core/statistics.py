@@ -48,9 +48,9 @@ class LoopStats(EventStruct, frozen=True, tag="loop_stats"):
     partial_writes: int
     accept_errors: int
     queue_depth: int
-    """Events waiting to be drained."""
+    """Events that wait: in the loop, and at whoever is told and is furthest behind."""
     drops: int
-    """Detail events dropped because the journal was full."""
+    """Events dropped: detail for which the journal had no room, and what nobody took in time."""
     service_us: tuple[tuple[int, int], ...] = ()
     """Histogram (`app.core.histogram`) of the service times since the start: from the wake-up that
     completed a frame to the end of its echo's write."""

@@ -15,6 +15,7 @@ from typing import Final
 import msgspec
 
 from ..core.events import LAST_WORDS, Event, Listening, Notice, Stopped, Stopping
+from ..core.printable import in_words, printable
 from ..watch.figures import exact_clock
 from ..watch.journal import Level, entry, level_of
 from ..watch.stream import Drained, EventStream
@@ -41,13 +42,20 @@ def as_text(event: Event) -> str:
 
 GATHERING: Final = 0.01
 """Seconds that the log waits for more before it writes."""
+AT_ONCE: Final = 500
+"""Events turned into lines at once: while nobody takes the lines, the rest waits as events."""
+RETRY: Final = 0.25
+"""Seconds between two attempts to write where the disk is full."""
+_MAY_PASS: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.ENOBUFS, errno.ENOMEM})
+"""Errors of a write that may succeed later."""
 
 
 class LogWriter:
     """Writes the events of a stream as lines, in a thread of its own.
 
     A pipe that nobody reads blocks the thread that writes to it, and must block neither the
-    signals, which are the main thread's, nor the loop. A reader that goes away ends the log and
+    signals, which are the main thread's, nor the loop; the stream bounds what waits. A full disk is
+    tried again, unless nothing could ever be written. A reader that goes away ends the log and
     nothing else. Every other failure ends the program: a server must not run on without its log.
     """
 
@@ -58,10 +66,14 @@ class LogWriter:
         log_format: Callable[[Event], str],
         level: str = "debug",
         on_failure: Callable[[], None] = lambda: None,
+        tell: Callable[[str, str], None] = lambda _level, _text: None,
+        write: Callable[[int, bytes], int] = os.write,
     ) -> None:
         """Write to the descriptor `fd` itself: a buffer that a stuck pipe holds could not be
-        flushed at the program's end either. `on_failure` is called once, in the log's thread, after
-        `failure` is set.
+        flushed at the program's end either.
+
+        `on_failure` is called once, in the log's thread, after `failure` is set. `tell` publishes a
+        notice of a level about a disk that is full, and that has room again. `write` is os.write.
         """
         self.failure = ""
         """Why the log could not be written, in words; empty while it can."""
@@ -70,6 +82,10 @@ class LogWriter:
         self._fd = fd
         self._format = log_format
         self._on_failure = on_failure
+        self._tell = tell
+        self._write_some = write
+        self._has_written = False
+        self._trouble = ""  # the error that is waited out, in words
         self._is_silent = False
         self._dropped = 0
         self._ready = threading.Event()
@@ -83,52 +99,89 @@ class LogWriter:
         """Write only events of this level and above, from now on; any thread may call it."""
         self._least = Level[level.upper()]
 
-    def join(self, timeout: float) -> None:
-        """Wait until the last event is written, at most `timeout` seconds."""
+    def end(self, timeout: float) -> str:
+        """Wait until the last event is written, at most `timeout` seconds.
+
+        Return a line about a reader that did not take the end of the log, or an empty string.
+        `failure` is set where the end could not be written, or nothing ever was.
+        """
         self._thread.join(timeout)
+        if self.failure or not self._thread.is_alive():
+            return ""
+        nobody = "nobody takes it"
+        if self._trouble or not self._has_written:
+            self.failure = self._trouble or nobody
+            return ""
+        return f"the end of the log is not written, {nobody}: {self._stream.depth:,} events wait"
 
     def _run(self) -> None:
-        while True:
+        is_last = False
+        while not is_last:
             self._ready.clear()
             self._stream.notify_once(self._ready.set)
             self._ready.wait()
             # What follows closely is written with it: a line each would take its thread each time.
             time.sleep(GATHERING)
-            drained = self._stream.drain()
+            drained = self._stream.drain(AT_ONCE)
             if not self._is_silent:
                 self._write_events(drained)
-            if any(type(event) in LAST_WORDS for event in drained.events):
-                return
+            is_last = any(type(event) in LAST_WORDS for event in drained.events)
 
     def _write_events(self, drained: Drained) -> None:
         try:
-            self._write("".join(f"{line}\n" for line in self._lines(drained)).encode())
+            lines = "".join(f"{line}\n" for line in self._lines(drained))
+            self._write(lines.encode(errors="backslashreplace"))
         except Exception as error:
             self._is_silent = True
             if isinstance(error, OSError) and self._is_reader_gone(error):
                 print(f"echo-tui: the log ends here: {error}", file=sys.stderr)
                 return
             words = error.strerror if isinstance(error, OSError) else ""
-            self.failure = words or f"{type(error).__name__}: {error}"
+            self.failure = words or in_words(error)
             self._on_failure()
 
     def _lines(self, drained: Drained) -> Iterator[str]:
         least = self._least
         for event in drained.events:
             if level_of(event) >= least or type(event) in ALWAYS_TOLD:
-                yield self._format(event)
+                yield self._line(event)
         new_drops = drained.dropped - self._dropped
         if drained.events and new_drops > 0 and least <= Level.WARNING:
             self._dropped = drained.dropped
             text = f"{new_drops:,} trace events dropped: too many at once"
             yield self._format(Notice(t=drained.events[-1].t, level="warning", text=text))
 
+    def _line(self, event: Event) -> str:
+        try:
+            return self._format(event)
+        except Exception as error:  # one event is no reason to lose the log
+            text = f"an event of the kind {type(event).__name__} has no line: {in_words(error)}"
+            return self._format(Notice(t=event.t, level="error", text=printable(text, 300)))
+
     def _write(self, data: bytes) -> None:
         while data:
             try:
-                data = data[os.write(self._fd, data) :]
+                data = data[self._write_some(self._fd, data) :]
             except BlockingIOError:  # whoever gave us the descriptor made it non-blocking
                 select.select([], [self._fd], [])
+                time.sleep(GATHERING)  # it may be writable and have no room for a line
+                continue
+            except OSError as error:
+                if error.errno not in _MAY_PASS or not self._has_written:
+                    raise
+                self._wait_for_room(error)
+                continue
+            self._has_written = True
+            if self._trouble:
+                self._tell("warning", f"the log is written again, after: {self._trouble}")
+                self._trouble = ""
+
+    def _wait_for_room(self, error: OSError) -> None:
+        if not self._trouble:
+            self._trouble = error.strerror or in_words(error)
+            text = f"the log cannot be written: {self._trouble}; it is tried again all the time"
+            self._tell("error", text)
+        time.sleep(RETRY)
 
     def _is_reader_gone(self, error: OSError) -> bool:
         """Whether a pipe's reader, or the terminal, has gone away."""

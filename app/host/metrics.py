@@ -148,11 +148,15 @@ class ServerCollector:
             ("loop_wakeups", "Polls that returned something.", stats.wakeups),
             ("loop_ready", "Descriptors that polls returned.", stats.ready),
             ("loop_cpu_seconds", "CPU time of the loop.", stats.cpu_seconds),
-            ("events_dropped", "Detail events that a full journal dropped.", stats.drops),
+            ("events_dropped", "Events dropped: nobody took them in time.", stats.drops),
         ):
             yield _counter(name, text, count)
         yield _gauge("pollout_armed", "Connections with POLLOUT armed.", stats.armed)
-        yield _gauge("event_queue_depth", "Events not yet handed on.", stats.queue_depth)
+        yield _gauge(
+            "event_queue_depth",
+            "Events that wait for whoever is furthest behind.",
+            stats.queue_depth,
+        )
         yield _gauge(
             "loop_iteration_longest_seconds",
             "Longest iteration of the loop in the last minute, whoever else reads it.",

@@ -21,6 +21,7 @@ from ..control.server_side.service import Service
 from ..core.addresses import Address
 from ..core.commands import Command, Trace
 from ..core.events import Notice
+from ..core.printable import printable
 from ..core.settings import SettingError, Settings
 from ..core.statistics import ProcessStats
 from ..recording.plan import NO_PLAN, RecordingPlan
@@ -129,7 +130,11 @@ class Hosting:
             self.server.submit(command)
 
     def publish_notice(self, level: str, text: str) -> None:
-        """Publish a `Notice` of the program itself among the server's events; from any thread."""
+        """Publish a `Notice` of the program itself among the server's events; from any thread.
+
+        `text` is escaped: it may name a path that is no UTF-8.
+        """
+        text = printable(text, 1000)
         self._stream.publish(Notice(t=self.server.now(), level=level, text=text))
 
     def start(self) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from ..core.events import Notice
+from ..core.printable import printable
 from ..core.settings import SettingError
 from ..watch.fanout import Fanout
 from ..watch.stream import EventStream
@@ -93,7 +94,7 @@ class Recordings:
             self._fanout.remove(self._stream)
         if self._fanout.state.ended and not recorder.failed:
             return  # it ended with the server, whose own word is the last one
-        text = f"recording stopped: {recorder.ended} ({self._path})"
+        text = printable(f"recording stopped: {recorder.ended} ({self._path})", 1000)
         level = "error" if recorder.failed else "info"
         self._fanout.publish(Notice(t=self._fanout.now(), level=level, text=text))
 

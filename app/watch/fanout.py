@@ -16,12 +16,14 @@ import threading
 import time
 from collections.abc import Callable
 from math import inf
-from typing import Final, Protocol, TypeVar
+from typing import Final, Protocol, TypeVar, runtime_checkable
 from weakref import WeakKeyDictionary
+
+import msgspec
 
 from ..core.events import LAST_WORDS, Event, Notice
 from ..core.printable import in_words, one_line_traceback, printable
-from ..core.statistics import ProcessStats
+from ..core.statistics import LoopStats, ProcessStats
 from .state import State
 from .stream import Drained, EventStream
 
@@ -50,6 +52,16 @@ class Observer(Protocol):
         Called with the fan-out's lock held: it must be quick, and must not call the fan-out. If it
         raises, the observer is taken out.
         """
+
+
+@runtime_checkable
+class Queueing(Protocol):
+    """An observer that keeps what it has heard until somebody takes it."""
+
+    depth: int
+    """Events that wait."""
+    lost: int
+    """Events that were given up because nobody took them."""
 
 
 O = TypeVar("O", bound=Observer)  # noqa: E741  as in Observer
@@ -86,6 +98,7 @@ class Fanout:
         self._thread = threading.Thread(target=self._run, name="echo-tui fanout", daemon=True)
         self.failure = ""
         """The reason of the fan-out's own death, in one line; empty while it runs."""
+        self._lost_before = 0  # by observers that are no longer told
         self._failures: WeakKeyDictionary[Observer, str] = WeakKeyDictionary()
 
     def start(self) -> None:
@@ -117,7 +130,8 @@ class Fanout:
     def remove(self, observer: Observer) -> None:
         """Tell `observer` nothing any more; from any thread."""
         with self.lock:
-            self._observers.pop(observer, None)
+            if self._observers.pop(observer, None) is not None:
+                self._lost_before += _lost(observer)
         self.update_watched()
 
     def __contains__(self, observer: Observer) -> bool:
@@ -133,7 +147,7 @@ class Fanout:
 
     def publish(self, event: Event) -> None:
         """Hand on an event that is not the server's; from any thread."""
-        self.hand_on(Drained([event], [], None, self.state.drops))
+        self.hand_on(Drained([event], [], None, self.state.detail_drops))
 
     def update_watched(self) -> None:
         """Have the loop make snapshots while some observer is `watched`; from any thread."""
@@ -167,6 +181,8 @@ class Fanout:
                         faults.append(("the process's figures cannot be read", error))
                     self._can_sample = False
                     self.state.process = None
+            if drained.stats is not None:
+                drained = drained._replace(stats=self._with_queues(drained.stats))
             self.state.apply(drained, self.now())
             for observer in list(self._observers):
                 try:
@@ -178,10 +194,21 @@ class Fanout:
         if faults:
             self.update_watched()
 
+    def _with_queues(self, stats: LoopStats) -> LoopStats:
+        """Return `stats` with what waits at, and was lost by, the observers."""
+        depth = max(
+            (each.depth for each in self._observers if isinstance(each, Queueing)), default=0
+        )
+        lost = self._lost_before + sum(map(_lost, self._observers))
+        return msgspec.structs.replace(
+            stats, queue_depth=stats.queue_depth + depth, drops=stats.drops + lost
+        )
+
     def _take_out(self, observer: Observer, error: BaseException) -> tuple[str, BaseException]:
         """Tell `observer` nothing more; return what `_publish_fault` needs."""
         what = f"{self._observers.pop(observer)} has failed and is told nothing more"
         self._failures[observer] = _fault_text(what, error)
+        self._lost_before += _lost(observer)
         return what, error
 
     def _publish_fault(self, what: str, error: BaseException) -> None:
@@ -224,6 +251,10 @@ class Fanout:
             return False
         self._sampled_at = now
         return True
+
+
+def _lost(observer: Observer) -> int:
+    return observer.lost if isinstance(observer, Queueing) else 0
 
 
 def _fault_text(what: str, error: BaseException) -> str:

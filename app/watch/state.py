@@ -25,6 +25,7 @@ from ..core.events import (
     Endpoint,
     Event,
     Listening,
+    Notice,
     Opened,
     SettingChanged,
     Snapshot,
@@ -99,7 +100,9 @@ class State:
         self.round = 0
         """The number of rounds of snapshots and statistics so far."""
         self.drops = 0
-        """Detail events that the server dropped because nobody took them in time."""
+        """Events that were dropped because nobody took them in time."""
+        self.detail_drops = 0
+        """Those that the server itself dropped: detail."""
         self.stopping: Stopping | None = None
         self.stopped: Stopped | None = None
         self.crashed: Crashed | None = None
@@ -129,6 +132,7 @@ class State:
         for connection_id, rate in drained.rates.items():
             if (row := self.rows.get(connection_id)) is not None:
                 row.measured_rate = rate
+        self.detail_drops = max(self.detail_drops, drained.dropped)
         self.drops = max(self.drops, drained.dropped)
         if self._departing:
             self._drop_closed(now)
@@ -154,7 +158,7 @@ class State:
             events,
             snapshots,
             self.stats,
-            self.drops,
+            self.detail_drops,
             afresh=True,
             gone=self.gone,
             rates=rates_of(rows),
@@ -220,7 +224,7 @@ class State:
         self.reasons = Counter()
         self.listening = self.stats = self.process = None
         self.workers = {}
-        self.drops = 0
+        self.drops = self.detail_drops = 0
         self.stopping = self.stopped = self.crashed = None
         self._longest.clear()
         self._departing.clear()
@@ -274,6 +278,13 @@ class State:
                     row.silent_since = event.silent_since
                     row.version += 1
 
+    def _apply_notice(self, event: Notice) -> None:
+        if event.skipped:
+            count = sum(event.skipped.values())
+            self.opened += count
+            self.closed += count
+            self.reasons.update(event.skipped)
+
     def _apply_setting(self, event: SettingChanged) -> None:
         if self.listening is not None and event.name in RUNTIME_SETTINGS:
             self.listening = msgspec.structs.replace(self.listening, **{event.name: event.new})
@@ -286,6 +297,7 @@ class State:
         LoopStats: _apply_stats,
         ProcessStats: _keep("process"),
         WorkerStats: _apply_worker,
+        Notice: _apply_notice,
         Listening: _keep("listening"),
         SettingChanged: _apply_setting,
         Stopping: _keep("stopping"),

@@ -3,7 +3,10 @@
 One producer (the loop thread, or a fan-out), one consumer (whoever shows, writes or sends). Three
 kinds of events pass, because losing them costs differently:
 
-- events that must arrive (lifecycle, results) are never dropped;
+- events that must arrive (lifecycle, results) are never dropped while somebody drains. Past
+  `MOST_WAITING` events the queue is shortened: connections that opened and closed meanwhile are
+  skipped, and a `Notice` in their place counts them. What is left gives the consumer's `State` the
+  same open connections, so the queue is bounded by their number, however many come and go;
 - detail (state changes, toggles, system calls) has room for `journal_capacity` events; past that
   it is dropped, and the drops are counted. The producer asks for room *before* it builds an
   event, so that a full journal costs a comparison;
@@ -11,17 +14,17 @@ kinds of events pass, because losing them costs differently:
   by the open connections, however long nobody drains.
 
 No lock is held while an event is made or handled. The two detail counters have one writer each,
-and `deque.append`/`popleft` are atomic under the GIL.
+and `deque.append`/`popleft` are atomic under the GIL; a lock keeps a drain and a shortening apart.
 """
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
 from threading import Lock
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from ..core.events import DETAIL, Closed, CommandResult, Event, Snapshot
+from ..core.events import DETAIL, Closed, CommandResult, Event, Notice, Opened, Snapshot
 from ..core.statistics import (
     LoopStats,
     MeasuredRate,
@@ -29,6 +32,12 @@ from ..core.statistics import (
     WorkerStats,
     carry_longest,
 )
+
+MOST_WAITING: Final = 16_384
+"""Events that may wait before the queue is shortened: 6 MB, as an `Opened` and its `Closed` take
+0.7 kB; at 600 connections a second it is full after 13 s."""
+MOST_WORDS: Final = 1024
+"""Notices and results that outlive a shortening, the latest ones."""
 
 
 class Drained(NamedTuple):
@@ -65,8 +74,12 @@ class EventStream:
         self._events: deque[tuple[bool, Event]] = deque()
         self._detail_in = 0  # written by the producer only
         self._detail_out = 0  # written by the consumer only
+        self._bound = MOST_WAITING
+        self._events_lock = Lock()
         self.dropped = 0
         """Detail events dropped since the server's start."""
+        self.lost = 0
+        """Events that must arrive and did not, because nobody drained: opens, closes, notices."""
         self._heard_dropped = 0  # drops before this stream that `hear` knows of
         self._latest: dict[int, Snapshot] = {}
         self._stats: LoopStats | None = None
@@ -78,6 +91,8 @@ class EventStream:
     def publish(self, event: Event) -> None:
         """Append an event that must arrive; from any thread."""
         self._events.append((False, event))
+        if len(self._events) > self._bound:
+            self._shorten()
         if self._notify is not None:
             self._call_notify()
 
@@ -133,6 +148,18 @@ class EventStream:
         if drained.stats is not None and watched:
             self.publish_latest(drained.snapshots, drained.stats)
 
+    def _shorten(self) -> None:
+        """Drop detail, old notices, and connections that have opened and closed meanwhile."""
+        with self._events_lock:
+            waiting = [self._events.popleft() for _ in range(len(self._events))]
+            detail = sum(is_detail for is_detail, _ in waiting)
+            kept = shorten([event for is_detail, event in waiting if not is_detail])
+            self._detail_out += detail
+            self.dropped += detail
+            self.lost += len(waiting) - detail - len(kept)
+            self._events.extendleft((False, event) for event in reversed(kept))
+            self._bound = max(MOST_WAITING, 2 * len(kept))
+
     @property
     def depth(self) -> int:
         """Events that wait to be drained."""
@@ -140,23 +167,30 @@ class EventStream:
 
     # --- consumer ---
 
-    def drain(self) -> Drained:
-        """Take everything that has gathered.
+    def drain(self, limit: int | None = None) -> Drained:
+        """Take everything that has gathered; or at most `limit` events, and no figures.
 
         The snapshots are taken first: every event that was published before one of them is then
         among the events, so a consumer that applies events, then snapshots, never meets a
         snapshot of a connection it has not seen open.
         """
-        with self._latest_lock:
-            latest, self._latest = self._latest, {}
-            stats, self._stats = self._stats, None
+        latest: dict[int, Snapshot] = {}
+        stats = None
+        if limit is None:
+            with self._latest_lock:
+                latest, self._latest = self._latest, {}
+                stats, self._stats = self._stats, None
         events: list[Event] = []
         detail = 0
-        for _ in range(len(self._events)):
-            is_detail, event = self._events.popleft()
-            detail += is_detail
-            events.append(event)
-        self._detail_out += detail
+        with self._events_lock:
+            waiting = len(self._events)
+            for _ in range(waiting if limit is None else min(waiting, limit)):
+                is_detail, event = self._events.popleft()
+                detail += is_detail
+                events.append(event)
+            self._detail_out += detail
+            if len(self._events) < MOST_WAITING // 2:
+                self._bound = MOST_WAITING
         return Drained(events, list(latest.values()), stats, self.dropped)
 
     def notify_once(self, notify: Callable[[], None]) -> None:
@@ -173,6 +207,45 @@ class EventStream:
         notify, self._notify = self._notify, None
         if notify is not None:
             notify()
+
+
+def shorten(events: list[Event]) -> list[Event]:
+    """Return what leads a `State` to the same open connections, with a notice of the rest.
+
+    The notice counts the connections that opened and closed in `events`, by close reason, those
+    that an earlier notice counts too. The latest `Opened` stays, and its `Closed`: it tells which
+    ids are used. Of the notices and the results of commands the latest `MOST_WORDS` stay.
+    """
+    opened = {event.id for event in events if isinstance(event, Opened)}
+    passing = opened.intersection(event.id for event in events if isinstance(event, Closed))
+    passing.discard(max(opened, default=0))
+    reasons: Counter[str] = Counter()
+    kept: list[Event] = []
+    words = 0
+    for event in reversed(events):
+        match event:
+            case Closed() if event.id in passing:
+                reasons[event.reason] += 1
+            case Opened() if event.id in passing:
+                pass
+            case Notice(skipped=dict(earlier)):
+                reasons.update(earlier)
+            case Notice() | CommandResult() if words == MOST_WORDS:
+                pass
+            case _:
+                words += isinstance(event, Notice | CommandResult)
+                kept.append(event)
+    kept.reverse()
+    if reasons:
+        kept.append(_skip_notice(events[-1].t, reasons))
+    return kept
+
+
+def _skip_notice(t: float, reasons: Counter[str]) -> Notice:
+    by_reason = ", ".join(f"{count:,} {reason}" for reason, count in reasons.most_common())
+    count = f"{reasons.total():,}"
+    text = f"skipped: {count} opens and {count} closes ({by_reason}): nobody took them in time"
+    return Notice(t=t, level="warning", text=text, skipped=dict(reasons))
 
 
 def _is_for_watchers(event: Event) -> bool:

@@ -36,7 +36,7 @@ def result(ok: bool) -> CommandResult:
     return CommandResult(t=1.0, request=1, command="kill", ok=ok, message="told")
 
 
-def test_an_event_that_cannot_be_worded_is_a_failure_of_the_log() -> None:
+def test_a_log_that_can_word_no_event_at_all_is_a_failure() -> None:
     def broken(event: Event) -> str:
         raise ValueError("no words")
 
@@ -48,7 +48,7 @@ def test_an_event_that_cannot_be_worded_is_a_failure_of_the_log() -> None:
     assert failed.wait(PATIENCE)
     assert log.failure == "ValueError: no words"
     stream.publish(STOPPED)
-    log.join(PATIENCE)
+    log.end(PATIENCE)
     os.close(writing)
     os.close(reading)
 
@@ -90,7 +90,7 @@ def written(level: str, *events: Event) -> list[dict[str, Any]]:
             stream.publish(event)
         log = LogWriter(stream, file.fileno(), as_json, level)
         log.start()
-        log.join(PATIENCE)
+        log.end(PATIENCE)
         file.close()
         return [json.loads(line) for line in lines]
 

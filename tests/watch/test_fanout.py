@@ -274,3 +274,32 @@ def test_the_lines_of_workers_are_for_those_who_watch() -> None:
     give(fan, listening(), worker(1), toggled(1))
     assert log.drain().events == [listening(), toggled(1)]
     assert screen.drain().events == [listening(), worker(1), toggled(1)]
+
+
+def test_what_waits_at_an_observer_and_what_it_lost_is_in_the_figures() -> None:
+    _, fan, _ = fanout()
+    slow = fan.add(EventStream(), "the log")
+    screen = fan.add(watching())
+    of_the_loop = loop_stats(5.0, 10, 64, 2).queue_depth
+
+    def figures() -> tuple[int, int]:
+        screen.drain()
+        fan.hand_on(Drained([], [], loop_stats(5.0, 10, 64, 2), 0))
+        stats = fan.state.stats
+        assert stats is not None
+        return stats.queue_depth - of_the_loop, stats.drops
+
+    give(fan, *map(opened, range(1, 11)))
+    assert figures() == (10, 0)
+    for number in range(100, 20_000):
+        give(fan, opened(number), closed(number, Reason.EOF))
+    depth, drops = figures()
+    assert depth == slow.depth
+    assert drops == slow.lost + screen.lost > 0
+    slow.drain()
+    assert figures()[1] == drops
+    fan.remove(slow)
+    assert figures()[1] == drops, "a counter never falls"
+    late = fan.add(EventStream(traced=True))
+    fan.hand_on(Drained([toggled(1)], [], None, 3))
+    assert late.drain().dropped == 3, "what an observer lost is no detail that the server dropped"

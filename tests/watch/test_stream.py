@@ -8,10 +8,18 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.events import ConnectionState, Event, Notice, Snapshot
+from app.core.events import (
+    ConnectionState,
+    Event,
+    Notice,
+    Reason,
+    SettingChanged,
+    Snapshot,
+)
 from app.core.statistics import LoopStats
-from app.watch.stream import Drained, EventStream
-from tests.making import loop_stats
+from app.watch.state import State
+from app.watch.stream import MOST_WAITING, Drained, EventStream, shorten
+from tests.making import NOW, closed, loop_stats, opened
 
 
 def notice(number: int) -> Notice:
@@ -33,7 +41,7 @@ def publish_detail(stream: EventStream, event: Event) -> None:
         stream.publish_detail(event)
 
 
-def test_nothing_that_must_arrive_is_lost_however_long_nobody_drains() -> None:
+def test_nothing_that_must_arrive_is_lost_while_nobody_drains_for_a_while() -> None:
     stream = EventStream(journal_capacity=1)
     for number in range(10_000):
         stream.publish(notice(number))
@@ -150,3 +158,101 @@ def test_a_producer_in_another_thread_loses_nothing() -> None:
     assert told == sorted(told)
     assert len([t for t in told if not t % 2]) == count
     assert len(told) + stream.dropped == 2 * count
+
+
+def come_and_go(stream: EventStream, first: int, count: int, reason: Reason = Reason.EOF) -> None:
+    for number in range(first, first + count):
+        stream.publish(opened(number))
+        stream.publish(closed(number, reason))
+
+
+def test_connections_that_come_and_go_while_nobody_drains_are_skipped_and_counted() -> None:
+    stream = EventStream()
+    for number in (1, 2, 3):
+        stream.publish(opened(number))
+    told = State(closed_limit=0)
+    told.apply(stream.drain(), NOW)  # and then it stalls
+    stream.publish(closed(1, Reason.RESET))
+    come_and_go(stream, 10, 30_000)
+    stream.publish(SettingChanged(t=NOW, name="cap", old=1, new=2))
+    come_and_go(stream, 50_000, 30_000, Reason.LIMIT)
+    stream.publish(opened(90_000))
+    come_and_go(stream, 90_001, 100)
+    assert stream.depth <= MOST_WAITING
+    assert stream.lost > 80_000
+    drained = stream.drain()
+    told.apply(drained, NOW)
+    assert set(told.rows) == {2, 3, 90_000}
+    assert (told.opened, told.closed) == (3 + 60_101, 60_101)
+    assert (told.reasons["eof"], told.reasons["limit"], told.reasons["reset"]) == (
+        30_100,
+        30_000,
+        1,
+    )
+    assert any(type(event) is SettingChanged for event in drained.events)
+    skips = [event for event in drained.events if isinstance(event, Notice)]
+    assert len(skips) == 1
+    assert skips[0].skipped is not None
+    count = sum(skips[0].skipped.values())
+    assert skips[0].text.startswith(f"skipped: {count:,} opens and {count:,} closes (30,000 eof, ")
+    assert 2 * count + len(drained.events) - 1 == 2 * 60_100 + 3
+
+
+@given(st.lists(st.tuples(st.integers(1, 6), st.booleans()), max_size=40), st.integers(0, 40))
+def test_a_shortened_queue_leads_to_the_same_state(steps: list[tuple[int, bool]], at: int) -> None:
+    events: list[Event] = []
+    open_now: set[int] = set()
+    number = 100
+    for slot, opens in steps:
+        if opens:
+            number += 1
+            open_now.add(number)
+            events.append(opened(number))
+        elif open_now:
+            gone = sorted(open_now)[slot % len(open_now)]
+            open_now.remove(gone)
+            events.append(closed(gone, list(Reason)[slot]))
+    whole, shortened = State(closed_limit=0), State(closed_limit=0)
+    whole.apply(Drained(events, [], None, 0), NOW)
+    early = [*shorten(events[:at]), *events[at:]]
+    shortened.apply(Drained(shorten(early), [], None, 0), NOW)
+    for state in (whole, shortened):
+        state.apply(Drained([], [], None, 0), NOW + 60)
+    assert list(whole.rows) == list(shortened.rows)
+    assert (whole.opened, whole.closed, whole.reasons) == (
+        shortened.opened,
+        shortened.closed,
+        shortened.reasons,
+    )
+
+
+def test_notices_that_nobody_takes_are_bounded_too() -> None:
+    stream = EventStream()
+    for number in range(50_000):
+        stream.publish(notice(number))
+    assert stream.depth <= MOST_WAITING
+    events = stream.drain().events
+    assert events[-1].t == 49_999.0
+    assert len(events) + stream.lost == 50_000
+
+
+def test_a_drain_in_parts_takes_no_figures() -> None:
+    stream = EventStream()
+    stream.publish_latest([snapshot(1, 10)], stats(1))
+    for number in range(5):
+        stream.publish(notice(number))
+    assert [event.t for event in stream.drain(3).events] == [0.0, 1.0, 2.0]
+    rest = stream.drain()
+    assert ([event.t for event in rest.events], len(rest.snapshots)) == ([3.0, 4.0], 1)
+
+
+def test_a_producer_in_another_thread_loses_nothing_uncounted_past_the_bound() -> None:
+    stream, told = EventStream(), State(closed_limit=0)
+    count = 30_000
+    producer = threading.Thread(target=come_and_go, args=(stream, 1, count))
+    producer.start()
+    while producer.is_alive():
+        told.apply(stream.drain(7), NOW)
+    producer.join()
+    told.apply(stream.drain(), NOW)
+    assert (told.opened, told.closed, told.open) == (count, count, 0)

@@ -83,6 +83,8 @@ class Follower:
         self.watched = False
         self.urgent = False
         """Whether there is something to tell that should not wait for the next round."""
+        self.lost = 0
+        """Events that were given up because the client did not take them."""
         self.requests: dict[int, int] = {}
         """The client's number of each request under way, by the server's number."""
         self._fanout = fanout
@@ -103,6 +105,11 @@ class Follower:
         self._to_tell: array[int] = array("Q")
         self._process: ProcessStats | None = None
         self._unread_stats: LoopStats | None = None  # the latest, and the longest iteration of all
+
+    @property
+    def depth(self) -> int:
+        """Events that wait for the client."""
+        return len(self._events)
 
     # --- the fan-out's thread, its lock held ---
 
@@ -149,12 +156,14 @@ class Follower:
             self._events.append(event)
         else:
             self._dropped += 1
+            self.lost += 1
 
     def _keep(self, event: Event) -> None:
         if not self._missed and self._size + memory_of(event) <= CAPACITY:
             self._append(event)
             return
         self._missed += 1
+        self.lost += 1
         if self._events:
             self._drop_waiting()
 
@@ -174,6 +183,7 @@ class Follower:
             if isinstance(event, CommandResult) and event.request:
                 self._append(event)
         self._missed += lifecycle - len(self._events)
+        self.lost += len(waiting) - len(self._events)
         self._to_page = None
 
     # --- the service's thread ---
@@ -184,7 +194,7 @@ class Follower:
         with fanout.lock:
             self._wishes = wishes
             self.watched = True
-            self._server_dropped = fanout.state.drops
+            self._server_dropped = fanout.state.detail_drops
             self._begin()
             self._fresh_deadline = self._clock() + FIGURES_WITHIN
         fanout.update_watched()

@@ -109,7 +109,8 @@ class Merging:
             case CommandResult():
                 self._routing.pass_answer(slot, event)
             case Notice():
-                self.notice(event.level, f"worker {slot.number}: {event.text}")
+                text = f"worker {slot.number}: {event.text}"
+                self._stream.publish(msgspec.structs.replace(event, t=self._now(), text=text))
             case _ if type(event) in DETAIL:
                 if self._stream.room_for_detail():
                     self._stream.publish_detail(event)
