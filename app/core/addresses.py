@@ -42,6 +42,11 @@ def scoped_host(address: Sequence[Any]) -> str:
         return f"{host}%{address[3]}"
 
 
+def host_of(address: str) -> str:
+    """The host of an address that `format_address` has written, with its brackets."""
+    return address.rpartition(":")[0]
+
+
 def without_brackets(host: str) -> str:
     """The host of ``[::1]``; any other text stays as it is."""
     return host[1:-1] if host.startswith("[") and host.endswith("]") else host

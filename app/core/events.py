@@ -129,6 +129,8 @@ class Listening(EventStruct, frozen=True, tag="listening"):
     """Number of worker processes; 0 if the loop is a thread of this process."""
     notes: tuple[str, ...] = ()
     """The adaptations at start-up (no IPv6, a lowered limit), one line each."""
+    max_per_peer: int = 0
+    """Connections that one address may hold open; 0 is off."""
     listeners: tuple[Endpoint, ...] = ()
     """Each address at which it listens; the first is `host` and `port`. Empty in a recording of a
     version that had one only."""

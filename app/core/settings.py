@@ -27,7 +27,7 @@ GIB: Final = 1024**3
 
 PollerName: TypeAlias = Literal["auto", "epoll", "epoll-et", "poll", "select", "kqueue"]
 TIMEOUTS: Final = ("header_timeout", "body_timeout", "write_timeout", "idle_timeout")
-RUNTIME_SETTINGS: Final = ("cap", "write_mode", "max_connections", *TIMEOUTS)
+RUNTIME_SETTINGS: Final = ("cap", "write_mode", "max_connections", "max_per_peer", *TIMEOUTS)
 """The settings that a running server takes."""
 
 _UNITS: Final = {
@@ -286,6 +286,15 @@ class Settings(Struct, frozen=True):
     max_connections: Annotated[
         int, bounds(1, 1_000_000, "More are accepted and closed at once as `limit`.")
     ] = 10_000
+    max_per_peer: Annotated[
+        int,
+        bounds(
+            0,
+            1_000_000,
+            "The same for the connections of one address; 0 = off.",
+            unit="(0 = off)",
+        ),
+    ] = 0
     backlog: Annotated[int, bounds(1, 65535, "Connections that may wait for accept.")] = 4096
     """The kernel lowers it to its somaxconn."""
     header_timeout: Annotated[float, _timeout("Seconds for a header, from its first byte")] = 10.0

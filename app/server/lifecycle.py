@@ -10,6 +10,7 @@ import socket
 from itertools import count
 from math import inf
 
+from ..core.addresses import host_of
 from ..core.events import POLLIN, POLLOUT, Reason, TraceLevel
 from ..core.printable import in_words, printable
 from ..core.settings import Settings
@@ -70,16 +71,15 @@ class Lifecycle:
         """
         fd = sock.fileno()
         connection = Connection(next(self._ids), fd, peer, now)
-        limit = self._limit_reached_at(fd)
-        if limit or not self._limit.acquire(self.settings.max_connections):
+        limit = self._limit_reached_at(fd) or self._acquire(connection)
+        if limit:
             self.reporter.refused += 1
-            limit = limit or f"--max-connections {self.settings.max_connections:,}"
             self._refuse(connection, sock, Reason.LIMIT, limit)
             return
         try:
             self.poller.add(fd, POLLIN)
         except Exception as error:
-            self._limit.release()
+            self._release(connection)
             words = getattr(error, "strerror", None) or in_words(error)
             what = f"{self.poller.name} cannot watch it: {words}"
             self._refuse(connection, sock, Reason.ERROR, what)
@@ -97,6 +97,21 @@ class Lifecycle:
         if fd >= self.ceiling:
             return f"the last {KEPT_BACK} descriptors are kept for control, metrics and the log"
         return ""
+
+    def _acquire(self, connection: Connection) -> str:
+        """Count it as open; if a setting does not allow one more, say which."""
+        settings = self.settings
+        if not self._limit.acquire(settings.max_connections):
+            return f"--max-connections {settings.max_connections:,}"
+        host = host_of(connection.peer)
+        if not self._limit.peers.acquire(host, settings.max_per_peer):
+            self._limit.release()
+            return f"--max-per-peer {settings.max_per_peer:,} of {host}"
+        return ""
+
+    def _release(self, connection: Connection) -> None:
+        self._limit.release()
+        self._limit.peers.release(host_of(connection.peer))
 
     def _refuse(
         self, connection: Connection, sock: socket.socket, reason: Reason, detail: str
@@ -157,7 +172,7 @@ class Lifecycle:
         self._resetting.discard(connection.id)
         close_socket(self._sockets.pop(fd), reset)
         del self.by_fd[fd], self.by_id[connection.id]
-        self._limit.release()
+        self._release(connection)
         self.quick.pop(fd, None)
         self.wheel.cancel(connection)
         self.unacknowledged.forget(connection)
@@ -237,7 +252,10 @@ class Lifecycle:
 
     def change_settings(self, settings: Settings) -> None:
         """Put settings into force, for the limits and for the deadlines from now on."""
-        self.settings = settings
+        before, self.settings = self.settings, settings
+        if bool(before.max_per_peer) is not bool(settings.max_per_peer):
+            counted = self.by_id.values() if settings.max_per_peer else ()
+            self._limit.peers.recount(host_of(connection.peer) for connection in counted)
         self.unacknowledged.patience = settings.write_timeout
         for connection in self.by_id.values():
             self.schedule(connection)

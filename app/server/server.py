@@ -124,6 +124,7 @@ def make_listening(
         write_mode=settings.write_mode,
         cap=settings.cap,
         max_connections=settings.max_connections,
+        max_per_peer=settings.max_per_peer,
         header_timeout=settings.header_timeout,
         body_timeout=settings.body_timeout,
         write_timeout=settings.write_timeout,

@@ -91,9 +91,9 @@ def test_every_level_has_a_row() -> None:
 
 def test_what_a_reload_changes_is_what_the_docs_say() -> None:
     (said,) = re.findall(r"new values of (.*?)\nand `log-level` are in force", TEXT)
-    assert said == "`cap`, `max-connections`, `write-mode`, the four time-outs"
+    assert said == "`cap`, `max-connections`, `max-per-peer`, `write-mode`, the four time-outs"
     assert set(RUNTIME_SETTINGS) == {
-        "cap", "max_connections", "write_mode",
+        "cap", "max_connections", "max_per_peer", "write_mode",
         "header_timeout", "body_timeout", "write_timeout", "idle_timeout",
     }  # fmt: skip
 

@@ -109,7 +109,7 @@ def stats(control: str | None, as_json: bool) -> int:
         }
         facts["up_seconds"] = round(now - listening.t, 3)
         facts |= {name: getattr(listening, name) for name in RUNTIME_SETTINGS}
-        facts |= _listener_facts(state, as_json)
+        facts["listeners"] = _listeners(state, as_json)
     if state.stats is not None:
         told_apart = (*HISTOGRAMS, "bodies", "accepts")
         figures = msgspec.structs.asdict(state.stats)
@@ -123,16 +123,14 @@ def stats(control: str | None, as_json: bool) -> int:
     return 0
 
 
-def _listener_facts(state: State, as_json: bool) -> dict[str, Any]:
-    """Return each listener with its accepts: a list for programs, a line each for people."""
-    if not as_json:
-        return {f"accepts[{address}]": accepts for address, accepts in state.listeners}
-    return {
-        "listeners": [
-            {"host": address.host, "port": address.port, "accepts": accepts}
-            for address, accepts in state.listeners
-        ]
-    }
+def _listeners(state: State, as_json: bool) -> list[Any]:
+    """Return each listener with its accepts: an object for programs, words for people."""
+    return [
+        {"host": address.host, "port": address.port, "accepts": accepts}
+        if as_json
+        else f"{address} accepts {accepts}"
+        for address, accepts in state.listeners
+    ]
 
 
 HISTOGRAMS: Final = ("service_us", "iteration_us")

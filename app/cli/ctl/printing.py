@@ -42,7 +42,7 @@ def print_objects(objects: Iterable[Mapping[str, Any]]) -> None:
 
 
 def print_facts(facts: Mapping[str, Any], as_json: bool) -> None:
-    """A name and a value a line, or one JSON object."""
+    """A name and a value a line, or one JSON object. Of a list each element has a line."""
     if as_json:
         print_objects([facts])
         return
@@ -50,7 +50,8 @@ def print_facts(facts: Mapping[str, Any], as_json: bool) -> None:
     plain = {name: value for name, value in facts.items() if not isinstance(value, tuple)}
     width = max(map(len, plain))
     for name, value in plain.items():
-        print(f"{name:<{width}}  {cell(value)}")
+        for each in value if isinstance(value, list) else [value]:
+            print(f"{name:<{width}}  {cell(each)}")
     sys.stdout.flush()
 
 

@@ -249,7 +249,7 @@ class Workers(ServerHandle):
         if process.errors in self._selector.get_map():
             self._selector.unregister(process.errors)
         how = process.reap()
-        self._counts[slot.number - 1] = 0
+        self._counts.clear(slot.number - 1)
         lost = len(process.state.rows)
         detail = f"worker {slot.number} {how}"
         if self._is_late:
@@ -368,7 +368,7 @@ class Workers(ServerHandle):
                     queues.register(listener.sock, selectors.EVENT_READ, slot)
             awaited = {key.data for key, _ in queues.select(0)}
         for slot in self._slots:
-            is_idle = slot not in awaited and not self._counts[slot.number - 1]
+            is_idle = slot not in awaited and not self._counts.open[slot.number - 1]
             if slot.process is not None and not slot.process.ready and is_idle:
                 slot.process.dismiss()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -24,7 +25,12 @@ from app.core.events import (
 )
 from app.core.framing import HEADER_SIZE, FrameDecoder
 from app.core.settings import Settings
-from app.server.connection_limit import CELL, ConnectionLimit
+from app.server.connection_limit import (
+    ConnectionLimit,
+    SharedCounts,
+    make_counts,
+    map_counts,
+)
 from app.server.server import Server
 from app.server.totals import NOTHING, sum_statistics
 from app.server.workers.channel import (
@@ -183,13 +189,48 @@ def test_without_a_parent_the_server_stops_in_order(with_rest: bool) -> None:
     assert server.join(PATIENCE)
 
 
+def shared_counts(workers: int) -> SharedCounts:
+    descriptor = make_counts(workers)
+    try:
+        return map_counts(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def test_the_limit_of_one_address_is_for_all_workers_together() -> None:
+    counts = shared_counts(3)
+    one, other = (ConnectionLimit(counts, mine).peers for mine in (0, 2))
+    assert [one.acquire("a", 3), other.acquire("a", 3), other.acquire("a", 3)] == [True] * 3
+    assert not one.acquire("a", 3)
+    assert not ConnectionLimit(counts, 1).peers.acquire("a", 3)
+    assert one.acquire("b", 1)
+    other.release("a")
+    assert one.acquire("a", 3)
+    assert not one.acquire("a", 3)
+    counts.clear(2)  # its worker has died with one
+    assert one.acquire("a", 3)
+    assert not one.acquire("a", 3)
+    one.recount(())
+    assert not any(counts.peers)
+
+
+def test_ten_thousand_addresses_are_hardly_ever_taken_for_one_another() -> None:
+    counts = shared_counts(2)
+    workers = [ConnectionLimit(counts, mine).peers for mine in (0, 1)]
+    addresses = [f"10.{number >> 8}.{number & 255}.1" for number in range(10_000)]
+    for number, address in enumerate(addresses):
+        workers[number % 2].acquire(address, 100)
+    wrong = sum(not workers[number % 2].acquire(each, 2) for number, each in enumerate(addresses))
+    assert wrong < 20
+
+
 def test_the_limit_of_connections_is_for_all_workers_together() -> None:
-    counts = memoryview(bytearray(3 * CELL)).cast("q")
+    counts = shared_counts(3)
     one, other = ConnectionLimit(counts, 0), ConnectionLimit(counts, 2)
     assert [one.acquire(3), other.acquire(3), one.acquire(3)] == [True] * 3
     assert not one.acquire(3)
     assert not other.acquire(3)
-    assert counts.tolist() == [2, 0, 1]
+    assert counts.open.tolist() == [2, 0, 1]
     one.release()
     assert other.acquire(3)
     assert not ConnectionLimit(counts, 1).acquire(3)
