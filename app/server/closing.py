@@ -2,8 +2,9 @@
 
 close(2) on a socket whose input has not been read makes the kernel send RST, and an RST destroys
 what the peer has not fetched yet: measured, 24,576 of 1,000,000 bytes arrived. So an orderly end
-is SHUT_WR, then input is read and discarded until the peer ends too or nothing is left to be
-acknowledged, then close.
+is SHUT_WR, then input is read and discarded until nothing is left to be acknowledged, then close.
+The same after the peer's FIN: closed at once, a socket stays in LAST-ACK with all that the peer has
+not fetched, in the kernel's memory, outside every limit of ours.
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ from __future__ import annotations
 import os
 import socket
 import struct
+from enum import Enum, auto
 from typing import Final
 
 from ..core.events import Reason
 from .connection import READ_SIZE, Connection, Linger
-from .kernel import send_queue
 
 UNEXPECTED: Final = frozenset({Reason.FRAME_TOO_LARGE, Reason.SHUTDOWN})
 """Close reasons after which the peer may still be sending: after our FIN, wait up to `LINGER`
@@ -23,25 +24,58 @@ seconds for its FIN. After all others the connection ends once everything sent i
 LINGER: Final = 1.0
 """Seconds to wait for the peer's FIN once everything sent has been acknowledged."""
 LINGER_STEP: Final = 0.025
-"""Seconds between two checks of a lingering connection."""
-RATE_FLOOR: Final = 1024
-"""Bytes per second that a peer must take on average once it has stalled."""
+"""Seconds between the first checks of a lingering connection; they come further apart with time."""
+LONGEST_STEP: Final = 0.5
+CLOSE_BOUND: Final = 10.0
+"""Seconds that a kill of mode `close` waits for the peer to acknowledge what was written."""
 _DISCARD_READS: Final = 4
 
 
+class Verdict(Enum):
+    """What a check of a lingering connection says."""
+
+    WAIT = auto()
+    DONE = auto()
+    """Everything is acknowledged, and nothing more is waited for."""
+    RESET = auto()
+    """The kernel has ended the connection: the peer's RST, or its own time-outs."""
+    OUT_OF_TIME = auto()
+    """The bound of a kill is reached."""
+    TOO_SLOW = auto()
+    """The write time-out."""
+
+
 def discard_input(connection: Connection, now: float) -> bool:
-    """Read and throw away what has arrived, a bounded amount. False at EOF or after a reset."""
+    """Read and throw away what has arrived, a bounded amount; return False at EOF.
+
+    Raises OSError if the connection has broken.
+    """
     for _ in range(_DISCARD_READS):
         try:
             data = os.read(connection.fd, READ_SIZE)
         except BlockingIOError:
             return True
-        except OSError:
-            return False
         if not data:
             return False
         connection.discard(len(data), now)
     return True
+
+
+def close_broken(connection: Connection, reason: Reason, words: str) -> None:
+    """Close a connection that has broken, in the machine.
+
+    A reason that was decided earlier stands, with the words behind its detail; but a peer that
+    half-closed and then did not fetch its echo has not ended in order.
+    """
+    machine = connection.machine
+    unacked = connection.unacked_bytes
+    if machine.closing is Reason.EOF and unacked:
+        words = f"{words} after its FIN, {unacked:,} bytes not acknowledged"
+        machine.close(reason, words, overrule=True)
+        return
+    if machine.closing is not None:
+        machine.add_detail(words)
+    machine.close(reason, words)
 
 
 def close_socket(sock: socket.socket, reset: bool) -> None:
@@ -56,40 +90,35 @@ def close_socket(sock: socket.socket, reset: bool) -> None:
     sock.close()
 
 
-def begin_linger(connection: Connection, sock: socket.socket, now: float) -> bool:
-    """Send our FIN; False if there is nothing to wait for and the connection can be closed."""
-    quiet = now - connection.active_at >= LINGER
-    unacked = send_queue(connection.fd) or 0  # before the FIN, which counts as a byte
-    try:
-        sock.shutdown(socket.SHUT_WR)
-    except OSError:
-        return False
-    if not discard_input(connection, now):
-        return False
-    reason = connection.machine.closing
-    waits_for_fin = reason in UNEXPECTED and not (quiet and reason is Reason.SHUTDOWN)
-    if not unacked and not waits_for_fin:
-        return False
-    connection.linger = Linger(now, now, unacked, unacked)
-    return True
+def begin_linger(connection: Connection, sock: socket.socket, now: float) -> None:
+    """Send our FIN, and begin to wait for the peer. Raises OSError if the connection has broken."""
+    machine = connection.machine
+    reason = machine.closing
+    is_quiet = now - connection.active_at >= LINGER
+    waits_for_fin = reason in UNEXPECTED and not (is_quiet and reason is Reason.SHUTDOWN)
+    sock.shutdown(socket.SHUT_WR)
+    connection.linger = Linger(now, LINGER if waits_for_fin else 0.0, now)
+    if not machine.input_ended and not discard_input(connection, now):
+        machine.end_of_input()
 
 
-def linger_is_over(connection: Connection, now: float, write_timeout: float) -> bool:
-    """Whether a lingering connection has had its time; reads the kernel's send queue.
-
-    While the kernel still holds bytes for the peer, the rules of a pending echo apply: the write
-    time-out (`write_timeout`, seconds) since the last byte that the peer took, and a floor on the
-    rate.
-    """
-    linger = connection.linger
+def check_linger(connection: Connection, now: float, write_timeout: float) -> Verdict:
+    """Judge a lingering connection that was just looked at, and plan its next check."""
+    linger, outstanding = connection.linger, connection.outstanding
     assert linger is not None
-    unacked = send_queue(connection.fd) or 0
-    if unacked != linger.unacked_bytes:
-        linger.unacked_bytes = unacked
-        linger.acked_at = now
-    if not unacked:
-        patience = LINGER if connection.machine.closing in UNEXPECTED else 0
-        return now - linger.acked_at >= patience
-    patience = write_timeout or LINGER
-    bound = linger.begun_at + patience + (linger.unacked_at_first - unacked) / RATE_FLOOR
-    return now - linger.acked_at >= patience or now >= bound
+    step = min(max(LINGER_STEP, (now - linger.begun_at) / 8), LONGEST_STEP)
+    if outstanding is None:
+        all_at = max(linger.begun_at, connection.acked_all_at)
+        if connection.machine.input_ended or now - all_at >= linger.patience:
+            return Verdict.DONE
+        linger.due = min(now + step, all_at + linger.patience)
+        return Verdict.WAIT
+    if outstanding.progress is not None and outstanding.progress.is_over:
+        return Verdict.RESET
+    too_slow_at = outstanding.due(write_timeout)
+    if too_slow_at <= now:
+        return Verdict.TOO_SLOW
+    if linger.until <= now:
+        return Verdict.OUT_OF_TIME
+    linger.due = min(now + step, too_slow_at, linger.until)
+    return Verdict.WAIT

@@ -6,6 +6,7 @@ from ..core.commands import Command, Kill, Set, Stop, Trace
 from ..core.events import ConnectionState, KillMode, Reason, TraceLevel
 from ..core.printable import in_words, printable
 from ..core.settings import SettingError
+from .closing import CLOSE_BOUND
 from .connection import Connection
 from .descriptors import replace_setting
 from .loop import Loop
@@ -58,8 +59,7 @@ class CommandHandler:
             case KillMode.DRAIN:
                 message = self._drain(connection)
             case KillMode.CLOSE:
-                self._loop.life.close(connection, Reason.KILLED, "mode close")
-                message = "closed"
+                message = self._close(connection)
             case KillMode.RESET:
                 self._loop.life.close(connection, Reason.KILLED, "mode reset", reset=True)
                 message = "reset"
@@ -75,8 +75,14 @@ class CommandHandler:
             return "closed"
         if pending:
             return f"draining: {pending:,} bytes of echo pending"
-        unacked = connection.linger.unacked_bytes if connection.linger else 0
-        return f"draining: {unacked:,} bytes not yet acknowledged by the peer"
+        return f"draining: {connection.unacked_bytes:,} bytes not yet acknowledged by the peer"
+
+    def _close(self, connection: Connection) -> str:
+        self._loop.life.close_delivering(connection, "mode close")
+        if connection.machine.state is ConnectionState.CLOSED:
+            return "closed"
+        unacked = f"{connection.unacked_bytes:,} bytes not yet acknowledged by the peer"
+        return f"closing: {unacked}; given up after {CLOSE_BOUND:g} s"
 
     def _set(self, command: Set) -> None:
         settings = self._loop.settings

@@ -7,6 +7,7 @@ a test holds it (`tests/server/test_connection.py`). Everything runs in the loop
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 from sys import getsizeof
 from typing import Final, NamedTuple
 
@@ -43,15 +44,19 @@ NO_COUNTS: Final = Counts(*(0,) * len(Counts._fields))
 
 @dataclass(slots=True)
 class Linger:
-    """The wait, after our FIN, for the peer to take what was sent and to end too."""
+    """The wait, after our FIN, for the peer to acknowledge what was written, and to end too."""
 
     begun_at: float
-    acked_at: float
-    """When the peer last acknowledged something."""
-    unacked_at_first: int
-    """Bytes not acknowledged when the linger began."""
-    unacked_bytes: int
-    """Bytes not acknowledged when that was last read from the kernel."""
+    patience: float
+    """Seconds to wait for the peer's FIN once everything is acknowledged."""
+    due: float
+    """When it is checked next."""
+    until: float = inf
+    """When it ends at the latest, whatever is unacknowledged then."""
+
+    def bound(self, until: float) -> None:
+        """Wait for the peer's FIN no more, and for its acknowledgements until `until` at most."""
+        self.patience, self.until = 0.0, min(self.until, until)
 
 
 class Connection:
@@ -65,8 +70,7 @@ class Connection:
     __slots__ = (
         "acked_all_at active_at budget_hits burst changed eagains fd id interest linger machine "
         "offered opened_at outstanding partial_writes peer progress_at quick_bytes quick_frames "
-        "read_size seen_state served_from slot stalled_at stalled_sent tallied toggled_at toggles "
-        "trace"
+        "read_size seen_state served_from slot stalled_at tallied toggled_at toggles trace"
     ).split()
 
     def __init__(self, connection_id: int, fd: int, peer: str, now: float) -> None:
@@ -82,8 +86,6 @@ class Connection:
         """Bytes that the next read on the hot path asks for."""
         self.stalled_at = 0.0
         """When the pending echo was first left unsent at the end of a wake-up."""
-        self.stalled_sent = 0
-        """Bytes of that echo that were sent by then."""
 
         # Assigned by `app.server.serving`.
         self.active_at = now
@@ -143,7 +145,6 @@ class Connection:
     def begin_stall(self, now: float) -> None:
         """Time the pending echo from `now` on: the wake-up ended with some of it unsent."""
         self.progress_at = self.stalled_at = now
-        self.stalled_sent = self.machine.out_bytes_sent
 
     def expect(self, count: int) -> None:
         """Make the next read `count` bytes long, as many as a body still needs or a frame has.
@@ -183,6 +184,11 @@ class Connection:
     def bytes_out(self) -> int:
         """Bytes of echo that the kernel took, headers included."""
         return self.bytes_in - self.machine.bytes_kept
+
+    @property
+    def unacked_bytes(self) -> int:
+        """Bytes of echo in the send queue at the last look; 0 if the kernel does not tell."""
+        return 0 if self.outstanding is None else self.outstanding.unacked_bytes or 0
 
     def counts(self) -> Counts:
         """The counters as they are now."""

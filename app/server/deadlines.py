@@ -15,7 +15,6 @@ from typing import Final
 
 from ..core.events import Reason
 from ..core.settings import Settings
-from .closing import LINGER_STEP, RATE_FLOOR
 from .connection import Connection
 from .machine import DRAINING, READ_BODY
 
@@ -27,23 +26,30 @@ def deadline(connection: Connection, settings: Settings) -> tuple[float, Reason]
     """The time at which a connection is to be ended if nothing changes, and the close reason.
 
     ``inf`` is never. A header and a body are timed from the frame's first byte, so that dribbling
-    does not help. A write is timed from the last byte that the peer took since it stalled, and its
-    average since then must stay over `RATE_FLOOR`.
+    does not help. What was written is timed in every state, from the moment that it was first
+    unacknowledged (`Outstanding.due`). A connection is idle once everything is acknowledged.
     """
-    machine = connection.machine
+    machine, outstanding = connection.machine, connection.outstanding
+    if machine.state is DRAINING and not machine.out:
+        return connection.linger.due if connection.linger else 0.0, machine.closing or Reason.ERROR
+    if outstanding is not None:
+        write = outstanding.due(settings.write_timeout), Reason.TIMEOUT_WRITE
+    elif machine.out:
+        write = _after(connection.stalled_at, settings.write_timeout), Reason.TIMEOUT_WRITE
+    else:
+        write = inf, Reason.TIMEOUT_WRITE
     if machine.out:
-        patience = settings.write_timeout
-        taken = machine.out_bytes_sent - connection.stalled_sent
-        by_rate = connection.stalled_at + taken / RATE_FLOOR
-        return _after(min(connection.progress_at, by_rate), patience), Reason.TIMEOUT_WRITE
-    if machine.state is DRAINING:
-        begun_at = connection.linger.begun_at if connection.linger else 0.0
-        return begun_at + LINGER_STEP, machine.closing or Reason.ERROR
+        return write
     if machine.state is READ_BODY:
-        return _after(machine.frame_at, settings.body_timeout), Reason.TIMEOUT_BODY
-    if machine.len_buf:
-        return _after(machine.frame_at, settings.header_timeout), Reason.TIMEOUT_HEADER
-    return _after(connection.active_at, settings.idle_timeout), Reason.TIMEOUT_IDLE
+        own = _after(machine.frame_at, settings.body_timeout), Reason.TIMEOUT_BODY
+    elif machine.len_buf:
+        own = _after(machine.frame_at, settings.header_timeout), Reason.TIMEOUT_HEADER
+    elif outstanding is not None:
+        return write
+    else:
+        since = max(connection.active_at, connection.acked_all_at)
+        own = _after(since, settings.idle_timeout), Reason.TIMEOUT_IDLE
+    return write if write[0] < own[0] else own
 
 
 def _after(start: float, seconds: float) -> float:

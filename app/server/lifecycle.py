@@ -6,20 +6,25 @@ and the reporter.
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from itertools import count
 from math import inf
+from typing import Final
 
 from ..core.addresses import host_of
 from ..core.events import POLLIN, POLLOUT, Reason, TraceLevel
 from ..core.printable import in_words, printable
 from ..core.settings import Settings
 from .closing import (
-    LINGER_STEP,
+    CLOSE_BOUND,
+    LONGEST_STEP,
+    Verdict,
     begin_linger,
+    check_linger,
+    close_broken,
     close_socket,
     discard_input,
-    linger_is_over,
 )
 from .connection import READ_SIZE, Connection
 from .deadlines import TimingWheel, deadline
@@ -27,10 +32,14 @@ from .descriptors import KEPT_BACK
 from .kernel import SocketQueues
 from .machine import CLOSED, DRAINING, READ_BODY, READ_LEN, WRITE_BODY
 from .memory import TRIM_AFTER
+from .outstanding import RATE_FLOOR
 from .poller import Poller
 from .reporter import Inspection, Reporter
 from .shard import Shard
 from .unacknowledged import Unacknowledged
+
+_UNACKNOWLEDGED: Final = frozenset({Reason.TIMEOUT_WRITE, Reason.TIMEOUT_IDLE})
+"""The time-outs that depend on what is acknowledged."""
 
 
 class Lifecycle:
@@ -148,9 +157,7 @@ class Lifecycle:
         if state is DRAINING:
             # Between frames a connection may be in `quick`; a time-out or a kill ends it there.
             self.quick.pop(connection.fd, None)
-        if state is DRAINING and not machine.out and connection.linger is None:
-            sock = self._sockets[connection.fd]
-            if not begin_linger(connection, sock, now):
+            if not machine.out and self._is_drained(connection, now):
                 machine.close()
                 connection.seen_state = state = CLOSED
         if state is CLOSED:
@@ -158,16 +165,39 @@ class Lifecycle:
             return
         wanted = machine.wanted_interest
         if wanted != connection.interest:
-            self.poller.modify(connection.fd, wanted)
+            if wanted:
+                self.poller.modify(connection.fd, wanted)
+            else:
+                # Nothing is waited for but time, and POLLHUP is reported even for no interest.
+                self.poller.remove(connection.fd)
+            toggled = bool((wanted ^ connection.interest) & POLLOUT)
             connection.interest = wanted
-            connection.toggles += 1
-            connection.toggled_at = now
-            self.reporter.publish_toggle(connection, wanted == POLLOUT)
+            if toggled:
+                connection.toggles += 1
+                connection.toggled_at = now
+                self.reporter.publish_toggle(connection, wanted == POLLOUT)
         self.schedule(connection)
+
+    def _is_drained(self, connection: Connection, now: float) -> bool:
+        """Whether a connection without a pending echo can be closed; if not, it lingers."""
+        machine = connection.machine
+        if connection.linger is not None and not machine.input_ended:
+            return False
+        self.unacknowledged.examine(connection, now)
+        if machine.input_ended and connection.outstanding is None:
+            return True
+        if connection.linger is None:
+            try:
+                begin_linger(connection, self._sockets[connection.fd], now)
+            except OSError as error:
+                machine.add_detail(error.strerror or str(error))
+                return True
+        return check_linger(connection, now, self.settings.write_timeout) is Verdict.DONE
 
     def _remove(self, connection: Connection) -> None:
         fd = connection.fd
-        self.poller.remove(fd)
+        if connection.interest:
+            self.poller.remove(fd)
         reset = connection.id in self._resetting
         self._resetting.discard(connection.id)
         close_socket(self._sockets.pop(fd), reset)
@@ -187,25 +217,62 @@ class Lifecycle:
         """Act on a connection's deadline if it has come, or schedule the next check."""
         machine = connection.machine
         when, reason = self._deadline(connection)
+        if when <= now and reason in _UNACKNOWLEDGED:
+            # The last look may be half a second old.
+            self.unacknowledged.examine(connection, now)
+            when, reason = self._deadline(connection)
         if when > now:
             self.wheel.schedule(connection, when)
         elif machine.state is DRAINING and not machine.out:
-            if linger_is_over(connection, now, self.settings.write_timeout):
-                unacked = connection.linger is not None and connection.linger.unacked_bytes > 0
-                self.close(connection, reason, reset=unacked)
-            else:
-                self.wheel.schedule(connection, now + LINGER_STEP)
+            self._check_linger(connection, now)
         elif reason is Reason.TIMEOUT_WRITE:
-            # Nobody reads what stands in the kernel's send queue: without RST it would hold its
-            # memory for minutes after close (tcp_orphan_retries, tcp(7)).
-            waited = now - connection.progress_at
-            detail = f"{machine.pending:,} bytes pending, none taken for {waited:.1f} s"
-            self.close(connection, reason, detail, reset=True)
+            if connection.outstanding is None:
+                # Everything is acknowledged, so the peer is not to blame: POLLOUT must come.
+                self.wheel.schedule(connection, now + LONGEST_STEP)
+            else:
+                self._time_out_write(connection, now)
         else:
             stopping = reason is Reason.SHUTDOWN
             self.begin_close(
                 connection, reason, "" if stopping else _describe_wait(connection, now)
             )
+
+    def _check_linger(self, connection: Connection, now: float) -> None:
+        """Act on the time of a connection that lingers."""
+        self.unacknowledged.examine(connection, now)
+        machine = connection.machine
+        match check_linger(connection, now, self.settings.write_timeout):
+            case Verdict.WAIT:
+                self.schedule(connection)
+                return
+            case Verdict.TOO_SLOW:
+                self._time_out_write(connection, now)
+                return
+            case Verdict.DONE:
+                machine.close()
+            case Verdict.OUT_OF_TIME:
+                self._resetting.add(connection.id)
+                lost = f"{connection.unacked_bytes:,} of {connection.bytes_out:,} bytes"
+                machine.add_detail(f"{lost} lost, not acknowledged in time")
+                machine.close()
+            case Verdict.RESET:
+                close_broken(connection, Reason.RESET, "reset by the peer")
+        self.apply_state(connection, now)
+
+    def _time_out_write(self, connection: Connection, now: float) -> None:
+        """End a connection whose peer has acknowledged too little, with RST.
+
+        Without RST its send queue would hold its memory for minutes after close
+        (tcp_orphan_retries, tcp(7)).
+        """
+        machine = connection.machine
+        detail = _describe_unacknowledged(connection, now, self.settings.write_timeout)
+        if machine.closing is not None:
+            why = f" ({machine.detail})" if machine.detail else ""
+            detail = f"{detail}; it was ending as {machine.closing}{why}"
+        self._resetting.add(connection.id)
+        machine.close(Reason.TIMEOUT_WRITE, detail, overrule=True)
+        self.apply_state(connection, now)
 
     def begin_close(self, connection: Connection, reason: Reason, detail: str = "") -> None:
         """End in order: the pending echo is finished first.
@@ -224,9 +291,25 @@ class Lifecycle:
         else:
             # Also in DRAINING: while an echo is pending nothing is read, and close(2) with unread
             # input would destroy what the kernel has accepted of it.
-            discard_input(connection, self.reporter.now)
+            with contextlib.suppress(OSError):
+                discard_input(connection, self.reporter.now)
         connection.machine.close(reason, detail)
         self.apply_state(connection, self.reporter.now)
+
+    def close_delivering(self, connection: Connection, detail: str) -> None:
+        """Kill: give up the pending echo, and close once what was written is acknowledged.
+
+        That is waited for `CLOSE_BOUND` seconds at most, while input is read and thrown away.
+        """
+        machine, now = connection.machine, self.reporter.now
+        if machine.state is not DRAINING:
+            machine.begin_close(Reason.KILLED, detail)
+        machine.abandon_echo()
+        self.apply_state(connection, now)
+        if connection.linger is not None:
+            connection.linger.bound(now + CLOSE_BOUND)
+            if machine.state is not CLOSED:
+                self._check_linger(connection, now)
 
     def fail(self, connection: Connection, error: Exception) -> None:
         """End one connection that could not be served as `error`; the others go on.
@@ -294,3 +377,16 @@ def _describe_wait(connection: Connection, now: float) -> str:
         of = f"{machine.len_bytes_read} of 4 header bytes"
         return f"{of} {now - machine.frame_at:.1f} s after the first"
     return f"nothing for {now - connection.active_at:.1f} s"
+
+
+def _describe_unacknowledged(connection: Connection, now: float, patience: float) -> str:
+    """Say what the peer has not acknowledged within the write time-out, `patience` seconds."""
+    known, pending = connection.outstanding, connection.machine.pending
+    assert known is not None
+    unacked = f"{pending:,} bytes pending" if pending else ""
+    if known.unacked_bytes:
+        unacked += f"{', ' if pending else ''}{known.unacked_bytes:,} bytes not acknowledged"
+    quiet = now - known.acked_at
+    if quiet >= patience:
+        return f"{unacked}, none acknowledged for {quiet:.1f} s"
+    return f"{unacked}, less than {RATE_FLOOR:,} B/s acknowledged over {patience:g} s"

@@ -4,7 +4,7 @@
     READ_BODY   the header is known and within the CAP; the body is arriving.
     WRITE_BODY  an echo is pending. Nothing is read meanwhile: that is the backpressure.
     DRAINING    the end is decided (`closing` is the reason). A pending echo is still written, then
-                the connection lingers: input is discarded until the peer ends too or time is up.
+                the connection lingers until the peer has acknowledged it: input is discarded.
     CLOSED      nothing more happens.
 
     READ_LEN → READ_BODY → WRITE_BODY → READ_LEN, any of them → DRAINING → CLOSED or → CLOSED.
@@ -75,7 +75,7 @@ class EchoMachine:
 
     __slots__ = (
         "backlog body_bytes_read body_len bytes_in bytes_kept closing detail frame_at "
-        "frames_in held len_buf out out_bytes_sent out_frames out_len state"
+        "frames_in held input_ended len_buf out out_bytes_sent out_frames out_len state"
     ).split()
 
     def __init__(self) -> None:
@@ -84,6 +84,8 @@ class EchoMachine:
         """The reason of the close, once it is decided."""
         self.detail = ""
         """The cause of the reason, in a few words; may be empty."""
+        self.input_ended = False
+        """Whether EOF was read: the peer sends no more."""
 
         self.len_buf = b""
         """The header bytes of the frame in flight, 0 to 4."""
@@ -101,7 +103,7 @@ class EchoMachine:
         self.out_len = 0
         self.out_bytes_sent = 0
         self.out_frames = 0
-        """Frames in the pending echo; in CLOSED, those that were not sent in full."""
+        """Frames in the pending echo; once it is given up, those that were not sent in full."""
 
         self.frames_in = 0
         """Frames received in full."""
@@ -303,53 +305,72 @@ class EchoMachine:
         self._forget_frame()
 
     def end_of_input(self) -> None:
-        """End because a read gave 0 bytes: the peer sends no more.
+        """Note that a read gave 0 bytes: the peer sends no more, and the end is decided.
 
-        Raises `IllegalTransition` while an echo is pending, since nothing is read then, and in
-        CLOSED.
+        The state is DRAINING then: the peer may still fetch what was written. Raises
+        `IllegalTransition` while an echo is pending, since nothing is read then, and in CLOSED.
         """
         if self.pending or self.state is CLOSED:
             raise IllegalTransition(f"end_of_input in {self.state} with {self.pending} pending")
-        if self.state is DRAINING:
-            self.close()
-        elif self.state is READ_BODY:
+        if self.state is READ_BODY:
             of = f"{self.body_bytes_read:,} of {self.body_len:,} body bytes"
-            self.close(Reason.EOF_MID_BODY, of)
+            self.begin_close(Reason.EOF_MID_BODY, of)
         elif self.len_buf:
-            self.close(
-                Reason.EOF_MID_HEADER, f"{self.len_bytes_read} of {HEADER_SIZE} header bytes"
-            )
-        else:
-            self.close(Reason.EOF)
+            of = f"{self.len_bytes_read} of {HEADER_SIZE} header bytes"
+            self.begin_close(Reason.EOF_MID_HEADER, of)
+        elif self.state is not DRAINING:
+            self.begin_close(Reason.EOF)
+        self.input_ended = True
 
-    def close(self, reason: Reason | None = None, detail: str = "") -> None:
-        """End at once, whatever is pending. A reason that was decided earlier stands.
+    def abandon_echo(self) -> None:
+        """Give up what the kernel has not accepted of the pending echo, if there is one.
 
-        Raises `IllegalTransition` in CLOSED.
+        Raises `IllegalTransition` unless the state is DRAINING.
+        """
+        if self.state is not DRAINING:
+            raise IllegalTransition(f"abandon_echo in {self.state}")
+        unsent = self._unsent_frames()
+        self._forget_echo()
+        self.out_frames = unsent
+
+    def close(self, reason: Reason | None = None, detail: str = "", overrule: bool = False) -> None:
+        """End at once, whatever is pending.
+
+        A reason that was decided earlier stands, unless this one is to `overrule` it. Raises
+        `IllegalTransition` in CLOSED.
         """
         if self.state is CLOSED:
             raise IllegalTransition("close in CLOSED")
-        if self.closing is None:
+        if self.closing is None or overrule:
             self.closing = reason or Reason.ERROR
             self.detail = detail
         self.state = CLOSED
         self.backlog = b""
         self._forget_frame()
-        unsent = self.out_frames
-        if unsent > 1:
-            with contextlib.suppress(MemoryError):  # then those that were sent count as unsent
-                unsent -= whole_frames(b"".join(self.out)[: self.out_bytes_sent])
+        unsent = self._unsent_frames()
         self._forget_echo()
         self.out_frames = unsent
+
+    def add_detail(self, words: str) -> None:
+        """Add to the cause of the reason what happened later."""
+        self.detail = f"{self.detail}, then: {words}" if self.detail else words
+
+    def _unsent_frames(self) -> int:
+        """Frames received in full whose echo the kernel has not accepted in full."""
+        if self.out_frames > 1 and self.out:
+            with contextlib.suppress(MemoryError):  # then those that were sent count as unsent
+                return self.out_frames - whole_frames(b"".join(self.out)[: self.out_bytes_sent])
+        return self.out_frames
 
     # --- what others see ---
 
     @property
     def wanted_interest(self) -> int:
         """The events to be registered for: a pure function of the state."""
-        if self.state is CLOSED:
-            return 0
-        return POLLOUT if self.out else POLLIN
+        if self.out:
+            return POLLOUT
+        # After EOF a descriptor is readable for ever.
+        return 0 if self.state is CLOSED or self.input_ended else POLLIN
 
     @property
     def header(self) -> bytes:

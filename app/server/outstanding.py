@@ -7,7 +7,7 @@ from itertools import islice
 from math import inf
 from typing import Final
 
-from ..core.events import Queues
+from ..core.queues import Queues
 from .kernel import PeerProgress
 
 STOPPED: Final = 2.0

@@ -33,7 +33,7 @@ from ..core.events import Reason
 from ..core.framing import HEADER_SIZE, NO_BURST, burst_filling, frames_filling, read_length
 from ..core.histogram import TABLE_SIZE, index_of, index_table
 from ..core.settings import Settings
-from .closing import discard_input
+from .closing import close_broken, discard_input
 from .connection import READ_SIZE, Connection
 from .lifecycle import Lifecycle
 from .machine import (
@@ -222,7 +222,12 @@ class Serving:
                 self._unfinished[connection] = None
         elif machine.state is DRAINING:
             seen = machine.bytes_in
-            if not discard_input(connection, now):
+            try:
+                goes_on = discard_input(connection, now)
+            except OSError as error:
+                self._close_broken(connection, error)
+                goes_on = True
+            if not goes_on:
                 machine.end_of_input()
             elif self._until_eagain and machine.bytes_in > seen:
                 self._unfinished[connection] = None
@@ -360,7 +365,4 @@ class Serving:
         """Close at once by the errno; a reason that was decided earlier stands, with the words."""
         error = self._write_error or error
         words = os.strerror(error.errno) if error.errno else str(error)
-        machine = connection.machine
-        if machine.closing is not None:
-            machine.detail = f"{machine.detail}, then: {words}" if machine.detail else words
-        machine.close(_REASONS.get(error.errno or 0, Reason.ERROR), words)
+        close_broken(connection, _REASONS.get(error.errno or 0, Reason.ERROR), words)

@@ -24,7 +24,7 @@ from typing import Final
 
 from .connection import Connection
 from .kernel import SocketQueues
-from .machine import CLOSED, READ_BODY, READ_LEN
+from .machine import CLOSED, DRAINING, READ_BODY, READ_LEN
 from .outstanding import Outstanding
 from .reporter import LOOK_AFTER, Reporter
 
@@ -133,7 +133,8 @@ class Unacknowledged:
         pending = connection.machine.pending
         since = connection.stalled_at if pending else connection.active_at
         known = Outstanding(since, acked, connection.bytes_out)
-        known.is_brisk = not pending and now - since < QUIET
+        is_draining = connection.machine.state is DRAINING
+        known.is_brisk = not pending and not is_draining and now - since < QUIET
         if not known.is_brisk:
             self._read_progress(connection, known)
             if known.progress is not None:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
-from ..core.events import POLLOUT, ConnectionState, Queues, Snapshot
+from ..core.events import POLLOUT, ConnectionState, Snapshot
 from ..core.framing import HEADER_SIZE
+from ..core.queues import Queues
 from .figures import words_size, words_span
 
 QUIET: Final = 1.0

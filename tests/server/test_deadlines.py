@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import inf
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,9 +12,9 @@ from hypothesis import strategies as st
 from app.core.events import Reason
 from app.core.framing import frame
 from app.core.settings import Settings
-from app.server.closing import LINGER_STEP, RATE_FLOOR
 from app.server.connection import Connection, Linger
 from app.server.deadlines import SLOT, TimingWheel, deadline
+from app.server.outstanding import Outstanding
 
 SETTINGS = Settings(header_timeout=1, body_timeout=20, write_timeout=300, idle_timeout=4000)
 OFF = Settings(header_timeout=0, body_timeout=0, write_timeout=0, idle_timeout=0)
@@ -29,23 +30,38 @@ def connection_with(received: bytes = b"", now: float = 100.0) -> Connection:
 WHOLE = frame(bytes(5000))
 
 
-def stalled(progress_at: float, sent: int = 0) -> Connection:
-    """Stalled at 500 s with one byte sent; `sent` more were sent until `progress_at`."""
+def stalled() -> Connection:
+    """An echo that is pending since 500 s."""
     connection = connection_with(WHOLE)
-    connection.machine.sent(1)
     connection.begin_stall(500.0)
-    if sent:
-        connection.machine.sent(sent)
-        connection.progress_at = progress_at
     return connection
 
 
+def unacknowledged(received: bytes, acked_at: float = 500.0) -> Connection:
+    """Bytes unacknowledged since 500 s; `received` came at 400 s."""
+    connection = connection_with(received, now=400.0)
+    connection.outstanding = Outstanding(500.0, 0, 10**9)
+    if acked_at > 500.0:
+        connection.outstanding.note_acked(10**6, acked_at, 300.0)
+    return connection
+
+
+def fetched_at(now: float) -> Connection:
+    connection = connection_with(now=200.0)
+    connection.acked_all_at = now
+    return connection
+
+
+WRITE = Reason.TIMEOUT_WRITE
 DEADLINES = {
     "idle": (connection_with(now=200.0), 4200.0, Reason.TIMEOUT_IDLE),
+    "idle, from the last acknowledgement": (fetched_at(900.0), 4900.0, Reason.TIMEOUT_IDLE),
     "header": (connection_with(b"\0", now=300.0), 301.0, Reason.TIMEOUT_HEADER),
     "body": (connection_with(WHOLE[:9], now=300.0), 320.0, Reason.TIMEOUT_BODY),
-    "write, from the last byte taken": (stalled(500.0), 800.0, Reason.TIMEOUT_WRITE),
-    "write, by the rate": (stalled(590.0, sent=2 * RATE_FLOOR), 802.0, Reason.TIMEOUT_WRITE),
+    "write, pending": (stalled(), 800.0, WRITE),
+    "write, unacknowledged": (unacknowledged(WHOLE), 800.0, WRITE),
+    "write, from the last acknowledgement": (unacknowledged(WHOLE, 700.0), 1000.0, WRITE),
+    "write, between frames": (unacknowledged(b""), 800.0, WRITE),
 }
 
 
@@ -55,18 +71,25 @@ def test_each_state_has_its_deadline(connection: Connection, when: float, reason
     assert deadline(connection, OFF) == (inf, reason)
 
 
+def test_in_a_frame_the_earlier_of_two_deadlines_counts() -> None:
+    connection = unacknowledged(WHOLE[:9])
+    assert deadline(connection, SETTINGS) == (420.0, Reason.TIMEOUT_BODY)
+    slow = msgspec.structs.replace(SETTINGS, body_timeout=1000)
+    assert deadline(connection, slow) == (800.0, WRITE)
+
+
 def test_a_lingering_connection_is_looked_at_again_and_again() -> None:
     connection = connection_with()
     connection.machine.begin_close(Reason.KILLED)
-    connection.linger = Linger(50.0, 50.0, 0, 0)
-    assert deadline(connection, OFF) == (50.0 + LINGER_STEP, Reason.KILLED)
+    connection.linger = Linger(50.0, 0.0, 50.025)
+    assert deadline(connection, OFF) == (50.025, Reason.KILLED)
 
 
 def test_a_draining_connection_with_an_echo_has_the_writes_deadline() -> None:
     connection = connection_with(WHOLE)
     connection.begin_stall(1.0)
     connection.machine.begin_close(Reason.SHUTDOWN)
-    assert deadline(connection, SETTINGS) == (301.0, Reason.TIMEOUT_WRITE)
+    assert deadline(connection, SETTINGS) == (301.0, WRITE)
 
 
 def test_an_empty_wheel_waits_for_ever() -> None:

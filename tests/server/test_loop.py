@@ -229,7 +229,7 @@ def test_a_write_timeout_resets(serve: Serve, kind: Kind) -> None:
     client.sendall(frame(bytes(LARGE)))
     closed = running.closed(connection_id)
     assert closed.reason is Reason.TIMEOUT_WRITE
-    assert "none taken" in closed.detail
+    assert "none acknowledged" in closed.detail
     with pytest.raises(ConnectionResetError):
         read_to_end(client)
 

@@ -211,7 +211,8 @@ def test_eof_in_each_state(data: bytes, reason: Reason, detail: str, piece: int)
     for part in cut(data, repeat(piece)):
         driver.feed(part)
     driver.step(driver.machine.end_of_input)
-    assert driver.machine.state is CLOSED
+    assert driver.machine.state is DRAINING
+    assert driver.machine.input_ended
     assert driver.machine.closing is reason
     assert driver.machine.detail == detail
     assert driver.machine.wanted_interest == 0
@@ -240,13 +241,14 @@ CALLS: dict[str, Callable[[EchoMachine], object]] = {
     "sent": lambda machine: machine.sent(1),
     "begin_close": lambda machine: machine.begin_close(Reason.SHUTDOWN),
     "end_of_input": lambda machine: machine.end_of_input(),
+    "abandon_echo": lambda machine: machine.abandon_echo(),
     "close": lambda machine: machine.close(Reason.RESET),
 }
 LEGAL = {
     READ_LEN: {"receive", "begin_close", "end_of_input", "close"},
     READ_BODY: {"receive", "begin_close", "end_of_input", "close"},
     WRITE_BODY: {"sent", "begin_close", "close"},
-    DRAINING: {"end_of_input", "close"},
+    DRAINING: {"end_of_input", "abandon_echo", "close"},
     CLOSED: set(),
 }
 
@@ -278,7 +280,9 @@ CALLS_IN_ANY_ORDER: st.SearchStrategy[list[Call]] = st.lists(
         st.tuples(st.just("receive"), st.binary(max_size=30).map(frame)),
         st.tuples(st.just("receive"), st.just(header(CAP + 1))),
         st.tuples(st.just("sent"), st.integers(1, 50)),
-        st.tuples(st.sampled_from(["begin_close", "end_of_input", "close"]), st.none()),
+        st.tuples(
+            st.sampled_from(["begin_close", "end_of_input", "abandon_echo", "close"]), st.none()
+        ),
     ),
     max_size=25,
 )
@@ -325,6 +329,24 @@ def test_a_reason_once_decided_stands() -> None:
     machine = in_state(DRAINING)
     machine.close(Reason.SHUTDOWN, "later")
     assert (machine.closing, machine.detail) == (Reason.KILLED, "as asked")
+
+
+def test_a_reason_that_is_to_overrule_it_does() -> None:
+    machine = in_state(DRAINING)
+    machine.close(Reason.TIMEOUT_WRITE, "never fetched", overrule=True)
+    assert (machine.closing, machine.detail) == (Reason.TIMEOUT_WRITE, "never fetched")
+
+
+def test_an_echo_that_is_given_up_is_counted_as_not_sent() -> None:
+    machine = EchoMachine()
+    machine.receive(frame(b"one") + frame(b"two") + frame(b"six"), CAP, 1.0)
+    machine.sent(9)
+    machine.begin_close(Reason.KILLED)
+    machine.abandon_echo()
+    assert (machine.pending, machine.out_frames, machine.bytes_kept) == (0, 2, 12)
+    assert machine.wanted_interest == POLLIN
+    machine.close()
+    assert machine.out_frames == 2
 
 
 def test_a_close_without_a_reason_is_an_error_of_ours() -> None:

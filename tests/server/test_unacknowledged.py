@@ -6,8 +6,9 @@ from math import inf
 
 import pytest
 
-from app.core.events import Queues, TraceLevel
+from app.core.events import TraceLevel
 from app.core.framing import frame
+from app.core.queues import Queues
 from app.server.connection import Connection
 from app.server.kernel import PeerProgress, SocketQueues
 from app.server.outstanding import RATE_FLOOR, Outstanding

@@ -3,7 +3,8 @@
 import msgspec
 import pytest
 
-from app.core.events import ConnectionState, Queues, Reason, Snapshot
+from app.core.events import ConnectionState, Reason, Snapshot
+from app.core.queues import Queues
 from app.watch.row import Row
 from app.watch.why import WhyCode, is_stuck, why_code, why_in_brief, why_waiting
 from tests.making import NOW, opened, snapshot

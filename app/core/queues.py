@@ -1,0 +1,43 @@
+"""The kernel's figures of a connection whose echo is not acknowledged: a part of its snapshot."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Queues(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The kernel's two queues of a connection, and how far the peer has come; as of `t`.
+
+    Written bytes are those that the kernel has accepted, in flight those that it has sent and the
+    peer has not acknowledged, acknowledged those that the peer's kernel has. None is what this
+    platform does not tell.
+    """
+
+    t: float
+    """When the kernel was asked, in Unix seconds."""
+    since: float
+    """When bytes of echo were first written or pending and not acknowledged, in Unix seconds."""
+    acked_at: float
+    """When an acknowledgement last took bytes from the send queue; `since` if none has."""
+    acked_bytes: int
+    """Bytes of echo that the peer has acknowledged."""
+    unacked_bytes: int | None = None
+    """Bytes of echo in the send queue: written and not acknowledged (SIOCOUTQ)."""
+    in_flight_bytes: int | None = None
+    """The part of them that is in flight; the rest waits for the peer's window."""
+    window: int | None = None
+    """Bytes that the peer offers to receive (tcpi_snd_wnd)."""
+    unread: int | None = None
+    """Bytes in the receive queue that the loop wants to read and has not (SIOCINQ)."""
+    unread_at: float = 0.0
+    """Since when such bytes have waited, in Unix seconds; 0 if there are none."""
+    retransmits: int = 0
+    """Retransmissions in a row that nothing has answered."""
+    probes: int = 0
+    """Probes of a closed window in a row that nothing has answered."""
+    has_stopped: bool = False
+    """Whether acknowledgements have stopped: none for `app.server.unacknowledged.STOPPED`."""
+    answers: bool = True
+    """Whether the peer's kernel answers: False while retransmissions or probes stay unanswered."""
+    acked_per_second: float = 0.0
+    """Bytes acknowledged a second, over the last seconds."""
