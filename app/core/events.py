@@ -66,7 +66,7 @@ class KillMode(StrEnum):
     DRAIN = "drain"
     """Finish the pending echo, then SHUT_WR, linger and close."""
     CLOSE = "close"
-    """Give up the pending echo; what the kernel has already accepted is still delivered."""
+    """Give up the pending echo; what the kernel has already accepted is delivered, within 10 s."""
     RESET = "reset"
     """RST: everything in flight is destroyed."""
 

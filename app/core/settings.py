@@ -300,10 +300,12 @@ class Settings(Struct, frozen=True):
     header_timeout: Annotated[float, _timeout("Seconds for a header, from its first byte")] = 10.0
     body_timeout: Annotated[float, _timeout("Seconds for a frame, from its first byte")] = 60.0
     write_timeout: Annotated[
-        float, _timeout("Seconds that a pending echo waits for the peer to take a byte")
+        float, _timeout("Seconds without an acknowledgement of what was sent, or below 1 KiB/s")
     ] = 30.0
-    """It has a floor on the rate, too."""
-    idle_timeout: Annotated[float, _timeout("Seconds between frames")] = 0.0
+    """It counts from the first byte that is written, or pending, and not acknowledged."""
+    idle_timeout: Annotated[float, _timeout("Seconds between frames, once all is acknowledged")] = (
+        0.0
+    )
     """Off by default: TCP keep-alive finds a peer that vanished."""
     grace: Annotated[float, bounds(0, 3600, "Seconds that a stop may take.", unit="s")] = 5.0
     workers: Annotated[

@@ -165,17 +165,15 @@ class Lifecycle:
             return
         wanted = machine.wanted_interest
         if wanted != connection.interest:
-            if wanted:
-                self.poller.modify(connection.fd, wanted)
-            else:
-                # Nothing is waited for but time, and POLLHUP is reported even for no interest.
-                self.poller.remove(connection.fd)
-            toggled = bool((wanted ^ connection.interest) & POLLOUT)
-            connection.interest = wanted
-            if toggled:
+            if (wanted ^ connection.interest) & POLLOUT:
+                self.poller.modify(connection.fd, wanted or POLLIN)
                 connection.toggles += 1
                 connection.toggled_at = now
                 self.reporter.publish_toggle(connection, wanted == POLLOUT)
+            if not wanted:
+                # Only time is waited for, and POLLHUP would be reported for no interest too.
+                self.poller.remove(connection.fd)
+            connection.interest = wanted
         self.schedule(connection)
 
     def _is_drained(self, connection: Connection, now: float) -> bool:

@@ -119,7 +119,7 @@ class Audience:
                 raise Violation(f"a client shows {list(watcher.known())}, open are {list(true)}")
 
     def _compare_totals(self, stats: LoopStats) -> None:
-        socks, modified = self._kernel.all, self._kernel.poller.modified.values()
+        socks, modified = self._kernel.all, self._kernel.poller.modified
         true = {
             "opened": len(self._judge.opened),
             "closed": len(self._judge.closed),
@@ -127,7 +127,8 @@ class Audience:
             "bytes_in": sum(sock.consumed for sock in socks),
             "bytes_out": sum(sock.written for sock in socks),
             "partial_writes": sum(sock.partial_writes for sock in socks),
-            "toggles": sum(each.toggles for each in socks if each.is_closed) + sum(modified),
+            "toggles": sum(modified.values())
+            + sum(each.toggles for each in socks if each.is_closed or each.fd not in modified),
             "accept_errors": sum(each.errors for each in self._kernel.listeners),
         }
         for name, value in true.items():

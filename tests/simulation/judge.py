@@ -80,7 +80,9 @@ class Judge:
         if life.by_fd.keys() != kernel.sockets.keys():
             raise Violation(f"open {sorted(kernel.sockets)}, but it knows {sorted(life.by_fd)}")
         watched = poller.interest.keys() - {*LISTENER_FDS, COMMANDS_FD}
-        if watched != kernel.sockets.keys():
+        # Of a peer that has half-closed nothing is waited for but its acknowledgements.
+        unwatched = {each.fd for each in life.by_id.values() if each.machine.input_ended}
+        if watched != kernel.sockets.keys() - unwatched:
             raise Violation(f"open {sorted(kernel.sockets)}, but it watches {sorted(watched)}")
         armed = sum(bool(mask & POLLOUT) for mask in poller.interest.values())
         if self._loop.reporter.armed != armed:
@@ -96,14 +98,14 @@ class Judge:
 
     def _check_connection(self, connection: Connection, sock: Socket) -> None:
         machine, poller = connection.machine, self._kernel.poller
-        wanted = POLLOUT if machine.pending else POLLIN
-        if not wanted == machine.wanted_interest == poller.interest[connection.fd]:
+        wanted = POLLOUT if machine.pending else 0 if machine.input_ended else POLLIN
+        if not wanted == machine.wanted_interest == poller.interest.get(connection.fd, 0):
             raise Violation(f"{sock}: {machine.state} with the interest {connection.interest}")
         counted = {
             "bytes_in": (connection.bytes_in, sock.consumed),
             "bytes_out": (connection.bytes_out, sock.written),
             "partial_writes": (connection.partial_writes, sock.partial_writes),
-            "toggles": (connection.toggles, poller.modified[connection.fd]),
+            "toggles": (connection.toggles, poller.modified.get(connection.fd, sock.toggles)),
         }
         for name, (told, true) in counted.items():
             if told != true:
