@@ -15,7 +15,7 @@ from typing import Final, TypeAlias
 import msgspec
 
 from ..core.commands import Command, Kill, Trace
-from ..core.events import Event, Listening, Opened, Snapshot
+from ..core.events import Closed, Event, Listening, Opened, Snapshot
 from ..core.framing import frame
 from ..core.statistics import LoopStats, ProcessStats, WorkerStats
 
@@ -61,6 +61,11 @@ class Watch(_Message, frozen=True, tag="watch"):
     """Whether state changes, toggles and system calls are wanted too."""
     figures: bool = True
     """Whether snapshots and statistics are wanted after the pages."""
+    once: bool = False
+    """Whether the pages answer one question. Then what opened between `watch` and the first page is
+    on the pages, and not in the news."""
+    closed: bool = False
+    """Whether the pages are to tell of the connections that closed last, too."""
 
 
 class Do(_Message, frozen=True, tag="do"):
@@ -103,6 +108,14 @@ class KnownConnection(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds over which that was measured."""
 
 
+class ClosedConnection(msgspec.Struct, frozen=True, kw_only=True):
+    """A closed connection that the server still knows, and its last snapshot."""
+
+    opened: Opened
+    closed: Closed
+    snapshot: Snapshot | None = None
+
+
 class Page(_Message, frozen=True, tag="page"):
     """A part of the whole state. Number 1 replaces everything that was known before."""
 
@@ -110,6 +123,8 @@ class Page(_Message, frozen=True, tag="page"):
     number: int
     last: bool
     connections: tuple[KnownConnection, ...]
+    closed: tuple[ClosedConnection, ...] = ()
+    """Those that closed last, in their order, if they were asked for."""
     missed: int = 0
     """On number 1: how many events were not told because nobody read."""
     listening: Listening | None = None

@@ -317,6 +317,10 @@ class Settings(Struct, frozen=True):
             unit="(0 = none, this process serves)",
         ),
     ] = 0
+    keep_closed: Annotated[
+        int, bounds(0, 100_000, "Closed connections that `ctl list --closed` knows.")
+    ] = 200
+    """About 1 KiB of memory each. Failures are kept apart: see `app.watch.kept_closed`."""
     trace: Annotated[
         Literal["off", "state", "io"], Meta(description="Tell every state change, or every call.")
     ] = "off"

@@ -66,7 +66,13 @@ class Hosting:
         self._stream = stream
         self._traces_all = settings.trace != "off"
         server = self.server
-        self.fanout = Fanout(stream, server.wake, lazy_sampler(server), now=server.now)
+        self.fanout = Fanout(
+            stream,
+            server.wake,
+            lazy_sampler(server),
+            now=server.now,
+            keep_closed=settings.keep_closed,
+        )
         self._traces = Traces(self.fanout.state.rows, server.submit)
         self.recordings = Recordings(self.fanout, sidecars.recording)
         with ExitStack() as opened:

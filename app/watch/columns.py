@@ -209,6 +209,19 @@ LISTED: Final = tuple(column for column in COLUMNS.values() if column.listed)
 _BY_NAME: Final = {column.json_name: column for column in COLUMNS.values()} | dict(COLUMNS)
 
 
+OF_CLOSED: Final[Mapping[str, Column]] = {
+    column.key: column
+    for column in (
+        _column("detail", WHY_AT_LEAST, "the cause of the reason",
+                lambda row, _now: "" if row.closed is None else row.closed.detail),
+        _column("closed_at", 17, "when it closed, in Unix seconds",
+                lambda row, _now: 0.0 if row.closed is None else row.closed.t, Unit.SECONDS,
+                decimals=9),
+    )
+}  # fmt: skip
+"""Columns that only a list of closed connections has, by key."""
+
+
 def column_named(name: str) -> Column | None:
     """The column with this key or JSON name; None if there is none."""
     return _BY_NAME.get(name)

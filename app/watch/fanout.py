@@ -77,10 +77,12 @@ class Fanout:
         sample: Callable[[], ProcessStats | None] | None = None,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
+        keep_closed: int = 0,
     ) -> None:
         """`watch` wakes the loop, which then makes figures. `sample` measures the process; it is
         called once a second while an observer is `watched`, and returns None if it only begins to
-        measure. `now` is the clock of the events, in Unix seconds.
+        measure. `now` is the clock of the events, in Unix seconds. `keep_closed` is how many
+        closed connections the state keeps.
         """
         self._stream = stream
         self._watch = watch
@@ -92,8 +94,8 @@ class Fanout:
         self._observers: dict[Observer, str] = {}  # and how a notice calls it
         self.lock = threading.Lock()
         """Hold it to read `state`: it changes in another thread."""
-        self.state = State(closed_limit=0)
-        """The state of the server; `rows` are its open connections."""
+        self.state = State(closed_limit=0, keep_closed=keep_closed)
+        """The state of the server; `rows` are its open connections, `kept` the last closed ones."""
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, name="echo-tui fanout", daemon=True)
         self.failure = ""

@@ -34,6 +34,7 @@ from ..core.events import (
 )
 from ..core.settings import RUNTIME_SETTINGS
 from ..core.statistics import LoopStats, MeasuredRate, ProcessStats, WorkerStats
+from .kept_closed import KeptClosed
 from .row import Row
 from .stream import Drained
 
@@ -79,8 +80,11 @@ def _keep(name: str) -> Callable[[Any, Any], None]:
 class State:
     """The state of one server. One thread at a time may use it."""
 
-    def __init__(self, closed_limit: int = CLOSED_LIMIT) -> None:
-        """Keep the rows of up to `closed_limit` closed connections; with 0, of open ones only."""
+    def __init__(self, closed_limit: int = CLOSED_LIMIT, keep_closed: int = 0) -> None:
+        """Keep the rows of up to `closed_limit` closed connections; with 0, of open ones only.
+
+        `keep_closed` is how many closed ones are kept in `kept`, apart from the rows.
+        """
         self.rows: dict[int, Row] = {}
         """By connection id, in the order of opening; the lately closed ones are among them."""
         self.membership = 0
@@ -91,6 +95,8 @@ class State:
         self.closed = 0
         self.reasons: Counter[str] = Counter()
         """Closed connections by close reason."""
+        self.kept = KeptClosed(keep_closed)
+        """The connections that closed last."""
         self.listening: Listening | None = None
         """The first event of the server, with the settings that are in force now."""
         self.stats: LoopStats | None = None
@@ -222,6 +228,7 @@ class State:
         self.membership += 1
         self.open = self.opened = self.closed = 0
         self.reasons = Counter()
+        self.kept.clear()
         self.listening = self.stats = self.process = None
         self.workers = {}
         self.drops = self.detail_drops = 0
@@ -247,6 +254,7 @@ class State:
         row.close(event)
         self.open -= 1
         self._departing.append(row)
+        self.kept.add(row, event)
         self._changed_in.pop(event.id, None)
 
     def _apply_snapshots(self, snapshots: Iterable[Snapshot]) -> None:

@@ -20,7 +20,7 @@ class CannedLink:
         self._news: Iterator[News] = iter(news)
         self.received = 0
 
-    def fetch_pages(self) -> list[Page]:
+    def fetch_pages(self, _closed: bool) -> list[Page]:
         return [self._page]
 
     def receive(self, within: float) -> FromServer:

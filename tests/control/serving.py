@@ -53,7 +53,7 @@ class Controlled:
         self.path = path
         self.stream = stream = EventStream()
         self.server = Server(Settings(**{"port": 0, "max_connections": 1000, **settings}), stream)
-        self.fanout = Fanout(stream, self.server.wake, now=self.server.now)
+        self.fanout = Fanout(stream, self.server.wake, now=self.server.now, keep_closed=200)
         self.watcher = Watcher(self.fanout.add(EventStream()))
         file = SocketFile(path)
         self.traces = Traces(self.fanout.state.rows, self.server.submit)

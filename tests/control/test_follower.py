@@ -7,6 +7,7 @@ import tracemalloc
 from itertools import count
 from random import Random
 
+import msgspec
 import pytest
 
 from app.control.protocol import News, Page, Watch
@@ -28,10 +29,12 @@ from tests.watch.test_fanout import toggled
 class Watched:
     """A fan-out, a follower of it, and a clock that a test sets."""
 
-    def __init__(self) -> None:
+    def __init__(self, keep_closed: int = 0) -> None:
         self.time = 0.0
         self.woken = 0
-        self.fanout = Fanout(EventStream(), lambda: None, now=lambda: 1000.0 + self.time)
+        self.fanout = Fanout(
+            EventStream(), lambda: None, now=lambda: 1000.0 + self.time, keep_closed=keep_closed
+        )
         self.follower = Follower(self.fanout, self._wake, lambda: self.time)
         self.fanout.add(self.follower)
 
@@ -46,8 +49,8 @@ class Watched:
         snapshots = [snapshot(one, frames=frames) for one in ids]
         self.fanout.hand_on(Drained([], snapshots, stats, 0))
 
-    def watch(self, *, detail: bool = True, figures: bool = True) -> None:
-        self.follower.watch(Watch(detail=detail, figures=figures))
+    def watch(self, **wishes: bool) -> None:
+        self.follower.watch(Watch(**wishes))
 
     def told(self) -> list[Page | News]:
         messages = []
@@ -97,6 +100,57 @@ def test_all_that_there_is_comes_in_pages_and_then_the_news() -> None:
     assert (first.listening, first.stats is not None, first.missed) == (listening(), True, 0)
     watched.give(opened(many + 1))
     assert events_of(watched.told()) == [opened(many + 1)]
+
+
+def opened_at(connection_id: int, t: float) -> Opened:
+    return msgspec.structs.replace(opened(connection_id), t=t)
+
+
+@pytest.mark.parametrize("once", [True, False])
+def test_what_opened_before_the_question_is_on_the_pages_though_the_fanout_hears_of_it_later(
+    once: bool,
+) -> None:
+    watched = Watched()
+    watched.give(listening(), opened_at(1, 990.0))
+    watched.watch(once=once)
+    early, late = opened_at(2, 999.999), opened_at(3, 1000.001)
+    gone = opened_at(4, 999.998), closed(4, Reason.EOF)
+    watched.give(early, late, *gone)
+    watched.round(1, 2, 3)
+    page, *news = watched.told()
+    assert isinstance(page, Page)
+    assert [known.opened for known in page.connections if known.snapshot] == (
+        [opened_at(1, 990.0), early, late] if once else [opened_at(1, 990.0), early]
+    )
+    assert events_of(news) == ([gone[1]] if once else [late, gone[1]])
+    copy = Copy().apply(page, *news)
+    assert set(copy.figures) == {1, 2, 3}
+    assert copy.closed == {4}
+
+
+def test_the_last_closed_ones_are_on_the_pages_if_they_are_wanted() -> None:
+    watched = Watched(keep_closed=10)
+    watched.give(listening(), *map(opened, range(1, PAGE + 3)))
+    watched.round(1, frames=7)
+    watched.give(closed(1, Reason.EOF_MID_BODY), *(closed(one, Reason.EOF) for one in (3, 2)))
+    watched.watch(closed=True)
+    watched.give(closed(4, Reason.EOF))
+    watched.round()
+    messages = watched.told()
+    pages = pages_of(messages)
+    assert [page.last for page in pages] == [False, True]
+    kept = [one for page in pages for one in page.closed]
+    assert [(one.opened.id, one.closed.reason) for one in kept] == [
+        (1, Reason.EOF_MID_BODY),
+        (3, Reason.EOF),
+        (2, Reason.EOF),
+    ]
+    assert kept[0].snapshot == snapshot(1, frames=7)
+    assert events_of(messages) == [closed(4, Reason.EOF)]  # told once
+    assert len([one for page in pages for one in page.connections]) == PAGE - 1
+    again = Watched(keep_closed=10)
+    again.give(listening(), opened(1), closed(1, Reason.EOF))
+    assert not pages_of(again.settled().told())
 
 
 def test_figures_that_do_not_come_are_not_waited_for_without_end() -> None:

@@ -11,7 +11,7 @@ import pytest
 from app.control.protocol import Page
 from app.control.server_side.follower import Follower
 from app.core.commands import Set
-from app.core.events import Event, Opened, Reason
+from app.core.events import Event, Reason
 from app.server import lifecycle
 from app.server.lifecycle import Lifecycle
 from app.server.machine import WRITE_BODY, EchoMachine
@@ -95,7 +95,7 @@ def leave_what_opens_meanwhile_without_figures(patch: Patch) -> None:
     """A connection that opens around a client's `watch` has no figures until it changes."""
     right = Follower._next_page
 
-    def next_page(follower: Follower, to_page: list[Opened]) -> Page | None:
+    def next_page(follower: Follower, to_page: list[Any]) -> Page | None:
         page = right(follower, to_page)
         follower._to_tell = array("Q")
         return page

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import Final
 
@@ -29,15 +30,17 @@ def linked(control: str | None, command: str) -> Link:
     return Link.open(choose_socket(control), hello(f"ctl {command}"))
 
 
-def fetch_state(link: Link) -> tuple[State, float]:
+def fetch_state(link: Link, closed: bool = False) -> tuple[State, float]:
     """Ask for everything that is known; also return when that was, in Unix seconds.
+
+    With `closed`, the connections that closed last are in `State.kept`.
 
     A page may list a connection without figures: it has closed since, or has just opened. Its end
     or its first figures are in the news, which are read up to the end of the next round. What opens
     after the pages is left out: it has no figures yet. Raises `ControlError`.
     """
-    pages = link.fetch_pages()
-    state, now = State(closed_limit=0), pages[-1].t
+    pages = link.fetch_pages(closed)
+    state, now = State(closed_limit=0, keep_closed=sys.maxsize if closed else 0), pages[-1].t
     state.apply(join_pages(pages), now)
     has_round = False
     while not has_round and any(row.snapshot is None for row in state.live()):

@@ -10,7 +10,7 @@ import click
 import msgspec
 
 from ...core.events import Snapshot
-from ...watch.columns import LISTED, Column, column_named, facts_of
+from ...watch.columns import LISTED, OF_CLOSED, Column, column_named, facts_of
 from ...watch.filter import parse_filter
 from ...watch.row import Row
 from ..completion import list_of, one_of
@@ -22,6 +22,10 @@ from .printing import cell, print_facts, print_objects, print_table
 DEFAULT_COLUMNS: Final = (
     "id,peer,state,armed,pending,toggles,frames_out,frames_per_second,age_seconds,idle_seconds,why"
 )
+CLOSED_COLUMNS: Final = (
+    "id,peer,reason,frames_in,frames_out,bytes_in,bytes_out,age_seconds,idle_seconds,why"
+)
+"""The columns of closed ones; `idle_seconds` is the time since the close, `why` its detail."""
 _NAMES: Final = tuple(column.json_name for column in LISTED)
 OFFSETS: Final = tuple(
     name for name in Snapshot.__struct_fields__ if name != "t" and name not in _NAMES
@@ -35,7 +39,7 @@ def columns_named(names: str) -> list[Column]:
 
 
 def _column(name: str) -> Column:
-    column = column_named(name)
+    column = column_named(name) or OF_CLOSED.get(name)
     if column is None:
         raise click.UsageError(f"no column {name!r}; there are {', '.join(_NAMES)}")
     return column
@@ -52,23 +56,31 @@ def print_rows(
 
 def print_row_objects(rows: Sequence[Row], now: float, instance: str) -> None:
     """Print each connection as JSON, with all its columns and the server that it is named by."""
-    print_objects({"instance": instance} | facts_of(row, now) for row in rows)
+    print_objects({"instance": instance} | facts_of(row, now) | _end_of(row) for row in rows)
+
+
+def _end_of(row: Row) -> dict[str, Any]:
+    """Return what only a closed connection has; empty for an open one."""
+    if row.closed is None:
+        return {}
+    return {"detail": row.closed.detail, "diagnosis": None, "closed_at": row.closed.t}
 
 
 @click.command("list")
 @client_options
 @click.option("--where", metavar="FILTER", default="", help="As in the dashboard.")
 @json_option
+@click.option("--closed", is_flag=True, help="Those that closed last, in the order of closing.")
 @click.option(
     "--columns",
-    default=DEFAULT_COLUMNS,
+    default="",
     metavar="A,B,…",
     shell_complete=list_of(_NAMES),
     help="Which, in their order.",
 )
 @click.option(
     "--sort",
-    default="id",
+    default="",
     metavar="COLUMN",
     shell_complete=one_of(_NAMES),
     help="By any column.  [default: id]",
@@ -79,21 +91,28 @@ def list_command(
     control: str | None,
     where: str,
     as_json: bool,
+    closed: bool,
     columns: str,
     sort: str,
     reverse: bool,
     no_header: bool,
 ) -> int:
-    """The open connections, a line each."""
-    chosen = columns_named(columns)
-    order, passing = _column(sort.strip()).sort_value, parse_filter(where)
+    """The open connections, or those that closed last, a line each."""
+    chosen = columns_named(columns or (CLOSED_COLUMNS if closed else DEFAULT_COLUMNS))
+    order, passing = _column(sort.strip() or "id").sort_value, parse_filter(where)
     with linked(control, "list") as link:
-        state, now = fetch_state(link)
-    rows = passing_rows(state, now, passing)
-    rows.sort(key=lambda row: order(row, now), reverse=reverse)
+        state, now = fetch_state(link, closed)
+    if closed:
+        rows = [row for row in state.kept if passing.passes(row, now)]
+    else:
+        rows = passing_rows(state, now, passing)
+    if sort or not closed:
+        rows.sort(key=lambda row: order(row, now), reverse=reverse)
+    elif reverse:
+        rows.reverse()
     if not as_json:
         print_rows(rows, now, chosen, not no_header)
-    elif columns == DEFAULT_COLUMNS:
+    elif not columns:
         print_row_objects(rows, now, link.instance)
     else:
         print_objects({one.json_name: one.json_value(row, now) for one in chosen} for row in rows)
@@ -105,17 +124,20 @@ def list_command(
 @json_option
 @click.argument("connection_id", metavar="ID", type=ConnectionId())
 def show(control: str | None, as_json: bool, connection_id: int) -> int:
-    """All that is known of one open connection."""
+    """All that is known of one connection that is open, or closed a while ago."""
     with linked(control, "show") as link:
-        state, now = fetch_state(link)
-    row = state.rows.get(connection_id)
+        state, now = fetch_state(link, closed=True)
+    known = {row.id: row for row in state.kept} | state.rows
+    row = known.get(connection_id)
     if row is None:
-        print(f"echo-tui ctl: no connection #{connection_id} is open", file=sys.stderr)
+        text = f"no connection #{connection_id} is open, or among those that closed last"
+        print(f"echo-tui ctl: {text}", file=sys.stderr)
         return EXIT_FAILED
     facts: dict[str, Any] = dict(facts_of(row, now))
     if row.snapshot is not None:
         facts |= {name: getattr(row.snapshot, name) for name in OFFSETS}
         facts |= {"header": row.snapshot.header.hex(), "closing": row.snapshot.closing or ""}
+    facts |= _end_of(row)
     print_facts(facts, as_json)
     return 0
 

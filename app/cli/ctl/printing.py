@@ -19,7 +19,7 @@ def cell(value: object) -> str:
     """A value as one word where it is one, so that a line can be split; `-` for nothing."""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return str(value) if value != "" else "-"
+    return "-" if value is None or value == "" else str(value)
 
 
 def print_table(names: list[str], lines: list[list[str]], with_header: bool) -> None:

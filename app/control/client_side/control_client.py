@@ -181,9 +181,12 @@ class Link:
         """The server that has welcomed this client; empty before."""
         return "" if self.welcome is None else self.welcome.instance
 
-    def fetch_pages(self, detail: bool = False) -> list[Page]:
-        """Begin to watch, and wait for all pages. Raises `ControlError`."""
-        self.send(Watch(detail=detail))
+    def fetch_pages(self, closed: bool = False) -> list[Page]:
+        """Ask once for everything that is known; with `closed`, for the last closed ones too.
+
+        Waits for all pages. Raises `ControlError`.
+        """
+        self.send(Watch(detail=False, once=True, closed=closed))
         pages: list[Page] = []
         while not pages or not pages[-1].last:
             message = self.receive()
@@ -233,6 +236,8 @@ def join_pages(pages: list[Page]) -> Drained:
     known = [connection for page in pages for connection in page.connections]
     told = (first.listening, first.process, *first.workers)
     events: list[Event] = [event for event in told if event is not None]
+    for one in (one for page in pages for one in page.closed):
+        events += filter(None, (one.opened, one.snapshot, one.closed))
     events += [connection.opened for connection in known]
     snapshots = [one.snapshot for one in known if one.snapshot is not None]
     rates = {

@@ -1,8 +1,10 @@
 """The messages to one control client: first pages with all that is known, then the news.
 
 Pages and news meet at one moment, the call of `watch`. The pages list the connections that are open
-then. The news has every event and the snapshots of every round since then. A snapshot is read from
-the fan-out's state when it is sent. So a slow client gets fewer snapshots, but never an old one.
+then, also those of which the fan-out had not heard yet. The news has every event and the snapshots
+of every round since then. For a client that asks once, what opened between the call and the first
+page is on the pages too. A snapshot is read from the fan-out's state when it is sent. So a slow
+client gets fewer snapshots, but never an old one.
 
 The order is that of the server. Snapshots are sent only when no event waits, so a snapshot never
 comes before its connection's `opened`. A result stays behind the events that it is about. Per
@@ -33,8 +35,9 @@ from ...core.events import (
 )
 from ...core.statistics import LoopStats, ProcessStats, WorkerStats, carry_longest
 from ...watch.fanout import Fanout
+from ...watch.row import Row
 from ...watch.stream import Drained
-from ..protocol import KnownConnection, News, Page, Watch
+from ..protocol import ClosedConnection, KnownConnection, News, Page, Watch
 
 CAPACITY: Final = 4 * 1024**2
 """Bytes of events kept for a client (`memory_of`); past them it is given fresh pages."""
@@ -43,7 +46,7 @@ DETAIL_CAPACITY: Final = 1024
 URGENT_EVENTS: Final = 256
 """With so many waiting events they are sent at once, not with the next round."""
 PAGE: Final = 200
-"""Connections on a page, and snapshots in one message of news."""
+"""Connections on a page, open and closed, and snapshots in one message of news."""
 BATCH: Final = 500
 """Events in one message of news."""
 FIGURES_WITHIN: Final = 1.0
@@ -97,7 +100,7 @@ class Follower:
         self._missed = 0
         self._dropped = 0  # detail that this client missed
         self._server_dropped = 0  # detail that the server dropped
-        self._to_page: list[Opened] | None = None
+        self._to_page: list[Opened | Row] | None = None  # open ones, then closed ones
         self._pages = 0
         self._fresh_from = 0.0
         self._fresh_deadline = 0.0
@@ -221,13 +224,33 @@ class Follower:
         self._to_page = [row.opened for row in self._fanout.state.rows.values()]
         self._pages = 0
 
-    def _next_page(self, to_page: list[Opened]) -> Page | None:
+    def _complete_pages(self, to_page: list[Opened | Row]) -> None:
+        """Put on the pages what had opened before `watch` but was not known then.
+
+        For a client that asks once, also what opened since; and the last closed ones if they are
+        wanted. A close that waits for the news is told there only.
+        """
+        before = inf if self._wishes.once else self._fresh_from
+        early = [event for event in self._events if type(event) is Opened and event.t < before]
+        if early:
+            to_page += early
+            self._size -= sum(map(memory_of, early))
+            ids = {event.id for event in early}
+            self._events = deque(
+                event for event in self._events if not (type(event) is Opened and event.id in ids)
+            )
+        if self._wishes.closed:
+            waiting = {event.id for event in self._events if type(event) is Closed}
+            to_page += [row for row in self._fanout.state.kept if row.id not in waiting]
+
+    def _next_page(self, to_page: list[Opened | Row]) -> Page | None:
         state = self._fanout.state
         first = self._pages == 0
         if first:
             told_at = -inf if state.stats is None else state.stats.t
             if told_at < self._fresh_from and self._clock() < self._fresh_deadline:
                 return None
+            self._complete_pages(to_page)
             # Of the rounds up to now these pages have the snapshots, but for the connections that
             # were opened meanwhile: those are told when their `opened` has been.
             self._round = state.round
@@ -239,12 +262,18 @@ class Follower:
         if last:
             self._to_page = None
         missed, self._missed = (self._missed, 0) if first else (0, self._missed)
+        told = to_page[start : start + PAGE]
         return Page(
             t=self._fanout.now(),
             number=self._pages,
             last=last,
             # Also those that have closed meanwhile: the news tells of it.
-            connections=tuple(self._known(opened) for opened in to_page[start : start + PAGE]),
+            connections=tuple(self._known(one) for one in told if type(one) is Opened),
+            closed=tuple(
+                ClosedConnection(opened=one.opened, closed=one.closed, snapshot=one.snapshot)
+                for one in told
+                if isinstance(one, Row) and one.closed is not None
+            ),
             missed=missed,
             listening=state.listening if first else None,
             stats=self._first_stats() if first else None,

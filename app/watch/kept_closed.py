@@ -1,0 +1,66 @@
+"""The latest closed connections of a server, for whoever comes after they have closed.
+
+Failures are kept apart: neither health checks nor refusals by the limit, in whatever number, push
+out the one connection that an operator looks for.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from typing import Final
+
+from ..core.events import ORDERLY, Closed, Reason
+from .row import Row
+
+_UNEVENTFUL: Final = ORDERLY | {Reason.LIMIT, Reason.TIMEOUT_IDLE}
+"""Reasons of a close that nobody looks for: in order, or one of very many."""
+
+
+def is_failure(closed: Closed) -> bool:
+    """Whether an operator may look for this close. A reset without a byte is a health check."""
+    is_probe = closed.reason is Reason.RESET and not closed.bytes_in
+    return closed.reason not in _UNEVENTFUL and not is_probe
+
+
+class KeptClosed:
+    """The rows of the connections that closed last. One thread at a time may use it."""
+
+    def __init__(self, limit: int) -> None:
+        """Keep `limit` of them; half of the room, rounded up, is for failures if there are any."""
+        self._limit = limit
+        self._for_failures = (limit + 1) // 2
+        # With its number, which says in which order they closed.
+        self._failures: deque[tuple[int, Row]] = deque()
+        self._others: deque[tuple[int, Row]] = deque()
+        self._count = 0
+
+    def __len__(self) -> int:
+        """Return how many are kept now."""
+        return len(self._failures) + len(self._others)
+
+    def __iter__(self) -> Iterator[Row]:
+        """Iterate over the rows in the order in which they closed."""
+        return (row for _, row in sorted([*self._failures, *self._others], key=lambda one: one[0]))
+
+    def add(self, row: Row, closed: Closed) -> None:
+        """Keep a row that has closed now; if there is no room, the oldest one goes."""
+        if not self._limit:
+            return
+        row.before = None  # only rates need it
+        self._count += 1
+        (self._failures if is_failure(closed) else self._others).append((self._count, row))
+        if len(self) > self._limit:
+            self._oldest().popleft()
+
+    def clear(self) -> None:
+        """Forget all of them."""
+        self._failures.clear()
+        self._others.clear()
+
+    def _oldest(self) -> deque[tuple[int, Row]]:
+        """Return the group of which the oldest one goes."""
+        if len(self._failures) <= self._for_failures:
+            return self._others
+        is_failure_older = not self._others or self._failures[0][0] < self._others[0][0]
+        return self._failures if is_failure_older else self._others
