@@ -91,3 +91,20 @@ def test_one_connection_cannot_fill_the_journal_with_toggles(trace_all: TraceLev
     reporter.changed.add(connection)
     reporter.publish_round()
     assert toggle(4) == 4
+
+
+def test_a_round_tells_the_longest_iteration_and_the_sample_of_its_own_time_only() -> None:
+    stream = EventStream()
+    stream.watched = True
+    reporter = Reporter(stream, 0.0, TraceLevel.OFF)
+    reporter.bodies.append((1, 64))
+    reporter.record_iteration(0.5)
+    reporter.publish_round()
+    first = stream.drain().stats
+    reporter.record_iteration(0.01)
+    reporter.publish_round()
+    second = stream.drain().stats
+    assert first is not None
+    assert second is not None
+    assert (first.longest_us, first.bodies) == (500_000, ((1, 64),))
+    assert (second.longest_us, second.bodies) == (10_000, ())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import sys
+from collections import Counter
 from itertools import pairwise
 from math import inf
 
@@ -22,7 +23,7 @@ from app.server.connection import READ_SIZE, Connection
 from app.server.server import Server
 from app.watch.stream import Drained
 
-from .kernel import COMMANDS_FD, LISTENER_FDS, SimulatedKernel
+from .kernel import BUDGET, COMMANDS_FD, LISTENER_FDS, SimulatedKernel
 from .sockets import Socket, Violation
 from .watchers import check_order
 
@@ -91,6 +92,10 @@ class Judge:
             raise Violation(
                 f"{len(life.by_id)} are open, the limit has {list(life._limit._counts)}"
             )
+        is_counted = life.settings.max_per_peer > 0
+        hosts = Counter(each.host for each in kernel.sockets.values() if is_counted)
+        if life._limit.peers._open != hosts:
+            raise Violation(f"open by address: {hosts}, the limit has {life._limit.peers._open}")
         if not life._resetting <= life.by_id.keys():
             raise Violation(f"to be reset, but not open: {life._resetting - life.by_id.keys()}")
         for connection in life.by_id.values():
@@ -120,6 +125,8 @@ class Judge:
             raise Violation(f"{sock}: {connection.eagains} EAGAIN, not {sock.eagains}")
         if sock.largest_until(sock.written) > max(self.values["cap"]):
             raise Violation(f"{sock}: a frame over every CAP was echoed")
+        if sock.wrote_bytes > 3 * BUDGET:
+            raise Violation(f"{sock}: {sock.wrote_bytes} bytes were written in one iteration")
         kept = sum(map(len, machine.held)) + machine.pending + len(machine.backlog)
         if kept > max(self.values["cap"]) + HEADER_SIZE + READ_SIZE:
             raise Violation(f"{sock}: {kept} bytes are kept")

@@ -17,6 +17,8 @@ from .sockets import POLLERR, POLLHUP, ListeningSocket, Socket, Violation, os_er
 COMMANDS_FD: Final = 3
 LISTENER_FDS: Final = (4, 5)
 FIRST_FD: Final = 10
+BUDGET: Final = 64 * 1024
+"""Bytes that one batch moves in each direction (`app.server.serving.BATCH_BUDGET`)."""
 TCP_INFO_SIZE: Final = 248
 LAST_ACK_AT, UNSENT_AT, WINDOW_AT = 56, 144, 228
 """Offsets of tcpi_last_ack_recv, tcpi_notsent_bytes and tcpi_snd_wnd in struct tcp_info."""

@@ -123,6 +123,7 @@ def make_peer(random: Random, scale: Scale) -> Peer:
     """Make a peer with random intentions."""
     stream, ends = make_stream(random, scale)
     sock = Socket(stream, ends, random.choice(scale.rooms), max(4, random.choice(scale.rooms)))
+    sock.host = random.choice(("10.0.0.1", "10.0.0.2"))
     reads = random.choice((EVERYTHING, EVERYTHING, random.choice(scale.steps), 0))
     ends_with, ends_at = random.choice((-1, 0, 0)), len(stream)
     if random.random() < 0.35:

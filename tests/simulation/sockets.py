@@ -60,6 +60,7 @@ class Socket:
         self.receive_room = receive_room
         self.kernel: SimulatedKernel
         self.fd = -1
+        self.host = "10.0.0.1"
         self.number = 0
         """The order of arrival, from 1; also the port of the peer."""
         self.arrived = 0
@@ -102,6 +103,9 @@ class Socket:
         self.acked_at = 0.0
         """When the peer last acknowledged something, or bytes were first unacknowledged."""
         self.wrote_at = 0.0
+        self.wrote_in = -1
+        """The number of the poll after which it wrote last, and how many bytes since then."""
+        self.wrote_bytes = 0
         self.overdue = 0
         """Iterations since a time-out should have ended it."""
         self.reads: list[tuple[int, float]] = []
@@ -195,6 +199,9 @@ class Socket:
             raise Violation(f"{self}: an echo of a frame that has not arrived")
         if not self.unacked:
             self.acked_at = self.kernel.now
+        if self.wrote_in != self.kernel.poller.polls:
+            self.wrote_in, self.wrote_bytes = self.kernel.poller.polls, 0
+        self.wrote_bytes += count
         self.written = end
         self.wrote_at = self.kernel.now
         self.moves.append(self.kernel.now)
@@ -354,7 +361,7 @@ class ListeningSocket:
             raise os_error(self.failing)
         sock = self.queue.popleft()
         self._register(sock)
-        return sock, ("10.0.0.1", sock.number)
+        return sock, (sock.host, sock.number)
 
     def readiness(self) -> int:
         """Return the mask that poll(2) would give."""

@@ -37,11 +37,12 @@ from app.server.poller import Ready
 from app.server.reporter import Reporter
 from app.server.server import Server
 from app.server.shard import Shard
+from app.watch import stream
 from app.watch.stream import EventStream
 
 from .audience import Audience
 from .judge import Judge
-from .kernel import SimulatedKernel, Wakeup
+from .kernel import BUDGET, SimulatedKernel, Wakeup
 from .peers import EVERYTHING, FLOOD, LARGE, SMALL, Peer, make_peer
 from .sockets import Violation
 
@@ -74,18 +75,21 @@ class World:
         """Draw everything from `seed`; `history` is called with a line for each thing done."""
         self.random = random = Random(seed)
         self._history = history
+        self._is_tight = random.random() < 0.2
+        """Whether a queue that nobody drains is shortened early."""
         self._scale = random.choices((SMALL, FLOOD, LARGE), (8, 1, 1))[0]
         poller = random.choice(("epoll", "epoll-et", "poll", "select"))
         self._settings = Settings(
             cap=self._scale.cap,
             write_mode=random.choice(("direct", "direct", "armed")),
             max_connections=random.choice((2, 5, 100)),
+            max_per_peer=random.choice((0, 0, 3)),
             header_timeout=random.choice((0, 0.5, 10)),
             body_timeout=random.choice((0, 0.7, 60)),
             write_timeout=random.choice((0, 1, 30)),
             idle_timeout=random.choice((0, 0, 2)),
             grace=random.choice((0, 0.5, 5)),
-            trace=random.choice(("off", "off", "off", "state", "io")),
+            trace="off" if self._is_tight else random.choice(("off", "off", "state", "io")),
         )
         self.kernel = SimulatedKernel(poller, random.choice((1, 1, 2)))
         self._ceiling = random.choice((inf, inf, 14))
@@ -95,6 +99,8 @@ class World:
         self._chaos = random.randint(20, 140)
         self._part = self._act_at_random
         self._idle_polls = 0
+        self._has_work = False
+        """Whether the loop goes on without waiting."""
         self._moved = 0
         self._requests = 0
         self.server: Server
@@ -110,15 +116,15 @@ class World:
     def run(self) -> None:
         """Run it all. Raises `Violation` if an invariant does not hold."""
         with self._patched():
-            stream = EventStream(journal_capacity=self.random.choice((5, 4096)))
+            events = EventStream(journal_capacity=self.random.choice((5, 4096)))
             listeners = tuple(
                 Listener(cast(Any, each), "127.0.0.1", each.fd) for each in self.kernel.listeners
             )
             shard = Shard(listeners, ConnectionLimit(), self.kernel.epoch)
             clock = self.kernel.clock
-            self.server = server = Server(self._settings, stream, clock, shard)
+            self.server = server = Server(self._settings, events, clock, shard)
             self.judge = Judge(server, self.kernel, self._settings)
-            self.audience = Audience(self.random, stream, server, self.kernel, self.judge)
+            self.audience = Audience(self.random, events, server, self.kernel, self.judge)
             server.start()  # and it runs until it has stopped
             self._check_the_end()
 
@@ -129,6 +135,7 @@ class World:
         with pytest.MonkeyPatch.context() as patch:
             for module in (serving, tracing):
                 patch.setattr(module, "os", kernel)
+            patch.setattr(serving, "BATCH_BUDGET", BUDGET)
             patch.setattr(closing, "os", SimpleNamespace(read=kernel.discard))
             patch.setattr(kernel_figures, "fcntl", kernel)
             patch.setattr(command_queue, "Wakeup", partial(Wakeup, kernel))
@@ -138,6 +145,8 @@ class World:
             patch.setattr(server_module, "fit_descriptors", lambda settings, poller: (settings, ()))
             threads = SimpleNamespace(Thread=InlineThread, Lock=threading.Lock)
             patch.setattr(server_module, "threading", threads)
+            if self._is_tight:
+                patch.setattr(stream, "MOST_WAITING", 25)
             still = partial(Reporter, cpu_clock=lambda: 0.0, stopwatch=lambda: 0.0)
             patch.setattr(server_module, "Reporter", still)
             yield
@@ -150,6 +159,9 @@ class World:
         self.kernel.now += 1e-6
         self.judge.check()
         self.audience.compare_after_round()
+        if self._is_tight:
+            self.audience.hand_on()  # the judge must see every event
+        self._has_work = timeout == 0
         elapsed = self._part()
         if elapsed < 0:
             return []  # it was stopped (SIGSTOP): the system call was interrupted
@@ -230,6 +242,7 @@ class World:
                 ("cap", (1, self._scale.cap // 2, self._scale.cap, 2 * self._scale.cap)),
                 ("write_mode", ("direct", "armed")),
                 ("max_connections", (1, 3, 100)),
+                ("max_per_peer", (0, 1, 3)),
                 ("header_timeout", (0, 0.3, 5)),
                 ("body_timeout", (0, 0.3, 5)),
                 ("write_timeout", (0, 0.3, 5)),
@@ -244,7 +257,7 @@ class World:
 
     def _trace(self) -> None:
         ids = self.judge.open_ids()
-        if ids:
+        if ids and not self._is_tight:
             level = self.random.choice(tuple(TraceLevel))
             number = self.random.choice(ids)
             self.server.submit(Trace(request=self._request(), id=number, level=level))
@@ -300,7 +313,7 @@ class World:
         if self.judge.stop_asked:
             return 0.05
         waiting = any(each.queue for each in self.kernel.listeners)
-        is_quiet = not (moved or waiting or self._idle_polls)
+        is_quiet = not (moved or waiting or self._idle_polls or self._has_work)
         if is_quiet and not self.kernel.poller.is_ready:
             self._check_rest()
             self._part = self._wind_up
