@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import os
+import select
 import socket
 import sys
-from typing import Annotated, TypeAlias
+import time
+from typing import Annotated, Final, TypeAlias
 
 import click
 
-from ..core.addresses import format_address
+from ..core.addresses import SELF_CONNECTED, format_address
 from ..core.framing import HEADER_SIZE, MAX_LENGTH, FrameDecoder, frame
 from ..core.printable import printable
 from ..core.settings import PeerPort, Rule, bounds
+from ..server.kernel import send_queue
 from .options import Host, Judged, option
 
-Timeout: TypeAlias = Annotated[float, bounds(0.001, 86_400, "Seconds to wait.", unit="s")]
+Timeout: TypeAlias = Annotated[
+    float, bounds(0.001, 86_400, "Seconds without a byte that moves.", unit="s")
+]
+
+
+LOOK: Final = 0.1
+"""Seconds between two looks whether bytes move."""
 
 
 class ClientError(Exception):
@@ -25,7 +34,7 @@ class ClientError(Exception):
 def echo(host: str, port: int, body: bytes, timeout: float) -> bytes:
     """Send `body` as one frame and return the body of the echo.
 
-    `timeout` is in seconds, for the connection and for each wait for the server. Raises
+    `timeout` is in seconds, for the connection and for each wait until a byte moves. Raises
     `ClientError` if the server refuses, ends early, or answers with something else.
     """
     if len(body) > MAX_LENGTH:
@@ -33,43 +42,107 @@ def echo(host: str, port: int, body: bytes, timeout: float) -> bytes:
     where = format_address((host, port))
     try:
         with socket.create_connection((host, port), timeout) as sock:
+            if sock.getsockname() == sock.getpeername():
+                raise ClientError(f"{where}: {SELF_CONNECTED}")
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            return _exchange(sock, body, where)
+            return _Exchange(sock, body, where).run(timeout)
     except socket.gaierror as error:
         raise ClientError(f"unknown host {host!r}: {error.strerror}") from None
     except UnicodeError:
         raise ClientError(f"unknown host {host!r}: not a valid name") from None
-    except TimeoutError:
-        raise ClientError(f"{where} did not answer within {timeout:g} s") from None
+    except TimeoutError as error:
+        if error.errno:  # ETIMEDOUT: the kernel gave up, on the way
+            raise ClientError(f"{where}: {error.strerror}") from None
+        raise ClientError(
+            f"{where} did not answer within {timeout:g} s: no connection, as nothing came back to"
+            " our SYN (a firewall, or its queue of connections is full)"
+        ) from None
     except OSError as error:
         raise ClientError(f"{where}: {error.strerror or error}") from None
 
 
-def _exchange(sock: socket.socket, body: bytes, where: str) -> bytes:
-    try:
-        sock.sendall(frame(body))
-    except (BrokenPipeError, ConnectionResetError):
-        # The server gave up reading. What it said before that may still be there to read.
-        sock.settimeout(1.0)
-    decoder, echoed = FrameDecoder(), None
-    while echoed is None:
+class _Exchange:
+    """One frame that is sent while its echo is read: a server may echo before it has all of it."""
+
+    def __init__(self, sock: socket.socket, body: bytes, where: str) -> None:
+        self._sock = sock
+        self._body = body
+        self._where = where
+        self._unsent = memoryview(frame(body))
+        self._size = len(self._unsent)
+        self._decoder = FrameDecoder()
+
+    def run(self, timeout: float) -> bytes:
+        """Return the body of the echo. Raises `ClientError`, `OSError`."""
+        self._sock.setblocking(False)
+        moved, moved_at = self._moved(), time.monotonic()
+        while True:
+            writers = [self._sock] if self._unsent else []
+            readable, writable, _ = select.select([self._sock], writers, [], min(LOOK, timeout / 4))
+            if moved != (moved := self._moved()):
+                moved_at = time.monotonic()
+            elif not readable and not writable and time.monotonic() - moved_at >= timeout:
+                raise ClientError(self._standstill(timeout))
+            if writable:
+                self._send()
+            if readable and (echoed := self._receive()) is not None:
+                return echoed
+
+    def _moved(self) -> int:
+        """Count the bytes that the server has acknowledged, and those of its echo.
+
+        The kernel calls a socket writable only once a third of its queue is free: a server that
+        reads slowly moves many bytes before that.
+        """
+        unacked = send_queue(self._sock.fileno()) or 0
+        return self._size - len(self._unsent) - unacked + self._decoder.buffered
+
+    def _send(self) -> None:
         try:
-            chunk = sock.recv(1 << 20)
+            self._unsent = self._unsent[self._sock.send(self._unsent) :]
+        except BlockingIOError:
+            return
+        except (BrokenPipeError, ConnectionResetError):
+            # The server gave up reading. What it said before that may still be there to read.
+            self._unsent = memoryview(b"")
+
+    def _receive(self) -> bytes | None:
+        decoder, body = self._decoder, self._body
+        try:
+            chunk = self._sock.recv(1 << 20)
+        except BlockingIOError:
+            return None
         except ConnectionResetError:
             chunk = b""
         if not chunk:
             raise ClientError(
-                f"{where} closed the connection after {_progress(decoder)} of the echo"
+                f"{self._where} closed the connection after {_progress(decoder)} of the echo"
                 f" (sent: one frame of {len(body):,} bytes; a CAP below that refuses it)"
             )
         decoder.feed(chunk)
         announced = decoder.announced
         if announced is not None and announced != len(body):
             raise ClientError(
-                f"{where} announces an echo of {announced:,} bytes, sent were {len(body):,}"
+                f"{self._where} announces an echo of {announced:,} bytes, sent were {len(body):,}"
             )
-        echoed = decoder.next_body()
-    return echoed
+        return decoder.next_body()
+
+    def _standstill(self, timeout: float) -> str:
+        """Say what hangs: our send, the way, or the answer."""
+        sent, came = self._size - len(self._unsent), self._decoder.buffered
+        unacked = send_queue(self._sock.fileno())
+        arrived = "" if unacked is None else f", {sent - unacked:,} of them acknowledged"
+        if self._unsent:
+            why = f"it does not read: sent {sent:,} of {self._size:,} bytes{arrived}"
+        elif unacked:
+            why = f"it does not read, or the way is cut: sent all {sent:,} bytes{arrived}"
+        else:
+            why = f"its kernel has all {sent:,} bytes, its program does not answer"
+        waited = "go on" if came else "answer"
+        return (
+            f"{self._where} did not {waited} within {timeout:g} s: {why};"
+            f" came back {came:,}, missing {self._size - came:,} bytes of the echo"
+        )
 
 
 def _progress(decoder: FrameDecoder) -> str:

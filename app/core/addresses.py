@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
+
+SELF_CONNECTED: Final = (
+    "no server: the connection was made with itself, as the kernel took this port for our own end"
+    " (a TCP self-connect)"
+)
+"""What a client says whose connection has the same address at both ends."""
 
 
 class Address(NamedTuple):

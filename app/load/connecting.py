@@ -11,6 +11,7 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Final
 
+from ..core.addresses import SELF_CONNECTED
 from ..core.settings import SettingError
 from .load_plan import LoadShare
 from .load_poller import POLLIN, POLLOUT, best_poller
@@ -104,6 +105,9 @@ class Connecting:
         if code:
             sock.close()
             self._failed(code)
+        elif _is_own_peer(sock):
+            sock.close()
+            self.failures[SELF_CONNECTED] += 1
         else:
             self.opened[number] = sock
 
@@ -119,3 +123,11 @@ class Connecting:
 
     def _failed(self, code: int | None) -> None:
         self.failures[os.strerror(code or 0)] += 1
+
+
+def _is_own_peer(sock: socket.socket) -> bool:
+    """Whether a socket is connected with itself; one that was reset meanwhile is not."""
+    try:
+        return bool(sock.getsockname() == sock.getpeername())
+    except OSError:
+        return False

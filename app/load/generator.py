@@ -355,6 +355,13 @@ class Generator:
             f"{how} with {counted(connection.in_flight, 'echo', 'echoes')} missing; "
             f"of this one came {came:,} of {size:,} bytes"
         )
+        if connection.batches:
+            begun = connection.batches[0][1]
+            text += f", it was begun {(monotonic_ns() // 1000 - begun) / 1e6:.1f} s ago"
+        if connection.unsent:
+            text += f"; {connection.unsent:,} bytes of ours wait, as the server does not read"
+        else:
+            text += f"; {connection.outstanding:,} bytes were sent that have not come back"
         self._missing += connection.in_flight
         self._add_finding(Finding(connection.number, connection.echoed, came, "missing", text))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -58,7 +59,8 @@ def _harmless(value: Value) -> Value:
 def write_files(now: float, contents: Mapping[str, str]) -> list[Path]:
     """Write files into the current directory, named after the local time and their suffixes.
 
-    Nothing is ever overwritten. Raises `OSError`.
+    Nothing is ever overwritten. Only the user may read them: they tell who was connected. Raises
+    `OSError`.
     """
     stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(now))
     name = stem = f"echo-tui-{stamp}"
@@ -69,7 +71,11 @@ def write_files(now: float, contents: Mapping[str, str]) -> list[Path]:
     written = []
     for suffix, text in contents.items():
         path = Path(f"{name}.{suffix}")
-        with path.open("x", encoding="utf-8", newline="") as file:
+        with open(path, "x", encoding="utf-8", newline="", opener=_open_private) as file:
             file.write(text)
         written.append(path.absolute())
     return written
+
+
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -100,11 +103,108 @@ def test_an_answer_that_is_no_echo(answering: Answering, answer: bytes, says: st
     assert says in complaint(answering(answer))
 
 
-def test_a_server_that_says_nothing() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        port = silent.getsockname()[1]
-        with pytest.raises(ClientError, match=r"did not answer within 0\.05 s"):
-            echo("127.0.0.1", port, b"anyone?", 0.05)
+Accepted = Callable[[bytes, bytes], tuple[str, list[socket.socket]]]
+
+
+@pytest.fixture
+def accepted() -> Iterator[Accepted]:
+    """`accepted(body, answer)`: what the client says of a server that answers and never reads."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        kept: list[socket.socket] = []
+
+        def run(body: bytes, answer: bytes) -> tuple[str, list[socket.socket]]:
+            def serve() -> None:
+                kept.append(listening.accept()[0])
+                kept[0].sendall(answer)
+
+            thread = threading.Thread(target=serve)
+            thread.start()
+            with pytest.raises(ClientError) as caught:
+                echo("127.0.0.1", listening.getsockname()[1], body, 0.2)
+            thread.join(PATIENCE)
+            return str(caught.value), kept
+
+        yield run
+        for sock in kept:
+            sock.close()
+
+
+def test_a_server_that_says_nothing(accepted: Accepted) -> None:
+    said, _ = accepted(b"anyone?", b"")
+    assert "did not answer within 0.2 s: its kernel has all 11 bytes, its program does not" in said
+    assert said.endswith("came back 0, missing 11 bytes of the echo")
+
+
+def test_a_server_that_stops_in_the_middle_of_the_echo(accepted: Accepted) -> None:
+    said, _ = accepted(b"anyone?", header(7) + b"any")
+    assert "did not go on within 0.2 s: its kernel has all 11 bytes" in said
+    assert said.endswith("came back 7, missing 4 bytes of the echo")
+
+
+def test_a_server_that_does_not_read(accepted: Accepted) -> None:
+    said, (sock,) = accepted(bytes(50 << 20), b"")
+    match = re.search(
+        r": it does not read: sent ([\d,]+) of 52,428,804 bytes, ([\d,]+) of them acknow", said
+    )
+    assert match is not None, said
+    sent, acknowledged = (int(text.replace(",", "")) for text in match.groups())
+    assert 0 < acknowledged <= sent < 50 << 20
+    sock.setblocking(False)
+    held = 0
+    with contextlib.suppress(BlockingIOError, ConnectionResetError):
+        while data := sock.recv(1 << 20):
+            held += len(data)
+    assert held
+
+
+def test_the_timeout_is_for_each_wait_and_not_for_a_whole_slow_send() -> None:
+    body, pause = bytes(4 << 20), 0.15
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32768)
+
+        def read_slowly() -> None:
+            sock, _ = listening.accept()
+            with sock:
+                read = 0
+                while read < len(body) + 4:
+                    time.sleep(pause)
+                    for _ in range(8):
+                        read += len(sock.recv(1 << 18))
+                        if read >= len(body) + 4:
+                            break
+                sock.sendall(frame(body))
+
+        thread = threading.Thread(target=read_slowly)
+        thread.start()
+        started = time.monotonic()
+        assert echo("127.0.0.1", listening.getsockname()[1], body, 3 * pause) == body
+        assert time.monotonic() - started > 3 * pause
+        thread.join(PATIENCE)
+
+
+def test_an_echo_that_begins_before_all_is_sent_does_not_stand() -> None:
+    body = bytes(range(256)) * (20 << 12)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def pass_on() -> None:
+            sock, _ = listening.accept()
+            with sock:
+                while data := sock.recv(1 << 16):
+                    sock.sendall(data)
+
+        thread = threading.Thread(target=pass_on)
+        thread.start()
+        assert echo("127.0.0.1", listening.getsockname()[1], body, 2.0) == body
+        thread.join(PATIENCE)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_a_connection_with_itself_is_told(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as sock:
+        sock.bind((host, 0))
+        sock.connect(sock.getsockname())
+        monkeypatch.setattr(socket, "create_connection", lambda *_arguments: sock)
+        assert "no server: the connection was made with itself" in complaint(1, host=host)
 
 
 def test_a_body_that_no_header_can_announce(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -291,5 +291,5 @@ def test_the_program_says_at_once_when_its_control_socket_is_taken(tmp_path: Pat
         assert ended.returncode == 2
         assert ended.stdout == ""
         (line,) = ended.stderr.splitlines()
-        assert "another server listens there: choose another path, or `none`" in line
+        assert "another server listens there: choose another path, or `none` (--control" in line
         assert is_well(controlled)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import struct
 import threading
@@ -231,6 +232,7 @@ def test_the_last_echo_never_comes() -> None:
     assert (outcome.frames, outcome.missing, outcome.wrong) == (3, 1, 0)
     assert (finding.frame, finding.offset, finding.kind) == (3, SIZE - 5, "missing")
     assert "not a byte for 0.2 s with 1 echo missing; of this one came 63 of 68" in finding.text
+    assert re.search(r", it was begun 0\.\d s ago; 5 bytes were sent that have not", finding.text)
 
 
 @pytest.mark.parametrize("lingering", [b"", struct.pack("ii", 1, 0)], ids=["end", "reset"])
@@ -292,3 +294,10 @@ def test_whichever_byte_is_wrong_is_found(start: int, frames: int, at: int, chan
     )
     assert frame_loop.starts[first + number - 1000] + offset - begin == at
     assert 0 <= offset < len(frame_loop.frame(first + number - 1000))
+
+
+def test_a_server_that_does_not_read_is_told_as_that() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        outcome = generate(listening.getsockname()[1], depth=1, frames=1, size="16MiB", timeout=0.3)
+    (finding,) = outcome.findings
+    assert re.search(r"; [\d,]+ bytes of ours wait, as the server does not read$", finding.text)

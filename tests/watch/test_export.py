@@ -2,13 +2,16 @@
 
 import csv
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from app.core.events import Reason
+from app.watch import export
 from app.watch.columns import LISTED
+from app.watch.export import write_files
 from screenshots.scenes import overview
 from tests.making import FixedSource, closed, opened
 from tests.ui.driving import running
@@ -55,12 +58,12 @@ async def test_the_screen_as_svg_and_nothing_is_overwritten(folder: Path) -> Non
 async def test_a_failure_is_one_line(
     key: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(path: Path, *_: object, **__: object) -> None:
-        raise PermissionError(13, "Permission denied", str(path))
+    def refuse(path: str, _flags: int) -> int:
+        raise PermissionError(13, "Permission denied", path)
 
     async with running(FixedSource(overview())) as (app, pilot):
         with monkeypatch.context() as patch:
-            patch.setattr(Path, "open", refuse)
+            patch.setattr(export, "_open_private", refuse)
             await pilot.press(key)
             await pilot.pause()
         [notification] = app._notifications
@@ -80,3 +83,13 @@ async def test_a_peers_text_is_no_formula(folder: Path) -> None:
     assert row["why"] == "'=1+\"\n,2"
     whole = json.loads((folder / f"{STAMP}.json").read_text())
     assert whole["connections"][0]["why"] == '=1+"\n,2'
+
+
+def test_only_the_user_may_read_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = os.umask(0)
+    try:
+        paths = write_files(0.0, {"json": "{}", "svg": "<svg/>"})
+    finally:
+        os.umask(before)
+    assert [path.stat().st_mode & 0o777 for path in paths] == [0o600, 0o600]

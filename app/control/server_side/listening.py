@@ -105,7 +105,10 @@ def _make_room(path: Path) -> None:
         if time.monotonic() < deadline:
             time.sleep(0.02)
             continue
-        raise InUse(f"{path}: another server listens there: choose another path, or `none`")
+        raise InUse(
+            f"{path}: another server listens there: choose another path, or `none`"
+            " (--control PATH|none)"
+        )
 
 
 def _bind(path: Path) -> socket.socket:

@@ -1,0 +1,103 @@
+"""Errors of a read or a write: whose doing the end is, by the errno."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from app.core.commands import Kill
+from app.core.events import KillMode, Reason
+from app.core.framing import frame
+from tests.peers import Running, exchange
+
+Serve = Callable[..., Running]
+
+
+@pytest.mark.parametrize(
+    ("number", "reason"),
+    [
+        (errno.EHOSTUNREACH, Reason.UNREACHABLE),
+        (errno.ENETUNREACH, Reason.UNREACHABLE),
+        (errno.EHOSTDOWN, Reason.UNREACHABLE),
+        (errno.ENETDOWN, Reason.UNREACHABLE),
+        (errno.EACCES, Reason.UNREACHABLE),
+        (errno.ETIMEDOUT, Reason.TIMEOUT_PEER),
+        (errno.ECONNRESET, Reason.RESET),
+        (errno.EBADMSG, Reason.ERROR),
+    ],
+)
+def test_an_errno_of_a_read_names_whose_doing_the_end_is(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, number: int, reason: Reason
+) -> None:
+    whole, read = frame(b"the network breaks here"), os.read
+
+    def breaks(fd: int, size: int) -> bytes:
+        data = read(fd, size)
+        if data == whole:
+            raise OSError(number, os.strerror(number))
+        return data
+
+    running = serve()
+    client, connection_id = running.connect_known()
+    monkeypatch.setattr(os, "read", breaks)
+    client.sendall(whole)
+    closed = running.closed(connection_id)
+    assert (closed.reason, closed.detail) == (reason, os.strerror(number))
+
+
+@pytest.mark.parametrize("number", [errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ECONNRESET])
+@pytest.mark.parametrize("write_mode", ["direct", "armed"])
+def test_an_error_that_the_kernel_tells_once_to_a_write_names_the_reason(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, number: int, write_mode: str
+) -> None:
+    """The next write fails with EPIPE, which would say that the peer had reset the connection."""
+    whole, told = frame(b"the network breaks here"), [number]
+
+    def fails(real: Callable[..., int]) -> Callable[..., int]:
+        def write(fd: int, data: Any) -> int:
+            if data == whole:
+                raise OSError(told.pop() if told else errno.EPIPE, "")
+            return real(fd, data)
+
+        return write
+
+    running = serve(write_mode=write_mode)
+    client, connection_id = running.connect_known()
+    exchange(client, [frame(b"well")], 8)  # from now on it is served on the hot path
+    monkeypatch.setattr(os, "write", fails(os.write))
+    client.sendall(whole)
+    closed = running.closed(connection_id)
+    expected = {errno.ETIMEDOUT: Reason.TIMEOUT_PEER, errno.ECONNRESET: Reason.RESET}
+    assert closed.reason == expected.get(number, Reason.UNREACHABLE)
+    assert closed.detail == os.strerror(number)
+
+
+def test_a_peer_that_breaks_while_it_drains_keeps_the_reason_and_tells_the_words(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = serve(write_mode="armed")
+    client, connection_id = running.connect_known()
+
+    whole, write = frame(b"pending"), os.write
+
+    def on_the_echo(outcome: type[OSError], number: int) -> None:
+        def call(fd: int, data: Any) -> int:
+            if data == whole:
+                raise outcome(number, "")
+            return write(fd, data)
+
+        monkeypatch.setattr(os, "write", call)
+
+    on_the_echo(BlockingIOError, errno.EAGAIN)
+    client.sendall(whole)
+    snapshots = running.watcher.snapshots
+    running.watcher.until(lambda: connection_id in snapshots and snapshots[connection_id].pending)
+    running.submit(Kill, ids=(connection_id,), mode=KillMode.DRAIN)
+    on_the_echo(OSError, errno.EHOSTUNREACH)
+    closed = running.closed(connection_id)
+    assert closed.reason is Reason.KILLED
+    assert closed.detail == f"mode drain, then: {os.strerror(errno.EHOSTUNREACH)}"
