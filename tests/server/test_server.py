@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from app.core.commands import Kill, Set
+from app.core.commands import Set
 from app.core.events import (
     Closed,
     Crashed,
