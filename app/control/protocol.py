@@ -14,7 +14,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from ..core.commands import Command, Kill, Trace
+from ..core.commands import ClientCommand, Kill, Trace
 from ..core.events import Closed, Event, Listening, Opened, Snapshot
 from ..core.framing import frame
 from ..core.statistics import LoopStats, ProcessStats, WorkerStats
@@ -71,7 +71,7 @@ class Watch(_Message, frozen=True, tag="watch"):
 class Do(_Message, frozen=True, tag="do"):
     """Asks to carry out a command; its `CommandResult` events have its request number."""
 
-    command: Command
+    command: ClientCommand
 
 
 # --- from the server ----------------------------------------------------------------------------
@@ -200,7 +200,7 @@ def _words(error: Exception) -> str:
     return "nested too deep" if isinstance(error, RecursionError) else str(error)
 
 
-def _check(command: Command, size: int) -> None:
+def _check(command: ClientCommand, size: int) -> None:
     """Check what the types do not: numbers that no message can carry back, texts without bounds."""
     # 0 is the request of everybody else: results of others' commands carry it.
     numbers = [command.request or -1]

@@ -5,12 +5,13 @@ The sender chooses the `request` of a command; its outcome comes back as `Comman
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated, TypeAlias
 
 import msgspec
 from msgspec import Meta
 
-from .events import CommandResult, KillMode, SettingChanged, TraceLevel
+from .events import CommandResult, KillMode, RecordingStatus, SettingChanged, TraceLevel
 
 
 class _Command(msgspec.Struct, frozen=True, tag_field="command", kw_only=True):
@@ -31,7 +32,12 @@ class _Command(msgspec.Struct, frozen=True, tag_field="command", kw_only=True):
         return str(self.__struct_config__.tag)
 
     def answer(
-        self, t: float, ok: bool, message: str, connection_id: int | None = None
+        self,
+        t: float,
+        ok: bool,
+        message: str,
+        connection_id: int | None = None,
+        recording: RecordingStatus | None = None,
     ) -> CommandResult:
         """Make the answer to this command at `t` (Unix seconds), about one connection or none."""
         return CommandResult(
@@ -43,6 +49,7 @@ class _Command(msgspec.Struct, frozen=True, tag_field="command", kw_only=True):
             id=connection_id,
             by_pid=self.by_pid,
             by_name=self.by_name,
+            recording=recording,
         )
 
 
@@ -86,4 +93,23 @@ class Stop(_Command, frozen=True, tag="stop"):
     """Skip the grace: close everything at once."""
 
 
+class RecordAction(StrEnum):
+    """What a `Record` command asks for."""
+
+    START = "start"
+    STOP = "stop"
+    STATUS = "status"
+
+
+class Record(_Command, frozen=True, tag="record"):
+    """Start or end a recording, or ask for the present one; the loop has no part in it."""
+
+    action: RecordAction
+    path: str = ""
+    """The file of a recording that is to start; absolute, and it must not exist."""
+
+
 Command: TypeAlias = Kill | Set | Trace | Stop
+"""The commands to a loop."""
+ClientCommand: TypeAlias = Command | Record
+"""The commands that a control client may send."""

@@ -180,6 +180,17 @@ class SettingChanged(EventStruct, frozen=True, tag="setting_changed"):
     """The name of that process, escaped; empty if it is not known."""
 
 
+class RecordingStatus(msgspec.Struct, frozen=True):
+    """A recording of the server; all of it empty if there is none."""
+
+    recording: bool = False
+    """Whether it goes on."""
+    file: str | None = None
+    bytes: int = 0
+    since: float | None = None
+    """When it began, in Unix seconds."""
+
+
 class CommandResult(EventStruct, frozen=True, tag="command_result"):
     """The outcome of a command: one for each connection that it named, or one for all of it."""
 
@@ -192,6 +203,8 @@ class CommandResult(EventStruct, frozen=True, tag="command_result"):
     by_pid: int = 0
     """As `SettingChanged.by_pid`."""
     by_name: str = ""
+    recording: RecordingStatus | None = None
+    """In the answer to a `record` command."""
 
 
 class Notice(EventStruct, frozen=True, tag="notice"):

@@ -24,6 +24,7 @@ from ..core.events import Notice
 from ..core.printable import printable
 from ..core.settings import SettingError, Settings
 from ..core.statistics import ProcessStats
+from ..recording.on_request import RecordingRequests
 from ..recording.plan import NO_PLAN, RecordingPlan
 from ..recording.recordings import Recordings
 from ..watch.fanout import Fanout
@@ -86,7 +87,14 @@ class Hosting:
             # Last: a start that fails must leave no file, and replace none (--record-force).
             self.recordings.start_planned()
             self._service = (
-                Service(entrance, self.fanout, server.submit, self._traces, server.instance)
+                Service(
+                    entrance,
+                    self.fanout,
+                    server.submit,
+                    self._traces,
+                    server.instance,
+                    recorder=RecordingRequests(self.recordings, self.fanout),
+                )
                 if entrance
                 else None
             )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from ..core.events import Notice
+from ..core.events import Notice, RecordingStatus
 from ..core.printable import printable
 from ..core.settings import SettingError
 from ..watch.fanout import Fanout
@@ -30,6 +31,7 @@ class Recordings:
         self._stream: EventStream | None = None
         self._recorder: Recorder | None = None
         self._path = Path()
+        self._lock = threading.Lock()  # of whoever starts or ends a recording
 
     @property
     def path(self) -> Path | None:
@@ -69,19 +71,52 @@ class Recordings:
         self._fanout.add(stream, "the recording")
         recorder.start()
 
+    @property
+    def status(self) -> RecordingStatus:
+        """The latest recording: the present one if it goes on; from any thread."""
+        recorder = self._recorder
+        if recorder is None:
+            return RecordingStatus()
+        return RecordingStatus(
+            recording=not recorder.ended,
+            file=os.fsencode(self._path).decode(errors="backslashreplace"),
+            bytes=recorder.size,
+            since=recorder.started_at,
+        )
+
+    def begin(self, path: Path) -> bool:
+        """Begin to record into a new file; False if a recording is on already. From any thread.
+
+        Raises `OSError` if there can be no file.
+        """
+        with self._lock:
+            if self.path is not None:
+                return False
+            self.start(path, create(path, may_replace=False))
+            return True
+
+    def finish(self) -> str | None:
+        """End the present recording and say what it has; None if there is none. From any thread."""
+        with self._lock:
+            recorder = self._recorder
+            if recorder is None or recorder.ended:
+                return None
+            recorder.stop()
+            told = f"recorded {recorder.events:,} events, {recorder.size:,} bytes, in {self._path}"
+            return self.failure or told
+
     def toggle(self) -> str:
         """Begin a recording in the current directory, or end the present one; what was done.
 
         Raises `OSError` if there can be no file.
         """
-        recorder = self._recorder
-        if recorder is not None and not recorder.ended:
-            recorder.stop()
-            told = f"recorded {recorder.events:,} events, {recorder.size:,} bytes, in {self._path}"
-            return self.failure or told
+        told = self.finish()
+        if told is not None:
+            return told
         path = Path(time.strftime("echo-tui-%Y%m%d-%H%M%S.rec", time.localtime(self._fanout.now())))
         path = path.absolute()
-        self.start(path, create(path, may_replace=False))
+        if not self.begin(path):
+            return f"a recording is on already: {self._path}"
         return f"recording into {path}"
 
     def stop(self) -> None:

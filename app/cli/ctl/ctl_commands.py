@@ -33,6 +33,7 @@ from .killing import kill
 from .linking import fetch_process, fetch_state, json_option, linked
 from .listing import list_command, show, why
 from .printing import print_facts, print_result
+from .record_command import record
 from .watching import KINDS, Watcher, parse_kinds
 
 
@@ -64,7 +65,7 @@ def ctl() -> None:
     """Look at a running server and change it, from scripts."""
 
 
-for command in (list_command, show, why, kill):
+for command in (list_command, show, why, kill, record):
     ctl.add_command(command)
 
 

@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from ...core.commands import Command, Kill
+from ...core.commands import ClientCommand, Kill
 from ...core.events import (
     CommandResult,
     Event,
@@ -196,7 +196,7 @@ class Link:
                 pages.append(message)
         return pages
 
-    def carry_out(self, command: Command) -> Iterator[CommandResult]:
+    def carry_out(self, command: ClientCommand) -> Iterator[CommandResult]:
         """Send a command to the server that welcomed us, and wait for all its results.
 
         Raises `ControlError`; `Unanswered` if the command was sent and no answer came within

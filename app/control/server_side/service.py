@@ -15,10 +15,10 @@ import traceback
 from collections.abc import Callable
 from itertools import count
 from math import inf
-from typing import Final
+from typing import Final, Protocol
 
-from ...core.commands import Command, Trace
-from ...core.events import Notice, Stopping
+from ...core.commands import ClientCommand, Command, Record, Trace
+from ...core.events import CommandResult, Notice, Stopping
 from ...core.printable import printable
 from ...core.wakeup import Wakeup
 from ...watch.fanout import Fanout
@@ -42,6 +42,29 @@ FAREWELL: Final = 0.2
 """Seconds in which clients may read the last events; they add to the grace of a stop."""
 
 
+class RecorderOnRequest(Protocol):
+    """Carries out `record` commands; called in the thread of the service."""
+
+    def status(self, command: Record) -> CommandResult:
+        """Answer at once what is recorded."""
+
+    def submit(self, command: Record) -> None:
+        """Start or end a recording without waiting; the answer is published by the fan-out."""
+
+
+class _NoRecorder:
+    """Refuses every `record` command."""
+
+    def __init__(self, fanout: Fanout) -> None:
+        self._fanout = fanout
+
+    def status(self, command: Record) -> CommandResult:
+        return command.answer(self._fanout.now(), False, "this server cannot be recorded")
+
+    def submit(self, command: Record) -> None:
+        self._fanout.publish(self.status(command))
+
+
 class Service:
     """Serves the clients of one listening control socket until `close`."""
 
@@ -54,11 +77,14 @@ class Service:
         instance: str,
         clock: Callable[[], float] = time.monotonic,
         gate: OwnerGate | None = None,
+        recorder: RecorderOnRequest | None = None,
     ) -> None:
         """Serve at `file`, which is closed when the server begins to stop.
 
         `submit` hands a command to the loop; `gate` says who may connect, by default the owner.
+        Without a `recorder`, `record` commands are refused.
         """
+        self._recorder = recorder or _NoRecorder(fanout)
         self.watched = False
         self._file = file
         self._listener = file.listener
@@ -83,6 +109,7 @@ class Service:
             fanout=fanout,
             next_number=self._numbers.__next__,
             submit=self._submit,
+            recording_status=self._recorder.status,
             wake=self._wakeup.wake,
             clock=clock,
             pid=os.getpid(),
@@ -255,9 +282,11 @@ class Service:
 
     # --- commands ---
 
-    def _submit(self, session: Session, command: Command) -> None:
+    def _submit(self, session: Session, command: ClientCommand) -> None:
         if isinstance(command, Trace):
             self._traces.request(session, command)
+        elif isinstance(command, Record):
+            self._recorder.submit(command)
         else:
             self._submit_to_loop(command)
 

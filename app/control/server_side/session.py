@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from ... import __version__
-from ...core.commands import Command, Kill, Stop, Trace
+from ...core.commands import ClientCommand, Kill, Record, RecordAction, Stop, Trace
 from ...core.events import CommandResult
 from ...core.framing import FrameDecoder, TooLong
 from ...core.printable import printable
@@ -62,8 +62,10 @@ class SessionContext(NamedTuple):
     fanout: Fanout
     next_number: Callable[[], int]
     """Returns a request number that no other client of the server has."""
-    submit: Callable[[Session, Command], None]
-    """Hands on a command of a session to the loop."""
+    submit: Callable[[Session, ClientCommand], None]
+    """Hands on a command of a session to whoever carries it out."""
+    recording_status: Callable[[Record], CommandResult]
+    """Answers at once what is recorded."""
     wake: Callable[[], None]
     clock: Callable[[], float]
     pid: int
@@ -230,7 +232,7 @@ class Session:
             )
         )
 
-    def _carry_out(self, command: Command) -> None:
+    def _carry_out(self, command: ClientCommand) -> None:
         assert self.hello is not None
         command = msgspec.structs.replace(command, by_pid=self._by_pid, by_name=self._by_name)
         if self.hello.read_only and not isinstance(command, Trace):
@@ -239,6 +241,8 @@ class Session:
             self._answer(command, f"refused: {objection}")
         elif self._context.fanout.state.ended:
             self._answer(command, "the server has stopped")
+        elif isinstance(command, Record) and command.action is RecordAction.STATUS:
+            self.follower.answer(self._context.recording_status(command))
         else:
             # A kill without ids has no results, nor has a stop: its events tell of it.
             results = len(command.ids) if isinstance(command, Kill) else 1
@@ -250,7 +254,7 @@ class Session:
                 self._answer_due = self._context.clock() + ANSWER_WITHIN
             self._context.submit(self, msgspec.structs.replace(command, request=number))
 
-    def _objection(self, command: Command) -> str:
+    def _objection(self, command: ClientCommand) -> str:
         """Say why a command is not for this server; empty if it is."""
         if command.instance == self._context.instance:
             return ""
@@ -261,7 +265,7 @@ class Session:
             return f"no instance is given; this server's is {self._context.instance}"
         return ""
 
-    def _answer(self, command: Command, message: str) -> None:
+    def _answer(self, command: ClientCommand, message: str) -> None:
         self.follower.answer(command.answer(self._context.fanout.now(), False, message))
 
     # --- output ---
