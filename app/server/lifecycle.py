@@ -41,6 +41,9 @@ from .unacknowledged import Unacknowledged
 _UNACKNOWLEDGED: Final = frozenset({Reason.TIMEOUT_WRITE, Reason.TIMEOUT_IDLE})
 """The time-outs that depend on what is acknowledged."""
 
+_INPUT: Final = frozenset({Reason.TIMEOUT_HEADER, Reason.TIMEOUT_BODY, Reason.TIMEOUT_IDLE})
+"""The time-outs that depend on what has arrived."""
+
 
 class Lifecycle:
     """Opens and closes connections, and registers what they wait for; in the loop's thread only."""
@@ -66,9 +69,11 @@ class Lifecycle:
         self.trim_at = inf
         """When to give freed memory back, on the loop's clock."""
         self._sockets: dict[int, socket.socket] = {}  # by descriptor
+        self._queues = SocketQueues(self._sockets)
         self.unacknowledged = Unacknowledged(
-            SocketQueues(self._sockets), reporter, self.schedule, settings.write_timeout
+            self._queues, reporter, self.schedule, settings.write_timeout
         )
+        self._arrived: dict[Connection, int] = {}  # the bytes received, once all that had is read
         self._resetting: set[int] = set()  # ids to be closed with RST
         self._ids = count(shard.first_id, shard.workers)
         self._limit = shard.limit
@@ -204,6 +209,7 @@ class Lifecycle:
         self.quick.pop(fd, None)
         self.wheel.cancel(connection)
         self.unacknowledged.forget(connection)
+        self._arrived.pop(connection, None)
         self.reporter.inspected.pop(connection, None)
         if connection.read_size > READ_SIZE:
             self.trim_at = min(self.trim_at, self.reporter.now + TRIM_AFTER)
@@ -220,7 +226,10 @@ class Lifecycle:
             self.unacknowledged.examine(connection, now)
             when, reason = self._deadline(connection)
         if when > now:
+            self._arrived.pop(connection, None)
             self.wheel.schedule(connection, when)
+        elif reason in _INPUT and self._must_read_first(connection):
+            self.wheel.schedule(connection, now)
         elif machine.state is DRAINING and not machine.out:
             self._check_linger(connection, now)
         elif reason is Reason.TIMEOUT_WRITE:
@@ -234,6 +243,21 @@ class Lifecycle:
             self.begin_close(
                 connection, reason, "" if stopping else _describe_wait(connection, now)
             )
+
+    def _must_read_first(self, connection: Connection) -> bool:
+        """Whether bytes are still to be read that had arrived when a time-out was first judged.
+
+        After a stall more may wait than the loop reads in one wake-up. What arrives later does not
+        help, or else a peer that never pauses would have no time-out.
+        """
+        until = self._arrived.get(connection)
+        if until is None:
+            until = connection.bytes_in + (self._queues.unread(connection.fd) or 0)
+            self._arrived[connection] = until
+        if connection.bytes_in < until or connection.machine.backlog:
+            return True
+        del self._arrived[connection]
+        return False
 
     def _check_linger(self, connection: Connection, now: float) -> None:
         """Act on the time of a connection that lingers."""
@@ -303,6 +327,8 @@ class Lifecycle:
         if machine.state is not DRAINING:
             machine.begin_close(Reason.KILLED, detail)
         machine.abandon_echo()
+        if not connection.changed:
+            self.reporter.note_change(connection)
         self.apply_state(connection, now)
         if connection.linger is not None:
             connection.linger.bound(now + CLOSE_BOUND)

@@ -22,7 +22,7 @@ from .descriptors import connection_ceiling
 from .lifecycle import Lifecycle
 from .machine import DRAINING
 from .memory import release_free_memory
-from .poller import Poller
+from .poller import MAX_EVENTS, Poller
 from .reporter import Reporter
 from .serving import Serving
 from .shard import Shard
@@ -87,6 +87,8 @@ class Loop:
                 reporter.wakeups += 1
                 reporter.ready += len(ready)
             others = serving.batch(ready, now)
+            if self._due <= now:
+                others += self._poll_again(now)
             if serving.has_unfinished:
                 serving.continue_unfinished(now)
             if (others or self._more_to_accept) and not self._stopping:
@@ -116,6 +118,20 @@ class Loop:
         if self._serving.has_unfinished or self._more_to_accept or due <= now:
             return 0
         return None if due == inf else due - now
+
+    def _poll_again(self, now: float) -> list[int]:
+        """Serve what is ready at `now`, without waiting; return the descriptors of no connection.
+
+        After SIGSTOP and SIGCONT, or a suspend, the poller returns nothing first (EINTR), however
+        much has arrived. So a deadline at `now` is judged only after a poll that began later.
+        """
+        others: list[int] = []
+        for _ in range(len(self.life.by_fd) // MAX_EVENTS + 1):
+            ready = self._poller.poll(0)
+            others += self._serving.batch(ready, now)
+            if len(ready) < MAX_EVENTS:
+                break
+        return others
 
     def _keep_time(self, now: float) -> None:
         """Do what is due at `now`."""

@@ -39,7 +39,7 @@ Ready = list[tuple[int, int]]
 FD_SETSIZE: Final = 1024
 _PART_PAUSE: Final = 0.01
 """Seconds between two looks at the descriptors where poll(2) takes only one at a time."""
-_MAX_EVENTS: Final = 1024
+MAX_EVENTS: Final = 1024
 """Descriptors returned by one poll at most, so that commands and deadlines get their turn."""
 
 
@@ -174,7 +174,7 @@ class EpollPoller:
         self.close = self._epoll.close
 
     def poll(self, timeout: float | None) -> Ready:
-        return self._epoll.poll(timeout, _MAX_EVENTS)
+        return self._epoll.poll(timeout, MAX_EVENTS)
 
 
 class EdgeEpollPoller:
@@ -197,7 +197,7 @@ class EdgeEpollPoller:
         self._epoll.modify(fd, interest | select.EPOLLET | POLLRDHUP)
 
     def poll(self, timeout: float | None) -> Ready:
-        return self._epoll.poll(timeout, _MAX_EVENTS)
+        return self._epoll.poll(timeout, MAX_EVENTS)
 
 
 _kernel: Any = select  # typeshed knows kqueue only on the platforms that have it
@@ -237,7 +237,7 @@ class KqueuePoller:
 
     def poll(self, timeout: float | None) -> Ready:
         ready: dict[int, int] = {}
-        for event in self._kqueue.control(None, _MAX_EVENTS, timeout):
+        for event in self._kqueue.control(None, MAX_EVENTS, timeout):
             bit = POLLIN if event.filter == _kernel.KQ_FILTER_READ else POLLOUT
             ready[event.ident] = ready.get(event.ident, 0) | bit
         return list(ready.items())

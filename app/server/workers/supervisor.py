@@ -152,15 +152,22 @@ class Workers(ServerHandle):
     def _supervise(self) -> None:
         while True:
             now = self._clock()
+            if self._next_due() <= now:
+                # After a stop of this process answers wait that must be read before it is judged
+                # who has given none.
+                self._read(0)
             self._keep_time(now)
             if self._stopping and not self.worker_pids:
                 return
             due = self._next_due()
             patience = None if due == inf else max(due - now, 0)
-            ready = self._selector.select(patience)
+            self._read(patience)
             self._polls += 1
-            for key, mask in ready:
-                key.data(mask)
+
+    def _read(self, patience: float | None) -> None:
+        """Handle what comes in; wait for it `patience` seconds (None: for ever)."""
+        for key, mask in self._selector.select(patience):
+            key.data(mask)
 
     def _next_due(self) -> float:
         stats_at = self._stats_at if self._stream.watched else inf

@@ -1,0 +1,126 @@
+"""A process that was stopped: what had arrived meanwhile is served before anything is judged."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from time import monotonic, sleep
+
+import pytest
+
+from app.core.events import Reason
+from app.core.framing import frame, header
+from app.server import server as server_module
+from app.server.poller import Ready, SelectPoller
+from tests.peers import Running, connect, exchange, read_exactly, read_to_end
+from tests.program import Headless
+
+Serve = Callable[..., Running]
+
+
+class StoppedClock:
+    """The monotonic clock, and the seconds for which the process was stopped."""
+
+    def __init__(self) -> None:
+        self.stopped = 0.0
+
+    def __call__(self) -> float:
+        return monotonic() + self.stopped
+
+
+class StoppedPoller(SelectPoller):
+    """A poller in whose wait the process is stopped once; then it returns nothing (EINTR)."""
+
+    def __init__(self, clock: StoppedClock) -> None:
+        super().__init__()
+        self._clock = clock
+        self.stop_for = 0.0
+        self.before_return: Callable[[], object] = lambda: None
+
+    def poll(self, timeout: float | None) -> Ready:
+        if not self.stop_for:
+            return super().poll(timeout if timeout is None else min(timeout, 0.01))
+        self._clock.stopped += self.stop_for
+        self.stop_for = 0.0
+        self.before_return()
+        return []
+
+
+@pytest.fixture
+def stalling(monkeypatch: pytest.MonkeyPatch) -> tuple[StoppedClock, StoppedPoller]:
+    clock = StoppedClock()
+    poller = StoppedPoller(clock)
+    monkeypatch.setattr(server_module, "make_poller", lambda _name: poller)
+    return clock, poller
+
+
+@pytest.mark.parametrize("at_a_time", [1 << 20, 1000])
+@pytest.mark.parametrize("begun", [0, 2, 4, 6])
+def test_a_frame_that_came_whole_while_the_process_was_stopped_is_echoed(
+    serve: Serve,
+    stalling: tuple[StoppedClock, StoppedPoller],
+    monkeypatch: pytest.MonkeyPatch,
+    begun: int,
+    at_a_time: int,
+) -> None:
+    """Also if one wake-up does not read all of it."""
+    clock, poller = stalling
+    running = serve(clock=clock, header_timeout=10, body_timeout=11, idle_timeout=9)
+    client, connection_id = running.connect_known()
+    assert exchange(client, [frame(b"x")], 5) == frame(b"x")
+    whole = frame(bytes(30_000))
+    client.sendall(whole[:begun])
+    running.shown(connection_id, lambda snapshot: snapshot.bytes_in == 5 + begun)
+    read = os.read
+    monkeypatch.setattr(os, "read", lambda fd, size: read(fd, min(size, at_a_time)))
+    poller.before_return = lambda: client.sendall(whole[begun:])
+    poller.stop_for = 12.0
+    running.server.wake()
+    assert read_exactly(client, len(whole)) == whole
+
+
+def test_an_end_that_came_meanwhile_is_the_reason(
+    serve: Serve, stalling: tuple[StoppedClock, StoppedPoller]
+) -> None:
+    clock, poller = stalling
+    running = serve(clock=clock, idle_timeout=9)
+    client, connection_id = running.connect_known()
+    poller.before_return = client.close
+    poller.stop_for = 12.0
+    running.server.wake()
+    assert running.closed(connection_id).reason is Reason.EOF
+
+
+def test_who_had_sent_nothing_meanwhile_is_ended(
+    serve: Serve, stalling: tuple[StoppedClock, StoppedPoller]
+) -> None:
+    clock, poller = stalling
+    running = serve(clock=clock, body_timeout=11)
+    client, connection_id = running.connect_known()
+    client.sendall(header(9))
+    running.shown(connection_id, lambda snapshot: snapshot.bytes_in)
+    poller.stop_for = 12.0
+    running.server.wake()
+    assert running.closed(connection_id).reason is Reason.TIMEOUT_BODY
+    assert read_to_end(client) == b""
+
+
+@pytest.mark.slow
+def test_a_stopped_program_echoes_what_came_meanwhile() -> None:
+    options = ("--header-timeout", "0.5", "--body-timeout", "0.6", "--idle-timeout", "0.7")
+    with Headless(*options, "--log-format", "json") as program:
+        clients = [connect(program.port) for _ in range(20)]
+        whole = frame(b"y" * 5000)
+        for number, client in enumerate(clients):
+            client.sendall(whole[: number % 7])
+        # A stop that takes effect while bytes are on their way would prove less.
+        sleep(0.2)
+        program.process.send_signal(signal.SIGSTOP)
+        for number, client in enumerate(clients):
+            client.sendall(whole[number % 7 :])
+        sleep(1.5)
+        program.process.send_signal(signal.SIGCONT)
+        for client in clients:
+            assert read_exactly(client, len(whole)) == whole
+            client.close()
