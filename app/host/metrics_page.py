@@ -1,8 +1,9 @@
 """The page that Prometheus fetches, on the WSGI server of prometheus-client.
 
 Each fetch has a thread of its own, with a time-out for each read and write. The number of threads
-is bounded. If all are in use, the oldest connection is closed for the newest, so that clients that
-send or read nothing do not keep Prometheus out.
+is bounded. If all are in use, the oldest connection that has not sent its request is closed for
+the newest, once it had `GRACE` for that: so clients that say nothing do not keep Prometheus out,
+however often they come again. A client that has asked is answered.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import os
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable
 from socketserver import TCPServer
 from typing import Any, Final
@@ -22,13 +24,15 @@ from wsgiref.simple_server import WSGIRequestHandler
 from prometheus_client import CollectorRegistry, make_wsgi_app
 from prometheus_client.exposition import ThreadingWSGIServer
 
-from ..core.addresses import Address, format_address
+from ..core.addresses import Address, format_address, scoped_host
 from ..core.settings import SettingError
 
 TIMEOUT: Final = 5.0
 """Seconds that a client may let a read or a write wait."""
-MOST: Final = 8
+MOST: Final = 16
 """Threads that serve fetches at a time."""
+GRACE: Final = 0.25
+"""Seconds that a client has for its request where others wait."""
 PAUSE: Final = 0.5
 """Seconds without accepting after an accept that failed."""
 
@@ -47,7 +51,7 @@ class MetricsPage:
             family, _, _, _, address = socket.getaddrinfo(
                 host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
             )[0]
-            self._server = _Server(family, address[:2], complain)
+            self._server = _Server(family, address, complain)
         except (OSError, UnicodeError) as error:
             raise SettingError(_explain(Address(host, port), error)) from None
         self._server.set_app(_reporting(make_wsgi_app(registry), complain))
@@ -81,6 +85,13 @@ class MetricsPage:
 class _Handler(WSGIRequestHandler):
     timeout = TIMEOUT
 
+    def parse_request(self) -> bool:
+        """Parse the request line and the headers; the client is not mute any more."""
+        is_request = super().parse_request()
+        if is_request and isinstance(self.server, _Server):
+            self.server.note_request(self.connection)
+        return is_request
+
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Log no fetch."""
 
@@ -100,13 +111,15 @@ class _Server(ThreadingWSGIServer):
         self._complain = complain
         self._slots = threading.Semaphore(MOST)
         self._lock = threading.Lock()
-        self._fetching: dict[socket.socket, bool] = {}  # the oldest first; whether we closed it
+        self._fetching: set[socket.socket] = set()
+        self._mute: dict[socket.socket, float] = {}  # no request yet, the oldest first; since when
         super().__init__(address, _Handler)
 
     def server_bind(self) -> None:
         """Bind without the name of the address, for which HTTPServer asks the network."""
         TCPServer.server_bind(self)
-        self.server_name, self.server_port = str(self.server_address[0]), self.server_address[1]
+        self.server_name = scoped_host(self.socket.getsockname())
+        self.server_port = self.socket.getsockname()[1]
         self.setup_environ()
 
     def get_request(self) -> tuple[Any, Any]:
@@ -117,27 +130,45 @@ class _Server(ThreadingWSGIServer):
             raise
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        if not self._slots.acquire(blocking=False):
-            self._close_the_oldest()
-            if not self._slots.acquire(timeout=TIMEOUT):
-                self.shutdown_request(request)
-                return
+        if not self._acquire_slot():
+            self.shutdown_request(request)
+            return
         with self._lock:
-            self._fetching[request] = False
+            self._fetching.add(request)
+            self._mute[request] = time.monotonic()
         super().process_request(request, client_address)
 
-    def _close_the_oldest(self) -> None:
+    def note_request(self, request: socket.socket) -> None:
+        """Note that a client has sent its whole request, in the thread of the fetch."""
         with self._lock:
-            for request, is_closed in self._fetching.items():
-                if not is_closed:
-                    self._fetching[request] = True
-                    with contextlib.suppress(OSError):  # its client has gone
-                        request.shutdown(socket.SHUT_RDWR)
-                    return
+            self._mute.pop(request, None)
+
+    def _acquire_slot(self) -> bool:
+        deadline = time.monotonic() + TIMEOUT
+        while not self._slots.acquire(blocking=False):
+            if self._slots.acquire(timeout=self._make_room()):
+                return True
+            if self.ending.is_set() or time.monotonic() > deadline:
+                return False
+        return True
+
+    def _make_room(self) -> float:
+        """Close the oldest mute connection that had its `GRACE`; return the seconds to wait."""
+        with self._lock:
+            for request, since in self._mute.items():
+                if (rest := since + GRACE - time.monotonic()) > 0:
+                    return rest
+                del self._mute[request]
+                with contextlib.suppress(OSError):  # its client has gone
+                    request.shutdown(socket.SHUT_RDWR)
+                break
+        return GRACE
 
     def shutdown_request(self, request: Any) -> None:
         with self._lock:  # a socket in the table is open
-            if self._fetching.pop(request, None) is not None:
+            self._mute.pop(request, None)
+            if request in self._fetching:
+                self._fetching.discard(request)
                 self._slots.release()
         super().shutdown_request(request)
 

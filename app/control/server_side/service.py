@@ -30,6 +30,9 @@ from .owner import OwnerGate
 from .session import Session, SessionContext
 
 MOST_CLIENTS: Final = 32
+"""Clients that have said hello."""
+MOST_MUTE: Final = 16
+"""Clients that have not said hello; the oldest gives way to the next one that connects."""
 FIRST_NUMBER: Final = 1 << 32
 """The first number of a request; those of a dashboard in the server's own terminal begin at 1."""
 ACCEPT_PAUSE: Final = 1.0
@@ -112,6 +115,7 @@ class Service:
             recording_status=self._recorder.status,
             wake=self._wakeup.wake,
             clock=clock,
+            objection_to_one_more=self._objection_to_one_more,
             pid=os.getpid(),
             instance=instance,
         )
@@ -211,13 +215,18 @@ class Service:
         if objection:
             self._note_stranger(objection)
             _refuse(sock, Refused(code="uid", text=objection))
-        elif len(self._sessions) >= MOST_CLIENTS:
-            text = f"{MOST_CLIENTS} clients are attached already"
-            _refuse(sock, Refused(code="busy", text=text))
         else:
+            mute = [session for session in self._sessions if session.hello is None]
+            if len(mute) >= MOST_MUTE:
+                self._forget(min(mute, key=lambda session: session.since))
             session = Session(sock, self._context)
             self._sessions.add(session)
             self._fanout.add(session.follower, "a control client")
+
+    def _objection_to_one_more(self) -> str:
+        """Say why no further client may say hello; empty if one may."""
+        greeted = sum(session.hello is not None for session in self._sessions)
+        return "" if greeted < MOST_CLIENTS else f"{MOST_CLIENTS} clients are attached already"
 
     def _pause_accepting(self, seconds: float) -> None:
         self._selector.unregister(self._listener)

@@ -68,6 +68,8 @@ class SessionContext(NamedTuple):
     """Answers at once what is recorded."""
     wake: Callable[[], None]
     clock: Callable[[], float]
+    objection_to_one_more: Callable[[], str]
+    """Says why no further client may say hello; empty if one may."""
     pid: int
     instance: str
 
@@ -89,6 +91,8 @@ class Session:
         self._inbox = FrameDecoder(LARGEST_HELLO)
         self._out = memoryview(b"")
         now = context.clock()
+        self.since = now
+        """When it connected, on the service's clock."""
         self._close_at = inf  # a refused client lingers until then
         self._message_due = now + HELLO_WITHIN
         self._command_at = now
@@ -216,6 +220,9 @@ class Session:
         if version != VERSION:
             told = f"the server speaks version {VERSION} of the protocol, not {version}"
             self.refuse("version", f"{told}: use a client of echo-tui {__version__}")
+            return
+        if objection := self._context.objection_to_one_more():
+            self.refuse("busy", objection)
             return
         hello = read_to_server(body)
         assert isinstance(hello, Hello)  # version_of has seen its tag

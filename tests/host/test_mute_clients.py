@@ -1,0 +1,99 @@
+"""Clients that connect and say nothing, at the metrics page and at the control socket."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from app.control.client_side.control_client import ControlError
+from app.control.server_side.service import MOST_CLIENTS, MOST_MUTE
+from app.host import metrics, metrics_page
+from tests.control.serving import Controlled
+from tests.host.test_metrics import Page
+from tests.waiting import until
+
+CROWD: Final = 40
+
+
+@contextlib.contextmanager
+def mute_crowd(connect: Callable[[], socket.socket]) -> Iterator[None]:
+    """Keep `CROWD` of them there; `connect` makes a connection."""
+    ending = threading.Event()
+
+    def come_again() -> None:
+        while not ending.is_set():
+            with contextlib.suppress(OSError), connect() as sock:
+                sock.settimeout(0.05)
+                while not ending.is_set():
+                    try:
+                        if not sock.recv(1000):
+                            break
+                    except TimeoutError:
+                        continue
+
+    threads = [threading.Thread(target=come_again, daemon=True) for _ in range(CROWD)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        ending.set()
+        for thread in threads:
+            thread.join()
+
+
+@pytest.fixture
+def page(monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
+    monkeypatch.setattr(metrics, "PATIENCE", 0.0)
+    page = Page()
+    yield page
+    page.page.close()
+
+
+@pytest.fixture
+def controlled(tmp_path: Path) -> Iterator[Controlled]:
+    with Controlled(tmp_path / "s") as controlled:
+        yield controlled
+
+
+@pytest.mark.slow
+def test_mute_clients_that_come_again_keep_nobody_out(page: Page) -> None:
+    with mute_crowd(page.silent):
+        time.sleep(0.5)  # all of them are there, and each has been hung up on once
+        for _ in range(3):
+            assert "echo_tui_connections" in page.fetch()
+    assert page.complaints == []
+
+
+@pytest.mark.slow
+def test_many_scrapers_at_once_are_all_answered(
+    page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metrics, "PATIENCE", 0.5)
+    monkeypatch.setattr(metrics_page, "GRACE", 0.0)
+    with ThreadPoolExecutor(30) as pool:
+        texts = list(pool.map(lambda _: page.fetch(), range(30)))
+    assert all("echo_tui_connections" in text for text in texts)
+    assert page.complaints == []
+
+
+@pytest.mark.slow
+def test_mute_clients_of_the_control_socket_keep_nobody_out(controlled: Controlled) -> None:
+    with mute_crowd(lambda: controlled.raw().sock):
+        time.sleep(0.5)  # all of them are there
+        links = [controlled.link() for _ in range(MOST_CLIENTS)]
+        try:
+            until(lambda: controlled.service.clients <= MOST_CLIENTS + MOST_MUTE, "few descriptors")
+            with pytest.raises(ControlError, match="32 clients are attached already"):
+                controlled.link()
+        finally:
+            for link in links:
+                link.close()
