@@ -20,6 +20,7 @@ import click
 from ..core.settings import SettingError
 from ..core.spawn import STOP_SIGNALS, stop_signals_blocked
 from .configuration import chosen_ui
+from .output import mute_stuck_terminals
 from .signals import stop_signals, stop_signals_delivered
 
 if TYPE_CHECKING:
@@ -66,9 +67,9 @@ def run_dashboard(
 ) -> int:
     """Show `app` until a person or a signal closes it, and return its exit code.
 
-    `start` starts what `app` shows. Once the screen is gone, `stop` is called with the cause and
-    whether to stop at once, and again by each further signal; `finish` waits for the end. To be
-    called in the main thread.
+    `start` starts what `app` shows. `stop` is called with the cause and whether to stop at once: by
+    each signal, or once the screen is gone. `finish` waits for the end. To be called in the main
+    thread.
     """
     import asyncio
 
@@ -76,6 +77,7 @@ def run_dashboard(
 
     def leave(name: str) -> None:
         signals.append(name)
+        stop(name, len(signals) > 1)  # at once: the screen may take a while to close
         app.exit(0)
 
     async def show() -> None:
@@ -93,6 +95,8 @@ def run_dashboard(
             asyncio.run(show())
         finally:
             with stop_signals(stop, asked=bool(signals)), stop_signals_delivered():
-                stop(signals[0] if signals else "quit", len(signals) > 1)
+                if not signals:
+                    stop("quit", False)
                 finish()
+        mute_stuck_terminals()
     return app.return_code or 0

@@ -5,10 +5,13 @@ from __future__ import annotations
 import errno
 import io
 import os
+import select
 import stat
 import sys
 from typing import Final, TextIO
 
+TERMINAL_PATIENCE: Final = 0.2
+"""Seconds that a terminal has to take something before the last lines are kept from it."""
 _UNWRITABLE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 
@@ -35,6 +38,23 @@ def explain_unwritable(error: OSError) -> str:
     if error.errno not in _UNWRITABLE:
         return ""
     return f"the output cannot be written: {error.strerror}: choose another place for it"
+
+
+def mute_stuck_terminals() -> None:
+    """Redirect stdout and stderr to /dev/null where they are terminals that take nothing.
+
+    So a last line for a person delays no end.
+    """
+    for descriptor in (1, 2):
+        if os.isatty(descriptor) and not _takes_something(descriptor):
+            with open(os.devnull, "wb") as nowhere:
+                os.dup2(nowhere.fileno(), descriptor)
+
+
+def _takes_something(descriptor: int) -> bool:
+    waiting = select.poll()
+    waiting.register(descriptor, select.POLLOUT)
+    return bool(waiting.poll(TERMINAL_PATIENCE * 1000))
 
 
 def flush_streams() -> str:

@@ -28,6 +28,7 @@ from .options import (
     server_options,
     ui_options,
 )
+from .output import mute_stuck_terminals
 from .signals import JOIN_INTERVAL, stop_signals
 
 if TYPE_CHECKING:
@@ -147,13 +148,21 @@ def serve_headless(settings: Settings, sidecars: Sidecars, log_format: str, log_
             if not unheard and (unheard := hosting.fanout.failure_of(lines)):
                 server.stop("a log that hears nothing more")
         hosting.end()
-        complaint = log.end(timeout=1.0)
+        complaint = log.end(timeout=_rest_of_grace(hosting))
+    mute_stuck_terminals()
     code = _exit_code(hosting, unheard)
     if complaint:
         print(f"echo-tui: {complaint}", file=sys.stderr)
     if log.failure:
         raise SettingError(f"the log cannot be written: {log.failure}: choose another place for it")
     return code
+
+
+def _rest_of_grace(hosting: Hosting) -> float:
+    """Return the seconds that the log has for its end: what a stop left of the grace, up to 1."""
+    stopping = hosting.fanout.state.stopping
+    left = 1.0 if stopping is None else stopping.t + stopping.grace - hosting.server.now()
+    return min(1.0, max(0.2, left))
 
 
 def publish_environment_note(hosting: Hosting) -> None:

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import partial
+from typing import Any
 
+from rich.console import RenderableType
 from textual.app import App
 from textual.command import CommandPalette
 from textual.driver import Driver
 from textual.events import Event, Key
 from textual.filter import LineFilter
+from textual.screen import Screen
 from textual.widgets import Input
 
 from ..watch.export import as_csv, as_json, one_as_json, one_as_text, write_files
@@ -40,6 +43,7 @@ class PersonalApp(App[int], inherit_bindings=False):
     def __init__(self, source: Source, preferences: Preferences) -> None:
         self._plain: list[LineFilter] = [PlainText()] if preferences.ascii else []
         self._drawing = self._plain
+        self._has_missed_a_drawing = False
         super().__init__()
         for name in THEMES:
             self.register_theme(textual_theme(name))
@@ -64,6 +68,22 @@ class PersonalApp(App[int], inherit_bindings=False):
         """Return Textual's driver, or ours where it replaces Textual's Linux driver."""
         found = super().get_driver_class()
         return TerminalDriver if issubclass(TerminalDriver, found) else found
+
+    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
+        """Draw an update, as Textual asks; not on a terminal that is behind (`redraw_missed`)."""
+        if self._terminal_is_behind():
+            self._has_missed_a_drawing = True
+        else:
+            super()._display(screen, renderable)
+
+    def redraw_missed(self) -> None:
+        """Draw the whole screen once a terminal that was behind takes something again."""
+        if self._has_missed_a_drawing and not self._terminal_is_behind():
+            self._has_missed_a_drawing = False
+            self.screen.refresh()
+
+    def _terminal_is_behind(self) -> bool:
+        return isinstance(self._driver, TerminalDriver) and self._driver.is_behind
 
     async def on_event(self, event: Event) -> None:
         """Give a field the keys that came in the same read as the key that opened it.

@@ -161,8 +161,9 @@ cli.main(["127.0.0.1", "0"])
 CRASHING_LOOP = """
 from app.cli import main as cli
 from app.server.loop import Loop
-def accept(self, now):
-    raise RuntimeError("a fault of the loop")
+def accept(self, ready, now):
+    if ready and self._acceptors[0].fd in ready:
+        raise RuntimeError("a fault of the loop")
 Loop._accept = accept
 cli.main(["127.0.0.1", "0"])
 """

@@ -1,33 +1,96 @@
-"""Writes to a lost terminal."""
+"""Writes to a terminal that is lost, or that takes nothing."""
 
 from __future__ import annotations
 
 import errno
-import io
+import os
+import pty
+import select
+import threading
+import tty
+from collections.abc import Iterator
 
-from textual.drivers._writer_thread import WriterThread
+import pytest
 
-from app.ui.terminal import Output
+from app.ui.terminal import BEHIND, CANCEL, Output
+from tests.waiting import until
 
 
-class Gone(io.StringIO):
-    def write(self, text: str) -> int:
-        raise OSError(errno.EIO, "gone")
+class Slow:
+    """A terminal that takes nothing until it is opened."""
+
+    def __init__(self) -> None:
+        self.opened = threading.Event()
+        self.taken = b""
+
+    def write(self, _fd: int, data: bytes) -> int:
+        self.opened.wait(10)
+        self.taken += data
+        return len(data)
+
+
+def never() -> None:
+    raise AssertionError("the terminal is not lost")
 
 
 def test_nobody_waits_for_a_terminal_that_has_gone() -> None:
     losses: list[str] = []
-    thread = WriterThread(Output(Gone(), lambda: losses.append("lost")))  # type: ignore[arg-type]
-    thread.start()
-    for _ in range(1000):  # far more than Textual's queue holds
-        thread.write("x")
-    thread.stop()
+
+    def gone(_fd: int, _data: bytes) -> int:
+        raise OSError(errno.EIO, "gone")
+
+    output = Output(-1, "utf-8", lambda: losses.append("lost"), gone)
+    for _ in range(1000):
+        output.write("x")
+    until(lambda: losses)
+    output.write("x" * BEHIND)
+    assert not output.is_behind
+    output.end()
     assert losses == ["lost"]
 
 
-def test_what_is_written_arrives_while_there_is_a_terminal() -> None:
-    file = io.StringIO()
-    output = Output(file, lambda: None)
-    output.write("seen")
-    output.flush()
-    assert file.getvalue() == "seen"
+def test_what_is_written_arrives_in_order_and_in_the_terminals_encoding() -> None:
+    terminal = Slow()
+    terminal.opened.set()
+    output = Output(-1, "ascii", never, terminal.write)
+    output.write("seen ")
+    output.write("\N{BLACK CIRCLE}\udcff" + "y" * 5000)
+    output.end()
+    assert terminal.taken == b"seen \\u25cf\\udcff" + b"y" * 5000
+
+
+def test_a_terminal_that_takes_nothing_is_behind_and_nobody_waits_for_it() -> None:
+    terminal = Slow()
+    output = Output(-1, "utf-8", never, terminal.write)
+    for _ in range(20):
+        output.write("z" * (BEHIND // 10))
+    assert output.is_behind
+    terminal.opened.set()
+    until(lambda: not output.is_behind)
+    output.end()
+    assert len(terminal.taken) == 20 * (BEHIND // 10)
+
+
+@pytest.fixture
+def terminal() -> Iterator[tuple[int, int]]:
+    master, slave = pty.openpty()
+    tty.setraw(slave)
+    yield master, slave
+    os.close(master)
+    os.close(slave)
+
+
+def test_a_terminal_that_nobody_reads_finds_what_restores_it(terminal: tuple[int, int]) -> None:
+    master, slave = terminal
+    output = Output(slave, "utf-8", never)
+    output.write("a drawing " * 100_000)
+    output.begin_end()
+    output.write("\x1b[?1049l")
+    output.write("\x1b[?25h")
+    output.end()
+    found = b""
+    os.set_blocking(master, False)
+    while select.select([master], [], [], 0)[0]:  # now, as the program may have ended
+        found += os.read(master, 1 << 20)
+    assert found.endswith(CANCEL + b"\x1b[?1049l\x1b[?25h")
+    assert len(found) < 20_000
