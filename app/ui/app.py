@@ -12,6 +12,7 @@ from typing import ClassVar, Final
 from rich.style import Style
 from textual import events
 from textual.app import ComposeResult
+from textual.command import CommandPalette
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Static
@@ -44,6 +45,10 @@ SMALLEST: Final = (60, 15)
 WIDE: Final = 140
 """Columns from which on detail and events stand side by side."""
 NARROW: Final = 100
+
+
+OF_ONE_SERVER: Final = (KillDialog, CapDialog, SettingsDialog, CommandPalette)
+"""Screens that name connections or settings of one server: none of another may be changed."""
 
 
 class EchoApp(PersonalApp):
@@ -120,9 +125,9 @@ class EchoApp(PersonalApp):
         for result in self.model.apply(self._source.drain(), now):
             self._report(result)
         if self._instance not in ("", self._shown_instance):
-            if self._shown_instance:
-                self._forget_connections()
-            self._shown_instance = self._instance
+            before, self._shown_instance = self._shown_instance, self._instance
+            if before:
+                self._forget_server()
         failure = self._source.failure()
         if failure is not None and not isinstance(self.screen, FailureScreen):
             self.push_screen(FailureScreen(failure))
@@ -133,15 +138,21 @@ class EchoApp(PersonalApp):
         listening = self.model.listening
         return "" if listening is None else listening.instance
 
-    def _forget_connections(self) -> None:
-        """Drop what is kept by connection id: another server answers, with ids of its own."""
+    def _forget_server(self) -> None:
+        """Drop what is of the server before: another one answers, with its own ids and settings."""
         self._traced = None
         self._pane.table.forget_ids()
         if self._frozen is not None:
             self.action_pause()
-        if isinstance(self.screen, KillDialog):
-            self.screen.dismiss(None)
-            self.notify("another server answers now: nothing was ended", severity="warning")
+        # A dialog may have another screen over it, such as the help: those go with it.
+        stack = self.screen_stack
+        lowest = next((i for i, one in enumerate(stack) if isinstance(one, OF_ONE_SERVER)), None)
+        if lowest is None:
+            return
+        for _ in range(len(stack) - lowest):
+            self.pop_screen()
+        text = "another server answers now: the dialog was closed, and nothing was done"
+        self.notify(text, severity="warning")
 
     def _draw(self, model: ScreenState, now: float) -> None:
         if not self._header.is_attached or self.screen_stack[0].has_class("too-small"):
@@ -300,10 +311,11 @@ class EchoApp(PersonalApp):
 
     def action_cap(self) -> None:
         """Open the dialog for a new CAP."""
+        instance = self._instance  # also if another one answers before the dialog does
 
         def change(cap: int | None) -> None:
             if cap is not None:
-                self._requests.set("cap", cap)
+                self._requests.set("cap", cap, instance)
 
         def effect(cap: int) -> list[str]:
             return effect_of_cap(self.model, cap, self._source.now())
@@ -312,10 +324,11 @@ class EchoApp(PersonalApp):
 
     def action_settings(self) -> None:
         """Open the dialog for the timeouts and the write mode."""
+        instance = self._instance
 
         def change(values: Values | None) -> None:
             for name, value in (values or {}).items():
-                self._requests.set(name, value)
+                self._requests.set(name, value, instance)
 
         self.push_screen(SettingsDialog(self.model.settings), change)
 

@@ -99,7 +99,8 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         self._has_workers = model.listening is not None and model.listening.workers > 0
         if model is not self._model:
             self._model, self._membership = model, -1
-        if not self.held and self._is_order_old(model, now):
+        is_void = self._membership < 0  # whatever is held: these rows are gone
+        if is_void or (not self.held and self._is_order_old(model, now)):
             self._reorder(model, now)
         self._view = self._make_view()
         top = self.scroll_offset.y
@@ -120,6 +121,7 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         """Drop the cursor and the tags: the ids are of another server from now on."""
         self.selected_id = None
         self.tagged.clear()
+        self._index, self._membership = 0, -1
 
     def sort_by(self, key: str) -> None:
         """Sort by a column; the column that it is sorted by already is reversed."""

@@ -36,9 +36,9 @@ class Requests:
         request = self._expect(len(ids))
         self._submit(Kill(request=request, instance=instance, ids=tuple(ids), mode=mode))
 
-    def set(self, name: str, value: float | str) -> None:
-        """Change a setting."""
-        self._submit(Set(request=self._expect(1), name=name, value=value))
+    def set(self, name: str, value: float | str, instance: str = "") -> None:
+        """Change a setting of the server `instance`."""
+        self._submit(Set(request=self._expect(1), instance=instance, name=name, value=value))
 
     def trace(self, connection_id: int, level: TraceLevel, instance: str = "") -> None:
         """Choose the trace level of one connection of `instance`; its result is not reported."""

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from app.control.client_side.control_client import Link, hello
-from app.core.commands import Command, Kill, Set
+from app.core.commands import Set
 from app.core.events import (
     Event,
     Notice,
@@ -20,6 +20,7 @@ from app.ui.app import EchoApp
 from app.ui.dialogs import KillDialog
 from app.watch.stream import Drained
 from tests.control.serving import Controlled
+from tests.control.told import Told
 from tests.making import listening, opened, snapshot
 from tests.peers import connect, exchange
 from tests.program import Headless, run
@@ -102,31 +103,6 @@ def test_it_needs_a_terminal_and_a_server(tmp_path: Path) -> None:
         assert terminal.exit_code() == 2
         assert b"no server listens there" in terminal.output
         assert b"Traceback" not in terminal.output
-
-
-class Told:
-    """A source that tells what a test gives it, drain by drain."""
-
-    owns_server = False
-    grace = 0.0
-
-    def __init__(self, *drains: Drained) -> None:
-        self.drains = list(drains)
-        self.kills: list[Kill] = []
-        self.last = Drained([], [], None, 0)
-
-    def now(self) -> float:
-        return listening().t + 60.0
-
-    def drain(self) -> Drained:
-        return self.drains.pop(0) if self.drains else self.last
-
-    def submit(self, command: Command) -> None:
-        if isinstance(command, Kill):
-            self.kills.append(command)
-
-    def failure(self) -> None:
-        return None
 
 
 async def test_what_is_told_afresh_replaces_the_table_and_is_no_news() -> None:
