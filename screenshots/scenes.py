@@ -138,6 +138,8 @@ def overview() -> list[Event]:
             eagains=25,
             partial_writes=13,
             frames_pending=1,
+            unacked=2_565_376,
+            acked_ago=4.4,
         ),
         snapshot(
             10,
@@ -152,6 +154,9 @@ def overview() -> list[Event]:
             eagains=172,
             partial_writes=240,
             frames_pending=1,
+            unacked=2_703_360,
+            acked_ago=0.2,
+            rate=614_400.0,
         ),
         snapshot(
             11,
@@ -165,6 +170,8 @@ def overview() -> list[Event]:
             eagains=9,
             partial_writes=8,
             frames_pending=1,
+            unacked=1_703_936,
+            acked_ago=2.5,
             closing=Reason.EOF,
         ),
         snapshot(12, frames=3, size=5, quiet=42.0),

@@ -22,6 +22,7 @@ from app.core.events import (
     Reason,
     Snapshot,
 )
+from app.core.queues import Queues
 from app.core.statistics import LoopStats, WorkerStats
 from app.watch.source import Failure
 from app.watch.stream import Drained
@@ -109,10 +110,14 @@ def snapshot(
     frames_pending: int = 0,
     closing: Reason | None = None,
     at: float = NOW,
+    unacked: int = 0,
+    acked_ago: float = 0.0,
+    rate: float = 0.0,
 ) -> Snapshot:
     """Make the snapshot of a connection that has echoed `frames` frames of `size` bytes.
 
-    Its last byte came `quiet` seconds before `at`.
+    Its last byte came `quiet` seconds before `at`. `unacked` bytes of the echo stand in the send
+    queue; the last acknowledgement came `acked_ago` seconds before `at`, at `rate` bytes a second.
     """
     if state is ConnectionState.READ_BODY:
         header = body[1].to_bytes(4, "big")
@@ -140,6 +145,23 @@ def snapshot(
         frame_at=0.0,
         active_at=at - quiet,
         closing=closing,
+        queues=_queues(at, frames * (size + 4) + out[0], unacked, acked_ago, rate),
+    )
+
+
+def _queues(at: float, written: int, unacked: int, acked_ago: float, rate: float) -> Queues | None:
+    if not unacked:
+        return None
+    return Queues(
+        t=at,
+        since=at - acked_ago - 1,
+        acked_at=at - acked_ago,
+        acked_bytes=written - unacked,
+        unacked_bytes=unacked,
+        in_flight_bytes=0 if acked_ago >= 2 else 32_768,
+        window=0 if acked_ago >= 2 else 32_768,
+        has_stopped=acked_ago >= 2,
+        acked_per_second=rate,
     )
 
 

@@ -362,7 +362,13 @@ class Snapshot(EventStruct, frozen=True, tag="snapshot"):
     offered: bool = True
     """False in `armed` mode until the first write of the pending echo."""
     queues: Queues | None = None
-    """The kernel's side; None while all that was written is acknowledged and all input is read."""
+    """The kernel's side; None while all that was written is acknowledged."""
+    unread: int = 0
+    """Bytes in the receive queue that the loop wants to read, when it was last asked (SIOCINQ)."""
+    unread_at: float = 0.0
+    """Since when the same bytes have waited there, in Unix seconds; 0 if none do."""
+    is_held: bool = False
+    """Whether the budget alone ended its wake-ups of the last second, with more to do."""
 
     @property
     def unacked_bytes(self) -> int:

@@ -6,7 +6,7 @@ import msgspec
 
 
 class Queues(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The kernel's two queues of a connection, and how far the peer has come; as of `t`.
+    """The kernel's send queue of a connection, and how far the peer has come; as of `t`.
 
     Written bytes are those that the kernel has accepted, in flight those that it has sent and the
     peer has not acknowledged, acknowledged those that the peer's kernel has. None is what this
@@ -27,10 +27,6 @@ class Queues(msgspec.Struct, frozen=True, omit_defaults=True):
     """The part of them that is in flight; the rest waits for the peer's window."""
     window: int | None = None
     """Bytes that the peer offers to receive (tcpi_snd_wnd)."""
-    unread: int | None = None
-    """Bytes in the receive queue that the loop wants to read and has not (SIOCINQ)."""
-    unread_at: float = 0.0
-    """Since when such bytes have waited, in Unix seconds; 0 if there are none."""
     retransmits: int = 0
     """Retransmissions in a row that nothing has answered."""
     probes: int = 0

@@ -68,9 +68,10 @@ class Connection:
     """
 
     __slots__ = (
-        "acked_all_at active_at budget_hits burst changed eagains fd id interest linger machine "
-        "offered opened_at outstanding partial_writes peer progress_at quick_bytes quick_frames "
-        "read_size seen_state served_from slot stalled_at tallied toggled_at toggles trace"
+        "acked_all_at active_at budget_hits burst changed eagains fd id interest is_held linger "
+        "machine offered opened_at outstanding partial_writes peer progress_at quick_bytes "
+        "quick_frames read_size seen seen_state served_from slot stalled_at tallied "
+        "toggled_at toggles trace unread unread_at"
     ).split()
 
     def __init__(self, connection_id: int, fd: int, peer: str, now: float) -> None:
@@ -128,6 +129,14 @@ class Connection:
         """The bytes that are not acknowledged, if the last look found some."""
         self.acked_all_at = now
         """When all that was written was last found acknowledged."""
+        self.unread = 0
+        """Bytes in the receive queue that the loop wanted to read at the last look."""
+        self.unread_at = 0.0
+        """Since when the same bytes have waited there; 0 if none do."""
+        self.is_held = False
+        """Whether the budget alone ended its wake-ups since the look before, with more to do."""
+        self.seen = (0, 0, 0)
+        """By the last look: bytes received, wake-ups that the budget ended, writes cut short."""
 
         # Assigned by `app.server.reporter`.
         self.changed = False
@@ -234,6 +243,9 @@ class Connection:
             active_at=self.active_at + epoch,
             closing=machine.closing,
             budget_hits=self.budget_hits,
+            unread=self.unread,
+            unread_at=self.unread_at + epoch if self.unread_at else 0.0,
+            is_held=self.is_held,
             offered=self.offered,
             queues=queues,
         )

@@ -19,6 +19,17 @@ RATE_FLOOR: Final = 1024
 """Bytes a second that a peer must acknowledge, averaged over the write time-out."""
 ANSWER_TIME: Final = 0.5
 """Seconds after which a retransmission or a probe without an answer counts as unanswered."""
+LOST_AFTER: Final = 2
+"""Retransmissions in a row after which a peer that still sends does not get what is sent to it."""
+STEPS: Final = 1.5
+"""A steady reader acknowledges in steps of its receive buffer: who has acknowledged at such
+intervals before has stopped only after so many of the longest."""
+LONGEST_STEP: Final = 10.0
+"""Seconds that a step is believed to take at the most."""
+STEP_FADES: Final = 0.7
+"""Share of the longest step that counts after another acknowledgement."""
+RATE_WINDOW: Final = 5.0
+"""Seconds over which the rate is taken at the least, once the peer has acknowledged for so long."""
 _POINTS: Final = 32
 """Points of time in one write time-out for which the acknowledged bytes are remembered."""
 
@@ -31,17 +42,29 @@ class Outstanding:
     """
 
     __slots__ = (
-        "acked_at acked_at_first acked_bytes goal is_brisk looked_at points progress published "
-        "seen_bytes_in since unacked_bytes unread unread_at"
+        "acked_at acked_bytes goal has_begun is_brisk looked_at longest_step marks points progress "
+        "published since unacked_bytes"
     ).split()
 
-    def __init__(self, since: float, acked_bytes: int, goal: int) -> None:
+    def __init__(
+        self, since: float, acked_bytes: int, goal: int, before: Outstanding | None = None
+    ) -> None:
+        """`before` is the last one, if bytes were unacknowledged all the time."""
         self.since = since
         """When bytes were first unacknowledged."""
         self.acked_at = since
         """When an acknowledgement last took bytes from the queue; `since` if none has."""
-        self.acked_at_first = self.acked_bytes = acked_bytes
+        self.acked_bytes = acked_bytes
         """Bytes of echo acknowledged since the connection was opened."""
+        self.has_begun = before is not None
+        """Whether the peer has acknowledged any of it."""
+        self.longest_step: float = 0.0 if before is None else before.longest_step
+        """Seconds between two acknowledgements at the most, of the last ones."""
+        start = (since, acked_bytes)
+        self.marks: tuple[tuple[float, int], ...] = (start, start)
+        if before is not None:
+            self.marks = before.marks
+        """Two times and the bytes acknowledged by then, from which the rate is taken."""
         self.goal = goal
         """The value of `acked_bytes` at which all that was written at first is acknowledged."""
         self.unacked_bytes: int | None = None
@@ -51,11 +74,6 @@ class Outstanding:
         self.is_brisk = True
         """Whether bytes moved so lately that nobody waits yet."""
         self.progress: PeerProgress | None = None
-        self.seen_bytes_in = 0
-        """Bytes received by the last look."""
-        self.unread: int | None = None
-        self.unread_at = 0.0
-        """Since when the same bytes have waited to be read; 0 if none do."""
         self.published: tuple[object, ...] = ()
         """The `figures` of the last look."""
 
@@ -79,7 +97,12 @@ class Outstanding:
 
     def note_acked(self, acked_bytes: int, when: float, patience: float) -> None:
         """Keep that `acked_bytes` in all are acknowledged, the last of them at `when`."""
+        if self.has_begun:
+            self.longest_step = max(when - self.acked_at, STEP_FADES * self.longest_step)
+        self.has_begun = True
         self.acked_bytes, self.acked_at = acked_bytes, when
+        if when - self.marks[1][0] >= RATE_WINDOW:
+            self.marks = (self.marks[1], (when, acked_bytes))
         points = self.points
         while len(points) > 1 and points[1][0] <= when - patience:
             points.popleft()
@@ -89,15 +112,20 @@ class Outstanding:
     @property
     def has_stopped(self) -> bool:
         """Whether acknowledgements had stopped at the last look."""
-        has_begun = self.acked_bytes > self.acked_at_first
-        return self.looked_at - self.acked_at >= (STOPPED if has_begun else NEVER_BEGUN)
+        step = min(STEPS * self.longest_step, LONGEST_STEP)
+        silence = self.looked_at - self.acked_at
+        return silence >= (max(STOPPED, step) if self.has_begun else NEVER_BEGUN)
 
     @property
     def answers(self) -> bool:
         """Whether the peer's kernel answers retransmissions and probes."""
         progress = self.progress
-        if progress is None or progress.last_ack_ago < ANSWER_TIME:
+        if progress is None:
             return True
+        # What the peer still sends has an acknowledgement too, which acknowledges nothing new.
+        is_lost = progress.retransmits >= LOST_AFTER
+        if is_lost or progress.last_ack_ago < ANSWER_TIME:
+            return not is_lost
         return progress.retransmits == 0 and progress.probes < 2
 
     @property
@@ -112,14 +140,13 @@ class Outstanding:
     def figures(self) -> tuple[object, ...]:
         """The figures whose change is worth a snapshot."""
         window = None if self.progress is None else self.progress.window
-        has_unread = bool(self.unread)
         amounts = self.since, self.unacked_bytes, self.in_flight_bytes, window
-        return (*amounts, has_unread, self.has_stopped, self.answers)
+        return (*amounts, self.has_stopped, self.answers)
 
     def to_queues(self, epoch: float) -> Queues:
         """Make the part of a snapshot; `epoch` plus the loop's clock is Unix time."""
         progress = self.progress
-        first_at, first = self.points[0]
+        first_at, first = self.marks[0]
         span = self.looked_at - first_at
         return Queues(
             t=self.looked_at + epoch,
@@ -129,8 +156,6 @@ class Outstanding:
             unacked_bytes=self.unacked_bytes,
             in_flight_bytes=self.in_flight_bytes,
             window=None if progress is None else progress.window,
-            unread=self.unread,
-            unread_at=self.unread_at + epoch if self.unread_at else 0.0,
             retransmits=0 if progress is None else progress.retransmits,
             probes=0 if progress is None else progress.probes,
             has_stopped=self.has_stopped,

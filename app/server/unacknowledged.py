@@ -22,7 +22,7 @@ from collections.abc import Callable
 from math import inf
 from typing import Final
 
-from .connection import Connection
+from .connection import READ_SIZE, Connection
 from .kernel import SocketQueues
 from .machine import CLOSED, DRAINING, READ_BODY, READ_LEN
 from .outstanding import Outstanding
@@ -55,6 +55,7 @@ class Unacknowledged:
         self._reporter = reporter
         self._schedule = schedule
         self._kept: dict[Connection, Outstanding] = {}
+        self._unread: set[Connection] = set()  # those with input in the receive queue
         self._waiting: deque[Connection] = deque()  # to be looked at, `LOOKS` in an iteration
         self._moved_at = -inf  # when those that moved were last looked at
 
@@ -70,7 +71,7 @@ class Unacknowledged:
         reporter = self._reporter
         if waiting:
             reporter.next_look = now
-        elif self._kept:
+        elif self._kept or self._unread:
             reporter.next_look = now + LOOK_AGAIN
         else:
             reporter.next_look = now + LOOK_AFTER if reporter.moved else inf
@@ -83,6 +84,7 @@ class Unacknowledged:
             for connection, known in self._kept.items()
             if not known.is_brisk or known.looked_at <= brisk_until
         }
+        due |= self._unread
         if self._moved_at <= brisk_until:
             self._moved_at = now
             due |= self._reporter.take_moved()
@@ -91,6 +93,7 @@ class Unacknowledged:
 
     def examine(self, connection: Connection, now: float) -> None:
         """Ask the kernel about one connection now, and keep what it says."""
+        self._read_input(connection, now)
         unacked = self._queues.unacked(connection.fd)
         pending = connection.machine.pending
         if unacked is None:
@@ -105,7 +108,7 @@ class Unacknowledged:
                 self._end(connection, known, now)
             return
         if known is None or (acked >= known.goal and not pending):
-            known = self._begin(connection, acked, now)
+            known = self._begin(connection, acked, now, known)
         else:
             known.is_brisk = False
             self._read_progress(connection, known)
@@ -116,7 +119,6 @@ class Unacknowledged:
         known.looked_at = now
         if known.is_brisk:
             return
-        self._read_unread(connection, known, now)
         if known.figures != known.published:
             known.published = known.figures
             self._reporter.changed.add(connection)
@@ -124,15 +126,18 @@ class Unacknowledged:
     def forget(self, connection: Connection) -> None:
         """Forget a connection that has closed."""
         self._kept.pop(connection, None)
+        self._unread.discard(connection)
 
-    def _begin(self, connection: Connection, acked: int, now: float) -> Outstanding:
+    def _begin(
+        self, connection: Connection, acked: int, now: float, before: Outstanding | None
+    ) -> Outstanding:
         """Bytes of the connection are unacknowledged from here on, or anew."""
         if connection.outstanding is not None and not connection.outstanding.is_brisk:
             connection.acked_all_at = now  # all that a snapshot has told of
             self._reporter.changed.add(connection)
         pending = connection.machine.pending
         since = connection.stalled_at if pending else connection.active_at
-        known = Outstanding(since, acked, connection.bytes_out)
+        known = Outstanding(since, acked, connection.bytes_out, before)
         is_draining = connection.machine.state is DRAINING
         known.is_brisk = not pending and not is_draining and now - since < QUIET
         if not known.is_brisk:
@@ -157,14 +162,26 @@ class Unacknowledged:
     def _read_progress(self, connection: Connection, known: Outstanding) -> None:
         known.progress = self._queues.progress(connection.fd)
 
-    def _read_unread(self, connection: Connection, known: Outstanding, now: float) -> None:
-        """Note whether input waits that the loop wants to read."""
+    def _read_input(self, connection: Connection, now: float) -> None:
+        """Note whether input waits that the loop wants to read, and whether the budget holds it."""
         machine = connection.machine
         wants_input = machine.state is READ_LEN or machine.state is READ_BODY
-        known.unread = self._queues.unread(connection.fd) if wants_input else None
-        bytes_in = connection.bytes_in
-        if not known.unread:
-            known.unread_at = 0.0
-        elif not known.unread_at or bytes_in != known.seen_bytes_in:
-            known.unread_at = now
-        known.seen_bytes_in = bytes_in
+        unread = (self._queues.unread(connection.fd) or 0) if wants_input else 0
+        refused = connection.eagains + connection.partial_writes
+        seen, hits = connection.seen, connection.budget_hits
+        connection.seen = connection.bytes_in, hits, refused
+        if wants_input:
+            waiting = unread + len(machine.backlog)
+            is_held = waiting >= READ_SIZE or (waiting > 0 and hits > seen[1])
+        else:
+            is_held = machine.pending > 0 and hits > seen[1] and refused == seen[2]
+        told = connection.unread, connection.unread_at, connection.is_held
+        if not unread:
+            connection.unread_at = 0.0
+            self._unread.discard(connection)
+        elif not connection.unread or connection.bytes_in != seen[0]:
+            connection.unread_at = now
+            self._unread.add(connection)
+        connection.unread, connection.is_held = unread, is_held
+        if told != (unread, connection.unread_at, is_held):
+            self._reporter.changed.add(connection)

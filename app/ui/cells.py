@@ -113,7 +113,7 @@ def _idle(row: Row, column: FittedColumn, now: float) -> Line:
 
 
 def _why(row: Row, column: FittedColumn, now: float) -> Line:
-    text = clip(why_in_brief(row.snapshot, now, row.held_by_budget), column.width)
+    text = clip(why_in_brief(row, now), column.width)
     return [(_align(text, column), palette.DIM)]
 
 

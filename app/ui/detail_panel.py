@@ -61,7 +61,7 @@ def _side_by_side(left: Sequence[Line], right: Sequence[Line], width: int) -> li
 
 def _why(row: Row, now: float, width: int) -> Line:
     if row.closed is None:
-        why = why_waiting(row.snapshot, now, row.held_by_budget)
+        why = why_waiting(row, now)
     else:
         detail = f": {row.closed.detail}" if row.closed.detail else ""
         why = f"closed, {row.closed.reason.value}{detail}"
@@ -171,12 +171,12 @@ def _queues(row: Row) -> Line:
     if kernel is None:
         return line + _NOTHING
     if kernel.unread is not None:
-        line += [(words_size(kernel.unread), palette.PLAIN), (" in   ", palette.DIM)]
+        line += [(words_size(kernel.unread), palette.PLAIN), (" in  ", palette.DIM)]
     if kernel.unacknowledged is not None:
         style = palette.WARNING if kernel.unacknowledged else palette.PLAIN
-        line += [(words_size(kernel.unacknowledged), style), (" out   ", palette.DIM)]
+        line += [(words_size(kernel.unacknowledged), style), (" unacked  ", palette.DIM)]
     if kernel.unacked_segments is not None:
-        line += [("unacked ", palette.DIM), (f"{kernel.unacked_segments}", palette.PLAIN)]
+        line += [(f"{kernel.unacked_segments}", palette.PLAIN), (" in flight", palette.DIM)]
     return line
 
 

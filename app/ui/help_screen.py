@@ -88,7 +88,7 @@ def _legend() -> Text:
     meanings += [
         ("● on", palette.WARNING, "POLLOUT armed"),
         ("toggles", palette.STRONG, "times armed or disarmed"),
-        ("pending", palette.STRONG, "echo not yet taken"),
+        ("pending", palette.STRONG, "echo not yet written: the kernel has no room"),
         (palette.TAG, palette.ACCENT, "tagged; without tags, all that the filter shows is killed"),
     ]
     return Text("\n").join(

@@ -121,26 +121,24 @@ def _body_in_flight(row: Row, _now: float) -> int:
     return row.snapshot.body_read if row.snapshot is not None and is_reading else 0
 
 
-def _out_in_flight(row: Row, _now: float) -> int:
+def _out_written(row: Row, _now: float) -> int:
     return row.snapshot.out_sent if row.snapshot is not None and row.pending else 0
 
 
 def _why(row: Row, now: float) -> str:
     if row.closed is not None:
         return row.closed.detail
-    return why_waiting(row.snapshot, now, row.held_by_budget)
+    return why_waiting(row, now)
 
 
 def _why_in_brief(row: Row, now: float) -> str:
     if row.closed is not None:
         return row.reason
-    return why_in_brief(row.snapshot, now, row.held_by_budget)
+    return why_in_brief(row, now)
 
 
 def _why_code(row: Row, now: float) -> str:
-    if row.closed is not None:
-        return WhyCode.CLOSED.value
-    return why_code(row.snapshot, now, row.held_by_budget).value
+    return why_code(row, now).value
 
 
 def _unacked(row: Row, _now: float) -> int:
@@ -174,24 +172,24 @@ COLUMNS: Final[Mapping[str, Column]] = {
         _column("body", BAR_WIDTH + 1 + AMOUNT_WIDTH, "body bytes read, of all", _body_in_flight,
                 Unit.BYTES, title="body read", json_name="body_read", right=False,
                 full_value=_latest("body_read"), at_first=True, listed=False),
-        _column("out", BAR_WIDTH + 1 + AMOUNT_WIDTH, "bytes of echo sent, of all", _out_in_flight,
-                Unit.BYTES, title="out sent", json_name="out_sent", right=False,
+        _column("out", BAR_WIDTH + 1 + AMOUNT_WIDTH, "bytes written, of the echo", _out_written,
+                Unit.BYTES, title="out written", json_name="out_sent", right=False,
                 full_value=_latest("out_sent"), at_first=True, listed=False),
         _column("pollout", 7, "whether POLLOUT is armed", lambda row, _now: row.armed, Unit.FLAG,
                 title="POLLOUT", json_name="armed", right=False, at_first=True),
         _counter("toggles", "toggles", "times POLLOUT was armed or disarmed", at_first=True),
-        _column("pending", 7, "bytes of echo not yet taken",
+        _column("pending", 7, "bytes of echo not yet written",
                 lambda row, _now: row.pending, Unit.BYTES, at_first=True),
-        _column("unacked", 7, "bytes written and not acknowledged", _unacked, Unit.BYTES,
+        _column("unacked", 7, "bytes written, not acknowledged", _unacked, Unit.BYTES,
                 json_name="unacked_bytes"),
-        _column("in_flight", 9, "bytes sent and not acknowledged", _in_flight, Unit.BYTES,
+        _column("in_flight", 9, "bytes in flight of them", _in_flight, Unit.BYTES,
                 title="in flight", json_name="in_flight_bytes"),
         _counter("frames_in", "fr. in", "frames received"),
         _counter("frames", "frames", "frames echoed", "frames_out", at_first=True),
         _counter("bytes_in", "in B", "bytes received", unit=Unit.BYTES),
-        _counter("bytes_out", "out B", "bytes sent", unit=Unit.BYTES),
+        _counter("bytes_out", "out B", "bytes of echo written", unit=Unit.BYTES),
         _counter("eagains", "EAGAIN", "calls answered with EAGAIN"),
-        _counter("partial_writes", "partial", "writes taken only in part"),
+        _counter("partial_writes", "partial", "writes cut short"),
         _column("rate", 7, "frames echoed per second", Row.rate, Unit.COUNT,
                 title="rate/s", json_name="frames_per_second", decimals=2, at_first=True),
         _column("age", 5, "since it was opened", Row.age, Unit.SECONDS,

@@ -4,7 +4,7 @@
     state:WRITE_BODY      a column of text: `:` looks for a part of it, = and != for the whole
     pending>64K           a column of figures; times are written as 10s, 500ms, 2m, 1h
     armed=yes             a column that is yes or no
-    stuck                 in the middle of a frame or of its echo, and no byte for a second
+    stuck, is:stuck       stands still for a reason to look into (`app.watch.why.is_stuck`)
     and or not ( )        side by side means `and`
 
 A column has two names here, its key and its JSON name: ``rate`` and ``frames_per_second``. Every
@@ -163,6 +163,8 @@ class _Parser:
             self._at = comparison.end()
             name, sign = comparison[1].lower(), comparison[2] or comparison[3]
             value = _unquoted(comparison[4], comparison.start(4))
+            if (name, sign, value.lower()) == ("is", ":", "stuck"):
+                return is_stuck
             column = column_named(name)
             if column is None:
                 known = ", ".join(COLUMNS)
@@ -176,9 +178,7 @@ class _Parser:
             raise FilterError("this cannot be read", start)
         self._at = word.end()
         if word[0].lower() == "stuck":
-            return lambda row, now: (
-                row.closed is None and is_stuck(row.snapshot, now, row.held_by_budget)
-            )
+            return is_stuck
         looked_for = _unquoted(word[0], start)
         if not looked_for:
             raise FilterError("every connection has an empty text: write what to look for", start)

@@ -47,7 +47,6 @@ class KeptClosed:
         """Keep a row that has closed now; if there is no room, the oldest one goes."""
         if not self._limit:
             return
-        row.before = None  # only rates need it
         self._count += 1
         (self._failures if is_failure(closed) else self._others).append((self._count, row))
         if len(self) > self._limit:

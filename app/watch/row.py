@@ -50,8 +50,6 @@ class Row:
     id: int = field(init=False)
     snapshot: Snapshot | None = None
     """The latest; of a closed connection the last."""
-    before: Snapshot | None = None
-    """The snapshot that the latest one replaced."""
     closed: Closed | None = None
     silent_since: float = 0.0
     """When its worker last gave a sign of life, if it has left a probe unanswered; else 0."""
@@ -87,7 +85,7 @@ class Row:
         if self.closed is not None or (known is not None and snapshot.t < known.t):
             return False
         self.version += 1
-        self.before, self.snapshot = known, snapshot
+        self.snapshot = snapshot
         if snapshot.frames_out != (0 if known is None else known.frames_out):
             self._measure_rate(known, snapshot)
         return True
@@ -162,16 +160,6 @@ class Row:
     def peer(self) -> str:
         """The peer's address, escaped."""
         return self.opened.peer
-
-    @property
-    def held_by_budget(self) -> bool:
-        """Whether wake-ups between the last two snapshots ended on the budget, none on EAGAIN."""
-        before, after = self.before, self.snapshot
-        if before is None or after is None:
-            return False
-        refused = before.eagains + before.partial_writes
-        was_refused = after.eagains + after.partial_writes > refused
-        return after.budget_hits > before.budget_hits and not was_refused
 
     @property
     def state(self) -> ConnectionState:

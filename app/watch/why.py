@@ -12,12 +12,14 @@ from typing import Final
 from ..core.events import POLLOUT, ConnectionState, Snapshot
 from ..core.framing import HEADER_SIZE
 from ..core.queues import Queues
-from .figures import words_size, words_span
+from .figures import short_size, words_size, words_span
+from .row import Row
 
 QUIET: Final = 1.0
 """Seconds without a byte after which a connection in the middle of a frame is stuck; an echo counts
 as unacknowledged after as many."""
-_HELD: Final = "held by the budget"
+WORKER_SILENT: Final = 3.0
+"""Seconds without a word of its worker after which a connection says so."""
 
 
 class WhyCode(StrEnum):
@@ -43,6 +45,8 @@ class WhyCode(StrEnum):
     DRAINING_UNACKNOWLEDGED = "draining_unacknowledged"
     DRAINING_PEER = "draining_peer"
     """All is acknowledged; the peer's FIN is waited for."""
+    WORKER_SILENT = "worker_silent"
+    """Its worker process says nothing, so nothing later is known of it."""
     CLOSED = "closed"
 
 
@@ -53,6 +57,7 @@ STUCK: Final = frozenset(
         WhyCode.NOT_FETCHED,
         WhyCode.SERVER_BEHIND,
         WhyCode.DRAINING_UNACKNOWLEDGED,
+        WhyCode.WORKER_SILENT,
     }
 )
 """The codes of a connection that is stuck at once."""
@@ -60,14 +65,16 @@ _STUCK_WHEN_QUIET: Final = frozenset({WhyCode.NEEDS_HEADER, WhyCode.NEEDS_BODY})
 _NOBODY_TELLS: Final = frozenset({WhyCode.READS_SLOWLY, WhyCode.ARMED_FIRST})
 
 
-def why_code(snapshot: Snapshot | None, now: float, held: bool = False) -> WhyCode:
-    """Say in a code what the connection waits for; `now` is on the clock of events.
-
-    `held` means that the budget alone ended its last wake-ups.
-    """
+def why_code(row: Row, now: float) -> WhyCode:
+    """Say in a code what the connection waits for; `now` is on the clock of events."""
+    if row.closed is not None:
+        return WhyCode.CLOSED
+    if row.silent_since and now - row.silent_since >= WORKER_SILENT:
+        return WhyCode.WORKER_SILENT
+    snapshot = row.snapshot
     if snapshot is None:
         return WhyCode.NO_BYTES_YET
-    state, queues = snapshot.state, snapshot.queues
+    state, queues, quiet = snapshot.state, snapshot.queues, now - snapshot.active_at
     if state is ConnectionState.CLOSED:
         return WhyCode.CLOSED
     if state is ConnectionState.DRAINING:
@@ -80,13 +87,14 @@ def why_code(snapshot: Snapshot | None, now: float, held: bool = False) -> WhyCo
             return WhyCode.DOES_NOT_ANSWER
         if queues.has_stopped and queues.unacked_bytes is not None:
             return WhyCode.WINDOW_CLOSED if snapshot.pending else WhyCode.NOT_FETCHED
-    if queues is not None and queues.unread and now - queues.unread_at >= QUIET:
+    if snapshot.unread and min(quiet, now - snapshot.unread_at) >= QUIET:
         return WhyCode.SERVER_BEHIND
-    if _is_held(snapshot, held, now - snapshot.active_at):
+    if snapshot.is_held and quiet < QUIET:
         return WhyCode.HELD_BY_BUDGET
-    if snapshot.pending:
-        return WhyCode.READS_SLOWLY if snapshot.offered else WhyCode.ARMED_FIRST
-    if queues is not None and queues.unacked_bytes and waits:
+    # In armed mode POLLOUT is told late: the peer is the cause if earlier bytes are outstanding.
+    if snapshot.pending and not snapshot.offered and not snapshot.unacked_bytes:
+        return WhyCode.ARMED_FIRST
+    if snapshot.pending or (snapshot.unacked_bytes and waits):
         return WhyCode.READS_SLOWLY
     if state is ConnectionState.READ_BODY:
         return WhyCode.NEEDS_BODY
@@ -95,70 +103,67 @@ def why_code(snapshot: Snapshot | None, now: float, held: bool = False) -> WhyCo
     return WhyCode.BETWEEN_FRAMES if snapshot.bytes_in else WhyCode.NO_BYTES_YET
 
 
-def is_stuck(snapshot: Snapshot | None, now: float, held: bool = False) -> bool:
+def is_stuck(row: Row, now: float) -> bool:
     """Whether the connection stands still for a reason that somebody should look into."""
-    code = why_code(snapshot, now, held)
+    code, snapshot = why_code(row, now), row.snapshot
     if snapshot is None or code in STUCK:
         return code in STUCK
-    is_quiet = now - snapshot.active_at >= QUIET
-    if code in _NOBODY_TELLS:
-        # Without the kernel's word, an echo of which nothing is taken counts as stuck.
-        queues = snapshot.queues
-        return is_quiet and (queues is None or queues.unacked_bytes is None)
-    return code in _STUCK_WHEN_QUIET and is_quiet
+    if now - snapshot.active_at < QUIET:
+        return False
+    if code in _STUCK_WHEN_QUIET:
+        return True
+    # Without the kernel's word, an echo of which nothing is taken counts as stuck.
+    queues = snapshot.queues
+    return code in _NOBODY_TELLS and (queues is None or queues.unacked_bytes is None)
 
 
-def why_waiting(snapshot: Snapshot | None, now: float, held: bool = False) -> str:
+def why_waiting(row: Row, now: float) -> str:
     """Explain what the connection waits for and for how long; the arguments are `why_code`'s."""
+    code, snapshot = why_code(row, now), row.snapshot
+    if code is WhyCode.WORKER_SILENT:
+        silent = words_span(now - row.silent_since)
+        return f"worker {row.opened.worker} has given no sign of life for {silent}"
     if snapshot is None:
-        return "accepted, nothing received yet"
+        return _BRIEF.get(code, "accepted, nothing received yet")
     quiet = now - snapshot.active_at
-    match why_code(snapshot, now, held):
+    match code:
         case WhyCode.NO_BYTES_YET | WhyCode.BETWEEN_FRAMES:
             return f"{_resting(snapshot, quiet)}{_for(quiet)}"
         case WhyCode.NEEDS_HEADER | WhyCode.NEEDS_BODY:
             return f"waiting for {_missing(snapshot)}{_none_for(quiet)}"
         case WhyCode.HELD_BY_BUDGET:
-            return f"{_HELD}: it had its share of this iteration, and goes on in the next"
+            return "held by the budget: it had its share of this iteration, and goes on in the next"
         case WhyCode.SERVER_BEHIND:
-            unread = words_size(snapshot.queues.unread or 0) if snapshot.queues else ""
-            return f"server is behind: {unread} wait in our receive queue"
+            unread = words_size(snapshot.unread)
+            since = words_span(now - snapshot.unread_at)
+            return f"server is behind: {unread} in the receive queue, not read for {since}"
         case WhyCode.DRAINING_UNACKNOWLEDGED:
-            return f"{_draining(snapshot)}, {_left(snapshot, now)}"
+            left = _left(snapshot, now)
+            return f"{_draining(snapshot)}, waiting for acknowledgements: {left}"
         case WhyCode.DRAINING_PEER:
-            return f"{_draining(snapshot)}, waiting for the peer to end too"
+            return f"{_draining(snapshot)}, all acknowledged, waiting for the peer's FIN"
         case WhyCode.CLOSED:
-            return "closed"
-        case code:
-            return f"{_pace(snapshot, code, quiet)}: {_left(snapshot, now)}"
+            return _BRIEF[code]
+        case _:
+            pace = _pace(snapshot, code, quiet)
+            return f"{pace}{', ' if ':' in pace else ': '}{_left(snapshot, now)}"
 
 
-def why_in_brief(snapshot: Snapshot | None, now: float, held: bool = False) -> str:
+def why_in_brief(row: Row, now: float) -> str:
     """As `why_waiting` in about 26 characters, without the figures of a table's other columns."""
+    code, snapshot = why_code(row, now), row.snapshot
+    if code in _BRIEF:
+        return _BRIEF[code]
     if snapshot is None:
         return "nothing received yet"
     quiet = now - snapshot.active_at
-    match why_code(snapshot, now, held):
+    match code:
         case WhyCode.NO_BYTES_YET | WhyCode.BETWEEN_FRAMES:
             return _resting(snapshot, quiet)
         case WhyCode.NEEDS_HEADER | WhyCode.NEEDS_BODY:
             return f"needs {_missing(snapshot)}"
-        case WhyCode.HELD_BY_BUDGET:
-            return _HELD
-        case WhyCode.SERVER_BEHIND:
-            return "server is behind"
-        case WhyCode.DRAINING_UNACKNOWLEDGED | WhyCode.DRAINING_PEER:
-            return _draining(snapshot)
-        case WhyCode.CLOSED:
-            return "closed"
-        case code:
+        case _:
             return _pace(snapshot, code, quiet)
-
-
-def _is_held(snapshot: Snapshot, held: bool, quiet: float) -> bool:
-    """Whether the budget holds it now: a connection that waits for its peer is held no longer."""
-    at_work = snapshot.state in (ConnectionState.READ_LEN, ConnectionState.WRITE_BODY)
-    return held and at_work and quiet < QUIET
 
 
 def _resting(snapshot: Snapshot, quiet: float) -> str:
@@ -175,6 +180,14 @@ def _missing(snapshot: Snapshot) -> str:
     return f"{missing:,} body {_bytes(missing)}"
 
 
+_BRIEF: Final = {
+    WhyCode.HELD_BY_BUDGET: "held by the budget",
+    WhyCode.SERVER_BEHIND: "server is behind",
+    WhyCode.WORKER_SILENT: "worker is silent",
+    WhyCode.DRAINING_UNACKNOWLEDGED: "draining: unacknowledged",
+    WhyCode.DRAINING_PEER: "draining: waits for FIN",
+    WhyCode.CLOSED: "closed",
+}
 _PACES: Final = {
     WhyCode.READS_SLOWLY: "peer reads slowly",
     WhyCode.ARMED_FIRST: "waiting for POLLOUT",
@@ -190,37 +203,38 @@ def _pace(snapshot: Snapshot, code: WhyCode, quiet: float) -> str:
     queues = snapshot.queues
     if queues is not None and queues.unacked_bytes is not None:
         rate = queues.acked_per_second
-        return f"{_PACES[code]}, {words_size(int(rate))}/s" if rate >= 1 else _PACES[code]
+        return f"{_PACES[code]}: {short_size(int(rate))}/s" if rate >= 1 else _PACES[code]
+    # Nobody has asked the kernel yet, or it does not tell.
     if not snapshot.interest & POLLOUT:
         return "writing"
-    return _PACES[WhyCode.WINDOW_CLOSED] if quiet >= QUIET else _PACES[code]
+    return "nothing taken" if quiet >= QUIET else "waiting for room"
 
 
 def _left(snapshot: Snapshot, now: float) -> str:
-    """Say what is pending and what is not acknowledged, and since when nothing more was."""
-    parts = []
+    """Say since when nothing was acknowledged, what is pending, and what is unacknowledged."""
+    queues = snapshot.queues
+    parts = [] if queues is None else _stop(queues, now)
     if snapshot.pending:
         parts.append(f"{words_size(snapshot.pending)} pending")
-    queues = snapshot.queues
     if queues is None or queues.unacked_bytes is None:
-        # POLLOUT is armed because a write was cut short: the send queue had no room.
-        if snapshot.state is ConnectionState.WRITE_BODY and snapshot.interest & POLLOUT:
-            armed = _for(now - snapshot.toggled_at)
-            parts += [f"POLLOUT armed{armed}", "kernel send queue full"]
+        if snapshot.interest & POLLOUT:
+            parts.append(f"POLLOUT armed{_for(now - snapshot.toggled_at)}")
         return ", ".join(parts)
     if queues.unacked_bytes:
         parts.append(f"{words_size(queues.unacked_bytes)} unacknowledged")
-    if queues.has_stopped:
-        parts.append(f"none for {words_span(now - queues.acked_at)}")
-        parts += _cause(queues)
+        if queues.in_flight_bytes:
+            parts[-1] += f" ({words_size(queues.in_flight_bytes)} in flight)"
     return ", ".join(parts)
 
 
-def _cause(queues: Queues) -> list[str]:
-    """The kernel's reason, where it tells one."""
+def _stop(queues: Queues, now: float) -> list[str]:
+    """Say since when nothing was acknowledged, if that has stopped, and why."""
+    if not queues.has_stopped or queues.unacked_bytes is None:
+        return []
+    span = words_span(now - queues.acked_at)
     if not queues.answers:
-        return ["no answer"]
-    return ["window closed"] if queues.in_flight_bytes == 0 else []
+        return [f"nothing acknowledged for {span}"]
+    return [f"window closed for {span}" if not queues.in_flight_bytes else f"none for {span}"]
 
 
 def _draining(snapshot: Snapshot) -> str:

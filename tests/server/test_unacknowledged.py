@@ -9,7 +9,7 @@ import pytest
 from app.core.events import TraceLevel
 from app.core.framing import frame
 from app.core.queues import Queues
-from app.server.connection import Connection
+from app.server.connection import READ_SIZE, Connection
 from app.server.kernel import PeerProgress, SocketQueues
 from app.server.outstanding import RATE_FLOOR, Outstanding
 from app.server.reporter import LOOK_AFTER, Reporter
@@ -123,6 +123,8 @@ def test_what_was_told_is_taken_back_when_later_bytes_take_the_place_of_those_be
         (PeerProgress(3.0, 0, 2, 500, 0, False), False),
         (PeerProgress(3.0, 0, 1, 500, 0, False), True),
         (PeerProgress(0.1, 1, 0, 0, 500, False), True),
+        # What it sends itself comes in; what is sent to it is lost.
+        (PeerProgress(0.1, 2, 0, 0, 500, False), False),
     ],
 )
 def test_unanswered_retransmissions_and_probes(peer: PeerProgress, answers: bool) -> None:
@@ -137,14 +139,63 @@ def test_input_that_is_not_read_is_timed() -> None:
     bench = Bench()
     bench.queues.unread_bytes = 5
     bench.look(101.0, 500)
-    queues = bench.look(102.0, 500)
-    assert queues is not None
-    assert (queues.unread, queues.unread_at) == (5, 101.0)
+    bench.look(102.0, 500)
+    told = bench.connection.snapshot(0.0)
+    assert (told.unread, told.unread_at) == (5, 101.0)
     bench.connection.quick_bytes += 1  # it was read: what waits now is other input
     bench.connection.active_at = 101.0
-    queues = bench.look(103.0, 500)
-    assert queues is not None
-    assert queues.unread_at == 103.0
+    bench.look(103.0, 0)
+    assert bench.connection.snapshot(0.0).unread_at == 103.0
+    assert bench.reporter.next_look == 103.0 + LOOK_AGAIN, "also if all is acknowledged"
+    bench.queues.unread_bytes = 0
+    bench.look(104.0, 0)
+    told = bench.connection.snapshot(0.0)
+    assert (told.unread, told.unread_at) == (0, 0.0)
+    assert bench.reporter.next_look == inf
+
+
+def test_the_budget_holds_who_has_more_to_do_and_was_not_refused() -> None:
+    bench = Bench()
+    bench.look(101.0, 0)
+    bench.connection.budget_hits += 3
+    for now, unread, held in ((102.0, 9, True), (103.0, 9, False), (104.0, READ_SIZE, True)):
+        bench.echo(64, now - 0.5)
+        bench.queues.unread_bytes = unread
+        bench.look(now, 0)
+        assert bench.connection.snapshot(0.0).is_held is held
+    bench.connection.machine.receive(frame(bytes(900)), 1000, 104.0)
+    for now, eagains, held in ((105.0, 0, True), (106.0, 1, False)):
+        bench.connection.budget_hits += 1
+        bench.connection.eagains += eagains
+        bench.look(now, 64)
+        assert bench.connection.snapshot(0.0).is_held is held
+
+
+def test_one_who_acknowledges_in_steps_has_stopped_only_after_more_than_a_step() -> None:
+    bench = Bench()
+    stopped = {}
+    unacked = 9000
+    for tick in range(2, 48):
+        now = 100.0 + tick / 2
+        if tick % 8 == 0:  # every four seconds, until the last step
+            unacked -= 1000 if tick <= 24 else 0
+            bench.queues.peer = PeerProgress(0.0, 0, 0, unacked, 0, False)
+        else:
+            bench.queues.peer = PeerProgress(now % 4, 0, 0, unacked, 0, False)
+        queues = bench.look(now, unacked)
+        assert queues is not None
+        stopped[tick / 2] = queues.has_stopped
+    # The first step is not known to be one; the last acknowledgement came after 12 s.
+    assert not any(stopped[second] for second in (4.0, 5.5, 9.0, 11.5, 12.0, 17.5))
+    assert stopped[18.0]
+
+
+def test_the_rate_is_of_the_last_seconds() -> None:
+    known = Outstanding(0.0, 0, 10**9)
+    for second in range(1, 61):
+        known.note_acked(known.acked_bytes + (10**6 if second < 40 else 1000), float(second), 30.0)
+        known.looked_at = float(second)
+    assert known.to_queues(0.0).acked_per_second == pytest.approx(1000, rel=0.1)
 
 
 def test_without_the_kernels_word_only_a_pending_echo_counts() -> None:

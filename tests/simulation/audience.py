@@ -165,5 +165,5 @@ def _figures(snapshot: Snapshot | None) -> dict[str, object]:
     if snapshot.queues is not None:
         queues = snapshot.queues
         amounts = (queues.since, queues.unacked_bytes, queues.in_flight_bytes, queues.window)
-        figures["queues"] = (*amounts, bool(queues.unread), queues.has_stopped, queues.answers)
+        figures["queues"] = (*amounts, queues.has_stopped, queues.answers)
     return figures

@@ -225,7 +225,7 @@ def _question(situation: Situation, scene: Scene) -> Outcome:
     truth, told, words = [], [], ""
     start = time.monotonic()
     step = situation.lasts / 2
-    for at in (situation.after, situation.after + step, situation.after + 2 * step):
+    for at in dict.fromkeys(situation.after + number * step for number in range(3)):
         while time.monotonic() - start < at:
             samples.append(scene.sample())
             time.sleep(STEP)

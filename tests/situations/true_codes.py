@@ -34,8 +34,12 @@ def true_code(samples: Sequence[Sample]) -> str:
     if now is None:
         return "closed"
     recent = [sample for sample in samples if last.t - sample.t <= GAP]
+    if len(recent) < 2:
+        recent = list(samples[-2:])
     looks = [sample.facts for sample in recent if sample.facts is not None]
-    owes = all(facts.send_q > 1 for facts in looks)
+    # Brisk traffic: what was written a moment ago is acknowledged, and there is more already.
+    is_brisk = len(looks) > 1 and now.bytes_acked >= looks[0].bytes_acked + looks[0].send_q
+    owes = all(facts.send_q > 1 for facts in looks) and not is_brisk
     if now.state in {"FIN-WAIT-1", "CLOSING", "LAST-ACK"}:
         return "draining_unacknowledged" if now.send_q > 1 else "draining_peer"
     if now.state == "FIN-WAIT-2":

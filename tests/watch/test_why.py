@@ -10,6 +10,15 @@ from app.watch.why import WhyCode, is_stuck, why_code, why_in_brief, why_waiting
 from tests.making import NOW, opened, snapshot
 
 WRITE = ConnectionState.WRITE_BODY
+
+
+def row_of(seen: Snapshot | None) -> Row:
+    """A row with this snapshot."""
+    row = Row(opened(1))
+    row.snapshot = seen
+    return row
+
+
 CASES = [
     (None, "accepted, nothing received yet", "nothing received yet"),
     (snapshot(1, quiet=0.2), "no frame yet", "no frame yet"),
@@ -38,24 +47,24 @@ CASES = [
     ),
     (
         snapshot(1, WRITE, out=(0, 312 * 1024), quiet=4, armed_for=4),
-        "peer is not reading: 312 KiB pending, POLLOUT armed for 4 s, kernel send queue full",
-        "peer is not reading",
+        "nothing taken: 312 KiB pending, POLLOUT armed for 4 s",
+        "nothing taken",
     ),
     (
         snapshot(1, WRITE, out=(0, 900), quiet=0.1, armed_for=0.2),
-        "peer reads slowly: 900 B pending, POLLOUT armed, kernel send queue full",
-        "peer reads slowly",
+        "waiting for room: 900 B pending, POLLOUT armed",
+        "waiting for room",
     ),
     (snapshot(1, WRITE, out=(9, 9)), "no frame yet", "no frame yet"),
     (
         snapshot(1, ConnectionState.DRAINING, closing=Reason.EOF, quiet=3),
-        "draining: eof, waiting for the peer to end too",
-        "draining: eof",
+        "draining: eof, all acknowledged, waiting for the peer's FIN",
+        "draining: waits for FIN",
     ),
     (
         snapshot(1, ConnectionState.DRAINING, closing=Reason.KILLED, out=(0, 2048), quiet=3),
-        "draining: killed, 2 KiB pending",
-        "draining: killed",
+        "draining: killed, waiting for acknowledgements: 2 KiB pending, POLLOUT armed",
+        "draining: unacknowledged",
     ),
     (snapshot(1, ConnectionState.CLOSED), "closed", "closed"),
 ]
@@ -63,8 +72,8 @@ CASES = [
 
 @pytest.mark.parametrize(("seen", "words", "brief"), CASES)
 def test_why(seen: Snapshot | None, words: str, brief: str) -> None:
-    assert why_waiting(seen, NOW) == words
-    assert why_in_brief(seen, NOW) == brief
+    assert why_waiting(row_of(seen), NOW) == words
+    assert why_in_brief(row_of(seen), NOW) == brief
 
 
 HELD = "held by the budget: it had its share of this iteration, and goes on in the next"
@@ -76,28 +85,28 @@ HELD = "held by the budget: it had its share of this iteration, and goes on in t
         (snapshot(1, WRITE, out=(0, 900), quiet=0.1), True),
         (snapshot(1, frames=9, quiet=0.1), True),
         (snapshot(1, frames=9, quiet=3), False),
-        (snapshot(1, ConnectionState.READ_BODY, body=(8, 9), quiet=0.1), False),
+        (snapshot(1, ConnectionState.READ_BODY, body=(8, 9), quiet=0.1), True),
         (snapshot(1, ConnectionState.DRAINING, closing=Reason.EOF, quiet=0.1), False),
     ],
 )
 def test_held_by_the_budget_is_who_has_work_and_no_turn(seen: Snapshot, held: bool) -> None:
-    assert (why_waiting(seen, NOW, held=True) == HELD) is held
-    assert (why_in_brief(seen, NOW, held=True) == "held by the budget") is held
+    row = row_of(msgspec.structs.replace(seen, is_held=True))
+    assert (why_waiting(row, NOW) == HELD) is held
+    assert (why_in_brief(row, NOW) == "held by the budget") is held
 
 
-def hit(times: int, at: float, eagains: int = 0) -> Snapshot:
-    seen = snapshot(1, frames=9, at=at, quiet=0.0, eagains=eagains)
-    return msgspec.structs.replace(seen, budget_hits=times)
-
-
-def test_a_row_is_held_if_the_budget_alone_ended_its_wake_ups() -> None:
-    row = Row(opened(1))
-    held = []
-    # With the first, since when is not known; with the last, the kernel took no more either.
-    for number, (hits, eagains) in enumerate([(5, 0), (7, 0), (7, 0), (8, 1)]):
-        row.update(hit(hits, NOW + number / 10, eagains))
-        held.append(row.held_by_budget)
-    assert held == [False, True, False, False]
+def test_a_silent_worker_is_told_before_all_else() -> None:
+    row = row_of(in_kernel(WRITTEN, has_stopped=True))
+    row.opened = msgspec.structs.replace(row.opened, worker=2)
+    row.silent_since = NOW - 2.9
+    assert why_code(row, NOW) is WhyCode.NOT_FETCHED
+    row.silent_since = NOW - 3
+    assert why_code(row, NOW) is WhyCode.WORKER_SILENT
+    assert why_waiting(row, NOW) == "worker 2 has given no sign of life for 3 s"
+    assert why_in_brief(row, NOW) == "worker is silent"
+    assert is_stuck(row, NOW)
+    row.snapshot = None
+    assert why_code(row, NOW) is WhyCode.WORKER_SILENT
 
 
 @pytest.mark.parametrize(
@@ -118,7 +127,7 @@ def test_a_row_is_held_if_the_budget_alone_ended_its_wake_ups() -> None:
 def test_stuck_is_who_stands_still_in_the_middle_of_something(
     seen: Snapshot | None, stuck: bool
 ) -> None:
-    assert is_stuck(seen, NOW) is stuck
+    assert is_stuck(row_of(seen), NOW) is stuck
 
 
 def in_kernel(seen: Snapshot, **figures: int | float | bool | None) -> Snapshot:
@@ -126,6 +135,11 @@ def in_kernel(seen: Snapshot, **figures: int | float | bool | None) -> Snapshot:
     queues = Queues(t=NOW, since=NOW - 3, acked_at=NOW - 3, acked_bytes=0, unacked_bytes=9)
     queues = msgspec.structs.replace(queues, **{"in_flight_bytes": 0, **figures})
     return msgspec.structs.replace(seen, queues=queues)
+
+
+def unread(seen: Snapshot, since: float) -> Snapshot:
+    """The same snapshot with input that has waited in the receive queue since then."""
+    return msgspec.structs.replace(seen, unread=7, unread_at=since)
 
 
 WRITTEN = snapshot(1, frames=3, quiet=3)
@@ -148,10 +162,14 @@ CODES = [
     (in_kernel(ARMED), "reads_slowly"),
     (in_kernel(ARMED, has_stopped=True), "window_closed"),
     (in_kernel(ARMED, has_stopped=True, answers=False), "does_not_answer"),
-    (in_kernel(UNOFFERED), "armed_first"),
+    (UNOFFERED, "armed_first"),
+    (in_kernel(UNOFFERED, unacked_bytes=0), "armed_first"),
+    (in_kernel(UNOFFERED), "reads_slowly"),
     (in_kernel(UNOFFERED, has_stopped=True), "window_closed"),
-    (in_kernel(READING, unread=7, unread_at=NOW - 2), "server_behind"),
-    (in_kernel(READING, unread=7, unread_at=NOW - 0.5), "reads_slowly"),
+    (unread(in_kernel(READING), NOW - 2), "server_behind"),
+    (unread(READING, NOW - 2), "server_behind"),
+    (unread(in_kernel(READING), NOW - 0.5), "reads_slowly"),
+    (unread(snapshot(1, frames=3, quiet=0.5), NOW - 2), "between_frames"),
     (in_kernel(ARMED, unacked_bytes=None, has_stopped=True), "reads_slowly"),
     (in_kernel(DRAINING, has_stopped=True), "draining_unacknowledged"),
     (DRAINING, "draining_peer"),
@@ -160,20 +178,29 @@ CODES = [
 
 @pytest.mark.parametrize(("seen", "code"), CODES)
 def test_the_narrowest_code_is_told(seen: Snapshot | None, code: str) -> None:
-    assert why_code(seen, NOW) == code
+    assert why_code(row_of(seen), NOW) == code
 
 
 def test_the_budget_is_told_before_a_slow_reader_and_after_one_who_has_stopped() -> None:
     lately = snapshot(1, WRITE, out=(1, 9), quiet=0.1)
-    assert why_code(in_kernel(lately), NOW, held=True) is WhyCode.HELD_BY_BUDGET
-    assert why_code(in_kernel(lately, has_stopped=True), NOW, held=True) is WhyCode.WINDOW_CLOSED
+    held = msgspec.structs.replace(lately, is_held=True)
+    assert why_code(row_of(in_kernel(held)), NOW) is WhyCode.HELD_BY_BUDGET
+    assert why_code(row_of(in_kernel(held, has_stopped=True)), NOW) is WhyCode.WINDOW_CLOSED
 
 
 def test_unacknowledged_bytes_are_told_with_the_cause() -> None:
-    seen = in_kernel(WRITTEN, unacked_bytes=204_800, has_stopped=True)
-    words = "peer does not fetch it: 200 KiB unacknowledged, none for 3 s"
-    assert why_waiting(seen, NOW) == f"{words}, window closed"
-    slow = in_kernel(ARMED, acked_per_second=20_480.0)
-    assert why_waiting(slow, NOW) == "peer reads slowly, 20 KiB/s: 8 B pending, 9 B unacknowledged"
+    seen = row_of(in_kernel(WRITTEN, unacked_bytes=204_800, has_stopped=True))
+    words = "peer does not fetch it: window closed for 3 s, 200 KiB unacknowledged"
+    assert why_waiting(seen, NOW) == words
+    lost = in_kernel(
+        WRITTEN, unacked_bytes=204_800, in_flight_bytes=1024, has_stopped=True, answers=False
+    )
+    assert why_waiting(row_of(lost), NOW) == (
+        "peer does not answer: nothing acknowledged for 3 s,"
+        " 200 KiB unacknowledged (1 KiB in flight)"
+    )
+    slow = row_of(in_kernel(ARMED, acked_per_second=20_480.0))
+    assert why_waiting(slow, NOW) == "peer reads slowly: 20K/s, 8 B pending, 9 B unacknowledged"
+    assert why_in_brief(slow, NOW) == "peer reads slowly: 20K/s"
     assert is_stuck(seen, NOW)
     assert not is_stuck(slow, NOW)
