@@ -21,6 +21,7 @@ import click
 
 from app.core.events import Closed, ConnectionState, Event, Io, Opened, Reason, Snapshot, Toggled
 from app.recording.disk import Disk
+from app.recording.files import create
 from app.recording.keyframes import state_at
 from app.recording.reader import Recording
 from app.recording.recorder import INTERVAL, Recorder
@@ -58,20 +59,19 @@ def run(seconds: int, rate: int, connections: int) -> None:
 def record(path: Path, seconds: int, rate: int, connections: int) -> tuple[float, int]:
     """Make the recording; the CPU seconds it took, and its events."""
     now = NOW
-    with path.open("xb", buffering=0) as file:
-        disk = Disk(file)
-        recorder = Recorder(EventStream(), disk, lambda: now)
-        recorder.begin()
-        disk.start()
-        cpu = 0.0
-        for now, drained in life(seconds, rate, connections):  # noqa: B007  the clock above reads it
-            started = time.process_time()
-            recorder.record(drained)
-            while disk.waiting:
-                time.sleep(0.0001)
-            cpu += time.process_time() - started
-        recorder.end("the benchmark is over")
-        disk.join(60)
+    disk = Disk(create(path))
+    recorder = Recorder(EventStream(), disk, lambda: now)
+    recorder.begin()
+    disk.start()
+    cpu = 0.0
+    for now, drained in life(seconds, rate, connections):  # noqa: B007  the clock above reads it
+        started = time.process_time()
+        recorder.record(drained)
+        while disk.waiting:
+            time.sleep(0.0001)
+        cpu += time.process_time() - started
+    recorder.end("the benchmark is over")
+    disk.join(60)
     return cpu, recorder.events
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from app.recording.disk import Disk
+from app.recording.files import create
 from app.recording.reader import Recording
 from app.recording.recorder import Recorder
 from app.ui.replay_source import ReplaySource
@@ -22,15 +23,15 @@ _SCENES: Final = {OVERVIEW: overview, WORKERS: overview_with_workers}
 def record_scenes() -> None:
     """Write the recordings again after a scene has changed."""
     for path, scene in _SCENES.items():
-        with path.open("wb", buffering=0) as file:
-            disk = Disk(file)
-            recorder = Recorder(EventStream(), disk, lambda: NOW, has_payload=True)
-            recorder.begin()
-            recorder.record(Drained(scene(), [], None, 0))
-            recorder.end("the scene stands still")
-            disk.start()
-            if not disk.join(timeout=10):
-                raise OSError(f"{path} could not be written: {disk.trouble}")
+        path.unlink(missing_ok=True)
+        disk = Disk(create(path))
+        recorder = Recorder(EventStream(), disk, lambda: NOW, has_payload=True)
+        recorder.begin()
+        recorder.record(Drained(scene(), [], None, 0))
+        recorder.end("the scene stands still")
+        disk.start()
+        if not disk.join(timeout=10):
+            raise OSError(f"{path} could not be written: {disk.trouble}")
 
 
 def held(recording: Recording) -> ReplaySource:

@@ -13,7 +13,7 @@ from msgspec import NODEFAULT
 from ..core.addresses import Address, split_host_port, without_brackets
 from ..core.printable import printable
 from ..core.settings import RULES, Appearance, Rule, SettingError, rules_of
-from ..recording.plan import Limits
+from ..recording.plan import Keep, Limits, parse_keep
 from .completion import one_of
 
 APPEARANCE: Final = rules_of(Appearance)
@@ -87,6 +87,15 @@ class ControlSocket(click.types.StringParamType):
         if _LIKE_TCP.fullmatch(text):
             self.fail(f"{printable(text)!r}: {TCP_REMOVED}", param, ctx)
         return text
+
+
+class Kept(ParameterType):
+    """How much of a recording is kept: a size or an age, with its unit."""
+
+    name = "keep"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Keep:
+        return value if isinstance(value, Keep) else parse_keep(str(value))
 
 
 class RemovedToken(click.types.StringParamType):
@@ -208,6 +217,12 @@ record_options: Final = together(
     # A recording that is forgotten must not fill the disk.
     option(_LIMITS["size"], default="1GiB"),
     option(_LIMITS["age"]),
+    click.option(
+        "--record-keep",
+        metavar="SIZE|AGE",
+        type=Kept(),
+        help="Keep the latest, in numbered files: 500MiB, 90m, 7d. The limits above do not count.",
+    ),
     click.option("--record-payload", is_flag=True, help="Record traced bytes of peers too."),
     click.option("--record-force", is_flag=True, help="Replace a recording that exists."),
 )

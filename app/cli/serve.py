@@ -87,6 +87,8 @@ def split_options(options: dict[str, Any]) -> tuple[Settings, Sidecars]:
             limits=Limits(options.pop("record_max_size"), options.pop("record_max_age")),
             has_payload=options.pop("record_payload"),
             may_replace=options.pop("record_force"),
+            may_number=_is_configured("record"),
+            keep=options.pop("record_keep"),
         ),
     )
     return Settings(**options), sidecars
@@ -117,6 +119,12 @@ def choose_listen(listen: tuple[Address, ...]) -> tuple[Address, ...]:
             " --listen says both host and port"
         )
     return listen
+
+
+def _is_configured(parameter: str) -> bool:
+    """Whether an option stands in the file or the environment, where it stays for each start."""
+    source = click.get_current_context().get_parameter_source(parameter)
+    return source in (ParameterSource.DEFAULT_MAP, ParameterSource.ENVIRONMENT)
 
 
 def serve_headless(settings: Settings, sidecars: Sidecars, log_format: str, log_level: str) -> int:

@@ -6,11 +6,13 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Final, Protocol
 
 MOST_WAITING: Final = 16 * 1024**2
 """Bytes that may wait for the disk before it counts as too slow."""
+CHECK_INTERVAL: Final = 1.0
+"""Seconds between two checks whether the file is still there."""
 LONGEST_WRITE: Final = 10.0
 """Seconds that one write may take before the disk counts as too slow."""
 
@@ -24,6 +26,9 @@ class Sink(Protocol):
     def close(self) -> None:
         """Close it."""
 
+    def loss(self) -> str:
+        """What somebody else has done to it, in words; empty if it is whole."""
+
 
 class Disk:
     """Takes bytes at once and writes them when the disk lets it."""
@@ -31,11 +36,12 @@ class Disk:
     def __init__(self, file: Sink, clock: Callable[[], float] = time.monotonic) -> None:
         self._file = file
         self._clock = clock
-        self._queue: SimpleQueue[bytes | None] = SimpleQueue()
+        self._queue: SimpleQueue[bytes | Callable[[], Sink] | None] = SimpleQueue()
         self._put = 0  # written by whoever puts
         self._written = 0  # written by the thread
         self._writing_since: float | None = None
         self._failure = ""
+        self._checked_at = clock()
         self._thread = threading.Thread(target=self._run, name="echo-tui disk", daemon=True)
 
     def start(self) -> None:
@@ -46,6 +52,10 @@ class Disk:
         """Have bytes written after all that were put before; never waits."""
         self._put += len(data)
         self._queue.put(data)
+
+    def switch(self, open_next: Callable[[], Sink]) -> None:
+        """Have the file closed once everything is written, and another one opened in its place."""
+        self._queue.put(open_next)
 
     def close(self) -> None:
         """Have the file closed once everything is written."""
@@ -77,12 +87,29 @@ class Disk:
         # Stop signals are the main thread's, which a join leaves only for a signal of its own.
         signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         try:
-            while (data := self._queue.get()) is not None:
-                self._write(data)
+            while (item := self._next()) is not None and not self._failure:
+                if isinstance(item, bytes):
+                    self._write(item)
+                else:
+                    self._close()
+                    self._file = item()
         except OSError as error:
             self._failure = error.strerror or str(error)
         finally:
             self._close()
+
+    def _next(self) -> bytes | Callable[[], Sink] | None:
+        """Wait for what is to be done next; meanwhile look after the file."""
+        while not self._failure:
+            now = self._clock()
+            if now - self._checked_at >= CHECK_INTERVAL:
+                self._checked_at = now
+                self._failure = self._file.loss()
+            try:
+                return self._queue.get(timeout=CHECK_INTERVAL)
+            except Empty:
+                continue
+        return None
 
     def _write(self, data: bytes) -> None:
         rest = memoryview(data)

@@ -1,4 +1,4 @@
-"""The file format, version 1: a header, then records that each vouch for themselves.
+"""The file format, version 2: a header, then records that each vouch for themselves.
 
 A record is 24 bytes and a body. The 24 bytes say what a reader must know in order to find its way
 without looking into a body: how long it is, its kind, the time up to which it tells, what it holds
@@ -29,13 +29,20 @@ from ..core.events import (
     Stopping,
     Toggled,
 )
-from ..core.statistics import LoopStats
+from ..core.printable import printable
+from ..core.statistics import LoopStats, MeasuredRate
+from .sanity import ImpossibleError, sane_body
 
 MAGIC: Final = b"\x89echorec"
 """The first byte is no ASCII, so that a text tool does not take a recording for text."""
-VERSION: Final = 1
+VERSION: Final = 2
+"""In version 1 the histograms of statistics were whole (`app.recording.histograms`)."""
 HAS_PAYLOAD: Final = 1
 """Flag of the file header: bytes of peers were recorded too."""
+CONTINUES: Final = 2
+"""Flag of the file header: the file goes on where the one with the number before ends."""
+CONTINUED: Final = "it goes on in the next file"
+"""`End.why` of a file that another one follows."""
 LARGEST_BODY: Final = 256 * 1024**2
 """Bytes that a body may inflate to: a keyframe of 100,000 connections takes a sixth of it."""
 LEVEL: Final = 1
@@ -96,6 +103,8 @@ class Keyframe(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     departed: tuple[Closed, ...] = ()
     """The last word on the just closed ones."""
     snapshots: tuple[Snapshot, ...] = ()
+    rates: dict[int, MeasuredRate] = {}
+    """The measured rates of connections, by id."""
     log: tuple[Event, ...] = ()
     """The latest events that are no detail."""
     deeds: tuple[SettingChanged | CommandResult, ...] = ()
@@ -156,9 +165,18 @@ def marks_of(event: Event) -> Mark:
             return UNMARKED
 
 
-def file_header(has_payload: bool) -> bytes:
+class FileHeader(NamedTuple):
+    """The first bytes of a recording, read."""
+
+    version: int
+    has_payload: bool
+    continues: bool
+
+
+def file_header(has_payload: bool, continues: bool = False, version: int = VERSION) -> bytes:
     """The first bytes of a recording."""
-    head = _FILE.pack(MAGIC, VERSION, HAS_PAYLOAD if has_payload else 0)
+    flags = (HAS_PAYLOAD if has_payload else 0) | (CONTINUES if continues else 0)
+    head = _FILE.pack(MAGIC, version, flags)
     return head + _CRC.pack(zlib.crc32(head))
 
 
@@ -169,14 +187,14 @@ def looks_like_ours(head: bytes) -> bool:
     return 2 * same > len(magic)
 
 
-def read_file_header(head: bytes) -> tuple[int, bool]:
-    """Version, and whether payload was recorded. Raises `DamageError`."""
+def read_file_header(head: bytes) -> FileHeader:
+    """Read the first bytes of a recording. Raises `DamageError`."""
     if len(head) < FILE_SIZE:
         raise DamageError("the file's header is cut off")
     if zlib.crc32(head[: _FILE.size]) != _CRC.unpack_from(head, _FILE.size)[0]:
         raise DamageError("the file's header does not match its checksum")
     _, version, flags = _FILE.unpack_from(head)
-    return version, bool(flags & HAS_PAYLOAD)
+    return FileHeader(version, bool(flags & HAS_PAYLOAD), bool(flags & CONTINUES))
 
 
 def pack(body: RecordedBatch | Keyframe | End, t: float, marks: Mark = UNMARKED) -> bytes:
@@ -201,9 +219,10 @@ def check(head: Head, body: bytes) -> bool:
 
 
 def unpack(kind: type[Body], data: bytes) -> Body:
-    """The body of a record. Raises `DamageError`.
+    """The body of a record, with its texts escaped. Raises `DamageError`.
 
-    Events of kinds that a later version added are left out.
+    Events of kinds that a later version added are left out. A value that no server can have told is
+    damage.
     """
     inflater = zlib.decompressobj()
     try:
@@ -214,9 +233,10 @@ def unpack(kind: type[Body], data: bytes) -> Body:
             body: Body = _DECODERS[kind].decode(packed)
         except msgspec.ValidationError:
             body = msgspec.convert(_only_known(msgspec.msgpack.decode(packed)), kind)
-    except (zlib.error, msgspec.MsgspecError, RecursionError) as error:
-        raise DamageError(f"a record holds something else than it should: {error}") from None
-    return body
+        return sane_body(body)
+    except (zlib.error, msgspec.MsgspecError, RecursionError, ImpossibleError) as error:
+        why = printable(str(error), 200)
+        raise DamageError(f"a record holds something else than it should: {why}") from None
 
 
 def _only_known(value: Any) -> Any:

@@ -8,6 +8,7 @@ test plays recordings from the start and from a keyframe, and compares.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from math import inf
 from typing import Final
 
@@ -16,9 +17,10 @@ import msgspec
 from ..core.events import DETAIL, CommandResult, Event, SettingChanged, Snapshot
 from ..core.statistics import LoopStats, ProcessStats, WorkerStats
 from ..watch.screen_state import LOG_LIMIT, ScreenState
-from ..watch.state import State
+from ..watch.state import State, rates_of
 from ..watch.stream import Drained
 from .format import Keyframe
+from .histograms import restored, shortened
 
 DEEDS_LIMIT: Final = 1100
 """Changes and answers: a change and its answer are one line of the audit."""
@@ -66,6 +68,7 @@ class RecordedState(State):
     def keyframe(self) -> Keyframe:
         """Return all that a reader needs who begins at this moment."""
         rows = self.rows.values()
+        history = [*self._history, *self._stats_since_kept()]
         return Keyframe(
             listening=self.listening,
             opened=self.opened,
@@ -73,10 +76,11 @@ class RecordedState(State):
             connections=tuple(row.opened for row in rows),
             departed=tuple(row.closed for row in self._departing if row.closed is not None),
             snapshots=tuple(row.snapshot for row in rows if row.snapshot is not None),
+            rates=rates_of(rows),
             log=tuple(self._log),
             deeds=tuple(self._deeds),
             detail=tuple(event for event in self._detail if getattr(event, "id", 0) in self.rows),
-            history=(*self._history, *self._stats_since_kept()),
+            history=tuple(_chained(history, shortened)),
             stats=self.stats,
             figures=tuple(event for latest in self._figures.values() for event in latest),
             stopping=self.stopping,
@@ -101,11 +105,30 @@ class RecordedState(State):
             self._kept_at, self._longest_us = stats.t, 0
 
 
+def expanded(keyframe: Keyframe) -> Keyframe:
+    """Return a keyframe of format version 2 with whole histograms in its history."""
+    history = tuple(_chained(keyframe.history, restored))
+    return msgspec.structs.replace(keyframe, history=history)
+
+
+def _chained(
+    events: Iterable[Event], change: Callable[[LoopStats, LoopStats | None], LoopStats]
+) -> Iterator[Event]:
+    """Yield the events, with each `LoopStats` changed by the one before it as it is in full."""
+    before: LoopStats | None = None
+    for event in events:
+        if isinstance(event, LoopStats):
+            changed = change(event, before)
+            before = event if change is shortened else changed
+            yield changed
+        else:
+            yield event
+
+
 def state_at(keyframe: Keyframe, now: float) -> ScreenState:
     """Return a state as if everything before the keyframe had been applied to it.
 
-    `now` is the time of the keyframe or later, in Unix seconds. Only the rates of the connections
-    are missing: they are there after a second or two.
+    `now` is the time of the keyframe or later, in Unix seconds.
     """
     state = ScreenState()
     events: list[Event] = [] if keyframe.listening is None else [keyframe.listening]
@@ -120,7 +143,7 @@ def state_at(keyframe: Keyframe, now: float) -> ScreenState:
     events += keyframe.history
     events += keyframe.figures
     events += [] if keyframe.stopping is None else [keyframe.stopping]
-    state.apply(Drained(events, [], None, keyframe.dropped), now)
+    state.apply(Drained(events, [], None, keyframe.dropped, rates=keyframe.rates), now)
     state.stats = keyframe.stats  # those of the history stand for the ones between them too
     state.opened, state.closed = keyframe.opened, keyframe.closed
     state.replace_log(keyframe.log, keyframe.deeds)

@@ -1,5 +1,8 @@
 """Opens a recording, finds positions in it, and reads its batches, up to the first damage.
 
+A recording may have several files (`app.recording.files`): they are read as one. A damaged file is
+read up to its damage, and the next one begins with all that was known.
+
 Opening reads and checks the whole file, including the bodies, but decodes nothing: an hour at 1,000
 events a second takes a tenth of a second. The result is the index: for each record its offset, its
 time and its flags. The file has no index, because it could disagree with the records.
@@ -11,12 +14,19 @@ from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import ExitStack
-from io import BufferedReader
+from io import BufferedReader, FileIO
+from math import inf
+from operator import itemgetter
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol, Self
 
+import msgspec
+
 from ..core.events import Event
+from ..core.statistics import LoopStats
+from .files import is_recording, numbered, start_of
 from .format import (
+    CONTINUED,
     FILE_SIZE,
     LARGEST_BODY,
     RECORD_SIZE,
@@ -24,6 +34,7 @@ from .format import (
     Body,
     DamageError,
     End,
+    FileHeader,
     Head,
     Keyframe,
     Kind,
@@ -35,6 +46,9 @@ from .format import (
     read_head,
     unpack,
 )
+from .histograms import restored
+from .keyframes import expanded
+from .sanity import is_time
 
 READ_AHEAD: Final = 1024**2
 """Bytes that are read at once while the file is opened."""
@@ -54,14 +68,17 @@ class Readable(Protocol):
 
 
 class Damage(NamedTuple):
-    """The place of the first damage in a recording; nothing after it is read."""
+    """The place of the first damage in a file of a recording; nothing after it is read."""
 
     offset: int
     """Byte of the file at which the first record begins that is not good."""
     why: str
+    file: str = ""
+    """The file's name, where the recording has several."""
 
     def __str__(self) -> str:
-        return f"damaged at byte {self.offset:,}: {self.why}"
+        where = f" of {self.file}" if self.file else ""
+        return f"damaged at byte {self.offset:,}{where}: {self.why}"
 
 
 class RecordEntry(NamedTuple):
@@ -71,6 +88,20 @@ class RecordEntry(NamedTuple):
     t: float
     events: int
     marks: Mark
+    file: int = 0
+    """The index of the file that it is in."""
+
+
+class Part(NamedTuple):
+    """One file of a recording."""
+
+    path: Path
+    file: FileIO
+    header: FileHeader
+    first_batch: int
+    """The number of batches in the files before."""
+    follows: bool
+    """Whether it goes on exactly where the file before ends."""
 
 
 class Item(NamedTuple):
@@ -92,27 +123,32 @@ class Recording:
     """A recording that is open for reading; a context manager that closes it."""
 
     def __init__(self, path: Path) -> None:
-        """Open and check the file. Raises `RecordingError`."""
+        """Open and check ``path`` and its numbered files. Raises `RecordingError`."""
         self.path = path
         self.batches: list[RecordEntry] = []
         self.keyframes: list[tuple[int, RecordEntry]] = []
         """And before each, how many of the batches it stands for."""
         self.damage: Damage | None = None
+        """The first damage, in whichever file."""
         self.end_reason = ""
         """Why the recording was ended; empty if its end is missing."""
         self.has_payload = False
+        self._parts: list[Part] = []
         self._times: list[float] = []
         self._kept: OrderedDict[int, Played] = OrderedDict()
+        self._base: tuple[int, LoopStats | None] = -1, None
+        self._bad_from: dict[int, int] = {}  # by file, the offset from which nothing is read
         self._until = 0.0
         try:
-            # Unbuffered: who reads here and there wants what is in the file now.
-            self._file = path.open("rb", buffering=0)
             with ExitStack() as opened:
-                opened.callback(self._file.close)
-                ahead = BufferedReader(self._file, READ_AHEAD)
-                self._index(ahead)
-                ahead.detach()
-                opened.pop_all()
+                paths = files_of(path)
+                for each in paths:
+                    # Unbuffered: who reads here and there wants what is in the file now.
+                    file = opened.enter_context(open(each, "rb", buffering=0))
+                    ahead = BufferedReader(file, READ_AHEAD)
+                    self._index(each, file, ahead, is_only=len(paths) == 1)
+                    ahead.detach()
+                self._opened = opened.pop_all()
         except OSError as error:
             raise RecordingError(f"{path}: {error.strerror or error}") from None
 
@@ -120,7 +156,7 @@ class Recording:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        self._file.close()
+        self._opened.close()
 
     @property
     def start(self) -> float:
@@ -147,13 +183,33 @@ class Recording:
         """The last keyframe that knows no more than the first `batch` batches, and nothing after
         `t`; the first if none is as early.
         """
-        known = bisect_right(self.keyframes, batch, key=lambda keyframe: keyframe[0])
+        known = self._keyframes_known(batch)
         early = bisect_right(self.keyframes, t, key=lambda keyframe: keyframe[1].t)
         return max(0, min(known, early) - 1)
 
+    def _keyframes_known(self, batch: int) -> int:
+        """Return how many keyframes stand before a batch."""
+        return bisect_right(self.keyframes, batch, key=lambda keyframe: keyframe[0])
+
     def keyframe(self, index: int) -> Keyframe | None:
         """A keyframe; None if it turns out to be unreadable, and the recording ends before it."""
-        return self._body(Keyframe, self.keyframes[index][1])
+        entry = self.keyframes[index][1]
+        keyframe = self._body(Keyframe, entry)
+        if keyframe is None or self._parts[entry.file].header.version < 2:
+            return keyframe
+        return expanded(keyframe)
+
+    def breaks(self) -> dict[int, int]:
+        """Return the batches at which a file begins that does not follow the one before exactly,
+        each with the index of the keyframe with which what is shown must begin anew there.
+        """
+        return {
+            part.first_batch: next(
+                index for index, (_, entry) in enumerate(self.keyframes) if entry.file == number
+            )
+            for number, part in enumerate(self._parts)
+            if number and not part.follows
+        }
 
     def played(self, batch: int) -> Played:
         """Return the content of a batch, in its order; empty if it cannot be decoded."""
@@ -165,8 +221,13 @@ class Recording:
             body = self._body(RecordedBatch, entry)
             if body is None:
                 return Played([], 0)
-            after = self.batches[batch - 1].t if batch else self.start
-            played = Played(list(_timed(body, after, entry.t)), body.dropped)
+            if body.stats is not None and self._parts[entry.file].header.version >= 2:
+                stats = restored(body.stats, self._base_of(batch))
+                body = msgspec.structs.replace(body, stats=stats)
+            after = self.keyframes[self._keyframes_known(batch) - 1][1].t
+            if batch:
+                after = max(after, self.batches[batch - 1].t)
+            played = Played(_timed(body, after, entry.t), body.dropped)
             self._kept[batch] = played
             if len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
@@ -181,68 +242,107 @@ class Recording:
                 if item.t >= since:
                     yield item
 
+    def _base_of(self, batch: int) -> LoopStats | None:
+        """Return the statistics of the keyframe before a batch, which its own are told against."""
+        index = self._keyframes_known(batch) - 1
+        if self._base[0] != index:
+            keyframe = self._body(Keyframe, self.keyframes[index][1])
+            self._base = index, None if keyframe is None else keyframe.stats
+        return self._base[1]
+
     def _body(self, kind: type[Body], entry: RecordEntry) -> Body | None:
+        if entry.offset >= self._bad_from.get(entry.file, inf):
+            return None
+        file = self._parts[entry.file].file
         try:
-            self._file.seek(entry.offset)
-            record = _record(self._file)
+            file.seek(entry.offset)
+            record = _record(file)
             if record is None:
                 raise DamageError("a record is gone")
             return unpack(kind, record[1])
         except (DamageError, OSError) as error:
-            self._cut(entry.offset, str(error))
+            self._cut(entry, str(error))
             return None
 
-    def _cut(self, offset: int, why: str) -> None:
-        """Let the recording end before the record at `offset`."""
-        self.damage = Damage(offset, why)
-        self.batches = [entry for entry in self.batches if entry.offset < offset]
-        self.keyframes = [pair for pair in self.keyframes if pair[1].offset < offset]
+    def _cut(self, bad: RecordEntry, why: str) -> None:
+        """Read nothing more of a file from the record `bad` on; the last file ends before it."""
+        self._bad_from[bad.file] = bad.offset
+        self._note_damage(self._parts[bad.file].path, bad.offset, why, len(self._parts) == 1)
+        if bad.file < len(self._parts) - 1:
+            return  # what follows keeps its place
+        good = (bad.file, bad.offset)
+        self.batches = [each for each in self.batches if (each.file, each.offset) < good]
+        self.keyframes = [pair for pair in self.keyframes if (pair[1].file, pair[1].offset) < good]
         self._times = [entry.t for entry in self.batches]
         self._until = self._times[-1] if self._times else 0.0
 
+    def _note_damage(self, path: Path, offset: int, why: str, is_only: bool) -> None:
+        if self.damage is None:
+            self.damage = Damage(offset, why, "" if is_only else path.name)
+
     # --- opening ---
 
-    def _index(self, file: Readable) -> None:
-        head = file.read(FILE_SIZE) or b""
+    def _index(self, path: Path, file: FileIO, ahead: Readable, is_only: bool) -> None:
+        head = ahead.read(FILE_SIZE) or b""
         if not looks_like_ours(head) and head:
-            raise RecordingError(f"{self.path} is not a recording of echo-tui")
+            raise RecordingError(f"{path} is not a recording of echo-tui")
         try:
-            version, self.has_payload = read_file_header(head)
+            header = read_file_header(head)
         except DamageError as error:
-            self.damage = Damage(0, str(error))
+            self._note_damage(path, 0, str(error), is_only)
             return
-        if version > VERSION:
+        if header.version > VERSION:
             raise RecordingError(
-                f"{self.path} has format version {version}, this echo-tui reads up to {VERSION}:"
+                f"{path} has format version {header.version}, this echo-tui reads up to {VERSION}:"
                 " replay it with a newer one"
             )
-        offset = FILE_SIZE
+        self.has_payload |= header.has_payload
+        follows = header.continues and self.end_reason == CONTINUED and self._is_next(path)
+        self._parts.append(Part(path, file, header, len(self.batches), follows))
+        self.end_reason = ""
+        offset, keyframes = FILE_SIZE, len(self.keyframes)
         try:
-            while (record := _record(file)) is not None:
-                self._add_to_index(offset, *record)
+            while (record := _record(ahead)) is not None:
+                self._add_to_index(offset, *record, keyframes)
                 offset += RECORD_SIZE + len(record[1])
             if not self.end_reason:
                 raise DamageError("it ends without its end: cut off, or still being written")
         except DamageError as error:
-            self.damage = Damage(offset, str(error))
+            self._note_damage(path, offset, str(error), is_only)
+        if keyframes == len(self.keyframes):
+            self._parts.pop()  # nothing of it can be shown
 
-    def _add_to_index(self, offset: int, head: Head, body: bytes) -> None:
+    def _is_next(self, path: Path) -> bool:
+        """Whether a file has the number after that of the file before."""
+        numbers = [each.suffix[1:] for each in (self._parts[-1].path, path)] if self._parts else []
+        return (
+            all(map(str.isdigit, numbers))
+            and len(numbers) == 2
+            and (int(numbers[1]) == int(numbers[0]) + 1)
+        )
+
+    def _add_to_index(self, offset: int, head: Head, body: bytes, keyframes: int) -> None:
         if self.end_reason:
             raise DamageError("something stands after the end")
-        entry = RecordEntry(offset, head.t, head.events, Mark(head.marks))
+        if not is_time(head.t):
+            raise DamageError("a record has a time that is none")
+        # The clock may have been set back between two files; within one it never is.
+        t = max(head.t, self._until)
+        entry = RecordEntry(offset, t, head.events, Mark(head.marks), len(self._parts) - 1)
+        has_keyframe = len(self.keyframes) > keyframes
         match head.kind:
             case Kind.KEYFRAME:
                 self.keyframes.append((len(self.batches), entry))
-            case Kind.BATCH if self.keyframes:
+            case Kind.BATCH if has_keyframe:
                 self.batches.append(entry)
-                self._times.append(head.t)
-            case Kind.END if self.keyframes:
+                self._times.append(t)
+            case Kind.END if has_keyframe:
                 self.end_reason = unpack(End, body).why or "it was stopped"
             case Kind.BATCH | Kind.END:
                 raise DamageError("no keyframe stands before it")
             case _:
                 pass  # of a kind that a later version of this format added
-        self._until = max(self._until, head.t)
+        self._until = t
 
 
 def _record(file: Readable) -> tuple[Head, bytes] | None:
@@ -261,13 +361,36 @@ def _record(file: Readable) -> tuple[Head, bytes] | None:
     return head, body
 
 
-def _timed(batch: RecordedBatch, after: float, until: float) -> Iterator[Item]:
-    """The events as they are played: in order, and within the time of their batch."""
+def _timed(batch: RecordedBatch, after: float, until: float) -> list[Item]:
+    """The events and figures as they are played, in the order of their times and within those of
+    their batch. A figure stands behind the events of the same time, which it includes.
+    """
+    items: list[Item] = []
     t = after
     for event in batch.events:
         t = min(max(t, event.t), until)
-        yield Item(t, event)
+        items.append(Item(t, event))
+    figures: list[Item] = []
     for snapshot in batch.snapshots:
-        yield Item(until, snapshot)
+        made_at = max(snapshot.t, snapshot.toggled_at, snapshot.frame_at)
+        figures.append(Item(min(max(after, made_at), until), snapshot))
     if batch.stats is not None:
-        yield Item(until, batch.stats)
+        figures.append(Item(min(max(after, batch.stats.t), until), batch.stats))
+    # Sorting is stable: events stay in front of figures, and both in their order.
+    return sorted([*items, *figures], key=itemgetter(0))
+
+
+def files_of(path: Path) -> list[Path]:
+    """Return the files of a recording in the order of their times: `path`, and its numbered ones.
+
+    Just `path` if there are no others, whether it exists or not. Raises `OSError`.
+    """
+    others = [each for each in numbered(path) if is_recording(each)] if path.parent.is_dir() else []
+    if not others:
+        return [path]
+    files = [*([path] if path.exists() else []), *others]
+    return sorted(files, key=lambda each: _sortable(start_of(each)))
+
+
+def _sortable(t: float | None) -> float:
+    return t if t is not None and is_time(t) else inf

@@ -5,28 +5,60 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable
+from enum import Enum
+from math import inf
 from typing import Final
 
+import msgspec
+
 from ..core.events import LAST_WORDS, Bytes
+from ..core.printable import printable
 from ..core.settings import format_size
+from ..core.statistics import LoopStats
 from ..watch.stream import Drained, EventStream
 from .disk import Disk
-from .format import UNMARKED, End, Keyframe, Mark, RecordedBatch, file_header, marks_of, pack
+from .files import Parts
+from .format import (
+    CONTINUED,
+    UNMARKED,
+    End,
+    Keyframe,
+    Mark,
+    RecordedBatch,
+    file_header,
+    marks_of,
+    pack,
+)
+from .histograms import shortened
 from .keyframes import RecordedState
 from .plan import NO_LIMITS, Limits
+from .quiet import QuietFigures
 
 INTERVAL: Final = 0.2
 """Seconds between two batches: with more of them, one connection's figures cost more bytes."""
 KEYFRAME_AFTER: Final = 10.0
 """Least seconds between two keyframes, unless many events came."""
-KEYFRAME_AT_LAST: Final = 60.0
-"""Most seconds between two keyframes, however little was written since."""
+KEYFRAME_BATCHES: Final = 300
+"""Batches after which a keyframe comes, however small they are: of a busy server those of 60 s."""
 KEYFRAME_EVENTS: Final = 20_000
 """Events after which a keyframe comes early: a seek decodes about so many."""
 ROOM_FOR_END: Final = 256
 """Bytes kept for the last record."""
 PATIENCE: Final = 2.0
 """Seconds that an end waits for the disk."""
+RETRY_INTERVAL: Final = 10.0
+"""Seconds after which a next file is tried where the disk has failed."""
+
+
+class Ending(Enum):
+    """How a recording ended."""
+
+    ASKED = "info"
+    """Somebody wanted it, or the server ended."""
+    LIMIT = "warning"
+    """It is as large or as old as it may be."""
+    FAILED = "error"
+    """The disk failed, or somebody took the file away."""
 
 
 class Recorder:
@@ -40,10 +72,14 @@ class Recorder:
         limits: Limits = NO_LIMITS,
         has_payload: bool = False,
         on_end: Callable[[Recorder], None] = lambda _recorder: None,
+        parts: Parts | None = None,
+        tell: Callable[[str, str], None] = lambda _level, _text: None,
     ) -> None:
         """`now` is the clock of the events; `on_end` is called once, from any thread that ends it.
 
-        Without `has_payload`, the bytes of peers are left out.
+        Without `has_payload`, the bytes of peers are left out. With `parts` it has no limits, and
+        goes on in a next file as they say; `tell` gets level and text of a notice when the disk has
+        failed, and when the recording goes on.
         """
         self._stream = stream
         self._disk = disk
@@ -51,24 +87,37 @@ class Recorder:
         self._limits = limits
         self._has_payload = has_payload
         self._on_end = on_end
+        self._parts = parts
+        self._tell = tell
+        self._interrupted = ""
+        """Why nothing is recorded at present; the recording goes on when the disk can again."""
+        self._retry_at = inf
         self._state = RecordedState()
+        self._quiet = QuietFigures()
         self._asked = threading.Event()
         self._thread = threading.Thread(target=self._run, name="echo-tui recorder", daemon=True)
         self.started_at = now()
         self._until = self.started_at
         """Up to when the recording tells; never steps back, whatever the clock does."""
+        self._file_at = self.started_at
+        self._file_size = 0
+        self._largest_file = 0 if parts is None else parts.largest
+        self._base: LoopStats | None = None  # the statistics of the latest keyframe
         self._keyframe_at = self.started_at
         self._keyframe_size = 0
-        self._size_since = 0
-        self._events_since = 0
+        self._size_since = self._events_since = self._batches_since = 0
         self.size = 0
-        """Bytes of the file."""
+        """Bytes recorded."""
         self.events = 0
         """Events recorded; snapshots and statistics are not counted."""
         self.ended = ""
         """Why it ended; empty while it goes on."""
-        self.failed = False
+        self.ending = Ending.ASKED
+
+    @property
+    def failed(self) -> bool:
         """Whether it ended because the disk failed."""
+        return self.ending is Ending.FAILED
 
     def begin(self) -> None:
         """Write the file's header and an empty keyframe: nothing is known yet."""
@@ -86,30 +135,48 @@ class Recorder:
         self._asked.set()
         self._thread.join(PATIENCE)
         if not self._disk.join(PATIENCE) and not self.failed:
-            self.failed = True
+            self.ending = Ending.FAILED
             self.ended = self._disk.trouble or "the disk did not take the end in time"
 
     def record(self, drained: Drained) -> None:
         """Record what was drained, or end with the reason why that cannot be."""
-        if trouble := self._disk.trouble:
-            self.end(trouble, failed=True)
-            return
-        batch, marks = self._batch(drained)
         self._until = max(self._until, self._now())
-        if batch.events or batch.snapshots or batch.stats:
-            self._write(batch, marks)
+        if trouble := self._disk.trouble:
+            if self._parts is None:
+                self.end(trouble, Ending.FAILED)
+                return
+            self._interrupt(self._parts, trouble)
+        if self._retry_at < inf:
+            self._state.apply(drained, self._until)
+            if self._until >= self._retry_at:
+                self._resume()
+            return
+        if self._interrupted and not self._disk.waiting:
+            self._interrupted = ""
+            self._tell("warning", f"the recording goes on in {self._path}")
+        if self._parts and self._is_file_old(self._parts.longest):
+            self._begin_next_file(self._parts)
+        batch = self._quiet.choose(self._batch(drained), self._until)
+        if batch is not None and (batch.events or batch.snapshots or batch.stats):
+            self._write(batch)
         if self.ended:
             return
         if drained.events and type(drained.events[-1]) in LAST_WORDS:
             self.end("the server ended")
-        elif self._limits.age and self._now() - self.started_at >= self._limits.age:
-            self.end(f"it is {self._limits.age:g} s old, as --record-max-age allows")
+        elif not self._parts and self._is_file_old(self._limits.age):
+            age = f"{self._limits.age:g} s"
+            self.end(f"it is {age} old, as --record-max-age allows", Ending.LIMIT)
 
-    def end(self, why: str, failed: bool = False) -> None:
-        """End the recording; if the disk `failed`, without a last record: a reader sees that."""
-        if not failed:
+    def end(self, why: str, ending: Ending = Ending.ASKED) -> None:
+        """End the recording; if it failed, without a last record: a reader sees that."""
+        if ending is not Ending.FAILED:
+            rest = self._quiet.rest(self._until)
+            if rest is not None and ending is Ending.ASKED:
+                self._write(rest)
+            if self.ended:
+                return
             self._put(pack(End(why=why), self._until))
-        self.failed = failed
+        self.ending = ending
         self.ended = why
         self._disk.close()
         self._on_end(self)
@@ -124,30 +191,36 @@ class Recorder:
                 if is_last and not self.ended:
                     self.end("it was stopped")
         except Exception as fault:  # of ours: it ends the recording, and must be seen
-            self.end(f"a fault of echo-tui: {type(fault).__name__}: {fault}", failed=True)
+            self.end(f"a fault of echo-tui: {type(fault).__name__}: {fault}", Ending.FAILED)
 
-    def _batch(self, drained: Drained) -> tuple[RecordedBatch, Mark]:
-        marks = UNMARKED
-        kept = [e for e in drained.events if self._has_payload or type(e) is not Bytes]
-        for event in kept:
-            marks |= marks_of(event)
-        batch = RecordedBatch(
-            events=tuple(kept),
+    def _batch(self, drained: Drained) -> RecordedBatch:
+        return RecordedBatch(
+            events=tuple(e for e in drained.events if self._has_payload or type(e) is not Bytes),
             snapshots=tuple(drained.snapshots),
             stats=drained.stats,
             dropped=drained.dropped,
         )
-        return batch, marks
 
-    def _write(self, batch: RecordedBatch, marks: Mark) -> None:
-        record = pack(batch, self._until, marks)
-        if not self._has_room_for(record):
+    def _pack(self, batch: RecordedBatch) -> bytes:
+        marks: Mark = UNMARKED
+        for event in batch.events:
+            marks |= marks_of(event)
+        stats = None if batch.stats is None else shortened(batch.stats, self._base)
+        return pack(msgspec.structs.replace(batch, stats=stats), self._until, marks)
+
+    def _write(self, batch: RecordedBatch) -> None:
+        record = self._pack(batch)
+        if self._parts and not self._has_room_for(record, self._largest_file):
+            self._begin_next_file(self._parts)
+            record = self._pack(batch)
+        elif not self._parts and not self._has_room_for(record, self._limits.size):
             allowed = format_size(self._limits.size)
-            self.end(f"it is as large as --record-max-size {allowed} allows")
+            self.end(f"it is as large as --record-max-size {allowed} allows", Ending.LIMIT)
             return
         self._put(record)
         self.events += len(batch.events)
         self._events_since += len(batch.events)
+        self._batches_since += 1
         told = Drained(list(batch.events), list(batch.snapshots), batch.stats, batch.dropped)
         self._state.apply(told, self._until)
         if self._is_keyframe_due():
@@ -159,21 +232,83 @@ class Recorder:
             return True
         age = self._until - self._keyframe_at
         enough = self._size_since >= self._keyframe_size
-        return age >= KEYFRAME_AT_LAST or (age >= KEYFRAME_AFTER and enough)
+        return age >= KEYFRAME_AFTER and (enough or self._batches_since >= KEYFRAME_BATCHES)
 
     def _write_keyframe(self) -> None:
-        record = pack(self._state.keyframe(), self._until)
-        if not self._has_room_for(record):
-            return  # the next batch may still fit
-        self._put(record)
-        self._keyframe_at, self._keyframe_size = self._until, len(record)
-        self._size_since = self._events_since = 0
+        keyframe = self._state.keyframe()
+        record = pack(keyframe, self._until)
+        most = self._largest_file if self._parts else self._limits.size
+        if self._has_room_for(record, most):
+            self._put_keyframe(keyframe, record)  # without room, the next batch may still fit
 
-    def _has_room_for(self, record: bytes) -> bool:
-        most = self._limits.size
-        return not most or self.size + len(record) + ROOM_FOR_END <= most
+    def _put_keyframe(self, keyframe: Keyframe, record: bytes) -> None:
+        self._put(record)
+        self._base = keyframe.stats
+        self._keyframe_at, self._keyframe_size = self._until, len(record)
+        self._size_since = self._events_since = self._batches_since = 0
+
+    # --- the next file ---
+
+    def _begin_next_file(self, parts: Parts) -> None:
+        """End this file, and begin the next one with all that is known."""
+        self._put(pack(End(why=CONTINUED), self._until))
+        self._begin_file(parts, lambda room: self._disk.switch(lambda: parts.open_next(room)))
+
+    def _begin_file(
+        self, parts: Parts, open_next: Callable[[int], None], continues: bool = True
+    ) -> None:
+        keyframe = self._state.keyframe()
+        record = pack(keyframe, self._until)
+        # A file with hardly more than its keyframe would be followed by others like it.
+        self._largest_file = max(parts.largest, 2 * len(record)) if parts.largest else 0
+        open_next(self._largest_file)
+        self._file_at, self._file_size = self._until, 0
+        self._put(file_header(self._has_payload, continues))
+        self._put_keyframe(keyframe, record)
+
+    # --- a disk that fails while the recording is to go on ---
+
+    def _interrupt(self, parts: Parts, trouble: str) -> None:
+        """Give up the present file, and plan the next one."""
+        if self._retry_at < inf:
+            return  # it is known
+        self._disk.close()
+        if self._interrupted:
+            parts.path.unlink(missing_ok=True)  # it never held more than its beginning
+        else:
+            self._tell("error", f"recording interrupted: {trouble} ({self._path})")
+        self._interrupted = trouble
+        self._retry_at = self._until + RETRY_INTERVAL
+
+    def _resume(self) -> None:
+        """Try to go on in the next file; it is known later whether the disk takes it."""
+        assert self._parts is not None
+        parts = self._parts
+
+        def open_next(room: int) -> None:
+            disk = Disk(parts.open_next(room))
+            disk.start()
+            self._disk = disk
+
+        try:
+            self._begin_file(parts, open_next, continues=False)
+        except OSError:
+            self._retry_at = self._until + RETRY_INTERVAL
+            return
+        self._retry_at = inf
+
+    @property
+    def _path(self) -> str:
+        return "" if self._parts is None else printable(str(self._parts.path), 200)
+
+    def _is_file_old(self, longest: float) -> bool:
+        return longest > 0 and self._until - self._file_at >= longest
+
+    def _has_room_for(self, record: bytes, most: int) -> bool:
+        return not most or self._file_size + len(record) + ROOM_FOR_END <= most
 
     def _put(self, data: bytes) -> None:
         self.size += len(data)
+        self._file_size += len(data)
         self._size_since += len(data)
         self._disk.put(data)

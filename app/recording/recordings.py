@@ -6,7 +6,6 @@ import os
 import threading
 import time
 from pathlib import Path
-from typing import BinaryIO, Final
 
 from ..core.events import Notice, RecordingStatus
 from ..core.printable import printable
@@ -14,12 +13,9 @@ from ..core.settings import SettingError
 from ..watch.fanout import Fanout
 from ..watch.stream import EventStream
 from .disk import Disk, Sink
-from .format import MAGIC, looks_like_ours
+from .files import Parts, create, is_recording, next_numbered
 from .plan import RecordingPlan
 from .recorder import Recorder
-
-MODE: Final = 0o600
-"""Peers' addresses are nobody else's business."""
 
 
 class Recordings:
@@ -30,6 +26,7 @@ class Recordings:
         self._plan = plan
         self._stream: EventStream | None = None
         self._recorder: Recorder | None = None
+        self._parts: Parts | None = None
         self._path = Path()
         self._lock = threading.Lock()  # of whoever starts or ends a recording
 
@@ -37,13 +34,19 @@ class Recordings:
     def path(self) -> Path | None:
         """The file that is being written now."""
         recorder = self._recorder
-        return self._path if recorder is not None and not recorder.ended else None
+        return self._latest_path if recorder is not None and not recorder.ended else None
 
     @property
     def failure(self) -> str:
         """Why the latest recording is not what was asked for; empty if it is."""
         recorder = self._recorder
-        return f"{self._path}: {recorder.ended}" if recorder is not None and recorder.failed else ""
+        if recorder is None or not recorder.failed:
+            return ""
+        return f"{self._latest_path}: {recorder.ended}"
+
+    @property
+    def _latest_path(self) -> Path:
+        return self._path if self._parts is None else self._parts.path
 
     def start_planned(self) -> None:
         """Begin the recording of the command line, if it wants one. Raises `SettingError`."""
@@ -51,7 +54,7 @@ class Recordings:
         if path is None:
             return
         try:
-            file = create(path, self._plan.may_replace)
+            self._start_file(path, self._plan)
         except FileExistsError:
             raise SettingError(
                 f"--record {path}: the file exists: choose another name, or replace a recording"
@@ -59,15 +62,33 @@ class Recordings:
             ) from None
         except OSError as error:
             raise SettingError(f"--record {path}: {error.strerror or error}") from None
+
+    def _start_file(self, path: Path, plan: RecordingPlan) -> None:
+        """Begin to record into a new file of this name, or as the plan says into numbered ones."""
+        if plan.keep is not None:
+            parts = Parts(path, plan.keep, self._fanout.now)
+            self.start(path, parts.open_next(), parts)
+            return
+        try:
+            file = create(path, plan.may_replace)
+        except FileExistsError:
+            if not (plan.may_number and is_recording(path)):
+                raise
+            taken, path = path, next_numbered(path)
+            file = create(path)
+            text = f"{taken} is a recording already: this one is {path.name}"
+            self._publish("info", text)
         self.start(path, file)
 
-    def start(self, path: Path, file: Sink) -> None:
+    def start(self, path: Path, file: Sink, parts: Parts | None = None) -> None:
         """Begin to record into an open file."""
         stream = EventStream()
         stream.watched = True
         plan, disk, now = self._plan, Disk(file), self._fanout.now
-        recorder = Recorder(stream, disk, now, plan.limits, plan.has_payload, self._ended)
-        self._stream, self._recorder, self._path = stream, recorder, path
+        recorder = Recorder(
+            stream, disk, now, plan.limits, plan.has_payload, self._ended, parts, self._publish
+        )
+        self._stream, self._recorder, self._path, self._parts = stream, recorder, path, parts
         self._fanout.add(stream, "the recording")
         recorder.start()
 
@@ -79,7 +100,7 @@ class Recordings:
             return RecordingStatus()
         return RecordingStatus(
             recording=not recorder.ended,
-            file=os.fsencode(self._path).decode(errors="backslashreplace"),
+            file=os.fsencode(self._latest_path).decode(errors="backslashreplace"),
             bytes=recorder.size,
             since=recorder.started_at,
         )
@@ -92,7 +113,7 @@ class Recordings:
         with self._lock:
             if self.path is not None:
                 return False
-            self.start(path, create(path, may_replace=False))
+            self._start_file(path, RecordingPlan(keep=self._plan.keep))
             return True
 
     def finish(self) -> str | None:
@@ -102,8 +123,8 @@ class Recordings:
             if recorder is None or recorder.ended:
                 return None
             recorder.stop()
-            told = f"recorded {recorder.events:,} events, {recorder.size:,} bytes, in {self._path}"
-            return self.failure or told
+            counted = f"{recorder.events:,} events, {recorder.size:,} bytes"
+            return self.failure or f"recorded {counted}, in {self._latest_path}"
 
     def toggle(self) -> str:
         """Begin a recording in the current directory, or end the present one; what was done.
@@ -114,10 +135,9 @@ class Recordings:
         if told is not None:
             return told
         path = Path(time.strftime("echo-tui-%Y%m%d-%H%M%S.rec", time.localtime(self._fanout.now())))
-        path = path.absolute()
-        if not self.begin(path):
-            return f"a recording is on already: {self._path}"
-        return f"recording into {path}"
+        if not self.begin(path.absolute()):
+            return f"a recording is on already: {self._latest_path}"
+        return f"recording into {self._latest_path}"
 
     def stop(self) -> None:
         """End the recording, if there is one; waits a while for the disk."""
@@ -129,25 +149,9 @@ class Recordings:
             self._fanout.remove(self._stream)
         if self._fanout.state.ended and not recorder.failed:
             return  # it ended with the server, whose own word is the last one
-        text = printable(f"recording stopped: {recorder.ended} ({self._path})", 1000)
-        level = "error" if recorder.failed else "info"
+        text = f"recording stopped: {recorder.ended} ({self._latest_path})"
+        self._publish(recorder.ending.value, text)
+
+    def _publish(self, level: str, text: str) -> None:
+        text = printable(text, 1000)
         self._fanout.publish(Notice(t=self._fanout.now(), level=level, text=text))
-
-
-def create(path: Path, may_replace: bool) -> BinaryIO:
-    """A new file that only its owner may read. Raises `OSError`; `FileExistsError` if it exists.
-
-    With `may_replace` an existing recording of ours is removed first, and never anything else.
-    """
-    if may_replace and _is_recording(path):
-        path.unlink()
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, MODE)
-    return open(descriptor, "wb", buffering=0)
-
-
-def _is_recording(path: Path) -> bool:
-    if path.is_symlink() or not path.is_file():
-        return False
-    with path.open("rb") as file:
-        head = file.read(len(MAGIC))
-    return not head or looks_like_ours(head)

@@ -14,18 +14,15 @@ from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
 from ..core.commands import Command, Trace
-from ..core.events import Event, Snapshot
-from ..core.statistics import LoopStats, ProcessStats
+from ..core.events import FIGURES, Event
 from ..recording.format import Keyframe, Mark, marks_of
-from ..recording.reader import Recording
+from ..recording.reader import Item, Recording
 from ..watch.source import Failure
 from ..watch.stream import Drained
 
 SPEEDS: Final = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 SETTLING: Final = 2.5
 """Seconds that are played before a place is shown, so that the rates of connections are right."""
-_FIGURES: Final = (Snapshot, LoopStats, ProcessStats)
-"""Periodic figures, to which a step does not go."""
 
 
 class Place(NamedTuple):
@@ -66,6 +63,9 @@ class ReplaySource:
         self._place = self._target = Place(0, 0)
         self._dropped = 0
         self._restart: Keyframe | None = None
+        self._breaks = recording.breaks()
+        self._begun_at = -1
+        """The batch before which the state that is shown began."""
         self.seek(self.start)
 
     # --- the source ---
@@ -137,7 +137,7 @@ class ReplaySource:
 
     def step(self, back: bool = False) -> bool:
         """Pause, and go to the next event, or to the one before; whether there is one."""
-        return self._go_to_next(lambda event: not isinstance(event, _FIGURES), None, back)
+        return self._go_to_next(lambda event: not isinstance(event, FIGURES), None, back)
 
     def jump(self, mark: Mark, back: bool = False) -> bool:
         """Pause, and go to the next event with a mark, or to the one before; whether there is one.
@@ -151,11 +151,25 @@ class ReplaySource:
     def _play_on(self) -> Iterator[Event]:
         while self._place < self._target and self._place.batch < len(self.recording.batches):
             batch, first = self._place
+            if first == 0 and batch in self._breaks and self._begin_anew(batch):
+                return
             items, self._dropped = self.recording.played(batch)
             is_last = batch == self._target.batch
             end = self._target.item if is_last else None
             yield from (item.event for item in items[first:end])
             self._place = self._target if is_last else Place(batch + 1, 0)
+
+    def _begin_anew(self, batch: int) -> bool:
+        """Have the state begin with the keyframe at a break, unless it just has; whether it must:
+        the next drain goes on from there.
+        """
+        if self._begun_at == batch:
+            return False
+        keyframe = self.recording.keyframe(self._breaks[batch])
+        if keyframe is None:
+            return False
+        self._restart, self._begun_at, self._dropped = keyframe, batch, keyframe.dropped
+        return True
 
     def _place_at(self, t: float) -> Place:
         """The place at which everything up to `t` has been played."""
@@ -169,13 +183,19 @@ class ReplaySource:
         self._position, self._target = t, place
         while recording.keyframes:
             index = recording.keyframe_before(place.batch, t - SETTLING)
+            # What happened before a break says nothing of what is shown after it.
+            shown = place.batch - (place.item == 0)
+            began = max((each for each in self._breaks if each <= shown), default=0)
+            index = max(index, self._breaks.get(began, 0))
             after = recording.keyframes[index][0]
-            if after <= self._place.batch and (0, 0) != self._place <= place:
+            can_play_on = after <= self._place.batch and (0, 0) != self._place <= place
+            if can_play_on and self._place.batch >= began:
                 return
             keyframe = recording.keyframe(index)
             if keyframe is not None:
                 self._restart, self._place = keyframe, Place(after, 0)
                 self._dropped = keyframe.dropped
+                self._begun_at = after
                 return
 
     def _go_to_next(
@@ -212,10 +232,24 @@ class ReplaySource:
                 indices = indices[: start.item] if back else indices[start.item :]
             for index in reversed(indices) if back else indices:
                 if is_wanted(items[index].event):
-                    yield Place(batch, index + 1), items[index].t
+                    yield Place(batch, _with_figures(items, index)), items[index].t
 
     def _may_hold(self, batch: int, mark: Mark | None) -> bool:
         if batch >= len(self.recording.batches):
             return False
         entry = self.recording.batches[batch]
         return bool(entry.marks & mark) if mark is not None else entry.events > 0
+
+
+def _with_figures(items: list[Item], index: int) -> int:
+    """Return how many items are played to show the event at `index`: the figures behind it that
+    are of the same moment include it, and stand for what it changed.
+    """
+    count = index + 1
+    while (
+        count < len(items)
+        and items[count].t == items[index].t
+        and isinstance(items[count].event, FIGURES)
+    ):
+        count += 1
+    return count

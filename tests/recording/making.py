@@ -53,6 +53,9 @@ class Sink:
     def close(self) -> None:
         self.closed = True
 
+    def loss(self) -> str:
+        return ""
+
 
 class CountingRecording(Recording):
     """A recording that counts how many of its records were decoded: what a seek costs."""

@@ -19,7 +19,7 @@ from tests.recording.making import drain, history, recorded
 def records(data: bytes) -> Iterator[tuple[int, int, int, float, Any]]:
     """Kind, marks, events, time and body of each record."""
     assert data[:8] == bytes.fromhex("89 65 63 68 6f 72 65 63")
-    assert struct.unpack(">HHI", data[8:16]) == (1, 0, zlib.crc32(data[:12]))
+    assert struct.unpack(">HHI", data[8:16]) == (2, 0, zlib.crc32(data[:12]))
     offset = 16
     while offset < len(data):
         size, crc, kind, marks, zero, events, t = struct.unpack_from(">IIBBHId", data, offset)

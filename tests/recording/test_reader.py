@@ -153,14 +153,27 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
         Recording(tmp_path)
 
 
-def test_a_newer_version_is_refused_with_what_to_do(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_newer_version_is_refused_with_what_to_do(tmp_path: Path) -> None:
     path = tmp_path / "newer.rec"
-    monkeypatch.setattr(recording_format, "VERSION", 2)
-    path.write_bytes(file_header(False))
-    with pytest.raises(RecordingError, match="format version 2, this echo-tui reads up to 1"):
+    path.write_bytes(file_header(False, version=3))
+    with pytest.raises(RecordingError, match="format version 3, this echo-tui reads up to 2"):
         Recording(path)
+
+
+def test_a_recording_of_version_1_is_still_read() -> None:
+    """It was made by the writer of version 1, of the same life."""
+    path = Path(__file__).parent / "version1.rec"
+    with Recording(path) as old:
+        assert old.damage is None
+        assert len(old.keyframes) > 2
+        told: list[Event] = []
+        for _, drained in history(7, steps=80):
+            stats = [drained.stats] if drained.stats else []
+            told += [*drained.events, *drained.snapshots, *stats]
+        assert everything(old) == told
+        keyframe = old.keyframe(len(old.keyframes) - 1)
+        assert keyframe is not None
+        assert keyframe.history
 
 
 @pytest.mark.parametrize("size", range(FILE_SIZE))

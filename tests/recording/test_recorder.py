@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import stat
 import threading
+from io import FileIO
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,12 @@ from app.core.events import Event, Notice, Reason, Stopped
 from app.core.settings import SettingError
 from app.recording import disk as disk_module
 from app.recording.disk import Disk
+from app.recording.files import create
 from app.recording.format import file_header
 from app.recording.plan import Limits, RecordingPlan
 from app.recording.reader import Recording
 from app.recording.recorder import Recorder
-from app.recording.recordings import Recordings, create
+from app.recording.recordings import Recordings
 from app.watch.fanout import Fanout
 from app.watch.stream import Drained, EventStream
 from tests.making import NOW, closed, listening, loop_stats, opened, snapshot
@@ -51,6 +53,13 @@ class Full(Memory):
         taken = min(len(data), self.room)
         self.room -= taken
         return super().write(data[:taken])
+
+
+class DevFull(FileIO):
+    """The device that is always full."""
+
+    def loss(self) -> str:
+        return ""
 
 
 class Watched:
@@ -138,7 +147,7 @@ def test_a_full_disk_ends_the_recording_and_tells_everybody(tmp_path: Path, room
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has /dev/full")
 def test_a_really_full_disk_ends_it_too() -> None:
     watched = Watched()
-    with open("/dev/full", "wb", buffering=0) as full:
+    with DevFull("/dev/full", "wb") as full:
         watched.recordings.start(Path("/dev/full"), full)
         until(lambda: watched.recorded() is None)
         watched.recordings.stop()

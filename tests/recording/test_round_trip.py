@@ -27,17 +27,22 @@ from app.recording.format import (
     unpack,
 )
 from app.recording.keyframes import RecordedState
+from app.recording.sanity import LATEST
 from tests.making import NOW
 from tests.recording.making import drain, history, recorded
 
 KINDS: tuple[type[msgspec.Struct], ...] = get_args(Event)
-st.register_type_strategy(float, st.floats(allow_nan=False))
-st.register_type_strategy(int, st.integers(-(2**63), 2**64 - 1))
+# What a server can tell: of all else `test_hostile` is about.
+st.register_type_strategy(float, st.floats(0, LATEST))
+st.register_type_strategy(int, st.integers(0, 2**63 - 1))
+st.register_type_strategy(str, st.text(st.characters(exclude_categories=["C", "Z"])))
+COUNTS = st.lists(st.tuples(st.integers(0, 1000), st.integers(0, 2**50))).map(tuple)
 
 
 def any_of(kind: type[msgspec.Struct]) -> st.SearchStrategy[Any]:
     hints = get_type_hints(kind)
     fields = {name: st.from_type(hints[name]) for name in kind.__struct_fields__}
+    fields |= {name: COUNTS for name in ("service_us", "iteration_us") if name in fields}
     return st.builds(kind, **fields)
 
 

@@ -1,0 +1,161 @@
+"""The files of a recording: their names, who may read them, and what becomes of old ones.
+
+A recording is one file, ``FILE``, or several that follow one another: ``FILE.000001`` and so on. A
+file that exists is never written again: a later recording of the same name has the next number.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from io import FileIO
+from pathlib import Path
+from typing import Final
+
+from .format import FILE_SIZE, MAGIC, RECORD_SIZE, looks_like_ours, read_head
+from .plan import Keep
+
+MODE: Final = 0o600
+"""Peers' addresses are nobody else's business."""
+MOST_FILES: Final = 500
+"""Files of one recording that are kept at most: `replay` opens all of them at once."""
+PARTS: Final = 10
+"""A part has a tenth of what is kept, so that at least nine tenths are kept at any time."""
+_NUMBER: Final = re.compile(r"\.(\d{6,9})", re.ASCII)
+
+
+class RecordingFile:
+    """A new file that only its owner may read, to be written by one thread."""
+
+    def __init__(self, path: Path) -> None:
+        """Create it. Raises `OSError`; `FileExistsError` if there is a file of that name."""
+        self.path = path.absolute()
+        self._file = FileIO(self.path, "x", opener=_open_for_owner)
+        self._written = 0
+
+    def write(self, data: memoryview, /) -> int:
+        """Write some of the bytes; return how many. Raises `OSError`."""
+        written = self._file.write(data)
+        self._written += written
+        return written
+
+    def close(self) -> None:
+        """Close it. Raises `OSError` if the file system only now tells that it had no room."""
+        self._file.close()
+
+    def loss(self) -> str:
+        """Return what somebody else has done to the file, in words; empty if it is whole."""
+        own = os.fstat(self._file.fileno())
+        try:
+            named = os.stat(self.path, follow_symlinks=False)
+        except FileNotFoundError:
+            return "the file was removed by somebody else"
+        if (own.st_dev, own.st_ino) != (named.st_dev, named.st_ino):
+            return "the file was replaced by somebody else"
+        if own.st_size < self._written:
+            return f"the file was cut to {own.st_size:,} bytes by somebody else"
+        return ""
+
+
+def _open_for_owner(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_CLOEXEC, MODE)
+
+
+def create(path: Path, may_replace: bool = False) -> RecordingFile:
+    """Create the file of a recording. Raises `OSError`; `FileExistsError` if it exists.
+
+    With `may_replace` an existing recording is removed first, and never anything else.
+    """
+    if may_replace and is_recording(path):
+        path.unlink()
+    return RecordingFile(path)
+
+
+def is_recording(path: Path) -> bool:
+    """Whether this is a regular file that is empty or begins as a recording does."""
+    if path.is_symlink() or not path.is_file():
+        return False
+    with path.open("rb") as file:
+        head = file.read(len(MAGIC))
+    return not head or looks_like_ours(head)
+
+
+def numbered(path: Path) -> list[Path]:
+    """Return the files ``path.000001`` and so on that exist, in the order of their numbers."""
+    found = []
+    for each in path.parent.iterdir():
+        if each.name.startswith(path.name):
+            match = _NUMBER.fullmatch(each.name[len(path.name) :])
+            if match:
+                found.append((int(match[1]), each))
+    return [each for _, each in sorted(found)]
+
+
+def next_numbered(path: Path) -> Path:
+    """Return the name with the next number that no file has had."""
+    known = numbered(path)
+    last = int(known[-1].suffix[1:]) if known else 0
+    return path.with_name(f"{path.name}.{last + 1:06}")
+
+
+def start_of(path: Path) -> float | None:
+    """Return the time of a recording's first record, in Unix seconds; None if it has none."""
+    try:
+        with path.open("rb") as file:
+            file.seek(FILE_SIZE)
+            head = file.read(RECORD_SIZE)
+    except OSError:
+        return None
+    return read_head(head).t if len(head) == RECORD_SIZE else None
+
+
+class Parts:
+    """The numbered files of a recording, of which the latest are kept."""
+
+    def __init__(self, path: Path, keep: Keep, now: Callable[[], float]) -> None:
+        """`now` is the clock of the events, in Unix seconds."""
+        self._base = path.absolute()
+        self._keep = keep
+        self._now = now
+        self.path = self._base
+        """The file that was opened last."""
+
+    @property
+    def largest(self) -> int:
+        """Bytes after which the next file begins; 0 for no such limit."""
+        return self._keep.size // PARTS
+
+    @property
+    def longest(self) -> float:
+        """Seconds after which the next file begins; 0 for no such limit."""
+        return self._keep.age / PARTS
+
+    def open_next(self, room: int = 0) -> RecordingFile:
+        """Remove what is no longer kept, and create the next file. Raises `OSError`.
+
+        `room` are the bytes that the new file needs at least.
+        """
+        self._remove_old(max(room, self.largest))
+        path = next_numbered(self._base)
+        file = RecordingFile(path)
+        self.path = path
+        return file
+
+    def _remove_old(self, room: int) -> None:
+        files = [each for each in numbered(self._base) if is_recording(each)]
+        sizes = {each: each.stat().st_size for each in files}
+        starts = {each: start_of(each) for each in files}
+        total = sum(sizes.values())
+        while files:
+            ended_at = starts[files[1]] if len(files) > 1 else None
+            is_old = ended_at is not None and ended_at <= self._now() - self._keep.age
+            if not (
+                (self._keep.size and total + room > self._keep.size)
+                or (self._keep.age and is_old)
+                or len(files) >= MOST_FILES
+            ):
+                return
+            oldest = files.pop(0)
+            oldest.unlink(missing_ok=True)
+            total -= sizes[oldest]
