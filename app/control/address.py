@@ -46,9 +46,37 @@ def make_private(directory: Path) -> None:
         pass  # it is judged below like one that was made by now
     except OSError as error:
         raise AddressError(f"{directory}: cannot be made: {error.strerror}") from None
-    found = directory.lstat()
+    require_private(directory)
+
+
+def require_private(directory: Path) -> None:
+    """Make sure that a directory is this user's alone; a symlink is not. Raises `AddressError`."""
+    try:
+        found = directory.lstat()
+    except OSError as error:
+        raise AddressError(f"{directory}: {error.strerror}") from None
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
-        raise AddressError(f"{directory} is not a directory of this user alone (mode 0700)")
+        raise AddressError(
+            f"{directory} is not a directory of this user alone (mode 0700): it is not used; remove"
+            " it, or set XDG_RUNTIME_DIR"
+        )
+
+
+def require_trusted(directory: Path) -> None:
+    """Make sure that no other user can put a socket of his own into a directory in our place.
+
+    It must be this user's or root's, and others may write into it only if it is sticky, as /tmp is.
+    One that does not exist is fine. Raises `AddressError`.
+    """
+    try:
+        link, found = directory.lstat(), directory.stat()
+    except OSError:
+        return  # whoever uses it finds out why
+    trusted = (os.geteuid(), 0)
+    if link.st_uid not in trusted or found.st_uid not in trusted:
+        raise AddressError(f"{directory} belongs to another user: choose another directory")
+    if found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX:
+        raise AddressError(f"every user may write into {directory}: choose another directory")
 
 
 def default_path(port: int) -> Path:
@@ -57,23 +85,31 @@ def default_path(port: int) -> Path:
 
 
 def is_alive(path: Path) -> bool:
-    """Return whether a process listens at a Unix socket; takes up to a second."""
+    """Return whether a process has a Unix socket of any type there; takes up to a second.
+
+    A path at which there is none, or one that may not be asked, counts as taken: only ECONNREFUSED
+    says that nobody is there any more (EPROTOTYPE: a live socket of another type).
+    """
     with socket.socket(socket.AF_UNIX) as probe:
         probe.settimeout(1.0)
         try:
             probe.connect(os.fspath(path))
-        except (BlockingIOError, TimeoutError):
-            return True  # its queue is full of others
-        except OSError:
+        except (ConnectionRefusedError, FileNotFoundError):
             return False
+        except OSError:
+            return True  # among others: its queue is full
     return True
 
 
 def find_running() -> list[Path]:
-    """List the sockets in the runtime directory at which a server listens, by port."""
+    """List the sockets in the runtime directory at which a server listens, by port.
+
+    Raises `AddressError` if the directory is not this user's alone.
+    """
     directory = runtime_directory()
-    if not _is_own(directory):
+    if not os.path.lexists(directory):
         return []
+    require_private(directory)
     found = [path for path in directory.glob(f"*{SUFFIX}") if is_alive(path)]
     return sorted(found, key=lambda path: (len(path.name), path.name))
 
@@ -83,8 +119,13 @@ def choose_socket(given: str | None) -> Path:
 
     With nothing given exactly one server must run. Raises `AddressError`.
     """
+    if given and given.isdecimal():
+        if os.path.lexists(runtime_directory()):
+            require_private(runtime_directory())
+        return default_path(int(given))
     if given:
-        return default_path(int(given)) if given.isdecimal() else Path(given)
+        require_trusted(Path(given).absolute().parent)
+        return Path(given)
     found = find_running()
     if len(found) == 1:
         return found[0]
@@ -95,7 +136,10 @@ def choose_socket(given: str | None) -> Path:
 
 def describe_running() -> str:
     """Name the servers in the runtime directory, in words."""
-    found = find_running()
+    try:
+        found = find_running()
+    except AddressError as error:
+        return str(error)
     if not found:
         return f"no server runs in {runtime_directory()}"
     if len(found) == 1:

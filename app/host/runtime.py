@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from ..control.address import AddressError
+from ..control.credentials import process_name
 from ..control.server_side.entrance import open_entrance
 from ..control.server_side.listening import SocketFile
-from ..control.server_side.owner import process_name
 from ..control.server_side.service import Service
 from ..core.addresses import Address
 from ..core.commands import Command, Trace

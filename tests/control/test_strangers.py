@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from app.control.client_side.control_client import ControlError
+from app.control.credentials import peer_uid
 from app.control.protocol import (
     LARGEST_HELLO,
     LARGEST_MESSAGE,
@@ -27,7 +28,7 @@ from app.control.protocol import (
     Welcome,
     pack,
 )
-from app.control.server_side.owner import OwnerGate, peer_uid
+from app.control.server_side.owner import OwnerGate
 from app.control.server_side.service import MOST_CLIENTS
 from app.control.server_side.session import HELLO_WITHIN, MESSAGE_WITHIN
 from app.core.commands import Set

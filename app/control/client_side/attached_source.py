@@ -221,8 +221,10 @@ class AttachedSource:
     def _connect(self) -> None:
         try:
             self._link = Link(self.address, self._hello)
-        except ServerGone:
+        except ControlError as error:
             self._retry_at = self._clock() + RETRY
+            if not isinstance(error, ServerGone):  # somebody else's is there now
+                self._why_gone = str(error)
 
     def _lose(self, error: ControlError) -> None:
         assert self._link is not None

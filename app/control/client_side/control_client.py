@@ -21,6 +21,7 @@ from ...core.events import (
 from ...core.framing import FrameDecoder, TooLong
 from ...core.statistics import MeasuredRate
 from ...watch.stream import Drained
+from ..credentials import peer_uid
 from ..protocol import (
     LARGEST_ANSWER,
     MOST_IDS,
@@ -58,6 +59,10 @@ class NobodyThere(ServerGone):
     """There was no connection at all."""
 
 
+class NotOurs(ControlError):
+    """Another user's process listens there; nothing was sent to it."""
+
+
 class NotInTime(ControlError):
     """The server is there and says nothing."""
 
@@ -70,7 +75,7 @@ class Link:
     """One connection to a server's control socket; the socket never blocks."""
 
     def __init__(self, address: Path, hello: Hello) -> None:
-        """Connect and say hello. Raises `NobodyThere`."""
+        """Connect and say hello. Raises `NobodyThere`, or `NotOurs` if it is not this user's."""
         self.address = address
         self.welcome: Welcome | None = None
         self._sock = _connect(address)
@@ -270,5 +275,10 @@ def _connect(address: Path) -> socket.socket:
         nobody = isinstance(error, ConnectionRefusedError | FileNotFoundError)
         why = "no server listens there" if nobody else error.strerror or str(error)
         raise NobodyThere(f"{address}: {why}") from None
+    uid, own = peer_uid(sock), os.geteuid()
+    if uid != own:
+        sock.close()
+        who = "an unknown user" if uid is None else f"user {uid}"
+        raise NotOurs(f"{address} is the socket of {who}, and you are user {own}: it is not used")
     sock.setblocking(False)
     return sock

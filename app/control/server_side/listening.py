@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import secrets
 import socket
 import stat
 import time
@@ -24,6 +25,7 @@ from ..address import (
     InUse,
     is_alive,
     make_private,
+    require_trusted,
 )
 
 BACKLOG: Final = 64
@@ -31,7 +33,8 @@ LOCK_WITHIN: Final = 1.0
 """Seconds to wait for another server that is just starting."""
 ROOM_WITHIN: Final = 0.3
 """Seconds to wait for a server that is just stopping: its port is free a moment earlier."""
-_NEW: Final = ".new"
+_NEW: Final = 3
+"""Bytes of the random name under which the socket is bound: ``.`` and their hex digits."""
 
 
 class SocketFile:
@@ -40,12 +43,13 @@ class SocketFile:
     def __init__(self, path: Path) -> None:
         """Bind and listen. Raises `AddressError`."""
         self.path = path.absolute()
-        if len(os.fsencode(self.path)) + len(_NEW) > LONGEST_PATH:
-            most = LONGEST_PATH - len(_NEW)
-            raise AddressError(f"{path}: too long for a socket, which has {most} bytes at the most")
         directory = self.path.parent
+        longest = max(len(os.fsencode(self.path)), len(os.fsencode(directory)) + 2 + 2 * _NEW)
+        if longest > LONGEST_PATH:
+            raise AddressError(f"{path}: {longest - LONGEST_PATH} bytes too long for a socket")
         if not directory.exists():
             make_private(directory)
+        require_trusted(directory)
         try:
             with _locked(directory):
                 _make_room(self.path)
@@ -74,6 +78,10 @@ class SocketFile:
 
 @contextmanager
 def _locked(directory: Path) -> Iterator[None]:
+    """Take turns with other servers that start here.
+
+    Whoever may read the directory may hold the lock for ever: after `LOCK_WITHIN` we go on.
+    """
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         deadline = time.monotonic() + LOCK_WITHIN
@@ -83,7 +91,7 @@ def _locked(directory: Path) -> Iterator[None]:
                 break
             except BlockingIOError:
                 if time.monotonic() > deadline:
-                    raise AddressError(f"{directory} is locked by another program") from None
+                    break
                 time.sleep(0.01)
         yield
     finally:
@@ -113,17 +121,21 @@ def _make_room(path: Path) -> None:
 
 def _bind(path: Path) -> socket.socket:
     listener = socket.socket(socket.AF_UNIX)
-    new = path.with_name(path.name + _NEW)
+    # A name that nobody has: bind(2) makes the file, and fails if there is one.
+    new = path.with_name(f".{secrets.token_hex(_NEW)}")
+    is_bound = False
     try:
         # Linux gives the file the mode of the socket; elsewhere chmod does, before anyone listens.
         os.fchmod(listener.fileno(), 0o600)
-        new.unlink(missing_ok=True)
         listener.bind(os.fspath(new))
+        is_bound = True
         new.chmod(0o600)
         listener.listen(BACKLOG)
         new.rename(path)
     except BaseException:
         listener.close()
+        if is_bound:
+            new.unlink(missing_ok=True)
         raise
     return listener
 

@@ -19,6 +19,7 @@ from ...core.events import CommandResult
 from ...core.framing import FrameDecoder, TooLong
 from ...core.printable import printable
 from ...watch.fanout import Fanout
+from ..credentials import peer_pid, process_name
 from ..protocol import (
     LARGEST_HELLO,
     LARGEST_MESSAGE,
@@ -35,7 +36,6 @@ from ..protocol import (
     version_of,
 )
 from .follower import Follower
-from .owner import peer_pid, process_name
 
 HELLO_WITHIN: Final = 5.0
 """Seconds for the first message."""
