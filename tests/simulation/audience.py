@@ -43,7 +43,7 @@ class Audience:
         self._judge = judge
         self._fanout = Fanout(stream, server.wake, clock=kernel.clock, now=server.now)
         self._watchers: list[Watcher] = []
-        self._compares_from = -1.0  # the time of the last round when figures were asked for
+        self._compares_from = -1.0  # when figures were asked for
         self._fanout.add(judge)
 
     def hand_on(self) -> None:
@@ -64,6 +64,8 @@ class Audience:
             watcher = ControlWatcher(self._fanout, self._kernel.clock, wishes)
             self._fanout.add(watcher.observer)
             watcher.begin()
+            if self.is_comparing:
+                self._compares_from = self._kernel.now  # it waits for figures of after its request
         self._watchers.append(watcher)
         return type(watcher).__name__
 
@@ -95,11 +97,11 @@ class Audience:
         """Ask for figures, if somebody watches."""
         if self._watchers and not self.is_comparing:
             self._fanout.request_figures()
-            self._compares_from = self._server._reporter._round_at
+            self._compares_from = self._kernel.now
 
     def compare_after_round(self) -> None:
         """Compare every watcher with the server, if the figures that were asked for have come."""
-        if not 0 <= self._compares_from < self._server._reporter._round_at:
+        if not 0 <= self._compares_from <= self._server._reporter._round_at:
             return
         self._compares_from = -1.0
         self.hand_on()

@@ -29,8 +29,16 @@ from .watchers import check_order
 
 EARLY = 0.001
 """Seconds by which a time-out may seem early, because a clock is read more than once."""
+MOST_OVERDUE = 8
+"""Polls for which a connection may be overdue: the loop judges it once it has looked."""
+LOOKS_WITHIN = 2.5
+"""Seconds within which the loop asks the kernel about a connection that may be overdue."""
+RATE_FLOOR = 1024
+"""Bytes a second that a peer must acknowledge on average."""
 DISCARDED_AT_ONCE = 4 * READ_SIZE
 """Bytes of input that one close discards at the most; behind more of them it resets."""
+JUDGED_BY_ACKNOWLEDGEMENTS = False
+"""Whether the write time-out counts what is acknowledged, and not what is written."""
 LOOKS_FIRST = False
 """Whether a deadline is judged only after a look that has looked: not yet after a SIGSTOP."""
 REASON_OF = {
@@ -131,6 +139,21 @@ class Judge:
         if kept > max(self.values["cap"]) + HEADER_SIZE + READ_SIZE:
             raise Violation(f"{sock}: {kept} bytes are kept")
         self._check_deadline(connection, sock)
+        if JUDGED_BY_ACKNOWLEDGEMENTS:
+            self._check_write_deadline(sock)
+
+    def _check_write_deadline(self, sock: Socket) -> None:
+        """Check that a peer that acknowledges nothing is ended in time, in every state."""
+        values = self.values["write_timeout"]
+        if not min(values) or sock.broken:
+            return
+        since = max(sock.owed_since, sock.acks[-1][0] if sock.acks else 0.0)
+        if self._loop.reporter.now <= since + max(values) + LOOKS_WITHIN:
+            sock.overdue_write = 0
+            return
+        sock.overdue_write += 1
+        if sock.overdue_write > MOST_OVERDUE:
+            raise Violation(f"{sock}: nothing acknowledged for too long, and not ended")
 
     def _check_deadline(self, connection: Connection, sock: Socket) -> None:
         if connection.machine.state is ConnectionState.DRAINING or self.stop_asked:
@@ -142,11 +165,12 @@ class Judge:
             return
         name = "header_timeout" if missing < HEADER_SIZE else "body_timeout"
         patience = max(self.values[name]) if min(self.values[name]) else inf
-        if self._loop.reporter.now <= begun + patience + 0.1:
+        # What had arrived before is read first.
+        if self._loop.reporter.now <= begun + patience + 0.1 or sock.unread:
             sock.overdue = 0
             return
         sock.overdue += 1
-        if sock.overdue > 2:  # the loop judges it in the iteration after
+        if sock.overdue > MOST_OVERDUE:
             raise Violation(f"{sock}: {name} has not ended it")
 
     # --- the events ---
@@ -235,6 +259,8 @@ class Judge:
         if not values:
             return "that time-out is off"
         patience = min(values) - EARLY
+        if reason is Reason.TIMEOUT_WRITE and JUDGED_BY_ACKNOWLEDGEMENTS:
+            return objection_to_write_timeout(sock, patience)
         if reason is Reason.TIMEOUT_WRITE:
             nothing = (
                 sock.written == sock.whole_until(sock.judged_until) and not sock.unacked_at_close
@@ -263,6 +289,22 @@ def frame_begun(sock: Socket) -> float:
     """Return the time at which the server read the first byte of the frame in flight."""
     start = sock.whole_until(sock.judged_until)
     return next((when for offset, when in sock.reads if offset > start), inf)
+
+
+def objection_to_write_timeout(sock: Socket, patience: float) -> str:
+    """Say what does not allow `timeout_write` by a time-out of `patience` seconds; else empty.
+
+    It is allowed where some echo has been owed for so long, and in that time nothing of it was
+    acknowledged, or less than the floor.
+    """
+    since = sock.closed_at - patience
+    if sock.owed_at_close > since:
+        return f"an echo was owed for {sock.closed_at - sock.owed_at_close:.3f} s only"
+    before = max((acked for when, acked in sock.acks if when <= since), default=0)
+    acked = sock.acked_at_close - before
+    if acked >= RATE_FLOOR * patience:
+        return f"{acked} bytes were acknowledged in {patience:.1f} s"
+    return ""
 
 
 def arrival_of(sock: Socket, offset: int) -> float:

@@ -20,6 +20,7 @@ from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Callable
 from itertools import accumulate, pairwise
+from math import inf
 from typing import TYPE_CHECKING, Any, Final
 
 from app.core.events import POLLIN, POLLOUT
@@ -83,6 +84,9 @@ class Socket:
         """Bytes that were accepted for sending and destroyed by an RST of ours."""
         self.unread_at_close = 0
         self.unacked_at_close = 0
+        self.acked_at_close = 0
+        self.owed_at_close = inf
+        """The value of `owed_since` at the close."""
         self.no_space = False
         """Whether a write was cut short: room is then an edge."""
         # For the judge.
@@ -102,12 +106,18 @@ class Socket:
         """When the server read or wrote a byte."""
         self.acked_at = 0.0
         """When the peer last acknowledged something, or bytes were first unacknowledged."""
+        self.owed_since = inf
+        """Since when some echo is not acknowledged, written or not; ``inf`` if all is."""
+        self.acks: list[tuple[float, int]] = []
+        """Times of acknowledgements, and the offset acknowledged by then."""
         self.wrote_at = 0.0
         self.wrote_in = -1
         """The number of the poll after which it wrote last, and how many bytes since then."""
         self.wrote_bytes = 0
         self.overdue = 0
         """Iterations since a time-out should have ended it."""
+        self.overdue_write = 0
+        """The same for the write time-out."""
         self.reads: list[tuple[int, float]] = []
         """The offset after each read, and its time."""
         self.fin_read = False
@@ -152,6 +162,7 @@ class Socket:
         self.closed_at = self.kernel.now
         self.unread_at_close = self.unread
         self.unacked_at_close = self.unacked
+        self.acked_at_close, self.owed_at_close = self.acked, self.owed_since
         self.kernel.release(self)
         if not self.broken and (self.unread or self.resets_at_close):
             self.send_reset()
@@ -166,6 +177,8 @@ class Socket:
             self.consumed += len(data)
             self.moves.append(self.kernel.now)
             self.reads.append((self.consumed, self.kernel.now))
+            if self.owed_since == inf and self.whole_until(self.judged_until) > self.acked:
+                self.owed_since = self.kernel.now
             return data
         self._raise_error()
         if self.fin_arrived or self.broken:
@@ -254,6 +267,9 @@ class Socket:
             return 0
         self.acked += count
         self.acked_at = self.kernel.now
+        self.acks.append((self.kernel.now, self.acked))
+        if self.acked >= self.whole_until(self.judged_until):
+            self.owed_since = inf
         if not self.is_closed and self.no_space and self.is_writable:
             self.no_space = False
             self.kernel.poller.changed(self.fd)
