@@ -19,6 +19,7 @@ from app.core.events import (
 )
 from app.core.framing import HEADER_SIZE, read_length
 from app.core.settings import TIMEOUTS, Settings
+from app.server.closing import CLOSE_BOUND
 from app.server.connection import READ_SIZE, Connection
 from app.server.server import Server
 from app.watch.stream import Drained
@@ -37,10 +38,6 @@ RATE_FLOOR = 1024
 """Bytes a second that a peer must acknowledge on average."""
 DISCARDED_AT_ONCE = 4 * READ_SIZE
 """Bytes of input that one close discards at the most; behind more of them it resets."""
-JUDGED_BY_ACKNOWLEDGEMENTS = False
-"""Whether the write time-out counts what is acknowledged, and not what is written."""
-LOOKS_FIRST = False
-"""Whether a deadline is judged only after a look that has looked: not yet after a SIGSTOP."""
 REASON_OF = {
     errno.ECONNRESET: Reason.RESET,
     errno.EPIPE: Reason.RESET,
@@ -65,9 +62,13 @@ class Judge:
             name: {getattr(settings, name)} for name in ("cap", *TIMEOUTS, "max_connections")
         }
         """Every value that a setting has had."""
-        self.killed: set[int] = set()
-        """Ids that a kill has named."""
+        self.killed: dict[int, float] = {}
+        """Ids that a kill has named, and when the first did."""
+        self.reset: set[int] = set()
+        """Those of a kill of mode `reset`."""
         self.stop_asked = False
+        self.stalled_at = 0.0
+        """When the loop went on after it had been stopped: it had not looked for a while."""
         self.faults = 0
         """Failures of the system that end one connection as `error`."""
         self.violation: Violation | None = None
@@ -139,15 +140,15 @@ class Judge:
         if kept > max(self.values["cap"]) + HEADER_SIZE + READ_SIZE:
             raise Violation(f"{sock}: {kept} bytes are kept")
         self._check_deadline(connection, sock)
-        if JUDGED_BY_ACKNOWLEDGEMENTS:
-            self._check_write_deadline(sock)
+        self._check_write_deadline(sock)
 
     def _check_write_deadline(self, sock: Socket) -> None:
         """Check that a peer that acknowledges nothing is ended in time, in every state."""
         values = self.values["write_timeout"]
         if not min(values) or sock.broken:
             return
-        since = max(sock.owed_since, sock.acks[-1][0] if sock.acks else 0.0)
+        acked_at = sock.acks[-1][0] if sock.acks else 0.0
+        since = max(sock.owed_since, acked_at, self.stalled_at)
         if self._loop.reporter.now <= since + max(values) + LOOKS_WITHIN:
             sock.overdue_write = 0
             return
@@ -222,11 +223,22 @@ class Judge:
         why_not = self._objection(event, sock)
         if why_not:
             raise Violation(f"{sock}: closed as {event.reason} ({event.detail}): {why_not}")
-        discarded = sock.consumed - sock.judged_until
-        destroys = sock.unread_at_close and sock.unacked_at_close and not sock.resets_at_close
-        is_our_fault = event.reason is Reason.ERROR
-        if destroys and discarded < DISCARDED_AT_ONCE and not is_our_fault:
+        destroys = sock.unacked_at_close and sock.unread_at_close and not sock.resets_at_close
+        is_within = sock.consumed - sock.judged_until < DISCARDED_AT_ONCE
+        if destroys and is_within and event.reason is not Reason.ERROR:
             raise Violation(f"{sock}: closed as {event.reason} with unread input, which resets it")
+        if sock.unacked_at_close and not self._may_lose(event):
+            lost = f"{sock.unacked_at_close} bytes that were not acknowledged"
+            raise Violation(f"{sock}: closed as {event.reason} ({event.detail}) with {lost}")
+
+    def _may_lose(self, event: Closed) -> bool:
+        """Whether a close may destroy what the kernel has accepted."""
+        if event.reason in (Reason.TIMEOUT_WRITE, Reason.ERROR) or event.id in self.reset:
+            return True
+        if self.stop_asked:
+            return True  # the grace may be over
+        waited = event.t - self._kernel.epoch - self.killed.get(event.id, inf)
+        return waited >= CLOSE_BOUND
 
     def _objection(self, event: Closed, sock: Socket) -> str:
         """Say what in the history does not allow this reason; empty if it is allowed."""
@@ -259,13 +271,8 @@ class Judge:
         if not values:
             return "that time-out is off"
         patience = min(values) - EARLY
-        if reason is Reason.TIMEOUT_WRITE and JUDGED_BY_ACKNOWLEDGEMENTS:
-            return objection_to_write_timeout(sock, patience)
         if reason is Reason.TIMEOUT_WRITE:
-            nothing = (
-                sock.written == sock.whole_until(sock.judged_until) and not sock.unacked_at_close
-            )
-            return "nothing was pending" if nothing else ""
+            return objection_to_write_timeout(sock, patience)
         if reason is Reason.TIMEOUT_IDLE:
             moves = [sock.opened_at, *sock.moves, sock.closed_at]
             waited = max(after - before for before, after in pairwise(moves))
@@ -275,7 +282,7 @@ class Judge:
             needed = start + HEADER_SIZE
             if reason is Reason.TIMEOUT_BODY:
                 needed = next((end for end in sock.ends if end > start), sys.maxsize)
-            if LOOKS_FIRST and arrival_of(sock, needed) < frame_begun(sock) + patience:
+            if arrival_of(sock, needed) < frame_begun(sock) + patience:
                 return "it had arrived in time, and nobody looked"
         return "" if waited >= patience else f"after {waited:.3f} s"
 

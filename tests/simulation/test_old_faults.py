@@ -14,6 +14,7 @@ from app.core.commands import Set
 from app.core.events import Event, Reason
 from app.server import lifecycle
 from app.server.lifecycle import Lifecycle
+from app.server.loop import Loop
 from app.server.machine import WRITE_BODY, EchoMachine
 from app.server.poller import POLLRDHUP, Ready
 from app.server.reporter import Reporter
@@ -80,6 +81,12 @@ def forget_to_serve_what_a_budget_left(patch: Patch) -> None:
     patch.setattr(Serving, "_serve", serve)
 
 
+def judge_a_deadline_without_a_look(patch: Patch) -> None:
+    """After a SIGSTOP whole frames had arrived, and yet their connections are ended."""
+    patch.setattr(Loop, "_poll_again", lambda loop, now: [])
+    patch.setattr(Lifecycle, "_must_read_first", lambda life, connection: False)
+
+
 def count_an_armed_connection_for_ever(patch: Patch) -> None:
     """The gauge of POLLOUT stays up when an armed connection closes."""
     right = Lifecycle._remove
@@ -131,6 +138,7 @@ FAULTS: dict[Callable[[Patch], None], str] = {
     take_an_empty_frame_for_the_end: "closed",
     keep_reading_while_an_echo_is_pending: "armed",
     forget_to_serve_what_a_budget_left: "at rest, and not everything is echoed",
+    judge_a_deadline_without_a_look: "it had arrived in time, and nobody looked",
     count_an_armed_connection_for_ever: "are armed, but it counts",
     leave_what_opens_meanwhile_without_figures: "a client shows",
     keep_snapshots_of_closed_connections: "snapshots of closed connections were kept",

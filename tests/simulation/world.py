@@ -28,7 +28,7 @@ import pytest
 from app.core.commands import Kill, Set, Trace
 from app.core.events import KillMode, TraceLevel
 from app.core.settings import Settings
-from app.server import closing, command_queue, loop, serving, tracing
+from app.server import closing, command_queue, loop, memory, serving, tracing
 from app.server import kernel as kernel_figures
 from app.server import server as server_module
 from app.server.connection_limit import ConnectionLimit
@@ -139,7 +139,7 @@ class World:
             patch.setattr(closing, "os", SimpleNamespace(read=kernel.discard))
             patch.setattr(kernel_figures, "fcntl", kernel)
             patch.setattr(command_queue, "Wakeup", partial(Wakeup, kernel))
-            patch.setattr(loop, "release_free_memory", lambda: None)
+            patch.setattr(memory, "_malloc_trim", None)
             patch.setattr(loop, "connection_ceiling", lambda: self._ceiling)
             patch.setattr(server_module, "make_poller", lambda name: kernel.poller)
             patch.setattr(server_module, "fit_descriptors", lambda settings, poller: (settings, ()))
@@ -196,6 +196,7 @@ class World:
             act(self)
         if random.random() < 0.03:
             self.kernel.now += random.choice((0.05, 3.0))  # stopped: the poll finds nothing at once
+            self.judge.stalled_at = self.kernel.now
             return -1
         return random.choice((0.0, 0.0001, 0.01, 0.3, 20.0))
 
@@ -232,7 +233,10 @@ class World:
     def _kill(self) -> None:
         ids = self.random.sample([*self.judge.open_ids(), 999], 1)
         mode = self.random.choice(tuple(KillMode))
-        self.judge.killed.update(ids)
+        for number in ids:
+            self.judge.killed.setdefault(number, self.kernel.now)
+            if mode is KillMode.RESET:
+                self.judge.reset.add(number)
         self.server.submit(Kill(request=self._request(), ids=tuple(ids), mode=mode))
         self.note("kill %s %s", mode, ids)
 
