@@ -12,6 +12,7 @@ import contextlib
 import errno
 import io
 import os
+import select
 import socket
 import sys
 import threading
@@ -158,6 +159,8 @@ class _Server(ThreadingWSGIServer):
             for request, since in self._mute.items():
                 if (rest := since + GRACE - time.monotonic()) > 0:
                     return rest
+                if _has_said_something(request):
+                    continue  # its thread has not come to read that yet
                 del self._mute[request]
                 with contextlib.suppress(OSError):  # its client has gone
                     request.shutdown(socket.SHUT_RDWR)
@@ -176,6 +179,12 @@ class _Server(ThreadingWSGIServer):
         error = sys.exc_info()[1]
         if not isinstance(error, OSError):  # a client that is slow or gone is no fault of ours
             self._complain(_fault(error))
+
+
+def _has_said_something(request: socket.socket) -> bool:
+    waiting = select.poll()
+    waiting.register(request, select.POLLIN)
+    return bool(waiting.poll(0))
 
 
 def _reporting(page: Any, complain: Callable[[str], None]) -> Any:
