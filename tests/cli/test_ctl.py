@@ -22,6 +22,7 @@ from tests.cli.ctl_runs import Ctl, asking, ctl, objects
 from tests.control.serving import Controlled, Raw
 from tests.peers import connect, exchange, read_to_end
 from tests.program import PATIENCE, ROOT, Headless, environment
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 WELCOME = Welcome(version=2, program="1", pid=1, instance="5eed0123456789ab", t=1.0)
@@ -257,6 +258,32 @@ def test_watch_ends_quietly_when_nobody_reads_and_on_ctrl_c(controlled: Controll
         watching.process.send_signal(signal.SIGINT)
         out, errors = watching.process.communicate(timeout=PATIENCE)
         assert (watching.process.returncode, out, errors) == (130, b"", b"")
+
+
+def test_watch_ends_with_its_reader_though_nothing_happens(controlled: Controlled) -> None:
+    with Watching(controlled) as watching, connect(controlled.server.port):
+        assert watching.line()["event"] == "opened"
+        assert watching.process.stdout is not None
+        watching.process.stdout.close()
+        assert watching.process.wait(PATIENCE) == 0
+        assert watching.process.stderr is not None
+        assert watching.process.stderr.read() == b""
+        watching.process.stderr.close()
+        watching.process.stdout = watching.process.stderr = None
+
+
+def test_watch_into_a_file_goes_on(controlled: Controlled, tmp_path: Path) -> None:
+    with (tmp_path / "out").open("wb") as out:
+        command = [sys.executable, "-m", "app", "ctl", "watch", "--control", str(controlled.path)]
+        watching = subprocess.Popen(command, stdout=out, env=environment(), cwd=ROOT)
+        try:
+            controlled.until(lambda: controlled.stream.watched, "watching")
+            with connect(controlled.server.port):
+                until(lambda: b'"opened"' in (tmp_path / "out").read_bytes(), "a line")
+            assert watching.poll() is None
+        finally:
+            watching.kill()
+            watching.wait()
 
 
 @pytest.mark.parametrize(

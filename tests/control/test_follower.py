@@ -339,6 +339,29 @@ def test_who_wants_no_detail_and_no_figures_gets_none() -> None:
     assert (news.events, news.snapshots, news.stats) == ((opened(1),), (), None)
 
 
+def test_who_wants_no_figures_gets_a_sign_of_life_each_second_while_the_loop_lives() -> None:
+    watched = Watched()
+    watched.watch(figures=False)
+    watched.round()
+    watched.told()
+    signs = []
+    for tick in range(1, 101):  # 10 s; the loop makes a round each second
+        watched.time = tick / 10
+        if tick % 10 == 0:
+            watched.round()
+        signs += [watched.time for _ in watched.told()]
+    assert signs == [float(second) for second in range(1, 11)]
+    watched.time = 20.0
+    assert watched.told() == []  # the loop hangs
+    watched.round()
+    (sign,) = watched.told()
+    assert isinstance(sign, News)
+    assert (sign.events, sign.snapshots, sign.stats) == ((), (), None)
+    watched.round()
+    watched.give(opened(1))
+    assert len(watched.told()) == 1  # news are a sign too
+
+
 def result(request: int, connection_id: int | None = None) -> CommandResult:
     return CommandResult(
         t=1.0, request=request, command="kill", ok=True, message="closed", id=connection_id

@@ -34,7 +34,7 @@ from .linking import fetch_process, fetch_state, json_option, linked
 from .listing import list_command, show, why
 from .printing import print_facts, print_result
 from .record_command import record
-from .watching import KINDS, Watcher, parse_kinds
+from .watching import KINDS, Watcher, parse_kinds, wait_for_news
 
 
 class PlainGroup(click.Group):
@@ -161,8 +161,9 @@ def watch(control: str | None, where: str, events: str) -> int:
     with linked(control, "watch") as link:
         watcher = Watcher(kinds, chosen if chosen.text else None)
         link.send(Watch(detail=detail, figures=figures))
-        while not watcher.has_ended:
-            for line in watcher.lines(link.receive(within=None)):
-                sys.stdout.buffer.write(line + b"\n")
+        while not watcher.has_ended and wait_for_news(link, sys.stdout.fileno()):
+            for message in link.receive_ready():
+                for line in watcher.lines(message):
+                    sys.stdout.buffer.write(line + b"\n")
             sys.stdout.buffer.flush()
     return 0

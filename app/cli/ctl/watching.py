@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import select
 from collections.abc import Iterator, Mapping
 from typing import Final
 
 import click
 
-from ...control.client_side.control_client import join_pages
+from ...control.client_side.control_client import Link, join_pages
 from ...control.protocol import News, Page
 from ...core.events import FIGURES, Event
 from ...watch.filter import Filter
@@ -65,6 +66,17 @@ class Watcher:
             return True
         row = self._state.rows.get(getattr(event, "id", None) or 0)
         return row is not None and self._chosen.passes(row, now)
+
+
+def wait_for_news(link: Link, output: int) -> bool:
+    """Wait until something comes on `link`; False if the reader of the descriptor `output` is gone.
+
+    Without events to wait for, poll(2) still tells of POLLERR: nobody has the other end of a pipe.
+    """
+    poller = select.poll()
+    poller.register(output, 0)
+    poller.register(link.fileno(), select.POLLIN)
+    return output not in dict(poller.poll())
 
 
 def parse_kinds(events: str) -> tuple[type, ...]:

@@ -96,6 +96,10 @@ class Link:
             raise
         return link
 
+    def fileno(self) -> int:
+        """Return the descriptor of the socket."""
+        return self._sock.fileno()
+
     def close(self) -> None:
         """Close the socket."""
         self._sock.close()

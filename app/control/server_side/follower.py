@@ -52,6 +52,10 @@ BATCH: Final = 500
 FIGURES_WITHIN: Final = 1.0
 """Seconds that the first page waits for fresh figures; a loop that hangs makes none."""
 
+SIGN_INTERVAL: Final = 0.9
+"""Seconds without a message after which a client without figures gets empty news. An idle loop
+makes a round each second."""
+
 _SIZES: Final = {kind: 80 + 32 * len(kind.__struct_fields__) for kind in get_args(Event)}
 _LONG_TEXT: Final = {
     Closed: "detail",
@@ -107,6 +111,7 @@ class Follower:
         self._round = 0
         self._to_tell: array[int] = array("Q")
         self._process: ProcessStats | None = None
+        self._sign_at = 0.0  # when to send empty news, if nothing else comes
         self._unread_stats: LoopStats | None = None  # the latest, and the longest iteration of all
 
     @property
@@ -321,8 +326,10 @@ class Follower:
                 latest = map(self._snapshot, self._to_tell[:PAGE])
                 snapshots = [snapshot for snapshot in latest if snapshot is not None]
                 del self._to_tell[:PAGE]
-        if not (events or snapshots or stats):
+        if not (events or snapshots or stats or self._is_sign_due()):
             return None
+        self._round = state.round if not self._wishes.figures else self._round
+        self._sign_at = self._clock() + SIGN_INTERVAL
         return News(
             t=self._fanout.now(),
             events=tuple(events),
@@ -330,6 +337,12 @@ class Follower:
             stats=stats,
             dropped=self._server_dropped + self._dropped,
         )
+
+    def _is_sign_due(self) -> bool:
+        """Whether a client without figures should hear that the loop lives: it has made a round."""
+        if not self.watched or self._wishes.figures:
+            return False
+        return self._fanout.state.round > self._round and self._clock() >= self._sign_at
 
     def _take_events(self) -> list[Event]:
         waiting = self._events
