@@ -67,6 +67,7 @@ def test_list_is_a_line_of_names_and_a_line_for_each_connection(
         assert "\x1b" not in ended.stdout
         (found,) = objects(ask("list", "--json", "--where", "frames>2"))
         assert found.pop("instance") == controlled.server.instance
+        assert found.pop("notes") == []
         assert list(found) == [column.json_name for column in LISTED]
         assert (found["id"], found["frames_out"]) == (2, 3)
         chosen = ask("list", "--json", "--columns", "frames_in,id", "--sort", "frames_in",
@@ -88,6 +89,18 @@ def test_show_tells_all_of_one(controlled: Controlled, ask: Ctl) -> None:
     assert ended.stderr == (
         "echo-tui ctl: no connection #7 is open, or among those that closed last\n"
     )
+
+
+def test_why_tells_a_code_words_and_the_figures_behind_them(
+    controlled: Controlled, ask: Ctl
+) -> None:
+    with connect(controlled.server.port) as client:
+        exchange(client, [frame(b"hi"), header(100) + b"x" * 42], 6)
+        (found,) = objects(ask("why", "1", "--json"))
+        assert (found["why_code"], found["notes"], found["diagnosis"]) == ("needs_body", [], None)
+        assert found["why"].startswith("waiting for 58 body bytes")
+        assert (found["state"], found["unacked_bytes"], found["unread"]) == ("READ_BODY", 0, 0)
+    assert ask("why", "7").returncode == 1
 
 
 def test_kill_where_ends_exactly_those_that_pass(controlled: Controlled, ask: Ctl) -> None:

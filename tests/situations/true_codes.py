@@ -39,7 +39,7 @@ def true_code(samples: Sequence[Sample]) -> str:
     looks = [sample.facts for sample in recent if sample.facts is not None]
     # Brisk traffic: what was written a moment ago is acknowledged, and there is more already.
     is_brisk = len(looks) > 1 and now.bytes_acked >= looks[0].bytes_acked + looks[0].send_q
-    owes = all(facts.send_q > 1 for facts in looks) and not is_brisk
+    owes = all(facts.send_q > 1 for facts in looks)
     if now.state in {"FIN-WAIT-1", "CLOSING", "LAST-ACK"}:
         return "draining_unacknowledged" if now.send_q > 1 else "draining_peer"
     if now.state == "FIN-WAIT-2":
@@ -50,7 +50,7 @@ def true_code(samples: Sequence[Sample]) -> str:
     read = now.bytes_received - now.recv_q
     due = max(end for end in whole if end <= read)
     pending = due > now.bytes_acked + now.send_q
-    if owes:
+    if owes and (pending or not is_brisk):
         if looks[-1].bytes_acked > looks[0].bytes_acked or _reads_on(samples):
             return "reads_slowly"
         return "window_closed" if pending else "not_fetched"

@@ -13,6 +13,7 @@ from ...core.events import Snapshot
 from ...watch.columns import LISTED, OF_CLOSED, Column, column_named, facts_of
 from ...watch.filter import parse_filter
 from ...watch.row import Row
+from ...watch.state import State
 from ..completion import list_of, one_of
 from ..exit_codes import EXIT_FAILED
 from ..options import ConnectionId, client_options
@@ -31,6 +32,10 @@ OFFSETS: Final = tuple(
     name for name in Snapshot.__struct_fields__ if name != "t" and name not in _NAMES
 )
 """Fields of a connection's latest snapshot that `show` prints after those of `list`."""
+WAITING: Final = ("offered", "unread", "unread_at", "is_held")
+"""Fields of it that the code of `why` is judged by, besides those of the kernel."""
+NOTES: Final[dict[str, Any]] = {"notes": ()}
+"""No connection has a note yet."""
 
 
 def columns_named(names: str) -> list[Column]:
@@ -56,7 +61,8 @@ def print_rows(
 
 def print_row_objects(rows: Sequence[Row], now: float, instance: str) -> None:
     """Print each connection as JSON, with all its columns and the server that it is named by."""
-    print_objects({"instance": instance} | facts_of(row, now) | _end_of(row) for row in rows)
+    named = {"instance": instance}
+    print_objects(named | facts_of(row, now) | NOTES | _end_of(row) for row in rows)
 
 
 def _end_of(row: Row) -> dict[str, Any]:
@@ -64,6 +70,15 @@ def _end_of(row: Row) -> dict[str, Any]:
     if row.closed is None:
         return {}
     return {"detail": row.closed.detail, "diagnosis": None, "closed_at": row.closed.t}
+
+
+def _find(state: State, connection_id: int) -> Row | None:
+    """Return a connection that is open, or closed a while ago; None, after saying so, if none."""
+    row = ({row.id: row for row in state.kept} | state.rows).get(connection_id)
+    if row is None:
+        text = f"no connection #{connection_id} is open, or among those that closed last"
+        print(f"echo-tui ctl: {text}", file=sys.stderr)
+    return row
 
 
 @click.command("list")
@@ -127,13 +142,11 @@ def show(control: str | None, as_json: bool, connection_id: int) -> int:
     """All that is known of one connection that is open, or closed a while ago."""
     with linked(control, "show") as link:
         state, now = fetch_state(link, closed=True)
-    known = {row.id: row for row in state.kept} | state.rows
-    row = known.get(connection_id)
+    row = _find(state, connection_id)
     if row is None:
-        text = f"no connection #{connection_id} is open, or among those that closed last"
-        print(f"echo-tui ctl: {text}", file=sys.stderr)
         return EXIT_FAILED
-    facts: dict[str, Any] = dict(facts_of(row, now))
+    facts: dict[str, Any] = {"instance": link.instance} | facts_of(row, now) | NOTES
+    facts["diagnosis"] = None
     if row.snapshot is not None:
         facts |= {name: getattr(row.snapshot, name) for name in OFFSETS}
         facts |= {"header": row.snapshot.header.hex(), "closing": row.snapshot.closing or ""}
@@ -147,17 +160,19 @@ def show(control: str | None, as_json: bool, connection_id: int) -> int:
 @json_option
 @click.argument("connection_id", metavar="ID", type=ConnectionId())
 def why(control: str | None, as_json: bool, connection_id: int) -> int:
-    """Why one open connection waits, and the figures that say so."""
+    """Why one connection waits, and the figures that say so."""
     with linked(control, "why") as link:
-        state, now = fetch_state(link)
-    row = state.rows.get(connection_id)
+        state, now = fetch_state(link, closed=True)
+    row = _find(state, connection_id)
     if row is None:
-        print(f"echo-tui ctl: no connection #{connection_id} is open", file=sys.stderr)
         return EXIT_FAILED
     names = ("id", "why", "why_code", "state", "pending", "unacked_bytes", "in_flight_bytes")
     known = facts_of(row, now)
     facts: dict[str, Any] = {name: known[name] for name in names}
-    if row.snapshot is not None and row.snapshot.queues is not None:
-        facts |= msgspec.structs.asdict(row.snapshot.queues)
+    facts |= NOTES | {"diagnosis": None, "silent_since": row.silent_since}
+    if row.snapshot is not None:
+        facts |= {name: getattr(row.snapshot, name) for name in WAITING}
+        if row.snapshot.queues is not None:
+            facts |= msgspec.structs.asdict(row.snapshot.queues)
     print_facts(facts, as_json)
     return 0
