@@ -26,12 +26,12 @@ from .closing import (
     close_socket,
     discard_input,
 )
-from .connection import READ_SIZE, Connection
+from .connection import Connection
 from .deadlines import TimingWheel, deadline
 from .descriptors import KEPT_BACK
 from .kernel import SocketQueues
 from .machine import CLOSED, DRAINING, READ_BODY, READ_LEN, WRITE_BODY
-from .memory import TRIM_AFTER
+from .memory import FreedMemory
 from .outstanding import RATE_FLOOR
 from .poller import Poller
 from .reporter import Inspection, Reporter
@@ -66,8 +66,7 @@ class Lifecycle:
         """The first descriptor that no connection may have: the rest is kept for operators."""
         self.quiet = inf
         """Seconds without a byte after which a stop ends a connection that waits for input."""
-        self.trim_at = inf
-        """When to give freed memory back, on the loop's clock."""
+        self.freed = FreedMemory()
         self._sockets: dict[int, socket.socket] = {}  # by descriptor
         self._queues = SocketQueues(self._sockets)
         self.unacknowledged = Unacknowledged(
@@ -211,8 +210,7 @@ class Lifecycle:
         self.unacknowledged.forget(connection)
         self._arrived.pop(connection, None)
         self.reporter.inspected.pop(connection, None)
-        if connection.read_size > READ_SIZE:
-            self.trim_at = min(self.trim_at, self.reporter.now + TRIM_AFTER)
+        self.freed.note_close(connection.bytes_in, self.reporter.now)
         if connection.interest & POLLOUT:
             self.reporter.armed -= 1
         self.reporter.publish_closed(connection)

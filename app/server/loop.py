@@ -21,7 +21,6 @@ from .command_queue import CommandQueue
 from .descriptors import connection_ceiling
 from .lifecycle import Lifecycle
 from .machine import DRAINING
-from .memory import release_free_memory
 from .poller import MAX_EVENTS, Poller
 from .reporter import Reporter
 from .serving import Serving
@@ -110,7 +109,7 @@ class Loop:
             self.reporter.next_round,
             self._resume_at,
             self.reporter.next_look,
-            self.life.trim_at,
+            self.life.freed.due,
             self._hurry_at,
             self._force_at,
             self._stop_at,
@@ -142,9 +141,8 @@ class Loop:
                 self.life.fail(connection, error)
         if self._resume_at <= now:
             self._resume_accepting(now)
-        if self.life.trim_at <= now:
-            self.life.trim_at = inf
-            release_free_memory()
+        if self.life.freed.due <= now:
+            self.life.freed.give_back(now)
         if self._hurry_at <= now:
             self._hurry_at = inf
             self._serving.wind_down(0)
