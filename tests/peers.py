@@ -7,7 +7,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterable
 from itertools import count
-from time import monotonic
+from time import monotonic, time
 from typing import Any, TypeVar, cast
 
 from app.core.commands import Command
@@ -75,14 +75,14 @@ class Watcher:
 class Running:
     """A server on a free port of 127.0.0.1, its watcher, and the clients connected to it."""
 
-    def __init__(self, *, clock: Any = monotonic, **settings: Any) -> None:
+    def __init__(self, *, clock: Any = monotonic, wall: Any = time, **settings: Any) -> None:
         self.settings = Settings(**{"port": 0, "max_connections": 500, **settings})
         self.stream = EventStream()
         self.stream.watched = True
         self.watcher = Watcher(self.stream)
         make = Workers if self.settings.workers else Server
         # Both have the same methods.
-        self.server = cast("Server", make(self.settings, self.stream, clock))
+        self.server = cast("Server", make(self.settings, self.stream, clock, wall=wall))
         self._requests = count(1)
         self._clients: list[socket.socket] = []
 

@@ -5,7 +5,7 @@ Everything that crosses a thread or a process is one of these structs or a comma
 events that hold only figures are in `app.core.statistics`.
 
 Units: ``t`` and every field named ``*_at`` are seconds since the Unix epoch on a clock that never
-steps back (the wall clock read once at the server's start, then advanced by the monotonic clock);
+steps back, unless the wall clock is set (`Notice.clock_step`);
 sizes are bytes; names ending in ``_us`` are microseconds. Counters are absolute and only grow, so
 a lost snapshot can hide a moment but can never make a figure wrong.
 
@@ -216,6 +216,10 @@ class Notice(EventStruct, frozen=True, tag="notice"):
     text: str
     skipped: dict[str, int] | None = None
     """Closes by reason that were not told, and as many opens: nobody took them in time."""
+    clock_step: float = 0.0
+    """Seconds by which the wall clock was set: times told before are so many seconds too small."""
+    worker: int = 0
+    """Number of the worker whose times follow it; 0 for those of the server itself."""
 
 
 class Stopping(EventStruct, frozen=True, tag="stopping"):

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from ..core.addresses import Address
 from ..core.commands import Command, Stop
 from .command_queue import CommandQueue
+from .wall_clock import WallClock
 
 
 def new_instance() -> str:
@@ -27,7 +28,7 @@ class ServerHandle(ABC):
     failure: str
     """The error that ended the server, in one line; empty if there was none."""
     _clock: Callable[[], float]
-    _epoch: float
+    _wall_clock: WallClock
     _commands: CommandQueue
     _thread: threading.Thread
 
@@ -61,7 +62,12 @@ class ServerHandle(ABC):
 
     def now(self) -> float:
         """The time on the clock of the events, in Unix seconds; any thread."""
-        return self._clock() + self._epoch
+        return self._wall_clock.now()
+
+    @property
+    def _epoch(self) -> float:
+        """Unix time minus the loop's clock, in seconds."""
+        return self._wall_clock.epoch
 
     def submit(self, command: Command) -> None:
         """Have a command carried out; its answer comes through the stream. Any thread."""

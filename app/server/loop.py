@@ -25,6 +25,7 @@ from .poller import MAX_EVENTS, Poller
 from .reporter import Reporter
 from .serving import Serving
 from .shard import Shard
+from .wall_clock import WallClock
 
 EXIT_RESERVE: Final = 0.1
 """Seconds of the grace that are kept for the last log lines and the interpreter's end."""
@@ -47,6 +48,7 @@ class Loop:
         commands: CommandQueue,
         reporter: Reporter,
         clock: Callable[[], float],
+        wall_clock: WallClock,
     ) -> None:
         self.reporter = reporter
         self.life = Lifecycle(settings, poller, reporter, shard)
@@ -56,6 +58,7 @@ class Loop:
         reporter.accepts = [0] * len(self._acceptors)
         self._commands = commands
         self._clock = clock
+        self._wall_clock = wall_clock
         self._more_to_accept = False  # the budget ended the last accept of one listener
         self._resume_at = inf  # when a listener that pauses accepts again
         self._stopping = ""  # the cause, once a stop was asked for
@@ -72,7 +75,7 @@ class Loop:
     def run(self, apply: Callable[[Command], None]) -> str:
         """Serve until a stop is complete; return its cause. `apply` carries out one command."""
         clock, poll, reporter = self._clock, self._poller.poll, self.reporter
-        serving = self._serving
+        serving, wall_clock = self._serving, self._wall_clock
         commands_fd = self._commands.fd
         for acceptor in self._acceptors:
             self._poller.add(acceptor.fd, POLLIN)
@@ -81,6 +84,8 @@ class Loop:
         while True:
             ready = poll(self._patience(now))
             began = now = reporter.now = clock()
+            if now >= wall_clock.compare_at:
+                self._follow_wall_clock()
             reporter.polls += 1
             if ready:
                 reporter.wakeups += 1
@@ -109,6 +114,7 @@ class Loop:
             self.reporter.next_round,
             self._resume_at,
             self.reporter.next_look,
+            self._wall_clock.due,
             self.life.freed.due,
             self._hurry_at,
             self._force_at,
@@ -131,6 +137,13 @@ class Loop:
             if len(ready) < MAX_EVENTS:
                 break
         return others
+
+    def _follow_wall_clock(self) -> None:
+        """Stamp events with the wall clock's time from here on."""
+        step = self._wall_clock.compare()
+        self.reporter.epoch = self._wall_clock.epoch
+        if step:
+            self.reporter.publish_step(step, self.life.by_id.values())
 
     def _keep_time(self, now: float) -> None:
         """Do what is due at `now`."""

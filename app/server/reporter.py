@@ -8,7 +8,7 @@ each frame.
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from math import inf
 from operator import add, sub
@@ -37,6 +37,7 @@ from ..watch.pacing import pause_beside
 from ..watch.stream import EventStream
 from . import kernel
 from .connection import NO_COUNTS, Connection, Counts
+from .wall_clock import describe_step
 
 LOOK_AFTER: Final = 1.0
 """Seconds from the first byte that a connection moves to the look at what it has unacknowledged."""
@@ -205,6 +206,27 @@ class Reporter:
     def publish_setting(self, command: Set, old: int | float | str, new: int | float | str) -> None:
         """Publish that `command` has changed a setting."""
         self.stream.publish(command.changed(self.time(), old, new))
+
+    def publish_step(self, seconds: float, connections: Iterable[Connection]) -> None:
+        """Publish that the wall clock was set by so many `seconds`.
+
+        All open `connections` are snapshotted anew. Of worker processes it is their parent that
+        tells people.
+        """
+        self.stream.publish(
+            Notice(
+                t=self.time(),
+                level="debug" if self._worker else "warning",
+                text=describe_step(seconds),
+                clock_step=seconds,
+                worker=self._worker,
+            )
+        )
+        # Figures that were asked for "later than now" would be made without a pause until then.
+        self.stream.asked_at = min(self.stream.asked_at, self.time())
+        for connection in connections:
+            if not connection.changed:
+                self.note_change(connection)
 
     # --- detail ---
 

@@ -25,6 +25,7 @@ from .poller import Poller, make_poller
 from .reporter import Reporter
 from .shard import Shard
 from .totals import make_stopped
+from .wall_clock import WallClock
 
 
 class Server(ServerHandle):
@@ -42,10 +43,11 @@ class Server(ServerHandle):
         clock: Callable[[], float] = time.monotonic,
         shard: Shard | None = None,
         passed: socket.socket | None = None,
+        wall: Callable[[], float] = time.time,
     ) -> None:
         """`passed` is a socket that listens already: host, port and backlog do not count then.
 
-        `clock` gives monotonic seconds. Raises `SettingError`.
+        `clock` gives monotonic seconds, `wall` Unix time. Raises `SettingError`.
         """
         self._clock = clock
         poller = make_poller(settings.poller)
@@ -58,18 +60,20 @@ class Server(ServerHandle):
                     else adopt_listener(passed)
                 )
                 notes = (*bound.notes, *notes)
-                shard = Shard(bound.loops[0], ConnectionLimit(), epoch=time.time() - clock())
+                shard = Shard(bound.loops[0], ConnectionLimit(), epoch=wall() - clock())
         except BaseException:
             poller.close()
             raise
-        self._epoch = shard.epoch
+        self._wall_clock = WallClock(shard.epoch, clock, wall)
         self.addresses = tuple(Address(each.host, each.port) for each in shard.listeners)
         self.instance = new_instance()
         self.failure = ""
         self._commands = CommandQueue()
         self._poller = poller
         self._reporter = Reporter(stream, self._epoch, TraceLevel(settings.trace), shard.worker)
-        self._loop = Loop(settings, poller, shard, self._commands, self._reporter, clock)
+        self._loop = Loop(
+            settings, poller, shard, self._commands, self._reporter, clock, self._wall_clock
+        )
         self._handler = CommandHandler(self._loop, poller)
         self._thread = threading.Thread(target=self._run, name="echo-tui loop", daemon=True)
         stream.publish(make_listening(settings, self, poller, notes))

@@ -7,6 +7,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Final
 
+import msgspec
+
 from ..core.events import (
     POLLOUT,
     Bytes,
@@ -67,6 +69,9 @@ class Row:
     """The latest toggles; system calls cannot drive them out as they do from `recent`."""
     measured_rate: MeasuredRate | None = None
     """The latest; None before the first."""
+    _unordered: int = 0
+    """Snapshots yet to come that are taken whatever their time: after the wall clock was set, one
+    of before may still be under way."""
     _seen_at: float | None = None
     _rate_from: float | None = None
     """When the measurement that goes on began: at the first frame after the one before ended."""
@@ -82,7 +87,11 @@ class Row:
     def update(self, snapshot: Snapshot) -> bool:
         """Replace the snapshot by a newer one; return False if this one is older or too late."""
         known = self.snapshot
-        if self.closed is not None or (known is not None and snapshot.t < known.t):
+        if self.closed is not None:
+            return False
+        if self._unordered:
+            self._unordered -= 1
+        elif known is not None and snapshot.t < known.t:
             return False
         self.version += 1
         self.snapshot = snapshot
@@ -107,6 +116,26 @@ class Row:
             span = min(span, RATE_MEMORY)
             self.measured_rate = MeasuredRate((frames - self._rate_frames) / span, span)
         self._rate_from, self._rate_frames = at, frames
+
+    def shift_times(self, seconds: float) -> None:
+        """Add `seconds` to all times: the wall clock was set by so many."""
+        self.version += 1
+        self.opened = msgspec.structs.replace(self.opened, t=self.opened.t + seconds)
+        self.snapshot = _shifted(self.snapshot, seconds)
+        self.before = _shifted(self.before, seconds)
+        if self.closed is not None:
+            closed = self.closed
+            self.closed = msgspec.structs.replace(
+                closed, t=closed.t + seconds, opened_at=closed.opened_at + seconds
+            )
+        if self.kernel is not None:
+            self.kernel = msgspec.structs.replace(self.kernel, t=self.kernel.t + seconds)
+        self.silent_since += seconds if self.silent_since else 0.0
+        self._seen_at = None
+        self._frame_at += seconds
+        if self._rate_from is not None:
+            self._rate_from += seconds
+        self._unordered = 2
 
     def close(self, closed: Closed) -> None:
         """Keep the totals with which the connection ended; later snapshots change nothing."""
@@ -218,3 +247,26 @@ class Row:
     def age(self, now: float) -> float:
         """Seconds that the connection has been, or was, open."""
         return (now if self.closed is None else self.closed.t) - self.opened.t
+
+
+def _shifted(snapshot: Snapshot | None, seconds: float) -> Snapshot | None:
+    """The same snapshot with `seconds` added to its times."""
+    if snapshot is None:
+        return None
+    queues = snapshot.queues
+    if queues is not None:
+        queues = msgspec.structs.replace(
+            queues,
+            t=queues.t + seconds,
+            since=queues.since + seconds,
+            acked_at=queues.acked_at + seconds,
+            unread_at=queues.unread_at and queues.unread_at + seconds,
+        )
+    return msgspec.structs.replace(
+        snapshot,
+        t=snapshot.t + seconds,
+        toggled_at=snapshot.toggled_at + seconds,
+        frame_at=snapshot.frame_at and snapshot.frame_at + seconds,
+        active_at=snapshot.active_at + seconds,
+        queues=queues,
+    )

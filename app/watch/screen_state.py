@@ -110,6 +110,8 @@ class ScreenState(State):
             self._window_from, self._longest_us = stats, 0  # those are of before
             return
         span = stats.t - start.t
+        if span < 0:  # the wall clock was set back
+            self._window_from = stats
         if span < WINDOW:
             return
         self._window_from = stats

@@ -287,11 +287,28 @@ class State:
                     row.version += 1
 
     def _apply_notice(self, event: Notice) -> None:
+        if event.clock_step:
+            self._shift_times(event.clock_step, event.worker)
         if event.skipped:
             count = sum(event.skipped.values())
             self.opened += count
             self.closed += count
             self.reasons.update(event.skipped)
+
+    def _shift_times(self, seconds: float, worker: int) -> None:
+        """Put the times that are known on the wall clock as it was set, of a worker's rows or of
+        the server itself, so that they compare with those that come.
+        """
+        for row in self.rows.values():
+            if row.opened.worker == worker:
+                row.shift_times(seconds)
+        if worker:
+            return
+        for name in ("listening", "stats", "process", "stopping"):
+            known = getattr(self, name)
+            if known is not None:
+                setattr(self, name, msgspec.structs.replace(known, t=known.t + seconds))
+        self._longest = deque((t + seconds, longest) for t, longest in self._longest)
 
     def _apply_setting(self, event: SettingChanged) -> None:
         if self.listening is not None and event.name in RUNTIME_SETTINGS:

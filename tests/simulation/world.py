@@ -122,7 +122,9 @@ class World:
             )
             shard = Shard(listeners, ConnectionLimit(), self.kernel.epoch)
             clock = self.kernel.clock
-            self.server = server = Server(self._settings, events, clock, shard)
+            self.server = server = Server(
+                self._settings, events, clock, shard, wall=self.kernel.wall_clock
+            )
             self.judge = Judge(server, self.kernel, self._settings)
             self.audience = Audience(self.random, events, server, self.kernel, self.judge)
             server.start()  # and it runs until it has stopped

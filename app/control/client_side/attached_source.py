@@ -195,6 +195,8 @@ class AttachedSource:
                 # A message takes time to come here, never less than none.
                 self._offset = max(self._offset, message.t - self._heard_at)
                 if isinstance(message, News):
+                    if any(type(each) is Notice and each.clock_step for each in message.events):
+                        self._offset = message.t - self._heard_at  # the wall clock was set
                     self._count_results(message)
                 self._waiting.append(message)
 

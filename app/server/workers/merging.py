@@ -66,6 +66,7 @@ class Merging:
             told_at = [process.stats.t for process in self._processes() if process.ready]
             figures = msgspec.structs.replace(
                 figures,
+                t=min(figures.t, self._now()),  # not of before the wall clock was set back
                 queue_depth=depth,
                 drops=drops,
                 bodies=bodies,
@@ -108,6 +109,8 @@ class Merging:
                 pass
             case CommandResult():
                 self._routing.pass_answer(slot, event)
+            case Notice() if event.clock_step:
+                self._stream.publish(event)
             case Notice():
                 text = f"worker {slot.number}: {event.text}"
                 self._stream.publish(msgspec.structs.replace(event, t=self._now(), text=text))

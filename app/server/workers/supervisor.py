@@ -26,6 +26,7 @@ import msgspec
 from ...core.commands import Command, Stop
 from ...core.events import (
     Crashed,
+    Notice,
     Reason,
     Stopping,
 )
@@ -40,6 +41,7 @@ from ..listener import adopt_listener, close_all, make_listeners
 from ..loop import COMMAND_BUDGET, EXIT_RESERVE
 from ..poller import make_poller
 from ..server import make_listening
+from ..wall_clock import WallClock, describe_step
 from .channel import Assignment
 from .merging import Merging
 from .routing import ANSWER_PATIENCE, TOO_LATE, Routing
@@ -71,12 +73,13 @@ class Workers(ServerHandle):
         stream: EventStream,
         clock: Callable[[], float] = time.monotonic,
         passed: socket.socket | None = None,
+        wall: Callable[[], float] = time.time,
     ) -> None:
         """`passed` is a socket that listens already, for which host, port and backlog do not
         count.
         """
         self._clock = clock
-        self._epoch = time.time() - clock()
+        self._wall_clock = WallClock(wall() - clock(), clock, wall)
         poller = make_poller(settings.poller)
         try:
             settings, notes = fit_descriptors(settings, poller)
@@ -152,6 +155,8 @@ class Workers(ServerHandle):
     def _supervise(self) -> None:
         while True:
             now = self._clock()
+            if now >= self._wall_clock.compare_at:
+                self._follow_wall_clock()
             if self._next_due() <= now:
                 # After a stop of this process answers wait that must be read before it is judged
                 # who has given none.
@@ -168,6 +173,20 @@ class Workers(ServerHandle):
         """Handle what comes in; wait for it `patience` seconds (None: for ever)."""
         for key, mask in self._selector.select(patience):
             key.data(mask)
+
+    def _follow_wall_clock(self) -> None:
+        """Stamp events with the wall clock's time from here on; each worker does so by itself."""
+        step = self._wall_clock.compare()
+        if not step:
+            return
+        now = self.now()
+        self._stream.asked_at = min(self._stream.asked_at, now)
+        for process in self._processes():
+            process.asked_at = min(process.asked_at, now)
+            process.awaited_until = min(process.awaited_until, now)
+            process.heard_at += step
+        text = describe_step(step)
+        self._stream.publish(Notice(t=now, level="warning", text=text, clock_step=step))
 
     def _next_due(self) -> float:
         stats_at = self._stats_at if self._stream.watched else inf
