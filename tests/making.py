@@ -16,13 +16,12 @@ from app.core.events import (
     Closed,
     ConnectionState,
     Event,
-    Kernel,
     Listening,
     Opened,
     Reason,
     Snapshot,
 )
-from app.core.queues import Queues
+from app.core.queues import Kernel, Queues
 from app.core.statistics import LoopStats, WorkerStats
 from app.watch.source import Failure
 from app.watch.stream import Drained

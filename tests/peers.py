@@ -75,11 +75,13 @@ class Watcher:
 class Running:
     """A server on a free port of 127.0.0.1, its watcher, and the clients connected to it."""
 
-    def __init__(self, *, clock: Any = monotonic, wall: Any = time, **settings: Any) -> None:
+    def __init__(self, *, clock: Any = monotonic, wall: Any = None, **settings: Any) -> None:
         self.settings = Settings(**{"port": 0, "max_connections": 500, **settings})
         self.stream = EventStream()
         self.stream.watched = True
         self.watcher = Watcher(self.stream)
+        epoch = time() - clock()
+        wall = wall or (lambda: clock() + epoch)
         make = Workers if self.settings.workers else Server
         # Both have the same methods.
         self.server = cast("Server", make(self.settings, self.stream, clock, wall=wall))

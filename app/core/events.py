@@ -19,7 +19,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from .queues import Queues
+from .queues import Kernel, Queues
 from .statistics import EventStruct, LoopStats, ProcessStats, WorkerStats
 
 
@@ -300,33 +300,6 @@ class Bytes(EventStruct, frozen=True, tag="bytes"):
     """``read`` or ``write``."""
     data: bytes
     """At most `TRACED_BYTES` of them."""
-
-
-class Kernel(EventStruct, frozen=True, tag="kernel"):
-    """The kernel's figures of a traced connection (tcp(7)); None if the platform has no such."""
-
-    t: float
-    id: int
-    unread: int | None
-    """Bytes received that the loop has not read yet (SIOCINQ)."""
-    unacknowledged: int | None
-    """Bytes written that the peer has not acknowledged (SIOCOUTQ)."""
-    send_buffer: int
-    """Bytes that the kernel allots to the send queue (SO_SNDBUF, its own overhead included)."""
-    rtt_us: int | None = None
-    """Smoothed round-trip time."""
-    rttvar_us: int | None = None
-    """Mean deviation of the round-trip time."""
-    cwnd: int | None = None
-    """Congestion window, in segments."""
-    mss: int | None = None
-    """Bytes of a segment."""
-    unacked_segments: int | None = msgspec.field(default=None, name="unacked")
-    """Segments sent and not acknowledged; in JSON ``unacked``."""
-    retransmits: int | None = None
-    """Segments sent again, in all."""
-    probes: int | None = None
-    """Unanswered probes of a peer whose receive window is closed."""
 
 
 # --- absolute figures: latest wins --------------------------------------------------------------

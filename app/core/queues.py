@@ -1,8 +1,11 @@
-"""The kernel's figures of a connection whose echo is not acknowledged: a part of its snapshot."""
+"""The kernel's figures of a connection: of a traced one as an event, of one whose echo is not
+acknowledged as a part of its snapshot."""
 
 from __future__ import annotations
 
 import msgspec
+
+from .statistics import EventStruct
 
 
 class Queues(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -37,3 +40,30 @@ class Queues(msgspec.Struct, frozen=True, omit_defaults=True):
     """Whether the peer's kernel answers: False while retransmissions or probes stay unanswered."""
     acked_per_second: float = 0.0
     """Bytes acknowledged a second, over the last seconds."""
+
+
+class Kernel(EventStruct, frozen=True, tag="kernel"):
+    """The kernel's figures of a traced connection (tcp(7)); None if the platform has no such."""
+
+    t: float
+    id: int
+    unread: int | None
+    """Bytes received that the loop has not read yet (SIOCINQ)."""
+    unacknowledged: int | None
+    """Bytes written that the peer has not acknowledged (SIOCOUTQ)."""
+    send_buffer: int
+    """Bytes that the kernel allots to the send queue (SO_SNDBUF, its own overhead included)."""
+    rtt_us: int | None = None
+    """Smoothed round-trip time."""
+    rttvar_us: int | None = None
+    """Mean deviation of the round-trip time."""
+    cwnd: int | None = None
+    """Congestion window, in segments."""
+    mss: int | None = None
+    """Bytes of a segment."""
+    unacked_segments: int | None = msgspec.field(default=None, name="unacked")
+    """Segments sent and not acknowledged; in JSON ``unacked``."""
+    retransmits: int | None = None
+    """Segments sent again, in all."""
+    probes: int | None = None
+    """Unanswered probes of a peer whose receive window is closed."""

@@ -16,7 +16,7 @@ import termios
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from ..core.events import Kernel
+from ..core.queues import Kernel
 
 _LINUX: Final = sys.platform == "linux"
 # tcp(7) names the two requests SIOCINQ and SIOCOUTQ; their numbers are those of the tty's.

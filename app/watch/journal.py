@@ -22,7 +22,6 @@ from ..core.events import (
     Crashed,
     Event,
     Io,
-    Kernel,
     Listening,
     Notice,
     Opened,
@@ -33,6 +32,7 @@ from ..core.events import (
     Stopping,
     Toggled,
 )
+from ..core.queues import Kernel
 from ..core.settings import TIMEOUTS, format_size
 from .figures import words_size
 

@@ -16,12 +16,12 @@ from ..core.events import (
     ConnectionState,
     Event,
     Io,
-    Kernel,
     Notice,
     Opened,
     Snapshot,
     Toggled,
 )
+from ..core.queues import Kernel
 from ..core.statistics import MeasuredRate
 from .figures import words_span
 
@@ -122,7 +122,6 @@ class Row:
         self.version += 1
         self.opened = msgspec.structs.replace(self.opened, t=self.opened.t + seconds)
         self.snapshot = _shifted(self.snapshot, seconds)
-        self.before = _shifted(self.before, seconds)
         if self.closed is not None:
             closed = self.closed
             self.closed = msgspec.structs.replace(
@@ -260,7 +259,6 @@ def _shifted(snapshot: Snapshot | None, seconds: float) -> Snapshot | None:
             t=queues.t + seconds,
             since=queues.since + seconds,
             acked_at=queues.acked_at + seconds,
-            unread_at=queues.unread_at and queues.unread_at + seconds,
         )
     return msgspec.structs.replace(
         snapshot,
@@ -268,5 +266,6 @@ def _shifted(snapshot: Snapshot | None, seconds: float) -> Snapshot | None:
         toggled_at=snapshot.toggled_at + seconds,
         frame_at=snapshot.frame_at and snapshot.frame_at + seconds,
         active_at=snapshot.active_at + seconds,
+        unread_at=snapshot.unread_at and snapshot.unread_at + seconds,
         queues=queues,
     )

@@ -18,11 +18,11 @@ from app.core.events import (
     Bytes,
     ConnectionState,
     Io,
-    Kernel,
     StateChanged,
     TraceLevel,
 )
 from app.core.framing import frame
+from app.core.queues import Kernel
 from app.server import kernel
 from app.server.connection import Connection
 from app.server.reporter import SAMPLE, Inspection, Reporter

@@ -337,18 +337,6 @@ def test_a_reason_that_is_to_overrule_it_does() -> None:
     assert (machine.closing, machine.detail) == (Reason.TIMEOUT_WRITE, "never fetched")
 
 
-def test_an_echo_that_is_given_up_is_counted_as_not_sent() -> None:
-    machine = EchoMachine()
-    machine.receive(frame(b"one") + frame(b"two") + frame(b"six"), CAP, 1.0)
-    machine.sent(9)
-    machine.begin_close(Reason.KILLED)
-    machine.abandon_echo()
-    assert (machine.pending, machine.out_frames, machine.bytes_kept) == (0, 2, 12)
-    assert machine.wanted_interest == POLLIN
-    machine.close()
-    assert machine.out_frames == 2
-
-
 def test_a_close_without_a_reason_is_an_error_of_ours() -> None:
     machine = in_state(READ_BODY)
     machine.close()

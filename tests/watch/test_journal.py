@@ -14,7 +14,6 @@ from app.core.events import (
     Crashed,
     Event,
     Io,
-    Kernel,
     Notice,
     Reason,
     SettingChanged,
@@ -23,6 +22,7 @@ from app.core.events import (
     Stopping,
     Toggled,
 )
+from app.core.queues import Kernel
 from app.watch.journal import entries, entry
 from tests.making import NOW, closed, kernel, listening, opened
 
