@@ -228,6 +228,8 @@ def _exit_code(hosting: Hosting, unheard: str) -> int:
         print(f"echo-tui: the recording ends early: {hosting.recordings.failure}", file=sys.stderr)
     if unheard:
         print(f"echo-tui: {unheard}", file=sys.stderr)
+    if not hosting.server.has_served:
+        raise SettingError(hosting.server.failure)
     if hosting.server.failure:
         print(f"echo-tui: the server thread died: {hosting.server.failure}", file=sys.stderr)
     return EXIT_FAILED if unheard or hosting.server.failure else 0

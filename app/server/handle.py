@@ -27,6 +27,8 @@ class ServerHandle(ABC):
     """16 hex digits that no other server has: see `Listening.instance`."""
     failure: str
     """The error that ended the server, in one line; empty if there was none."""
+    has_served: bool = True
+    """Whether it served before its `failure`; if not, that is a mistake at the start."""
     _clock: Callable[[], float]
     _wall_clock: WallClock
     _commands: CommandQueue

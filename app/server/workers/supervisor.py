@@ -57,7 +57,7 @@ KILL_AFTER: Final = 0.5
 
 
 class NoWorker(Exception):
-    """Not one worker could be started."""
+    """Not one worker could be started: the server has never served."""
 
 
 class Workers(ServerHandle):
@@ -145,6 +145,7 @@ class Workers(ServerHandle):
             expected = isinstance(error, NoWorker)
             words = str(error) if expected else f"{type(error).__name__}: {error}"
             self.failure = printable(words, 500)
+            self.has_served = not expected
             self._kill_all()
             self._refuse_the_rest()
             trace = "" if expected else traceback.format_exc()
