@@ -146,6 +146,13 @@ def test_an_error_of_one_connection_that_comes_for_ever_pauses(code: int) -> Non
     assert acceptor.failure
 
 
+def test_errors_are_counted_in_a_row() -> None:
+    nearly = [errno.ECONNABORTED] * (FAILURES - 1)
+    acceptor = acceptor_of(*nearly, FakeAccepted(), *nearly, FakeAccepted())
+    assert len(accepted(acceptor)) == 2
+    assert not acceptor.failure
+
+
 def test_an_error_for_ever_is_told_less_and_less_often() -> None:
     calls = int(600 / PAUSE)
     acceptor = acceptor_of(*[errno.EPERM] * (2 * calls))

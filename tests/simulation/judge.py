@@ -13,6 +13,7 @@ from app.core.events import (
     POLLOUT,
     Closed,
     ConnectionState,
+    Notice,
     Opened,
     Reason,
     Stopped,
@@ -30,6 +31,8 @@ from .watchers import check_order
 
 EARLY = 0.001
 """Seconds by which a time-out may seem early, because a clock is read more than once."""
+LATE = 0.2
+"""Seconds by which a stop may be late."""
 MOST_OVERDUE = 8
 """Polls for which a connection may be overdue: the loop judges it once it has looked."""
 LOOKS_WITHIN = 2.5
@@ -67,6 +70,8 @@ class Judge:
         self.reset: set[int] = set()
         """Those of a kill of mode `reset`."""
         self.stop_asked = False
+        self.stop_by = inf
+        """When the server must have stopped, by the earliest of all stops."""
         self.stalled_at = 0.0
         """When the loop went on after it had been stopped: it had not looked for a while."""
         self.faults = 0
@@ -86,6 +91,9 @@ class Judge:
 
     def check(self) -> None:
         """Check what must hold between two iterations."""
+        now = self._loop.reporter.now
+        if now > max(self.stop_by, self.stalled_at + LATE):
+            raise Violation(f"it has not stopped: it is {now:.3f}, and due was {self.stop_by:.3f}")
         life, kernel, poller = self._loop.life, self._kernel, self._kernel.poller
         if life.by_fd.keys() != kernel.sockets.keys():
             raise Violation(f"open {sorted(kernel.sockets)}, but it knows {sorted(life.by_fd)}")
@@ -191,12 +199,19 @@ class Judge:
                 self._judge_closed(event)
             elif type(event) is Stopped:
                 self.stopped = event
+            elif type(event) is Notice and event.level == "error":
+                self._judge_error(event)
             elif drained.afresh:
                 continue
             check_order(event, self._is_open, self._told)
 
     def _is_open(self, connection_id: int) -> bool:
         return connection_id in self.opened and connection_id not in self.closed
+
+    def _judge_error(self, event: Notice) -> None:
+        # The other errors are those of observers that fail on purpose.
+        if event.text.startswith("a fault ended") and not self.faults:
+            raise Violation(event.text)
 
     def _note_opened(self, event: Opened) -> None:
         number = int(event.peer.rpartition(":")[2])

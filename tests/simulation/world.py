@@ -41,7 +41,7 @@ from app.watch import stream
 from app.watch.stream import EventStream
 
 from .audience import Audience
-from .judge import Judge
+from .judge import LATE, Judge
 from .kernel import BUDGET, SimulatedKernel, Wakeup
 from .peers import EVERYTHING, FLOOD, LARGE, SMALL, Peer, make_peer
 from .sockets import Violation
@@ -196,7 +196,7 @@ class World:
         for _ in range(random.choice((1, 1, 2, 4))):
             (act,) = random.choices(_ACTS, cum_weights=_WEIGHTS)
             act(self)
-        if random.random() < 0.03:
+        if random.random() < 0.03 and not self._has_work:
             self.kernel.now += random.choice((0.05, 3.0))  # stopped: the poll finds nothing at once
             self.judge.stalled_at = self.kernel.now
             return -1
@@ -303,6 +303,8 @@ class World:
     def _begin_stop(self) -> None:
         now = self.random.random() < 0.2
         self.judge.stop_asked = True
+        grace = 0 if now else self._settings.grace
+        self.judge.stop_by = min(self.judge.stop_by, self.kernel.now + grace + LATE)
         self.server.stop("test", now=now)
         self.note("stop, now: %s", now)
 
@@ -317,6 +319,8 @@ class World:
             moved |= bool(peer.reads) and peer.sock.acknowledge(EVERYTHING) > 0
             moved |= peer.send(max(self._scale.steps))
         if self.judge.stop_asked:
+            if self.random.random() < 0.1:
+                self._begin_stop()  # a second one does not give it more time
             return 0.05
         waiting = any(each.queue for each in self.kernel.listeners)
         is_quiet = not (moved or waiting or self._idle_polls or self._has_work)

@@ -1,0 +1,60 @@
+"""One batch moves a bounded number of bytes, shared by the connections that are ready."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.core.events import POLLOUT, TraceLevel
+from app.core.framing import frame
+from app.core.settings import Settings
+from app.server import tracing
+from app.server.connection import Connection
+from app.server.connection_limit import ConnectionLimit
+from app.server.lifecycle import Lifecycle
+from app.server.poller import SelectPoller
+from app.server.reporter import Reporter
+from app.server.serving import BATCH_BUDGET, Serving
+from app.server.shard import Shard
+from app.watch.stream import EventStream
+
+BODY = 1024**2 - 4
+
+
+class NoPoller(SelectPoller):
+    """A poller that nobody waits for."""
+
+    def modify(self, fd: int, interest: int) -> None:
+        pass
+
+
+class GreedyKernel:
+    """System calls that take whatever they are offered, and count it by descriptor."""
+
+    def __init__(self) -> None:
+        self.written: dict[int, int] = {}
+
+    def write(self, fd: int, data: bytes) -> int:
+        self.written[fd] = self.written.get(fd, 0) + len(data)
+        return len(data)
+
+
+@pytest.mark.parametrize("ready", [1, 32])
+def test_those_that_are_ready_share_the_budget(ready: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    kernel = GreedyKernel()
+    monkeypatch.setattr(tracing, "os", kernel)
+    reporter = Reporter(EventStream(), 0.0, TraceLevel.OFF)
+    shard = Shard((), ConnectionLimit(), 0.0)
+    life = Lifecycle(Settings(), NoPoller(), reporter, shard)
+    serving = Serving(life, lambda: 1.0)
+    for fd in range(100, 100 + ready):
+        connection = Connection(fd, fd, "10.0.0.1:1", 1.0)
+        connection.machine.receive(frame(bytes(BODY)), BODY, 1.0)
+        connection.seen_state = connection.machine.state
+        life.by_id[fd] = life.by_fd[fd] = connection
+        connection.interest = POLLOUT
+    serving.batch([(fd, POLLOUT) for fd in life.by_fd], 1.0)
+    share = min(BODY + 4, BATCH_BUDGET // ready)
+    assert set(kernel.written.values()) == {share}
+    is_cut = share < BODY + 4
+    assert {each.budget_hits for each in life.by_id.values()} == {int(is_cut)}
+    assert serving.has_unfinished is is_cut
