@@ -62,6 +62,11 @@ variants(
     killed_drain={"mode": "drain"},
     killed_drain_armed={"mode": "drain", "options": ARMED},
     killed_drain_workers={"mode": "drain", "options": ("--workers", "2")},
+    killed_drain_edge={"mode": "drain", "options": EDGE},
+)  # fmt: skip
+# It lasts for ten seconds at most.
+variants(
+    "draining_unacknowledged", _killed, {"is_seen": False, "after": 1.0, "lasts": 0.0},
     killed_close={"mode": "close"},
 )  # fmt: skip
 variants("closed", _killed, {}, killed_reset={"mode": "reset"})
@@ -78,16 +83,6 @@ def refused_and_all_acknowledged(scene: Scene) -> None:
     scene.until(lambda: client.received >= size + 4)
     client.layout.append(2**31)
     client.send(b"\x7f\xff\xff\xff")
-
-
-@situation("draining_unacknowledged", is_seen=False)
-def stopping_while_an_echo_is_not_fetched(scene: Scene) -> None:
-    server = scene.serve(*NO_TIMEOUTS, "--grace", "30")
-    client = scene.connect(16 * KIB)
-    size = scene.between(200 * KIB, MIB)
-    client.send_frame(size)
-    scene.until(lambda: stands_still(scene))
-    server.send_signal(signal.SIGTERM)
 
 
 @situation("closed")
