@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import RenderableType
 from textual.app import App
 from textual.command import CommandPalette
@@ -44,6 +45,9 @@ class PersonalApp(App[int], inherit_bindings=False):
         self._plain: list[LineFilter] = [PlainText()] if preferences.ascii else []
         self._drawing = self._plain
         self._has_missed_a_drawing = False
+        # Rich loads its table of widths at the first wide character: by then there may be no
+        # descriptor left for it, and the screen would crash.
+        cell_len("\N{FULLWIDTH LATIN SMALL LETTER W}")
         super().__init__()
         for name in THEMES:
             self.register_theme(textual_theme(name))
