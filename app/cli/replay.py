@@ -14,7 +14,7 @@ from ..core.printable import printable
 from ..core.settings import SettingError
 from ..host.log import as_json
 from ..recording.reader import Recording, RecordingError
-from ..recording.times import parse_moment
+from ..recording.times import outside, parse_moment
 from .configuration import ConfiguredCommand, file_option
 from .dashboard import dashboard_preferences, require_terminal, run_dashboard
 from .exit_codes import EXIT_DAMAGED
@@ -53,7 +53,13 @@ def replay(
     code = 0
     with recording:
         begin, end = _moment(since, recording), _moment(until, recording)
-        stand = _moment(at, recording)
+        if begin is not None and begin > recording.end and recording.batches:
+            raise SettingError(f"--from {outside(since or '', recording.start, recording.end)}")
+        if end is not None and end < recording.start:
+            raise SettingError(f"--until {outside(until or '', recording.start, recording.end)}")
+        stand = None
+        if at is not None:
+            stand = _within("--at", at, recording)
         if begin is not None and end is not None and begin > end:
             raise SettingError(f"--from {since} is later than --until {until}: exchange them")
         if recording.batches or not recording.damage:
@@ -69,6 +75,13 @@ def replay(
 
 def _moment(text: str | None, recording: Recording) -> float | None:
     return None if text is None else parse_moment(text, recording.start, recording.end)
+
+
+def _within(name: str, text: str, recording: Recording) -> float:
+    moment = parse_moment(text, recording.start, recording.end)
+    if recording.batches and not recording.start <= moment <= recording.end:
+        raise SettingError(f"{name} {outside(text, recording.start, recording.end)}")
+    return moment
 
 
 def _verdict(recording: Recording) -> int:

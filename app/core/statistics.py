@@ -16,6 +16,10 @@ class MeasuredRate(NamedTuple):
 
     per_second: float
     span: float
+    ended_at: float = 0.0
+    """When the measurement ended and the next one began, in Unix seconds; 0 if it is not known."""
+    frames: int = 0
+    """Frames echoed before that moment."""
 
 
 class LoopStats(EventStruct, frozen=True, tag="loop_stats"):

@@ -69,8 +69,10 @@ def sane(event: E) -> E:
     if kind.floats is not None:
         floats = kind.floats(event)
         # A sum is finite only if all are.
-        if not isfinite(sum(floats)) or min(floats) < 0 or max(floats) > LATEST:
+        if not isfinite(sum(floats)) or min(floats) < -LATEST or max(floats) > LATEST:
             raise ImpossibleError(f"{kind.tag} has a time or a figure that is impossible")
+    if min(kind.times(event)) < 0:
+        raise ImpossibleError(f"{kind.tag} has a time before 1970")
     if kind.whole is not None:
         whole = kind.whole(event)
         if min(whole) < 0 or max(whole) >= 2**63:
@@ -134,6 +136,9 @@ class _Kind:
     def __init__(self, kind: type) -> None:
         self.tag: str = kind.__struct_config__.tag  # type: ignore[attr-defined]
         hints = get_type_hints(kind)
+        self.times = _getter(
+            name for name in hints if name == "t" or (name.endswith("_at") and hints[name] is float)
+        )
         self.floats = _getter(name for name, hint in hints.items() if hint is float)
         self.whole = _getter(
             name for name, hint in hints.items() if hint is int and name not in _MAY_BE_NEGATIVE

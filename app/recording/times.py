@@ -6,7 +6,9 @@ import re
 from datetime import datetime, timedelta
 from typing import Final
 
+from ..core.printable import printable
 from ..core.settings import SettingError
+from ..watch.figures import stamp
 
 HOW_TO: Final = "write +SECONDS from the start, -SECONDS from the end, HH:MM:SS or Unix seconds"
 _SPAN: Final = re.compile(r"([+-])(?:(?:(\d{1,4}):)?(\d{1,6}):)?(\d{1,9}(?:\.\d{1,9})?)", re.ASCII)
@@ -32,6 +34,20 @@ def parse_moment(text: str, start: float, end: float) -> float:
         return datetime.fromisoformat(text).timestamp()
     except (ValueError, OverflowError):
         raise SettingError(f"{text!r} is no moment of a recording: {HOW_TO}") from None
+
+
+def moment_within(text: str, start: float, end: float) -> float:
+    """As `parse_moment`; raises `SettingError` also for a moment outside the recording."""
+    moment = parse_moment(text, start, end)
+    if not start <= moment <= end:
+        raise SettingError(outside(text, start, end))
+    return moment
+
+
+def outside(text: str, start: float, end: float) -> str:
+    """Return the words for a moment outside the recording, in one line."""
+    shown = printable(text.strip(), 40)
+    return f"{shown} is outside the recording, which tells of {stamp(start)} to {stamp(end)}"
 
 
 def _clock_time(hours: int, minutes: int, seconds: float, start: float) -> float:

@@ -25,9 +25,9 @@ HELP: Final = """A recording, not a live server: nothing in it can be changed.
 
   p      play, pause              ( )    10 seconds back, on
   [ ]    slower, faster           { }    to the start, to the end
-  , .    event before, next       :      to a time
+  , .    event before, next       ' ;    event of this connection before, next
   d D    next close, one before   i I    next POLLOUT toggle, one before
-  n N    next error, one before"""
+  n N    next error, one before   :      to a time"""
 
 
 class ReplayApp(EchoApp):
@@ -39,6 +39,8 @@ class ReplayApp(EchoApp):
         Binding("p", "pause", "Play/pause"),
         Binding("comma", "step(True)", "Event before", show=False),
         Binding("full_stop", "step(False)", "Next event", show=False),
+        Binding("apostrophe", "step_here(True)", "Its event before", show=False),
+        Binding("semicolon", "step_here(False)", "Its next event", show=False),
         Binding("left_parenthesis", "seek_by(-1)", "10 s back", show=False),
         Binding("right_parenthesis", "seek_by(1)", "10 s on", show=False),
         Binding("left_square_bracket", "speed(-1)", "Slower", show=False),
@@ -109,6 +111,16 @@ class ReplayApp(EchoApp):
         """Go to the next event, or to the previous one."""
         if not self._replay.step(back):
             self._notify_none("event", back)
+        self.refresh_view()
+
+    def action_step_here(self, back: bool) -> None:
+        """Go to the next event of the selected connection, or to its previous one."""
+        selected = self._pane.table.selected_id
+        if selected is None:
+            self.notify("no connection is selected", severity="warning")
+            return
+        if not self._replay.step(back, selected):
+            self._notify_none(f"event of #{selected}", back)
         self.refresh_view()
 
     def action_jump(self, what: str, back: bool) -> None:

@@ -135,8 +135,19 @@ class ReplaySource:
         t = max(self.start, min(t, self.end))
         self._go_to(self._place_at(t), t)
 
-    def step(self, back: bool = False) -> bool:
-        """Pause, and go to the next event, or to the one before; whether there is one."""
+    def step(self, back: bool = False, connection: int | None = None) -> bool:
+        """Pause, and go to the next event, or to the one before; whether there is one.
+
+        With a `connection`, events of others do not count.
+        """
+        if connection is not None:
+            return self._go_to_next(
+                lambda event: (
+                    not isinstance(event, FIGURES) and getattr(event, "id", None) == connection
+                ),
+                None,
+                back,
+            )
         return self._go_to_next(lambda event: not isinstance(event, FIGURES), None, back)
 
     def jump(self, mark: Mark, back: bool = False) -> bool:

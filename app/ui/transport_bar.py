@@ -7,7 +7,7 @@ from typing import Final
 from textual import events
 from textual.message import Message
 
-from ..watch.figures import clock, exact_clock
+from ..watch.figures import clock, stamp
 from . import palette
 from .lines_panel import Line, LinesPanel, line_width, pad
 from .replay_source import ReplaySource
@@ -15,6 +15,7 @@ from .replay_source import ReplaySource
 KEYS: Final = (
     ("p", "play"),
     (", .", "event"),
+    ("' ;", "of this one"),
     ("( )", "10 s"),
     ("[ ]", "speed"),
     ("d D", "close"),
@@ -58,7 +59,7 @@ class TransportBar(LinesPanel):
         state = f"▶ {source.speed:g}x" if source.playing else "‖ paused"
         left: Line = [
             (f" {state:<8} ", palette.GOOD if source.playing else palette.ALARM),
-            (f" {exact_clock(now)} ", palette.STRONG),
+            (f" {stamp(now)} ", palette.STRONG),
         ]
         right: Line = [
             (f" {span(now - start)}", palette.STRONG),

@@ -149,6 +149,12 @@ def exact_clock(t: float) -> str:
     return f"{clock(t)}.{int(t % 1 * 1000):03}"
 
 
+def stamp(t: float) -> str:
+    """As `exact_clock`, with date and time zone: ``2026-11-23 14:03:59.127 CET``."""
+    local = time.localtime(t)
+    return f"{time.strftime('%Y-%m-%d', local)} {exact_clock(t)} {time.strftime('%Z', local)}"
+
+
 def bar(done: int, whole: int, width: int) -> tuple[str, str]:
     """A bar of `width` cells in two pieces, filled and empty; never full before it is complete."""
     if whole <= 0:

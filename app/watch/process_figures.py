@@ -139,7 +139,7 @@ class ProcessSampler:
         assert total is not None  # this process is the first
         return ProcessStats(
             t=self._now(),
-            cpu_percent=100 * cpu / span,
+            cpu_percent=max(0.0, 100 * cpu / span),  # its two clocks differ by some ms
             rss=total.rss,
             fds=total.fds,
             threads=total.threads,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -19,6 +19,7 @@ from ..core.events import (
     Notice,
     Opened,
     Snapshot,
+    StateChanged,
     Toggled,
 )
 from ..core.queues import Kernel
@@ -114,7 +115,8 @@ class Row:
             return
         if frames > self._rate_frames and span:
             span = min(span, RATE_MEMORY)
-            self.measured_rate = MeasuredRate((frames - self._rate_frames) / span, span)
+            rate = (frames - self._rate_frames) / span
+            self.measured_rate = MeasuredRate(rate, span, at, frames)
         self._rate_from, self._rate_frames = at, frames
 
     def shift_times(self, seconds: float) -> None:
@@ -158,10 +160,34 @@ class Row:
         if self.recent is None:
             self.recent = deque(maxlen=RECENT_LIMIT)
         self.recent.append(event)
+        self._follow(event)
         if isinstance(event, Toggled):
             if self.toggled is None:
                 self.toggled = deque(maxlen=TOGGLES_LIMIT)
             self.toggled.append(event)
+
+    def _follow(self, event: Event) -> None:
+        """Change the snapshot by what a detail event tells, so that both say the same until the
+        next snapshot comes.
+        """
+        known = self.snapshot
+        if known is None or event.t <= known.t:
+            return
+        changes: dict[str, Any] = {}
+        if isinstance(event, Toggled):
+            interest = known.interest | POLLOUT if event.armed else known.interest & ~POLLOUT
+            changes = {"interest": interest, "toggles": event.toggles, "toggled_at": event.t}
+            changes |= _out_with(known, event.pending)
+        elif isinstance(event, StateChanged):
+            changes = {"state": event.new}
+        elif isinstance(event, Io) and event.call == "write":
+            changes = _out_with(known, event.asked - max(event.result, 0))
+        elif isinstance(event, Io) and known.state is ConnectionState.READ_BODY:
+            left = known.body_length - known.body_read
+            changes = {"body_read": known.body_read + min(max(event.result, 0), left)}
+        if changes:
+            self.snapshot = msgspec.structs.replace(known, **changes)
+            self.version += 1
 
     def _note_gap(self, t: float) -> None:
         """Put a line among the recent events if nobody watched for a while before `t`."""
@@ -220,6 +246,12 @@ class Row:
         snapshot = self.snapshot
         return snapshot is not None and self.closed is None and bool(snapshot.interest & POLLOUT)
 
+    def continue_rate(self, rate: MeasuredRate) -> None:
+        """Go on with the rate that another state has measured."""
+        self.measured_rate = rate
+        if rate.ended_at:
+            self._rate_from, self._rate_frames = rate.ended_at, rate.frames
+
     def rate(self, now: float) -> float:
         """Frames echoed per second; 0 for a connection that has fallen quiet.
 
@@ -269,3 +301,10 @@ def _shifted(snapshot: Snapshot | None, seconds: float) -> Snapshot | None:
         unread_at=snapshot.unread_at and snapshot.unread_at + seconds,
         queues=queues,
     )
+
+
+def _out_with(known: Snapshot, pending: int) -> dict[str, int]:
+    """Return the offsets of an echo of which so many bytes are not written yet."""
+    if pending <= known.out_length:
+        return {"out_sent": known.out_length - pending}
+    return {"out_sent": 0, "out_length": pending}

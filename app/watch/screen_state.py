@@ -129,6 +129,9 @@ class ScreenState(State):
             service_us=stats.service_us,
         )
         self._longest_us = 0
+        # Where nothing was told for long, the mean stands for each second of it.
+        for ago in range(min(int(span), HISTORY_LIMIT) - 1, 0, -1):
+            self.history.append(self.rates._replace(t=stats.t - ago, longest_us=0))
         self.history.append(self.rates)
 
     def _forget_rates(self) -> None:

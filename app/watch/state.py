@@ -137,7 +137,7 @@ class State:
         self._apply_snapshots(drained.snapshots)
         for connection_id, rate in drained.rates.items():
             if (row := self.rows.get(connection_id)) is not None:
-                row.measured_rate = rate
+                row.continue_rate(rate)
         self.detail_drops = max(self.detail_drops, drained.dropped)
         self.drops = max(self.drops, drained.dropped)
         if self._departing:

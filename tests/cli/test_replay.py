@@ -173,6 +173,9 @@ def test_the_table_at_a_time(life: Path) -> None:
     [
         (["--until", "soon"], "'soon' is no moment of a recording"),
         (["--from", "+9", "--until", "+3"], "--from +9 is later than --until +3"),
+        (["--at", "+999999"], "--at +999999 is outside the recording, which tells of "),
+        (["--from", "+999999"], "--from +999999 is outside the recording"),
+        (["--until", "-999999"], "--until -999999 is outside the recording"),
         ([], "the dashboard needs a terminal: use --json"),
     ],
 )

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from app.core.events import Crashed, Event, Listening, Notice, Opened, Reason, SettingChanged
+from app.core.statistics import ProcessStats
 from app.recording.format import (
     DamageError,
     End,
@@ -115,3 +116,9 @@ def test_a_bomb_is_damage_and_takes_no_memory(monkeypatch: pytest.MonkeyPatch) -
         unpack(RecordedBatch, zlib.compress(bytes(10**6)))
     with pytest.raises(DamageError):
         unpack(RecordedBatch, zlib.compress(b"\x81\xa6events" + struct.pack(">BI", 0xDD, 2**31)))
+
+
+def test_a_figure_slightly_below_zero_is_no_damage() -> None:
+    """Versions up to 0.2 told a first CPU share below zero: its two clocks differ."""
+    event = ProcessStats(t=NOW, cpu_percent=-0.5, rss=1, fds=1, threads=1)
+    assert read_back(RecordedBatch(events=(event,))).events == (event,)

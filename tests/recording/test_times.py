@@ -5,7 +5,7 @@ from datetime import datetime
 import pytest
 
 from app.core.settings import SettingError
-from app.recording.times import parse_moment
+from app.recording.times import moment_within, parse_moment
 
 START = datetime(2026, 3, 5, 23, 50, 0, 500_000).timestamp()
 END = START + 3600
@@ -42,3 +42,15 @@ def test_what_is_meant(text: str, after: float) -> None:
 def test_what_is_not_understood_is_said_with_what_to_write(text: str) -> None:
     with pytest.raises(SettingError, match=r"is no moment of a recording: write \+SECONDS"):
         parse_moment(text, START, END)
+
+
+def test_a_moment_outside_the_recording_is_said() -> None:
+    assert moment_within("+3600", START, END) == END
+    for text in ("+3601", "-3601", "2027-01-01 00:00:00"):
+        with pytest.raises(SettingError) as caught:
+            moment_within(text, START, END)
+        message = str(caught.value)
+        assert message.startswith(
+            f"{text} is outside the recording, which tells of 2026-03-05 23:50"
+        )
+        assert " to 2026-03-06 00:50:00.500 " in message

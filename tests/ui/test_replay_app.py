@@ -167,11 +167,12 @@ async def test_a_time_can_be_typed(path: Path) -> None:
         await refresh(app, pilot)
         assert source.now() == NOW + 45
         await pilot.press("colon", *"+99", "enter")
+        assert isinstance(app.screen, MomentDialog)
+        verdict = app.screen.query_one("#verdict", Static)
+        assert "+99 is outside the recording" in str(verdict.content)
+        await pilot.press("escape")
         await refresh(app, pilot)
-        assert source.now() == NOW + 60
-        await pilot.press("colon", "escape")
-        await refresh(app, pilot)
-        assert source.now() == NOW + 60
+        assert source.now() == NOW + 45
 
 
 async def test_a_click_on_the_line_goes_there(path: Path) -> None:
@@ -272,3 +273,17 @@ async def test_a_row_of_another_model_is_another_row(path: Path) -> None:
 )
 def test_spans(seconds: float, words: str) -> None:
     assert span(seconds) == words
+
+
+async def test_the_next_event_of_the_selected_connection(path: Path) -> None:
+    async with replaying(path) as (app, source, _, pilot):
+        source.seek(NOW + 3)
+        await refresh(app, pilot)
+        table(app).select_shown(2)
+        await pilot.press("semicolon")
+        assert source.now() == NOW + 40
+        await pilot.press("semicolon")
+        assert toasts(app) == ["no event of #2 after this"]
+        await pilot.press("apostrophe")
+        assert source.now() == NOW + 2
+        assert "2025-10-09" in screen_text(app)

@@ -13,8 +13,11 @@ from hypothesis import strategies as st
 
 from app.core.commands import Kill, Trace
 from app.core.events import (
+    POLLOUT,
     Closed,
+    ConnectionState,
     Event,
+    Io,
     Reason,
     Toggled,
     TraceLevel,
@@ -24,7 +27,7 @@ from app.recording.keyframes import state_at
 from app.recording.reader import Recording
 from app.ui.replay_source import ReplaySource
 from app.watch.screen_state import ScreenState
-from tests.making import NOW, closed, listening, opened, snapshot
+from tests.making import NOW, closed, listening, opened, snapshot, worker
 from tests.recording.making import CountingRecording, drain, history, write_recording
 
 SEEDS = range(4)
@@ -293,3 +296,50 @@ def test_a_recording_that_is_cut_while_it_plays_ends_there(
         assert screen.source.now() == recording.end
         events: list[Event] = [item.event for item in recording.items(0, recording.end)]
         assert screen.model.closed == sum(isinstance(event, Closed) for event in events)
+
+
+def test_a_step_shows_what_its_event_tells_in_every_pane(tmp_path: Path) -> None:
+    """Several events between two snapshots, the last of them of the snapshot's own moment."""
+    writing = ConnectionState.WRITE_BODY
+
+    def toggled(t: float, armed: bool, pending: int, toggles: int) -> Toggled:
+        return Toggled(t=NOW + t, id=1, armed=armed, pending=pending, toggles=toggles)
+
+    def write(t: float, asked: int, result: int) -> Io:
+        return Io(t=NOW + t, id=1, call="write", asked=asked, result=result)
+
+    last = snapshot(1, writing, out=(900, 1000), at=NOW + 2.4, quiet=0)
+    path = write_recording(
+        tmp_path / "a.rec",
+        [
+            drain(NOW, listening(), opened(1, age=0)),
+            drain(NOW + 1, snapshots=[snapshot(1, writing, out=(0, 1000), at=NOW + 1, quiet=0)]),
+            drain(
+                NOW + 2.5,
+                write(2.1, 1000, 400),
+                toggled(2.1, True, 600, 1),
+                write(2.2, 600, -1),
+                write(2.3, 600, 500),
+                toggled(2.4, False, 100, 2),
+                worker(1, t=NOW + 2.4),
+                snapshots=[last],
+            ),
+        ],
+    )
+    with Recording(path) as recording:
+        screen = Screen(recording)
+        screen.source.seek(NOW + 2)
+        seen = []
+        while screen.source.step():
+            screen.refresh()
+            row = screen.model.rows[1]
+            assert row.snapshot is not None
+            seen.append((round(screen.source.now() - NOW, 1), row.snapshot.out_sent, row.armed))
+        assert seen == [
+            (2.1, 400, True),
+            (2.1, 400, True),
+            (2.2, 400, True),
+            (2.3, 900, True),
+            (2.4, 900, bool(last.interest & POLLOUT)),
+        ]
+        assert screen.model.rows[1].snapshot == last
