@@ -113,6 +113,16 @@ def test_a_closed_connection_leaves_no_snapshot() -> None:
     assert [one.id for one in stream.drain().snapshots] == [2]
 
 
+def test_nor_does_one_of_which_another_stream_gave() -> None:
+    """A fan-out gives; the consumer drains after the close."""
+    stream = EventStream()
+    stream.watched = True
+    figures = loop_stats(NOW, 0, 64, 1)
+    stream.hear(Drained([opened(1), opened(2)], [snapshot(1, 10), snapshot(2, 20)], figures, 0))
+    stream.hear(Drained([closed(1, Reason.EOF)], [], None, 0))
+    assert [one.id for one in stream.drain().snapshots] == [2]
+
+
 def test_a_sleeping_consumer_is_woken_once() -> None:
     stream = EventStream()
     calls: list[int] = []
