@@ -128,6 +128,7 @@ def test_a_limit_lowered_for_a_while_ends_nobody(
         told = [event["text"] for event in server.log.since(0, "notice")]
         assert sum("figures cannot be read" in text for text in told) <= 1
         size = recording.stat().st_size
+        assert echoes(server.address)  # an idle server records next to nothing
         assert wait_until(lambda: recording.stat().st_size > size, 5), "the recording stands still"
         server.signal(signal.SIGTERM)
         assert server.wait(10) == 0
@@ -245,12 +246,14 @@ def test_a_small_disk_that_is_full(tmp_path: Path, freed: bool) -> None:
             assert wait_until(lambda: log.exists() and log.read_bytes().endswith(b"}\n"), 10)
             address = ("127.0.0.1", told()[0]["port"])
             (inside / "large").write_bytes(bytes(56 * 1024))
-            visits = 60
+            visits = 40
             for _ in range(visits):
                 assert echoes(address)
+            assert wait_until(lambda: log.stat().st_size == 8 * 1024, 5), "the disk is not full"
+            time.sleep(0.3)  # the next write fails
             if freed:
                 (inside / "large").write_bytes(b"")
-                assert wait_until(lambda: b"written again" in log.read_bytes(), 5)
+                assert wait_until(lambda: b"written again" in log.read_bytes(), 10)
                 counts = Counter(event["event"] for event in told())
                 assert counts["opened"] == counts["closed"] == visits
             process.send_signal(signal.SIGTERM)
