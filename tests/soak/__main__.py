@@ -37,7 +37,8 @@ LEFT_BEHIND: Final = 16 * 1024**2
 KEEP: Final = 8 * 1024**2
 """Bytes of recording that are kept."""
 OPTIONS: Final = ("--workers", "2", "--log-format", "json", "--metrics", "127.0.0.1:0")
-LIMITS: Final = ("--write-timeout", "5", "--max-connections", "2000")
+LIMITS: Final = ("--write-timeout", "10", "--max-connections", "2000")
+"""A steady reader acknowledges in steps up to 6.5 s apart, so the time-out is longer than that."""
 SETTINGS: Final = (
     ("cap", "1MiB"),
     ("cap", "2MiB"),
