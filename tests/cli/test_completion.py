@@ -40,13 +40,13 @@ def complete(*words: str, **more: str) -> list[str]:
 def test_the_first_word_is_a_command_or_an_option_of_the_server() -> None:
     assert "client" in complete("cl")  # loaded when it is run
     assert complete("de") == ["demo"]
-    assert complete("--max") == ["--max-connections"]
+    assert complete("--max") == ["--max-connections", "--max-per-peer"]
     assert complete("--ver") == ["--version"]
     assert complete("--he").count("--help") == 1
 
 
 def test_the_words_after_a_command_are_its_own() -> None:
-    assert complete("demo", "--max") == ["--max-connections"]
+    assert complete("demo", "--max") == ["--max-connections", "--max-per-peer"]
     assert complete("client", "--t") == ["--timeout"]
     assert complete("completion", "f") == ["fish"]
 
@@ -70,8 +70,8 @@ def test_values_of_the_other_commands_are_offered() -> None:
 
 
 def test_a_mistake_in_the_environment_or_the_file_does_not_spoil_it() -> None:
-    assert complete("--max", ECHO_TUI_CPA="1") == ["--max-connections"]
-    assert complete("--config", "/no/such/file", "--max") == ["--max-connections"]
+    assert complete("--max", ECHO_TUI_CPA="1") == ["--max-connections", "--max-per-peer"]
+    assert complete("--config", "/no/such/file", "--max") == ["--max-connections", "--max-per-peer"]
 
 
 @pytest.mark.parametrize("shell", SHELLS)

@@ -29,6 +29,7 @@ NEVER = {
     "whole": ["nan", "2.5x", "9" * 5000],
     "decimal": [],
     "choice": ["9" * 5000],
+    "addresses": ["9" * 5000],
 }
 """More of them, by the kind of the value."""
 JUDGED = [name for name in RULES if name != "host"]

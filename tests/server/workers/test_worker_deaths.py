@@ -162,9 +162,12 @@ import sys
 sys.path[:] = {path!r}
 from app.server import serving
 from app.server.workers import worker
+batch = serving.Serving.batch
 def breaks(self, ready, now):
-    raise RuntimeError("the loop broke")
-serving.Serving._finish_wakeup = breaks
+    if any(fd in self._life.by_fd for fd, _ in ready):
+        raise RuntimeError("the loop broke")
+    return batch(self, ready, now)
+serving.Serving.batch = breaks
 worker.main()
 """
 
