@@ -199,6 +199,9 @@ class World:
         if random.random() < 0.03 and not self._has_work:
             self.kernel.now += random.choice((0.05, 3.0))  # stopped: the poll finds nothing at once
             self.judge.stalled_at = self.kernel.now
+            if self.judge.stop_asked:  # the loop may not have heard of it, and counts from then
+                late = self.kernel.now + self._settings.grace + LATE
+                self.judge.stop_by = max(self.judge.stop_by, late)
             return -1
         return random.choice((0.0, 0.0001, 0.01, 0.3, 20.0))
 
