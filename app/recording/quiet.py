@@ -9,7 +9,7 @@ from ..core.events import Event
 from ..core.statistics import LoopStats, ProcessStats, WorkerStats, carry_longest
 from .format import RecordedBatch
 
-INTERVAL: Final = 30.0
+INTERVAL: Final = 60.0
 """Seconds after which figures are recorded though nothing has changed."""
 LONG_US: Final = 10_000
 """Microseconds of an iteration that is worth telling by itself."""
