@@ -17,7 +17,7 @@ from app.control.client_side.control_client import ControlError
 from app.control.server_side.service import MOST_CLIENTS, MOST_MUTE
 from app.host import metrics, metrics_page
 from tests.control.serving import Controlled
-from tests.host.test_metrics import Page
+from tests.host.test_metrics_page import Page
 from tests.waiting import until
 
 CROWD: Final = 40
