@@ -9,7 +9,7 @@ import stat
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -129,8 +129,9 @@ class LogWriter:
 
     def _write_events(self, drained: Drained) -> None:
         try:
-            lines = "".join(f"{line}\n" for line in self._lines(drained))
-            self._write(lines.encode(errors="backslashreplace"))
+            lines = self._lines(drained)
+            if lines:
+                self._write("\n".join([*lines, ""]).encode(errors="backslashreplace"))
         except Exception as error:
             self._is_silent = True
             if isinstance(error, OSError) and self._is_reader_gone(error):
@@ -140,23 +141,25 @@ class LogWriter:
             self.failure = words or in_words(error)
             self._on_failure()
 
-    def _lines(self, drained: Drained) -> Iterator[str]:
-        least = self._least
+    def _lines(self, drained: Drained) -> list[str]:
+        least, in_line = self._least, self._format
+        lines = []
         for event in drained.events:
             if level_of(event) >= least or type(event) in ALWAYS_TOLD:
-                yield self._line(event)
+                try:
+                    lines.append(in_line(event))
+                except Exception as error:  # one event is no reason to lose the log
+                    lines.append(self._line_of_fault(event, error))
         new_drops = drained.dropped - self._dropped
         if drained.events and new_drops > 0 and least <= Level.WARNING:
             self._dropped = drained.dropped
             text = f"{new_drops:,} trace events dropped: too many at once"
-            yield self._format(Notice(t=drained.events[-1].t, level="warning", text=text))
+            lines.append(self._format(Notice(t=drained.events[-1].t, level="warning", text=text)))
+        return lines
 
-    def _line(self, event: Event) -> str:
-        try:
-            return self._format(event)
-        except Exception as error:  # one event is no reason to lose the log
-            text = f"an event of the kind {type(event).__name__} has no line: {in_words(error)}"
-            return self._format(Notice(t=event.t, level="error", text=printable(text, 300)))
+    def _line_of_fault(self, event: Event, error: Exception) -> str:
+        text = f"an event of the kind {type(event).__name__} has no line: {in_words(error)}"
+        return self._format(Notice(t=event.t, level="error", text=printable(text, 300)))
 
     def _write(self, data: bytes) -> None:
         while data:

@@ -9,6 +9,7 @@ not fetched, in the kernel's memory, outside every limit of ours.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import struct
@@ -78,15 +79,11 @@ def close_broken(connection: Connection, reason: Reason, words: str) -> None:
     machine.close(reason, words)
 
 
-def close_socket(sock: socket.socket, reset: bool) -> None:
-    """Close a socket; if `reset`, with RST: what is in flight is destroyed and nothing lingers."""
-    if reset:
-        try:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        except OSError:
-            # The connection is gone already: there is nothing left to reset.
-            sock.close()
-            return
+def reset_socket(sock: socket.socket) -> None:
+    """Close a socket with RST: what is in flight is destroyed and nothing lingers."""
+    # An error: the connection is gone already, and there is nothing left to reset.
+    with contextlib.suppress(OSError):
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     sock.close()
 
 

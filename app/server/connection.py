@@ -251,8 +251,11 @@ class Connection:
         )
 
     def make_closed(self, t: float, epoch: float) -> Closed:
-        """Make the event of the close at `t` (Unix seconds); `epoch` as in `snapshot`."""
-        machine, counts = self.machine, self.counts()
+        """Make the event of the close at `t` (Unix seconds) from the counts that were tallied last.
+
+        `epoch` as in `snapshot`.
+        """
+        machine, counts = self.machine, self.tallied
         assert machine.closing is not None
         return Closed(
             t=t,

@@ -19,6 +19,7 @@ from typing import Final, NamedTuple
 from ..core.queues import Kernel
 
 _LINUX: Final = sys.platform == "linux"
+_INT: Final = struct.Struct("i")
 # tcp(7) names the two requests SIOCINQ and SIOCOUTQ; their numbers are those of the tty's.
 _SIOCINQ: Final = termios.FIONREAD
 _SIOCOUTQ: Final = termios.TIOCOUTQ
@@ -103,9 +104,11 @@ def send_queue(fd: int) -> int | None:
 
 def _read_int(fd: int, request: int) -> int | None:
     try:
-        return int(struct.unpack("i", fcntl.ioctl(fd, request, b"\0\0\0\0"))[0])
+        number: int
+        (number,) = _INT.unpack(fcntl.ioctl(fd, request, b"\0\0\0\0"))
     except OSError:
         return None
+    return number
 
 
 def tcp_info(sock: socket.socket) -> TcpInfo:

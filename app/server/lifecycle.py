@@ -23,15 +23,15 @@ from .closing import (
     begin_linger,
     check_linger,
     close_broken,
-    close_socket,
     discard_input,
+    reset_socket,
 )
 from .connection import Connection
 from .deadlines import TimingWheel, deadline
 from .descriptors import KEPT_BACK
 from .kernel import SocketQueues
 from .machine import CLOSED, DRAINING, READ_BODY, READ_LEN, WRITE_BODY
-from .memory import FreedMemory
+from .memory import SMALL, FreedMemory
 from .outstanding import RATE_FLOOR
 from .poller import Poller
 from .reporter import Inspection, Reporter
@@ -116,15 +116,17 @@ class Lifecycle:
         settings = self.settings
         if not self._limit.acquire(settings.max_connections):
             return f"--max-connections {settings.max_connections:,}"
-        host = host_of(connection.peer)
-        if not self._limit.peers.acquire(host, settings.max_per_peer):
-            self._limit.release()
-            return f"--max-per-peer {settings.max_per_peer:,} of {host}"
+        if settings.max_per_peer:
+            host = host_of(connection.peer)
+            if not self._limit.peers.acquire(host, settings.max_per_peer):
+                self._limit.release()
+                return f"--max-per-peer {settings.max_per_peer:,} of {host}"
         return ""
 
     def _release(self, connection: Connection) -> None:
         self._limit.release()
-        self._limit.peers.release(host_of(connection.peer))
+        if self.settings.max_per_peer:
+            self._limit.peers.release(host_of(connection.peer))
 
     def _refuse(
         self, connection: Connection, sock: socket.socket, reason: Reason, detail: str
@@ -185,6 +187,12 @@ class Lifecycle:
         machine = connection.machine
         if connection.linger is not None and not machine.input_ended:
             return False
+        if (
+            machine.input_ended
+            and connection.outstanding is None
+            and not self._queues.unacked(connection.fd)
+        ):
+            return True  # nearly every connection: one question to the kernel is enough
         self.unacknowledged.examine(connection, now)
         if machine.input_ended and connection.outstanding is None:
             return True
@@ -200,9 +208,12 @@ class Lifecycle:
         fd = connection.fd
         if connection.interest:
             self.poller.remove(fd)
-        reset = connection.id in self._resetting
-        self._resetting.discard(connection.id)
-        close_socket(self._sockets.pop(fd), reset)
+        sock = self._sockets.pop(fd)
+        if connection.id in self._resetting:
+            self._resetting.discard(connection.id)
+            reset_socket(sock)
+        else:
+            sock.close()
         del self.by_fd[fd], self.by_id[connection.id]
         self._release(connection)
         self.quick.pop(fd, None)
@@ -210,7 +221,9 @@ class Lifecycle:
         self.unacknowledged.forget(connection)
         self._arrived.pop(connection, None)
         self.reporter.inspected.pop(connection, None)
-        self.freed.note_close(connection.bytes_in, self.reporter.now)
+        received = connection.quick_bytes + connection.machine.bytes_in
+        if received > SMALL:
+            self.freed.note_close(received, self.reporter.now)
         if connection.interest & POLLOUT:
             self.reporter.armed -= 1
         self.reporter.publish_closed(connection)

@@ -31,6 +31,21 @@ _NOT_HERE: Final = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPR
 _WILDCARDS: Final = frozenset({"::", "0.0.0.0"})
 
 
+class ListeningSocket(socket.socket):
+    """A listening socket that makes the enumerations of its family and type once.
+
+    `accept` asks for both for each connection, and to make an enumeration takes half a microsecond.
+    """
+
+    family: Any = None
+    type: Any = None
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        """Make it as `socket.socket` does, which `dup` relies on."""
+        super().__init__(*arguments, **named)
+        self.family, self.type = super().family, super().type
+
+
 class Listener(NamedTuple):
     """A listening, non-blocking socket and its address."""
 
@@ -216,7 +231,7 @@ def _listen(
     v6only: bool = False,
     beside_others: bool = False,
 ) -> socket.socket:
-    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock = ListeningSocket(family, socket.SOCK_STREAM)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if beside_others:

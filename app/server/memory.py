@@ -19,6 +19,8 @@ TRIM_AFTER: Final = 1.0
 WORTH_IT: Final = 4 * 1024**2
 """Bytes received by connections that have closed since the last trim, so that the next one is worth
 its time: milliseconds, in which the loop stands still."""
+SMALL: Final = 512
+"""Bytes received by a connection that are not worth counting: Python's own allocator has them."""
 MOST_OF_ONE: Final = 1024**2
 """Bytes that one connection counts for at most: it has not held all that it has ever sent."""
 COST_SHARE: Final = 200

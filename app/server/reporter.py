@@ -373,6 +373,7 @@ class Reporter:
 
     def _tally(self, connection: Connection) -> None:
         counts = connection.counts()
-        new = map(sub, counts, connection.tallied)
+        known = connection.tallied
+        new = counts if known is NO_COUNTS else map(sub, counts, known)
         self._totals = Counts._make(map(add, self._totals, new))
         connection.tallied = counts

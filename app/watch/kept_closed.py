@@ -19,8 +19,9 @@ _UNEVENTFUL: Final = ORDERLY | {Reason.LIMIT, Reason.TIMEOUT_IDLE}
 
 def is_failure(closed: Closed) -> bool:
     """Whether an operator may look for this close. A reset without a byte is a health check."""
-    is_probe = closed.reason is Reason.RESET and not closed.bytes_in
-    return closed.reason not in _UNEVENTFUL and not is_probe
+    if closed.reason is Reason.RESET:
+        return closed.bytes_in > 0
+    return closed.reason not in _UNEVENTFUL
 
 
 class KeptClosed:
@@ -34,6 +35,8 @@ class KeptClosed:
         self._failures: deque[tuple[int, Row]] = deque()
         self._others: deque[tuple[int, Row]] = deque()
         self._count = 0
+        self._room = limit
+        """How many more there is room for."""
 
     def __len__(self) -> int:
         """Return how many are kept now."""
@@ -49,13 +52,16 @@ class KeptClosed:
             return
         self._count += 1
         (self._failures if is_failure(closed) else self._others).append((self._count, row))
-        if len(self) > self._limit:
+        if self._room:
+            self._room -= 1
+        else:
             self._oldest().popleft()
 
     def clear(self) -> None:
         """Forget all of them."""
         self._failures.clear()
         self._others.clear()
+        self._room = self._limit
 
     def _oldest(self) -> deque[tuple[int, Row]]:
         """Return the group of which the oldest one goes."""

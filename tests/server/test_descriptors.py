@@ -96,6 +96,7 @@ def test_a_higher_limit_that_does_not_fit_at_all_is_refused_and_a_lower_one_neve
 def test_the_last_descriptors_are_kept_for_who_watches(monkeypatch: pytest.MonkeyPatch) -> None:
     running = Running().start()
     first, _ = running.connect_known()
+    assert exchange(first, [frame(b"")], 4) == frame(b"")  # the loop accepts no more just now
     monkeypatch.setattr(resource, "getrlimit", lambda _which: (KEPT_BACK, 100_000))
     refused = running.connect()
     assert refused.recv(1) == b""

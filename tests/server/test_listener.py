@@ -194,7 +194,7 @@ def test_without_ipv6_it_falls_back_with_a_note(
             raise OSError(errno.EAFNOSUPPORT, "no such family")
         return real(family, kind)
 
-    monkeypatch.setattr(socket, "socket", without_ipv6)
+    monkeypatch.setattr(listener_module, "ListeningSocket", without_ipv6)
     bound = listen(("::", 0))
     monkeypatch.undo()
     assert bound.addresses[0].host == "0.0.0.0"
