@@ -72,6 +72,19 @@ def connection_ceiling() -> float:
     return inf if soft == resource.RLIM_INFINITY else soft - KEPT_BACK
 
 
+def limit_reached_at(fd: int, ceiling: float, poller: Poller) -> str:
+    """Say which limit does not allow a connection on this descriptor; empty if none does.
+
+    `ceiling` is `connection_ceiling()` as it was when accepting began.
+    """
+    most = poller.fd_limit
+    if most is not None and fd >= most:
+        return f"{poller.name} watches no descriptor from {most} on"
+    if fd >= ceiling:
+        return f"the last {KEPT_BACK} descriptors are kept for control, metrics and the log"
+    return ""
+
+
 def _raise_limit(soft: int, wanted: int, hard: int) -> int:
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -28,7 +28,7 @@ from .closing import (
 )
 from .connection import Connection
 from .deadlines import TimingWheel, deadline
-from .descriptors import KEPT_BACK
+from .descriptors import limit_reached_at
 from .kernel import SocketQueues
 from .machine import CLOSED, DRAINING, READ_BODY, READ_LEN, WRITE_BODY
 from .memory import SMALL, FreedMemory
@@ -84,7 +84,7 @@ class Lifecycle:
         """
         fd = sock.fileno()
         connection = Connection(next(self._ids), fd, peer, now)
-        limit = self._limit_reached_at(fd) or self._acquire(connection)
+        limit = limit_reached_at(fd, self.ceiling, self.poller) or self._acquire(connection)
         if limit:
             self.reporter.refused += 1
             self._refuse(connection, sock, Reason.LIMIT, limit)
@@ -101,15 +101,6 @@ class Lifecycle:
         self._sockets[fd] = sock
         self.reporter.publish_opened(connection)
         self.schedule(connection)
-
-    def _limit_reached_at(self, fd: int) -> str:
-        """Say which limit does not allow a connection on this descriptor; empty if none does."""
-        most = self.poller.fd_limit
-        if most is not None and fd >= most:
-            return f"{self.poller.name} watches no descriptor from {most} on"
-        if fd >= self.ceiling:
-            return f"the last {KEPT_BACK} descriptors are kept for control, metrics and the log"
-        return ""
 
     def _acquire(self, connection: Connection) -> str:
         """Count it as open; if a setting does not allow one more, say which."""
