@@ -2,6 +2,7 @@
 
 import errno
 import os
+import resource
 import sys
 
 
@@ -16,7 +17,7 @@ def main() -> None:
         run()
     except KeyboardInterrupt:
         sys.exit(130)
-    except (MemoryError, RuntimeError, OSError, ImportError) as error:
+    except (MemoryError, RuntimeError, OSError, ImportError, SystemError) as error:
         lacking = _name_what_lacks(error)
         if not lacking:
             raise
@@ -31,6 +32,11 @@ def _name_what_lacks(error: Exception) -> str:
         if "start new thread" not in text:
             return ""
         return "threads or memory: raise `ulimit -u`, `ulimit -v` or the cgroup's pids.max"
+    if isinstance(error, SystemError):
+        # CPython without memory for the exception itself, of which only a limit is a sign.
+        is_limited = resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
+        if "without exception set" not in text or not is_limited:
+            return ""
     number = getattr(error, "errno", None)
     if number == errno.EAGAIN and isinstance(error, OSError):
         return "processes: raise `ulimit -u` or the cgroup's pids.max"

@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterable, Mapping
 from threading import Lock
 from typing import Final, NamedTuple
 
-from ..core.events import DETAIL, Closed, CommandResult, Event, Notice, Opened, Snapshot
+from ..core.events import DETAIL, LAST_WORDS, Closed, CommandResult, Event, Notice, Opened, Snapshot
 from ..core.statistics import (
     LoopStats,
     MeasuredRate,
@@ -177,9 +177,7 @@ class EventStream:
         latest: dict[int, Snapshot] = {}
         stats = None
         if limit is None:
-            with self._latest_lock:
-                latest, self._latest = self._latest, {}
-                stats, self._stats = self._stats, None
+            latest, stats = self._take_latest()
         events: list[Event] = []
         detail = 0
         with self._events_lock:
@@ -191,7 +189,18 @@ class EventStream:
             self._detail_out += detail
             if len(self._events) < MOST_WAITING // 2:
                 self._bound = MOST_WAITING
+        if limit is None and events and type(events[-1]) in LAST_WORDS:
+            # The last figures came before the last word, perhaps after those above were taken.
+            later, last_stats = self._take_latest()
+            latest |= later
+            stats = last_stats or stats
         return Drained(events, list(latest.values()), stats, self.dropped)
+
+    def _take_latest(self) -> tuple[dict[int, Snapshot], LoopStats | None]:
+        with self._latest_lock:
+            latest, self._latest = self._latest, {}
+            stats, self._stats = self._stats, None
+        return latest, stats
 
     def notify_once(self, notify: Callable[[], None]) -> None:
         """Call `notify`, from the producer's thread, when the next event is there.

@@ -15,6 +15,7 @@ from app.core.events import (
     Reason,
     SettingChanged,
     Snapshot,
+    Stopped,
 )
 from app.core.statistics import LoopStats
 from app.watch.state import State
@@ -266,3 +267,27 @@ def test_a_producer_in_another_thread_loses_nothing_uncounted_past_the_bound() -
     producer.join()
     told.apply(stream.drain(), NOW)
     assert (told.opened, told.closed, told.open) == (count, count, 0)
+
+
+def test_the_last_figures_come_with_the_last_word_even_if_both_come_during_the_drain() -> None:
+    stream = EventStream()
+    stream.watched = True
+    lock, last = stream._events_lock, loop_stats(NOW, 3, 64, 1)
+    words = dict.fromkeys(Stopped.__struct_fields__, 0)
+    stopped = msgspec.convert({**words, "t": NOW, "cause": "a test"}, Stopped)
+
+    class Late:
+        """The lock of the events; the loop ends before it is taken, after the figures were."""
+
+        def __enter__(self) -> None:
+            stream.publish_latest((), last)
+            stream.publish(stopped)
+            lock.acquire()
+
+        def __exit__(self, *_error: object) -> None:
+            lock.release()
+
+    stream._events_lock = Late()  # type: ignore[assignment]
+    drained = stream.drain()
+    assert drained.events == [stopped]
+    assert drained.stats == last

@@ -158,7 +158,7 @@ class Workers(ServerHandle):
             now = self._clock()
             if now >= self._wall_clock.compare_at:
                 self._follow_wall_clock()
-            if self._next_due() <= now:
+            if self._polls and self._next_due() <= now:
                 # After a stop of this process answers wait that must be read before it is judged
                 # who has given none.
                 self._read(0)
