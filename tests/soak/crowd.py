@@ -12,6 +12,7 @@ import select
 import socket
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -65,7 +66,7 @@ class Ledger:
             self.wrong[kind] += 1
 
 
-class Client:
+class Client(ABC):
     """One connection after the other of one kind, until `stop` is set."""
 
     kind = ""
@@ -99,9 +100,9 @@ class Client:
         """Connect; raises OSError."""
         return socket.create_connection(self.address, PATIENCE)
 
+    @abstractmethod
     def talk(self, sock: socket.socket) -> bool:
         """Use one connection; return whether it ended as the client wanted. May raise OSError."""
-        raise NotImplementedError
 
     def exchange(self, sock: socket.socket, contents: list[bytes]) -> bool:
         """Send frames together and read their echoes; False if the peer ended first."""
