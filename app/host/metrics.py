@@ -95,8 +95,9 @@ class ServerCollector:
         figures = self.figures
         figures.arrived.clear()
         figures.watched = True
+        figures.asked_at = self._fanout.now()
         self._fanout.update_watched()
-        figures.asked_at = self._fanout.request_figures()
+        self._fanout.request_figures()
         figures.arrived.wait(PATIENCE)
         figures.asked_at = inf
         figures.watched = False

@@ -160,16 +160,15 @@ class Fanout:
         if begins:
             self.request_figures()
 
-    def request_figures(self) -> float:
+    def request_figures(self) -> None:
         """Have the loop tell its figures at once; from any thread.
 
-        Return the time of the request, in Unix seconds. Figures with an earlier `t` may still come
-        first: they were on their way.
+        Figures from before may still come first: they were on their way. A caller that wants none
+        of them takes `now()` before the call, as the new ones may come before it returns.
         """
-        asked_at = self._stream.asked_at = self.now()
+        self._stream.asked_at = self.now()
         self._ready.set()
         self._watch()
-        return asked_at
 
     def hand_on(self, drained: Drained) -> None:
         """Apply what was drained to the state, and give it to every observer."""

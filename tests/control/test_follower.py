@@ -153,6 +153,28 @@ def test_the_last_closed_ones_are_on_the_pages_if_they_are_wanted() -> None:
     assert not pages_of(again.settled().told())
 
 
+def test_what_opens_as_soon_as_the_loop_is_asked_is_news() -> None:
+    """The moment of `watch` is before the loop hears of it: whoever waits for that is told all."""
+    watched = Watched()
+    ids = count(1)
+
+    def accept() -> None:
+        watched.time += 0.001
+        watched.give(opened_at(next(ids), watched.fanout.now()))
+        watched.time += 0.001
+        watched.round()
+
+    watched.fanout = Fanout(EventStream(), accept, now=lambda: 1000.0 + watched.time)
+    watched.follower = watched.fanout.add(
+        Follower(watched.fanout, lambda: None, lambda: watched.time)
+    )
+    watched.watch()
+    page, *news = watched.told()
+    assert isinstance(page, Page)
+    assert page.connections == ()
+    assert [type(event) for event in events_of(news)] == [Opened, Opened]
+
+
 def test_figures_that_do_not_come_are_not_waited_for_without_end() -> None:
     watched = Watched()
     watched.watch()

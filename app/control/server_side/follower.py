@@ -204,10 +204,12 @@ class Follower:
             self.watched = True
             self._server_dropped = fanout.state.detail_drops
             self._begin()
+            # Before the loop is told: what opens from then on is news, never on a page alone.
+            self._fresh_from = fanout.now()
             self._fresh_deadline = self._clock() + FIGURES_WITHIN
         fanout.update_watched()
         # Also where somebody watches already: beside a busy loop the latest figures are old.
-        self._fresh_from = fanout.request_figures()
+        fanout.request_figures()
 
     def answer(self, result: CommandResult) -> None:
         """Tell this client alone of a command that never reached the server."""
