@@ -150,7 +150,6 @@ def serve_headless(settings: Settings, sidecars: Sidecars, log_format: str, log_
         with stop_signals_blocked():
             hosting.start()
             log.start()
-        systemd.ready(status)
         while not server.join(JOIN_INTERVAL):
             systemd.beat(server.polls, server.wake)
             if not unheard and (unheard := hosting.fanout.failure_of(lines)):

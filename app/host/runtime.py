@@ -167,7 +167,7 @@ class Hosting:
             # A thread that runs out of memory before it has begun would be waited for without end.
             mmap.mmap(-1, HEADROOM).close()
             self.server.start()
-            self.fanout.start()
+            self.fanout.start(self.server.settled)
             if self._service:
                 self._service.start()
             if self._page:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from ..core.events import Stopping
+from ..core.events import Listening, Stopping
 from ..core.settings import SettingError
 from ..watch.journal import entry
 from ..watch.stream import Drained
@@ -69,9 +69,11 @@ class Notifier:
         self._notify(f"RELOADING=1\nMONOTONIC_USEC={int(time.monotonic() * 1e6)}")
 
     def hear(self, drained: Drained) -> None:
-        """Tell systemd of the server's stop; called in the fan-out's thread."""
+        """Tell systemd that the server serves, or stops; called in the fan-out's thread."""
         for event in drained.events:
-            if type(event) is Stopping:
+            if type(event) is Listening:
+                self.ready(entry(event).brief)
+            elif type(event) is Stopping:
                 self._notify(f"STOPPING=1\nSTATUS={entry(event).brief}")
 
     def beat(self, polls: int, wake: Callable[[], None]) -> None:

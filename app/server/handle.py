@@ -29,6 +29,8 @@ class ServerHandle(ABC):
     """The error that ended the server, in one line; empty if there was none."""
     has_served: bool = True
     """Whether it served before its `failure`; if not, that is a mistake at the start."""
+    settled: threading.Event
+    """Set once the server serves and has published `Listening`, or once it never will."""
     _clock: Callable[[], float]
     _wall_clock: WallClock
     _commands: CommandQueue

@@ -97,14 +97,16 @@ class Fanout:
         self.state = State(closed_limit=0, keep_closed=keep_closed)
         """The state of the server; `rows` are its open connections, `kept` the last closed ones."""
         self._ready = threading.Event()
+        self._after: threading.Event | None = None
         self._thread = threading.Thread(target=self._run, name="echo-tui fanout", daemon=True)
         self.failure = ""
         """The reason of the fan-out's own death, in one line; empty while it runs."""
         self._lost_before = 0  # by observers that are no longer told
         self._failures: WeakKeyDictionary[Observer, str] = WeakKeyDictionary()
 
-    def start(self) -> None:
-        """Begin to hand on."""
+    def start(self, after: threading.Event | None = None) -> None:
+        """Begin to hand on; not before `after` is set, if it is given."""
+        self._after = after
         self._thread.start()
 
     def join(self, timeout: float | None = None) -> None:
@@ -220,6 +222,8 @@ class Fanout:
 
     def _run(self) -> None:
         try:
+            if self._after is not None:
+                self._after.wait()
             while not self.state.ended:
                 self._ready.clear()
                 self._stream.notify_once(self._ready.set)

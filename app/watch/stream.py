@@ -96,6 +96,13 @@ class EventStream:
         if self._notify is not None:
             self._call_notify()
 
+    def publish_first(self, event: Event) -> None:
+        """Put an event before all that wait, for a consumer yet to begin; from any thread."""
+        with self._events_lock:
+            self._events.appendleft((False, event))
+        if self._notify is not None:
+            self._call_notify()
+
     def room_for_detail(self) -> bool:
         """Whether a detail event would be kept; counts a drop where it would not."""
         if self._detail_in - self._detail_out < self._capacity:

@@ -16,12 +16,13 @@ from pathlib import Path
 
 import pytest
 
-from app.core.events import Stopping
+from app.core.events import Notice, Stopping
 from app.core.framing import frame
 from app.core.settings import SettingError
 from app.host.systemd import BEATS, Notifier, passed_socket
 from app.server.listener import adopt_listener
 from app.watch.stream import Drained
+from tests.making import listening
 from tests.peers import PATIENCE, connect, exchange
 from tests.program import ROOT, environment
 
@@ -178,6 +179,14 @@ def test_without_a_watchdog_nobody_is_woken(manager: Manager, watchdog: dict[str
     told = Notifier({"NOTIFY_SOCKET": manager.path, **watchdog}, pytest.fail)
     told.beat(1, pytest.fail)
     assert manager.told_already() == []
+
+
+def test_it_is_ready_once_the_server_says_that_it_listens(manager: Manager) -> None:
+    told = Notifier({"NOTIFY_SOCKET": manager.path}, pytest.fail)
+    told.hear(Drained([Notice(t=1.0, level="info", text="metrics on …")], [], None, 0))
+    assert manager.told_already() == []
+    told.hear(Drained([listening()], [], None, 0))
+    assert manager.told_already() == ["READY=1\nSTATUS=listening on 127.0.0.1:9000"]
 
 
 def test_outside_of_systemd_nothing_is_told() -> None:

@@ -42,6 +42,7 @@ from ..loop import COMMAND_BUDGET, EXIT_RESERVE
 from ..poller import make_poller
 from ..server import make_listening
 from ..wall_clock import WallClock, describe_step
+from .beginning import Beginning
 from .channel import Assignment
 from .merging import Merging
 from .routing import ANSWER_PATIENCE, TOO_LATE, Routing
@@ -112,7 +113,9 @@ class Workers(ServerHandle):
         self._probe_at = 0.0
         self._thread = threading.Thread(target=self._run, name="echo-tui workers", daemon=True)
         notes = (*bound.notes, *notes)
-        stream.publish(make_listening(settings, self, poller, notes))
+        listening = make_listening(settings, self, poller, notes)
+        self._beginning = Beginning(stream, self._slots, listening, self._merging.notice)
+        self.settled = self._beginning.settled
 
     # --- what the rest of the program sees, from any thread ---
 
@@ -151,6 +154,7 @@ class Workers(ServerHandle):
             trace = "" if expected else traceback.format_exc()
             self._stream.publish(Crashed(t=self.now(), error=self.failure, traceback=trace))
         finally:
+            self.settled.set()
             self.close()
 
     def _supervise(self) -> None:
@@ -192,13 +196,14 @@ class Workers(ServerHandle):
     def _next_due(self) -> float:
         stats_at = self._stats_at if self._stream.watched else inf
         answers = (process.answer_due for process in self._processes())
-        due = min(self._kill_at, self._probe_at, stats_at, *answers)
+        due = min(self._kill_at, self._probe_at, stats_at, self._beginning.due, *answers)
         if self._stopping:
             return due
         return min(due, *(slot.start_at for slot in self._slots))
 
     def _keep_time(self, now: float) -> None:
         """Do what the clock says is due."""
+        self._beginning.check(now, bool(self._stopping))
         watched, asked_at = self._stream.watched, self._stream.asked_at
         for process in self._processes():
             if process.watched is not watched or process.asked_at < asked_at:
