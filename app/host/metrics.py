@@ -24,7 +24,7 @@ from prometheus_client.core import (
 )
 
 from .. import __version__
-from ..core.events import ConnectionState, Reason
+from ..core.events import ConnectionState, Notice, Reason
 from ..core.histogram import Histogram
 from ..watch.fanout import Fanout
 from ..watch.process_figures import CpuAccount, descriptor_limit, together, usage
@@ -52,6 +52,9 @@ class FreshFigures:
 
     def hear(self, drained: Drained) -> None:
         """Note new statistics; called in the fan-out's thread."""
+        for event in drained.events:
+            if type(event) is Notice and event.clock_step:
+                self.asked_at = min(self.asked_at, event.t)  # after it the wall clock may be lower
         if drained.stats is not None and drained.stats.t >= self.asked_at:
             self.arrived.set()
 

@@ -88,6 +88,7 @@ class Reporter:
         self._stopwatch = stopwatch
         self._round_cpu = 0.0
         self._round_at = 0.0
+        self._answered = 0.0  # the `asked_at` that the last round answered; no time is compared
         self.stream = stream
         self._worker = worker
         self.epoch = epoch
@@ -222,8 +223,6 @@ class Reporter:
                 worker=self._worker,
             )
         )
-        # Figures that were asked for "later than now" would be made without a pause until then.
-        self.stream.asked_at = min(self.stream.asked_at, self.time())
         for connection in connections:
             if not connection.changed:
                 self.note_change(connection)
@@ -312,7 +311,7 @@ class Reporter:
         """When to call `publish_round`, on the loop's clock; ``inf`` while nobody watches."""
         if not self.stream.watched:
             return inf
-        if self.stream.asked_at > self._round_at + self.epoch:
+        if self.stream.asked_at != self._answered:
             return 0.0
         if self.changed or self._has_closed:
             return self._next_round
@@ -321,6 +320,7 @@ class Reporter:
     def publish_round(self) -> None:
         """Publish a snapshot of each connection that changed, and the loop's statistics."""
         started = self._stopwatch()
+        self._answered = self.stream.asked_at
         snapshots: list[Snapshot] = []
         for connection in self.changed:
             connection.changed = False

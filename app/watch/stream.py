@@ -68,7 +68,7 @@ class EventStream:
         """Whether the consumer needs snapshots, statistics and detail; if not, none are made."""
         self.asked_at = 0.0
         """When figures were last requested, in Unix seconds. The producer, once woken, publishes a
-        round at once if its last one is older."""
+        round at once if it has published none since."""
         self._capacity = journal_capacity
         self._traced = traced
         self._events: deque[tuple[bool, Event]] = deque()

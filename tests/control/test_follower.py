@@ -18,7 +18,7 @@ from app.control.server_side.follower import (
     Follower,
     memory_of,
 )
-from app.core.events import Closed, Event, Opened, Reason, Snapshot, Toggled
+from app.core.events import Closed, Event, Notice, Opened, Reason, Snapshot, Toggled
 from app.watch.fanout import Fanout
 from app.watch.stream import Drained, EventStream
 from tests.control.serving import Copy
@@ -199,6 +199,17 @@ def test_figures_that_were_on_their_way_are_not_those_of_now() -> None:
     (known,) = page.connections
     assert known.snapshot is not None
     assert known.snapshot.frames_in == 3
+
+
+def test_a_wall_clock_that_is_set_back_delays_no_page() -> None:
+    watched = Watched()
+    watched.give(listening())
+    watched.watch()
+    watched.time = -3600.0
+    watched.give(Notice(t=watched.fanout.now(), level="warning", text="", clock_step=-3600.0))
+    watched.round()
+    watched.time = 0.0  # the service's clock stands still: its patience is not over
+    assert len(pages_of(watched.told())) == 1
 
 
 def test_a_connection_that_closes_between_two_pages_is_told_and_so_is_its_close() -> None:

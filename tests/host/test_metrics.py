@@ -12,7 +12,7 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from app.core.events import ConnectionState, Reason
+from app.core.events import ConnectionState, Notice, Reason
 from app.core.framing import frame
 from app.core.histogram import Histogram
 from app.core.settings import Settings
@@ -197,6 +197,15 @@ def test_figures_that_were_on_their_way_are_not_those_asked_for() -> None:
     figures.hear(figures_of(loop_stats(9.9, 0, 0, 0)))
     assert not figures.arrived.is_set()
     figures.hear(figures_of(loop_stats(10.0, 0, 0, 0)))
+    assert figures.arrived.is_set()
+
+
+def test_a_wall_clock_that_is_set_back_delays_no_scrape() -> None:
+    figures = metrics.FreshFigures()
+    figures.asked_at = 3610.0
+    notice = Notice(t=10.1, level="warning", text="", clock_step=-3600.0)
+    figures.hear(Drained([notice], [], None, 0))
+    figures.hear(figures_of(loop_stats(10.2, 0, 0, 0)))
     assert figures.arrived.is_set()
 
 

@@ -50,6 +50,20 @@ def test_who_asks_for_figures_of_now_need_not_wait_for_a_round() -> None:
     assert reporter.next_round == 50.2 + MAX_INTERVAL
 
 
+@pytest.mark.parametrize("step", [3600.0, -3600.0])
+def test_figures_asked_for_around_a_step_of_the_wall_clock_come_once(step: float) -> None:
+    """The loop follows the wall clock a moment later than those that ask."""
+    stream = EventStream()
+    stream.watched = True
+    reporter = Reporter(stream, 1000.0, TraceLevel.OFF, stopwatch=lambda: 0.0)
+    reporter.now = 50.0
+    reporter.publish_round()
+    stream.asked_at = 1050.1 + step
+    assert reporter.next_round <= reporter.now
+    reporter.publish_round()
+    assert reporter.next_round == 50.0 + MAX_INTERVAL
+
+
 @pytest.mark.parametrize(
     ("cpu", "pause"), [(0.0, INTERVAL), (0.3, INTERVAL), (0.9, BUSY_INTERVAL), (2.0, BUSY_INTERVAL)]
 )

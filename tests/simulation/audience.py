@@ -18,7 +18,7 @@ from app.server.server import Server
 from app.watch.fanout import Fanout
 from app.watch.stream import EventStream
 
-from .judge import Judge
+from .judge import FOLLOWS_WITHIN, Judge
 from .kernel import SimulatedKernel
 from .sockets import Violation
 from .watchers import ControlWatcher, Failing, ScreenWatcher, Watcher
@@ -94,10 +94,20 @@ class Audience:
         return self._compares_from >= 0
 
     def begin_comparison(self) -> None:
-        """Ask for figures, if somebody watches."""
-        if self._watchers and not self.is_comparing:
+        """Ask for figures, if somebody watches.
+
+        Around a step of the wall clock those of now seem old, and a client waits a second longer.
+        """
+        was_set = self._kernel.now - self._judge.clock_set_at < FOLLOWS_WITHIN
+        if self._watchers and not self.is_comparing and not was_set:
             self._fanout.request_figures()
             self._compares_from = self._kernel.now
+
+    def set_wall_clock(self, step: float) -> None:
+        """Set the wall clock; a comparison under way is given up."""
+        self._kernel.epoch += step
+        self._judge.clock_set_at = self._kernel.now
+        self._compares_from = -1.0
 
     def compare_after_round(self) -> None:
         """Compare every watcher with the server, if the figures that were asked for have come."""

@@ -37,6 +37,8 @@ MOST_OVERDUE = 8
 """Polls for which a connection may be overdue: the loop judges it once it has looked."""
 LOOKS_WITHIN = 2.5
 """Seconds within which the loop asks the kernel about a connection that may be overdue."""
+FOLLOWS_WITHIN = 1.001
+"""Seconds within which the loop follows a step of the wall clock."""
 RATE_FLOOR = 1024
 """Bytes a second that a peer must acknowledge on average."""
 DISCARDED_AT_ONCE = 4 * READ_SIZE
@@ -74,6 +76,10 @@ class Judge:
         """When the server must have stopped, by the earliest of all stops."""
         self.stalled_at = 0.0
         """When the loop went on after it had been stopped: it had not looked for a while."""
+        self.clock_set_at = 0.0
+        """When the wall clock was last set, on the loop's clock."""
+        self._told_at = 0.0  # the time of the last event about a connection, in Unix seconds
+        self._told_epoch = kernel.epoch  # the wall clock minus the loop's, as far as told
         self.faults = 0
         """Failures of the system that end one connection as `error`."""
         self.violation: Violation | None = None
@@ -94,6 +100,7 @@ class Judge:
         now = self._loop.reporter.now
         if now > max(self.stop_by, self.stalled_at + LATE):
             raise Violation(f"it has not stopped: it is {now:.3f}, and due was {self.stop_by:.3f}")
+        self._check_wall_clock(now)
         life, kernel, poller = self._loop.life, self._kernel, self._kernel.poller
         if life.by_fd.keys() != kernel.sockets.keys():
             raise Violation(f"open {sorted(kernel.sockets)}, but it knows {sorted(life.by_fd)}")
@@ -117,6 +124,12 @@ class Judge:
             raise Violation(f"to be reset, but not open: {life._resetting - life.by_id.keys()}")
         for connection in life.by_id.values():
             self._check_connection(connection, kernel.sockets[connection.fd])
+
+    def _check_wall_clock(self, now: float) -> None:
+        """Check that events are stamped with the wall clock's time within a second of its step."""
+        told, true = self._loop.reporter.epoch, self._kernel.epoch
+        if told != true and now > max(self.clock_set_at, self.stalled_at) + FOLLOWS_WITHIN:
+            raise Violation(f"the wall clock was set, and events are {true - told} s behind")
 
     def _check_connection(self, connection: Connection, sock: Socket) -> None:
         machine, poller = connection.machine, self._kernel.poller
@@ -194,9 +207,14 @@ class Judge:
     def _hear(self, drained: Drained) -> None:
         for event in drained.events:
             if type(event) is Opened:
+                self._judge_time(event)
                 self._note_opened(event)
             elif type(event) is Closed:
+                self._judge_time(event)
                 self._judge_closed(event)
+            elif type(event) is Notice and event.clock_step:
+                self._told_epoch += event.clock_step
+                self._told_at += event.clock_step
             elif type(event) is Stopped:
                 self.stopped = event
             elif type(event) is Notice and event.level == "error":
@@ -207,6 +225,19 @@ class Judge:
 
     def _is_open(self, connection_id: int) -> bool:
         return connection_id in self.opened and connection_id not in self.closed
+
+    def _judge_time(self, event: Opened | Closed) -> None:
+        """Check that times are in order, but for the steps that were told, and durations true."""
+        if event.t < self._told_at:
+            raise Violation(f"#{event.id} is told at {event.t}, after {self._told_at}")
+        self._told_at = event.t
+        if type(event) is Closed and event.id in self.opened:
+            sock = self.opened[event.id]
+            told, true = event.t - event.opened_at, sock.closed_at - sock.opened_at
+            if abs(told - true) > EARLY:
+                raise Violation(f"{sock}: it was open for {true} s, and {told} s are told")
+            if abs(event.t - self._told_epoch - sock.closed_at) > EARLY:
+                raise Violation(f"{sock}: closed by the wall clock at a time that was not told")
 
     def _judge_error(self, event: Notice) -> None:
         # The other errors are those of observers that fail on purpose.
@@ -252,7 +283,7 @@ class Judge:
             return True
         if self.stop_asked:
             return True  # the grace may be over
-        waited = event.t - self._kernel.epoch - self.killed.get(event.id, inf)
+        waited = self.opened[event.id].closed_at - self.killed.get(event.id, inf)
         return waited >= CLOSE_BOUND
 
     def _objection(self, event: Closed, sock: Socket) -> str:

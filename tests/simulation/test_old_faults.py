@@ -132,6 +132,16 @@ def answer_before_the_change(patch: Patch) -> None:
     patch.setattr(Reporter, "publish_setting", hold)
 
 
+def stamp_events_with_the_clock_of_the_start(patch: Patch) -> None:
+    """After an hour's suspend every event is told an hour too early."""
+    patch.setattr(Loop, "_follow_wall_clock", lambda loop: loop._wall_clock.compare())
+
+
+def follow_the_wall_clock_without_a_word(patch: Patch) -> None:
+    """After a step back events are out of order, and nothing says why."""
+    patch.setattr(Reporter, "publish_step", lambda reporter, seconds, connections: None)
+
+
 FAULTS: dict[Callable[[Patch], None], str] = {
     act_on_hangup_before_reading: "no EOF, or not between frames",
     close_with_unread_input: "with unread input, which resets it",
@@ -143,6 +153,8 @@ FAULTS: dict[Callable[[Patch], None], str] = {
     leave_what_opens_meanwhile_without_figures: "a client shows",
     keep_snapshots_of_closed_connections: "snapshots of closed connections were kept",
     answer_before_the_change: "came before the change",
+    stamp_events_with_the_clock_of_the_start: "the wall clock was set, and events are",
+    follow_the_wall_clock_without_a_word: "at a time that was not told",
 }
 """With a part of what the simulation says of each."""
 

@@ -57,6 +57,8 @@ ACCEPT_ERRORS: Final = (
     errno.ECONNABORTED,
     errno.EPERM,
 )
+CLOCK_STEPS: Final = (-86_400.0, -3.0, -0.75, 0.75, 20.0, 3_600.0)
+"""Seconds by which the wall clock is set, exact in binary: figures are compared for equality."""
 IDLE_POLLS: Final = 30
 """Polls in a row that may return something ready though nothing moves."""
 
@@ -293,6 +295,11 @@ class World:
         self.judge.faults += 1
         self.note("the next read has no memory")
 
+    def _set_wall_clock(self) -> None:
+        step = self.random.choice(CLOCK_STEPS)
+        self.audience.set_wall_clock(step)
+        self.note("the wall clock is set by %s s", step)
+
     def _attach(self) -> None:
         self.note("attach: %s", self.audience.attach())
 
@@ -377,6 +384,7 @@ _CHANCES: Final[dict[Callable[[World], None], float]] = {
     World._fill_poller: 0.3,
     World._use_up_memory: 0.3,
     World._stop: 0.7,
+    World._set_wall_clock: 0.5,
     World._attach: 2,
     World._detach: 1,
     lambda world: world.audience.add_failing(): 0.5,

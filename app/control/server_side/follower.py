@@ -128,6 +128,9 @@ class Follower:
         was_urgent = self.urgent
         self._server_dropped = max(self._server_dropped, drained.dropped)
         for event in drained.events:
+            if type(event) is Notice and event.clock_step:
+                # After it the wall clock may be lower, and figures of now seem old.
+                self._fresh_from = min(self._fresh_from, event.t)
             if isinstance(event, CommandResult):
                 self._keep_result(event)
             elif self.watched:
