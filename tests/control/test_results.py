@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from app.core.events import CommandResult, Reason
-from tests.control.test_follower import Watched, events_of, overflow, pages_of
+from tests.control.test_follower import Watched, events_of, pages_of
+from tests.control.test_follower_bounds import overflow
 from tests.making import closed, opened
 
 
