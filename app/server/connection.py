@@ -155,6 +155,14 @@ class Connection:
         """Time the pending echo from `now` on: the wake-up ended with some of it unsent."""
         self.progress_at = self.stalled_at = now
 
+    def restamp(self, began: float, now: float) -> None:
+        """Set the times since `began` from which deadlines are counted to `now`."""
+        self.active_at = _later(self.active_at, began, now)
+        self.acked_all_at = _later(self.acked_all_at, began, now)
+        self.progress_at = _later(self.progress_at, began, now)
+        self.stalled_at = _later(self.stalled_at, began, now)
+        self.machine.frame_at = _later(self.machine.frame_at, began, now)
+
     def expect(self, count: int) -> None:
         """Make the next read `count` bytes long, as many as a body still needs or a frame has.
 
@@ -272,3 +280,7 @@ class Connection:
             eagains=counts.eagains,
             partial_writes=counts.partial_writes,
         )
+
+
+def _later(when: float, began: float, now: float) -> float:
+    return now if when >= began else when

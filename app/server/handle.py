@@ -29,8 +29,10 @@ class ServerHandle(ABC):
     """The error that ended the server, in one line; empty if there was none."""
     has_served: bool = True
     """Whether it served before its `failure`; if not, that is a mistake at the start."""
-    settled: threading.Event
-    """Set once the server serves and has published `Listening`, or once it never will."""
+    settled: threading.Event | None = None
+    """Set once the server serves and has published `Listening`, or never will; None if it serves
+    from its start.
+    """
     _clock: Callable[[], float]
     _wall_clock: WallClock
     _commands: CommandQueue

@@ -33,6 +33,8 @@ QUIET: Final = 0.1
 """Seconds without a byte after which a stop ends a connection that waits for input."""
 WIND_DOWN: Final = 1.0
 """Seconds of a stop for which `QUIET` is waited; then each connection ends at its first EAGAIN."""
+STALL: Final = 0.25
+"""Seconds of an iteration in which the process, or the machine, was probably stopped."""
 COMMAND_BUDGET: Final = 64
 """Commands applied between two batches at most."""
 
@@ -96,8 +98,9 @@ class Loop:
             if serving.has_unfinished:
                 serving.continue_unfinished(now)
             if (others or self._more_to_accept) and not self._stopping:
-                self._accept(others, now)
+                self._accept(others)
             if commands_fd in others:
+                reporter.now = clock()
                 for command in self._commands.take(COMMAND_BUDGET):
                     apply(command)
             if self._due <= now:
@@ -106,6 +109,10 @@ class Loop:
                 return self._stopping
             now = clock()
             reporter.record_iteration(now - began)
+            if now - began >= STALL:
+                # Stopped at a point that nobody knows: what has the iteration's time may be of now.
+                for connection in self.life.by_id.values():
+                    connection.restamp(began, now)
 
     def _patience(self, now: float) -> float | None:
         """The seconds that the poller may wait; None is for ever."""
@@ -189,7 +196,7 @@ class Loop:
         self._stopping = cause
         # A peer that waits to be accepted may have sent a whole frame already.
         for _ in range(self.life.settings.backlog // ACCEPT_BUDGET + 1):
-            self._accept([acceptor.fd for acceptor in self._acceptors], now)
+            self._accept([acceptor.fd for acceptor in self._acceptors])
             if not self._more_to_accept:
                 break
         self._more_to_accept = False
@@ -211,13 +218,14 @@ class Loop:
         for acceptor in self._acceptors:
             acceptor.close()
 
-    def _accept(self, ready: list[int], now: float) -> None:
+    def _accept(self, ready: list[int]) -> None:
         """Accept where a listener is `ready`, or where the budget ended the last accept."""
         self._more_to_accept = False
         for index, acceptor in enumerate(self._acceptors):
             if acceptor.more or acceptor.fd in ready:
                 self.life.ceiling = connection_ceiling()
                 for sock, address in acceptor.accept():
+                    now = self.reporter.now = self._clock()
                     try:
                         self.life.open(sock, format_address(address), now)
                     except Exception as error:
@@ -225,7 +233,7 @@ class Loop:
                 self.reporter.accepts[index] = acceptor.accepted
                 self._more_to_accept |= acceptor.more
                 if acceptor.failure and not self._stopping:
-                    self._pause_accepting(acceptor, now)
+                    self._pause_accepting(acceptor, self._clock())
         self.reporter.accept_errors = sum(acceptor.errors for acceptor in self._acceptors)
 
     def _pause_accepting(self, acceptor: Acceptor, now: float) -> None:

@@ -68,8 +68,6 @@ class Server(ServerHandle):
         self.addresses = tuple(Address(each.host, each.port) for each in shard.listeners)
         self.instance = new_instance()
         self.failure = ""
-        self.settled = threading.Event()
-        self.settled.set()
         self._commands = CommandQueue()
         self._poller = poller
         self._reporter = Reporter(stream, self._epoch, TraceLevel(settings.trace), shard.worker)

@@ -30,7 +30,7 @@ from app.control.protocol import (
 )
 from app.control.server_side.owner import OwnerGate
 from app.control.server_side.service import MOST_CLIENTS
-from app.control.server_side.session import HELLO_WITHIN, MESSAGE_WITHIN
+from app.control.server_side.session import HELLO_WITHIN, MESSAGE_WITHIN, Session
 from app.core.commands import Set
 from app.core.events import (
     Notice,
@@ -229,3 +229,22 @@ def test_there_is_a_limit_on_clients(controlled: Controlled) -> None:
     finally:
         for link in links:
             link.close()
+
+
+def test_a_message_that_came_while_the_process_was_stopped_is_read_before_its_time_is_judged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After SIGSTOP and SIGCONT a selector says nothing first, whatever has arrived."""
+    clock = Clock()
+    with Controlled(tmp_path / "s", clock=clock) as controlled, controlled.raw() as client:
+        until(lambda: controlled.service.clients == 1, "taken in")
+        step = Session.step
+
+        def stopped_step(session: Session, readable: bool) -> None:
+            if readable:
+                monkeypatch.setattr(Session, "step", step)
+                clock.time += 1000.0
+            step(session, False)
+
+        monkeypatch.setattr(Session, "step", stopped_step)
+        assert isinstance(client.greet(), Welcome)

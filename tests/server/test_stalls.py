@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from time import monotonic, sleep
 
 import pytest
 
-from app.core.events import Reason
+from app.core.events import Opened, Reason
 from app.core.framing import frame, header
 from app.server import server as server_module
+from app.server.acceptor import Acceptor
 from app.server.poller import Ready, SelectPoller
 from tests.peers import Running, connect, exchange, read_exactly, read_to_end
 from tests.program import Headless
@@ -104,6 +105,83 @@ def test_who_had_sent_nothing_meanwhile_is_ended(
     running.server.wake()
     assert running.closed(connection_id).reason is Reason.TIMEOUT_BODY
     assert read_to_end(client) == b""
+
+
+# --- stopped not in the wait, but at any other point of an iteration ---
+
+
+Stop = Callable[[float], None]
+
+
+@pytest.fixture
+def stop_in(
+    stalling: tuple[StoppedClock, StoppedPoller], monkeypatch: pytest.MonkeyPatch
+) -> Callable[[object, str, bool], Stop]:
+    """Have the process stopped before, or behind, the next call of a function."""
+    clock, _ = stalling
+
+    def patch(owner: object, name: str, behind: bool) -> Stop:
+        call, stops = getattr(owner, name), [0.0]
+
+        def stop() -> None:
+            clock.stopped += stops[0]
+            stops[0] = 0.0
+
+        def stopped_call(*arguments: object) -> object:
+            if not behind:
+                stop()
+            result = call(*arguments)
+            if isinstance(result, Iterator):
+                result = iter(list(result))
+            if behind:
+                stop()
+            return result
+
+        monkeypatch.setattr(owner, name, stopped_call)
+        return lambda seconds: stops.__setitem__(0, seconds)
+
+    return patch
+
+
+@pytest.mark.parametrize("behind", [False, True])
+def test_a_connection_that_is_accepted_after_a_stop_begins_then(
+    serve: Serve,
+    stalling: tuple[StoppedClock, StoppedPoller],
+    stop_in: Callable[[object, str, bool], Stop],
+    behind: bool,
+) -> None:
+    stop = stop_in(Acceptor, "accept", behind)
+    running = serve(clock=stalling[0], idle_timeout=9)
+    running.connect_known()
+    stop(12.0)
+    client, connection_id = running.connect_known()
+    opened = running.watcher.wait_for(Opened, lambda event: event.id == connection_id)
+    assert behind or opened.t > running.server.now() - 9
+    neighbour, _ = running.connect_known()  # an iteration in which deadlines are judged
+    assert exchange(neighbour, [frame(b"y")], 5) == frame(b"y")
+    assert exchange(client, [frame(b"x")], 5) == frame(b"x")
+
+
+@pytest.mark.parametrize("behind", [False, True])
+@pytest.mark.parametrize("more", [0, 2, 5])
+def test_what_is_read_after_a_stop_has_its_time_from_then_on(
+    serve: Serve,
+    stalling: tuple[StoppedClock, StoppedPoller],
+    stop_in: Callable[[object, str, bool], Stop],
+    behind: bool,
+    more: int,
+) -> None:
+    stop = stop_in(os, "read", behind)
+    running = serve(clock=stalling[0], header_timeout=10, body_timeout=11, idle_timeout=9)
+    client, _ = running.connect_known()
+    stop(12.0)
+    data = frame(b"x") + frame(b"second")
+    client.sendall(data[: 5 + more])
+    assert read_exactly(client, 5) == data[:5]
+    neighbour, _ = running.connect_known()
+    assert exchange(neighbour, [frame(b"y")], 5) == frame(b"y")
+    client.sendall(data[5 + more :])
+    assert read_exactly(client, 10) == data[5:]
 
 
 @pytest.mark.slow

@@ -131,7 +131,8 @@ class Session:
     def step(self, readable: bool) -> None:
         """Do what can be done now without waiting."""
         now = self._context.clock()
-        if readable:
+        # After a stop of the process the selector says nothing first, whatever has arrived.
+        if readable or now >= self._message_due:
             self._read()
         if self.ended:
             return
@@ -139,6 +140,8 @@ class Session:
             self._flush()
             self.ended = self.ended or now >= self._close_at
             return
+        if now >= self._message_due:
+            self._process_messages(now)
         if now >= self._message_due:
             what = "a whole message" if self.hello else "a hello"
             self.refuse("slow", f"{what} did not come in time")

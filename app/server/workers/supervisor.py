@@ -154,7 +154,7 @@ class Workers(ServerHandle):
             trace = "" if expected else traceback.format_exc()
             self._stream.publish(Crashed(t=self.now(), error=self.failure, traceback=trace))
         finally:
-            self.settled.set()
+            self._beginning.settled.set()
             self.close()
 
     def _supervise(self) -> None:
