@@ -27,6 +27,7 @@ from .actions import signs
 from .bindings import APP_BINDINGS, OF_THE_TABLE, RUN_AS, keymap
 from .columns_dialog import ColumnsDialog
 from .connection_table import ConnectionPane
+from .few_colours import FEW, FewColours
 from .help_screen import HelpScreen, help_for
 from .palette_commands import Offer, provider_of
 from .plain_text import PlainText
@@ -44,6 +45,7 @@ class PersonalApp(App[int], inherit_bindings=False):
     def __init__(self, source: Source, preferences: Preferences) -> None:
         self._plain: list[LineFilter] = [PlainText()] if preferences.ascii else []
         self._drawing = self._plain
+        self._few: list[LineFilter] = []
         self._has_missed_a_drawing = False
         # Rich loads its table of widths at the first wide character: by then there may be no
         # descriptor left for it, and the screen would crash.
@@ -105,12 +107,17 @@ class PersonalApp(App[int], inherit_bindings=False):
             await super().on_event(event)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        """Return the filters of every line: the theme's colours, ASCII, then Textual's own."""
-        return [*self._drawing, *super().get_line_filters()]
+        """Return the filters of every line.
+
+        They are the theme's colours, ASCII, Textual's own, and the 16 colours of the terminal.
+        """
+        return [*self._drawing, *super().get_line_filters(), *self._few]
 
     def watch_theme(self, name: str) -> None:
         """Use the colours of another theme; Textual calls this when `theme` changes."""
         self._drawing = self._plain if name == "dark" else [Repaint(name), *self._plain]
+        has_few = self.console.color_system in FEW
+        self._few = [FewColours(name, self.no_color)] if has_few else []
 
     # --- the table ---
 
