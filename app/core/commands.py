@@ -6,12 +6,15 @@ The sender chooses the `request` of a command; its outcome comes back as `Comman
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, TypeAlias
+from typing import Annotated, Final, TypeAlias
 
 import msgspec
 from msgspec import Meta
 
 from .events import CommandResult, KillMode, RecordingStatus, SettingChanged, TraceLevel
+
+CLOSE_BOUND: Final = 10.0
+"""Seconds that a kill of mode `close` waits for the peer to acknowledge what was written."""
 
 
 class _Command(msgspec.Struct, frozen=True, tag_field="command", kw_only=True):
@@ -38,6 +41,7 @@ class _Command(msgspec.Struct, frozen=True, tag_field="command", kw_only=True):
         message: str,
         connection_id: int | None = None,
         recording: RecordingStatus | None = None,
+        lost_bytes: int | None = None,
     ) -> CommandResult:
         """Make the answer to this command at `t` (Unix seconds), about one connection or none."""
         return CommandResult(
@@ -50,11 +54,15 @@ class _Command(msgspec.Struct, frozen=True, tag_field="command", kw_only=True):
             by_pid=self.by_pid,
             by_name=self.by_name,
             recording=recording,
+            lost_bytes=lost_bytes,
         )
 
 
 class Kill(_Command, frozen=True, tag="kill"):
-    """End connections by id; each id has its own answer."""
+    """End connections by id; each id has its own answer.
+
+    That of mode `close` comes when the connection is gone, and tells what was lost.
+    """
 
     ids: tuple[int, ...]
     mode: Annotated[KillMode, Meta(description="Finish the echo, give it up, or RST.")] = (
@@ -113,3 +121,8 @@ Command: TypeAlias = Kill | Set | Trace | Stop
 """The commands to a loop."""
 ClientCommand: TypeAlias = Command | Record
 """The commands that a control client may send."""
+
+
+def answer_bound(command: ClientCommand) -> float:
+    """Return how many seconds may pass, by design, until the last answer to `command`."""
+    return CLOSE_BOUND if isinstance(command, Kill) and command.mode is KillMode.CLOSE else 0.0

@@ -205,6 +205,9 @@ class CommandResult(EventStruct, frozen=True, tag="command_result"):
     by_name: str = ""
     recording: RecordingStatus | None = None
     """In the answer to a `record` command."""
+    lost_bytes: int | None = None
+    """In the answer to a kill of mode `close`: bytes of echo that the kernel had accepted and the
+    peer has not acknowledged."""
 
 
 class Notice(EventStruct, frozen=True, tag="notice"):

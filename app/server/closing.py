@@ -27,8 +27,6 @@ LINGER: Final = 1.0
 LINGER_STEP: Final = 0.025
 """Seconds between the first checks of a lingering connection; they come further apart with time."""
 LONGEST_STEP: Final = 0.5
-CLOSE_BOUND: Final = 10.0
-"""Seconds that a kill of mode `close` waits for the peer to acknowledge what was written."""
 _DISCARD_READS: Final = 4
 
 

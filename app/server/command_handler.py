@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from ..core.commands import Command, Kill, Set, Stop, Trace
 from ..core.events import ConnectionState, KillMode, Reason, TraceLevel
 from ..core.printable import in_words, printable
 from ..core.settings import SettingError
-from .closing import CLOSE_BOUND
 from .connection import Connection
 from .descriptors import replace_setting
 from .loop import Loop
@@ -59,7 +60,9 @@ class CommandHandler:
             case KillMode.DRAIN:
                 message = self._drain(connection)
             case KillMode.CLOSE:
-                message = self._close(connection)
+                on_closed = partial(self._answer_closed, command)
+                self._loop.life.close_delivering(connection, "mode close", on_closed)
+                return
             case KillMode.RESET:
                 self._loop.life.close(connection, Reason.KILLED, "mode reset", reset=True)
                 message = "reset"
@@ -77,12 +80,14 @@ class CommandHandler:
             return f"draining: {pending:,} bytes of echo pending"
         return f"draining: {connection.unacked_bytes:,} bytes not yet acknowledged by the peer"
 
-    def _close(self, connection: Connection) -> str:
-        self._loop.life.close_delivering(connection, "mode close")
-        if connection.machine.state is ConnectionState.CLOSED:
-            return "closed"
-        unacked = f"{connection.unacked_bytes:,} bytes not yet acknowledged by the peer"
-        return f"closing: {unacked}; given up after {CLOSE_BOUND:g} s"
+    def _answer_closed(self, command: Kill, connection: Connection) -> None:
+        lost, message = connection.unacked_bytes, "closed"
+        if lost:
+            sent = f"{connection.bytes_out:,} bytes that the kernel had accepted"
+            message = f"closed with loss: {lost:,} of {sent} were not acknowledged"
+        reporter = self._reporter
+        answer = command.answer(reporter.time(), True, message, connection.id, lost_bytes=lost)
+        reporter.publish(answer)
 
     def _set(self, command: Set) -> None:
         settings = self._loop.settings

@@ -17,6 +17,7 @@ from ..core.events import Reason
 from ..core.settings import Settings
 from .connection import Connection
 from .machine import DRAINING, READ_BODY
+from .outstanding import RATE_FLOOR
 
 SLOT: Final = 0.025
 """Seconds in one slot of the wheel: a deadline is met up to so much late."""
@@ -54,6 +55,31 @@ def deadline(connection: Connection, settings: Settings) -> tuple[float, Reason]
 
 def _after(start: float, seconds: float) -> float:
     return start + seconds if seconds else inf
+
+
+def describe_wait(connection: Connection, now: float) -> str:
+    """Say what a connection was waiting for when it timed out, and how many seconds."""
+    machine = connection.machine
+    if machine.state is READ_BODY:
+        of = f"{machine.body_bytes_read:,} of {machine.body_len:,} body bytes"
+        return f"{of} {now - machine.frame_at:.1f} s after the frame's first"
+    if machine.len_buf:
+        of = f"{machine.len_bytes_read} of 4 header bytes"
+        return f"{of} {now - machine.frame_at:.1f} s after the first"
+    return f"nothing for {now - connection.active_at:.1f} s"
+
+
+def describe_unacknowledged(connection: Connection, now: float, patience: float) -> str:
+    """Say what the peer has not acknowledged within the write time-out, `patience` seconds."""
+    known, pending = connection.outstanding, connection.machine.pending
+    assert known is not None
+    unacked = f"{pending:,} bytes pending" if pending else ""
+    if known.unacked_bytes:
+        unacked += f"{', ' if pending else ''}{known.unacked_bytes:,} bytes not acknowledged"
+    quiet = now - known.acked_at
+    if quiet >= patience:
+        return f"{unacked}, none acknowledged for {quiet:.1f} s"
+    return f"{unacked}, less than {RATE_FLOOR:,} B/s acknowledged over {patience:g} s"
 
 
 class TimingWheel:

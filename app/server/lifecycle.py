@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import contextlib
 import socket
+from collections.abc import Callable
 from itertools import count
 from math import inf
 from typing import Final
 
 from ..core.addresses import host_of
+from ..core.commands import CLOSE_BOUND
 from ..core.events import POLLIN, POLLOUT, Reason, TraceLevel
 from ..core.printable import in_words, printable
 from ..core.settings import Settings
 from .closing import (
-    CLOSE_BOUND,
     LONGEST_STEP,
     Verdict,
     begin_linger,
@@ -27,12 +28,11 @@ from .closing import (
     reset_socket,
 )
 from .connection import Connection
-from .deadlines import TimingWheel, deadline
+from .deadlines import TimingWheel, deadline, describe_unacknowledged, describe_wait
 from .descriptors import limit_reached_at
 from .kernel import SocketQueues
 from .machine import CLOSED, DRAINING, READ_BODY, READ_LEN, WRITE_BODY
 from .memory import SMALL, FreedMemory
-from .outstanding import RATE_FLOOR
 from .poller import Poller
 from .reporter import Inspection, Reporter
 from .shard import Shard
@@ -76,6 +76,7 @@ class Lifecycle:
         self._resetting: set[int] = set()  # ids to be closed with RST
         self._ids = count(shard.first_id, shard.workers)
         self._limit = shard.limit
+        self._on_closed: dict[Connection, list[Callable[[Connection], None]]] = {}
 
     def open(self, sock: socket.socket, peer: str, now: float) -> None:
         """Register an accepted socket and own it from here on, or close it at once.
@@ -197,6 +198,8 @@ class Lifecycle:
 
     def _remove(self, connection: Connection) -> None:
         fd = connection.fd
+        if connection in self._on_closed:  # who waits for the close wants to know what was lost
+            self.unacknowledged.examine(connection, self.reporter.now)
         if connection.interest:
             self.poller.remove(fd)
         sock = self._sockets.pop(fd)
@@ -218,6 +221,8 @@ class Lifecycle:
         if connection.interest & POLLOUT:
             self.reporter.armed -= 1
         self.reporter.publish_closed(connection)
+        for call in self._on_closed.pop(connection, ()):
+            call(connection)
 
     def on_deadline(self, connection: Connection, now: float) -> None:
         """Act on a connection's deadline if it has come, or schedule the next check."""
@@ -242,9 +247,7 @@ class Lifecycle:
                 self._time_out_write(connection, now)
         else:
             stopping = reason is Reason.SHUTDOWN
-            self.begin_close(
-                connection, reason, "" if stopping else _describe_wait(connection, now)
-            )
+            self.begin_close(connection, reason, "" if stopping else describe_wait(connection, now))
 
     def _must_read_first(self, connection: Connection) -> bool:
         """Whether bytes are still to be read that had arrived when a time-out was first judged.
@@ -290,7 +293,7 @@ class Lifecycle:
         (tcp_orphan_retries, tcp(7)).
         """
         machine = connection.machine
-        detail = _describe_unacknowledged(connection, now, self.settings.write_timeout)
+        detail = describe_unacknowledged(connection, now, self.settings.write_timeout)
         if machine.closing is not None:
             why = f" ({machine.detail})" if machine.detail else ""
             detail = f"{detail}; it was ending as {machine.closing}{why}"
@@ -320,12 +323,16 @@ class Lifecycle:
         connection.machine.close(reason, detail)
         self.apply_state(connection, self.reporter.now)
 
-    def close_delivering(self, connection: Connection, detail: str) -> None:
+    def close_delivering(
+        self, connection: Connection, detail: str, on_closed: Callable[[Connection], None]
+    ) -> None:
         """Kill: give up the pending echo, and close once what was written is acknowledged.
 
         That is waited for `CLOSE_BOUND` seconds at most, while input is read and thrown away.
+        `on_closed` is called after the close is published.
         """
         machine, now = connection.machine, self.reporter.now
+        self._on_closed.setdefault(connection, []).append(on_closed)
         if machine.state is not DRAINING:
             machine.begin_close(Reason.KILLED, detail)
         machine.abandon_echo()
@@ -391,28 +398,3 @@ class Lifecycle:
         for sock in self._sockets.values():
             sock.close()
         self._sockets.clear()
-
-
-def _describe_wait(connection: Connection, now: float) -> str:
-    """Say what a connection was waiting for when it timed out, and how many seconds."""
-    machine = connection.machine
-    if machine.state is READ_BODY:
-        of = f"{machine.body_bytes_read:,} of {machine.body_len:,} body bytes"
-        return f"{of} {now - machine.frame_at:.1f} s after the frame's first"
-    if machine.len_buf:
-        of = f"{machine.len_bytes_read} of 4 header bytes"
-        return f"{of} {now - machine.frame_at:.1f} s after the first"
-    return f"nothing for {now - connection.active_at:.1f} s"
-
-
-def _describe_unacknowledged(connection: Connection, now: float, patience: float) -> str:
-    """Say what the peer has not acknowledged within the write time-out, `patience` seconds."""
-    known, pending = connection.outstanding, connection.machine.pending
-    assert known is not None
-    unacked = f"{pending:,} bytes pending" if pending else ""
-    if known.unacked_bytes:
-        unacked += f"{', ' if pending else ''}{known.unacked_bytes:,} bytes not acknowledged"
-    quiet = now - known.acked_at
-    if quiet >= patience:
-        return f"{unacked}, none acknowledged for {quiet:.1f} s"
-    return f"{unacked}, less than {RATE_FLOOR:,} B/s acknowledged over {patience:g} s"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,11 +14,13 @@ from app.core.commands import Kill, Set
 from app.core.events import Closed, CommandResult, SettingChanged
 from app.core.framing import frame
 from app.host.log import as_text
+from app.server import lifecycle
 from app.watch.journal import Level, level_of
 from tests.cli.ctl_runs import Ctl, asking, objects
 from tests.control.serving import Controlled
 from tests.peers import connect, exchange
 from tests.terminal import Terminal
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 
@@ -134,3 +137,27 @@ def test_who_did_it_is_in_the_log_at_warning(controlled: Controlled) -> None:
     assert events.index(closed) < events.index(kill)
     answer = watcher.wait_for(CommandResult, lambda result: result.command == "set")
     assert events.index(change) < events.index(answer)
+
+
+def test_a_peer_that_does_not_fetch_is_told_with_what_was_lost(
+    controlled: Controlled, ask: Ctl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lifecycle, "CLOSE_BOUND", 0.3)
+    clients = [connect(controlled.server.port, receive_buffer=4096) for _ in range(2)]
+    for client in clients:
+        client.sendall(frame(bytes(200_000)))
+    until(lambda: all(row["unacked_bytes"] for row in objects(ask("list", "--json"))[3:]), "echoes")
+    ended = ask("kill", "4")
+    assert ended.returncode == 0
+    assert re.fullmatch(
+        r"#4 closed with loss: [\d,]+ of 200,004 bytes that the kernel had accepted"
+        r" were not acknowledged\n",
+        ended.stdout,
+    )
+    (told,) = objects(ask("kill", "5", "--json"))
+    assert 0 < told["lost_bytes"] < 200_004
+    assert f"{told['lost_bytes']:,} of 200,004 bytes" in told["message"]
+    (whole,) = objects(ask("kill", "1", "--json"))
+    assert (whole["message"], whole["lost_bytes"]) == ("closed", 0)
+    for client in clients:
+        client.close()

@@ -14,11 +14,12 @@ import pytest
 from app.control.client_side.control_client import ServerGone
 from app.control.protocol import (
     Do,
+    FromServer,
     Hello,
     News,
     Refused,
 )
-from app.control.server_side.session import ANSWER_WITHIN
+from app.control.server_side.session import ANSWER_WITHIN, CLOSING_WITHIN
 from app.core.commands import Command, Kill, Set, Stop, Trace
 from app.core.events import (
     Closed,
@@ -275,6 +276,34 @@ def test_no_answer_does_not_stall_a_client_for_ever(tmp_path: Path) -> None:
         (result,) = answer.events
         assert isinstance(result, CommandResult)
         assert result.request == 2
+
+
+def test_a_kill_that_waits_for_a_peer_holds_up_no_other_command(tmp_path: Path) -> None:
+    """The answer of mode `close` may take ten seconds; it then has the number of its command."""
+    clock = Clock()
+    with Controlled(tmp_path / "s", clock=clock) as controlled, controlled.raw() as client:
+        client.greet()
+        held: list[Command] = []
+        controlled.service._submit_to_loop = held.append
+        kill = Kill(request=7, ids=(99,), instance=controlled.server.instance)
+        client.send(Do(command=kill))
+        until(lambda: held, "the kill under way")
+        controlled.service._submit_to_loop = controlled.server.submit
+        client.send(Do(command=Set(request=8, name="cap", value=64)))
+        clock.time += CLOSING_WITHIN
+        with controlled.raw():  # wakes the service
+            assert result_in(client.receive()).request == 8
+        controlled.server.submit(held[0])
+        late = result_in(client.receive())
+        assert (late.request, late.id, late.message) == (7, 99, "no such connection")
+
+
+def result_in(message: FromServer | None) -> CommandResult:
+    """The only event of a message, which is the result of a command."""
+    assert isinstance(message, News)
+    (result,) = message.events
+    assert isinstance(result, CommandResult)
+    return result
 
 
 def test_the_program_says_at_once_when_its_control_socket_is_taken(tmp_path: Path) -> None:

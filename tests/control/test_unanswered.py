@@ -13,7 +13,8 @@ from app.control.client_side import control_client
 from app.control.client_side.control_client import Link, ServerGone, Unanswered, hello
 from app.control.protocol import VERSION, News, Welcome, pack
 from app.control.server_side.listening import SocketFile
-from app.core.commands import Set
+from app.core.commands import Kill, Set
+from app.core.events import KillMode
 from app.core.framing import FrameDecoder
 
 SET = Set(request=1, name="cap", value=64)
@@ -73,3 +74,22 @@ def test_to_a_server_that_has_gone_nothing_is_sent(tmp_path: Path) -> None:
         serving.join(5)
         with pytest.raises(ServerGone, match=r"has closed the connection$"):
             list(link.carry_out(SET))
+
+
+def test_a_kill_that_waits_for_the_peer_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server has its bound for mode `close`, besides the time for an answer."""
+    monkeypatch.setattr(control_client, "ANSWER_WITHIN", 0.1)
+    kill = Kill(request=1, ids=(7,), mode=KillMode.CLOSE)
+
+    def answer_late(client: socket.socket) -> None:
+        read_one(client)
+        threading.Event().wait(0.4)  # longer than any other command is waited for
+        client.sendall(pack(News(t=1.0, events=(kill.answer(1.0, True, "closed", 7),))))
+        read_one(client)
+
+    served(tmp_path / "s", answer_late)
+    with Link.open(tmp_path / "s", hello("test")) as link:
+        assert [result.message for result in link.carry_out(kill)] == ["closed"]
+        link.send(hello("test"))

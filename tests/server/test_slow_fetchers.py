@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import socket
+import struct
 import threading
 from collections.abc import Callable
 
 import pytest
 
 from app.core.commands import Kill
-from app.core.events import Closed, ConnectionState, KillMode, Reason, Snapshot
+from app.core.events import Closed, CommandResult, ConnectionState, KillMode, Reason, Snapshot
 from app.core.framing import frame, header
 from app.server import lifecycle
 from tests.peers import Running, exchange, read_exactly, read_to_end
@@ -144,8 +145,8 @@ def test_a_kill_of_mode_close_delivers_what_was_written_while_the_peer_sends(
 ) -> None:
     running = serve()
     client, connection_id, sender = begin_flood(running)
-    answer = running.submit(Kill, ids=(connection_id,), mode=KillMode.CLOSE)
-    assert answer.message.startswith("closing: ")
+    running.server.submit(Kill(request=1, ids=(connection_id,), mode=KillMode.CLOSE))
+    running.shown(connection_id, lambda snapshot: snapshot.state == "DRAINING")
     got = 0
     try:
         while data := client.recv(1 << 20):
@@ -155,6 +156,9 @@ def test_a_kill_of_mode_close_delivers_what_was_written_while_the_peer_sends(
     closed = running.closed(connection_id)
     assert (closed.reason, closed.detail) == (Reason.KILLED, "mode close")
     assert got == closed.bytes_out
+    answer = running.watcher.wait_for(CommandResult)
+    assert (answer.ok, answer.message, answer.lost_bytes) == (True, "closed", 0)
+    assert running.watcher.events.index(answer) > running.watcher.events.index(closed)
     sender.join(5)
 
 
@@ -164,10 +168,43 @@ def test_a_kill_of_mode_close_tells_what_was_lost(
     monkeypatch.setattr(lifecycle, "CLOSE_BOUND", 0.4)
     running = serve()
     client, connection_id, sender = begin_flood(running)
-    running.submit(Kill, ids=(connection_id,), mode=KillMode.CLOSE)
+    answer = running.submit(Kill, ids=(connection_id,), mode=KillMode.CLOSE)
     closed = running.closed(connection_id)
     assert closed.reason is Reason.KILLED
-    assert f" of {closed.bytes_out:,} bytes lost, not acknowledged in time" in closed.detail
+    assert answer.lost_bytes
+    lost = f"{answer.lost_bytes:,} of {closed.bytes_out:,} bytes"
+    assert f"{lost} lost, not acknowledged in time" in closed.detail
+    assert answer.message == (
+        f"closed with loss: {lost} that the kernel had accepted were not acknowledged"
+    )
+    client.close()
+    sender.join(5)
+
+
+def test_a_kill_of_mode_close_tells_what_a_reset_of_the_peer_has_destroyed(serve: Serve) -> None:
+    running = serve()
+    client, connection_id, sender = begin_flood(running)
+    running.server.submit(Kill(request=1, ids=(connection_id,), mode=KillMode.CLOSE))
+    running.shown(connection_id, lambda snapshot: snapshot.state == "DRAINING")
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    client.close()
+    answer = running.watcher.wait_for(CommandResult)
+    assert answer.lost_bytes
+    assert answer.message.startswith(f"closed with loss: {answer.lost_bytes:,} of ")
+    sender.join(5)
+
+
+def test_two_kills_of_one_connection_have_an_answer_each(serve: Serve) -> None:
+    running = serve()
+    client, connection_id, sender = begin_flood(running)
+    for request, mode in ((1, KillMode.CLOSE), (2, KillMode.CLOSE), (3, KillMode.RESET)):
+        running.server.submit(Kill(request=request, ids=(connection_id,), mode=mode))
+    watcher = running.watcher
+    watcher.until(lambda: len(watcher.all(CommandResult)) == 3, "three answers")
+    lost = {answer.request: answer.lost_bytes for answer in watcher.all(CommandResult)}
+    assert lost[1] == lost[2]
+    assert lost[1]
+    assert lost[3] is None
     client.close()
     sender.join(5)
 

@@ -8,6 +8,7 @@ from collections import Counter
 from itertools import pairwise
 from math import inf
 
+from app.core.commands import CLOSE_BOUND
 from app.core.events import (
     POLLIN,
     POLLOUT,
@@ -20,7 +21,6 @@ from app.core.events import (
 )
 from app.core.framing import HEADER_SIZE, read_length
 from app.core.settings import TIMEOUTS, Settings
-from app.server.closing import CLOSE_BOUND
 from app.server.connection import READ_SIZE, Connection
 from app.server.server import Server
 from app.watch.stream import Drained

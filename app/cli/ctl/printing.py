@@ -58,7 +58,10 @@ def print_facts(facts: Mapping[str, Any], as_json: bool) -> None:
 def print_result(result: CommandResult, as_json: bool) -> None:
     """Print the outcome of a command, with the connection's id if it was about one."""
     if as_json:
-        print_objects([{"id": result.id, "ok": result.ok, "message": result.message}])
+        facts: dict[str, Any] = {"id": result.id, "ok": result.ok, "message": result.message}
+        if result.lost_bytes is not None:
+            facts["lost_bytes"] = result.lost_bytes
+        print_objects([facts])
         return
     subject = "" if result.id is None else f"#{result.id} "
     print(f"{subject}{result.message}", flush=True)

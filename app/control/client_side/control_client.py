@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from ...core.commands import ClientCommand, Kill
+from ...core.commands import ClientCommand, Kill, answer_bound
 from ...core.events import (
     CommandResult,
     Event,
@@ -209,23 +209,24 @@ class Link:
         """Send a command to the server that welcomed us, and wait for all its results.
 
         Raises `ControlError`; `Unanswered` if the command was sent and no answer came within
-        `ANSWER_WITHIN` seconds, or the server went away.
+        `ANSWER_WITHIN` seconds, those that it may take by design added, or the server went away.
         """
         expected = len(command.ids) if isinstance(command, Kill) else 1
         command = msgspec.structs.replace(command, instance=command.instance or self.instance)
         while self.receive_ready():
             pass  # raises if the server has gone already: then nothing is sent
         self.send(Do(command=command))
-        deadline = time.monotonic() + ANSWER_WITHIN
+        within = ANSWER_WITHIN + answer_bound(command)
+        deadline = time.monotonic() + within
         while expected > 0:
-            for event in self._events_of_next(deadline):
+            for event in self._events_of_next(deadline, within):
                 if isinstance(event, CommandResult) and event.request == command.request:
                     # A command that is refused as a whole has one result, without an id.
                     expected = 0 if event.id is None else expected - 1
-                    deadline = time.monotonic() + ANSWER_WITHIN
+                    deadline = time.monotonic() + within
                     yield event
 
-    def _events_of_next(self, deadline: float) -> tuple[Event, ...]:
+    def _events_of_next(self, deadline: float, within: float) -> tuple[Event, ...]:
         """Wait for the next message after a command; return its events. Raises `Unanswered`."""
         try:
             message = self.receive(within=max(0.0, deadline - time.monotonic()))
@@ -233,7 +234,7 @@ class Link:
             raise Unanswered(f"{error}: the command may have been carried out") from None
         except NotInTime:
             raise Unanswered(
-                f"{self.address}: no answer within {ANSWER_WITHIN:g} s: the command was sent,"
+                f"{self.address}: no answer within {within:g} s: the command was sent,"
                 " and it may still be carried out"
             ) from None
         return message.events if isinstance(message, News) else ()

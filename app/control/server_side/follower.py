@@ -93,7 +93,7 @@ class Follower:
         self.lost = 0
         """Events that were given up because the client did not take them."""
         self.requests: dict[int, int] = {}
-        """The client's number of each request under way, by the server's number."""
+        """The client's number of each of its last requests, by the server's number."""
         self._fanout = fanout
         self._wake = wake
         self._clock = clock

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from ... import __version__
-from ...core.commands import ClientCommand, Kill, Record, RecordAction, Stop, Trace
+from ...core.commands import ClientCommand, Kill, Record, RecordAction, Stop, Trace, answer_bound
 from ...core.events import CommandResult
 from ...core.framing import FrameDecoder, TooLong
 from ...core.printable import printable
@@ -43,6 +43,10 @@ MESSAGE_WITHIN: Final = 10.0
 """Seconds for any other message, from its first byte."""
 ANSWER_WITHIN: Final = 10.0
 """Seconds that the next command waits for the answer to the one before."""
+CLOSING_WITHIN: Final = 0.2
+"""The same behind a kill of mode `close`, whose answers come when the connections are gone."""
+MOST_REMEMBERED: Final = 64
+"""Commands whose answers may still come: those before are told nothing more."""
 LINGER: Final = 1.0
 """Seconds that a refused client has to read the reason."""
 COMMAND_INTERVAL: Final = 0.01
@@ -98,7 +102,8 @@ class Session:
         self._command_at = now
         self._resume_at = inf
         self._next_news = now
-        self._results_due = 0
+        self._results_due = 0  # of the latest command
+        self._latest = 0  # its number, as the client gave it
         self._answer_due = inf
 
     # --- for the service ---
@@ -259,10 +264,18 @@ class Session:
             results = 0 if isinstance(command, Stop) else results
             number = self._context.next_number()
             if results:
-                self.follower.requests = {number: command.request}
+                self._remember(number, command.request)
                 self._results_due = results
-                self._answer_due = self._context.clock() + ANSWER_WITHIN
+                within = CLOSING_WITHIN if answer_bound(command) else ANSWER_WITHIN
+                self._answer_due = self._context.clock() + within
             self._context.submit(self, msgspec.structs.replace(command, request=number))
+
+    def _remember(self, number: int, own: int) -> None:
+        """Keep the client's `own` number of the command that the server calls `number`."""
+        requests, self._latest = self.follower.requests, own
+        requests[number] = own
+        while len(requests) > MOST_REMEMBERED:
+            del requests[next(iter(requests))]
 
     def _objection(self, command: ClientCommand) -> str:
         """Say why a command is not for this server; empty if it is."""
@@ -302,7 +315,7 @@ class Session:
         return True
 
     def _count_result(self, result: CommandResult) -> None:
-        if result.request not in self.follower.requests.values():
+        if result.request != self._latest:
             return
         # A command that is refused as a whole has one result, which names no connection.
         self._results_due = 0 if result.id is None else self._results_due - 1

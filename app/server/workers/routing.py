@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from ...core.commands import Command, Kill, Set, Trace
+from ...core.commands import Command, Kill, Set, Trace, answer_bound
 from ...core.events import (
     CommandResult,
     Event,
@@ -26,7 +26,8 @@ from .worker_process import SIGN_OF_LIFE
 
 TOO_LATE: Final = "the server has stopped"
 ANSWER_PATIENCE: Final = 5.0
-"""Seconds that a worker has for an answer; `ctl` waits 10 s for that of the server."""
+"""Seconds that a worker has for an answer, beside `answer_bound`; `ctl` waits 10 s for that of
+the server."""
 
 
 class _Change(NamedTuple):
@@ -151,8 +152,9 @@ class Routing:
                     change.silent.append(slot.number)
                     self._settle(command.request)
                 else:
+                    patience = ANSWER_PATIENCE + answer_bound(command)
                     message = (
-                        f"worker {slot.number} did not answer within {ANSWER_PATIENCE:g} s:"
+                        f"worker {slot.number} did not answer within {patience:g} s:"
                         " it may still be carried out"
                     )
                     self._answer(command, False, message, connection_id)

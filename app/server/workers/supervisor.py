@@ -23,7 +23,7 @@ from typing import Final
 
 import msgspec
 
-from ...core.commands import Command, Stop
+from ...core.commands import Command, Stop, answer_bound
 from ...core.events import (
     Crashed,
     Notice,
@@ -330,7 +330,8 @@ class Workers(ServerHandle):
 
     def _send(self, slot: WorkerSlot, command: Command) -> None:
         if slot.process is not None:
-            slot.process.send_command(command, self._clock() + ANSWER_PATIENCE)
+            patience = ANSWER_PATIENCE + answer_bound(command)
+            slot.process.send_command(command, self._clock() + patience)
             self._update_interest(slot.process)
 
     def _update_interest(self, process: WorkerProcess) -> None:

@@ -74,7 +74,7 @@ class WorkerProcess:
         """Until when they are waited for, in Unix seconds; 0 when they have come."""
         self.unanswered: dict[tuple[int, int | None], tuple[Command, float]] = {}
         """Commands without an answer yet, by request and connection, with the time until which
-        we wait; the oldest first.
+        we wait.
         """
         self._given_up: set[tuple[int, int | None]] = set()
         self.silence = 0.0
@@ -165,7 +165,7 @@ class WorkerProcess:
     @property
     def answer_due(self) -> float:
         """The time until which the next answer is awaited; ``inf`` if none is."""
-        return next((until for _, until in self.unanswered.values()), inf)
+        return min((until for _, until in self.unanswered.values()), default=inf)
 
     def take_overdue(self, now: float) -> list[tuple[Command, int | None]]:
         """Return command and connection id of the answers that are awaited no longer."""

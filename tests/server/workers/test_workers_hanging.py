@@ -10,7 +10,7 @@ from typing import cast
 
 import pytest
 
-from app.core.commands import Kill, Set, Trace
+from app.core.commands import CLOSE_BOUND, Kill, Set, Trace
 from app.core.events import CommandResult, Crashed, Notice, Reason, SettingChanged, TraceLevel
 from app.core.statistics import WorkerStats
 from app.server.workers import worker_process
@@ -230,12 +230,18 @@ def test_a_kill_does_not_wait_for_a_worker_that_hangs(hanging: Hanging) -> None:
     running, watcher = hanging.running, hanging.watcher
     slow, quick = (next(iter(hanging.crowd.of(worker))) for worker in (1, 2))
     running.server.submit(Kill(request=90, ids=(slow, quick)))
+    running.server.submit(Trace(request=91, id=slow, level=TraceLevel.OFF))
     assert running.closed(quick).reason is Reason.KILLED
     hanging.put_forward(ANSWER_PATIENCE)
-    answer = watcher.wait_for(CommandResult, lambda event: event.id == slow)
+    assert not watcher.wait_for(CommandResult, lambda event: event.request == 91).ok
+    # A kill of mode `close` is answered when the connection is gone: that may take its bound.
+    assert not [e for e in watcher.all(CommandResult) if (e.request, e.id) == (90, slow)]
+    hanging.put_forward(CLOSE_BOUND)
+    answer = watcher.wait_for(CommandResult, lambda event: (event.request, event.id) == (90, slow))
     assert not answer.ok
     assert answer.message == (
-        f"worker 1 did not answer within {ANSWER_PATIENCE:g} s: it may still be carried out"
+        f"worker 1 did not answer within {ANSWER_PATIENCE + CLOSE_BOUND:g} s:"
+        " it may still be carried out"
     )
     os.kill(hanging.pid, signal.SIGCONT)
     assert running.closed(slow).reason is Reason.KILLED
