@@ -14,6 +14,7 @@ from enum import Enum, auto
 from typing import Any, Final, TypeAlias
 
 from ..core.events import ConnectionState, Reason
+from .peer_order import sort_key_of
 from .row import Row
 from .why import WhyCode, why_code, why_in_brief, why_waiting
 
@@ -159,7 +160,8 @@ COLUMNS: Final[Mapping[str, Column]] = {
         _column("fd", 5, "its file descriptor",
                 lambda row, _now: row.opened.fd, Unit.COUNT, steady=True),
         _column("peer", 21, "address and port of the peer",
-                lambda row, _now: row.peer, steady=True, at_first=True),
+                lambda row, _now: row.peer, steady=True, at_first=True,
+                sort_value=lambda row, _now: sort_key_of(row.peer)),
         _column("worker", 6, "the process that serves it",
                 lambda row, _now: row.opened.worker, Unit.COUNT, steady=True, at_first=True),
         _column("state", 12, "state of its frame, or of its end",

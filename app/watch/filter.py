@@ -2,7 +2,8 @@
 
     slow text             rows whose peer, state, reason or #id has it; "in quotes" for anything
     state:WRITE_BODY      a column of text: `:` looks for a part of it, = and != for the whole
-    pending>64K           a column of figures; times are written as 10s, 500ms, 2m, 1h
+    peer:127.*            `*` stands for any characters of the whole text, `?` for one
+    pending>64K           a column of figures, as the table writes them: 12,345, 1.5M, 1m30s, 2m03
     armed=yes             a column that is yes or no
     stuck, is:stuck       stands still for a reason to look into (`app.watch.why.is_stuck`)
     and or not ( )        side by side means `and`
@@ -18,10 +19,11 @@ import re
 from collections.abc import Callable
 from typing import Final, NamedTuple, TypeAlias, cast
 
-from ..core.settings import SettingError, parse_size
+from ..core.settings import SettingError
 from .columns import COLUMNS, Column, Unit, column_named
 from .row import Row
 from .why import is_stuck
+from .written_figures import FORMS, RATE
 
 LONGEST: Final = 200
 """Characters that a filter may have."""
@@ -30,13 +32,10 @@ DEEPEST: Final = 20
 Predicate: TypeAlias = Callable[[Row, float], bool]
 """Tests a row at a time, in seconds on the clock of the events."""
 
-_UNITS: Final = {"ms": 0.001, "": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
-_FLAGS: Final = {"yes": 1, "on": 1, "true": 1, "1": 1, "no": 0, "off": 0, "false": 0, "0": 0}
-_SPAN: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|)", re.IGNORECASE | re.ASCII)
-_NUMBER: Final = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
 _COMPARISON: Final = re.compile(
     r"([A-Za-z_]+)(?:(:)|\s*(!=|<=|>=|=|<|>)\s*)(\"[^\"]*\"?|[^\s()\"]*)"
 )
+_WILD: Final = {"*": ".*", "?": "."}
 _WORD: Final = re.compile(r"\"[^\"]*\"?|[^\s()\"]+")
 _COMPARE: Final[dict[str, Callable[[float, float], bool]]] = {
     "<": operator.lt,
@@ -68,35 +67,6 @@ def parse_filter(text: str) -> Filter:
     if not text.strip():
         return Filter("", lambda _row, _now: True)
     return Filter(text.strip(), _Parser(text).parse())
-
-
-def _read_span(text: str) -> float:
-    match = _SPAN.fullmatch(text)
-    if match is None:
-        raise SettingError(f"{text!r} is not a time: write 10s, 500ms, 2m or 1h")
-    return float(match[1]) * _UNITS[match[2].lower()]
-
-
-def _read_number(text: str) -> float:
-    if _NUMBER.fullmatch(text) is None:
-        raise SettingError(f"{text!r} is not a number")
-    return float(text)
-
-
-def _read_flag(text: str) -> float:
-    value = _FLAGS.get(text.lower())
-    if value is None:
-        raise SettingError(f"{text!r} is neither yes nor no")
-    return value
-
-
-_READERS: Final[dict[Unit, Callable[[str], float]]] = {
-    Unit.COUNT: _read_number,
-    Unit.BYTES: parse_size,
-    Unit.SECONDS: _read_span,
-    Unit.FLAG: _read_flag,
-}
-"""Parsers of the value behind a comparison, by the column's unit. Each raises `SettingError`."""
 
 
 class _Parser:
@@ -235,25 +205,44 @@ def _anywhere(word: str) -> Predicate:
 
 def _compare_text(column: Column, name: str, sign: str, value: str, position: int) -> Predicate:
     get, choices = cast("Callable[[Row, float], str]", column.value), column.choices
-    wanted = value.lower()
     if sign not in {":", "=", "!="}:
         raise FilterError(f"{name} is text: write {name}: or {name}= or {name}!=", position)
-    if choices and not any(wanted in choice.lower() for choice in choices):
+    wanted = value.lower()
+    if not wanted.strip("*?"):
+        raise FilterError(f"{value!r} stands for anything: write a part of the text too", position)
+    matches: Callable[[str], object]
+    if "*" in wanted or "?" in wanted:
+        # A pattern is of the whole text. Brackets mean themselves: IPv6 addresses have them.
+        parts = (_WILD.get(part) or re.escape(part) for part in re.split(r"([*?])", wanted))
+        matches = re.compile("".join(parts), re.DOTALL).fullmatch
+    elif sign == ":":
+        matches = lambda text: wanted in text  # noqa: E731
+    else:
+        matches = wanted.__eq__
+    if choices and not any(
+        matches(choice.lower()) or wanted in choice.lower() for choice in choices
+    ):
         raise FilterError(f"no {name} is like {value!r}: {', '.join(choices)}", position)
-    if sign == ":":
-        return lambda row, now: wanted in get(row, now).lower()
-    is_wanted = sign == "="
-    return lambda row, now: (get(row, now).lower() == wanted) is is_wanted
+    is_wanted = sign != "!="
+    return lambda row, now: bool(matches(get(row, now).lower())) is is_wanted
 
 
 def _compare_figure(column: Column, _name: str, sign: str, value: str, position: int) -> Predicate:
     get = cast("Callable[[Row, float], float]", column.value)
+    form = RATE if column.key == "rate" else FORMS[column.unit]
     try:
-        wanted = _READERS[column.unit](value)
+        wanted = form.read(value)
     except SettingError as error:
         raise FilterError(str(error), position) from None
     if sign in {":", "=", "!="}:
-        whole, is_wanted = int(wanted), sign != "!="
-        return lambda row, now: (int(get(row, now)) == whole) is is_wanted
+        is_wanted, write = sign != "!=", form.write
+        text = write(wanted)
+        written = text if text.lower() == value.lower() else None  # as it stands in the table
+
+        def is_equal(row: Row, now: float) -> bool:
+            figure = get(row, now)
+            return (int(figure) == wanted or write(figure) == written) is is_wanted
+
+        return is_equal
     compare = _COMPARE[sign]
     return lambda row, now: compare(get(row, now), wanted)
