@@ -28,6 +28,7 @@ from .bindings import APP_BINDINGS, OF_THE_TABLE, RUN_AS, keymap
 from .columns_dialog import ColumnsDialog
 from .connection_table import ConnectionPane
 from .few_colours import FEW, FewColours
+from .hangul_keys import latin_keys
 from .help_screen import HelpScreen, help_for
 from .palette_commands import Offer, provider_of
 from .plain_text import PlainText
@@ -92,6 +93,16 @@ class PersonalApp(App[int], inherit_bindings=False):
         return isinstance(self._driver, TerminalDriver) and self._driver.is_behind
 
     async def on_event(self, event: Event) -> None:
+        """Take Hangul outside of a field for the keys that were typed, then `_deliver`."""
+        typed = ""
+        if isinstance(event, Key) and not event.is_forwarded and event.character:
+            typed = "" if isinstance(self.focused, Input) else latin_keys(event.character)
+        for key in typed:
+            await self._deliver(Key(key, key))
+        if not typed:
+            await self._deliver(event)
+
+    async def _deliver(self, event: Event) -> None:
         """Give a field the keys that came in the same read as the key that opened it.
 
         Textual has sent them to the widget that had the focus before. A field consumes every
