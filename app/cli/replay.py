@@ -54,9 +54,9 @@ def replay(
     with recording:
         begin, end = _moment(since, recording), _moment(until, recording)
         if begin is not None and begin > recording.end and recording.batches:
-            raise SettingError(f"--from {outside(since or '', recording.start, recording.end)}")
+            raise SettingError(f"--from {_outside(since, recording)}")
         if end is not None and end < recording.start:
-            raise SettingError(f"--until {outside(until or '', recording.start, recording.end)}")
+            raise SettingError(f"--until {_outside(until, recording)}")
         stand = None
         if at is not None:
             stand = _within("--at", at, recording)
@@ -74,13 +74,21 @@ def replay(
 
 
 def _moment(text: str | None, recording: Recording) -> float | None:
-    return None if text is None else parse_moment(text, recording.start, recording.end)
+    return None if text is None else _parsed(text, recording)
+
+
+def _parsed(text: str, recording: Recording) -> float:
+    return parse_moment(text, recording.start, recording.end, recording.wall_times)
+
+
+def _outside(text: str | None, recording: Recording) -> str:
+    return outside(text or "", recording.start, recording.end, recording.wall_times)
 
 
 def _within(name: str, text: str, recording: Recording) -> float:
-    moment = parse_moment(text, recording.start, recording.end)
+    moment = _parsed(text, recording)
     if recording.batches and not recording.start <= moment <= recording.end:
-        raise SettingError(f"{name} {outside(text, recording.start, recording.end)}")
+        raise SettingError(f"{name} {_outside(text, recording)}")
     return moment
 
 

@@ -10,11 +10,13 @@ import os
 import re
 from collections.abc import Callable
 from io import FileIO
+from math import inf
 from pathlib import Path
 from typing import Final
 
 from .format import FILE_SIZE, MAGIC, RECORD_SIZE, looks_like_ours, read_head
 from .plan import Keep
+from .sanity import is_time
 
 MODE: Final = 0o600
 """Peers' addresses are nobody else's business."""
@@ -108,6 +110,27 @@ def start_of(path: Path) -> float | None:
     except OSError:
         return None
     return read_head(head).t if len(head) == RECORD_SIZE else None
+
+
+def files_of(path: Path) -> list[Path]:
+    """Return the files of a recording in the order of their times: `path`, and its numbered ones.
+
+    Just `path` if there are no others, whether it exists or not. Raises `OSError`.
+    """
+    others = [each for each in numbered(path) if is_recording(each)] if path.parent.is_dir() else []
+    if not others:
+        return [path]
+    if not path.exists():
+        return others
+    # By number: the clock may have been set back between two of them.
+    start = _sortable(start_of(path))
+    before = next((i for i, each in enumerate(others) if _sortable(start_of(each)) >= start), None)
+    place = len(others) if before is None else before
+    return [*others[:place], path, *others[place:]]
+
+
+def _sortable(t: float | None) -> float:
+    return t if t is not None and is_time(t) else inf
 
 
 class Parts:

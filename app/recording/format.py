@@ -70,6 +70,8 @@ class Mark(IntFlag):
     CLOSE = 1
     TOGGLE = 2
     ERROR = 4
+    SET_BACK = 8
+    """`RecordedBatch.behind` differs from that of the batch before."""
 
 
 UNMARKED: Final = Mark(0)
@@ -87,6 +89,8 @@ class RecordedBatch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     stats: LoopStats | None = None
     dropped: int = 0
     """Detail events dropped since the server's start, or since the recording's."""
+    behind: float = 0.0
+    """Seconds by which the wall clock, and so the events' times, are behind the record's time."""
 
 
 class Keyframe(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -14,6 +14,7 @@ from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import cached_property
 from io import BufferedReader, FileIO
 from math import inf
 from operator import itemgetter
@@ -24,7 +25,7 @@ import msgspec
 
 from ..core.events import Event
 from ..core.statistics import LoopStats
-from .files import is_recording, numbered, start_of
+from .files import files_of
 from .format import (
     CONTINUED,
     FILE_SIZE,
@@ -49,6 +50,7 @@ from .format import (
 from .histograms import restored
 from .keyframes import expanded
 from .sanity import is_time
+from .wall_times import WallTimes
 
 READ_AHEAD: Final = 1024**2
 """Bytes that are read at once while the file is opened."""
@@ -102,6 +104,8 @@ class Part(NamedTuple):
     """The number of batches in the files before."""
     follows: bool
     """Whether it goes on exactly where the file before ends."""
+    behind: float = 0.0
+    """Seconds by which its times are behind: the clock was set back before it began."""
 
 
 class Item(NamedTuple):
@@ -227,11 +231,33 @@ class Recording:
             after = self.keyframes[self._keyframes_known(batch) - 1][1].t
             if batch:
                 after = max(after, self.batches[batch - 1].t)
-            played = Played(_timed(body, after, entry.t), body.dropped)
+            behind = self._behind(entry, body)
+            played = Played(_timed(body, after, entry.t, behind), body.dropped)
             self._kept[batch] = played
             if len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
         return played
+
+    def _behind(self, entry: RecordEntry, body: RecordedBatch) -> float:
+        """Return by how many seconds the events' times are behind those of the recording."""
+        return self._parts[entry.file].behind + body.behind
+
+    @cached_property
+    def wall_times(self) -> WallTimes:
+        """The recording's times and those of the wall clock."""
+        steps = []
+        for batch, entry in enumerate(self.batches):
+            part, after = (
+                self._parts[entry.file],
+                self.batches[batch - 1].t if batch else self.start,
+            )
+            if entry.marks & Mark.SET_BACK:
+                body = self._body(RecordedBatch, entry)
+                if body is not None:
+                    steps.append((after, self._behind(entry, body)))
+            elif entry.file and batch == part.first_batch:
+                steps.append((after, part.behind))
+        return WallTimes(self.start, self.end, steps)
 
     def items(self, since: float, until: float) -> Iterator[Item]:
         """Everything that happened from `since` to `until`, snapshots and statistics too."""
@@ -275,6 +301,7 @@ class Recording:
         self.keyframes = [pair for pair in self.keyframes if (pair[1].file, pair[1].offset) < good]
         self._times = [entry.t for entry in self.batches]
         self._until = self._times[-1] if self._times else 0.0
+        self.__dict__.pop("wall_times", None)
 
     def _note_damage(self, path: Path, offset: int, why: str, is_only: bool) -> None:
         if self.damage is None:
@@ -326,8 +353,11 @@ class Recording:
             raise DamageError("something stands after the end")
         if not is_time(head.t):
             raise DamageError("a record has a time that is none")
-        # The clock may have been set back between two files; within one it never is.
-        t = max(head.t, self._until)
+        part = self._parts[-1]
+        if len(self._parts) > 1 and len(self.keyframes) == keyframes and head.t < self._until:
+            # The clock was set back before this file began; within one the time never steps back.
+            part = self._parts[-1] = part._replace(behind=self._until - head.t)
+        t = max(head.t + part.behind, self._until)
         entry = RecordEntry(offset, t, head.events, Mark(head.marks), len(self._parts) - 1)
         has_keyframe = len(self.keyframes) > keyframes
         match head.kind:
@@ -361,36 +391,22 @@ def _record(file: Readable) -> tuple[Head, bytes] | None:
     return head, body
 
 
-def _timed(batch: RecordedBatch, after: float, until: float) -> list[Item]:
+def _timed(batch: RecordedBatch, after: float, until: float, behind: float) -> list[Item]:
     """The events and figures as they are played, in the order of their times and within those of
     their batch. A figure stands behind the events of the same time, which it includes.
+
+    The recording's time is their own plus `behind`.
     """
     items: list[Item] = []
     t = after
     for event in batch.events:
-        t = min(max(t, event.t), until)
+        t = min(max(t, event.t + behind), until)
         items.append(Item(t, event))
     figures: list[Item] = []
     for snapshot in batch.snapshots:
-        made_at = max(snapshot.t, snapshot.toggled_at, snapshot.frame_at)
+        made_at = max(snapshot.t, snapshot.toggled_at, snapshot.frame_at) + behind
         figures.append(Item(min(max(after, made_at), until), snapshot))
     if batch.stats is not None:
-        figures.append(Item(min(max(after, batch.stats.t), until), batch.stats))
+        figures.append(Item(min(max(after, batch.stats.t + behind), until), batch.stats))
     # Sorting is stable: events stay in front of figures, and both in their order.
     return sorted([*items, *figures], key=itemgetter(0))
-
-
-def files_of(path: Path) -> list[Path]:
-    """Return the files of a recording in the order of their times: `path`, and its numbered ones.
-
-    Just `path` if there are no others, whether it exists or not. Raises `OSError`.
-    """
-    others = [each for each in numbered(path) if is_recording(each)] if path.parent.is_dir() else []
-    if not others:
-        return [path]
-    files = [*([path] if path.exists() else []), *others]
-    return sorted(files, key=lambda each: _sortable(start_of(each)))
-
-
-def _sortable(t: float | None) -> float:
-    return t if t is not None and is_time(t) else inf

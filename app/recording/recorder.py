@@ -46,6 +46,8 @@ ROOM_FOR_END: Final = 256
 """Bytes kept for the last record."""
 PATIENCE: Final = 2.0
 """Seconds that an end waits for the disk."""
+SET_BACK: Final = 0.5
+"""Seconds from which the wall clock has been set back; less is adjusted without a word."""
 RETRY_INTERVAL: Final = 10.0
 """Seconds after which a next file is tried where the disk has failed."""
 
@@ -99,6 +101,9 @@ class Recorder:
         self.started_at = now()
         self._until = self.started_at
         """Up to when the recording tells; never steps back, whatever the clock does."""
+        self._behind = 0.0
+        """Seconds by which the wall clock was set back since then."""
+        self._behind_told = 0.0  # by the last batch of the file
         self._file_at = self.started_at
         self._file_size = 0
         self._largest_file = 0 if parts is None else parts.largest
@@ -140,14 +145,14 @@ class Recorder:
 
     def record(self, drained: Drained) -> None:
         """Record what was drained, or end with the reason why that cannot be."""
-        self._until = max(self._until, self._now())
+        self._follow_clock()
         if trouble := self._disk.trouble:
             if self._parts is None:
                 self.end(trouble, Ending.FAILED)
                 return
             self._interrupt(self._parts, trouble)
         if self._retry_at < inf:
-            self._state.apply(drained, self._until)
+            self._state.apply(drained, self._until - self._behind)
             if self._until >= self._retry_at:
                 self._resume()
             return
@@ -166,6 +171,17 @@ class Recorder:
         elif not self._parts and self._is_file_old(self._limits.age):
             age = f"{self._limits.age:g} s"
             self.end(f"it is {age} old, as --record-max-age allows", Ending.LIMIT)
+
+    def _follow_clock(self) -> None:
+        """Go on in time; where the wall clock was set back, from where the recording has come to.
+
+        Seconds then last as long as they did. With the clock's own time all that follows would
+        have one and the same, until the clock is where it was.
+        """
+        now = self._now() + self._behind
+        if now < self._until - SET_BACK:
+            self._behind += self._until - now
+        self._until = max(self._until, now)
 
     def end(self, why: str, ending: Ending = Ending.ASKED) -> None:
         """End the recording; if it failed, without a last record: a reader sees that."""
@@ -205,8 +221,13 @@ class Recorder:
         marks: Mark = UNMARKED
         for event in batch.events:
             marks |= marks_of(event)
+        if self._behind != self._behind_told:
+            marks |= Mark.SET_BACK
         stats = None if batch.stats is None else shortened(batch.stats, self._base)
-        return pack(msgspec.structs.replace(batch, stats=stats), self._until, marks)
+        told = msgspec.structs.replace(batch, stats=stats)
+        if self._behind:
+            told = msgspec.structs.replace(told, behind=self._behind)
+        return pack(told, self._until, marks)
 
     def _write(self, batch: RecordedBatch) -> None:
         record = self._pack(batch)
@@ -218,11 +239,12 @@ class Recorder:
             self.end(f"it is as large as --record-max-size {allowed} allows", Ending.LIMIT)
             return
         self._put(record)
+        self._behind_told = self._behind
         self.events += len(batch.events)
         self._events_since += len(batch.events)
         self._batches_since += 1
         told = Drained(list(batch.events), list(batch.snapshots), batch.stats, batch.dropped)
-        self._state.apply(told, self._until)
+        self._state.apply(told, self._until - self._behind)
         if self._is_keyframe_due():
             self._write_keyframe()
 
@@ -262,7 +284,7 @@ class Recorder:
         # A file with hardly more than its keyframe would be followed by others like it.
         self._largest_file = max(parts.largest, 2 * len(record)) if parts.largest else 0
         open_next(self._largest_file)
-        self._file_at, self._file_size = self._until, 0
+        self._file_at, self._file_size, self._behind_told = self._until, 0, 0.0
         self._put(file_header(self._has_payload, continues))
         self._put_keyframe(keyframe, record)
 

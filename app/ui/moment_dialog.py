@@ -6,7 +6,8 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.widgets import Button, Input, Static
 
-from ..recording.times import HOW_TO, moment_within
+from ..recording.times import HOW_TO, moment_within, reach
+from ..recording.wall_times import WallTimes
 from ..watch.figures import stamp
 from . import palette
 from .dialogs import FieldDialog, boxed, cancel_or, field
@@ -15,17 +16,17 @@ from .dialogs import FieldDialog, boxed, cancel_or, field
 class MomentDialog(FieldDialog[float]):
     """Asks for a time in a recording, checked while it is typed. The answer is Unix seconds."""
 
-    def __init__(self, start: float, end: float) -> None:
+    def __init__(self, start: float, end: float, clock: WallTimes) -> None:
         super().__init__()
-        self._start, self._end = start, end
+        self._start, self._end, self._clock = start, end, clock
 
     def compose(self) -> ComposeResult:
         """Compose the field, the line that checks its value, and the buttons."""
-        reach = f"{stamp(self._start)} to {stamp(self._end)}"
+        told = reach(self._start, self._end, self._clock)
         yield boxed(
             "moment",
             "go to a time",
-            Static(Text.assemble(("the recording: ", palette.DIM), reach), classes="what"),
+            Static(Text.assemble(("the recording: ", palette.DIM), told), classes="what"),
             field("moment", "", "+90"),
             Static(Text(f"{HOW_TO}\n"), id="verdict"),
             cancel_or(Button("Go", id="set", disabled=True)),
@@ -33,8 +34,11 @@ class MomentDialog(FieldDialog[float]):
 
     def read(self) -> float:
         """Return the time as typed, in Unix seconds. Raises `SettingError`."""
-        return moment_within(self.query_one(Input).value, self._start, self._end)
+        return moment_within(self.query_one(Input).value, self._start, self._end, self._clock)
 
     def verdict(self, moment: float | None) -> Text:
         """Return where the time leads."""
-        return Text("\n" if moment is None else f"✓ {stamp(moment)}\n", palette.GOOD)
+        return Text(
+            "\n" if moment is None else f"✓ {stamp(self._clock.wall_at(moment))}\n",
+            palette.GOOD,
+        )

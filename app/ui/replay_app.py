@@ -134,7 +134,7 @@ class ReplayApp(EchoApp):
 
     def action_seek_by(self, steps: int) -> None:
         """Move the position by `steps` times `SEEK_BY` seconds."""
-        self._seek(self._replay.now() + steps * SEEK_BY)
+        self._seek(self._replay.position() + steps * SEEK_BY)
 
     def action_seek_to_end(self, last: bool) -> None:
         """Go to the start or to the end."""
@@ -147,7 +147,10 @@ class ReplayApp(EchoApp):
             if moment is not None:
                 self._seek(moment)
 
-        self.push_screen(MomentDialog(self._replay.start, self._replay.end), go)
+        self.push_screen(
+            MomentDialog(self._replay.start, self._replay.end, self._replay.recording.wall_times),
+            go,
+        )
 
     def on_transport_bar_clicked(self, message: TransportBar.Clicked) -> None:
         """Go to the clicked position."""

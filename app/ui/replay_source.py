@@ -71,7 +71,11 @@ class ReplaySource:
     # --- the source ---
 
     def now(self) -> float:
-        """The position, in Unix seconds; it passes while playing."""
+        """What the server's wall clock showed at the position, in Unix seconds."""
+        return self.recording.wall_times.wall_at(self.position())
+
+    def position(self) -> float:
+        """The position, in Unix seconds that never step back; it passes while playing."""
         clock = self._clock()
         if self.playing:
             self._position += (clock - self._clock_at) * self.speed
@@ -114,24 +118,24 @@ class ReplaySource:
 
     def play(self) -> None:
         """Let time pass; from the beginning if it is at its end."""
-        if self.now() >= self.end:
+        if self.position() >= self.end:
             self.seek(self.start)
         self.playing = True
 
     def pause(self) -> None:
         """Let time stand still."""
-        self.now()
+        self.position()
         self.playing = False
 
     def change_speed(self, steps: int) -> None:
         """Choose the speed so many steps faster, or slower."""
-        self.now()
+        self.position()
         index = SPEEDS.index(self.speed) + steps
         self.speed = SPEEDS[max(0, min(index, len(SPEEDS) - 1))]
 
     def seek(self, t: float) -> None:
         """Go to a time; instead of one that cannot be seen, to the nearer end."""
-        self.now()
+        self.position()
         t = max(self.start, min(t, self.end))
         self._go_to(self._place_at(t), t)
 

@@ -7,7 +7,7 @@ from typing import Final
 from textual import events
 from textual.message import Message
 
-from ..watch.figures import clock, stamp
+from ..watch.figures import clock, stamp, words_span
 from . import palette
 from .lines_panel import Line, LinesPanel, line_width, pad
 from .replay_source import ReplaySource
@@ -55,15 +55,19 @@ class TransportBar(LinesPanel):
             self.post_message(self.Clicked((offset.x - self._line.start) / (len(self._line) - 1)))
 
     def _position(self, source: ReplaySource) -> Line:
-        now, start, end = source.now(), source.start, source.end
+        now, start, end = source.position(), source.start, source.end
+        wall_times = source.recording.wall_times
+        behind = wall_times.behind_at(now)
+        back = f"clock set back {words_span(behind)} " if behind else ""
         state = f"▶ {source.speed:g}x" if source.playing else "‖ paused"
         left: Line = [
             (f" {state:<8} ", palette.GOOD if source.playing else palette.ALARM),
-            (f" {stamp(now)} ", palette.STRONG),
+            (f" {stamp(wall_times.wall_at(now))} ", palette.STRONG),
+            (back, palette.ALARM),
         ]
         right: Line = [
             (f" {span(now - start)}", palette.STRONG),
-            (f" of {span(end - start)} to {clock(end)} ", palette.DIM),
+            (f" of {span(end - start)} to {clock(wall_times.wall_at(end))} ", palette.DIM),
         ]
         width = self.size.width - line_width(left) - line_width(right)
         if width < _SHORTEST:
