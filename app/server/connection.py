@@ -42,6 +42,21 @@ class Counts(NamedTuple):
 NO_COUNTS: Final = Counts(*(0,) * len(Counts._fields))
 
 
+class Seen(NamedTuple):
+    """How far a connection had come at a look (`app.server.unacknowledged`)."""
+
+    bytes_in: int
+    bytes_out: int
+    active_at: float
+    hits: int
+    """Wake-ups that the budget had ended."""
+    refused: int
+    """Reads and writes that the kernel had refused, or cut short."""
+
+
+NOT_SEEN: Final = Seen(0, 0, 0.0, 0, 0)
+
+
 @dataclass(slots=True)
 class Linger:
     """The wait, after our FIN, for the peer to acknowledge what was written, and to end too."""
@@ -135,8 +150,8 @@ class Connection:
         """Since when the same bytes have waited there; 0 if none do."""
         self.is_held = False
         """Whether the budget alone ended its wake-ups since the look before, with more to do."""
-        self.seen = (0, 0, 0)
-        """By the last look: bytes received, wake-ups that the budget ended, writes cut short."""
+        self.seen = NOT_SEEN
+        """How far it had come at the last look."""
 
         # Assigned by `app.server.reporter`.
         self.changed = False
@@ -181,6 +196,11 @@ class Connection:
             self.read_size = SMALL_READ
 
     # --- what others see ---
+
+    def progress_so_far(self) -> Seen:
+        """How far it has come now."""
+        refused = self.eagains + self.partial_writes
+        return Seen(self.bytes_in, self.bytes_out, self.active_at, self.budget_hits, refused)
 
     @property
     def frames_in(self) -> int:

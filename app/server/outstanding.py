@@ -17,9 +17,12 @@ NEVER_BEGUN: Final = 1.0
 """The same for a peer that has acknowledged nothing of what stands in the queue."""
 RATE_FLOOR: Final = 1024
 """Bytes a second that a peer must acknowledge, averaged over the write time-out."""
-ANSWER_TIME: Final = 0.5
-"""Seconds after which a retransmission or a probe without an answer counts as unanswered."""
-LOST_AFTER: Final = 2
+ANSWER_TIME: Final = 1.5
+"""Seconds without a segment of the peer after which a retransmission counts as unanswered: where
+one packet in ten is lost, two retransmissions in a row are common, and the third arrives."""
+PROBE_TIME: Final = 1.0
+"""Seconds after which a probe of a closed window counts as unanswered."""
+LOST_AFTER: Final = 3
 """Retransmissions in a row after which a peer that still sends does not get what is sent to it."""
 STEPS: Final = 1.5
 """A steady reader acknowledges in steps of its receive buffer: who has acknowledged at such
@@ -42,8 +45,8 @@ class Outstanding:
     """
 
     __slots__ = (
-        "acked_at acked_bytes goal has_begun is_brisk looked_at longest_step marks points progress "
-        "published since unacked_bytes"
+        "acked_at acked_bytes goal has_begun is_brisk looked_at longest_step marks points "
+        "probed_at progress published since unacked_bytes"
     ).split()
 
     def __init__(
@@ -74,6 +77,8 @@ class Outstanding:
         self.is_brisk = True
         """Whether bytes moved so lately that nobody waits yet."""
         self.progress: PeerProgress | None = None
+        self.probed_at = inf
+        """When a probe of the peer's window was first seen that is not answered yet."""
         self.published: tuple[object, ...] = ()
         """The `figures` of the last look."""
 
@@ -109,6 +114,14 @@ class Outstanding:
         if when - points[-1][0] >= patience / _POINTS:
             points.append((when, acked_bytes))
 
+    def note_progress(self, progress: PeerProgress | None, now: float) -> None:
+        """Keep what the kernel says at `now` of how far the peer has come."""
+        self.progress = progress
+        if progress is None or not progress.probes:
+            self.probed_at = inf
+        elif self.probed_at == inf:
+            self.probed_at = now
+
     @property
     def has_stopped(self) -> bool:
         """Whether acknowledgements had stopped at the last look."""
@@ -123,10 +136,13 @@ class Outstanding:
         if progress is None:
             return True
         # What the peer still sends has an acknowledgement too, which acknowledges nothing new.
-        is_lost = progress.retransmits >= LOST_AFTER
-        if is_lost or progress.last_ack_ago < ANSWER_TIME:
-            return not is_lost
-        return progress.retransmits == 0 and progress.probes < 2
+        silence = self.looked_at - self.acked_at
+        if progress.retransmits >= LOST_AFTER - (silence >= ANSWER_TIME):
+            return False
+        if min(silence, progress.last_ack_ago) < ANSWER_TIME:
+            return True
+        is_probed = progress.probes > 1 or self.looked_at - self.probed_at >= PROBE_TIME
+        return not (progress.retransmits or is_probed)
 
     @property
     def in_flight_bytes(self) -> int | None:

@@ -219,6 +219,7 @@ class Serving:
         if machine.out:
             self._write(connection, now)
             if machine.state is READ_LEN and (machine.backlog or self._winding_down):
+                connection.budget_hits += bool(machine.backlog)
                 self._unfinished[connection] = None
         elif machine.state is DRAINING:
             seen = machine.bytes_in

@@ -93,7 +93,6 @@ class Unacknowledged:
 
     def examine(self, connection: Connection, now: float) -> None:
         """Ask the kernel about one connection now, and keep what it says."""
-        self._read_input(connection, now)
         unacked = self._queues.unacked(connection.fd)
         pending = connection.machine.pending
         if unacked is None:
@@ -102,16 +101,19 @@ class Unacknowledged:
             if unacked and connection.linger is not None:
                 unacked -= 1  # our FIN
             acked, waiting = connection.bytes_out - unacked, unacked
+        # Whether the peer takes what it gets: all that was written by the last look.
+        keeps_up = acked >= connection.seen.bytes_out
+        self._read_input(connection, keeps_up, now)
         known = connection.outstanding
         if not waiting:
             if known is not None:
                 self._end(connection, known, now)
             return
         if known is None or (acked >= known.goal and not pending):
-            known = self._begin(connection, acked, now, known)
+            known = self._begin(connection, acked, keeps_up, now)
         else:
             known.is_brisk = False
-            self._read_progress(connection, known)
+            self._read_progress(connection, known, now)
             if acked > known.acked_bytes:
                 when = connection.progress_at if unacked is None else known.last_ack_at(now)
                 known.note_acked(acked, when, self.patience)
@@ -128,20 +130,21 @@ class Unacknowledged:
         self._kept.pop(connection, None)
         self._unread.discard(connection)
 
-    def _begin(
-        self, connection: Connection, acked: int, now: float, before: Outstanding | None
-    ) -> Outstanding:
+    def _begin(self, connection: Connection, acked: int, keeps_up: bool, now: float) -> Outstanding:
         """Bytes of the connection are unacknowledged from here on, or anew."""
-        if connection.outstanding is not None and not connection.outstanding.is_brisk:
+        before = connection.outstanding
+        if before is not None and not before.is_brisk:
             connection.acked_all_at = now  # all that a snapshot has told of
             self._reporter.changed.add(connection)
         pending = connection.machine.pending
         since = connection.stalled_at if pending else connection.active_at
+        if before is not None and not keeps_up:
+            since = min(since, before.looked_at)
         known = Outstanding(since, acked, connection.bytes_out, before)
         is_draining = connection.machine.state is DRAINING
-        known.is_brisk = not pending and not is_draining and now - since < QUIET
+        known.is_brisk = keeps_up and not pending and not is_draining and now - since < QUIET
         if not known.is_brisk:
-            self._read_progress(connection, known)
+            self._read_progress(connection, known, now)
             if known.progress is not None:
                 # Nothing was acknowledged after that; whether anything was before, nobody knows.
                 known.acked_at = max(since, now - known.progress.last_ack_ago)
@@ -151,7 +154,7 @@ class Unacknowledged:
 
     def _end(self, connection: Connection, known: Outstanding, now: float) -> None:
         """All is acknowledged."""
-        self._read_progress(connection, known)
+        self._read_progress(connection, known, now)
         connection.acked_all_at = known.last_ack_at(now)
         connection.outstanding = None
         del self._kept[connection]
@@ -159,27 +162,36 @@ class Unacknowledged:
         if not known.is_brisk:
             self._reporter.changed.add(connection)
 
-    def _read_progress(self, connection: Connection, known: Outstanding) -> None:
-        known.progress = self._queues.progress(connection.fd)
+    def _read_progress(self, connection: Connection, known: Outstanding, now: float) -> None:
+        known.note_progress(self._queues.progress(connection.fd), now)
 
-    def _read_input(self, connection: Connection, now: float) -> None:
-        """Note whether input waits that the loop wants to read, and whether the budget holds it."""
-        machine = connection.machine
+    def _read_input(self, connection: Connection, keeps_up: bool, now: float) -> None:
+        """Note whether input waits that the loop wants to read, and whether the budget holds it.
+
+        It holds none whose peer takes less than it gets.
+        """
+        machine, before = connection.machine, connection.seen
+        connection.seen = seen = connection.progress_so_far()
         wants_input = machine.state is READ_LEN or machine.state is READ_BODY
-        unread = (self._queues.unread(connection.fd) or 0) if wants_input else 0
-        refused = connection.eagains + connection.partial_writes
-        seen, hits = connection.seen, connection.budget_hits
-        connection.seen = connection.bytes_in, hits, refused
-        if wants_input:
+        # An echo that the kernel has not refused waits for its turn, and the input behind it too.
+        waits_for_turn = seen.active_at > before.active_at and (
+            not connection.offered or seen.refused == before.refused
+        )
+        is_asked = wants_input or (machine.pending > 0 and waits_for_turn)
+        unread = (self._queues.unread(connection.fd) or 0) if is_asked else 0
+        is_held = False
+        if is_asked and keeps_up:
             waiting = unread + len(machine.backlog)
-            is_held = waiting >= READ_SIZE or (waiting > 0 and hits > seen[1])
-        else:
-            is_held = machine.pending > 0 and hits > seen[1] and refused == seen[2]
+            # At the moment of one look all input may have been read.
+            more = waiting > 0 or not wants_input or connection.is_held
+            is_held = waiting >= READ_SIZE or (more and seen.hits > before.hits)
+        if not wants_input:
+            unread = 0
         told = connection.unread, connection.unread_at, connection.is_held
         if not unread:
             connection.unread_at = 0.0
             self._unread.discard(connection)
-        elif not connection.unread or connection.bytes_in != seen[0]:
+        elif not connection.unread or seen.bytes_in != before.bytes_in:
             connection.unread_at = now
             self._unread.add(connection)
         connection.unread, connection.is_held = unread, is_held

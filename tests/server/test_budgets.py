@@ -11,6 +11,7 @@ from app.server import tracing
 from app.server.connection import Connection
 from app.server.connection_limit import ConnectionLimit
 from app.server.lifecycle import Lifecycle
+from app.server.machine import FRAME_BUDGET
 from app.server.poller import SelectPoller
 from app.server.reporter import Reporter
 from app.server.serving import BATCH_BUDGET, Serving
@@ -38,23 +39,39 @@ class GreedyKernel:
         return len(data)
 
 
+def served(ready: int, received: bytes, settings: Settings) -> tuple[Lifecycle, Serving]:
+    """So many connections with an echo pending of what they have received."""
+    reporter = Reporter(EventStream(), 0.0, TraceLevel.OFF)
+    shard = Shard((), ConnectionLimit(), 0.0)
+    life = Lifecycle(settings, NoPoller(), reporter, shard)
+    for fd in range(100, 100 + ready):
+        connection = Connection(fd, fd, "10.0.0.1:1", 1.0)
+        connection.machine.receive(received, BODY, 1.0)
+        connection.seen_state = connection.machine.state
+        life.by_id[fd] = life.by_fd[fd] = connection
+        connection.interest = POLLOUT
+    return life, Serving(life, lambda: 1.0)
+
+
 @pytest.mark.parametrize("ready", [1, 32])
 def test_those_that_are_ready_share_the_budget(ready: int, monkeypatch: pytest.MonkeyPatch) -> None:
     kernel = GreedyKernel()
     monkeypatch.setattr(tracing, "os", kernel)
-    reporter = Reporter(EventStream(), 0.0, TraceLevel.OFF)
-    shard = Shard((), ConnectionLimit(), 0.0)
-    life = Lifecycle(Settings(), NoPoller(), reporter, shard)
-    serving = Serving(life, lambda: 1.0)
-    for fd in range(100, 100 + ready):
-        connection = Connection(fd, fd, "10.0.0.1:1", 1.0)
-        connection.machine.receive(frame(bytes(BODY)), BODY, 1.0)
-        connection.seen_state = connection.machine.state
-        life.by_id[fd] = life.by_fd[fd] = connection
-        connection.interest = POLLOUT
+    life, serving = served(ready, frame(bytes(BODY)), Settings())
     serving.batch([(fd, POLLOUT) for fd in life.by_fd], 1.0)
     share = min(BODY + 4, BATCH_BUDGET // ready)
     assert set(kernel.written.values()) == {share}
     is_cut = share < BODY + 4
     assert {each.budget_hits for each in life.by_id.values()} == {int(is_cut)}
     assert serving.has_unfinished is is_cut
+
+
+def test_frames_left_over_behind_an_armed_echo_are_held_by_the_budget(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tracing, "os", GreedyKernel())
+    for frames, hits in ((FRAME_BUDGET, 0), (FRAME_BUDGET + 1, 1)):
+        life, serving = served(1, frame(b"") * frames, Settings(write_mode="armed"))
+        serving.batch([(fd, POLLOUT) for fd in life.by_fd], 1.0)
+        assert [each.budget_hits for each in life.by_id.values()] == [hits]
+        assert serving.has_unfinished is bool(hits)

@@ -85,7 +85,7 @@ def test_one_that_fell_quiet_with_bytes_in_the_queue_is_told_with_the_kernels_fi
     assert bench.reporter.next_look == 101.0 + LOOK_AGAIN
     assert bench.scheduled == [bench.connection], "its deadline has come nearer"
     bench.reporter.changed.clear()
-    bench.queues.peer = PeerProgress(9.0, 0, 1, 6000, 512, False)
+    bench.queues.peer = PeerProgress(9.0, 0, 0, 6000, 512, False)
     queues = bench.look(101.5, 9000)
     assert queues is not None
     assert queues.has_stopped
@@ -119,12 +119,15 @@ def test_what_was_told_is_taken_back_when_later_bytes_take_the_place_of_those_be
 @pytest.mark.parametrize(
     ("peer", "answers"),
     [
-        (PeerProgress(3.0, 2, 0, 0, 500, False), False),
+        (PeerProgress(3.0, 1, 0, 0, 500, False), False),
         (PeerProgress(3.0, 0, 2, 500, 0, False), False),
         (PeerProgress(3.0, 0, 1, 500, 0, False), True),
         (PeerProgress(0.1, 1, 0, 0, 500, False), True),
+        # Where one packet in ten is lost, two in a row are often lost, and the next one arrives.
+        (PeerProgress(1.2, 2, 0, 0, 500, False), True),
+        (PeerProgress(1.2, 0, 2, 500, 0, False), True),
         # What it sends itself comes in; what is sent to it is lost.
-        (PeerProgress(0.1, 2, 0, 0, 500, False), False),
+        (PeerProgress(0.1, 3, 0, 0, 500, False), False),
     ],
 )
 def test_unanswered_retransmissions_and_probes(peer: PeerProgress, answers: bool) -> None:
@@ -133,6 +136,21 @@ def test_unanswered_retransmissions_and_probes(peer: PeerProgress, answers: bool
     queues = bench.look(103.0, 500)
     assert queues is not None
     assert queues.answers is answers
+
+
+def test_a_probe_that_is_not_answered_for_a_second_is_enough() -> None:
+    bench = Bench()
+    answered = {}
+    # An answered one at 103 s, and one at 106 s of which nothing comes back.
+    for now, probes, ago in (
+        (102.0, 0, 2.0), (103.0, 1, 3.0), (103.5, 0, 0.4), (105.5, 0, 2.4),
+        (106.0, 1, 2.9), (106.5, 1, 3.4), (107.0, 1, 3.9), (107.5, 0, 0.2),
+    ):  # fmt: skip
+        bench.queues.peer = PeerProgress(ago, 0, probes, 9000, 0, False)
+        queues = bench.look(now, 9000)
+        assert queues is not None
+        answered[now] = queues.answers
+    assert [now for now, answers in answered.items() if not answers] == [107.0]
 
 
 def test_input_that_is_not_read_is_timed() -> None:
@@ -165,10 +183,60 @@ def test_the_budget_holds_who_has_more_to_do_and_was_not_refused() -> None:
         assert bench.connection.snapshot(0.0).is_held is held
     bench.connection.machine.receive(frame(bytes(900)), 1000, 104.0)
     for now, eagains, held in ((105.0, 0, True), (106.0, 1, False)):
+        bench.echo(64, now - 0.5)
         bench.connection.budget_hits += 1
         bench.connection.eagains += eagains
         bench.look(now, 64)
         assert bench.connection.snapshot(0.0).is_held is held
+
+
+def test_who_was_held_is_held_while_the_budget_still_cuts_it() -> None:
+    bench = Bench()
+    bench.look(101.0, 0)
+    for now, unread, hits, held in (
+        (102.0, READ_SIZE, 0, True),
+        (103.0, 0, 1, True),
+        (104.0, 0, 0, False),
+        (105.0, 0, 1, False),
+    ):
+        bench.echo(64, now - 0.5)
+        bench.connection.budget_hits += hits
+        bench.queues.unread_bytes = unread
+        bench.look(now, 0)
+        assert bench.connection.snapshot(0.0).is_held is held
+
+
+def test_input_behind_an_echo_that_waits_for_its_turn_is_held_too() -> None:
+    bench = Bench()
+    bench.look(101.0, 0)
+    bench.connection.machine.receive(frame(bytes(900)), 1000, 101.0)
+    bench.queues.unread_bytes = READ_SIZE
+    bench.echo(64, 101.5)
+    bench.look(102.0, 64)
+    told = bench.connection.snapshot(0.0)
+    assert (told.is_held, told.unread) == (True, 0), "the loop does not want to read it yet"
+    bench.look(102.5, 64)
+    assert not bench.connection.snapshot(0.0).is_held, "nothing has moved: the peer is the cause"
+
+
+def test_the_budget_does_not_hold_whose_peer_takes_less_than_it_gets() -> None:
+    bench = Bench()
+    bench.queues.unread_bytes = READ_SIZE
+    bench.look(101.0, 0)
+    for now, unacked, held in ((102.0, 64, True), (103.0, 65, False), (104.0, 0, True)):
+        bench.echo(64, now - 0.5)
+        bench.look(now, unacked)
+        assert bench.connection.snapshot(0.0).is_held is held
+
+
+def test_a_slow_reader_is_not_brisk_traffic_while_nothing_is_pending_for_a_moment() -> None:
+    bench = Bench()
+    bench.look(101.0, 9000)
+    for moved, size, unacked in ((101.4, 20_000, 25_000), (101.9, 10_000, 29_000)):
+        bench.echo(size, moved)
+        queues = bench.look(moved + 0.1, unacked)
+    assert queues is not None, "all that was written at first is acknowledged"
+    assert (queues.acked_bytes, queues.since) == (11_000, 101.5)
 
 
 def test_one_who_acknowledges_in_steps_has_stopped_only_after_more_than_a_step() -> None:
