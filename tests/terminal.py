@@ -35,8 +35,14 @@ class Terminal:
         program: tuple[str, ...] = ("-m", "app"),
         environment: Mapping[str, str] | None = None,
         controlling: bool = True,
+        answers: tuple[str, ...] = ("\x1b[0n",),
     ) -> None:
-        """Start the program; only the loss of a `controlling` terminal sends SIGHUP."""
+        """Start the program; only the loss of a `controlling` terminal sends SIGHUP.
+
+        The terminal writes `answers` to each status request, each in a write of its own.
+        """
+        self._answers = answers
+        self._asked = 0
         self.screen: Any = pyte.Screen(columns, lines)
         self._parser: Any = pyte.ByteStream(self.screen)
         self.output = bytearray()
@@ -87,6 +93,10 @@ class Terminal:
         except OSError:
             return False  # Linux: EIO once the last slave is closed
         self.output += data
+        while self.output.count(b"\x1b[5n") > self._asked:
+            self._asked += 1
+            for answer in self._answers:
+                self.press(answer)
         # pyte would print the private sequences of kitty's key protocol.
         for sequence in (b"\x1b[>25u", b"\x1b[>1u", b"\x1b[<u"):
             data = data.replace(sequence, b"")
@@ -96,6 +106,14 @@ class Terminal:
     def press(self, keys: str) -> None:
         """Send keys."""
         os.write(self._master, keys.encode())
+
+    def left_for_the_shell(self) -> bytes:
+        """Return the input that the program has left, which a shell would read as keys."""
+        modes = termios.tcgetattr(self._slave)
+        modes[3] &= ~termios.ICANON
+        termios.tcsetattr(self._slave, termios.TCSANOW, modes)
+        ready = select.select([self._slave], [], [], 0.2)[0]
+        return os.read(self._slave, 4096) if ready else b""
 
     def exit_code(self, seconds: float = 15) -> int:
         """Wait for the program's exit, reading its remaining output; return the exit code."""

@@ -114,7 +114,6 @@ class EchoApp(PersonalApp):
         cpu = time.thread_time()
         work, self._cpu_at_refresh = cpu - self._cpu_at_refresh, cpu
         self.refresh_view()
-        self.redraw_missed()
         rates = self.model.rates
         delay = next_delay(work, 0.0 if rates is None else rates.loop_share)
         self.set_timer(delay, self._refresh_and_go_on)

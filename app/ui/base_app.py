@@ -10,11 +10,13 @@ from functools import partial
 from typing import Any
 
 from rich.cells import cell_len
+from rich.color import ColorSystem
 from rich.console import RenderableType
+from textual._compositor import CompositorUpdate
 from textual.app import App
 from textual.command import CommandPalette
 from textual.driver import Driver
-from textual.events import Event, Key
+from textual.events import Event, Key, Resize
 from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.widgets import Input
@@ -47,7 +49,6 @@ class PersonalApp(App[int], inherit_bindings=False):
         self._plain: list[LineFilter] = [PlainText()] if preferences.ascii else []
         self._drawing = self._plain
         self._few: list[LineFilter] = []
-        self._has_missed_a_drawing = False
         # Rich loads its table of widths at the first wide character: by then there may be no
         # descriptor left for it, and the screen would crash.
         cell_len("\N{FULLWIDTH LATIN SMALL LETTER W}")
@@ -77,20 +78,17 @@ class PersonalApp(App[int], inherit_bindings=False):
         return TerminalDriver if issubclass(TerminalDriver, found) else found
 
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
-        """Draw an update, as Textual asks; not on a terminal that is behind (`redraw_missed`)."""
-        if self._terminal_is_behind():
-            self._has_missed_a_drawing = True
-        else:
+        """Draw an update, as Textual asks: our driver sends what differs from what was sent."""
+        driver = self._driver
+        ours = driver if isinstance(driver, TerminalDriver) and not self._batch_count else None
+        update: object = renderable
+        if ours is None or not isinstance(update, CompositorUpdate):
             super()._display(screen, renderable)
-
-    def redraw_missed(self) -> None:
-        """Draw the whole screen once a terminal that was behind takes something again."""
-        if self._has_missed_a_drawing and not self._terminal_is_behind():
-            self._has_missed_a_drawing = False
-            self.screen.refresh()
-
-    def _terminal_is_behind(self) -> bool:
-        return isinstance(self._driver, TerminalDriver) and self._driver.is_behind
+            return
+        system = self.console._color_system or ColorSystem.TRUECOLOR
+        cursor = self.screen.outer_size.clamp_offset(self.cursor_position)
+        ours.draw(update, system, cursor, self._sync_available)
+        self.post_display_hook()
 
     async def on_event(self, event: Event) -> None:
         """Take Hangul outside of a field for the keys that were typed, then `_deliver`."""
@@ -108,6 +106,8 @@ class PersonalApp(App[int], inherit_bindings=False):
         Textual has sent them to the widget that had the focus before. A field consumes every
         character, so one that bubbles up while a field has the focus was never sent to the field.
         """
+        if isinstance(event, Resize) and isinstance(self._driver, TerminalDriver):
+            self._driver.resize(event.size)
         has_bubbled_up = isinstance(event, Key) and event.is_forwarded and event.is_printable
         if has_bubbled_up and isinstance(field := self.focused, Input):
             assert isinstance(event, Key)

@@ -3,7 +3,11 @@
 Textual writes in a thread of its own, from a queue of 30 pieces. A terminal that nobody reads (a
 stopped xterm, a suspended ssh) blocks that thread; then the queue is full, the next write blocks
 the main thread for ever, and no signal is handled. So the driver writes to an `Output`, which never
-blocks. The dashboard draws nothing while the terminal is behind, and the whole screen afterwards.
+blocks.
+
+Drawings do not wait in it. They change a `CellGrid`, and the difference is sent once the terminal
+has taken the last one, as the `TerminalLink` tells. So drawings merge over a slow link and on a
+terminal that is not read, and the answer to a key waits behind one difference at the most.
 
 A failed write (EIO) to a lost terminal ends the dashboard. SIGHUP may come later than EIO, and does
 not come at all if the terminal is not the controlling one.
@@ -11,23 +15,44 @@ not come at all if the terminal is not the controlling one.
 
 from __future__ import annotations
 
+import asyncio
+import fcntl
 import os
 import select
+import selectors
 import signal
+import struct
 import termios
 import threading
+import time
+from codecs import getincrementaldecoder
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
+from rich.color import ColorSystem
+from textual._ansi_sequences import SYNC_END, SYNC_START
+from textual._compositor import CompositorUpdate
+from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
+from textual.geometry import Size
 
-BEHIND: Final = 32 * 1024
-"""Bytes that wait for the terminal from which on nothing is drawn: a screen or two."""
+from .cell_grid import CellGrid
+from .status_reports import REQUEST, StatusReports
+from .terminal_link import TerminalLink
+
 PIECE: Final = 2048
 """Bytes of one write: a thread blocked in one keeps at most so many from being given up."""
 LAST_WRITE: Final = 0.2
 """Seconds that an end waits for the terminal, twice at most."""
+LAST_ANSWER: Final = 1.0
+"""Seconds that an end waits for an answer that is under way: the shell would take it for keys."""
+ONE_WRITE: Final = 128
+"""Characters of a difference that a terminal shows at once anyway."""
+NEXT_TRY: Final = 0.05
+"""Seconds until a difference is tried again while the output is not empty."""
+INPUT_WAIT: Final = 0.1
+"""Seconds that the input is waited for, before a key such as Escape is told from a sequence."""
 CANCEL: Final = b"\x18"
 """CAN: ends an escape sequence that was cut."""
 
@@ -64,9 +89,9 @@ class Output:
         self._thread.start()
 
     @property
-    def is_behind(self) -> bool:
-        """Whether so much waits for the terminal that nothing more should be drawn."""
-        return self._waiting + self._under_way >= BEHIND
+    def is_empty(self) -> bool:
+        """Whether all was written, and the kernel has passed it on."""
+        return not (self._waiting or self._under_way or _unsent(self._fd))
 
     def write(self, text: str) -> None:
         """Have text written after all before it; any thread."""
@@ -139,6 +164,14 @@ class Output:
                 select.select([], [self._fd], [])
 
 
+def _unsent(fd: int) -> int:
+    """Return the bytes that the kernel keeps for a terminal; 0 if it does not tell."""
+    try:
+        return int(struct.unpack("i", fcntl.ioctl(fd, termios.TIOCOUTQ, bytes(4)))[0])
+    except (OSError, ValueError):
+        return 0
+
+
 def _discard_output(fd: int) -> None:
     # A process in the background is stopped (SIGTTOU) for it, unless it blocks the signal.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTTOU})
@@ -154,25 +187,132 @@ def _discard_output(fd: int) -> None:
 
 
 class TerminalDriver(LinuxDriver):
-    """Textual's driver, with an `Output` in the place of its writer thread."""
+    """Textual's driver, with an `Output` in the place of its writer thread, and a `CellGrid`."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         assert self._file is not None  # the command line has checked that there is a terminal
         self._output = Output(self._file.fileno(), self._file.encoding, self._leave)
-
-    @property
-    def is_behind(self) -> bool:
-        """Whether the terminal is so far behind that nothing should be drawn."""
-        return self._output.is_behind
+        self._grid = CellGrid()
+        self._link = TerminalLink()
+        self._size: tuple[int, int] | None = None
+        self._cursor = (0, 0)
+        self._is_synchronized = False
+        self._next_try: asyncio.Handle | None = None
+        self._has_answered = threading.Event()
 
     def write(self, data: str) -> None:
-        """Have text written to the terminal, without waiting for it."""
+        """Have text that is no drawing written to the terminal, without waiting for it."""
         self._output.write(data)
+
+    # --- drawings ---
+
+    def draw(
+        self,
+        update: CompositorUpdate,
+        system: ColorSystem,
+        cursor: tuple[int, int],
+        synchronized: bool,
+    ) -> None:
+        """Have a drawing shown once the terminal is ready for it, with the cursor at a place.
+
+        `synchronized` is whether the terminal can show a whole difference at once.
+        """
+        self._grid.draw(update, system)
+        self._cursor, self._is_synchronized = cursor, synchronized
+        self._try_soon()
+
+    def resize(self, size: Size) -> None:
+        """Note the size of the terminal; it may have cut or moved what it shows."""
+        self._size = size
+        self.redraw()
+
+    def redraw(self) -> None:
+        """Have the whole screen sent again: something else may stand on the terminal."""
+        self._grid.forget()
+        self._try_soon()
+
+    def _try_soon(self, seconds: float = 0.0) -> None:
+        if self._next_try is not None:
+            self._next_try.cancel()
+        # Drawings of one turn of the event loop merge.
+        self._next_try = self._loop.call_later(seconds, self._send_difference)
+
+    def _send_difference(self) -> None:
+        is_of_this_size = self._size is None or self._grid.size == self._size
+        if self._key_thread is None or not self._grid.has_changed or not is_of_this_size:
+            return
+        now = time.monotonic()
+        pause = self._link.wait(now) or (0.0 if self._output.is_empty else NEXT_TRY)
+        if pause:
+            self._try_soon(pause)
+            return
+        text = self._grid.difference(self._cursor)
+        if not text:
+            return
+        if self._is_synchronized and len(text) > ONE_WRITE:
+            text = SYNC_START + text + SYNC_END
+        if self._link.wants_request(now):
+            text += REQUEST
+            self._link.asked(now)
+            self._has_answered.clear()
+        self._output.write(text)
+
+    def _answered(self) -> None:
+        self._link.answered(time.monotonic())
+        self._send_difference()
+
+    # --- input ---
+
+    def run_input_thread(self) -> None:
+        """Give Textual what the terminal sends, but for its answers; in a thread of its own."""
+        parser, reports = XTermParser(self._debug), StatusReports()
+        decode = getincrementaldecoder("utf-8")("replace").decode
+        with selectors.SelectSelector() as selector:
+            selector.register(self.fileno, selectors.EVENT_READ)
+            while not self.exit_event.is_set():
+                text, now = "", time.monotonic()
+                if selector.select(INPUT_WAIT):
+                    data = os.read(self.fileno, 4096)
+                    if not data:
+                        return
+                    now = time.monotonic()
+                    text, answers = reports.feed(decode(data), now, self._link.is_waiting)
+                    if answers:
+                        self._has_answered.set()
+                    for _ in range(answers):
+                        self._loop.call_soon_threadsafe(self._answered)
+                text += reports.release(now)
+                for event in parser.feed(text) if text else ():
+                    self.process_message(event)
+                for event in parser.tick():
+                    self.process_message(event)
+
+    def disable_input(self) -> None:
+        """Stop reading keys, once the answer that is under way has come, or is late."""
+        if self._link.is_waiting and self._key_thread is not None and self._output.is_empty:
+            self._has_answered.wait(min(LAST_ANSWER, self._link.wait(time.monotonic())))
+        super().disable_input()
+        self._key_thread = None  # nothing is drawn from now on
+        self._link.restart()
+
+    # --- begin and end ---
+
+    def start_application_mode(self) -> None:
+        """Prepare the terminal, and ask whether it answers status requests."""
+        self._grid.forget()
+        self._link.restart()
+        super().start_application_mode()  # type: ignore[no-untyped-call]
+        if self._key_thread is not None:
+            self._has_answered.clear()
+            self._link.asked(time.monotonic())
+            self.write(REQUEST)
+            self._try_soon()
 
     def stop_application_mode(self) -> None:
         """Restore the terminal."""
         self._output.begin_end()
+        self.write("\x1b[m")
         super().stop_application_mode()
 
     def close(self) -> None:

@@ -1,10 +1,8 @@
 """The part of the dashboard that sends no command: keys, order, palette, clipboard, mouse."""
 
 import json
-from typing import Any
 
 import pytest
-from textual.app import App
 from textual.content import Content
 from textual.events import MouseScrollDown
 from textual.pilot import Pilot
@@ -231,23 +229,3 @@ async def test_a_closed_connection_tells_its_reason_in_chosen_columns() -> None:
     preferences = Preferences(columns=("id", "why"))
     async with running(source, preferences=preferences) as (app, _):
         assert "reset: ECONNRESET" in screen_text(app)
-
-
-async def test_nothing_is_drawn_while_the_terminal_is_behind_and_all_of_it_afterwards(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    drawn: list[Any] = []
-    monkeypatch.setattr(App, "_display", lambda _app, _screen, update: drawn.append(update))
-    async with running(FixedSource(overview())) as (app, pilot):
-        behind = True
-        monkeypatch.setattr(app, "_terminal_is_behind", lambda: behind)
-        drawn.clear()
-        await pilot.press("question_mark")
-        await pilot.pause(0.1)
-        assert drawn == []
-        behind = False
-        app.redraw_missed()
-        await pilot.pause(0.1)
-        shown = "".join(str(update.render_segments(app.console)) for update in drawn if update)
-        assert "help" in shown
-        assert "echo-tui" in shown

@@ -146,6 +146,28 @@ def test_resizing_down_to_too_small_and_back() -> None:
         assert terminal.exit_code() == 0
 
 
+@pytest.mark.parametrize("answers", [(), ("\x1b[0n",), ("\x1b[0n", "\x1b[0n"), ("\x1b[", "0n")])
+def test_however_a_terminal_answers_it_is_drawn_on_and_no_answer_is_a_key(
+    answers: tuple[str, ...],
+) -> None:
+    with Terminal("127.0.0.1", "0", answers=answers) as terminal:
+        port = wait_for_port(terminal)
+        with socket.create_connection(("127.0.0.1", port)) as peer:
+            own = f"127.0.0.1:{peer.getsockname()[1]}"
+            terminal.wait_for(lambda screen: own in screen)
+            terminal.press("/")  # every key would be seen in the field
+            terminal.wait_for(lambda screen: "pending>64K" in screen)
+            terminal.press("idle<")
+            terminal.wait_for(lambda screen: " idle< " in screen)
+            terminal.press("\x1b")
+            terminal.wait_for(lambda screen: own in screen)
+        assert "0n" not in terminal.text.replace("10n", "")
+        terminal.process.send_signal(signal.SIGTERM)
+        assert terminal.exit_code() == 0
+        assert terminal.restored()
+        assert terminal.left_for_the_shell() == b""
+
+
 CRASHING_SCREEN = """
 from app.cli import main as cli
 from app.watch.screen_state import ScreenState
@@ -161,7 +183,7 @@ cli.main(["127.0.0.1", "0"])
 CRASHING_LOOP = """
 from app.cli import main as cli
 from app.server.loop import Loop
-def accept(self, ready, now):
+def accept(self, ready):
     if ready and self._acceptors[0].fd in ready:
         raise RuntimeError("a fault of the loop")
 Loop._accept = accept

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from app.ui.terminal import BEHIND, CANCEL, Output
+from app.ui.terminal import CANCEL, Output
 from tests.waiting import until
 
 
@@ -43,8 +43,8 @@ def test_nobody_waits_for_a_terminal_that_has_gone() -> None:
     for _ in range(1000):
         output.write("x")
     until(lambda: losses)
-    output.write("x" * BEHIND)
-    assert not output.is_behind
+    output.write("x" * 40_000)
+    assert output.is_empty
     output.end()
     assert losses == ["lost"]
 
@@ -59,16 +59,16 @@ def test_what_is_written_arrives_in_order_and_in_the_terminals_encoding() -> Non
     assert terminal.taken == b"seen \\u25cf\\udcff" + b"y" * 5000
 
 
-def test_a_terminal_that_takes_nothing_is_behind_and_nobody_waits_for_it() -> None:
+def test_nobody_waits_for_a_terminal_that_takes_nothing() -> None:
     terminal = Slow()
     output = Output(-1, "utf-8", never, terminal.write)
     for _ in range(20):
-        output.write("z" * (BEHIND // 10))
-    assert output.is_behind
+        output.write("z" * 3000)
+    assert not output.is_empty
     terminal.opened.set()
-    until(lambda: not output.is_behind)
+    until(lambda: output.is_empty)
     output.end()
-    assert len(terminal.taken) == 20 * (BEHIND // 10)
+    assert len(terminal.taken) == 60_000
 
 
 @pytest.fixture
