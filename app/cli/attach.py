@@ -37,7 +37,7 @@ def attach(control: str | None, read_only: bool, **_of_the_dashboard: Any) -> in
     # Textual is slow to import: it is not needed where there is nothing to show.
     from ..ui.app import EchoApp
 
-    app = EchoApp(source, title, preferences)
+    app = EchoApp(source, title, preferences, recorder=source)
     try:
         code = run_dashboard(app)
     finally:

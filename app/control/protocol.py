@@ -15,7 +15,7 @@ from typing import Final, TypeAlias
 import msgspec
 
 from ..core.commands import ClientCommand, Kill, Trace
-from ..core.events import Closed, Event, Listening, Opened, Snapshot
+from ..core.events import Closed, Event, Listening, Opened, RecordingStatus, Snapshot
 from ..core.framing import frame
 from ..core.statistics import LoopStats, ProcessStats, WorkerStats
 
@@ -135,6 +135,8 @@ class Page(_Message, frozen=True, tag="page"):
     """On number 1."""
     workers: tuple[WorkerStats, ...] = ()
     """On number 1: the latest figures of each worker process."""
+    recording: RecordingStatus | None = None
+    """On number 1: the recording of the server."""
 
 
 class News(_Message, frozen=True, tag="news"):
@@ -146,6 +148,8 @@ class News(_Message, frozen=True, tag="news"):
     stats: LoopStats | None = None
     dropped: int = 0
     """Detail events that were not told, since the server's start."""
+    recording: RecordingStatus | None = None
+    """The recording of the server, if one has begun or ended since the message before."""
 
 
 ToServer: TypeAlias = Hello | Watch | Do

@@ -76,12 +76,14 @@ class Recorder:
         on_end: Callable[[Recorder], None] = lambda _recorder: None,
         parts: Parts | None = None,
         tell: Callable[[str, str], None] = lambda _level, _text: None,
+        unheard: Callable[[], str] = str,
     ) -> None:
         """`now` is the clock of the events; `on_end` is called once, from any thread that ends it.
 
         Without `has_payload`, the bytes of peers are left out. With `parts` it has no limits, and
         goes on in a next file as they say; `tell` gets level and text of a notice when the disk has
-        failed, and when the recording goes on.
+        failed, and when the recording goes on. `unheard` says why the stream is told nothing more;
+        empty while it is.
         """
         self._stream = stream
         self._disk = disk
@@ -91,6 +93,7 @@ class Recorder:
         self._on_end = on_end
         self._parts = parts
         self._tell = tell
+        self._unheard = unheard
         self._interrupted = ""
         """Why nothing is recorded at present; the recording goes on when the disk can again."""
         self._retry_at = inf
@@ -203,7 +206,11 @@ class Recorder:
         try:
             while not self.ended:
                 is_last = self._asked.wait(INTERVAL)
+                unheard = self._unheard()  # first: what was told until then is still recorded
                 self.record(self._stream.drain())
+                if unheard and not self.ended:
+                    self._put(pack(End(why=unheard), self._until))
+                    self.end(unheard, Ending.FAILED)
                 if is_last and not self.ended:
                     self.end("it was stopped")
         except Exception as fault:  # of ours: it ends the recording, and must be seen

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 from ..core.events import Notice, RecordingStatus
@@ -86,7 +87,15 @@ class Recordings:
         stream.watched = True
         plan, disk, now = self._plan, Disk(file), self._fanout.now
         recorder = Recorder(
-            stream, disk, now, plan.limits, plan.has_payload, self._ended, parts, self._publish
+            stream,
+            disk,
+            now,
+            plan.limits,
+            plan.has_payload,
+            self._ended,
+            parts,
+            self._publish,
+            partial(self._fanout.failure_of, stream),
         )
         self._stream, self._recorder, self._path, self._parts = stream, recorder, path, parts
         self._fanout.add(stream, "the recording")

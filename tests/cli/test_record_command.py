@@ -17,6 +17,7 @@ from app.recording.reader import Recording
 from tests.cli.ctl_runs import ctl, objects
 from tests.peers import connect, exchange
 from tests.program import ROOT, Headless
+from tests.terminal import Terminal
 
 pytestmark = pytest.mark.slow
 
@@ -83,4 +84,22 @@ def test_a_directory_that_is_not_there_is_told(tmp_path: Path) -> None:
         ended = record("start", str(tmp_path / "none" / "life.rec"))
         assert ended.returncode == 1
         assert ended.stderr.endswith("life.rec: No such file or directory\n")
+        server.end(signal.SIGTERM)
+
+
+def test_an_attached_dashboard_shows_that_its_server_is_recorded(tmp_path: Path) -> None:
+    """Also one that attaches while it is, and until the recording ends, however it does."""
+    record = Recorded(tmp_path / "s")
+    attach = ("attach", "--control", str(record.path))
+    with Headless("--control", str(record.path)) as server, Terminal(*attach) as early:
+        early.wait_for(lambda screen: "LIVE" in screen)
+        assert "REC" not in early.text
+        record("start", str(tmp_path / "life.rec"))
+        early.wait_for(lambda screen: "REC" in screen)
+        early.press("R")
+        early.wait_for(lambda screen: "an attached dashboard" in screen)
+        with Terminal(*attach) as late:
+            late.wait_for(lambda screen: "REC" in screen)
+        (tmp_path / "life.rec").unlink()  # the server notices, and the recording ends
+        early.wait_for(lambda screen: "REC" not in screen)
         server.end(signal.SIGTERM)

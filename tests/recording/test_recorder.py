@@ -243,6 +243,29 @@ def test_a_fault_of_ours_ends_the_recording_and_is_seen(
     assert "a fault of echo-tui: ZeroDivisionError: oops" in notice.text
 
 
+def test_a_recording_that_is_told_nothing_more_ends_with_what_it_was_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.rec"
+    watched = Watched(RecordingPlan(path=path))
+    watched.recordings.start_planned()
+    watched.tell(listening(), opened(1))
+
+    def fail(drained: Drained) -> None:
+        raise MemoryError
+
+    watched.recordings._stream.hear = fail  # type: ignore[union-attr,method-assign]
+    watched.tell(opened(2))
+    until(lambda: watched.recorded() is None, "the end of the recording")
+    watched.recordings.stop()
+    reason = "the recording has failed and is told nothing more: MemoryError"
+    with Recording(path) as recording:
+        assert recording.damage is None
+        assert recording.end_reason == reason
+        assert [item.event for item in recording.items(0, NOW + 1)] == [listening(), opened(1)]
+    assert watched.recordings.failure == f"{path}: {reason}"
+    told = [notice.text for notice in watched.notices() if notice.level == "error"]
+    assert told == [reason, f"recording stopped: {reason} ({path})"]
+
+
 def test_the_key_starts_and_stops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TZ", "UTC")

@@ -21,6 +21,7 @@ from ...core.events import (
     Crashed,
     Event,
     Notice,
+    RecordingStatus,
     Snapshot,
     Stopped,
     TraceLevel,
@@ -71,6 +72,7 @@ class AttachedSource:
         self._pages: list[Page] = []
         self._own: list[Event] = []
         self._dropped = 0
+        self._recording = RecordingStatus()
         self._why_gone = ""
         # Both are void when another server answers.
         self._traces: dict[int, TraceLevel] = {}
@@ -80,6 +82,16 @@ class AttachedSource:
     def is_linked(self) -> bool:
         """Whether there is a connection to the server."""
         return self._link is not None
+
+    @property
+    def path(self) -> Path | None:
+        """The file into which the server is recorded now."""
+        file = self._recording.file if self._recording.recording else None
+        return None if file is None else Path(file)
+
+    def toggle(self) -> str:
+        """Say how the server is recorded: an attached dashboard does not begin or end that."""
+        return "an attached dashboard cannot: use `echo-tui ctl record start FILE`, or `stop`"
 
     def close(self) -> None:
         """Close the connection; the server goes on."""
@@ -192,6 +204,7 @@ class AttachedSource:
             if isinstance(message, Welcome):
                 self._begin_again(message)
             elif isinstance(message, Page | News):
+                self._recording = message.recording or self._recording
                 # A message takes time to come here, never less than none.
                 self._offset = max(self._offset, message.t - self._heard_at)
                 if isinstance(message, News):
@@ -232,6 +245,7 @@ class AttachedSource:
         assert self._link is not None
         self._link.close()
         self._link = None
+        self._recording = RecordingStatus()
         self._retry_at = self._clock() + RETRY
         if not (self._why_gone and isinstance(error, ServerGone)):
             self._why_gone = str(error).removeprefix(f"{self.address}: ")

@@ -31,6 +31,7 @@ from ...core.events import (
     Event,
     Notice,
     Opened,
+    RecordingStatus,
     Snapshot,
 )
 from ...core.statistics import LoopStats, ProcessStats, WorkerStats, carry_longest
@@ -85,8 +86,16 @@ class Follower:
     the thread of the service.
     """
 
-    def __init__(self, fanout: Fanout, wake: Callable[[], None], clock: Callable[[], float]):
-        """`wake` is called, from any thread, when `urgent` becomes true."""
+    def __init__(
+        self,
+        fanout: Fanout,
+        wake: Callable[[], None],
+        clock: Callable[[], float],
+        recording: Callable[[], RecordingStatus] = RecordingStatus,
+    ) -> None:
+        """`wake` is called, from any thread, when `urgent` becomes true. `recording` tells at once
+        what is recorded.
+        """
         self.watched = False
         self.urgent = False
         """Whether there is something to tell that should not wait for the next round."""
@@ -96,6 +105,8 @@ class Follower:
         """The client's number of each of its last requests, by the server's number."""
         self._fanout = fanout
         self._wake = wake
+        self._recording = recording
+        self._recorded = RecordingStatus()  # as the client knows it
         self._clock = clock
         self._wishes = Watch()
         self._events: deque[Event] = deque()
@@ -289,7 +300,14 @@ class Follower:
             stats=self._first_stats() if first else None,
             process=state.process if first else None,
             workers=tuple(row.stats for row in state.workers.values()) if first else (),
+            recording=self._new_recording(always=True) if first else None,
         )
+
+    def _new_recording(self, always: bool = False) -> RecordingStatus | None:
+        """Return the server's recording if another one, or none, goes on than the client knows."""
+        known, self._recorded = self._recorded, self._recording()
+        is_same = (known.recording, known.file) == (self._recorded.recording, self._recorded.file)
+        return self._recorded if always or not is_same else None
 
     def _first_stats(self) -> LoopStats | None:
         """Return the latest statistics, with the longest iteration of the last minute."""
@@ -331,7 +349,8 @@ class Follower:
                 latest = map(self._snapshot, self._to_tell[:PAGE])
                 snapshots = [snapshot for snapshot in latest if snapshot is not None]
                 del self._to_tell[:PAGE]
-        if not (events or snapshots or stats or self._is_sign_due()):
+        recording = self._new_recording() if self.watched else None
+        if not (events or snapshots or stats or recording or self._is_sign_due()):
             return None
         self._round = state.round if not self._wishes.figures else self._round
         self._sign_at = self._clock() + SIGN_INTERVAL
@@ -341,6 +360,7 @@ class Follower:
             snapshots=tuple(snapshots),
             stats=stats,
             dropped=self._server_dropped + self._dropped,
+            recording=recording,
         )
 
     def _is_sign_due(self) -> bool:

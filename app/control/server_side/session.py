@@ -15,7 +15,7 @@ import msgspec
 
 from ... import __version__
 from ...core.commands import ClientCommand, Kill, Record, RecordAction, Stop, Trace, answer_bound
-from ...core.events import CommandResult
+from ...core.events import CommandResult, RecordingStatus
 from ...core.framing import FrameDecoder, TooLong
 from ...core.printable import printable
 from ...watch.fanout import Fanout
@@ -87,7 +87,7 @@ class Session:
         """The first message of the client, once it is accepted."""
         self.ended = False
         """Whether the socket can be closed."""
-        self.follower = Follower(context.fanout, context.wake, context.clock)
+        self.follower = Follower(context.fanout, context.wake, context.clock, self._recording)
         # Read now: later the process may be gone, and its pid another's.
         self._by_pid = peer_pid(sock)
         self._by_name = process_name(self._by_pid)
@@ -276,6 +276,10 @@ class Session:
         requests[number] = own
         while len(requests) > MOST_REMEMBERED:
             del requests[next(iter(requests))]
+
+    def _recording(self) -> RecordingStatus:
+        answer = self._context.recording_status(Record(request=0, action=RecordAction.STATUS))
+        return answer.recording or RecordingStatus()
 
     def _objection(self, command: ClientCommand) -> str:
         """Say why a command is not for this server; empty if it is."""
