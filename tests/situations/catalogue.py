@@ -6,7 +6,7 @@ from typing import Final
 
 from . import ends_and_holds, lost_peers, peers_at_rest, slow_readers
 from .labelling import found
-from .scene import Situation
+from .playing import Situation
 
 MODULES: Final = (peers_at_rest, slow_readers, lost_peers, ends_and_holds)
 SITUATIONS: Final[tuple[Situation, ...]] = tuple(found)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from .scene import Scene, Situation
+from .playing import Situation
+from .scene import Scene
 
 KB: Final = 1000
 KIB: Final = 1024

@@ -85,29 +85,90 @@ def vanished_while_idle(scene: Scene) -> None:
     scene.drop_packets()
 
 
-@situation("reads_slowly", "between_frames", "needs_body", needs_root=True, is_seen=False)
-def some_packets_are_lost(scene: Scene) -> None:
-    """One packet in a hundred is lost; the peer answers."""
+def _packets_are_lost(scene: Scene, share: float) -> None:
+    """Some packets are lost, in both directions; the peer answers."""
     scene.own_network()
     scene.serve(*NO_TIMEOUTS)
-    scene.lose_packets(0.01)
+    scene.lose_packets(share)
     client = scene.connect(32 * KIB)
     size = scene.between(50 * KB, MIB)
     client.send_frames_for_ever(lambda: size)
-    client.read_steadily(scene.between(100 * KB, 400 * KB))
-    scene.until(lambda: client.received > 200 * KB)
+    client.read_steadily(scene.between(50 * KB, 150 * KB))
+    scene.until(lambda: client.received > 100 * KB)
 
 
-@situation("does_not_answer", needs_root=True)
+variants(
+    "reads_slowly", _packets_are_lost, {"needs_root": True, "lasts": 3.0},
+    one_packet_in_100_is_lost={"share": 0.01},
+    one_packet_in_10_is_lost={"share": 0.1},
+)  # fmt: skip
+
+
+@situation("between_frames", needs_root=True, lasts=3.0)
+def heartbeats_of_which_some_are_lost(scene: Scene) -> None:
+    scene.own_network()
+    scene.serve(*NO_TIMEOUTS)
+    scene.lose_packets(0.05)
+    client = scene.connect()
+    size = scene.between(1, 1000)
+    client.ping_pong(lambda: size, scene.between(20, 500) / 1000)
+    scene.until(lambda: client.received >= size + 4)
+
+
+def _healed(scene: Scene, rate: int) -> None:
+    """All packets are lost for a while; then they arrive again."""
+    scene.own_network()
+    scene.serve(*NO_TIMEOUTS)
+    client = scene.connect(32 * KIB)
+    size = scene.between(100, 10 * KB)
+    if rate:
+        client.send_frames_for_ever(lambda: size)
+        client.read_steadily(rate)
+    else:
+        client.ping_pong(lambda: size, 0.05)
+    scene.until(lambda: client.received > 20 * KB)
+    scene.drop_packets(of_client=bool(rate))
+    scene.until(lambda: scene.told().get("why_code") == "does_not_answer")
+    scene.let_packets_pass()
+    received = client.received
+    scene.until(lambda: client.received > received + 20 * KB, 40)
+
+
+variants("between_frames", _healed, {"needs_root": True}, healed={"rate": 0})
+variants("reads_slowly", _healed, {"needs_root": True}, healed_and_reads_slowly={"rate": 60 * KB})
+
+
+def _killed_and_vanished(scene: Scene, mode: str) -> None:
+    """Ends, and its peer does not answer: all that is written stays unacknowledged."""
+    scene.own_network()
+    scene.serve(*NO_TIMEOUTS)
+    client = scene.connect(16 * KIB)
+    size = scene.between(100 * KB, 900 * KB)
+    client.send_frame(size)
+    scene.until(lambda: stands_still(scene))
+    scene.drop_packets()
+    scene.ctl_beside("kill", "--mode", mode, "--json", scene.number())
+    time.sleep(0.5)
+
+
+variants(
+    "draining_unacknowledged", _killed_and_vanished, {"needs_root": True},
+    vanished_and_killed_close={"mode": "close"},
+    vanished_and_killed_drain={"mode": "drain"},
+)  # fmt: skip
+
+
+@situation("does_not_answer", needs_root=True, after=5.0)
 def unplugged(scene: Scene) -> None:
     """The peer's machine goes while the server sends to it; its address is not resolved again."""
     scene.two_networks()
     scene.serve(*NO_TIMEOUTS)
-    client = scene.connect(scene.between(32 * KIB, 200 * KIB))
+    client = scene.connect(scene.between(16 * KIB, 64 * KIB))
     size = scene.between(1 * KB, 400 * KB)
     client.send_frames_for_ever(lambda: size)
-    client.read_all()
-    scene.until(lambda: client.received > 200 * KB)
+    # Slower than the server sends: something is always in flight, or waits for the window.
+    client.read_steadily(scene.between(300 * KB, 900 * KB), 0.01)
+    scene.until(lambda: client.received > 400 * KB)
     scene.unplug()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 
 from .labelling import ARMED, EDGE, KB, KIB, MIB, NO_TIMEOUTS, situation, variants
@@ -20,9 +22,25 @@ def _fetched(scene: Scene, low: int, high: int, *options: str, buffer: int = 0) 
     scene.serve(*NO_TIMEOUTS, "--cap", "16MiB", *options)
     client = scene.connect(buffer)
     size = scene.between(low, high)
-    client.ping_pong(lambda: size, scene.between(1, 10) / 100)
-    scene.until(lambda: client.received >= size + 4)
-    client.stop_threads()
+    client.read_all()
+    for _ in range(scene.chance.randint(1, 5)):
+        client.send_frame(size)
+        scene.until(lambda: client.received == client.sent)
+
+
+def _drawn(scene: Scene, code: str) -> None:
+    """Any write mode, poller and number of workers; some frames come before."""
+    scene.serve(*NO_TIMEOUTS, *scene.draw_options())
+    client = scene.connect(scene.chance.choice((0, scene.between(4 * KIB, MIB))))
+    for _ in range(scene.chance.randint(1, 40) if code == "between_frames" else 0):
+        size = scene.between(1, 100 * KB)
+        client.send_frame(size)
+        assert client.read(size + 4)
+    if code == "needs_header":
+        client.send_frame(scene.between(1, MIB), scene.chance.randint(1, 3))
+    elif code == "needs_body":
+        size = scene.between(1, MIB)
+        client.send_frame(size, scene.chance.randint(4, size + 3))
 
 
 variants(
@@ -94,17 +112,36 @@ variants(
     ping_pong_without_a_pause={"low": 1, "high": 500, "every": 0, "options": ()},
     ping_pong_edge_triggered={"low": 1, "high": 5 * KB, "every": 0.02, "options": EDGE},
 )  # fmt: skip
-# In armed mode, and with bodies of several reads, a look may fall into the frame.
 variants(
-    "between_frames armed_first", _ping_pong, {"lasts": 3.0, "is_seen": False},
+    "between_frames", _ping_pong, {"lasts": 3.0},
     ping_pong_armed={"low": 1, "high": 5 * KB, "every": 0.02, "options": ARMED},
+    ping_pong_with_pauses={"low": 10 * KB, "high": MIB, "every": 1.5, "options": ()},
 )  # fmt: skip
+
+
+def _body_comes_slowly(scene: Scene, options: tuple[str, ...]) -> None:
+    """Bodies that come bit by bit, each echo fetched at once: it is in a body nearly always."""
+    scene.serve(*NO_TIMEOUTS, "--cap", "16MiB", *options)
+    client = scene.connect()
+    client.read_all()
+    size = scene.between(4 * MIB, 8 * MIB)
+    client.begin_frames(size, 100)
+    bit = scene.between(5 * KB, 60 * KB)
+    client.send(size.to_bytes(4, "big"))
+    client.go_on(lambda: client.pause(0.05) and client.send(bytes(bit)))
+
+
 variants(
-    "between_frames needs_body needs_header reads_slowly held_by_budget", _ping_pong,
-    {"lasts": 3.0, "is_seen": False},
-    ping_pong_large={"low": MIB, "high": 8 * MIB, "every": 0.0, "options": ()},
-    ping_pong_large_with_pauses={"low": MIB, "high": 8 * MIB, "every": 0.3, "options": ()},
+    "needs_body", _body_comes_slowly, {"lasts": 2.0},
+    body_comes_slowly={"options": ()},
+    body_comes_slowly_armed={"options": ARMED},
+    body_comes_slowly_edge={"options": EDGE},
 )  # fmt: skip
+for _code, _count in (
+    ("no_bytes_yet", 1), ("between_frames", 3), ("needs_header", 2), ("needs_body", 2)
+):  # fmt: skip
+    for _number in range(1, _count + 1):
+        variants(_code, _drawn, {}, **{f"drawn_{_code}_{_number}": {"code": _code}})
 
 
 def _pipelined(scene: Scene, low: int, high: int, options: tuple[str, ...]) -> None:
@@ -116,7 +153,7 @@ def _pipelined(scene: Scene, low: int, high: int, options: tuple[str, ...]) -> N
 
 
 variants(
-    "between_frames", _pipelined, {"is_seen": False, "lasts": 2.0},
+    "between_frames", _pipelined, {"lasts": 2.0},
     pipelined_small={"low": 1, "high": 300, "options": ()},
     pipelined_edge_triggered={"low": 1, "high": 300, "options": EDGE},
 )  # fmt: skip
@@ -160,7 +197,7 @@ variants(
 def header_dribbled(scene: Scene) -> None:
     scene.serve(*NO_TIMEOUTS)
     client = scene.connect()
-    client.layout.append(scene.between(1, 1000) + 4)
+    client.begin_frames(scene.between(1, 1000))
     client.send(b"\0")
     pause = scene.between(3500, 5000) / 1000
     client.go_on(lambda: client.pause(pause) and client.sent < 3 and client.send(b"\0"))
@@ -173,3 +210,54 @@ def body_dribbled(scene: Scene) -> None:
     client.send_frame(scene.between(100, 100 * KB), 4)
     pause = scene.between(100, 2000) / 1000
     client.go_on(lambda: client.pause(pause) and client.send(b"x"))
+
+
+@situation("needs_body", lasts=4.0)
+def a_byte_a_second_after_frames(scene: Scene) -> None:
+    """A ping-pong before; then a frame that comes byte by byte, its header first."""
+    scene.serve(*NO_TIMEOUTS, *scene.draw_options())
+    client = scene.connect()
+    for _ in range(scene.chance.randint(1, 20)):
+        size = scene.between(1, 10 * KB)
+        client.send_frame(size)
+        assert client.read(size + 4)
+    size = scene.between(20, 200)
+    client.begin_frames(size)
+    data = size.to_bytes(4, "big") + bytes(size)
+    for number in range(4):
+        client.send(data[number : number + 1])
+        time.sleep(0.3)
+    client.go_on(lambda: client.send(b"x") and client.pause(1.0))
+
+
+@situation("needs_header")
+def half_a_header_behind_pipelined_frames(scene: Scene) -> None:
+    scene.serve(*NO_TIMEOUTS, *scene.draw_options())
+    client = scene.connect()
+    client.read_all()
+    size, count = scene.between(1, 300), scene.between(2, 500)
+    client.begin_frames(size, count)
+    client.begin_frames(scene.between(1, 1000))
+    part = bytes(scene.chance.randint(1, 3))
+    client.send((size.to_bytes(4, "big") + bytes(size)) * count + part)
+
+
+def _goes_on_after_a_stop(scene: Scene, workers: str) -> None:
+    """The whole server, or the worker, stands still for a while; then both sides go on."""
+    server = scene.serve(*NO_TIMEOUTS, "--workers", workers)
+    client = scene.connect()
+    size = scene.between(1, 10 * KB)
+    client.ping_pong(lambda: size, 0.1)
+    time.sleep(1.0)
+    for pid in [server.pid, *scene.children(server.pid)]:
+        os.kill(pid, signal.SIGSTOP)
+    time.sleep(scene.between(1500, 6000) / 1000)
+    for pid in [server.pid, *scene.children(server.pid)]:
+        os.kill(pid, signal.SIGCONT)
+
+
+variants(
+    "between_frames", _goes_on_after_a_stop, {"lasts": 2.0},
+    goes_on_after_a_stop={"workers": "0"},
+    goes_on_after_a_stop_of_workers={"workers": "2"},
+)  # fmt: skip

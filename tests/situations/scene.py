@@ -12,23 +12,22 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
+from app.cli.ctl.linking import fetch_state
+from app.control.client_side.control_client import Link, hello
+from app.watch.columns import facts_of
+
 from .scripted_client import ScriptedClient
 from .socket_facts import read_socket
-from .true_codes import Sample, true_code
+from .true_codes import Sample
 
 ROOT: Final = Path(__file__).parents[2]
 START: Final = 20.0
 """Seconds in which the server must say where it listens."""
-STEP: Final = 0.25
-"""Seconds between two looks with ss(8)."""
-SETTLED: Final = 3.0
-"""Seconds after a situation arose at which the program's answer must be right."""
 _numbers: Final = count(1)
 
 
@@ -47,8 +46,6 @@ class Scene:
         self._stack = contextlib.ExitStack()
         self._directory = Path(self._stack.enter_context(tempfile.TemporaryDirectory("situation")))
         self.control = self._directory / "control.sock"
-        self.expected: tuple[str, ...] | None = None
-        """The codes of this run where the drawn numbers decide; None for those of the catalogue."""
 
     def __enter__(self) -> Scene:
         return self
@@ -61,6 +58,13 @@ class Scene:
     def between(self, low: float, high: float) -> int:
         """A whole number of that range, the small ones as likely as the large ones."""
         return int(low * (high / low) ** self.chance.random())
+
+    def draw_options(self) -> tuple[str, ...]:
+        """A write mode, a poller and a number of workers."""
+        mode = self.chance.choice(("direct", "armed"))
+        poller = self.chance.choice(("select", "poll", "epoll", "epoll-et"))
+        workers = self.chance.choice(("0", "0", "1", "2"))
+        return ("--write-mode", mode, "--poller", poller, "--workers", workers)
 
     # --- the stage ---
 
@@ -95,6 +99,10 @@ class Scene:
             if is_dropped:
                 rule = ("INPUT", "-p", "tcp", "--sport", str(port), "-j", "DROP")
                 _run("ip", "netns", "exec", self.namespace, "iptables", "-w", "-A", *rule)
+
+    def let_packets_pass(self) -> None:
+        """Drop no packet from now on."""
+        _run("ip", "netns", "exec", self.namespace, "iptables", "-w", "-F", "INPUT")
 
     def lose_packets(self, share: float) -> None:
         """Lose a share of all packets, at random, from now on."""
@@ -139,10 +147,23 @@ class Scene:
         result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         return [json.loads(line) for line in result.stdout.splitlines()]
 
+    def ctl_beside(self, *arguments: str) -> None:
+        """Give the program a command whose answer may come late; nobody waits for it."""
+        where = ["--control", str(self.control)]
+        command = [sys.executable, "-m", "app", "ctl", arguments[0], *where, *arguments[1:]]
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+        self._stack.callback(_end, process)
+
     def told(self) -> dict[str, Any]:
-        """What the program says of the judged connection; empty if it lists none."""
+        """What the program says of the judged connection; empty if it lists none.
+
+        These are the objects that ``ctl list --json`` prints, without the start of a process:
+        the answer is of the moment of the question.
+        """
         name = f":{self.client.port}"
-        found = [one for one in self.ctl("list", "--json") if one["peer"].endswith(name)]
+        with Link.open(self.control, hello("ctl list")) as link:
+            state, now = fetch_state(link)
+        found = [facts_of(row, now) for row in state.live() if row.opened.peer.endswith(name)]
         return found[0] if found else {}
 
     def number(self) -> str:
@@ -150,6 +171,11 @@ class Scene:
         return str(self.told()["id"])
 
     # --- from outside ---
+
+    def children(self, server: int) -> list[int]:
+        """The processes that the server has started, in their order."""
+        tasks = Path(f"/proc/{server}/task").glob("*/children")
+        return sorted(int(pid) for task in tasks for pid in task.read_text().split())
 
     def sample(self) -> Sample:
         """Look at the judged connection with ss(8)."""
@@ -163,86 +189,6 @@ class Scene:
         while not holds():
             assert time.monotonic() < end, f"did not arise in {seconds} s: {self.sample().facts}"
             time.sleep(0.05)
-
-
-@dataclass(frozen=True, slots=True)
-class Situation:
-    """A labelled situation."""
-
-    name: str
-    codes: tuple[str, ...]
-    """The right codes. Several where the kernel's timing decides, as in busy normal traffic."""
-    arrange: Callable[[Scene], object]
-    """Brings it about and returns once it has arisen."""
-    needs_root: bool = False
-    after: float = SETTLED
-    """Seconds from its beginning to the first question."""
-    lasts: float = 1.0
-    """Seconds after it in which the answer is asked for twice more."""
-    is_seen: bool = True
-    """Whether ss(8) can tell the code; a stopped worker or a budget is known from the script."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of a situation."""
-
-    situation: Situation
-    expected: tuple[str, ...] = ()
-    truth: tuple[str, ...] = ()
-    """The codes by ss(8), one for each question."""
-    told: tuple[str, ...] = ()
-    """The codes by the program."""
-    words: str = ""
-    facts: str = ""
-    trouble: str = ""
-    """Why it did not arise, if it did not."""
-
-    @property
-    def arose(self) -> bool:
-        """Whether ss(8) agrees with the label."""
-        seen = not self.situation.is_seen or set(self.truth) <= set(self.expected)
-        return not self.trouble and seen
-
-    @property
-    def is_right(self) -> bool:
-        """Whether the program told the right code each time."""
-        return bool(self.told) and set(self.told) <= set(self.expected)
-
-
-def play(situation: Situation, seed: int) -> Outcome:
-    """Bring a situation about with the numbers of `seed`, and compare both sides."""
-    with Scene(random.Random(f"{seed} {situation.name}")) as scene:
-        try:
-            situation.arrange(scene)
-            return _question(situation, scene)
-        except (AssertionError, OSError, subprocess.SubprocessError, ValueError) as error:
-            return Outcome(situation, trouble=f"{type(error).__name__}: {error}"[:300])
-
-
-def _question(situation: Situation, scene: Scene) -> Outcome:
-    samples: list[Sample] = [scene.sample()]
-    truth, told, words = [], [], ""
-    start = time.monotonic()
-    step = situation.lasts / 2
-    for at in dict.fromkeys(situation.after + number * step for number in range(3)):
-        while time.monotonic() - start < at:
-            samples.append(scene.sample())
-            time.sleep(STEP)
-        one = scene.told()
-        samples.append(scene.sample())
-        truth.append(true_code(samples))
-        told.append(str(one.get("why_code", "closed" if not one else "?")))
-        if not words or told[-1] not in situation.codes:
-            words = str(one.get("why", ""))
-    return Outcome(
-        situation,
-        situation.codes if scene.expected is None else scene.expected,
-        tuple(truth),
-        tuple(told),
-        words,
-        str(samples[-1].facts),
-    )
 
 
 def can_be_root() -> bool:
@@ -265,10 +211,3 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-
-
-def chosen(situations: Sequence[Situation], text: str) -> Iterator[Situation]:
-    """Those whose name has `text`, and that this user can bring about."""
-    for situation in situations:
-        if text in situation.name and (not situation.needs_root or can_be_root()):
-            yield situation

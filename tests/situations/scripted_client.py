@@ -55,8 +55,9 @@ class ScriptedClient:
         self.sock.settimeout(0.2)
         self.sock.connect(address)
         self.port: int = self.sock.getsockname()[1]
-        self.layout: list[int] = []
-        """Whole sizes, header included, of the frames that were begun, in their order."""
+        self.layout: list[tuple[int, int]] = []
+        """The frames that were begun, in their order: a whole size, header included, and how many
+        of it in a row."""
         self.sent = 0
         self.received = 0
         self.has_half_closed = False
@@ -85,9 +86,17 @@ class ScriptedClient:
 
     def send_frame(self, size: int, first: int | None = None) -> None:
         """Send a frame with a body of `size` bytes, or only its `first` bytes."""
-        self.layout.append(size + 4)
+        self.begin_frames(size)
         data = size.to_bytes(4, "big") + os.urandom(min(size, 4096)) * (size // 4096 + 1)
         self.send(data[: size + 4 if first is None else first])
+
+    def begin_frames(self, size: int, count: int = 1) -> None:
+        """Note that so many frames with bodies of `size` bytes are begun."""
+        whole = size + 4
+        if self.layout and self.layout[-1][0] == whole:
+            self.layout[-1] = (whole, self.layout[-1][1] + count)
+        else:
+            self.layout.append((whole, count))
 
     def read(self, size: int) -> bool:
         """Read `size` bytes; False if the connection ended or `stop` came."""
@@ -140,6 +149,17 @@ class ScriptedClient:
         def one() -> object:
             self.send_frame(sizes())
             return self.pause(every) if every else True
+
+        self.go_on(one)
+
+    def flood(self, size: int, at_once: int) -> None:
+        """Send frames with bodies of `size` bytes without a pause, about `at_once` bytes a call."""
+        count = max(1, at_once // (size + 4))
+        burst = (size.to_bytes(4, "big") + bytes(size)) * count
+
+        def one() -> bool:
+            self.begin_frames(size, count)
+            return self.send(burst)
 
         self.go_on(one)
 
@@ -201,14 +221,3 @@ class ScriptedClient:
         """End the threads and the connection."""
         self.stop_threads()
         self.sock.close()
-
-    # --- what the server must make of it ---
-
-    def echo_due(self, read: int) -> int:
-        """Bytes of echo for the first `read` bytes: those of the frames that are whole in them."""
-        whole = 0
-        for size in list(self.layout):
-            if whole + size > read:
-                break
-            whole += size
-        return whole

@@ -43,6 +43,27 @@ variants(
 )  # fmt: skip
 
 
+def _drawn_slow_reader(scene: Scene, rate: float) -> None:
+    """Any frame, write mode, poller and number of workers; a buffer that is read in about 1 s."""
+    scene.serve(*NO_TIMEOUTS, *scene.draw_options())
+    buffer = scene.between(2 * KIB, min(MIB, 0.6 * rate))
+    client = scene.connect(buffer)
+    client.flood(scene.between(1, MIB), 256 * KIB)
+    client.read_steadily(rate, scene.chance.choice([0.01, 0.05, 0.2]))
+    scene.until(lambda: client.received > 4 * buffer, 40)
+
+
+variants(
+    "reads_slowly", _drawn_slow_reader, {"lasts": 4.0},
+    drawn_5_kB_s={"rate": 5 * KB},
+    drawn_20_kB_s={"rate": 20 * KB},
+    drawn_60_kB_s={"rate": 60 * KB},
+    drawn_200_kB_s={"rate": 200 * KB},
+    drawn_600_kB_s={"rate": 600 * KB},
+    drawn_600_kB_s_again={"rate": 600 * KB},
+)  # fmt: skip
+
+
 @situation("reads_slowly", lasts=3.0)
 def reads_slowly_what_the_kernel_has_taken(scene: Scene) -> None:
     """Nothing of our own is pending: the whole echo stands in the kernel's send queue."""
@@ -114,6 +135,32 @@ variants(
         "low": 10 * KB, "high": MIB, "buffer": 16 * KIB, "options": ("--workers", "2"),
     },
 )  # fmt: skip
+
+
+def _drawn_that_never_reads(scene: Scene) -> None:
+    """Any frame, buffer, write mode, poller and number of workers."""
+    scene.serve(*NO_TIMEOUTS, *scene.draw_options())
+    client = scene.connect(scene.between(4 * KIB, MIB))
+    client.flood(scene.between(1, MIB), 256 * KIB)
+    scene.until(lambda: stands_still(scene))
+
+
+variants(
+    "window_closed", _drawn_that_never_reads, {},
+    drawn_never_reads_1={}, drawn_never_reads_2={}, drawn_never_reads_3={},
+)  # fmt: skip
+
+
+@situation("window_closed")
+def a_stopped_process(scene: Scene) -> None:
+    """The peer's kernel acknowledges for a stopped process, until its buffer is full."""
+    scene.serve(*NO_TIMEOUTS, *scene.draw_options())
+    client = scene.connect(scene.between(16 * KIB, 256 * KIB))
+    size = scene.between(1 * KB, MIB)
+    client.flood(size, 256 * KIB)
+    client.read_steadily(scene.between(300 * KB, 2000 * KB))
+    time.sleep(2)
+    client.stop_threads()
 
 
 def _stops_reading(scene: Scene, options: tuple[str, ...]) -> None:

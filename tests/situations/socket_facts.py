@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 _TIMER: Final = re.compile(r"timer:\((\w+),[^,]*,(\d+)\)")
 _NAMED: Final = re.compile(r"\b([a-z_]+):(\d+)(?:/(\d+))?")
-_COUNTERS: Final = "bytes_acked bytes_received notsent unacked backoff snd_wnd lastack".split()
+_COUNTERS: Final = "bytes_acked bytes_received notsent unacked backoff snd_wnd lastack ino".split()
 
 
 class SocketFacts(NamedTuple):
@@ -34,6 +34,8 @@ class SocketFacts(NamedTuple):
     snd_wnd: int
     lastack: int
     """Milliseconds since the last acknowledgement came."""
+    inode: int
+    """Of the program's descriptor; 0 if the program has closed it, and only the kernel goes on."""
 
     @property
     def in_flight(self) -> int:
@@ -71,5 +73,5 @@ def read_socket(port: int, peer_port: int, namespace: str = "") -> SocketFacts |
     """The server's socket of the connection from `peer_port`; None if it is gone."""
     within = ["-N", namespace] if namespace else []
     chosen = ["sport", "=", f":{port}", "and", "dport", "=", f":{peer_port}"]
-    command = ["ss", *within, "-tinmoHa", *chosen]
+    command = ["ss", *within, "-tinmoeHa", *chosen]
     return parse_ss(subprocess.run(command, capture_output=True, text=True, check=True).stdout)

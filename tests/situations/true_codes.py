@@ -6,13 +6,15 @@ Nothing here knows the program: it is the ground truth that the program is judge
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import accumulate
 from typing import Final, NamedTuple
 
 from .socket_facts import SocketFacts
 
-GAP: Final = 1.5
-"""Seconds without an acknowledgement after which a peer has stopped taking."""
+GAPS: Final = (1.2, 2.6)
+"""Seconds without an acknowledgement after which a peer has stopped taking: at most the second,
+and not before the first. Between them nobody can say."""
+MOST: Final = 0.75
+"""Share of the looks in which input must wait, for it to wait all the time."""
 
 
 class Sample(NamedTuple):
@@ -23,17 +25,22 @@ class Sample(NamedTuple):
     facts: SocketFacts | None
     received: int
     """Bytes of echo that the client has read by then."""
-    layout: tuple[int, ...]
-    """Whole sizes of the frames that the client had begun to send."""
+    layout: tuple[tuple[int, int], ...]
+    """Frames that the client had begun to send: a whole size, and how many of it in a row."""
 
 
-def true_code(samples: Sequence[Sample]) -> str:
+def true_codes(samples: Sequence[Sample]) -> set[str]:
+    """The code of the last of `samples`; two while the state goes over from one to another."""
+    return {true_code(samples, gap) for gap in GAPS}
+
+
+def true_code(samples: Sequence[Sample], gap: float = GAPS[0]) -> str:
     """The code that describes the last of `samples`; the earlier ones are the time before."""
     last = samples[-1]
     now = last.facts
-    if now is None:
+    if now is None or not now.inode:
         return "closed"
-    recent = [sample for sample in samples if last.t - sample.t <= GAP]
+    recent = [sample for sample in samples if last.t - sample.t <= gap]
     if len(recent) < 2:
         recent = list(samples[-2:])
     looks = [sample.facts for sample in recent if sample.facts is not None]
@@ -46,22 +53,34 @@ def true_code(samples: Sequence[Sample]) -> str:
         return "draining_peer"
     if owes and is_unanswered(looks):
         return "does_not_answer"
-    whole = [0, *accumulate(last.layout)]
     read = now.bytes_received - now.recv_q
-    due = max(end for end in whole if end <= read)
+    due = whole_frames(last.layout, read)
     pending = due > now.bytes_acked + now.send_q
     if owes and (pending or not is_brisk):
-        if looks[-1].bytes_acked > looks[0].bytes_acked or _reads_on(samples):
+        if looks[-1].bytes_acked > looks[0].bytes_acked or _reads_on(samples, gap):
             return "reads_slowly"
         return "window_closed" if pending else "not_fetched"
-    if all(facts.recv_q > 0 for facts in looks) and not pending:
-        return "server_behind"
+    if sum(facts.recv_q > 0 for facts in looks) >= MOST * len(looks):
+        # Waits all the time: read bit by bit, or not at all.
+        is_read = read > looks[0].bytes_received - looks[0].recv_q
+        return "held_by_budget" if is_read else "server_behind"
     if now.bytes_received == 0:
         return "no_bytes_yet"
     behind = read - due
     if behind == 0:
         return "between_frames"
     return "needs_header" if behind < 4 else "needs_body"
+
+
+def whole_frames(layout: Sequence[tuple[int, int]], read: int) -> int:
+    """Bytes of the frames that are whole in the first `read` bytes."""
+    due = 0
+    for size, count in layout:
+        fitting = min(count, (read - due) // size)
+        due += fitting * size
+        if fitting < count:
+            break
+    return due
 
 
 def is_unanswered(looks: Sequence[SocketFacts]) -> bool:
@@ -73,8 +92,8 @@ def is_unanswered(looks: Sequence[SocketFacts]) -> bool:
     return now.timer == "on" or (now.timer == "persist" and now.lastack > 1000)
 
 
-def _reads_on(samples: Sequence[Sample]) -> bool:
+def _reads_on(samples: Sequence[Sample], gap: float) -> bool:
     """Whether the client has read lately: with a large receive buffer it acknowledges seldom."""
     last = samples[-1]
-    before = [sample for sample in samples if last.t - sample.t >= GAP]
+    before = [sample for sample in samples if last.t - sample.t >= gap]
     return bool(before) and last.received > before[-1].received
