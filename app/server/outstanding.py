@@ -50,9 +50,17 @@ class Outstanding:
     ).split()
 
     def __init__(
-        self, since: float, acked_bytes: int, goal: int, before: Outstanding | None = None
+        self,
+        since: float,
+        now: float,
+        acked_bytes: int,
+        goal: int,
+        before: Outstanding | None = None,
     ) -> None:
-        """`before` is the last one, if bytes were unacknowledged all the time."""
+        """`acked_bytes` is of `now`: how many were acknowledged at `since`, nobody has asked.
+
+        `before` is the last one, if bytes were unacknowledged all the time.
+        """
         self.since = since
         """When bytes were first unacknowledged."""
         self.acked_at = since
@@ -63,7 +71,7 @@ class Outstanding:
         """Whether the peer has acknowledged any of it."""
         self.longest_step: float = 0.0 if before is None else before.longest_step
         """Seconds between two acknowledgements at the most, of the last ones."""
-        start = (since, acked_bytes)
+        start = (now, acked_bytes)
         self.marks: tuple[tuple[float, int], ...] = (start, start)
         if before is not None:
             self.marks = before.marks
@@ -71,7 +79,7 @@ class Outstanding:
         self.goal = goal
         """The value of `acked_bytes` at which all that was written at first is acknowledged."""
         self.unacked_bytes: int | None = None
-        self.points: deque[tuple[float, int]] = deque([(since, acked_bytes)])
+        self.points: deque[tuple[float, int]] = deque([start])
         """Times, and the bytes acknowledged by then; the first is a write time-out ago or less."""
         self.looked_at = since
         self.is_brisk = True

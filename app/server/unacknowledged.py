@@ -140,7 +140,7 @@ class Unacknowledged:
         since = connection.stalled_at if pending else connection.active_at
         if before is not None and not keeps_up:
             since = min(since, before.looked_at)
-        known = Outstanding(since, acked, connection.bytes_out, before)
+        known = Outstanding(since, now, acked, connection.bytes_out, before)
         is_draining = connection.machine.state is DRAINING
         known.is_brisk = keeps_up and not pending and not is_draining and now - since < QUIET
         if not known.is_brisk:

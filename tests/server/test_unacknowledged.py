@@ -259,7 +259,7 @@ def test_one_who_acknowledges_in_steps_has_stopped_only_after_more_than_a_step()
 
 
 def test_the_rate_is_of_the_last_seconds() -> None:
-    known = Outstanding(0.0, 0, 10**9)
+    known = Outstanding(0.0, 0.0, 0, 10**9)
     for second in range(1, 61):
         known.note_acked(known.acked_bytes + (10**6 if second < 40 else 1000), float(second), 30.0)
         known.looked_at = float(second)
@@ -292,15 +292,27 @@ def test_many_are_looked_at_in_several_iterations() -> None:
 
 
 def test_nothing_for_the_patience_is_too_little() -> None:
-    known = Outstanding(50.0, 0, 10**9)
+    known = Outstanding(50.0, 50.0, 0, 10**9)
     assert known.due(30.0) == 80.0
     assert known.due(0.0) == inf
     known.note_acked(10**6, 70.0, 30.0)
     assert known.due(30.0) == 100.0
 
 
+def test_a_late_first_look_takes_nothing_from_what_was_acknowledged_before_it() -> None:
+    """The process was stopped for 40 s right after a peer's echo began to wait."""
+    bench = Bench()
+    bench.echo(400_000, 101.0)
+    bench.queues.peer = PeerProgress(0.2, 0, 0, 0, 0, False)
+    bench.look(141.0, 100_000)
+    known = bench.connection.outstanding
+    assert known is not None
+    known.note_acked(known.acked_bytes + 10, 141.1, 30.0)
+    assert known.due(30.0) >= 170.0
+
+
 def test_less_than_the_floor_over_the_patience_is_too_little_however_much_came_before() -> None:
-    known = Outstanding(50.0, 0, 10**9)
+    known = Outstanding(50.0, 50.0, 0, 10**9)
     for second in range(51, 200):
         rate = 20_000 if second <= 100 else RATE_FLOOR // 2
         if known.due(10.0) <= second:
@@ -310,7 +322,7 @@ def test_less_than_the_floor_over_the_patience_is_too_little_however_much_came_b
 
 
 def test_a_reader_over_the_floor_is_never_too_slow_though_it_comes_in_steps() -> None:
-    known = Outstanding(0.0, 0, 10**9)
+    known = Outstanding(0.0, 0.0, 0, 10**9)
     for step in range(1, 200):
         now = step * 6.5
         assert known.due(10.0) > now

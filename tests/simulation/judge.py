@@ -187,8 +187,9 @@ class Judge:
             return
         name = "header_timeout" if missing < HEADER_SIZE else "body_timeout"
         patience = max(self.values[name]) if min(self.values[name]) else inf
-        # What had arrived before is read first.
-        if self._loop.reporter.now <= begun + patience + 0.1 or sock.unread:
+        # What had arrived before is read first; after a stop the deadline is in the next slot.
+        due = max(begun + patience, self.stalled_at) + 0.1
+        if self._loop.reporter.now <= due or sock.unread:
             sock.overdue = 0
             return
         sock.overdue += 1
