@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import count
+
 import pytest
 
 from app.core.events import Reason, Toggled, TraceLevel
@@ -13,6 +15,7 @@ from app.server.reporter import (
     TOGGLES_A_ROUND,
     Reporter,
 )
+from app.watch.fanout import Fanout
 from app.watch.stream import EventStream
 
 
@@ -122,3 +125,19 @@ def test_a_round_tells_the_longest_iteration_and_the_sample_of_its_own_time_only
     assert second is not None
     assert (first.longest_us, first.bodies) == (500_000, ((1, 64),))
     assert (second.longest_us, second.bodies) == (10_000, ())
+
+
+def test_who_asks_through_the_fan_out_has_a_round_made_at_once() -> None:
+    """Also while somebody watches already, and the figures that are known are old."""
+    stream = EventStream()
+    fanout = Fanout(stream, lambda: None, now=lambda: next(times))
+    times = count(1050.0)
+    watching = EventStream()
+    watching.watched = True
+    fanout.add(watching)
+    reporter = Reporter(stream, 1000.0, TraceLevel.OFF, stopwatch=lambda: 0.0)
+    reporter.now = 50.0
+    reporter.publish_round()
+    assert reporter.next_round > reporter.now
+    fanout.request_figures()
+    assert reporter.next_round <= reporter.now
