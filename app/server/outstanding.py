@@ -143,6 +143,8 @@ class Outstanding:
         progress = self.progress
         if progress is None:
             return True
+        if self._cannot_leave(progress):
+            return False
         # What the peer still sends has an acknowledgement too, which acknowledges nothing new.
         silence = self.looked_at - self.acked_at
         if progress.retransmits >= LOST_AFTER - (silence >= ANSWER_TIME):
@@ -151,6 +153,16 @@ class Outstanding:
             return True
         is_probed = progress.probes > 1 or self.looked_at - self.probed_at >= PROBE_TIME
         return not (progress.retransmits or is_probed)
+
+    def _cannot_leave(self, progress: PeerProgress) -> bool:
+        """Whether bytes for which the peer's window has room have not been sent for so long.
+
+        So it is where this machine cannot send to the peer, for want of a route or by a firewall.
+        """
+        unsent, window = progress.unsent_bytes, progress.window
+        if not unsent or window is None or unsent > window or self.in_flight_bytes:
+            return False
+        return self.looked_at - max(self.acked_at, self.since) >= STOPPED
 
     @property
     def in_flight_bytes(self) -> int | None:

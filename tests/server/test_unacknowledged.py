@@ -153,6 +153,30 @@ def test_a_probe_that_is_not_answered_for_a_second_is_enough() -> None:
     assert [now for now, answers in answered.items() if not answers] == [107.0]
 
 
+@pytest.mark.parametrize(
+    ("unsent", "window", "seconds", "answers"),
+    [
+        (904, 65_536, 3.0, False),
+        (904, 65_536, 1.5, True),
+        (904, 0, 9.0, True),
+        (70_000, 65_536, 9.0, True),
+        (400, 65_536, 9.0, True),
+        (904, None, 9.0, True),
+    ],
+)
+def test_what_fits_the_window_and_is_not_sent_cannot_leave(
+    unsent: int, window: int | None, seconds: float, answers: bool
+) -> None:
+    """Of 904 bytes in the send queue; a firewall of this machine drops what it sends."""
+    bench = Bench()
+    bench.echo(904, 101.0)
+    bench.look(102.0, max(unsent, 904))
+    bench.queues.peer = PeerProgress(0.1, 0, 0, unsent, window, False)
+    queues = bench.look(101.0 + seconds, max(unsent, 904))
+    assert queues is not None
+    assert queues.answers is answers
+
+
 def test_input_that_is_not_read_is_timed() -> None:
     bench = Bench()
     bench.queues.unread_bytes = 5
