@@ -38,10 +38,6 @@ class KeptClosed:
         self._room = limit
         """How many more there is room for."""
 
-    def __len__(self) -> int:
-        """Return how many are kept now."""
-        return len(self._failures) + len(self._others)
-
     def __iter__(self) -> Iterator[Row]:
         """Iterate over the rows in the order in which they closed."""
         return (row for _, row in sorted([*self._failures, *self._others], key=lambda one: one[0]))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -24,13 +23,15 @@ CROWD: Final = 40
 
 
 @contextlib.contextmanager
-def mute_crowd(connect: Callable[[], socket.socket]) -> Iterator[None]:
-    """Keep `CROWD` of them there; `connect` makes a connection."""
+def mute_crowd(connect: Callable[[], socket.socket]) -> Iterator[list[int]]:
+    """Keep `CROWD` of them there; `connect` makes a connection. Yields how often each has come."""
     ending = threading.Event()
+    times = [0] * CROWD
 
-    def come_again() -> None:
+    def come_again(number: int) -> None:
         while not ending.is_set():
             with contextlib.suppress(OSError), connect() as sock:
+                times[number] += 1
                 sock.settimeout(0.05)
                 while not ending.is_set():
                     try:
@@ -39,11 +40,13 @@ def mute_crowd(connect: Callable[[], socket.socket]) -> Iterator[None]:
                     except TimeoutError:
                         continue
 
-    threads = [threading.Thread(target=come_again, daemon=True) for _ in range(CROWD)]
+    threads = [
+        threading.Thread(target=come_again, args=(number,), daemon=True) for number in range(CROWD)
+    ]
     for thread in threads:
         thread.start()
     try:
-        yield
+        yield times
     finally:
         ending.set()
         for thread in threads:
@@ -66,8 +69,8 @@ def controlled(tmp_path: Path) -> Iterator[Controlled]:
 
 @pytest.mark.slow
 def test_mute_clients_that_come_again_keep_nobody_out(page: Page) -> None:
-    with mute_crowd(page.silent):
-        time.sleep(0.5)  # all of them are there, and each has been hung up on once
+    with mute_crowd(page.silent) as times:
+        until(lambda: min(times) >= 2, "each has been hung up on once, and come again")
         for _ in range(3):
             assert "echo_tui_connections" in page.fetch()
     assert page.complaints == []
@@ -87,8 +90,8 @@ def test_many_scrapers_at_once_are_all_answered(
 
 @pytest.mark.slow
 def test_mute_clients_of_the_control_socket_keep_nobody_out(controlled: Controlled) -> None:
-    with mute_crowd(lambda: controlled.raw().sock):
-        time.sleep(0.5)  # all of them are there
+    with mute_crowd(lambda: controlled.raw().sock) as times:
+        until(lambda: min(times) >= 1, "all of them are there")
         links = [controlled.link() for _ in range(MOST_CLIENTS)]
         try:
             until(lambda: controlled.service.clients <= MOST_CLIENTS + MOST_MUTE, "few descriptors")

@@ -13,6 +13,7 @@ from app.core.events import (
     POLLIN,
     POLLOUT,
     Closed,
+    CommandResult,
     ConnectionState,
     Io,
     KillMode,
@@ -354,7 +355,7 @@ def test_kill_while_an_echo_is_pending(serve: Serve, kind: Kind, mode: KillMode)
     data = frame(bytes(LARGE))
     client.sendall(data)
     running.watcher.wait_for(Toggled, lambda event: event.id == connection_id and event.pending)
-    assert running.submit(Kill, ids=(connection_id,), mode=mode).ok
+    running.server.submit(Kill(request=1, ids=(connection_id,), mode=mode))
     if mode is KillMode.RESET:
         with pytest.raises(ConnectionResetError):
             read_to_end(client)
@@ -363,6 +364,7 @@ def test_kill_while_an_echo_is_pending(serve: Serve, kind: Kind, mode: KillMode)
         assert (received == data) is (mode is KillMode.DRAIN)
     closed = running.closed(connection_id)
     assert (closed.reason, closed.detail) == (Reason.KILLED, f"mode {mode}")
+    assert running.watcher.wait_for(CommandResult).ok
 
 
 def test_the_first_event_says_where_and_how(serve: Serve, kind: Kind) -> None:

@@ -20,6 +20,7 @@ from app.server.memory import (
 )
 from tests.peers import connect, read_exactly
 from tests.program import Headless
+from tests.waiting import until
 
 MIB = 1024**2
 
@@ -57,10 +58,9 @@ def test_memory_is_back_within_5_s(peers: int, size: int) -> None:
         _echo(program.port, whole, 1)
         before = process.memory_info().rss
         _echo(program.port, whole, peers)
-        until = time.monotonic() + 5
-        while process.memory_info().rss > before + 8 * MIB and time.monotonic() < until:
-            time.sleep(0.1)
-        assert process.memory_info().rss <= before + 8 * MIB
+        gone_at = time.monotonic()
+        until(lambda: process.memory_info().rss <= before + 8 * MIB, "the memory is given back")
+        assert time.monotonic() - gone_at < 5
 
 
 def _echo(port: int, whole: bytes, peers: int) -> None:

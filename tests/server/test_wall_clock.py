@@ -10,10 +10,12 @@ import pytest
 
 from app.core.events import Closed, Notice, Opened
 from app.core.framing import frame
+from app.core.statistics import LoopStats
+from app.server.reporter import INTERVAL
 from app.server.wall_clock import STEP, WallClock, describe_step
 from app.watch.row import Row
 from app.watch.state import State
-from tests.peers import Running, exchange
+from tests.peers import Running, Watcher, exchange
 from tests.waiting import until
 
 Serve = Callable[..., Running]
@@ -108,11 +110,20 @@ def test_a_server_tells_the_step_once_and_goes_on_with_right_times(
     client.close()
     closed = running.closed(first_id)
     assert 0 <= closed.t - closed.opened_at < 10
-    polls = running.server.polls
-    time.sleep(0.3)
-    assert running.server.polls - polls < 100, "no round follows another without a pause"
+    earlier, later = (next_round(watcher) for _ in range(2))
+    assert later.t - earlier.t > INTERVAL / 2, "no round follows another without a pause"
+    assert later.polls - earlier.polls < 50
     assert len(watcher.all(Notice)) == 1
     assert [type(event) for event in watcher.events].count(Closed) == 1
+
+
+def next_round(watcher: Watcher) -> LoopStats:
+    """Wait for the figures of the next round."""
+    watcher.drain()
+    known = watcher.stats
+    watcher.until(lambda: watcher.stats is not known, "a round")
+    assert watcher.stats is not None
+    return watcher.stats
 
 
 @pytest.mark.parametrize("step", [2 * HOUR, -2 * HOUR])
