@@ -21,6 +21,7 @@ from .dashboard import dashboard_preferences, require_terminal, run_dashboard
 from .exit_codes import EXIT_FAILED
 from .options import (
     APPEARANCE,
+    UI_OPTIONS,
     control_options,
     metrics_option,
     option,
@@ -77,7 +78,8 @@ def split_options(options: dict[str, Any]) -> tuple[Settings, Sidecars]:
     """Sort the values of a server's options by what they are about. Raises `SettingError`."""
     from ..host.runtime import Sidecars
 
-    del options["theme"], options["ascii"]
+    for name in UI_OPTIONS:
+        del options[name]
     options["listen"] = choose_listen(options["listen"])
     sidecars = Sidecars(
         metrics=options.pop("metrics"),

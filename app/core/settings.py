@@ -247,6 +247,16 @@ class Appearance(Struct, frozen=True, kw_only=True):
         Literal["dark", "light", "high-contrast", "colour-blind"],
         Meta(description="Colours of the dashboard."),
     ] = "dark"
+    refresh: Annotated[
+        float,
+        bounds(
+            0.1,
+            60,
+            "Seconds between two drawings; 0 = by machine and link.",
+            unit="s (0 = by machine and link)",
+            may_be_zero=True,
+        ),
+    ] = 0.0
     log_format: Annotated[
         Literal["text", "json"], Meta(description="Format of the event lines.")
     ] = "text"

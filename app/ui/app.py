@@ -35,7 +35,6 @@ from .event_panels import EventLog, RecentEvents
 from .header_panel import HeaderPanel
 from .hex_panel import HexPanel
 from .key_bar import KeyBar
-from .pace import next_delay
 from .preferences import Preferences
 from .settings_dialog import SettingsDialog, Values
 from .workers_panel import WorkersPanel
@@ -75,7 +74,6 @@ class EchoApp(PersonalApp):
         self._requests = Requests(source.submit)
         self._traced: int | None = None
         self._shown_instance = ""
-        self._cpu_at_refresh = time.thread_time()
         self._header = HeaderPanel(id="header")
         self._workers_panel = WorkersPanel()
         self._detail = DetailPanel(id="detail")
@@ -111,15 +109,16 @@ class EchoApp(PersonalApp):
 
     def _refresh_and_go_on(self) -> None:
         """Refresh, then set a timer for the next refresh; a costly screen pauses longer."""
-        cpu = time.thread_time()
-        work, self._cpu_at_refresh = cpu - self._cpu_at_refresh, cpu
-        self.refresh_view()
-        rates = self.model.rates
-        delay = next_delay(work, 0.0 if rates is None else rates.loop_share)
+        self.refresh_view(anyway=False)
+        share = 0.0 if self.model.rates is None else self.model.rates.loop_share
+        delay = self._pace.next_delay(time.thread_time(), share)
         self.set_timer(delay, self._refresh_and_go_on)
 
-    def refresh_view(self) -> None:
-        """Drain the source into the model and draw it; a paused screen is not drawn."""
+    def refresh_view(self, anyway: bool = True) -> None:
+        """Drain the source into the model and draw it; a paused screen is drawn as it was.
+
+        Unless `anyway`, the pace decides whether it is drawn.
+        """
         now = self._source.now()
         for result in self.model.apply(self._source.drain(), now):
             self._report(result)
@@ -130,7 +129,8 @@ class EchoApp(PersonalApp):
         failure = self._source.failure()
         if failure is not None and not isinstance(self.screen, FailureScreen):
             self.push_screen(FailureScreen(failure))
-        self._draw(*(self._frozen or (self.model, now)))
+        if self.is_drawing_due() or anyway:
+            self._draw(*(self._frozen or (self.model, now)))
 
     @property
     def _instance(self) -> str:
@@ -156,11 +156,12 @@ class EchoApp(PersonalApp):
     def _draw(self, model: ScreenState, now: float) -> None:
         if not self._header.is_attached or self.screen_stack[0].has_class("too-small"):
             return
+        self._pace.note_drawing(time.monotonic(), self.model.membership)
         self._keep_the_focus()
         mode, style = self._mode()
         if self._recorder is not None and self._recorder.path is not None:
             mode, style = f"● REC  {mode}", palette.ALARM
-        self._header.render_state(model, now, mode, style)
+        self._header.render_state(model, now, mode, style, self._pace.word)
         self._workers_panel.render_state(model)
         if isinstance(self.screen, QuitDialog) and not self.model.open:
             self.exit(0, return_code=0)  # no connection is left that a stop could end

@@ -5,6 +5,7 @@ Theme, ASCII, keys, columns and order; filter, help and palette; the clipboard a
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
@@ -32,6 +33,7 @@ from .connection_table import ConnectionPane
 from .few_colours import FEW, FewColours
 from .hangul_keys import latin_keys
 from .help_screen import HelpScreen, help_for
+from .pace import DrawingPace
 from .palette_commands import Offer, provider_of
 from .plain_text import PlainText
 from .preferences import Preferences
@@ -53,6 +55,7 @@ class PersonalApp(App[int], inherit_bindings=False):
         # descriptor left for it, and the screen would crash.
         cell_len("\N{FULLWIDTH LATIN SMALL LETTER W}")
         super().__init__()
+        self._pace = DrawingPace(preferences.refresh)
         for name in THEMES:
             self.register_theme(textual_theme(name))
         self.theme = preferences.theme
@@ -89,6 +92,11 @@ class PersonalApp(App[int], inherit_bindings=False):
         cursor = self.screen.outer_size.clamp_offset(self.cursor_position)
         ours.draw(update, system, cursor, self._sync_available)
         self.post_display_hook()
+
+    def is_drawing_due(self) -> bool:
+        """Whether the model is to be drawn now, as the pace and the link have it."""
+        piece_time = self._driver.piece_time if isinstance(self._driver, TerminalDriver) else 0.0
+        return self._pace.is_due(time.monotonic(), self.model.membership, piece_time)
 
     async def on_event(self, event: Event) -> None:
         """Take Hangul outside of a field for the keys that were typed, then `_deliver`."""

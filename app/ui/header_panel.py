@@ -36,18 +36,26 @@ class _Card(NamedTuple):
 class HeaderPanel(LinesPanel):
     """The three lines at the top of the dashboard, and one for each of several listeners."""
 
-    def render_state(self, model: ScreenState, now: float, mode: str, mode_style: Style) -> None:
-        """Draw the figures at the time `now` (Unix seconds); `mode` is a word such as ``LIVE``."""
+    def render_state(
+        self, model: ScreenState, now: float, mode: str, mode_style: Style, note: str = ""
+    ) -> None:
+        """Draw the figures at the time `now` (Unix seconds).
+
+        `mode` is a word such as ``LIVE``; the `note` stands dimmed in front of it.
+        """
         width = self.size.width
         room = max(1, self.app.size.height // LINES_OF_SCREEN)
-        lines = [_server(model, now, width, mode, mode_style), *_listeners(model, room)]
+        lines = [_server(model, now, width, mode, mode_style, note), *_listeners(model, room)]
         lines += _figures(model, width)
         if len(lines) != self.size.height:
             self.styles.height = len(lines)
         self.set_lines(lines)
 
 
-def _server(model: ScreenState, now: float, width: int, mode: str, mode_style: Style) -> Line:
+def _server(
+    model: ScreenState, now: float, width: int, mode: str, mode_style: Style, note: str
+) -> Line:
+    right: Line = [*([(f" {note} ", palette.DIM)] if note else []), (f" {mode} ", mode_style)]
     line: Line = [("◉ echo-tui ", palette.BRAND)]
     listening = model.listening
     if listening is None:
@@ -64,10 +72,9 @@ def _server(model: ScreenState, now: float, width: int, mode: str, mode_style: S
         )
         for label, value in facts:
             piece: Line = [(f"   {label} ", palette.LABEL), (value, palette.PLAIN)]
-            if line_width(line) + line_width(piece) + len(mode) + 4 <= width:
+            if line_width(line) + line_width(piece) + line_width(right) + 2 <= width:
                 line += piece
-    line = pad(line, width - len(mode) - 2, palette.PLAIN)
-    return [*line, (f" {mode} ", mode_style)]
+    return [*pad(line, width - line_width(right), palette.PLAIN), *right]
 
 
 def _listeners(model: ScreenState, room: int) -> list[Line]:

@@ -16,10 +16,12 @@ from ..core.settings import Appearance, SettingError, rules_of, suggestion
 from ..watch.columns import COLUMNS
 from .actions import Keys, keys_of
 
-_THEME: Final = rules_of(Appearance)["theme"]
+_RULES: Final = rules_of(Appearance)
+_THEME: Final = _RULES["theme"]
 THEMES: Final = _THEME.choices
 _KINDS: Final[dict[str, tuple[Any, str]]] = {
     "theme": (Any, "judged by its rule"),
+    "refresh": (Any, "judged by its rule"),
     "ascii": (bool, "true or false"),
     "columns": (list[str], "a list of columns in quotes"),
     "keys": (dict[str, str], 'a table of action = "key,key"'),
@@ -42,9 +44,12 @@ class Preferences:
     """The keys to start from: ``default`` or ``vim``."""
     keys: Mapping[str, str] = field(default_factory=dict)
     """By action, its keys instead of those of the preset, with commas between them."""
+    refresh: float = 0.0
+    """Seconds between two drawings; 0 leaves that to the dashboard."""
 
     def __post_init__(self) -> None:
-        _THEME.judge(self.theme)
+        for name in ("theme", "refresh"):
+            _RULES[name].judge(getattr(self, name))
         for name in self.columns:
             _check_column("columns", name)
         if len(set(self.columns)) < len(self.columns):

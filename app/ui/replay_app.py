@@ -71,12 +71,12 @@ class ReplayApp(EchoApp):
         yield from super().compose()
         yield self._transport
 
-    def refresh_view(self) -> None:
+    def refresh_view(self, anyway: bool = True) -> None:
         """Refresh as for a live server, after a jump with the model of the new position."""
         keyframe = self._replay.restart()
         if keyframe is not None:
             self.model = state_at(keyframe, self._replay.now())
-        super().refresh_view()
+        super().refresh_view(anyway or keyframe is not None)
         if self._replay.refused:
             self._replay.refused.clear()
             self._refuse()

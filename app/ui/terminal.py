@@ -201,6 +201,11 @@ class TerminalDriver(LinuxDriver):
         self._next_try: asyncio.Handle | None = None
         self._has_answered = threading.Event()
 
+    @property
+    def piece_time(self) -> float:
+        """Seconds that the terminal needs for a difference, of late."""
+        return self._link.piece_time
+
     def write(self, data: str) -> None:
         """Have text that is no drawing written to the terminal, without waiting for it."""
         self._output.write(data)
