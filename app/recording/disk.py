@@ -12,7 +12,7 @@ from typing import Final, Protocol
 MOST_WAITING: Final = 16 * 1024**2
 """Bytes that may wait for the disk before it counts as too slow."""
 CHECK_INTERVAL: Final = 1.0
-"""Seconds between two checks whether the file is still there."""
+"""Seconds between two checks whether the file is whole, while nothing is written."""
 LONGEST_WRITE: Final = 10.0
 """Seconds that one write may take before the disk counts as too slow."""
 
@@ -41,7 +41,6 @@ class Disk:
         self._written = 0  # written by the thread
         self._writing_since: float | None = None
         self._failure = ""
-        self._checked_at = clock()
         self._thread = threading.Thread(target=self._run, name="echo-tui disk", daemon=True)
 
     def start(self) -> None:
@@ -87,7 +86,7 @@ class Disk:
         # Stop signals are the main thread's, which a join leaves only for a signal of its own.
         signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         try:
-            while (item := self._next()) is not None and not self._failure:
+            while (item := self._next()) is not None:
                 if isinstance(item, bytes):
                     self._write(item)
                 else:
@@ -95,21 +94,25 @@ class Disk:
                     self._file = item()
         except OSError as error:
             self._failure = error.strerror or str(error)
+        except Exception as fault:  # of ours: the recording must end in words, not go on unwritten
+            self._failure = f"a fault of echo-tui: {type(fault).__name__}: {fault}"
         finally:
             self._close()
 
     def _next(self) -> bytes | Callable[[], Sink] | None:
-        """Wait for what is to be done next; meanwhile look after the file."""
-        while not self._failure:
-            now = self._clock()
-            if now - self._checked_at >= CHECK_INTERVAL:
-                self._checked_at = now
-                self._failure = self._file.loss()
+        """Wait for what is to be done next, and check the file before it is done.
+
+        None also where the file is no longer whole: what was cut would get a second beginning.
+        """
+        while True:
+            item: bytes | Callable[[], Sink] | None
             try:
-                return self._queue.get(timeout=CHECK_INTERVAL)
+                item = self._queue.get(timeout=CHECK_INTERVAL)
             except Empty:
-                continue
-        return None
+                item = b""
+            self._failure = self._file.loss()
+            if self._failure or item != b"":
+                return None if self._failure else item
 
     def _write(self, data: bytes) -> None:
         rest = memoryview(data)

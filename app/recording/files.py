@@ -57,11 +57,14 @@ class RecordingFile:
             return "the file was replaced by somebody else"
         if own.st_size < self._written:
             return f"the file was cut to {own.st_size:,} bytes by somebody else"
+        if own.st_size > self._written:
+            return "the file was written by somebody else"
         return ""
 
 
 def _open_for_owner(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_CLOEXEC, MODE)
+    # Appended, a file that somebody has cut stays shorter than what was written, and has no hole.
+    return os.open(path, flags | os.O_CLOEXEC | os.O_APPEND, MODE)
 
 
 def create(path: Path, may_replace: bool = False) -> RecordingFile:

@@ -84,7 +84,9 @@ class Kept:
             self.recorder.record(drained)
 
     def written(self) -> None:
-        until(lambda: not self.recorder._disk.waiting and self.recorder._disk._queue.empty())
+        """Wait until the disk has written what it was given, or has failed."""
+        disk = self.recorder._disk
+        until(lambda: disk.trouble or (not disk.waiting and disk._queue.empty()))
 
     def end(self) -> None:
         self.recorder.end("the test is over")
@@ -228,6 +230,65 @@ def test_who_takes_the_file_away_is_noticed_once_and_it_goes_on_in_the_next(
         screen.source.seek(recording.end)
         screen.refresh()
         assert len(screen.model.rows) == number
+
+
+def test_a_cut_is_noticed_though_the_server_goes_on_telling(tmp_path: Path) -> None:
+    path = tmp_path / "a.rec"
+    kept = Kept(path, Keep(size=10**6))
+    kept.live([drain(NOW, listening(), *(opened(n) for n in range(1, 50)))])
+    kept.written()
+    os.truncate(kept.parts.path, 100)
+    for number in range(50, 150):  # longer than before within one check
+        kept.live([drain(NOW + number / 100, opened(number, age=-number / 100))])
+    until(lambda: kept.recorder._disk.trouble, "a trouble of the disk")
+    assert os.stat(f"{path}.000001").st_size == 100
+    kept.live(drain(NOW + number) for number in range(2, 30))
+    assert "the file was cut to 100 bytes by somebody else" in kept.told[0][1]
+    kept.written()
+    kept.live([drain(NOW + 31)])
+    kept.end()
+    assert [level for level, _ in kept.told] == ["error", "warning"]
+    with Recording(path) as recording:
+        assert "of a.rec.000001: a record is cut off" in str(recording.damage)
+        screen = Screen(recording)
+        screen.source.seek(recording.end)
+        screen.refresh()
+        assert len(screen.model.rows) == 149
+
+
+@pytest.mark.parametrize("deed", ["cut", "append"])
+def test_what_is_done_to_the_file_just_before_the_end_is_told(tmp_path: Path, deed: str) -> None:
+    path = tmp_path / "a.rec"
+    fanout = Fanout(EventStream(), lambda: None, now=lambda: NOW)
+    recordings = Recordings(fanout, RecordingPlan(path=path))
+    recordings.start_planned()
+    fanout.hand_on(Drained([listening(), opened(1)], [], None, 0))
+    until(lambda: path.stat().st_size > 100)
+    if deed == "cut":
+        os.truncate(path, 0)
+    else:
+        with path.open("ab") as file:
+            file.write(b"mine")
+    assert "by somebody else" in (recordings.finish() or "")
+    assert recordings.failure
+    assert path.read_bytes()[:4] in (b"", b"\x89ech")
+
+
+def test_a_fault_of_ours_in_the_thread_of_the_disk_ends_the_recording_in_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(self: RecordingFile) -> str:
+        raise ZeroDivisionError("oops")
+
+    fanout = Fanout(EventStream(), lambda: None, now=lambda: NOW)
+    log = fanout.add(EventStream())
+    recordings = Recordings(fanout, RecordingPlan(path=tmp_path / "a.rec"))
+    monkeypatch.setattr(RecordingFile, "loss", broken)
+    recordings.start_planned()
+    until(lambda: recordings.path is None)
+    [notice] = [e for e in log.drain().events if type(e).__name__ == "Notice"]
+    assert notice.level == "error"  # type: ignore[union-attr]
+    assert "a fault of echo-tui: ZeroDivisionError: oops" in notice.text  # type: ignore[union-attr]
 
 
 def test_a_full_disk_is_told_once_and_no_file_is_left_of_each_attempt(
