@@ -360,6 +360,7 @@ def test_kill_while_an_echo_is_pending(serve: Serve, kind: Kind, mode: KillMode)
         with pytest.raises(ConnectionResetError):
             read_to_end(client)
     else:
+        running.shown(connection_id, lambda snapshot: snapshot.closing is Reason.KILLED)
         received = read_to_end(client)
         assert (received == data) is (mode is KillMode.DRAIN)
     closed = running.closed(connection_id)
