@@ -67,14 +67,20 @@ def close_broken(connection: Connection, reason: Reason, words: str) -> None:
     half-closed and then did not fetch its echo has not ended in order.
     """
     machine = connection.machine
-    unacked = connection.unacked_bytes
-    if machine.closing is Reason.EOF and unacked:
-        words = f"{words} after its FIN, {unacked:,} bytes not acknowledged"
-        machine.close(reason, words, overrule=True)
-        return
-    if machine.closing is not None:
+    if machine.closing is Reason.EOF and connection.unacked_bytes:
+        machine.overrule(reason, describe_loss(connection, words))
+    elif machine.closing is not None:
         machine.add_detail(words)
     machine.close(reason, words)
+
+
+def describe_loss(connection: Connection, words: str) -> str:
+    """Return `words` and the bytes of echo that an end at this moment destroys."""
+    unacked, pending = connection.unacked_bytes, connection.machine.pending
+    lost = [f"{unacked:,} bytes not acknowledged"] if unacked else []
+    if pending:
+        lost.append(f"{pending:,} bytes of echo pending")
+    return f"{words}: {', '.join(lost)}" if lost else words
 
 
 def reset_socket(sock: socket.socket) -> None:

@@ -45,7 +45,7 @@ class CommandHandler:
                 self._trace(command)
             case Stop():
                 grace = 0.0 if command.now else self._loop.settings.grace
-                self._loop.stop(command.cause, grace)
+                self._loop.stop(command.cause, grace, command.now)
 
     def refuse(self, command: Command) -> None:
         """Answer a command that came after the loop had ended."""
@@ -64,7 +64,7 @@ class CommandHandler:
                 self._loop.life.close_delivering(connection, "mode close", on_closed)
                 return
             case KillMode.RESET:
-                self._loop.life.close(connection, Reason.KILLED, "mode reset", reset=True)
+                self._loop.life.reset(connection, Reason.KILLED, "mode reset")
                 message = "reset"
         self._answer(command, True, message, connection_id)
 

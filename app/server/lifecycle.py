@@ -24,6 +24,7 @@ from .closing import (
     begin_linger,
     check_linger,
     close_broken,
+    describe_loss,
     discard_input,
     reset_socket,
 )
@@ -280,7 +281,11 @@ class Lifecycle:
             case Verdict.OUT_OF_TIME:
                 self._resetting.add(connection.id)
                 lost = f"{connection.unacked_bytes:,} of {connection.bytes_out:,} bytes"
-                machine.add_detail(f"{lost} lost, not acknowledged in time")
+                lost += " lost, not acknowledged in time"
+                if machine.closing is Reason.KILLED:
+                    machine.add_detail(lost)
+                else:  # the peer sees an RST, and not the end that was decided
+                    machine.overrule(Reason.KILLED, f"mode close: {lost}")
                 machine.close()
             case Verdict.RESET:
                 close_broken(connection, Reason.RESET, "reset by the peer")
@@ -292,13 +297,10 @@ class Lifecycle:
         Without RST its send queue would hold its memory for minutes after close
         (tcp_orphan_retries, tcp(7)).
         """
-        machine = connection.machine
         detail = describe_unacknowledged(connection, now, self.settings.write_timeout)
-        if machine.closing is not None:
-            why = f" ({machine.detail})" if machine.detail else ""
-            detail = f"{detail}; it was ending as {machine.closing}{why}"
         self._resetting.add(connection.id)
-        machine.close(Reason.TIMEOUT_WRITE, detail, overrule=True)
+        connection.machine.overrule(Reason.TIMEOUT_WRITE, detail)
+        connection.machine.close()
         self.apply_state(connection, now)
 
     def begin_close(self, connection: Connection, reason: Reason, detail: str = "") -> None:
@@ -309,19 +311,33 @@ class Lifecycle:
         connection.machine.begin_close(reason, detail)
         self.apply_state(connection, self.reporter.now)
 
-    def close(
-        self, connection: Connection, reason: Reason, detail: str = "", reset: bool = False
-    ) -> None:
-        """End at once; with RST if `reset`."""
-        if reset:
-            self._resetting.add(connection.id)
-        else:
-            # Also in DRAINING: while an echo is pending nothing is read, and close(2) with unread
-            # input would destroy what the kernel has accepted of it.
-            with contextlib.suppress(OSError):
-                discard_input(connection, self.reporter.now)
+    def close(self, connection: Connection, reason: Reason, detail: str = "") -> None:
+        """End at once, with FIN: the kernel still delivers what it has accepted."""
+        # Also in DRAINING: close(2) with unread input would destroy what the kernel has accepted.
+        with contextlib.suppress(OSError):
+            discard_input(connection, self.reporter.now)
         connection.machine.close(reason, detail)
         self.apply_state(connection, self.reporter.now)
+
+    def reset(self, connection: Connection, reason: Reason, words: str) -> None:
+        """End at once, with RST, for the cause `words`; the detail says what that destroys."""
+        self.unacknowledged.examine(connection, self.reporter.now)
+        self._resetting.add(connection.id)
+        connection.machine.overrule(reason, describe_loss(connection, words))
+        connection.machine.close()
+        self.apply_state(connection, self.reporter.now)
+
+    def cut_off(self, connection: Connection, words: str) -> None:
+        """End at once, for a stop whose time is over; with RST if the peer loses an echo.
+
+        After a FIN inside an echo the peer could not tell that there was more.
+        """
+        self.unacknowledged.examine(connection, self.reporter.now)
+        known = connection.outstanding
+        if connection.machine.out or (known is not None and not known.is_brisk):
+            self.reset(connection, Reason.SHUTDOWN, words)
+        else:
+            self.close(connection, Reason.SHUTDOWN, words)
 
     def close_delivering(
         self, connection: Connection, detail: str, on_closed: Callable[[Connection], None]
@@ -335,6 +351,8 @@ class Lifecycle:
         self._on_closed.setdefault(connection, []).append(on_closed)
         if machine.state is not DRAINING:
             machine.begin_close(Reason.KILLED, detail)
+        elif machine.out:
+            machine.overrule(Reason.KILLED, describe_loss(connection, detail))
         machine.abandon_echo()
         if not connection.changed:
             self.reporter.note_change(connection)

@@ -68,6 +68,7 @@ class Loop:
         self._hurry_at = inf  # from here on, the first EAGAIN ends a connection
         self._force_at = inf  # from here on, no connection's input is waited for
         self._stop_at = inf  # the end of the grace
+        self._cut_off = ""  # why what is left then is ended
 
     @property
     def settings(self) -> Settings:
@@ -168,7 +169,7 @@ class Loop:
             self._serving.wind_down(0)
         if self._stop_at <= now:
             for connection in list(self.life.by_id.values()):
-                self.life.close(connection, Reason.SHUTDOWN, "the grace time was over")
+                self.life.cut_off(connection, self._cut_off)
         elif self._force_at <= now:
             self._force_at = inf
             for connection in list(self.life.by_id.values()):
@@ -186,9 +187,14 @@ class Loop:
         self.life.change_settings(settings)
         self._serving.change_settings(settings)
 
-    def stop(self, cause: str, grace: float) -> None:
-        """Accept no more, echo the frames that have arrived whole, end within `grace` seconds."""
+    def stop(self, cause: str, grace: float, at_once: bool = False) -> None:
+        """Accept no more, echo the frames that have arrived whole, end within `grace` seconds.
+
+        `at_once` says that the grace is left out, and not that of the settings.
+        """
         now = self.reporter.now
+        if not self._cut_off or (at_once and now < self._stop_at):
+            self._cut_off = "stopped at once" if at_once else "the grace time was over"
         # What comes after the loop, the last log lines and the interpreter's end, takes time too.
         self._stop_at = min(self._stop_at, now + max(grace - EXIT_RESERVE, 0))
         if self._stopping:

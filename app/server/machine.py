@@ -333,15 +333,25 @@ class EchoMachine:
         self._forget_echo()
         self.out_frames = unsent
 
-    def close(self, reason: Reason | None = None, detail: str = "", overrule: bool = False) -> None:
+    def overrule(self, reason: Reason, detail: str) -> None:
+        """Set the reason of the close; one that was decided earlier goes into the detail.
+
+        For an end of which the peer sees something else than of the one that was decided.
+        """
+        if self.closing is not None and (self.closing is not reason or self.detail):
+            why = f" ({self.detail})" if self.detail else ""
+            detail = f"{detail}; it was ending as {self.closing}{why}"
+        self.closing = reason
+        self.detail = detail
+
+    def close(self, reason: Reason | None = None, detail: str = "") -> None:
         """End at once, whatever is pending.
 
-        A reason that was decided earlier stands, unless this one is to `overrule` it. Raises
-        `IllegalTransition` in CLOSED.
+        A reason that was decided earlier stands. Raises `IllegalTransition` in CLOSED.
         """
         if self.state is CLOSED:
             raise IllegalTransition("close in CLOSED")
-        if self.closing is None or overrule:
+        if self.closing is None:
             self.closing = reason or Reason.ERROR
             self.detail = detail
         self.state = CLOSED

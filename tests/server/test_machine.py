@@ -333,8 +333,10 @@ def test_a_reason_once_decided_stands() -> None:
 
 def test_a_reason_that_is_to_overrule_it_does() -> None:
     machine = in_state(DRAINING)
-    machine.close(Reason.TIMEOUT_WRITE, "never fetched", overrule=True)
-    assert (machine.closing, machine.detail) == (Reason.TIMEOUT_WRITE, "never fetched")
+    machine.overrule(Reason.TIMEOUT_WRITE, "never fetched")
+    machine.close()
+    detail = "never fetched; it was ending as killed (as asked)"
+    assert (machine.closing, machine.detail) == (Reason.TIMEOUT_WRITE, detail)
 
 
 def test_a_close_without_a_reason_is_an_error_of_ours() -> None:

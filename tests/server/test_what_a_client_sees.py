@@ -13,10 +13,15 @@ import pytest
 from app.core.commands import Kill
 from app.core.events import Closed, Reason
 from app.core.framing import frame
+from app.server import lifecycle
 from tests.peers import Running, read_to_end
 
 TABLE: Final = Path(__file__).parents[2] / "docs" / "clients.md"
 TOO_LONG: Final = b"\xff\xff\xff\xff"
+UNREAD: Final = 300_000
+"""Bytes of a body whose echo is more than a small receive buffer takes."""
+PENDING: Final = 7_000_000
+"""Bytes of a body whose echo is more than the kernel takes."""
 
 
 def documented() -> dict[str, str]:
@@ -59,8 +64,46 @@ def kills(mode: str) -> Callable[[Running, socket.socket, int], None]:
     return act
 
 
+def unread(*, half_close: bool = False, rest: bytes = b"") -> Callable[..., None]:
+    """Make a client that reads none of its echo, which stands in the kernel's send queue."""
+
+    def act(server: Running, client: socket.socket, connection_id: int) -> None:
+        sends(frame(bytes(UNREAD)) + rest, half_close)(server, client, connection_id)
+        server.shown(
+            connection_id,
+            lambda it: it.bytes_out > UNREAD and it.queues is not None and it.queues.unacked_bytes,
+        )
+        if half_close or rest:
+            server.shown(connection_id, lambda it: it.closing is not None)
+
+    return act
+
+
+def in_turn(*acts: Callable[[Running, socket.socket, int], None]) -> Callable[..., None]:
+    """Do one act after the other, and wait until the connection is closed: the peer reads later."""
+
+    def act(server: Running, client: socket.socket, connection_id: int) -> None:
+        for each in acts:
+            each(server, client, connection_id)
+        server.closed(connection_id)
+
+    return act
+
+
 def stops(server: Running, _client: socket.socket, _id: int) -> None:
     server.server.stop("test")
+
+
+def stops_twice(server: Running, _client: socket.socket, _id: int) -> None:
+    """Stop in order, and then at once."""
+    server.server.stop("test")
+    server.server.stop("test", now=True)
+
+
+def awaits_no_echo(server: Running, client: socket.socket, connection_id: int) -> None:
+    """Send a frame whose echo the kernel does not take whole."""
+    client.sendall(frame(bytes(PENDING)))
+    server.shown(connection_id, lambda it: it.out_length > it.out_sent > 0)
 
 
 def reads_nothing(_server: Running, client: socket.socket, _id: int) -> None:
@@ -91,6 +134,53 @@ CASES: Final[dict[str, tuple[Any, str, dict[str, Any]]]] = {
 }
 
 
+CUT_OFF: Final[dict[str, tuple[Callable[..., None], dict[str, Any], str]]] = {
+    "killed: half-closed": (
+        in_turn(unread(half_close=True), kills("reset")),
+        {},
+        r"mode reset: [\d,]{6,} bytes not acknowledged; it was ending as eof",
+    ),
+    "killed: refused": (
+        in_turn(unread(rest=TOO_LONG), kills("reset")),
+        {},
+        r"mode reset: [\d,]{6,} bytes not acknowledged; it was ending as frame_too_large \(.+\)",
+    ),
+    "killed: in two ways": (
+        in_turn(unread(), kills("drain"), kills("reset")),
+        {},
+        r"mode reset: [\d,]{6,} bytes not acknowledged; it was ending as killed \(mode drain\)",
+    ),
+    "killed: at rest": (in_turn(sends(b""), kills("reset")), {}, "mode reset"),
+    "killed: half-closed, mode close": (
+        in_turn(unread(half_close=True), kills("close")),
+        {},
+        r"mode close: [\d,]{6,} of 300,004 bytes lost, not acknowledged in time;"
+        " it was ending as eof",
+    ),
+    "shutdown: the kernel has it": (
+        in_turn(unread(), stops),
+        {"grace": 0.3},
+        r"the grace time was over: [\d,]{6,} bytes not acknowledged",
+    ),
+    "shutdown: half-closed": (
+        in_turn(unread(half_close=True), stops),
+        {"grace": 0.3},
+        r"the grace time was over: [\d,]{6,} bytes not acknowledged; it was ending as eof",
+    ),
+    "shutdown: pending": (
+        in_turn(awaits_no_echo, stops),
+        {"grace": 0.3, "cap": PENDING},
+        r"the grace time was over: .*[\d,]{6,} bytes of echo pending;.*\(its echo was pending\)",
+    ),
+    "shutdown: at once": (
+        in_turn(awaits_no_echo, stops_twice),
+        {"grace": 30.0, "cap": PENDING},
+        r"stopped at once: .*[\d,]{6,} bytes of echo pending",
+    ),
+}
+"""Ends of a peer that had not got its echo yet: its name begins with the reason."""
+
+
 @pytest.fixture
 def started() -> Iterator[Callable[..., Running]]:
     """Start a server with settings; it is ended with the test."""
@@ -117,6 +207,22 @@ def test_the_client_sees_what_stands_there(started: Callable[..., Running], case
         server.closed(connection_id)  # before it is read: reading would keep it alive
     assert end_of(client) == seen
     assert server.closed(connection_id).reason.value == reason
+
+
+@pytest.mark.parametrize("case", CUT_OFF)
+def test_who_loses_an_echo_sees_it_and_the_log_says_how_much(
+    started: Callable[..., Running], case: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lifecycle, "CLOSE_BOUND", 0.3)
+    act, settings, detail = CUT_OFF[case]
+    server = started(**settings)
+    client, connection_id = server.connect_known(receive_buffer=4096)
+    act(server, client, connection_id)
+    closed = server.closed(connection_id)
+    assert closed.reason.value == case.split(":", maxsplit=1)[0]
+    assert re.fullmatch(detail, closed.detail), closed.detail
+    assert end_of(client) == "RST"
+    assert "RST" in documented()[closed.reason.value]
 
 
 def test_a_refused_client_sees_a_fin_and_then_that_nobody_is_there(
