@@ -47,14 +47,13 @@ class Seen(NamedTuple):
 
     bytes_in: int
     bytes_out: int
-    active_at: float
     hits: int
     """Wake-ups that the budget had ended."""
     refused: int
     """Reads and writes that the kernel had refused, or cut short."""
 
 
-NOT_SEEN: Final = Seen(0, 0, 0.0, 0, 0)
+NOT_SEEN: Final = Seen(0, 0, 0, 0)
 
 
 @dataclass(slots=True)
@@ -200,7 +199,7 @@ class Connection:
     def progress_so_far(self) -> Seen:
         """How far it has come now."""
         refused = self.eagains + self.partial_writes
-        return Seen(self.bytes_in, self.bytes_out, self.active_at, self.budget_hits, refused)
+        return Seen(self.bytes_in, self.bytes_out, self.budget_hits, refused)
 
     @property
     def frames_in(self) -> int:

@@ -206,6 +206,7 @@ class Serving:
     def _count_frames(self, connection: Connection, data: bytes, cap: int) -> int:
         """The number of frames in `data` if the hot path may echo it; 0 for the general way."""
         if len(data) == connection.read_size:  # it was full
+            connection.budget_hits += len(data) == READ_SIZE
             connection.expect(len(data))
         burst = burst_filling(data, cap)
         if burst is None:
@@ -264,6 +265,8 @@ class Serving:
             except OSError as error:
                 self._read_failed(connection, error)
                 return
+            # A longer read asks for what a body still needs, and it was all there.
+            connection.budget_hits += len(data) == size <= READ_SIZE
             self._receive(connection, data, 0, now)
         if self._until_eagain and machine.state in (READ_LEN, READ_BODY):
             self._unfinished[connection] = None

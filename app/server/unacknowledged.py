@@ -142,7 +142,7 @@ class Unacknowledged:
             since = min(since, before.looked_at)
         known = Outstanding(since, now, acked, connection.bytes_out, before)
         is_draining = connection.machine.state is DRAINING
-        known.is_brisk = keeps_up and not pending and not is_draining and now - since < QUIET
+        known.is_brisk = not pending and not is_draining and now - since < QUIET
         if not known.is_brisk:
             self._read_progress(connection, known, now)
             if known.progress is not None:
@@ -174,9 +174,7 @@ class Unacknowledged:
         connection.seen = seen = connection.progress_so_far()
         wants_input = machine.state is READ_LEN or machine.state is READ_BODY
         # An echo that the kernel has not refused waits for its turn, and the input behind it too.
-        waits_for_turn = seen.active_at > before.active_at and (
-            not connection.offered or seen.refused == before.refused
-        )
+        waits_for_turn = not connection.offered or seen.refused == before.refused
         is_asked = wants_input or (machine.pending > 0 and waits_for_turn)
         unread = (self._queues.unread(connection.fd) or 0) if is_asked else 0
         is_held = False

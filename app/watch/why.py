@@ -135,7 +135,7 @@ def why_waiting(row: Row, now: float) -> str:
             return "held by the budget: it had its share of this iteration, and goes on in the next"
         case WhyCode.SERVER_BEHIND:
             unread = words_size(snapshot.unread)
-            since = words_span(now - snapshot.unread_at)
+            since = words_span(min(quiet, now - snapshot.unread_at))
             return f"server is behind: {unread} in the receive queue, not read for {since}"
         case WhyCode.DRAINING_UNACKNOWLEDGED:
             left = _left(snapshot, now)
@@ -232,9 +232,8 @@ def _stop(queues: Queues, now: float) -> list[str]:
     if not queues.has_stopped or queues.unacked_bytes is None:
         return []
     span = words_span(now - queues.acked_at)
-    if not queues.answers:
-        return [f"nothing acknowledged for {span}"]
-    return [f"window closed for {span}" if not queues.in_flight_bytes else f"none for {span}"]
+    is_closed = queues.answers and queues.window == 0 and queues.in_flight_bytes == 0
+    return [f"window closed for {span}" if is_closed else f"nothing acknowledged for {span}"]
 
 
 def _draining(snapshot: Snapshot) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from app.core.events import POLLOUT, TraceLevel
+from app.core.events import POLLIN, POLLOUT, TraceLevel
 from app.core.framing import frame
 from app.core.settings import Settings
+from app.server import serving as serving_module
 from app.server import tracing
-from app.server.connection import Connection
+from app.server.connection import READ_SIZE, Connection
 from app.server.connection_limit import ConnectionLimit
 from app.server.lifecycle import Lifecycle
 from app.server.machine import FRAME_BUDGET
@@ -31,8 +32,12 @@ class NoPoller(SelectPoller):
 class GreedyKernel:
     """System calls that take whatever they are offered, and count it by descriptor."""
 
-    def __init__(self) -> None:
+    def __init__(self, received: bytes = b"") -> None:
         self.written: dict[int, int] = {}
+        self.received = received
+
+    def read(self, fd: int, size: int) -> bytes:
+        return self.received[:size]
 
     def write(self, fd: int, data: bytes) -> int:
         self.written[fd] = self.written.get(fd, 0) + len(data)
@@ -75,3 +80,20 @@ def test_frames_left_over_behind_an_armed_echo_are_held_by_the_budget(
         serving.batch([(fd, POLLOUT) for fd in life.by_fd], 1.0)
         assert [each.budget_hits for each in life.by_id.values()] == [hits]
         assert serving.has_unfinished is bool(hits)
+
+
+@pytest.mark.parametrize("is_quick", [False, True])
+@pytest.mark.parametrize("left", [0, 1])
+def test_a_read_that_was_full_is_held_by_the_budget(
+    is_quick: bool, left: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kernel = GreedyKernel((2 * READ_SIZE).to_bytes(4, "big") + bytes(READ_SIZE - 4 - left))
+    monkeypatch.setattr(tracing, "os", kernel)
+    monkeypatch.setattr(serving_module, "os", kernel)
+    life, serving = served(1, b"", Settings())
+    ((fd, connection),) = life.by_fd.items()
+    if is_quick:
+        life.quick[fd] = connection
+    serving.batch([(fd, POLLIN)], 1.0)
+    assert connection.bytes_in == READ_SIZE - left
+    assert connection.budget_hits == 1 - left

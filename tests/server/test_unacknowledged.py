@@ -230,15 +230,20 @@ def test_who_was_held_is_held_while_the_budget_still_cuts_it() -> None:
         assert bench.connection.snapshot(0.0).is_held is held
 
 
-def test_input_behind_an_echo_that_waits_for_its_turn_is_held_too() -> None:
+@pytest.mark.parametrize(("offered", "held"), [(False, True), (True, False)])
+def test_input_behind_an_echo_that_waits_for_its_turn_is_held_too(
+    offered: bool, held: bool
+) -> None:
     bench = Bench()
     bench.look(101.0, 0)
     bench.connection.machine.receive(frame(bytes(900)), 1000, 101.0)
+    bench.connection.offered = offered
+    bench.connection.eagains += 1  # of a read, unless the echo was offered
     bench.queues.unread_bytes = READ_SIZE
     bench.echo(64, 101.5)
     bench.look(102.0, 64)
     told = bench.connection.snapshot(0.0)
-    assert (told.is_held, told.unread) == (True, 0), "the loop does not want to read it yet"
+    assert (told.is_held, told.unread) == (held, 0), "the loop does not want to read it yet"
     bench.look(102.5, 64)
     assert not bench.connection.snapshot(0.0).is_held, "nothing has moved: the peer is the cause"
 

@@ -6,6 +6,7 @@ import os
 import signal
 import time
 
+from .flooding_crowd import FloodingCrowd
 from .labelling import ARMED, EDGE, KB, KIB, MIB, NO_TIMEOUTS, situation, variants
 from .scene import Scene
 from .slow_readers import stands_still
@@ -299,3 +300,24 @@ variants(
     flood_by_select={"low": 1, "high": 10 * KB, "options": ("--poller", "select")},
     flood_with_workers={"low": 1, "high": 10 * KB, "options": ("--workers", "2")},
 )  # fmt: skip
+
+
+@situation("server_behind", is_seen=False, after=0.0, lasts=3.0)
+def a_crowd_floods_a_server_that_is_short_of_time(scene: Scene) -> None:
+    """The loop comes round in over a second: input waits for so long before it is read."""
+    server = scene.serve(*NO_TIMEOUTS)
+    client = scene.connect()
+    client.read_all()
+    client.flood(scene.between(500, 5000), 2 * MIB)
+    crowd = FloodingCrowd(scene.address, scene.between(250, 350))
+    scene.at_end(crowd.stop)
+    set_share = scene.slow_down(server)
+    share = 0.1
+
+    def is_behind() -> bool:
+        nonlocal share
+        share *= 0.7
+        set_share(share)
+        return scene.longest_without_a_read(5.0) > 1.5
+
+    scene.until(is_behind, 40)

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from itertools import count
@@ -28,6 +29,8 @@ from .true_codes import Sample
 ROOT: Final = Path(__file__).parents[2]
 START: Final = 20.0
 """Seconds in which the server must say where it listens."""
+SLICE: Final = 0.2
+"""Seconds from one stop of a slowed server to the next."""
 _numbers: Final = count(1)
 
 
@@ -131,6 +134,36 @@ class Scene:
             time.sleep(0.02)
         self.address = (self.address[0], json.loads(first[0])["port"])
         return process
+
+    def slow_down(self, process: subprocess.Popen[bytes]) -> Callable[[float], None]:
+        """Stop and continue a server in turn; the function returned sets its share of the time."""
+        shares, stopping = [1.0], threading.Event()
+
+        def run() -> None:
+            while not stopping.is_set():
+                process.send_signal(signal.SIGSTOP)
+                stopping.wait(SLICE * (1 - shares[0]))
+                process.send_signal(signal.SIGCONT)
+                stopping.wait(SLICE * shares[0])
+
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        self.at_end(thread.join)
+        self.at_end(stopping.set)
+        return lambda share: shares.__setitem__(0, share)
+
+    def longest_without_a_read(self, seconds: float) -> float:
+        """Watch for so long; return how long the server left input unread at the longest."""
+        longest, since, before = 0.0, time.monotonic(), -1
+        end = since + seconds
+        while (now := time.monotonic()) < end:
+            facts = self.sample().facts
+            assert facts, "the connection ended"
+            if not facts.recv_q or facts.bytes_received - facts.recv_q != before:
+                since, before = now, facts.bytes_received - facts.recv_q
+            longest = max(longest, now - since)
+            time.sleep(0.05)
+        return longest
 
     def connect(self, receive_buffer: int = 0) -> ScriptedClient:
         """Connect a client; the first one is the one that is judged."""

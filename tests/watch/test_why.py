@@ -133,7 +133,7 @@ def test_stuck_is_who_stands_still_in_the_middle_of_something(
 def in_kernel(seen: Snapshot, **figures: int | float | bool | None) -> Snapshot:
     """The same snapshot with bytes that have been unacknowledged for three seconds."""
     queues = Queues(t=NOW, since=NOW - 3, acked_at=NOW - 3, acked_bytes=0, unacked_bytes=9)
-    queues = msgspec.structs.replace(queues, **{"in_flight_bytes": 0, **figures})
+    queues = msgspec.structs.replace(queues, **{"in_flight_bytes": 0, "window": 0, **figures})
     return msgspec.structs.replace(seen, queues=queues)
 
 
@@ -204,3 +204,15 @@ def test_unacknowledged_bytes_are_told_with_the_cause() -> None:
     assert why_in_brief(slow, NOW) == "peer reads slowly: 20K/s"
     assert is_stuck(seen, NOW)
     assert not is_stuck(slow, NOW)
+
+
+def test_a_window_is_closed_only_if_the_kernel_says_so() -> None:
+    for figures in ({"window": None}, {"window": 500}, {"in_flight_bytes": None}):
+        row = row_of(in_kernel(WRITTEN, has_stopped=True, **figures))
+        assert "nothing acknowledged for 3 s" in why_waiting(row, NOW)
+
+
+def test_input_is_not_read_since_the_last_byte_moved() -> None:
+    row = row_of(unread(snapshot(1, frames=3, quiet=2), NOW - 5))
+    words = "server is behind: 7 B in the receive queue, not read for 2 s"
+    assert why_waiting(row, NOW) == words
