@@ -303,3 +303,17 @@ def test_what_waits_at_an_observer_and_what_it_lost_is_in_the_figures() -> None:
     late = fan.add(EventStream(traced=True))
     fan.hand_on(Drained([toggled(1)], [], None, 3))
     assert late.drain().dropped == 3, "what an observer lost is no detail that the server dropped"
+
+
+def test_a_first_sample_that_has_only_begun_is_finished_soon() -> None:
+    """CPU time is measured over a span: the first is short, so that a figure is there at once."""
+    sample = ProcessStats(t=1.0, cpu_percent=1.0, rss=1, fds=1, threads=1)
+    answers: list[ProcessStats | None] = [None, sample, sample]
+    time = [100.0]
+    fan = Fanout(EventStream(), Woken(), lambda: answers.pop(0), lambda: time[0])
+    screen = fan.add(watching())
+    for now, left in ((100.0, 2), (100.2, 2), (100.31, 1), (101.2, 1), (101.32, 0)):
+        time[0] = now
+        give(fan)
+        assert len(answers) == left, now
+    assert screen.drain().events == [sample, sample]

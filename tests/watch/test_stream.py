@@ -291,3 +291,14 @@ def test_the_last_figures_come_with_the_last_word_even_if_both_come_during_the_d
     drained = stream.drain()
     assert drained.events == [stopped]
     assert drained.stats == last
+
+
+def test_of_those_that_came_and_went_the_latest_is_told() -> None:
+    """Its id says which ids are used."""
+    events: list[Event] = []
+    for number in range(1, 6):
+        events += [opened(number), closed(number, Reason.EOF)]
+    *rest, notice = shorten(events)
+    assert rest == events[-2:]
+    assert isinstance(notice, Notice)
+    assert notice.skipped == {"eof": 4}

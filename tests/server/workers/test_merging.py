@@ -117,3 +117,12 @@ def test_a_worker_that_died_is_not_waited_for(two: Two) -> None:
     two.slots[1].process = None
     two.tell(1, 1000)
     assert two.told() == (1000, [1])
+
+
+def test_figures_have_no_time_that_the_wall_clock_has_yet_to_come_to(two: Two) -> None:
+    """It was set back, and one worker has not noticed yet."""
+    two.time = AWAITED_UNTIL + 1
+    two.tell(1, 11, AWAITED_UNTIL + 3600)
+    stats = two.stream.drain().stats
+    assert stats is not None
+    assert stats.t == two.time

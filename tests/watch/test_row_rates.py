@@ -1,0 +1,20 @@
+"""Rates of a connection that was quiet for long."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.watch.row import RATE_MEMORY, Row
+from tests.making import NOW, opened, snapshot
+
+
+def test_a_pause_counts_for_so_long_and_no_longer() -> None:
+    """Who sends again after an hour is not shown as one frame an hour for the next hours."""
+    row = Row(opened(1, age=60.0))
+    row.update(snapshot(1, frames=1, at=NOW, quiet=0))
+    row.update(snapshot(1, frames=31, at=NOW + 10, quiet=0))
+    row.update(snapshot(1, frames=61, at=NOW + 10 * RATE_MEMORY, quiet=0))
+    assert row.measured_rate is not None
+    assert row.measured_rate.span == RATE_MEMORY
+    assert row.measured_rate.per_second == pytest.approx(30 / RATE_MEMORY)
+    assert row.rate(NOW + 10 * RATE_MEMORY) == pytest.approx(30 / RATE_MEMORY)
