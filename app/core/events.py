@@ -351,6 +351,11 @@ class Snapshot(EventStruct, frozen=True, tag="snapshot"):
     """Whether the budget alone ended its wake-ups of the last second, with more to do."""
 
     @property
+    def rested_at(self) -> float:
+        """When a byte last moved, or was acknowledged; the idle time-out is counted from then."""
+        return max(self.active_at, self.t)
+
+    @property
     def unacked_bytes(self) -> int:
         """Bytes of echo written and not acknowledged; 0 where the kernel does not tell."""
         return (self.queues.unacked_bytes or 0) if self.queues is not None else 0

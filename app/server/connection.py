@@ -222,6 +222,11 @@ class Connection:
         return self.bytes_in - self.machine.bytes_kept
 
     @property
+    def rested_at(self) -> float:
+        """When a byte last moved, or the last of an echo was acknowledged: idling begins then."""
+        return max(self.active_at, self.acked_all_at)
+
+    @property
     def unacked_bytes(self) -> int:
         """Bytes of echo in the send queue at the last look; 0 if the kernel does not tell."""
         return 0 if self.outstanding is None else self.outstanding.unacked_bytes or 0
@@ -245,7 +250,7 @@ class Connection:
         """Make a snapshot of all figures; `epoch` plus the loop's clock is Unix time."""
         machine, outstanding = self.machine, self.outstanding
         # Never before that of an earlier snapshot, which would be taken for the newer one.
-        t, queues = max(self.active_at, self.acked_all_at), None
+        t, queues = self.rested_at, None
         if outstanding is not None and not outstanding.is_brisk:
             t, queues = max(t, outstanding.looked_at), outstanding.to_queues(epoch)
         return Snapshot(

@@ -48,8 +48,7 @@ def deadline(connection: Connection, settings: Settings) -> tuple[float, Reason]
     elif outstanding is not None:
         return write
     else:
-        since = max(connection.active_at, connection.acked_all_at)
-        own = _after(since, settings.idle_timeout), Reason.TIMEOUT_IDLE
+        own = _after(connection.rested_at, settings.idle_timeout), Reason.TIMEOUT_IDLE
     return write if write[0] < own[0] else own
 
 
@@ -66,7 +65,9 @@ def describe_wait(connection: Connection, now: float) -> str:
     if machine.len_buf:
         of = f"{machine.len_bytes_read} of 4 header bytes"
         return f"{of} {now - machine.frame_at:.1f} s after the first"
-    return f"nothing for {now - connection.active_at:.1f} s"
+    began = connection.rested_at
+    after = " since all was acknowledged" if began > connection.active_at else ""
+    return f"nothing for {now - began:.1f} s{after}"
 
 
 def describe_unacknowledged(connection: Connection, now: float, patience: float) -> str:

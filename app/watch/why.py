@@ -128,7 +128,8 @@ def why_waiting(row: Row, now: float) -> str:
     quiet = now - snapshot.active_at
     match code:
         case WhyCode.NO_BYTES_YET | WhyCode.BETWEEN_FRAMES:
-            return f"{_resting(snapshot, quiet)}{_for(quiet)}"
+            rest = now - snapshot.rested_at
+            return f"{_resting(snapshot, rest)}{_for(rest)}"
         case WhyCode.NEEDS_HEADER | WhyCode.NEEDS_BODY:
             return f"waiting for {_missing(snapshot)}{_none_for(quiet)}"
         case WhyCode.HELD_BY_BUDGET:
@@ -159,7 +160,7 @@ def why_in_brief(row: Row, now: float) -> str:
     quiet = now - snapshot.active_at
     match code:
         case WhyCode.NO_BYTES_YET | WhyCode.BETWEEN_FRAMES:
-            return _resting(snapshot, quiet)
+            return _resting(snapshot, now - snapshot.rested_at)
         case WhyCode.NEEDS_HEADER | WhyCode.NEEDS_BODY:
             return f"needs {_missing(snapshot)}"
         case _:

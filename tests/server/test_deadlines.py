@@ -13,8 +13,11 @@ from app.core.events import Reason
 from app.core.framing import frame
 from app.core.settings import Settings
 from app.server.connection import Connection, Linger
-from app.server.deadlines import SLOT, TimingWheel, deadline
+from app.server.deadlines import SLOT, TimingWheel, deadline, describe_wait
 from app.server.outstanding import Outstanding
+from app.watch.row import Row
+from app.watch.why import why_waiting
+from tests.making import opened
 
 SETTINGS = Settings(header_timeout=1, body_timeout=20, write_timeout=300, idle_timeout=4000)
 OFF = Settings(header_timeout=0, body_timeout=0, write_timeout=0, idle_timeout=0)
@@ -69,6 +72,21 @@ DEADLINES = {
 def test_each_state_has_its_deadline(connection: Connection, when: float, reason: Reason) -> None:
     assert deadline(connection, SETTINGS) == (when, reason)
     assert deadline(connection, OFF) == (inf, reason)
+
+
+@pytest.mark.parametrize(
+    ("fetched", "words"),
+    [(200.0, "nothing for 5.0 s"), (900.0, "nothing for 5.0 s since all was acknowledged")],
+)
+def test_an_idle_peer_is_told_of_for_as_long_as_the_time_out_counts(
+    fetched: float, words: str
+) -> None:
+    connection = fetched_at(fetched)
+    when, _ = deadline(connection, msgspec.structs.replace(SETTINGS, idle_timeout=5))
+    assert describe_wait(connection, when) == words
+    row = Row(opened(1))
+    row.update(connection.snapshot(epoch=0.0))
+    assert why_waiting(row, when) == "no frame yet for 5 s"
 
 
 def test_in_a_frame_the_earlier_of_two_deadlines_counts() -> None:
