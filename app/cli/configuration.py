@@ -20,6 +20,7 @@ from typing import Any, Final
 import click
 from click.core import ParameterSource
 
+from ..core.addresses import Address
 from ..core.printable import printable
 from ..core.settings import SettingError, suggestion
 from .options import UI_OPTIONS, Judged, is_service_url
@@ -255,12 +256,19 @@ show_option: Final = click.option(
 def _shown(ctx: click.Context) -> list[str]:
     file = f"file {printable(current(ctx).path, 200)}"
     rows: dict[str, list[tuple[str, object, str]]] = {"": [], UI_TABLE: []}
+    asked = ctx.params.get("listen", ())
+    listen = choose_listen(ctx, asked)
     for parameter in ctx.command.get_params(ctx):
         if parameter.name in ctx.params:
-            value = ctx.params[parameter.name]
+            value, origin = ctx.params[parameter.name], _origin(ctx, parameter)
             if isinstance(parameter.type, Judged):
                 value = parameter.type.rule.words(value)
-            row = (parameter.name.replace("_", "-"), value, _origin(ctx, parameter))
+            # A file may not say both: what is beaten is left out.
+            if listen and parameter.name in ("host", "port"):
+                value, origin = None, "listen says it"
+            elif asked and not listen and parameter.name == "listen":
+                value, origin = None, "host or port beats it"
+            row = (parameter.name.replace("_", "-"), value, origin)
             rows[UI_TABLE if parameter.name in UI_OPTIONS else ""].append(row)
     for key, value in current(ctx).ui.items():
         if isinstance(value, dict):
@@ -282,6 +290,32 @@ def _aligned(rows: list[tuple[str, object, str]]) -> list[str]:
     ]
     width = max(map(len, left), default=0)
     return [f"{text:{width}}  # {origin}" for text, (_, _, origin) in zip(left, rows, strict=True)]
+
+
+def choose_listen(ctx: click.Context, listen: tuple[Address, ...]) -> tuple[Address, ...]:
+    """Return the addresses of ``--listen`` unless HOST or PORT beat them (a flag beats a variable,
+    which beats the file). Raises `SettingError` if both come from one place.
+    """
+    strengths = (
+        ParameterSource.DEFAULT,
+        ParameterSource.DEFAULT_MAP,
+        ParameterSource.ENVIRONMENT,
+        ParameterSource.COMMANDLINE,
+    )
+
+    def strength(name: str) -> int:
+        source = ctx.get_parameter_source(name)
+        return strengths.index(source) if source in strengths else 0
+
+    other = max(("host", "port"), key=strength)
+    if not listen or strength(other) > strength("listen"):
+        return ()
+    if strength(other) == strength("listen"):
+        raise SettingError(
+            f"--listen {listen[0]} and {other.upper()} {ctx.params[other]}: give one of them;"
+            " --listen says both host and port"
+        )
+    return listen
 
 
 def _origin(ctx: click.Context, parameter: click.Parameter) -> str:

@@ -12,11 +12,16 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from ..core.addresses import Address
 from ..core.settings import RULES, SettingError, Settings
 from ..core.spawn import stop_signals_blocked
 from ..recording.plan import Limits, RecordingPlan
-from .configuration import ConfiguredCommand, environment_note, file_option, show_option
+from .configuration import (
+    ConfiguredCommand,
+    choose_listen,
+    environment_note,
+    file_option,
+    show_option,
+)
 from .dashboard import dashboard_preferences, require_terminal, run_dashboard
 from .exit_codes import EXIT_FAILED
 from .options import (
@@ -80,7 +85,7 @@ def split_options(options: dict[str, Any]) -> tuple[Settings, Sidecars]:
 
     for name in UI_OPTIONS:
         del options[name]
-    options["listen"] = choose_listen(options["listen"])
+    options["listen"] = choose_listen(click.get_current_context(), options["listen"])
     sidecars = Sidecars(
         metrics=options.pop("metrics"),
         control=options.pop("control"),
@@ -94,33 +99,6 @@ def split_options(options: dict[str, Any]) -> tuple[Settings, Sidecars]:
         ),
     )
     return Settings(**options), sidecars
-
-
-def choose_listen(listen: tuple[Address, ...]) -> tuple[Address, ...]:
-    """Return the addresses of ``--listen`` unless HOST or PORT beat them (a flag beats a variable,
-    which beats the file). Raises `SettingError` if both come from one place.
-    """
-    strengths = (
-        ParameterSource.DEFAULT,
-        ParameterSource.DEFAULT_MAP,
-        ParameterSource.ENVIRONMENT,
-        ParameterSource.COMMANDLINE,
-    )
-    ctx = click.get_current_context()
-
-    def strength(name: str) -> int:
-        source = ctx.get_parameter_source(name)
-        return strengths.index(source) if source in strengths else 0
-
-    other = max(("host", "port"), key=strength)
-    if not listen or strength(other) > strength("listen"):
-        return ()
-    if strength(other) == strength("listen"):
-        raise SettingError(
-            f"--listen {listen[0]} and {other.upper()} {ctx.params[other]}: give one of them;"
-            " --listen says both host and port"
-        )
-    return listen
 
 
 def _is_configured(parameter: str) -> bool:

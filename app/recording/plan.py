@@ -10,7 +10,7 @@ from typing import Annotated, Final, NamedTuple
 from msgspec import Struct
 
 from ..core.printable import printable
-from ..core.settings import KIB, SettingError, bounds, parse_size
+from ..core.settings import KIB, SettingError, bounds, format_size, parse_size
 
 
 class Limits(Struct, frozen=True):
@@ -53,6 +53,13 @@ class Keep(NamedTuple):
 
     size: int = 0
     age: float = 0.0
+
+    def __str__(self) -> str:
+        """As the option has it: ``500MiB``, ``90m``."""
+        if self.size:
+            return format_size(self.size)
+        unit = next(unit for unit in reversed(_AGES) if self.age % _AGES[unit] == 0)
+        return f"{self.age / _AGES[unit]:.0f}{unit}"
 
 
 def parse_keep(text: str) -> Keep:
