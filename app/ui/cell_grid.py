@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import compress
+from operator import ne
 from typing import Final, NamedTuple
 
 from rich.cells import split_graphemes
@@ -37,16 +39,41 @@ class _Run(NamedTuple):
 class _Line:
     """A line of a grid: the character and the look of each cell."""
 
-    __slots__ = ("characters", "looks")
+    __slots__ = ("_strips", "characters", "looks")
 
     def __init__(self, width: int) -> None:
         self.characters = [UNKNOWN] * width
         self.looks = [PLAIN] * width
+        self._strips: dict[int, Strip] = {}
+        """What was put, by its first column: Textual keeps the strips that have not changed."""
 
-    def divide_at(self, x: int) -> None:
-        """Make blanks of a wide character that begins before the cell `x` and ends behind it."""
-        if x < len(self.characters) and self.characters[x] == SECOND_HALF:
-            self.characters[x - 1 : x + 1] = "  "
+    def put(self, x: int, strip: Strip, system: ColorSystem) -> bool:
+        """Take over a strip at column `x`; return False if it stands there already."""
+        width = len(self.characters)
+        if self._strips.get(x) is strip or not 0 <= x < width:
+            return False
+        for start, other in list(self._strips.items()):
+            if start < x + strip.cell_length and start + other.cell_length > x:
+                del self._strips[start]
+        self._strips[x] = strip
+        if self.characters[x] == SECOND_HALF:
+            self.characters[x - 1] = " "
+        characters: list[str] = []
+        looks: list[str] = []
+        for text, style, control in strip:
+            if not control:
+                cells = text if text.isascii() and text.isprintable() else _cells(text)
+                characters += cells
+                looks += [look_of(style, system)] * len(cells)
+        length = min(len(characters), width - x)
+        end = x + length
+        if characters[length : length + 1] == [SECOND_HALF]:
+            characters[length - 1] = " "  # there is room for half of it only
+        self.characters[x:end] = characters[:length]
+        self.looks[x:end] = looks[:length]
+        if end < width and self.characters[end] == SECOND_HALF:
+            self.characters[end] = " "
+        return True
 
     def become(self, other: _Line) -> None:
         """Take over the content of another line."""
@@ -111,22 +138,12 @@ class CellGrid:
     def _put(self, y: int, x: int, strips: Iterable[Strip | None], system: ColorSystem) -> None:
         if not 0 <= y < len(self._wanted):
             return
-        line, width = self._wanted[y], self.size[0]
+        line = self._wanted[y]
         for strip in strips:
-            for text, style, control in strip or ():
-                if control:
-                    continue
-                cells = text if text.isascii() and text.isprintable() else _cells(text)
-                end = min(x + len(cells), width)
-                if end > x:
-                    line.divide_at(x)
-                    line.divide_at(end)
-                    line.characters[x:end] = cells[: end - x]
-                    if cells[end - x : end - x + 1] == (SECOND_HALF,):
-                        line.characters[end - 1] = " "  # there is room for half of it only
-                    line.looks[x:end] = [look_of(style, system)] * (end - x)
-                x += len(cells)
-        self._touched.add(y)
+            if strip is not None:
+                if line.put(x, strip, system):
+                    self._touched.add(y)
+                x += strip.cell_length
 
     # --- the difference ---
 
@@ -214,12 +231,12 @@ def _is_plain(line: _Line) -> bool:
 
 
 def _changed_cells(wanted: _Line, sent: _Line) -> list[int]:
-    pairs = zip(wanted.characters, sent.characters, wanted.looks, sent.looks, strict=True)
-    return [
-        x
-        for x, (new, old, look, old_look) in enumerate(pairs)
-        if (new != old or look != old_look) and new != UNKNOWN
-    ]
+    cells = range(len(wanted.characters))
+    changed = set(compress(cells, map(ne, wanted.characters, sent.characters)))
+    changed.update(compress(cells, map(ne, wanted.looks, sent.looks)))
+    if UNKNOWN in wanted.characters:
+        changed.difference_update(x for x in cells if wanted.characters[x] == UNKNOWN)
+    return sorted(changed)
 
 
 def _changed_runs(y: int, wanted: _Line, sent: _Line) -> Iterator[_Run]:

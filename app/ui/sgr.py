@@ -52,7 +52,10 @@ def change(before: str | None, after: str) -> str:
     anew = f"\x1b[;{new}m" if new else "\x1b[m"
     if before is None:
         return anew + link
-    return min(f"\x1b[{';'.join(_difference(_parts(old), _parts(new)))}m", anew, key=len) + link
+    differing = ";".join(_difference(_parts(old), _parts(new)))
+    if not differing:  # they name the terminal's own colours, and mean the same
+        return link
+    return min(f"\x1b[{differing}m", anew, key=len) + link
 
 
 def _difference(old: _Parts, new: _Parts) -> Iterator[str]:
