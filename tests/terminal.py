@@ -42,7 +42,8 @@ class Terminal:
         The terminal writes `answers` to each status request, each in a write of its own.
         """
         self._answers = answers
-        self._asked = 0
+        self.asked = 0
+        """The number of status requests that were read."""
         self.screen: Any = pyte.Screen(columns, lines)
         self._parser: Any = pyte.ByteStream(self.screen)
         self.output = bytearray()
@@ -93,8 +94,8 @@ class Terminal:
         except OSError:
             return False  # Linux: EIO once the last slave is closed
         self.output += data
-        while self.output.count(b"\x1b[5n") > self._asked:
-            self._asked += 1
+        while self.output.count(b"\x1b[5n") > self.asked:
+            self.asked += 1
             for answer in self._answers:
                 self.press(answer)
         # pyte would print the private sequences of kitty's key protocol.

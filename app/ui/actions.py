@@ -82,8 +82,8 @@ GROUPS: Final[dict[str, tuple[Action, ...]]] = {
 }
 ACTIONS: Final = {action.name: action for group in GROUPS.values() for action in group}
 PRESETS: Final = ("default", "vim")
-ALWAYS: Final = ("ctrl+c", "ctrl+q")
-"""Keys that always quit, however the others are bound."""
+ALWAYS: Final = {"ctrl+c": "quit", "ctrl+q": "quit", "ctrl+l": "redraw"}
+"""Actions whose keys are always the same, however the others are bound."""
 IN_THE_FOOTER: Final = (
     "help", "quit", "kill", "filter", "stuck", "pause", "charts", "sort", "columns", "cap", "tag",
     "palette", "log", "settings", "audit", "copy", "export",
@@ -179,7 +179,7 @@ def _read_keys(name: str, texts: str) -> tuple[str, ...]:
 
 
 def _refuse_two_actions_on_one_key(keys: Keys) -> None:
-    taken: dict[str, str] = dict.fromkeys(ALWAYS, "quit")
+    taken: dict[str, str] = dict(ALWAYS)
     for name, its_keys in keys.items():
         for key in its_keys:
             if key in taken:

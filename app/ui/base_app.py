@@ -93,6 +93,11 @@ class PersonalApp(App[int], inherit_bindings=False):
         ours.draw(update, system, cursor, self._sync_available)
         self.post_display_hook()
 
+    def action_redraw(self) -> None:
+        """Send the whole screen again: another program may have written on the terminal."""
+        if isinstance(self._driver, TerminalDriver):
+            self._driver.redraw()
+
     def is_drawing_due(self) -> bool:
         """Whether the model is to be drawn now, as the pace and the link have it."""
         piece_time = self._driver.piece_time if isinstance(self._driver, TerminalDriver) else 0.0

@@ -42,7 +42,10 @@ def _bindings(names: tuple[str, ...]) -> list[BindingType]:
 TABLE_BINDINGS: Final = _bindings(OF_THE_TABLE)
 APP_BINDINGS: Final = [
     *_bindings(tuple(name for name in ACTIONS if name not in OF_THE_TABLE)),
-    *(Binding(key, "quit", "Quit", show=False, priority=True) for key in ALWAYS),
+    *(
+        Binding(key, action, action.capitalize(), show=False, priority=True)
+        for key, action in ALWAYS.items()
+    ),
 ]
 
 

@@ -6,6 +6,7 @@ import base64
 import re
 import signal
 import socket
+import time
 import urllib.request
 from pathlib import Path
 
@@ -166,6 +167,25 @@ def test_however_a_terminal_answers_it_is_drawn_on_and_no_answer_is_a_key(
         assert terminal.exit_code() == 0
         assert terminal.restored()
         assert terminal.left_for_the_shell() == b""
+
+
+def test_ctrl_l_draws_again_what_another_program_has_cleared() -> None:
+    with Terminal("127.0.0.1", "0") as terminal:
+        port = wait_for_port(terminal)
+        terminal.wait_for(lambda screen: "Quit" in screen)
+        terminal.screen.erase_in_display(2)
+        terminal.press("\x0c")
+        terminal.wait_for(lambda screen: str(port) in screen and "Quit" in screen)
+        assert "connections" in terminal.text
+
+
+def test_a_terminal_far_away_is_told_that_its_link_is_slow() -> None:
+    with Terminal("127.0.0.1", "0", answers=()) as terminal:
+        for number in range(6):
+            terminal.wait_for(lambda _screen, known=number: terminal.asked > known)  # type: ignore[misc]
+            time.sleep(0.8)  # the way back
+            terminal.press("\x1b[0n")
+        terminal.wait_for(lambda screen: "slow link: every" in screen)
 
 
 CRASHING_SCREEN = """
