@@ -155,7 +155,7 @@ class Recorder:
                 return
             self._interrupt(self._parts, trouble)
         if self._retry_at < inf:
-            self._state.apply(drained, self._until - self._behind)
+            self._apply(self._batch(drained))  # bytes of peers stay out of the next keyframe too
             if self._until >= self._retry_at:
                 self._resume()
             return
@@ -250,10 +250,13 @@ class Recorder:
         self.events += len(batch.events)
         self._events_since += len(batch.events)
         self._batches_since += 1
-        told = Drained(list(batch.events), list(batch.snapshots), batch.stats, batch.dropped)
-        self._state.apply(told, self._until - self._behind)
+        self._apply(batch)
         if self._is_keyframe_due():
             self._write_keyframe()
+
+    def _apply(self, batch: RecordedBatch) -> None:
+        told = Drained(list(batch.events), list(batch.snapshots), batch.stats, batch.dropped)
+        self._state.apply(told, self._until - self._behind)
 
     def _is_keyframe_due(self) -> bool:
         """Whether a seek would have to play much, and a keyframe would not outweigh it."""
@@ -302,6 +305,10 @@ class Recorder:
         if self._retry_at < inf:
             return  # it is known
         self._disk.close()
+        # What was held back is older than what the next file's keyframe will know.
+        if (rest := self._quiet.rest(self._until)) is not None:
+            self._apply(rest)
+        self._quiet = QuietFigures()
         if self._interrupted:
             parts.path.unlink(missing_ok=True)  # it never held more than its beginning
         else:

@@ -7,13 +7,15 @@ import itertools
 import os
 from collections.abc import Iterable
 from functools import partial
+from math import inf
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from app.core.events import Event, Reason
+from app.core.events import Bytes, Event, Reason
 from app.core.settings import SettingError
+from app.core.statistics import LoopStats
 from app.recording import disk as disk_module
 from app.recording.disk import Disk
 from app.recording.files import Parts, RecordingFile, create, numbered
@@ -24,7 +26,7 @@ from app.recording.recordings import Recordings
 from app.ui.replay_source import ReplaySource
 from app.watch.fanout import Fanout
 from app.watch.stream import Drained, EventStream
-from tests.making import INSTANCE, NOW, closed, listening, opened
+from tests.making import INSTANCE, NOW, closed, listening, loop_stats, opened
 from tests.recording.making import Drain, drain, history
 from tests.ui.test_replay_source import Screen
 from tests.waiting import until
@@ -230,6 +232,60 @@ def test_who_takes_the_file_away_is_noticed_once_and_it_goes_on_in_the_next(
         screen.source.seek(recording.end)
         screen.refresh()
         assert len(screen.model.rows) == number
+
+
+def test_what_was_held_back_before_an_interruption_is_older_than_the_next_file(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "a.rec"
+    kept = Kept(path, Keep(size=10**6))
+    counted = itertools.count(1)
+    kept.live([drain(NOW, listening(), opened(1), frames=1)])
+
+    def tell(since: float, seconds: int, *, is_quiet: bool) -> None:
+        for number in range(seconds):
+            count = next(counted)
+            stats = loop_stats(since + number, 1 if is_quiet else count, 64, 2)
+            spent = ((3, count), (9, count // 2))  # an idle loop is woken too
+            stats = msgspec.structs.replace(stats, iteration_us=spent, polls=count)
+            kept.live([Drain(since + number, Drained([], [], stats, 0))])
+
+    tell(NOW + 1, 5, is_quiet=True)
+    assert kept.recorder._quiet._held_stats is not None
+    kept.written()
+    kept.parts.path.unlink()
+    until(lambda: kept.recorder._disk.trouble)
+    tell(NOW + 6, int(RETRY_INTERVAL) + 1, is_quiet=False)
+    assert kept.recorder._retry_at == inf  # the next file has begun, with all that is known
+    kept.written()
+    kept.live([drain(NOW + 18, opened(2, age=-18))])
+    tell(NOW + 19, 5, is_quiet=False)
+    kept.end()
+    with Recording(path) as recording:
+        told = [item.event for item in recording.items(0, NOW * 2)]
+        assert recording.damage is None
+        stats = [event for event in told if isinstance(event, LoopStats)]
+        polls = [each.polls for each in stats]
+        assert polls == sorted(polls)
+        assert stats[-1].iteration_us == ((3, polls[-1]), (9, polls[-1] // 2))
+        for index in range(len(recording.keyframes)):
+            assert recording.keyframe(index) is not None
+
+
+def test_bytes_of_peers_stay_out_of_what_is_told_of_an_interruption(tmp_path: Path) -> None:
+    kept = Kept(tmp_path / "a.rec", Keep(size=10**6))
+    kept.live([drain(NOW, listening(), opened(1))])
+    kept.written()
+    kept.parts.path.unlink()
+    until(lambda: kept.recorder._disk.trouble)
+    secret = Bytes(t=NOW + 1, id=1, call="read", data=b"secret")
+    kept.live([drain(NOW + 1, secret), drain(NOW + 12, opened(2, age=-12))])
+    kept.end()
+    with Recording(kept.parts.path) as recording:
+        for index in range(len(recording.keyframes)):
+            keyframe = recording.keyframe(index)
+            assert keyframe is not None
+            assert not [event for event in keyframe.detail if isinstance(event, Bytes)]
 
 
 def test_a_cut_is_noticed_though_the_server_goes_on_telling(tmp_path: Path) -> None:
