@@ -88,7 +88,8 @@ class Hosting:
             if entrance:
                 opened.callback(entrance.close)
             # Last: a start that fails must leave no file, and replace none (--record-force).
-            self.recordings.start_planned()
+            if note := self.recordings.start_planned():
+                self.publish_notice("info", note)
             self._service = (
                 Service(
                     entrance,

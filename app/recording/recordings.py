@@ -49,13 +49,16 @@ class Recordings:
     def _latest_path(self) -> Path:
         return self._path if self._parts is None else self._parts.path
 
-    def start_planned(self) -> None:
-        """Begin the recording of the command line, if it wants one. Raises `SettingError`."""
+    def start_planned(self) -> str:
+        """Begin the recording of the command line, if it wants one. Raises `SettingError`.
+
+        Returns what the log is to tell of it, as nobody may hear the fan-out yet; mostly nothing.
+        """
         path = self._plan.path
         if path is None:
-            return
+            return ""
         try:
-            self._start_file(path, self._plan)
+            return self._start_file(path, self._plan)
         except FileExistsError:
             raise SettingError(
                 f"--record {path}: the file exists: choose another name, or replace a recording"
@@ -64,12 +67,16 @@ class Recordings:
         except OSError as error:
             raise SettingError(f"--record {path}: {error.strerror or error}") from None
 
-    def _start_file(self, path: Path, plan: RecordingPlan) -> None:
-        """Begin to record into a new file of this name, or as the plan says into numbered ones."""
+    def _start_file(self, path: Path, plan: RecordingPlan) -> str:
+        """Begin to record into a new file of this name, or as the plan says into numbered ones.
+
+        Returns why the file has another name than the plan's; empty if it has not.
+        """
         if plan.keep is not None:
             parts = Parts(path, plan.keep, self._fanout.now)
             self.start(path, parts.open_next(), parts)
-            return
+            return ""
+        note = ""
         try:
             file = create(path, plan.may_replace)
         except FileExistsError:
@@ -77,9 +84,9 @@ class Recordings:
                 raise
             taken, path = path, next_numbered(path)
             file = create(path)
-            text = f"{taken} is a recording already: this one is {path.name}"
-            self._publish("info", text)
+            note = f"{taken} is a recording already: this one is {path.name}"
         self.start(path, file)
+        return note
 
     def start(self, path: Path, file: Sink, parts: Parts | None = None) -> None:
         """Begin to record into an open file."""

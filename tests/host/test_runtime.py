@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import socket
 from dataclasses import replace
+from math import inf
 from pathlib import Path
 
 import pytest
 
 from app.core.addresses import Address
+from app.core.events import Notice
 from app.core.settings import SettingError, Settings
 from app.host.runtime import Hosting, Sidecars
 from app.recording.plan import RecordingPlan
+from app.recording.reader import Recording
 
 OLD = b"\x89echorec and what was recorded yesterday"
 
@@ -68,3 +71,22 @@ def test_a_start_that_fails_replaces_no_recording(tmp_path: Path) -> None:
     with pytest.raises(SettingError):
         Hosting(Settings(host="127.0.0.1", port=0), sidecars)
     assert recording.read_bytes() == OLD
+
+
+def test_the_log_tells_which_number_the_recording_of_a_service_has(tmp_path: Path) -> None:
+    path = tmp_path / "old.rec"
+    path.write_bytes(OLD)
+    sidecars = Sidecars(recording=RecordingPlan(path=path, may_number=True))
+    hosting = Hosting(Settings(host="127.0.0.1", port=0), sidecars)
+    try:
+        log = hosting.add_stream()
+        hosting.start()
+    finally:
+        hosting.server.stop("the test is over", now=True)
+        hosting.server.join(10)
+        hosting.end()
+    texts = [event.text for event in log.drain().events if isinstance(event, Notice)]
+    assert texts == [f"{path} is a recording already: this one is old.rec.000001"]
+    with Recording(path.with_name("old.rec.000001")) as recording:
+        told = [item.event for item in recording.items(0, inf)]
+    assert texts == [event.text for event in told if isinstance(event, Notice)]
