@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -19,6 +19,9 @@ from .configuration import ConfiguredCommand, file_option
 from .dashboard import dashboard_preferences, require_terminal, run_dashboard
 from .exit_codes import EXIT_DAMAGED
 from .options import ui_options
+
+MOST_TOLD: Final = 20
+"""Damaged files of one recording that get a line on stderr each."""
 
 
 @click.command(cls=ConfiguredCommand)
@@ -96,7 +99,12 @@ def _verdict(recording: Recording) -> int:
     if recording.damage is None:
         return 0
     name = printable(str(recording.path), 200)
-    print(f"echo-tui: {name} is {recording.damage}", file=sys.stderr)
+    damages = recording.damages
+    for damage in damages[:MOST_TOLD]:
+        print(f"echo-tui: {name} is {damage}", file=sys.stderr)
+    if len(damages) > MOST_TOLD:
+        more = f"{len(damages) - MOST_TOLD} more files of {name} are damaged"
+        print(f"echo-tui: {more}", file=sys.stderr)
     return EXIT_DAMAGED
 
 

@@ -120,8 +120,8 @@ def files_of(path: Path) -> list[Path]:
 
     Just `path` if there are no others, whether it exists or not. Raises `OSError`.
     """
-    others = [each for each in numbered(path) if is_recording(each)] if path.parent.is_dir() else []
-    if not others:
+    others = [each for each in numbered(path) if each.is_file()] if path.parent.is_dir() else []
+    if not others or (path.exists() and not path.is_file()):
         return [path]
     if not path.exists():
         return others

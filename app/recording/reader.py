@@ -1,7 +1,7 @@
 """Opens a recording, finds positions in it, and reads its batches, up to the first damage.
 
 A recording may have several files (`app.recording.files`): they are read as one. A damaged file is
-read up to its damage, and the next one begins with all that was known.
+read up to its damage, and the next one begins with all that was known. `damages` has one of each.
 
 Opening reads and checks the whole file, including the bodies, but decodes nothing: an hour at 1,000
 events a second takes a tenth of a second. The result is the index: for each record its offset, its
@@ -10,6 +10,8 @@ time and its flags. The file has no index, because it could disagree with the re
 
 from __future__ import annotations
 
+import os
+import stat
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -132,11 +134,11 @@ class Recording:
         self.batches: list[RecordEntry] = []
         self.keyframes: list[tuple[int, RecordEntry]] = []
         """And before each, how many of the batches it stands for."""
-        self.damage: Damage | None = None
-        """The first damage, in whichever file."""
         self.end_reason = ""
         """Why the recording was ended; empty if its end is missing."""
         self.has_payload = False
+        self._paths: list[Path] = []
+        self._damages: dict[Path, Damage] = {}
         self._parts: list[Part] = []
         self._times: list[float] = []
         self._kept: OrderedDict[int, Played] = OrderedDict()
@@ -145,12 +147,14 @@ class Recording:
         self._until = 0.0
         try:
             with ExitStack() as opened:
-                paths = files_of(path)
-                for each in paths:
+                self._paths = files_of(path)
+                for each in self._paths:
                     # Unbuffered: who reads here and there wants what is in the file now.
-                    file = opened.enter_context(open(each, "rb", buffering=0))
+                    file = opened.enter_context(open(each, "rb", buffering=0, opener=_open_at_once))
+                    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                        raise RecordingError(f"{path} is no regular file: copy it into one first")
                     ahead = BufferedReader(file, READ_AHEAD)
-                    self._index(each, file, ahead, is_only=len(paths) == 1)
+                    self._index(each, file, ahead)
                     ahead.detach()
                 self._opened = opened.pop_all()
         except OSError as error:
@@ -161,6 +165,16 @@ class Recording:
 
     def __exit__(self, *_error: object) -> None:
         self._opened.close()
+
+    @property
+    def damages(self) -> list[Damage]:
+        """The first damage of each file that has any, in the order of the files."""
+        return [self._damages[path] for path in self._paths if path in self._damages]
+
+    @property
+    def damage(self) -> Damage | None:
+        """The first damage, in whichever file."""
+        return next(iter(self.damages), None)
 
     @property
     def start(self) -> float:
@@ -293,7 +307,7 @@ class Recording:
     def _cut(self, bad: RecordEntry, why: str) -> None:
         """Read nothing more of a file from the record `bad` on; the last file ends before it."""
         self._bad_from[bad.file] = bad.offset
-        self._note_damage(self._parts[bad.file].path, bad.offset, why, len(self._parts) == 1)
+        self._note_damage(self._parts[bad.file].path, bad.offset, why)
         if bad.file < len(self._parts) - 1:
             return  # what follows keeps its place
         good = (bad.file, bad.offset)
@@ -303,20 +317,25 @@ class Recording:
         self._until = self._times[-1] if self._times else 0.0
         self.__dict__.pop("wall_times", None)
 
-    def _note_damage(self, path: Path, offset: int, why: str, is_only: bool) -> None:
-        if self.damage is None:
-            self.damage = Damage(offset, why, "" if is_only else path.name)
+    def _note_damage(self, path: Path, offset: int, why: str) -> None:
+        known = self._damages.get(path)
+        if known is None or offset < known.offset:
+            name = path.name if len(self._paths) > 1 else ""
+            self._damages[path] = Damage(offset, why, name)
 
     # --- opening ---
 
-    def _index(self, path: Path, file: FileIO, ahead: Readable, is_only: bool) -> None:
+    def _index(self, path: Path, file: FileIO, ahead: Readable) -> None:
         head = ahead.read(FILE_SIZE) or b""
         if not looks_like_ours(head) and head:
+            if len(self._paths) > 1:
+                self._note_damage(path, 0, "it does not begin as a recording does")
+                return
             raise RecordingError(f"{path} is not a recording of echo-tui")
         try:
             header = read_file_header(head)
         except DamageError as error:
-            self._note_damage(path, 0, str(error), is_only)
+            self._note_damage(path, 0, str(error))
             return
         if header.version > VERSION:
             raise RecordingError(
@@ -335,7 +354,7 @@ class Recording:
             if not self.end_reason:
                 raise DamageError("it ends without its end: cut off, or still being written")
         except DamageError as error:
-            self._note_damage(path, offset, str(error), is_only)
+            self._note_damage(path, offset, str(error))
         if keyframes == len(self.keyframes):
             self._parts.pop()  # nothing of it can be shown
 
@@ -373,6 +392,11 @@ class Recording:
             case _:
                 pass  # of a kind that a later version of this format added
         self._until = t
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    # A pipe that nobody writes to would be waited for.
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _record(file: Readable) -> tuple[Head, bytes] | None:

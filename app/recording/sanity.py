@@ -24,6 +24,8 @@ LATEST: Final = 253_402_300_799.0
 LONGEST_TEXT: Final = 100_000
 """Characters of one text that are shown."""
 _MAY_BE_NEGATIVE: Final = frozenset({"result", "request"})
+_OF_SEVERAL_LINES: Final = frozenset({"traceback"})
+"""Texts whose line breaks stay; in every other one a line break is escaped."""
 
 E = TypeVar("E", bound=EventStruct)
 B = TypeVar("B", bound=msgspec.Struct)
@@ -80,7 +82,7 @@ def sane(event: E) -> E:
     changes: dict[str, Any] = {}
     for name in kind.others:
         value = getattr(event, name)
-        judged = _judged(value, kind.tag)
+        judged = _sane_lines(value) if name in _OF_SEVERAL_LINES else _judged(value, kind.tag)
         if judged is not value:
             changes[name] = judged
     if isinstance(event, LoopStats) and not are_counts(event):
@@ -90,10 +92,8 @@ def sane(event: E) -> E:
     return msgspec.structs.replace(event, **changes) if changes else event
 
 
-def sane_text(text: str) -> str:
-    """Return a text escaped; line breaks, which a traceback has, stay."""
-    if text.isprintable() and len(text) <= LONGEST_TEXT:
-        return text
+def _sane_lines(text: str) -> str:
+    """Return a text of several lines, each escaped."""
     return "\n".join(printable(line, LONGEST_TEXT) for line in text[:LONGEST_TEXT].split("\n"))
 
 
@@ -102,7 +102,8 @@ def _judged(value: Any, tag: str) -> Any:
     if value is None or isinstance(value, bool | bytes | Enum):
         return value
     if isinstance(value, str):
-        return value if value.isprintable() and len(value) <= LONGEST_TEXT else sane_text(value)
+        is_sane = value.isprintable() and len(value) <= LONGEST_TEXT
+        return value if is_sane else printable(value, LONGEST_TEXT)
     if isinstance(value, int | float):
         if not (isfinite(value) and abs(value) < 2**63):
             raise ImpossibleError(f"{tag} has a figure that is impossible")

@@ -21,6 +21,8 @@ from .transport_bar import TransportBar
 
 SEEK_BY: Final = 10.0
 """Seconds by which one key moves the position."""
+NAMED: Final = 4
+"""Damaged files of one recording that the banner names."""
 HELP: Final = """A recording, not a live server: nothing in it can be changed.
 
   p      play, pause              ( )    10 seconds back, on
@@ -89,8 +91,15 @@ class ReplayApp(EchoApp):
             self.screen_stack[0].set_class(damaged, "damaged")
 
     def _banner_text(self, now: float) -> str:
-        damage = self._replay.recording.damage
-        return "" if damage is None else f"{damage} (all before is shown)"
+        damages = self._replay.recording.damages
+        if not damages:
+            return ""
+        if len(damages) == 1:
+            shown = "all else is shown" if damages[0].file else "all before is shown"
+            return f"{damages[0]} ({shown})"
+        others = ", ".join(damage.file for damage in damages[1:NAMED])
+        more = f" and {len(damages) - NAMED} more" if len(damages) > NAMED else ""
+        return f"{damages[0]}; also damaged: {others}{more}"
 
     def _mode(self) -> tuple[str, Style]:
         if self._replay.playing:

@@ -207,6 +207,18 @@ def test_a_damaged_recording_tells_what_is_readable_and_where_it_is_not(life: Pa
     assert 0 < len(data) // 2 - int(found[1].replace(",", "")) < 20_000
 
 
+def test_each_damaged_file_gets_a_line(life: Path) -> None:
+    data = life.read_bytes()
+    for number in range(1, 24):
+        life.with_name(f"{life.name}.{number:06}").write_bytes(data[:-3])
+    ended = run("replay", str(life), "--json", "--at", "+1")
+    assert ended.returncode == 3
+    told = ended.stderr.decode().splitlines()
+    assert len(told) == 21
+    assert " of life.rec.000020: a record is cut off" in told[19]
+    assert told[20] == f"echo-tui: 3 more files of {life} are damaged"
+
+
 def test_of_a_cut_header_there_is_nothing_to_show(life: Path) -> None:
     life.write_bytes(life.read_bytes()[:9])
     ended = run("replay", str(life), "--json")

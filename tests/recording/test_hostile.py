@@ -11,7 +11,16 @@ from typing import Any
 import msgspec
 import pytest
 
-from app.core.events import Crashed, Event, Listening, Notice, Opened, Reason, SettingChanged
+from app.core.events import (
+    CommandResult,
+    Crashed,
+    Event,
+    Listening,
+    Notice,
+    Opened,
+    Reason,
+    SettingChanged,
+)
 from app.core.statistics import ProcessStats
 from app.recording.format import (
     DamageError,
@@ -85,6 +94,23 @@ def test_no_text_of_a_recording_reaches_a_terminal_raw() -> None:
     assert told[3].traceback.startswith("line 1\n\\x1b")
     assert "\x1b" not in unpack(End, pack(End(why=EVIL), NOW)[24:]).why
     assert read_back(RecordedBatch(events=told)).events == told
+
+
+def test_a_line_break_stays_only_in_a_text_of_several_lines() -> None:
+    two = "one\r\ntwo"
+    events = (
+        replaced(listening(), host=two, notes=(two,), poller=two),
+        opened(1, peer=two),
+        Notice(t=NOW, level=two, text=two),
+        CommandResult(t=NOW, request=1, command=two, ok=False, message=two, by_name=two),
+    )
+    body = RecordedBatch(events=events)
+    assert "\n" not in repr(read_back(body)).replace("\\\\n", "").replace("\\n", "\n")
+    assert "\n" not in unpack(End, pack(End(why=two), NOW)[24:]).why
+    crash = Crashed(t=NOW, error=two, traceback="one\ntwo")
+    (told,) = read_back(RecordedBatch(events=(crash,))).events
+    assert isinstance(told, Crashed)
+    assert (told.error, told.traceback) == ("one\\r\\ntwo", "one\ntwo")
 
 
 @pytest.mark.parametrize("t", [nan, inf, -inf, -1e300, 1e300, -1.0])

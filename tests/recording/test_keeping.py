@@ -20,7 +20,7 @@ from app.recording import disk as disk_module
 from app.recording.disk import Disk
 from app.recording.files import Parts, RecordingFile, create, numbered
 from app.recording.plan import Keep, RecordingPlan, parse_keep
-from app.recording.reader import Recording
+from app.recording.reader import Recording, RecordingError
 from app.recording.recorder import RETRY_INTERVAL, Recorder
 from app.recording.recordings import Recordings
 from app.ui.replay_source import ReplaySource
@@ -204,6 +204,41 @@ def test_a_damaged_part_is_told_and_the_next_ones_are_shown(tmp_path: Path) -> N
             source.seek(end)
             assert source.restart() is not None
             assert source.drain().events
+
+
+def test_each_damaged_part_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.rec"
+    kept = Kept(path, Keep(size=10**6))
+    kept.parts._keep = Keep(size=300_000)
+    kept.live(history(3, steps=600))
+    kept.end()
+    files = numbered(path)
+    files[0].write_bytes(files[0].read_bytes()[:-3])  # its last record is cut
+    files[2].write_bytes(bytes(100) + files[2].read_bytes()[100:])  # as after a power failure
+    data = bytearray(files[3].read_bytes())
+    data[len(data) // 2] ^= 1
+    files[3].write_bytes(data)
+    with Recording(path) as recording:
+        assert [damage.file for damage in recording.damages] == [
+            files[index].name for index in (0, 2, 3)
+        ]
+        assert recording.damage == recording.damages[0]
+        assert recording.damages[1].offset == 0
+        assert 0 < recording.damages[2].offset <= len(data) // 2
+        events = [type(item.event) for item in recording.items(0, NOW * 2)]
+    assert len(events) > 100
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_a_pipe_is_no_recording_and_is_not_waited_for(tmp_path: Path, beside: bool) -> None:
+    path = tmp_path / "a.rec"
+    if beside:
+        create(tmp_path / "a.rec.000001").close()
+    os.mkfifo(path)
+    with pytest.raises(
+        RecordingError, match=f"^{path} is no regular file: copy it into one first$"
+    ):
+        Recording(path)
 
 
 def test_who_takes_the_file_away_is_noticed_once_and_it_goes_on_in_the_next(
@@ -413,7 +448,9 @@ def test_a_service_that_starts_again_takes_the_next_number(tmp_path: Path) -> No
     for start in range(3):
         fanout = Fanout(EventStream(), lambda: None, now=partial(float, NOW + start))
         recordings = Recordings(fanout, RecordingPlan(path=path, may_number=True))
-        recordings.start_planned()
+        note = recordings.start_planned()
+        name = f"a.rec.00000{start}"
+        assert note == (f"{path} is a recording already: this one is {name}" if start else "")
         first = msgspec.structs.replace(listening(), instance=INSTANCE[:-1] + str(start))
         fanout.hand_on(Drained([first, opened(start + 1, age=-start)], [], None, 0))
         recordings.stop()

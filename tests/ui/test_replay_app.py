@@ -217,6 +217,17 @@ async def test_damage_is_told_on_the_screen(path: Path) -> None:
         assert app.model.closed == 2
 
 
+async def test_each_damaged_file_is_named_on_the_screen(path: Path) -> None:
+    data = path.read_bytes()
+    path.rename(f"{path}.000001")
+    for number in (1, 2, 3):
+        path.with_name(f"{path.name}.{number:06}").write_bytes(data[: -40 if number != 2 else None])
+    async with replaying(path) as (app, _, _, _):
+        text = screen_text(app)
+        assert f"of {path.name}.000001: " in text
+        assert f"also damaged: {path.name}.000003" in text
+
+
 async def test_a_whole_recording_shows_no_banner(path: Path) -> None:
     async with replaying(path) as (app, _, _, _pilot):
         assert not app.query_one("#banner").display

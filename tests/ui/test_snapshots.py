@@ -158,6 +158,6 @@ def test_replay_screen(
     with Recording(path) as recording:
         if recording.damage is not None:
             # A new field of an event moves the damage; the picture must not change for that.
-            recording.damage = recording.damage._replace(offset=352_542)
+            recording._damages[path] = recording.damage._replace(offset=352_542)
         app = ReplayApp(ReplaySource(recording, clock=lambda: 0.0))
         assert snap_compare(app, terminal_size=size, run_before=prepare)
