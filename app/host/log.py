@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import select
@@ -135,7 +136,8 @@ class LogWriter:
         except Exception as error:
             self._is_silent = True
             if isinstance(error, OSError) and self._is_reader_gone(error):
-                print(f"echo-tui: the log ends here: {error}", file=sys.stderr)
+                with contextlib.suppress(OSError):  # stderr may have had the same reader
+                    print(f"echo-tui: the log ends here: {error}", file=sys.stderr)
                 return
             words = error.strerror if isinstance(error, OSError) else ""
             self.failure = words or in_words(error)

@@ -160,10 +160,11 @@ class EventStream:
         with self._events_lock:
             waiting = [self._events.popleft() for _ in range(len(self._events))]
             detail = sum(is_detail for is_detail, _ in waiting)
-            kept = shorten([event for is_detail, event in waiting if not is_detail])
+            lasting = [event for is_detail, event in waiting if not is_detail]
+            kept = shorten(lasting)
             self._detail_out += detail
             self.dropped += detail
-            self.lost += len(waiting) - detail - len(kept)
+            self.lost += _count_published(lasting) - _count_published(kept)
             self._events.extendleft((False, event) for event in reversed(kept))
             self._bound = max(MOST_WAITING, 2 * len(kept))
 
@@ -255,6 +256,11 @@ def shorten(events: list[Event]) -> list[Event]:
     if reasons:
         kept.append(_skip_notice(events[-1].t, reasons))
     return kept
+
+
+def _count_published(events: list[Event]) -> int:
+    """Count the events but for those that only tell how many others were skipped."""
+    return sum(not (type(event) is Notice and event.skipped) for event in events)
 
 
 def _skip_notice(t: float, reasons: Counter[str]) -> Notice:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import json
@@ -88,6 +89,30 @@ def test_where_nothing_was_ever_written_is_a_failure_at_once() -> None:
     stream.publish(listening())
     until(lambda: log.failure)
     assert log.failure == "No space left on device"
+
+
+def test_a_reader_of_both_outputs_that_goes_away_ends_the_log_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As with ``2>&1 | head -1``: what is published later is still taken from the queue."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    stream = EventStream()
+    with os.fdopen(writing, "w", buffering=1) as broken:
+        monkeypatch.setattr("sys.stderr", broken)
+        log = LogWriter(stream, writing, as_json)
+        log.start()
+        for number in range(1, 1001):
+            stream.publish(opened(number))
+            if number == 1:
+                until(lambda: not stream.depth)
+        until(lambda: not stream.depth)
+        stream.publish(STOPPED)
+        assert log.end(PATIENCE) == ""
+        assert log.failure == ""
+        assert not log._thread.is_alive()
+        with contextlib.suppress(BrokenPipeError):  # of what stands in its buffer
+            broken.close()
 
 
 @pytest.fixture

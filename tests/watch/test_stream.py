@@ -205,6 +205,7 @@ def test_connections_that_come_and_go_while_nobody_drains_are_skipped_and_counte
     assert len(skips) == 1
     assert skips[0].skipped is not None
     count = sum(skips[0].skipped.values())
+    assert stream.lost == 2 * count
     assert skips[0].text.startswith(f"skipped: {count:,} opens and {count:,} closes (30,000 eof, ")
     assert 2 * count + len(drained.events) - 1 == 2 * 60_100 + 3
 
