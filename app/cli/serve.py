@@ -124,7 +124,8 @@ def serve_headless(settings: Settings, sidecars: Sidecars, log_format: str, log_
     lines, unheard = hosting.add_stream(), ""
     stop = partial(server.stop, "a log that cannot be written")
     as_lines = as_json if log_format == "json" else as_text
-    log = LogWriter(lines, sys.stdout.fileno(), as_lines, log_level, stop, hosting.publish_notice)
+    tell, fd = hosting.publish_notice, sys.stdout.fileno()
+    log = LogWriter(lines, fd, as_lines, log_level, stop, tell, begins_listening=True)
     reload = reload_on_hangup(hosting.submit, hosting.publish_notice, log, systemd, status)
     with stop_signals(server.stop, reload):
         with stop_signals_blocked():

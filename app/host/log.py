@@ -69,12 +69,15 @@ class LogWriter:
         on_failure: Callable[[], None] = lambda: None,
         tell: Callable[[str, str], None] = lambda _level, _text: None,
         write: Callable[[int, bytes], int] = os.write,
+        begins_listening: bool = False,
     ) -> None:
         """Write to the descriptor `fd` itself: a buffer that a stuck pipe holds could not be
         flushed at the program's end either.
 
         `on_failure` is called once, in the log's thread, after `failure` is set. `tell` publishes a
         notice of a level about a disk that is full, and that has room again. `write` is os.write.
+        A log that `begins_listening` has no line before the one about listening, and none of a
+        server that never listens.
         """
         self.failure = ""
         """Why the log could not be written, in words; empty while it can."""
@@ -88,6 +91,7 @@ class LogWriter:
         self._has_written = False
         self._trouble = ""  # the error that is waited out, in words
         self._is_silent = False
+        self._has_begun = not begins_listening
         self._dropped = 0
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, name="echo-tui log", daemon=True)
@@ -147,6 +151,9 @@ class LogWriter:
         least, in_line = self._least, self._format
         lines = []
         for event in drained.events:
+            self._has_begun |= type(event) is Listening
+            if not self._has_begun:
+                continue
             if level_of(event) >= least or type(event) in ALWAYS_TOLD:
                 try:
                     lines.append(in_line(event))

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from app.cli.main import cli
 from app.core.events import Event, Listening, Notice, Opened
-from app.core.settings import Settings
+from app.core.settings import SettingError, Settings
 from app.host.runtime import Hosting, Sidecars
 from app.server.workers import worker_process
 from app.server.workers.beginning import PATIENCE, Beginning
@@ -193,3 +194,23 @@ def test_a_stop_waits_for_none() -> None:
     workers.slots[1].has_served = True
     assert workers.check(1.0, stops=True)
     assert workers.notices == []
+
+
+def test_where_no_worker_serves_nothing_but_the_error_is_told(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run_in_turn(monkeypatch, lambda _channel: BROKEN)
+    arguments = [
+        "--no-ui",
+        "--workers",
+        "2",
+        "--metrics",
+        "0",
+        "--control",
+        "none",
+        "--trace",
+        "io",
+    ]
+    with pytest.raises(SettingError, match="no worker could be started"):
+        cli.main([*arguments, "127.0.0.1", "0"], standalone_mode=False)
+    assert capfd.readouterr() == ("", "")
