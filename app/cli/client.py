@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import socket
@@ -11,7 +12,7 @@ from typing import Annotated, Final, TypeAlias
 
 import click
 
-from ..core.addresses import SELF_CONNECTED, format_address
+from ..core.addresses import SELF_CONNECTED, format_address, lacks_interface
 from ..core.framing import HEADER_SIZE, MAX_LENGTH, FrameDecoder, frame
 from ..core.printable import printable
 from ..core.settings import PeerPort, Rule, bounds
@@ -58,6 +59,8 @@ def echo(host: str, port: int, body: bytes, timeout: float) -> bytes:
             " our SYN (a firewall, or its queue of connections is full)"
         ) from None
     except OSError as error:
+        if error.errno == errno.EINVAL and lacks_interface(host):
+            raise ClientError(f"{where}: write its interface too, as in {host}%eth0") from None
         raise ClientError(f"{where}: {error.strerror or error}") from None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import socket
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
@@ -46,6 +47,15 @@ def scoped_host(address: Sequence[Any]) -> str:
         return f"{host}%{socket.if_indextoname(address[3])}"
     except OSError:  # the interface has gone
         return f"{host}%{address[3]}"
+
+
+def lacks_interface(host: str) -> bool:
+    """Whether `host` is a link-local IPv6 address without the interface that it holds for."""
+    try:
+        address = ipaddress.IPv6Address(host)
+    except ValueError:
+        return False
+    return address.is_link_local and address.scope_id is None
 
 
 def host_of(address: str) -> str:

@@ -18,7 +18,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
-from ..core.addresses import Address, format_address, scoped_host
+from ..core.addresses import Address, format_address, lacks_interface, scoped_host
 from ..core.settings import SettingError
 
 KERNEL_SPREADS: Final = sys.platform == "linux"
@@ -178,7 +178,7 @@ def _listen_on(
             was_chosen = made and not address.port  # and it was free at some addresses only
             if error.errno == errno.EADDRINUSE and was_chosen and attempt + 1 < PORT_ATTEMPTS:
                 continue
-            raise SettingError(_explain(address, error, others)) from None
+            raise SettingError(_explain(address, error, others, format_address(where))) from None
         break
     if missing and not made and address.host == "::":
         everywhere = _Found(socket.AF_INET, ("0.0.0.0", address.port))
@@ -259,16 +259,21 @@ def _words(error: OSError) -> str:
     return os.strerror(error.errno) if error.errno else str(error)
 
 
-def _explain(address: Address, error: OSError, others: Sequence[Listener]) -> str:
+def _explain(address: Address, error: OSError, others: Sequence[Listener], where: str = "") -> str:
+    """Say why nobody can listen on `address`, as it was asked for, which stands for `where`."""
     host, port = address
     if error.errno == errno.EADDRINUSE:
         for other in others:
             if other.port == port and {host, other.host} & _WILDCARDS:
                 ours = format_address(other[1:])
                 return f"{address} is in use by {ours}, which is listed too: leave one of them out"
+        at = f" at {where}" if where not in ("", str(address)) else ""
         return (
-            f"{address} is in use: stop the other server, or choose another PORT (0 = any free one)"
+            f"{address} is in use{at}: stop the other server,"
+            " or choose another PORT (0 = any free one)"
         )
+    if error.errno == errno.EINVAL and lacks_interface(host):
+        return f"HOST {host!r} is link-local: write its interface too, as in {host}%eth0"
     if error.errno == errno.EADDRNOTAVAIL:
         return f"HOST {host!r} is not an address of this machine; try 127.0.0.1"
     if error.errno in (errno.EACCES, errno.EPERM) and 0 < port < 1024:

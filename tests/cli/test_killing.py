@@ -161,3 +161,11 @@ def test_a_peer_that_does_not_fetch_is_told_with_what_was_lost(
     assert (whole["message"], whole["lost_bytes"]) == ("closed", 0)
     for client in clients:
         client.close()
+
+
+@pytest.mark.parametrize(("key", "code"), [("\x04", 1), ("n\r", 1), ("\x03", 130)])
+def test_ctrl_d_at_the_question_is_a_no(controlled: Controlled, key: str, code: int) -> None:
+    with kill_in_terminal(controlled, "--where", "id>0") as terminal:
+        terminal.wait_for(lambda text: "[y/N]" in text)
+        terminal.press(key)
+        assert terminal.exit_code() == code

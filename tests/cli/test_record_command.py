@@ -16,7 +16,7 @@ from app.core.framing import frame
 from app.recording.reader import Recording
 from tests.cli.ctl_runs import ctl, objects
 from tests.peers import connect, exchange
-from tests.program import ROOT, Headless
+from tests.program import ROOT, Headless, run
 from tests.terminal import Terminal
 
 pytestmark = pytest.mark.slow
@@ -85,6 +85,12 @@ def test_a_directory_that_is_not_there_is_told(tmp_path: Path) -> None:
         assert ended.returncode == 1
         assert ended.stderr.endswith("life.rec: No such file or directory\n")
         server.end(signal.SIGTERM)
+
+
+def test_an_empty_name_of_a_file_is_told() -> None:
+    ended = run("ctl", "record", "start", "")
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(b"echo-tui: FILE is empty: ")
 
 
 def test_an_attached_dashboard_shows_that_its_server_is_recorded(tmp_path: Path) -> None:

@@ -345,3 +345,12 @@ def test_every_query_of_the_dashboard_and_the_alerts_is_of_figures_that_there_ar
         "process_threads",
     }
     assert {*metrics.STATES} == {*ConnectionState} - {ConnectionState.CLOSED}
+
+
+def test_every_figure_stands_in_the_table_of_the_docs(measured: Measured) -> None:
+    text = (ROOT / "docs" / "operations.md").read_text("utf-8")
+    full = set(re.findall(r"`(echo_tui_\w+)", text))
+    ends = tuple(re.findall(r"`…(_\w+)", text))
+    told = {name for name, _ in samples(measured.registry) if name.startswith("echo_tui_")}
+    told = {re.sub("_(bucket|sum|count|created)$", "", name) for name in told}
+    assert {name for name in told if name not in full and not name.endswith(ends)} == set()

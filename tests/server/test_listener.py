@@ -142,7 +142,8 @@ def test_a_name_of_which_one_address_is_in_use(
 ) -> None:
     names("127.0.0.1", "::1")
     port = listen((taken_at, 0)).addresses[0].port
-    assert f"both.example:{port} is in use" in complaint("both.example", port)
+    at = f"[::1]:{port}" if taken_at == "::1" else f"127.0.0.1:{port}"
+    assert f"both.example:{port} is in use at {at}: " in complaint("both.example", port)
     socket.create_server(
         ("::1" if "." in taken_at else "127.0.0.1", port),
         family=(socket.AF_INET6 if "." in taken_at else socket.AF_INET),
@@ -216,6 +217,11 @@ def test_a_port_in_use(listen: Listen) -> None:
     message = complaint("127.0.0.1", port)
     assert message.startswith(f"127.0.0.1:{port} is in use: ")
     assert "choose another PORT" in message
+
+
+@needs_ipv6
+def test_a_link_local_address_without_its_interface() -> None:
+    assert complaint("fe80::1").startswith("HOST 'fe80::1' is link-local: write its interface too")
 
 
 def test_an_address_of_another_machine() -> None:

@@ -93,13 +93,20 @@ def destroying_filter(where: str | None) -> Filter | None:
 def is_sure(question: str, count: int) -> bool:
     """Ask the person at the terminal before more than one connection is touched.
 
-    Without a terminal, or for one connection, nobody is asked and the answer is yes.
+    Without a terminal, or for one connection, nobody is asked and the answer is yes. Ctrl-D is a
+    no. Raises `click.Abort` at Ctrl-C.
     """
     if count < 2 or not sys.stdin.isatty():
         return True
     if not (sys.stderr.isatty() or sys.stdout.isatty()):
         return True  # nobody would see the question
-    return click.confirm(question, err=sys.stderr.isatty())
+    try:
+        return click.confirm(question, err=sys.stderr.isatty())
+    except click.Abort as abort:
+        if not isinstance(abort.__context__, EOFError):
+            raise
+        click.echo(err=True)  # Ctrl-D left the cursor behind the question
+        return False
 
 
 def _named(ids: Sequence[int]) -> str:

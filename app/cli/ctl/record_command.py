@@ -27,6 +27,8 @@ def record() -> None:
 @click.argument("file", type=click.Path())
 def start(control: str | None, as_json: bool, file: str) -> int:
     """Begin to record into FILE, which must not exist; the server's limits count."""
+    if not file:
+        raise click.UsageError("FILE is empty: write the name of a file that does not exist yet")
     path = os.path.abspath(file)
     try:
         path.encode()
