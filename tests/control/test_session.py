@@ -11,8 +11,8 @@ import pytest
 
 from app.control.protocol import VERSION, Do, Hello, Watch, pack
 from app.control.server_side.session import ANSWER_WITHIN, Session, SessionContext
-from app.core.commands import Record, Set
-from app.core.events import CommandResult, Event
+from app.core.commands import Kill, Record, Set
+from app.core.events import CommandResult, Event, KillMode
 from app.watch.fanout import Fanout
 from app.watch.stream import Drained, EventStream
 from tests.control.serving import Clock
@@ -82,3 +82,29 @@ def test_nothing_is_read_from_a_client_that_does_not_read(client: Client) -> Non
     assert sent < 4 * 1024**2
     assert client.carried_out == []
     assert not client.session.ended
+
+
+def test_after_a_large_kill_the_next_command_waits_for_the_loop_to_do_it(client: Client) -> None:
+    """A tenth of a millisecond for each connection."""
+    client.sock.sendall(pack(Hello(version=VERSION)))
+    client.step()
+    ids = tuple(range(1, 401))
+    kill = Kill(request=1, ids=ids, instance="5eed0123456789ab", mode=KillMode.RESET)
+    client.sock.sendall(pack(Do(command=kill)))
+    client.sock.sendall(pack(Do(command=Set(request=2, name="cap", value=1))))
+    client.step()
+    (carried_out,) = client.carried_out
+    assert isinstance(carried_out, Kill)
+    results: list[Event] = [carried_out.answer(1000.0, True, "reset", one) for one in ids]
+    client.fanout.hand_on(Drained(results, [], None, 0))
+    client.sock.setblocking(False)
+    for _ in range(100):
+        client.step()
+        with contextlib.suppress(BlockingIOError):
+            client.sock.recv(1 << 16)
+    assert not client.session.wants_output
+    client.step(0.04)
+    assert len(client.carried_out) == 1
+    client.step(0.02)
+    client.step()
+    assert len(client.carried_out) == 2

@@ -18,7 +18,8 @@ from app.core.settings import SettingError
 from app.core.statistics import LoopStats
 from app.recording import disk as disk_module
 from app.recording.disk import Disk
-from app.recording.files import Parts, RecordingFile, create, numbered
+from app.recording.files import MOST_FILES, Parts, RecordingFile, create, numbered
+from app.recording.format import file_header
 from app.recording.plan import Keep, RecordingPlan, parse_keep
 from app.recording.reader import Recording, RecordingError
 from app.recording.recorder import RETRY_INTERVAL, Recorder
@@ -469,3 +470,14 @@ def test_a_service_that_starts_again_takes_the_next_number(tmp_path: Path) -> No
     plan = RecordingPlan(path=tmp_path / "text", may_number=True)
     with pytest.raises(SettingError, match="the file exists"):
         Recordings(fanout, plan).start_planned()
+
+
+def test_there_are_never_more_files_than_replay_can_open(tmp_path: Path) -> None:
+    base = tmp_path / "life.rec"
+    for number in range(1, MOST_FILES + 21):
+        numbered_one = base.with_name(f"{base.name}.{number:06}")
+        numbered_one.write_bytes(file_header(has_payload=False))
+    Parts(base, Keep(age=1e9), lambda: NOW).open_next().close()
+    left = numbered(base)
+    assert len(left) == MOST_FILES
+    assert left[-1].name == f"life.rec.{MOST_FILES + 21:06}"

@@ -133,6 +133,7 @@ def test_a_full_disk_ends_the_recording_and_tells_everybody(tmp_path: Path, room
     sink = Full(room)
     watched.recordings.start(tmp_path / "full.rec", sink)
     until(lambda: watched.recorded() is None)
+    watched.recordings.stop()  # until it has told it
     [notice] = watched.notices()
     assert notice.level == "error"
     assert "No space left on device" in notice.text
