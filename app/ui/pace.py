@@ -25,9 +25,11 @@ FIGURES: Final = 0.5
 """Seconds between two drawings of figures; more often they cannot be read."""
 REST_PER_PIECE: Final = 2
 """Seconds between two drawings per second that the link needs for one: a key finds it free."""
+REST_IF_QUICK: Final = 8
+"""The same as long as that is `SLOW` at the most."""
 LONGEST_OVER_LINK: Final = 5.0
 SLOW: Final = 1.0
-"""Seconds between two drawings from which on the screen says that the link is slow."""
+"""Seconds between two drawings above which the screen says that the link is slow."""
 
 
 def next_delay(work: float, loop_share: float) -> float:
@@ -62,10 +64,11 @@ class DrawingPace:
         `membership` is the number of that; `piece_time` is what the terminal needs for a drawing.
         """
         by_link = min(LONGEST_OVER_LINK, REST_PER_PIECE * piece_time)
-        self._pace = self._chosen or max(FIGURES, by_link)
-        if now - self._drawn_at >= self._pace - SHORTEST / 2:
-            return True
-        return self._pace == FIGURES and membership != self._membership
+        by_link_if_quick = min(SLOW, REST_IF_QUICK * piece_time)
+        self._pace = self._chosen or max(FIGURES, by_link, by_link_if_quick)
+        since = now - self._drawn_at + SHORTEST / 2
+        has_news = membership != self._membership and not self._chosen
+        return since >= (by_link if has_news else self._pace)
 
     def note_drawing(self, now: float, membership: int) -> None:
         """Note that all was drawn."""
@@ -74,5 +77,5 @@ class DrawingPace:
     @property
     def word(self) -> str:
         """What the screen says of its link; empty unless that is why drawings are rare."""
-        is_slow = not self._chosen and self._pace >= SLOW
+        is_slow = not self._chosen and self._pace > SLOW
         return f"slow link: every {self._pace:.0f} s" if is_slow else ""

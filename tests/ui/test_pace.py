@@ -41,6 +41,13 @@ def test_what_comes_and_goes_is_drawn_at_once() -> None:
     assert len(times_drawn(DrawingPace(0.0), 1.0, 0.01, churn=True)) == 10
 
 
+def test_a_link_with_a_long_way_is_mostly_free_for_a_key() -> None:
+    pace = DrawingPace(0.0)
+    assert times_drawn(pace, 3.0, 0.12, churn=False) == [0.0, 1.0, 2.0]
+    assert times_drawn(DrawingPace(0.0), 1.0, 0.12, churn=True) == [0.0, 0.2, 0.4, 0.6, 0.8]
+    assert pace.word == ""
+
+
 @pytest.mark.parametrize("churn", [True, False])
 def test_a_slow_link_gets_fewer_drawings_and_the_screen_says_so(churn: bool) -> None:
     pace = DrawingPace(0.0)
