@@ -40,12 +40,12 @@ _POINTS: Final = 32
 class Outstanding:
     """One connection's bytes that are written, or pending, and not acknowledged.
 
-    It lasts until all that was written when it began is acknowledged. Times are on the loop's
-    clock. The loop's thread only.
+    It lasts until a look finds acknowledged all that was written by the look before. Times are on
+    the loop's clock. The loop's thread only.
     """
 
     __slots__ = (
-        "acked_at acked_bytes goal has_begun is_brisk looked_at longest_step marks points "
+        "acked_at acked_bytes has_begun is_brisk looked_at longest_step marks points "
         "probed_at progress published since unacked_bytes"
     ).split()
 
@@ -54,7 +54,6 @@ class Outstanding:
         since: float,
         now: float,
         acked_bytes: int,
-        goal: int,
         before: Outstanding | None = None,
     ) -> None:
         """`acked_bytes` is of `now`: how many were acknowledged at `since`, nobody has asked.
@@ -76,8 +75,6 @@ class Outstanding:
         if before is not None:
             self.marks = before.marks
         """Two times and the bytes acknowledged by then, from which the rate is taken."""
-        self.goal = goal
-        """The value of `acked_bytes` at which all that was written at first is acknowledged."""
         self.unacked_bytes: int | None = None
         self.points: deque[tuple[float, int]] = deque([start])
         """Times, and the bytes acknowledged by then; the first is a write time-out ago or less."""

@@ -109,8 +109,8 @@ class Unacknowledged:
             if known is not None:
                 self._end(connection, known, now)
             return
-        if known is None or (acked >= known.goal and not pending):
-            known = self._begin(connection, acked, keeps_up, now)
+        if known is None or (keeps_up and not pending):
+            known = self._begin(connection, acked, now)
         else:
             known.is_brisk = False
             self._read_progress(connection, known, now)
@@ -130,7 +130,7 @@ class Unacknowledged:
         self._kept.pop(connection, None)
         self._unread.discard(connection)
 
-    def _begin(self, connection: Connection, acked: int, keeps_up: bool, now: float) -> Outstanding:
+    def _begin(self, connection: Connection, acked: int, now: float) -> Outstanding:
         """Bytes of the connection are unacknowledged from here on, or anew."""
         before = connection.outstanding
         if before is not None and not before.is_brisk:
@@ -138,9 +138,7 @@ class Unacknowledged:
             self._reporter.changed.add(connection)
         pending = connection.machine.pending
         since = connection.stalled_at if pending else connection.active_at
-        if before is not None and not keeps_up:
-            since = min(since, before.looked_at)
-        known = Outstanding(since, now, acked, connection.bytes_out, before)
+        known = Outstanding(since, now, acked, before)
         is_draining = connection.machine.state is DRAINING
         known.is_brisk = not pending and not is_draining and now - since < QUIET
         if not known.is_brisk:
@@ -174,8 +172,8 @@ class Unacknowledged:
         connection.seen = seen = connection.progress_so_far()
         wants_input = machine.state is READ_LEN or machine.state is READ_BODY
         # An echo that the kernel has not refused waits for its turn, and the input behind it too.
-        waits_for_turn = not connection.offered or seen.refused == before.refused
-        is_asked = wants_input or (machine.pending > 0 and waits_for_turn)
+        has_turns = keeps_up and (not connection.offered or seen.refused == before.refused)
+        is_asked = wants_input or (machine.pending > 0 and has_turns)
         unread = (self._queues.unread(connection.fd) or 0) if is_asked else 0
         is_held = False
         if is_asked and keeps_up:

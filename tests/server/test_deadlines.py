@@ -43,7 +43,7 @@ def stalled() -> Connection:
 def unacknowledged(received: bytes, acked_at: float = 500.0) -> Connection:
     """Bytes unacknowledged since 500 s; `received` came at 400 s."""
     connection = connection_with(received, now=400.0)
-    connection.outstanding = Outstanding(500.0, 500.0, 0, 10**9)
+    connection.outstanding = Outstanding(500.0, 500.0, 0)
     if acked_at > 500.0:
         connection.outstanding.note_acked(10**6, acked_at, 300.0)
     return connection

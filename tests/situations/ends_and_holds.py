@@ -39,13 +39,22 @@ def half_closed_and_read_slowly(scene: Scene) -> None:
     client.read_steadily(scene.between(30 * KB, 60 * KB))
 
 
-@situation("draining_unacknowledged")
-def refused_behind_an_echo_that_is_not_fetched(scene: Scene) -> None:
-    scene.serve(*NO_TIMEOUTS)
+def _refused_behind_an_echo(scene: Scene, rate: int) -> None:
+    """A header over the CAP stands behind an echo that is not fetched, or slowly."""
+    scene.serve(*NO_TIMEOUTS, *scene.draw_options())
     client = scene.connect(16 * KIB)
-    client.send_frame(scene.between(200 * KIB, 900 * KIB))
+    client.send_frame(scene.between(600 * KIB, 900 * KIB))
     client.begin_frames(2**31 - 1)
     client.send(b"\x7f\xff\xff\xff")
+    if rate:
+        client.read_steadily(rate * scene.chance.uniform(0.8, 1.2))
+
+
+variants(
+    "draining_unacknowledged", _refused_behind_an_echo, {},
+    refused_behind_an_echo_that_is_not_fetched={"rate": 0},
+    refused_behind_an_echo_that_is_fetched_slowly={"rate": 40 * KB},
+)  # fmt: skip
 
 
 def _killed(
@@ -254,13 +263,13 @@ def _worker_stopped(scene: Scene, partial: bool) -> None:
 
 
 variants(
-    "worker_silent", _worker_stopped, {"is_seen": False, "after": 4.0},
+    "worker_silent", _worker_stopped, {"is_seen": False, "after": 3.1},
     worker_stopped={"partial": False},
     worker_stopped_in_a_frame={"partial": True},
 )  # fmt: skip
 
 
-@situation("worker_silent", is_seen=False, after=4.0)
+@situation("worker_silent", is_seen=False, after=3.1)
 def worker_stopped_with_an_echo_that_is_not_fetched(scene: Scene) -> None:
     server = scene.serve(*NO_TIMEOUTS, "--workers", "2")
     client = scene.connect(16 * KIB)
@@ -311,6 +320,7 @@ def a_crowd_floods_a_server_that_is_short_of_time(scene: Scene) -> None:
     client.flood(scene.between(500, 5000), 2 * MIB)
     crowd = FloodingCrowd(scene.address, scene.between(250, 350))
     scene.at_end(crowd.stop)
+    scene.until(lambda: scene.told().get("bytes_in"))
     set_share = scene.slow_down(server)
     share = 0.1
 

@@ -60,6 +60,32 @@ def vanished_one_way(scene: Scene) -> None:
     scene.drop_packets(of_client=False)
 
 
+@situation("draining_unacknowledged", needs_root=True)
+def half_closed_and_vanished(scene: Scene) -> None:
+    scene.own_network()
+    scene.serve(*NO_TIMEOUTS)
+    client = scene.connect(16 * KIB)
+    client.send_frame(scene.between(200 * KB, 900 * KB))
+    client.half_close()
+    scene.until(lambda: stands_still(scene))
+    scene.drop_packets()
+
+
+@situation("does_not_answer", needs_root=True)
+def vanished_after_a_ping_pong(scene: Scene) -> None:
+    """Of the last echo nothing arrives; a second client goes on."""
+    scene.own_network()
+    scene.serve(*NO_TIMEOUTS, *scene.draw_options())
+    client, other = scene.connect(), scene.connect()
+    other.ping_pong(lambda: 100, 0.05)
+    size = scene.between(1, 60 * KB)
+    client.ping_pong(lambda: size, scene.between(10, 100) / 1000)
+    scene.until(lambda: client.received > 5 * size)
+    scene.drop_packets(of_client=False)
+    scene.until(lambda: (facts := scene.sample().facts) and facts.send_q > 0)
+    scene.drop_packets(of_server=False)
+
+
 @situation("does_not_answer", needs_root=True, after=5.0)
 def vanished_behind_a_closed_window(scene: Scene) -> None:
     """Window probes stay unanswered; the next one goes out at most some seconds later."""

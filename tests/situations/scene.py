@@ -27,7 +27,7 @@ from .socket_facts import read_socket
 from .true_codes import Sample
 
 ROOT: Final = Path(__file__).parents[2]
-START: Final = 20.0
+START: Final = 40.0
 """Seconds in which the server must say where it listens."""
 SLICE: Final = 0.2
 """Seconds from one stop of a slowed server to the next."""
@@ -97,10 +97,12 @@ class Scene:
         return namespace
 
     def drop_packets(self, of_client: bool = True, of_server: bool = True) -> None:
-        """Drop every packet from now on, in one direction or in both: the peer has vanished."""
-        for port, is_dropped in ((self.client.port, of_client), (self.address[1], of_server)):
+        """Drop the judged connection's packets from now on, in one direction or in both."""
+        ends = str(self.client.port), str(self.address[1])
+        for (source, target), is_dropped in ((ends, of_client), (ends[::-1], of_server)):
             if is_dropped:
-                rule = ("INPUT", "-p", "tcp", "--sport", str(port), "-j", "DROP")
+                ports = ("--sport", source, "--dport", target)
+                rule = ("INPUT", "-p", "tcp", *ports, "-j", "DROP")
                 _run("ip", "netns", "exec", self.namespace, "iptables", "-w", "-A", *rule)
 
     def let_packets_pass(self) -> None:

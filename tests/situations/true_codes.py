@@ -14,7 +14,8 @@ GAPS: Final = (1.2, 2.6)
 """Seconds without an acknowledgement after which a peer has stopped taking: at most the second,
 and not before the first. Between them nobody can say."""
 MOST: Final = 0.75
-"""Share of the looks in which input must wait, for it to wait all the time."""
+"""Share of the looks in which input must wait, for it to wait all the time; and the seconds after
+which it may be told that the same input is left unread."""
 
 
 class Sample(NamedTuple):
@@ -31,7 +32,25 @@ class Sample(NamedTuple):
 
 def true_codes(samples: Sequence[Sample]) -> set[str]:
     """The code of the last of `samples`; two while the state goes over from one to another."""
-    return {true_code(samples, gap) for gap in GAPS}
+    codes = {true_code(samples, gap) for gap in GAPS}
+    if "held_by_budget" in codes and _is_left_unread(samples):
+        codes.add("server_behind")  # as on a machine that is busy
+    return codes
+
+
+def _is_left_unread(samples: Sequence[Sample]) -> bool:
+    """Whether the same input has lately waited for most of a second."""
+    since, before = 0.0, -1
+    for sample in samples:
+        facts = sample.facts
+        if facts is None or samples[-1].t - sample.t > GAPS[1]:
+            continue
+        read = facts.bytes_received - facts.recv_q
+        if not facts.recv_q or read != before:
+            since, before = sample.t, read
+        if sample.t - since > MOST:
+            return True
+    return False
 
 
 def true_code(samples: Sequence[Sample], gap: float = GAPS[0]) -> str:
