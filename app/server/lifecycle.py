@@ -370,7 +370,8 @@ class Lifecycle:
         if connection.id in self.by_id:
             if connection.machine.state is not CLOSED:
                 detail = printable(in_words(error), 200)
-                connection.machine.close(Reason.ERROR, detail)
+                connection.machine.overrule(Reason.ERROR, detail)
+                connection.machine.close()
             connection.seen_state = CLOSED
             self._remove(connection)
         self.reporter.publish_fault(f"connection {connection.id}", error)

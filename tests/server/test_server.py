@@ -20,7 +20,9 @@ from app.core.events import (
     Stopped,
 )
 from app.core.framing import frame, header
+from app.server import lifecycle
 from app.server import server as server_module
+from app.server.closing import Verdict
 from app.server.poller import Ready, SelectPoller
 from tests.peers import Running, exchange, read_exactly, read_to_end
 
@@ -209,6 +211,23 @@ def test_a_peer_that_reads_nothing_does_not_linger_for_ever(serve: Serve) -> Non
     assert closed.bytes_out == 100_004
     with pytest.raises(ConnectionResetError):
         read_to_end(client)
+
+
+def test_a_fault_in_a_connection_that_is_ending_is_told_as_a_fault(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = serve()
+    client, connection_id = running.connect_known(receive_buffer=4096)
+    client.sendall(frame(bytes(300_000)))
+    client.shutdown(socket.SHUT_WR)
+    running.shown(connection_id, lambda told: told.closing is Reason.EOF)
+
+    def breaks(*_arguments: object) -> Verdict:
+        raise ValueError("x")
+
+    monkeypatch.setattr(lifecycle, "check_linger", breaks)
+    closed = running.closed(connection_id)
+    assert (closed.reason, closed.detail) == (Reason.ERROR, "ValueError: x; it was ending as eof")
 
 
 @pytest.mark.parametrize("fault", [MemoryError, ValueError])
