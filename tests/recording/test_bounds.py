@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from app.core.events import Opened
+from app.core.events import Event, Opened
 from app.recording.format import FILE_SIZE, RECORD_SIZE, read_head
+from app.recording.keyframes import RecordedState, state_at
 from app.recording.plan import Limits
 from app.recording.reader import KEPT, Recording
 from app.ui.replay_source import ReplaySource
 from app.watch.stream import Drained
-from tests.making import NOW, loop_stats, opened, snapshot
+from tests.making import NOW, listening, loop_stats, opened, snapshot, worker
 from tests.recording.making import CountingRecording, Drain, drain, recorded, write_recording
 
 
@@ -102,3 +103,11 @@ def test_the_batches_that_were_decoded_last_are_kept_and_no_more(tmp_path: Path)
         assert recording.decoded == before
         recording.played(0)
         assert recording.decoded == before + 1
+
+
+def test_a_keyframe_tells_enough_for_the_rate_of_a_worker() -> None:
+    state = RecordedState()
+    figures: list[Event] = [worker(1, NOW + n, frames=100 * n, cpu_seconds=n / 2) for n in range(4)]
+    state.apply(Drained([listening(), *figures], [], None, 0), NOW + 3)
+    row = state_at(state.keyframe(), NOW + 3).workers[1]
+    assert (row.frames, row.cpu_share) == (100.0, 0.5)
