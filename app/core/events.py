@@ -187,8 +187,11 @@ class RecordingStatus(msgspec.Struct, frozen=True):
     """Whether it goes on."""
     file: str | None = None
     bytes: int = 0
+    """Bytes on the disk, in all files of it that are kept."""
     since: float | None = None
     """When it began, in Unix seconds."""
+    interrupted: str | None = None
+    """Why nothing is recorded at present, though it goes on once the disk can; null if it is."""
 
 
 class CommandResult(EventStruct, frozen=True, tag="command_result"):

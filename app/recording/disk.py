@@ -66,6 +66,11 @@ class Disk:
         return not self._thread.is_alive() and not self._failure
 
     @property
+    def written(self) -> int:
+        """Bytes that the disk has taken."""
+        return self._written
+
+    @property
     def waiting(self) -> int:
         """Bytes that the disk has not taken yet."""
         return self._put - self._written

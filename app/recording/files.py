@@ -6,6 +6,9 @@ file that exists is never written again: a later recording of the same name has 
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import fcntl
 import os
 import re
 from collections.abc import Callable
@@ -34,12 +37,18 @@ class RecordingFile:
         """Create it. Raises `OSError`; `FileExistsError` if there is a file of that name."""
         self.path = path.absolute()
         self._file = FileIO(self.path, "x", opener=_open_for_owner)
-        self._written = 0
+        own = os.fstat(self._file.fileno())
+        self._identity = own.st_dev, own.st_ino
+        with contextlib.suppress(OSError):  # some file systems have no locks
+            # It waits no longer than another process looks, in `is_being_recorded`.
+            fcntl.flock(self._file.fileno(), fcntl.LOCK_EX)
+        self.size = 0
+        """Bytes that the file system has taken."""
 
     def write(self, data: memoryview, /) -> int:
         """Write some of the bytes; return how many. Raises `OSError`."""
         written = self._file.write(data)
-        self._written += written
+        self.size += written
         return written
 
     def close(self) -> None:
@@ -53,13 +62,27 @@ class RecordingFile:
             named = os.stat(self.path, follow_symlinks=False)
         except FileNotFoundError:
             return "the file was removed by somebody else"
-        if (own.st_dev, own.st_ino) != (named.st_dev, named.st_ino):
+        if self._identity != (named.st_dev, named.st_ino):
             return "the file was replaced by somebody else"
-        if own.st_size < self._written:
+        if own.st_size < self.size:
             return f"the file was cut to {own.st_size:,} bytes by somebody else"
-        if own.st_size > self._written:
+        if own.st_size > self.size:
             return "the file was written by somebody else"
         return ""
+
+    def discard(self) -> bool:
+        """Remove the file, closed or not; whether it was there. Raises `OSError`.
+
+        A file that somebody else has put in its place stays.
+        """
+        try:
+            named = os.stat(self.path, follow_symlinks=False)
+        except FileNotFoundError:
+            return False
+        if self._identity != (named.st_dev, named.st_ino):
+            return False
+        self.path.unlink(missing_ok=True)
+        return True
 
 
 def _open_for_owner(path: str, flags: int) -> int:
@@ -86,6 +109,23 @@ def is_recording(path: Path) -> bool:
     return not head or looks_like_ours(head)
 
 
+def is_being_recorded(path: Path) -> bool:
+    """Whether a recorder has this file open; False where the file system has no locks."""
+    try:
+        with open(path, "rb", buffering=0, opener=open_at_once) as file:
+            fcntl.flock(file.fileno(), fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def open_at_once(path: str, flags: int) -> int:
+    """Open as `open` does, without waiting for whoever might write into a pipe."""
+    return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
+
+
 def numbered(path: Path) -> list[Path]:
     """Return the files ``path.000001`` and so on that exist, in the order of their numbers."""
     found = []
@@ -97,11 +137,15 @@ def numbered(path: Path) -> list[Path]:
     return [each for _, each in sorted(found)]
 
 
-def next_numbered(path: Path) -> Path:
-    """Return the name with the next number that no file has had."""
+def next_numbered(path: Path, after: int = 0) -> Path:
+    """Return the name with the next number: after those of all files that exist, and `after`."""
     known = numbered(path)
-    last = int(known[-1].suffix[1:]) if known else 0
+    last = max(_number_of(known[-1]) if known else 0, after)
     return path.with_name(f"{path.name}.{last + 1:06}")
+
+
+def _number_of(path: Path) -> int:
+    return int(path.suffix[1:])
 
 
 def start_of(path: Path) -> float | None:
@@ -144,8 +188,17 @@ class Parts:
         self._base = path.absolute()
         self._keep = keep
         self._now = now
+        self._last = 0  # number that this recording has had
+        self._stored: tuple[int, RecordingFile | None] = 0, None
+        """Bytes in the files before, and the present file."""
         self.path = self._base
         """The file that was opened last."""
+
+    @property
+    def stored(self) -> int:
+        """Bytes on the disk in all files that are kept; from any thread."""
+        before, file = self._stored
+        return before + (file.size if file else 0)
 
     @property
     def largest(self) -> int:
@@ -157,31 +210,66 @@ class Parts:
         """Seconds after which the next file begins; 0 for no such limit."""
         return self._keep.age / PARTS
 
-    def open_next(self, room: int = 0) -> RecordingFile:
+    def open_next(self, room: int = 0, begins: bool = False) -> RecordingFile:
         """Remove what is no longer kept, and create the next file. Raises `OSError`.
 
-        `room` are the bytes that the new file needs at least.
+        `room` are the bytes that the new file needs at least. A recording that `begins`, or goes on
+        after an interruption, is refused while another process records into files of this name.
         """
-        self._remove_old(max(room, self.largest))
-        path = next_numbered(self._base)
-        file = RecordingFile(path)
-        self.path = path
+        if begins:
+            self._refuse_others(inf)
+        before = self._remove_old(max(room, self.largest))
+        file = RecordingFile(next_numbered(self._base, self._last))
+        number = _number_of(file.path)
+        if begins:
+            try:
+                self._refuse_others(number)  # of two that begin at once, the second
+            except OSError:
+                file.close()
+                file.discard()
+                raise
+        self._last, self._stored, self.path = number, (before, file), file.path
         return file
 
-    def _remove_old(self, room: int) -> None:
-        files = [each for each in numbered(self._base) if is_recording(each)]
+    def give_up(self, has_content: bool) -> None:
+        """Count what is left without the present file, which is removed unless it `has_content`.
+
+        Its number is not given again, unless nobody saw it. Raises `OSError`.
+        """
+        _, file = self._stored
+        if file is not None and not has_content and file.discard():
+            self._last -= 1
+        self._stored = sum(each.stat().st_size for each in self._recordings()), None
+
+    def _refuse_others(self, before: float) -> None:
+        """Raise `OSError` if somebody records into a file with a number below `before`."""
+        for each in self._recordings():
+            if _number_of(each) < before and is_being_recorded(each) and each != self.path:
+                text = f"another recording goes on in {each}: choose another name"
+                raise OSError(errno.EBUSY, text)
+
+    def _recordings(self) -> list[Path]:
+        return [each for each in numbered(self._base) if is_recording(each)]
+
+    def _remove_old(self, room: int) -> int:
+        """Remove what is no longer kept; return the bytes in what is left. Raises `OSError`."""
+        files = self._recordings()
         sizes = {each: each.stat().st_size for each in files}
         starts = {each: start_of(each) for each in files}
         total = sum(sizes.values())
         while files:
-            ended_at = starts[files[1]] if len(files) > 1 else None
+            # A file that somebody has emptied has no start, and must not keep the ones before it.
+            later = (starts[each] for each in files[1:])
+            ended_at = next((start for start in later if start is not None), None)
             is_old = ended_at is not None and ended_at <= self._now() - self._keep.age
             if not (
                 (self._keep.size and total + room > self._keep.size)
                 or (self._keep.age and is_old)
                 or len(files) >= MOST_FILES
             ):
-                return
+                break
             oldest = files.pop(0)
-            oldest.unlink(missing_ok=True)
-            total -= sizes[oldest]
+            if not is_being_recorded(oldest):  # by a service that takes the next number
+                oldest.unlink(missing_ok=True)
+                total -= sizes[oldest]
+        return total

@@ -11,7 +11,7 @@ from __future__ import annotations
 import struct
 import zlib
 from enum import IntEnum, IntFlag
-from typing import Any, Final, NamedTuple, TypeVar, get_args
+from typing import Any, Final, NamedTuple, Protocol, TypeVar, get_args
 
 import msgspec
 
@@ -130,6 +130,13 @@ class End(msgspec.Struct, frozen=True, kw_only=True):
     why: str
 
 
+class Readable(Protocol):
+    """A binary file, buffered or not."""
+
+    def read(self, size: int, /) -> bytes | None:
+        """The next bytes, fewer at the end."""
+
+
 class Head(NamedTuple):
     """The head of a record, which precedes its body."""
 
@@ -220,6 +227,22 @@ def read_head(data: bytes) -> Head:
 def check(head: Head, body: bytes) -> bool:
     """Whether head and body are what was written."""
     return len(body) == head.size and zlib.crc32(body, zlib.crc32(head.covered)) == head.crc
+
+
+def read_record(file: Readable) -> tuple[Head, bytes] | None:
+    """The next record, checked; None at the end of the file. Raises `DamageError`."""
+    data = file.read(RECORD_SIZE)
+    if not data:
+        return None
+    if len(data) < RECORD_SIZE:
+        raise DamageError("a record is cut off")
+    head = read_head(data)
+    body = file.read(min(head.size, LARGEST_BODY)) or b""
+    if len(body) < head.size:
+        raise DamageError("a record is cut off")
+    if not check(head, body):
+        raise DamageError("a record does not match its checksum")
+    return head, body
 
 
 def unpack(kind: type[Body], data: bytes) -> Body:

@@ -27,6 +27,9 @@ class RecordingRequests:
         status = self._recordings.status
         if not status.recording:
             return self._answer(command, True, "nothing is recorded", RecordingStatus())
+        if status.interrupted:
+            text = f"the recording is interrupted: {_shown(status.interrupted)}"
+            return self._answer(command, True, text, status)
         return self._answer(command, True, f"recording into {_shown(status.file)}", status)
 
     def submit(self, command: Record) -> None:

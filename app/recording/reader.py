@@ -21,17 +21,16 @@ from io import BufferedReader, FileIO
 from math import inf
 from operator import itemgetter
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol, Self
+from typing import Final, NamedTuple, Self
 
 import msgspec
 
 from ..core.events import Event
 from ..core.statistics import LoopStats
-from .files import files_of
+from .files import files_of, open_at_once
 from .format import (
     CONTINUED,
     FILE_SIZE,
-    LARGEST_BODY,
     RECORD_SIZE,
     VERSION,
     Body,
@@ -42,11 +41,11 @@ from .format import (
     Keyframe,
     Kind,
     Mark,
+    Readable,
     RecordedBatch,
-    check,
     looks_like_ours,
     read_file_header,
-    read_head,
+    read_record,
     unpack,
 )
 from .histograms import restored
@@ -62,13 +61,6 @@ KEPT: Final = 128
 
 class RecordingError(Exception):
     """There is no recording that can be read here; the text is one line for a person."""
-
-
-class Readable(Protocol):
-    """A binary file, buffered or not."""
-
-    def read(self, size: int, /) -> bytes | None:
-        """The next bytes, fewer at the end."""
 
 
 class Damage(NamedTuple):
@@ -150,7 +142,7 @@ class Recording:
                 self._paths = files_of(path)
                 for each in self._paths:
                     # Unbuffered: who reads here and there wants what is in the file now.
-                    file = opened.enter_context(open(each, "rb", buffering=0, opener=_open_at_once))
+                    file = opened.enter_context(open(each, "rb", buffering=0, opener=open_at_once))
                     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                         raise RecordingError(f"{path} is no regular file: copy it into one first")
                     ahead = BufferedReader(file, READ_AHEAD)
@@ -296,7 +288,7 @@ class Recording:
         file = self._parts[entry.file].file
         try:
             file.seek(entry.offset)
-            record = _record(file)
+            record = read_record(file)
             if record is None:
                 raise DamageError("a record is gone")
             return unpack(kind, record[1])
@@ -348,7 +340,7 @@ class Recording:
         self.end_reason = ""
         offset, keyframes = FILE_SIZE, len(self.keyframes)
         try:
-            while (record := _record(ahead)) is not None:
+            while (record := read_record(ahead)) is not None:
                 self._add_to_index(offset, *record, keyframes)
                 offset += RECORD_SIZE + len(record[1])
             if not self.end_reason:
@@ -392,27 +384,6 @@ class Recording:
             case _:
                 pass  # of a kind that a later version of this format added
         self._until = t
-
-
-def _open_at_once(path: str, flags: int) -> int:
-    # A pipe that nobody writes to would be waited for.
-    return os.open(path, flags | os.O_NONBLOCK)
-
-
-def _record(file: Readable) -> tuple[Head, bytes] | None:
-    """The next record, checked; None at the end of the file. Raises `DamageError`."""
-    data = file.read(RECORD_SIZE)
-    if not data:
-        return None
-    if len(data) < RECORD_SIZE:
-        raise DamageError("a record is cut off")
-    head = read_head(data)
-    body = file.read(min(head.size, LARGEST_BODY)) or b""
-    if len(body) < head.size:
-        raise DamageError("a record is cut off")
-    if not check(head, body):
-        raise DamageError("a record does not match its checksum")
-    return head, body
 
 
 def _timed(batch: RecordedBatch, after: float, until: float, behind: float) -> list[Item]:

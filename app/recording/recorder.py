@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import threading
 from collections.abc import Callable
@@ -94,7 +95,7 @@ class Recorder:
         self._parts = parts
         self._tell = tell
         self._unheard = unheard
-        self._interrupted = ""
+        self.interrupted = ""
         """Why nothing is recorded at present; the recording goes on when the disk can again."""
         self._retry_at = inf
         self._state = RecordedState()
@@ -126,6 +127,11 @@ class Recorder:
     def failed(self) -> bool:
         """Whether it ended because the disk failed."""
         return self.ending is Ending.FAILED
+
+    @property
+    def stored(self) -> int:
+        """Bytes of it that are on the disk, in all files that are kept; from any thread."""
+        return self._disk.written if self._parts is None else self._parts.stored
 
     def begin(self) -> None:
         """Write the file's header and an empty keyframe: nothing is known yet."""
@@ -159,8 +165,8 @@ class Recorder:
             if self._until >= self._retry_at:
                 self._resume()
             return
-        if self._interrupted and not self._disk.waiting:
-            self._interrupted = ""
+        if self.interrupted and not self._disk.waiting:
+            self.interrupted = ""
             self._tell("warning", f"the recording goes on in {self._path}")
         if self._parts and self._is_file_old(self._parts.longest):
             self._begin_next_file(self._parts)
@@ -309,11 +315,12 @@ class Recorder:
         if (rest := self._quiet.rest(self._until)) is not None:
             self._apply(rest)
         self._quiet = QuietFigures()
-        if self._interrupted:
-            parts.path.unlink(missing_ok=True)  # it never held more than its beginning
-        else:
+        with contextlib.suppress(OSError):  # it stays, or its bytes are not counted anew
+            # A second attempt in a row never held more than its beginning.
+            parts.give_up(has_content=not self.interrupted)
+        if not self.interrupted:
             self._tell("error", f"recording interrupted: {trouble} ({self._path})")
-        self._interrupted = trouble
+        self.interrupted = trouble
         self._retry_at = self._until + RETRY_INTERVAL
 
     def _resume(self) -> None:
@@ -322,13 +329,14 @@ class Recorder:
         parts = self._parts
 
         def open_next(room: int) -> None:
-            disk = Disk(parts.open_next(room))
+            disk = Disk(parts.open_next(room, begins=True))
             disk.start()
             self._disk = disk
 
         try:
             self._begin_file(parts, open_next, continues=False)
-        except OSError:
+        except OSError as error:
+            self.interrupted = error.strerror or str(error)
             self._retry_at = self._until + RETRY_INTERVAL
             return
         self._retry_at = inf

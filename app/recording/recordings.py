@@ -33,9 +33,15 @@ class Recordings:
 
     @property
     def path(self) -> Path | None:
-        """The file that is being written now."""
+        """The file that is being written now; None also while the recording is interrupted."""
         recorder = self._recorder
-        return self._latest_path if recorder is not None and not recorder.ended else None
+        return (
+            self._latest_path if recorder and self._goes_on and not recorder.interrupted else None
+        )
+
+    @property
+    def _goes_on(self) -> bool:
+        return self._recorder is not None and not self._recorder.ended
 
     @property
     def failure(self) -> str:
@@ -74,7 +80,7 @@ class Recordings:
         """
         if plan.keep is not None:
             parts = Parts(path, plan.keep, self._fanout.now)
-            self.start(path, parts.open_next(), parts)
+            self.start(path, parts.open_next(begins=True), parts)
             return ""
         note = ""
         try:
@@ -117,8 +123,9 @@ class Recordings:
         return RecordingStatus(
             recording=not recorder.ended,
             file=os.fsencode(self._latest_path).decode(errors="backslashreplace"),
-            bytes=recorder.size,
+            bytes=recorder.stored,
             since=recorder.started_at,
+            interrupted=None if recorder.ended else recorder.interrupted or None,
         )
 
     def begin(self, path: Path) -> bool:
@@ -127,7 +134,7 @@ class Recordings:
         Raises `OSError` if there can be no file.
         """
         with self._lock:
-            if self.path is not None:
+            if self._goes_on:
                 return False
             self._start_file(path, RecordingPlan(keep=self._plan.keep))
             return True

@@ -36,7 +36,7 @@ class Recorded:
         return found
 
 
-NOTHING = {"recording": False, "file": None, "bytes": 0, "since": None}
+NOTHING = {"recording": False, "file": None, "bytes": 0, "since": None, "interrupted": None}
 
 
 @pytest.mark.parametrize("workers", ["0", "2"])

@@ -86,7 +86,8 @@ class AttachedSource:
     @property
     def path(self) -> Path | None:
         """The file into which the server is recorded now."""
-        file = self._recording.file if self._recording.recording else None
+        is_written = self._recording.recording and not self._recording.interrupted
+        file = self._recording.file if is_written else None
         return None if file is None else Path(file)
 
     def toggle(self) -> str:

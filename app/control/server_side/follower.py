@@ -306,8 +306,10 @@ class Follower:
     def _new_recording(self, always: bool = False) -> RecordingStatus | None:
         """Return the server's recording if another one, or none, goes on than the client knows."""
         known, self._recorded = self._recorded, self._recording()
-        is_same = (known.recording, known.file) == (self._recorded.recording, self._recorded.file)
-        return self._recorded if always or not is_same else None
+        new = self._recorded
+        is_same = (known.recording, known.file) == (new.recording, new.file)
+        is_same &= known.interrupted == new.interrupted
+        return new if always or not is_same else None
 
     def _first_stats(self) -> LoopStats | None:
         """Return the latest statistics, with the longest iteration of the last minute."""
