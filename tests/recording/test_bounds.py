@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from app.core.events import Event, Opened
-from app.recording.format import FILE_SIZE, RECORD_SIZE, read_head
+from app.core.statistics import ProcessStats
+from app.recording.format import FILE_SIZE, RECORD_SIZE, RecordedBatch, read_head
 from app.recording.keyframes import RecordedState, state_at
 from app.recording.plan import Limits
+from app.recording.quiet import QuietFigures
 from app.recording.reader import KEPT, Recording
 from app.ui.replay_source import ReplaySource
 from app.watch.stream import Drained
@@ -111,3 +113,15 @@ def test_a_keyframe_tells_enough_for_the_rate_of_a_worker() -> None:
     state.apply(Drained([listening(), *figures], [], None, 0), NOW + 3)
     row = state_at(state.keyframe(), NOW + 3).workers[1]
     assert (row.frames, row.cpu_share) == (100.0, 0.5)
+
+
+def test_figures_that_were_held_back_come_with_the_next_news() -> None:
+    quiet = QuietFigures()
+    first, held = (
+        ProcessStats(t=NOW + n, cpu_percent=1.0, rss=1, fds=9, threads=4) for n in range(2)
+    )
+    assert quiet.choose(RecordedBatch(events=(first,)), NOW) is not None
+    assert quiet.choose(RecordedBatch(events=(held,)), NOW + 1) is None
+    news = quiet.choose(RecordedBatch(events=(opened(1),)), NOW + 2)
+    assert news is not None
+    assert news.events == (held, opened(1))

@@ -18,3 +18,13 @@ def test_a_pause_counts_for_so_long_and_no_longer() -> None:
     assert row.measured_rate.span == RATE_MEMORY
     assert row.measured_rate.per_second == pytest.approx(30 / RATE_MEMORY)
     assert row.rate(NOW + 10 * RATE_MEMORY) == pytest.approx(30 / RATE_MEMORY)
+
+
+def test_after_a_step_of_the_clock_figures_that_were_under_way_are_still_taken() -> None:
+    row = Row(opened(1, age=60.0))
+    assert row.update(snapshot(1, frames=1, at=NOW, quiet=0))
+    row.shift_times(3600.0)
+    for frames in (2, 3):
+        assert row.update(snapshot(1, frames=frames, at=NOW + frames, quiet=0))
+    assert not row.update(snapshot(1, frames=4, at=NOW + 1, quiet=0))
+    assert row.frames == 3
