@@ -175,7 +175,7 @@ class Connection:
         self.acked_all_at = _later(self.acked_all_at, began, now)
         self.progress_at = _later(self.progress_at, began, now)
         self.stalled_at = _later(self.stalled_at, began, now)
-        self.machine.frame_at = _later(self.machine.frame_at, began, now)
+        self.machine.restamp(began, now)
 
     def expect(self, count: int) -> None:
         """Make the next read `count` bytes long, as many as a body still needs or a frame has.

@@ -181,6 +181,11 @@ class EchoMachine:
         self.bytes_in += count
         self.bytes_kept += count
 
+    def restamp(self, began: float, now: float) -> None:
+        """Set `frame_at` to `now` if the frame in flight has begun at `began` or later."""
+        if self.frame_at >= began:
+            self.frame_at = now
+
     def take_backlog(self) -> bytes:
         """Remove and return the bytes behind the last echo that are not parsed yet."""
         data, self.backlog = self.backlog, b""
