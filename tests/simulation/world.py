@@ -46,7 +46,7 @@ from .kernel import BUDGET, SimulatedKernel, Wakeup
 from .peers import EVERYTHING, FLOOD, LARGE, SMALL, Peer, make_peer
 from .sockets import Violation
 
-STEPS_OF_REST: Final = 4000
+STEPS_OF_REST: Final = 20_000
 """Steps after which peers that do what they intended must have come to rest."""
 ACCEPT_ERRORS: Final = (
     0,
