@@ -40,12 +40,12 @@ _POINTS: Final = 32
 class Outstanding:
     """One connection's bytes that are written, or pending, and not acknowledged.
 
-    It lasts until a look finds acknowledged all that was written by the look before. Times are on
-    the loop's clock. The loop's thread only.
+    It lasts until a look finds acknowledged all that was written or pending at the look before.
+    Times are on the loop's clock. The loop's thread only.
     """
 
     __slots__ = (
-        "acked_at acked_bytes has_begun is_brisk looked_at longest_step marks points "
+        "acked_at acked_bytes has_begun is_brisk looked_at longest_step marks owed points "
         "probed_at progress published since unacked_bytes"
     ).split()
 
@@ -75,6 +75,8 @@ class Outstanding:
         if before is not None:
             self.marks = before.marks
         """Two times and the bytes acknowledged by then, from which the rate is taken."""
+        self.owed = 0
+        """The `acked_bytes` at which all that was owed at the last look is acknowledged."""
         self.unacked_bytes: int | None = None
         self.points: deque[tuple[float, int]] = deque([start])
         """Times, and the bytes acknowledged by then; the first is a write time-out ago or less."""

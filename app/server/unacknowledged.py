@@ -109,7 +109,7 @@ class Unacknowledged:
             if known is not None:
                 self._end(connection, known, now)
             return
-        if known is None or (keeps_up and not pending):
+        if known is None or acked >= known.owed:
             known = self._begin(connection, acked, now)
         else:
             known.is_brisk = False
@@ -118,6 +118,7 @@ class Unacknowledged:
                 when = connection.progress_at if unacked is None else known.last_ack_at(now)
                 known.note_acked(acked, when, self.patience)
         known.unacked_bytes = unacked
+        known.owed = connection.bytes_out + pending
         known.looked_at = now
         if known.is_brisk:
             return

@@ -116,6 +116,18 @@ def test_what_was_told_is_taken_back_when_later_bytes_take_the_place_of_those_be
     assert bench.reporter.changed == {bench.connection}
 
 
+def test_who_has_acknowledged_all_that_was_owed_begins_anew_also_where_more_is_pending() -> None:
+    bench = Bench(patience=1.0)
+    bench.look(101.0, 100)
+    bench.connection.machine.receive(frame(bytes(900)), 1000, 101.8)
+    bench.connection.begin_stall(101.8)
+    bench.echo(64, 101.8)
+    bench.look(102.1, 64)
+    known = bench.connection.outstanding
+    assert known is not None
+    assert known.due(1.0) > 102.5, "of the bytes before, the last was acknowledged"
+
+
 @pytest.mark.parametrize(
     ("peer", "answers"),
     [

@@ -26,7 +26,6 @@ from typing import TYPE_CHECKING, Any, Final
 from app.core.events import POLLIN, POLLOUT
 from app.core.framing import HEADER_SIZE
 from app.server.poller import POLLRDHUP
-from app.server.unacknowledged import LOOK_AGAIN
 
 if TYPE_CHECKING:
     from .kernel import SimulatedKernel
@@ -87,7 +86,7 @@ class Socket:
         self.unacked_at_close = 0
         self.acked_at_close = 0
         self.owed_at_close = inf
-        """Since when an echo was owed at the close, as far as the loop could see."""
+        """The value of `owed_since` at the close."""
         self.no_space = False
         """Whether a write was cut short: room is then an edge."""
         # For the judge.
@@ -109,9 +108,6 @@ class Socket:
         """When the peer last acknowledged something, or bytes were first unacknowledged."""
         self.owed_since = inf
         """Since when some echo is not acknowledged, written or not; ``inf`` if all is."""
-        self.owed_before = inf, -inf
-        """Since when it was owed before, but for moments that the loop cannot see, and until when.
-        """
         self.acks: list[tuple[float, int]] = []
         """Times of acknowledgements, and the offset acknowledged by then."""
         self.wrote_at = 0.0
@@ -166,22 +162,10 @@ class Socket:
         self.closed_at = self.kernel.now
         self.unread_at_close = self.unread
         self.unacked_at_close = self.unacked
-        self.acked_at_close, self.owed_at_close = self.acked, self._owed_as_seen()
+        self.acked_at_close, self.owed_at_close = self.acked, self.owed_since
         self.kernel.release(self)
         if not self.broken and (self.unread or self.resets_at_close):
             self.send_reset()
-
-    def _owed_as_seen(self) -> float:
-        """Return since when an echo is owed, as the loop sees it, which asks twice a second.
-
-        Where an echo is pending at both looks, it cannot know that all was acknowledged between.
-        """
-        is_pending = self.whole_until(self.judged_until) > self.written
-        return self._owed_about_since() if is_pending else self.owed_since
-
-    def _owed_about_since(self) -> float:
-        before, until = self.owed_before
-        return before if self.owed_since - until < LOOK_AGAIN else self.owed_since
 
     # --- system calls on the descriptor ---
 
@@ -284,8 +268,8 @@ class Socket:
         self.acked += count
         self.acked_at = self.kernel.now
         self.acks.append((self.kernel.now, self.acked))
-        if self.acked >= self.whole_until(self.judged_until) and self.owed_since < inf:
-            self.owed_before, self.owed_since = (self._owed_about_since(), self.kernel.now), inf
+        if self.acked >= self.whole_until(self.judged_until):
+            self.owed_since = inf
         if not self.is_closed and self.no_space and self.is_writable:
             self.no_space = False
             self.kernel.poller.changed(self.fd)
