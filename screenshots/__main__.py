@@ -55,6 +55,7 @@ async def shoot(shot: Shot) -> str:
 def main() -> None:
     """Write all pictures, always in UTC and in colour."""
     os.environ["TZ"] = "UTC"
+    os.environ["COLORTERM"] = "truecolor"
     time.tzset()
     record_scenes()
     for shot in SHOTS:

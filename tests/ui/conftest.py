@@ -11,3 +11,4 @@ def fixed_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
     time.tzset()
     for name in ("NO_COLOR", "TEXTUAL_THEME", "TEXTUAL_ANIMATIONS"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("COLORTERM", "truecolor")  # else the terminal's name decides the colours
