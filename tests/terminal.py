@@ -60,12 +60,18 @@ class Terminal:
             stdout=slave,
             stderr=slave,
             env={**inherited, "TERM": "xterm-256color", **(environment or {})},
-            preexec_fn=self._own_terminal if controlling else os.setsid,
+            preexec_fn=self._own_terminal if controlling else self._own_session,
         )
 
     @staticmethod
-    def _own_terminal() -> None:
+    def _own_session() -> None:
         os.setsid()
+        # A shell ignores SIGINT in its background jobs, and children inherit that.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    @classmethod
+    def _own_terminal(cls) -> None:
+        cls._own_session()
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
     def resize(self, columns: int, lines: int) -> None:

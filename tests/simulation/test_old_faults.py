@@ -47,7 +47,12 @@ def act_on_hangup_before_reading(patch: Patch) -> None:
 
 def close_with_unread_input(patch: Patch) -> None:
     """close(2) then sends RST, and the RST destroys what the peer has not fetched."""
+
+    def cut_off(life: Lifecycle, connection: Any, words: str) -> None:
+        life.close(connection, Reason.SHUTDOWN, words)
+
     patch.setattr(lifecycle, "discard_input", lambda connection, now: True)
+    patch.setattr(Lifecycle, "cut_off", cut_off)
 
 
 def take_an_empty_frame_for_the_end(patch: Patch) -> None:
