@@ -199,6 +199,7 @@ def test_a_stop_waits_for_none() -> None:
 def test_where_no_worker_serves_nothing_but_the_error_is_told(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    pytest.importorskip("prometheus_client")
     run_in_turn(monkeypatch, lambda _channel: BROKEN)
     arguments = [
         "--no-ui",
