@@ -292,7 +292,8 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 30))
     words = parser.parse_args()
-    os.setpgrp()  # so that all can be ended together
+    if os.getpgrp() != os.getpid():
+        os.setpgrp()  # so that all can be ended together
     with tempfile.TemporaryDirectory(prefix="echo-soak-") as folder:
         soak = Soak(Path(folder), words.minutes, words.seed)
         try:
