@@ -23,18 +23,6 @@ from tests.program import Headless, run
 WriteFile = Callable[[str], str]
 
 
-@pytest.fixture
-def write(tmp_path: Path) -> WriteFile:
-    """Write the configuration file; its path."""
-
-    def write(text: str) -> str:
-        path = tmp_path / "echo.toml"
-        path.write_text(text, "utf-8")
-        return str(path)
-
-    return write
-
-
 def show(*arguments: str, **environment: str) -> str:
     """What --show-config prints."""
     runner = CliRunner()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import re
 import tomllib
-from pathlib import Path
 from typing import Any
 
 import click
@@ -15,18 +14,6 @@ from click.testing import CliRunner
 from app.cli.configuration import chosen_ui, variable
 from app.cli.serve import serve, split_options
 from tests.cli.test_configuration import WriteFile, complaint, show
-
-
-@pytest.fixture
-def write(tmp_path: Path) -> WriteFile:
-    """Write the configuration file; its path."""
-
-    def write(text: str) -> str:
-        path = tmp_path / "echo.toml"
-        path.write_text(text, "utf-8")
-        return str(path)
-
-    return write
 
 
 def plan(*arguments: str, **environment: str) -> object:
