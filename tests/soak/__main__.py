@@ -68,7 +68,8 @@ class Soak:
         self.done: Counter[str] = Counter()
         self.rows: list[tuple[str, str, bool]] = []
         command = [sys.executable, "-m", "app", "--no-ui", *OPTIONS, *LIMITS]
-        command += ["--control", str(self.control), "--record", str(self.recording)]
+        command += ["--control", str(self.control)]
+        command += ["--record", str(self.recording), "--record-keep", str(KEEP)]
         command += ["127.0.0.1", "0"]
         self.process = subprocess.Popen(
             command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment()
