@@ -137,6 +137,8 @@ class Page(_Message, frozen=True, tag="page"):
     """On number 1: the latest figures of each worker process."""
     recording: RecordingStatus | None = None
     """On number 1: the recording of the server."""
+    silent_since: float = 0.0
+    """On number 1: when the loop was asked for figures that have not come; 0 if they have."""
 
 
 class News(_Message, frozen=True, tag="news"):

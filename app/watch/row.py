@@ -55,7 +55,7 @@ class Row:
     """The latest; of a closed connection the last."""
     closed: Closed | None = None
     silent_since: float = 0.0
-    """When its worker last gave a sign of life, if it has left a probe unanswered; else 0."""
+    """When its loop last gave a sign of life, if it has left a question unanswered; else 0."""
     version: int = 0
     """Grows with every change that is worth drawing."""
     kernel: Kernel | None = None

@@ -19,7 +19,7 @@ QUIET: Final = 1.0
 """Seconds without a byte after which a connection in the middle of a frame is stuck; an echo counts
 as unacknowledged after as many."""
 WORKER_SILENT: Final = 3.0
-"""Seconds without a word of its worker after which a connection says so."""
+"""Seconds without a word of its loop after which a connection says so."""
 
 
 class WhyCode(StrEnum):
@@ -46,7 +46,7 @@ class WhyCode(StrEnum):
     DRAINING_PEER = "draining_peer"
     """All is acknowledged; the peer's FIN is waited for."""
     WORKER_SILENT = "worker_silent"
-    """Its worker process says nothing, so nothing later is known of it."""
+    """Its loop, in a worker process or in the server itself, says nothing: what is known is old."""
     CLOSED = "closed"
 
 
@@ -121,8 +121,8 @@ def why_waiting(row: Row, now: float) -> str:
     """Explain what the connection waits for and for how long; the arguments are `why_code`'s."""
     code, snapshot = why_code(row, now), row.snapshot
     if code is WhyCode.WORKER_SILENT:
-        silent = words_span(now - row.silent_since)
-        return f"worker {row.opened.worker} has given no sign of life for {silent}"
+        who = f"worker {row.opened.worker}" if row.opened.worker else "the server's loop"
+        return f"{who} has given no sign of life for {words_span(now - row.silent_since)}"
     if snapshot is None:
         return _BRIEF.get(code, "accepted, nothing received yet")
     quiet = now - snapshot.active_at
@@ -153,6 +153,8 @@ def why_waiting(row: Row, now: float) -> str:
 def why_in_brief(row: Row, now: float) -> str:
     """As `why_waiting` in about 26 characters, without the figures of a table's other columns."""
     code, snapshot = why_code(row, now), row.snapshot
+    if code is WhyCode.WORKER_SILENT and not row.opened.worker:
+        return "loop is silent"
     if code in _BRIEF:
         return _BRIEF[code]
     if snapshot is None:

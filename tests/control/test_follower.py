@@ -340,6 +340,29 @@ def test_who_wants_no_figures_gets_a_sign_of_life_each_second_while_the_loop_liv
     assert len(watched.told()) == 1  # news are a sign too
 
 
+@pytest.mark.parametrize(("once", "patience"), [(True, 3.0), (False, 0.9)])
+def test_a_page_waits_for_a_busy_loop_and_then_says_since_when_it_tells_nothing(
+    once: bool, patience: float
+) -> None:
+    watched = Watched()
+    watched.give(listening(), opened(1))
+    watched.round(1)
+    watched.time = 10.0
+    watched.watch(once=once)
+    watched.time = 10.0 + patience
+    assert watched.told() == []
+    watched.time += 0.2
+    (page,) = pages_of(watched.told())
+    assert page.silent_since == 1010.0
+    busy = Watched()
+    busy.give(listening(), opened(1))
+    busy.watch(once=once)
+    busy.time = patience
+    busy.round(1)
+    (page,) = pages_of(busy.told())
+    assert page.silent_since == 0.0
+
+
 def test_haste_wakes_the_service_once() -> None:
     watched = Watched().settled()
     before = watched.woken

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import permutations
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from app.core.events import Event, Opened
-from app.core.statistics import ProcessStats
+from app.core.statistics import LoopStats, ProcessStats
 from app.recording.format import FILE_SIZE, RECORD_SIZE, RecordedBatch, read_head
-from app.recording.keyframes import RecordedState, state_at
+from app.recording.keyframes import RecordedState, expanded, state_at
 from app.recording.plan import Limits
 from app.recording.quiet import QuietFigures
 from app.recording.reader import KEPT, Recording
@@ -105,6 +107,18 @@ def test_the_batches_that_were_decoded_last_are_kept_and_no_more(tmp_path: Path)
         assert recording.decoded == before
         recording.played(0)
         assert recording.decoded == before + 1
+
+
+@pytest.mark.parametrize("longest", list(permutations((70_000, 900, 2_000))))
+def test_the_longest_iteration_is_in_the_history_though_its_figures_are_not_kept(
+    longest: tuple[int, ...],
+) -> None:
+    state = RecordedState()
+    for tick, each in enumerate((10, *longest, 20, 40, 30)):  # the first and the fifth are kept
+        stats = msgspec.structs.replace(loop_stats(NOW + tick / 4, 1, 64, 1), longest_us=each)
+        state.apply(Drained([], [], stats, 0), NOW)
+    kept = [one for one in expanded(state.keyframe()).history if isinstance(one, LoopStats)]
+    assert [one.longest_us for one in kept] == [10, 70_000, 40]
 
 
 def test_a_keyframe_tells_enough_for_the_rate_of_a_worker() -> None:

@@ -107,6 +107,9 @@ def test_a_silent_worker_is_told_before_all_else() -> None:
     assert is_stuck(row, NOW)
     row.snapshot = None
     assert why_code(row, NOW) is WhyCode.WORKER_SILENT
+    row.opened = msgspec.structs.replace(row.opened, worker=0)
+    assert why_waiting(row, NOW) == "the server's loop has given no sign of life for 3 s"
+    assert why_in_brief(row, NOW) == "loop is silent"
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from ...core.settings import rules_of
 from ...watch.filter import Filter, parse_filter
 from ..exit_codes import EXIT_FAILED
 from ..options import ConnectionId, client_options, option
-from .linking import fetch_state, json_option, linked, passing_rows
+from .linking import fetch_state, json_option, judged_rows, linked
 from .listing import DEFAULT_COLUMNS, columns_named, print_row_objects, print_rows
 from .printing import print_result
 
@@ -58,14 +58,20 @@ def kill(
     with linked(control, "kill") as link:
         if dry_run:
             return _list_targets(link, ids, chosen, instance, as_json)
+        unjudged = 0
         if chosen is not None:
-            ids = tuple(row.id for row in passing_rows(*fetch_state(link), chosen))
-        if not ids:
+            rows, unjudged = judged_rows(*fetch_state(link), chosen)
+            ids = tuple(row.id for row in rows)
+        if unjudged:
+            print(f"echo-tui ctl: {_unjudged(unjudged)}", file=sys.stderr)
+        elif not ids:
             print("echo-tui ctl: no open connection passes the filter", file=sys.stderr)
-        elif not yes and not is_sure(f"end {_named(ids)} (mode {mode.value})?", len(ids)):
+        if not ids:
+            return EXIT_FAILED if unjudged else 0
+        if not yes and not is_sure(f"end {_named(ids)} (mode {mode.value})?", len(ids)):
             print("echo-tui ctl: none was ended", file=sys.stderr)
             return EXIT_FAILED
-        failed = False
+        failed = unjudged > 0
         whole = Kill(request=1, instance=instance, ids=ids, mode=mode)
         for request, part in enumerate(split_kill(whole), 1):
             for result in link.carry_out(msgspec.structs.replace(part, request=request)):
@@ -109,6 +115,13 @@ def is_sure(question: str, count: int) -> bool:
         return False
 
 
+def _unjudged(count: int) -> str:
+    return (
+        f"{count:,} connections are not ended: their loop gives no sign of life, so what is known"
+        " of them is old; name them by id"
+    )
+
+
 def _named(ids: Sequence[int]) -> str:
     named = " ".join(f"#{one}" for one in ids[:NAMED])
     return f"{len(ids):,} connections, {named}{' …' if len(ids) > NAMED else ''}"
@@ -123,8 +136,9 @@ def _list_targets(
         print(f"echo-tui ctl: {text}", file=sys.stderr)
         return EXIT_FAILED
     state, now = fetch_state(link)
+    unjudged = 0
     if chosen is not None:
-        rows = passing_rows(state, now, chosen)
+        rows, unjudged = judged_rows(state, now, chosen)
     else:
         rows = [state.rows[one] for one in ids if one in state.rows]
     if as_json:
@@ -134,4 +148,6 @@ def _list_targets(
     for one in ids:
         if one not in state.rows:
             print(f"echo-tui ctl: no connection #{one} is open", file=sys.stderr)
-    return EXIT_FAILED if len(rows) < len(ids) else 0
+    if unjudged:
+        print(f"echo-tui ctl: {_unjudged(unjudged)}", file=sys.stderr)
+    return EXIT_FAILED if unjudged or len(rows) < len(ids) else 0

@@ -38,6 +38,7 @@ from ...core.statistics import LoopStats, ProcessStats, WorkerStats, carry_longe
 from ...watch.fanout import Fanout
 from ...watch.row import Row
 from ...watch.stream import Drained
+from ...watch.why import WORKER_SILENT
 from ..protocol import ClosedConnection, KnownConnection, News, Page, Watch
 
 CAPACITY: Final = 4 * 1024**2
@@ -52,7 +53,9 @@ BATCH: Final = 500
 """Events in one message of news."""
 FIGURES_WITHIN: Final = 1.0
 """Seconds that the first page waits for fresh figures; a loop that hangs makes none."""
-
+FIGURES_WITHIN_ONCE: Final = WORKER_SILENT + 0.1
+"""The same for a client that asks once. A busy loop may take so long, and old figures would be told
+as if they were of now; after it the page says since when the loop has told nothing."""
 SIGN_INTERVAL: Final = 0.9
 """Seconds without a message after which a client without figures gets empty news. An idle loop
 makes a round each second."""
@@ -220,7 +223,8 @@ class Follower:
             self._begin()
             # Before the loop is told: what opens from then on is news, never on a page alone.
             self._fresh_from = fanout.now()
-            self._fresh_deadline = self._clock() + FIGURES_WITHIN
+            within = FIGURES_WITHIN_ONCE if wishes.once else FIGURES_WITHIN
+            self._fresh_deadline = self._clock() + within
         fanout.update_watched()
         # Also where somebody watches already: beside a busy loop the latest figures are old.
         fanout.request_figures()
@@ -267,10 +271,13 @@ class Follower:
     def _next_page(self, to_page: list[Opened | Row]) -> Page | None:
         state = self._fanout.state
         first = self._pages == 0
+        silent_since = 0.0
         if first:
             told_at = -inf if state.stats is None else state.stats.t
-            if told_at < self._fresh_from and self._clock() < self._fresh_deadline:
-                return None
+            if told_at < self._fresh_from:
+                if self._clock() < self._fresh_deadline:
+                    return None
+                silent_since = self._fresh_from
             self._complete_pages(to_page)
             # Of the rounds up to now these pages have the snapshots, but for the connections that
             # were opened meanwhile: those are told when their `opened` has been.
@@ -301,6 +308,7 @@ class Follower:
             process=state.process if first else None,
             workers=tuple(row.stats for row in state.workers.values()) if first else (),
             recording=self._new_recording(always=True) if first else None,
+            silent_since=silent_since,
         )
 
     def _new_recording(self, always: bool = False) -> RecordingStatus | None:
