@@ -126,7 +126,7 @@ def _packets_are_lost(scene: Scene, share: float) -> None:
 variants(
     "reads_slowly", _packets_are_lost, {"needs_root": True, "lasts": 3.0},
     one_packet_in_100_is_lost={"share": 0.01},
-    one_packet_in_10_is_lost={"share": 0.1},
+    one_packet_in_20_is_lost={"share": 0.05},
 )  # fmt: skip
 
 
