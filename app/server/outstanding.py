@@ -33,6 +33,8 @@ STEP_FADES: Final = 0.7
 """Share of the longest step that counts after another acknowledgement."""
 RATE_WINDOW: Final = 5.0
 """Seconds over which the rate is taken at the least, once the peer has acknowledged for so long."""
+SETTLES: Final = 1.0
+"""Seconds after which the rate is taken: at first the peer's kernel fills its receive buffer."""
 _POINTS: Final = 32
 """Points of time in one write time-out for which the acknowledged bytes are remembered."""
 
@@ -46,7 +48,7 @@ class Outstanding:
 
     __slots__ = (
         "acked_at acked_bytes has_begun is_brisk looked_at longest_step marks owed points "
-        "probed_at progress published since unacked_bytes"
+        "probed_at progress published settled_at since unacked_bytes"
     ).split()
 
     def __init__(
@@ -72,8 +74,9 @@ class Outstanding:
         """Seconds between two acknowledgements at the most, of the last ones."""
         start = (now, acked_bytes)
         self.marks: tuple[tuple[float, int], ...] = (start, start)
+        self.settled_at = now + SETTLES
         if before is not None:
-            self.marks = before.marks
+            self.marks, self.settled_at = before.marks, before.settled_at
         """Two times and the bytes acknowledged by then, from which the rate is taken."""
         self.owed = 0
         """The `acked_bytes` at which all that was owed at the last look is acknowledged."""
@@ -113,7 +116,9 @@ class Outstanding:
             self.longest_step = max(when - self.acked_at, STEP_FADES * self.longest_step)
         self.has_begun = True
         self.acked_bytes, self.acked_at = acked_bytes, when
-        if when - self.marks[1][0] >= RATE_WINDOW:
+        if when < self.settled_at:
+            self.marks = ((when, acked_bytes),) * 2
+        elif when - self.marks[1][0] >= RATE_WINDOW:
             self.marks = (self.marks[1], (when, acked_bytes))
         points = self.points
         while len(points) > 1 and points[1][0] <= when - patience:

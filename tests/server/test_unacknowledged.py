@@ -307,6 +307,16 @@ def test_the_rate_is_of_the_last_seconds() -> None:
     assert known.to_queues(0.0).acked_per_second == pytest.approx(1000, rel=0.1)
 
 
+def test_what_fills_the_peers_receive_buffer_at_first_is_no_rate() -> None:
+    known = Outstanding(0.0, 0.0, 0)
+    for tick in range(1, 31):
+        now = tick / 10
+        known.note_acked(known.acked_bytes + (500_000 if tick < 5 else 2000), now, 30.0)
+        known.looked_at = now
+        rate = known.to_queues(0.0).acked_per_second
+        assert rate == (0.0 if now < 1 else pytest.approx(20_000, rel=0.1))
+
+
 def test_without_the_kernels_word_only_a_pending_echo_counts() -> None:
     bench = Bench()
     assert bench.look(101.0, None) is None
