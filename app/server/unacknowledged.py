@@ -57,14 +57,18 @@ class Unacknowledged:
         self._kept: dict[Connection, Outstanding] = {}
         self._unread: set[Connection] = set()  # those with input in the receive queue
         self._waiting: deque[Connection] = deque()  # to be looked at, `LOOKS` in an iteration
+        self._begun_at = -inf  # when the first of them was
         self._moved_at = -inf  # when those that moved were last looked at
 
     def look(self, now: float) -> None:
         """Ask about the connections that are due, `LOOKS` of them, and plan the next look."""
         if not self._waiting:
             self._waiting.extend(self._due(now))
+            self._begun_at = now
         waiting = self._waiting
-        for _ in range(min(LOOKS, len(waiting))):
+        # Where an iteration takes so long, a look at all makes it hardly longer.
+        most = LOOKS if now - self._begun_at < LOOK_AGAIN else len(waiting)
+        for _ in range(min(most, len(waiting))):
             connection = waiting.popleft()
             if connection.machine.state is not CLOSED:
                 self.examine(connection, now)
@@ -103,7 +107,7 @@ class Unacknowledged:
             acked, waiting = connection.bytes_out - unacked, unacked
         # Whether the peer takes what it gets: all that was written by the last look.
         keeps_up = acked >= connection.seen.bytes_out
-        self._read_input(connection, keeps_up, now)
+        self._read_input(connection, keeps_up, unacked == 0, now)
         known = connection.outstanding
         if not waiting:
             if known is not None:
@@ -164,7 +168,9 @@ class Unacknowledged:
     def _read_progress(self, connection: Connection, known: Outstanding, now: float) -> None:
         known.note_progress(self._queues.progress(connection.fd), now)
 
-    def _read_input(self, connection: Connection, keeps_up: bool, now: float) -> None:
+    def _read_input(
+        self, connection: Connection, keeps_up: bool, has_taken_all: bool, now: float
+    ) -> None:
         """Note whether input waits that the loop wants to read, and whether the budget holds it.
 
         It holds none whose peer takes less than it gets.
@@ -172,8 +178,10 @@ class Unacknowledged:
         machine, before = connection.machine, connection.seen
         connection.seen = seen = connection.progress_so_far()
         wants_input = machine.state is READ_LEN or machine.state is READ_BODY
-        # An echo that the kernel has not refused waits for its turn, and the input behind it too.
-        has_turns = keeps_up and (not connection.offered or seen.refused == before.refused)
+        # An echo that the kernel has not refused waits for its turn, and the input behind it too;
+        # and one that it has refused, once the peer has acknowledged all that was before it.
+        is_refused = connection.offered and seen.refused != before.refused
+        has_turns = keeps_up and (not is_refused or has_taken_all)
         is_asked = wants_input or (machine.pending > 0 and has_turns)
         unread = (self._queues.unread(connection.fd) or 0) if is_asked else 0
         is_held = False

@@ -18,6 +18,9 @@ from .row import Row
 QUIET: Final = 1.0
 """Seconds without a byte after which a connection in the middle of a frame is stuck; an echo counts
 as unacknowledged after as many."""
+TURN_WITHIN: Final = 2.0
+"""Seconds within which the turn of a connection comes that the budget holds. The loop looks whether
+input waits once a second."""
 WORKER_SILENT: Final = 3.0
 """Seconds without a word of its loop after which a connection says so."""
 
@@ -89,8 +92,8 @@ def why_code(row: Row, now: float) -> WhyCode:
             return WhyCode.WINDOW_CLOSED if snapshot.pending else WhyCode.NOT_FETCHED
     if snapshot.unread and min(quiet, now - snapshot.unread_at) >= QUIET:
         return WhyCode.SERVER_BEHIND
-    if snapshot.is_held and quiet < QUIET:
-        return WhyCode.HELD_BY_BUDGET
+    if snapshot.is_held:
+        return WhyCode.HELD_BY_BUDGET if quiet < TURN_WITHIN else WhyCode.SERVER_BEHIND
     # In armed mode POLLOUT is told late: the peer is the cause if earlier bytes are outstanding.
     if snapshot.pending and not snapshot.offered and not snapshot.unacked_bytes:
         return WhyCode.ARMED_FIRST
@@ -135,9 +138,10 @@ def why_waiting(row: Row, now: float) -> str:
         case WhyCode.HELD_BY_BUDGET:
             return "held by the budget: it had its share of this iteration, and goes on in the next"
         case WhyCode.SERVER_BEHIND:
-            unread = words_size(snapshot.unread)
-            since = words_span(min(quiet, now - snapshot.unread_at))
-            return f"server is behind: {unread} in the receive queue, not read for {since}"
+            unread = words_size(snapshot.unread) if snapshot.unread else "input"
+            since = quiet if snapshot.is_held else min(quiet, now - snapshot.unread_at)
+            span = words_span(since)
+            return f"server is behind: {unread} in the receive queue, not read for {span}"
         case WhyCode.DRAINING_UNACKNOWLEDGED:
             left = _left(snapshot, now)
             return f"{_draining(snapshot)}, waiting for acknowledgements: {left}"

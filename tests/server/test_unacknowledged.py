@@ -260,6 +260,19 @@ def test_input_behind_an_echo_that_waits_for_its_turn_is_held_too(
     assert not bench.connection.snapshot(0.0).is_held, "nothing has moved: the peer is the cause"
 
 
+def test_an_echo_that_was_refused_waits_for_its_turn_once_all_before_it_is_acknowledged() -> None:
+    for unacked, held in ((0, True), (64, False)):
+        bench = Bench()
+        bench.look(101.0, 0)
+        bench.connection.machine.receive(frame(bytes(900)), 1000, 101.0)
+        bench.connection.offered = True
+        bench.connection.eagains += 1
+        bench.queues.unread_bytes = READ_SIZE
+        bench.echo(64, 101.5)
+        bench.look(102.0, unacked)
+        assert bench.connection.snapshot(0.0).is_held is held
+
+
 def test_the_budget_does_not_hold_whose_peer_takes_less_than_it_gets() -> None:
     bench = Bench()
     bench.queues.unread_bytes = READ_SIZE
@@ -336,6 +349,16 @@ def test_many_are_looked_at_in_several_iterations() -> None:
     assert len(bench.queues.asked) == LOOKS
     assert bench.reporter.next_look == 101.0
     bench.look(101.0, 0)
+    assert bench.reporter.next_look == inf
+
+
+def test_where_an_iteration_takes_long_all_are_looked_at_in_the_next() -> None:
+    bench = Bench()
+    for number in range(2, 5 * LOOKS):
+        bench.reporter.note_change(Connection(number, number, "peer", 100.0))
+    bench.look(101.0, 0)
+    bench.look(103.0, 0)
+    assert len(bench.queues.asked) == 5 * LOOKS - 1
     assert bench.reporter.next_look == inf
 
 

@@ -311,7 +311,8 @@ variants(
 )  # fmt: skip
 
 
-@situation("server_behind", is_seen=False, lasts=3.0)
+# By the moment: read just now, not read for over a second, or no iteration has ended for three.
+@situation("server_behind", "held_by_budget", "worker_silent", is_seen=False, lasts=3.0)
 def a_crowd_floods_a_server_that_is_short_of_time(scene: Scene) -> None:
     """The loop comes round in over a second: input waits for so long before it is read."""
     server = scene.serve(*NO_TIMEOUTS)

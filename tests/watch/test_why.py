@@ -191,6 +191,16 @@ def test_the_budget_is_told_before_a_slow_reader_and_after_one_who_has_stopped()
     assert why_code(row_of(in_kernel(held, has_stopped=True)), NOW) is WhyCode.WINDOW_CLOSED
 
 
+@pytest.mark.parametrize("state", [ConnectionState.READ_BODY, WRITE])
+def test_whose_turn_does_not_come_waits_for_the_server(state: ConnectionState) -> None:
+    row = row_of(msgspec.structs.replace(snapshot(1, state, quiet=1.9), is_held=True))
+    assert why_code(row, NOW) is WhyCode.HELD_BY_BUDGET
+    assert why_code(row, NOW + 0.2) is WhyCode.SERVER_BEHIND
+    words = "server is behind: input in the receive queue, not read for 2 s"
+    assert why_waiting(row, NOW + 0.2) == words
+    assert is_stuck(row, NOW + 0.2)
+
+
 def test_unacknowledged_bytes_are_told_with_the_cause() -> None:
     seen = row_of(in_kernel(WRITTEN, unacked_bytes=204_800, has_stopped=True))
     words = "peer does not fetch it: window closed for 3 s, 200 KiB unacknowledged"
