@@ -7,6 +7,7 @@ so it stays on its connection while rows come, go and change places.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from rich.style import Style
@@ -116,6 +117,10 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         else:
             self.refresh()
         self._drawn = drawn
+
+    def known_rows(self) -> Iterable[Row]:
+        """Return all connections of the state that was rendered last, in the filter or not."""
+        return () if self._model is None else self._model.rows.values()
 
     def forget_ids(self) -> None:
         """Drop the cursor and the tags: the ids are of another server from now on."""
@@ -311,7 +316,7 @@ class ConnectionPane(Vertical):
         """`keys` are those in force, for texts that name a key."""
         super().__init__(id="connection-pane")
         self.table = ConnectionTable()
-        self.filter_bar = FilterBar(keys)
+        self.filter_bar = FilterBar(keys, self.table.known_rows)
         self._heading = LinesPanel(id="heading")
         self._selected_before: int | None = None
         """The id under the cursor when a filter began to be typed: half a filter may hide it."""

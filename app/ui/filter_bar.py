@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import ClassVar, Final
+from typing import ClassVar, Final, NamedTuple
 
 from textual import on
 from textual.app import ComposeResult
@@ -13,6 +13,7 @@ from textual.message import Message
 from textual.widgets import Input
 
 from ..watch.filter import LONGEST, Filter, FilterError, parse_filter
+from ..watch.filter_completion import Rows, common_start, complete
 from . import palette
 from .actions import Keys, signs
 from .lines_panel import Line, LinesPanel, clip, line_width
@@ -22,18 +23,34 @@ RECENT_LIMIT: Final = 10
 _EXAMPLE = "state:WRITE_BODY pending>64K or idle>10s"
 
 
+class Offered(NamedTuple):
+    """The candidates of a completion, one of which stands in the field or none yet."""
+
+    text: str
+    """The text and the cursor of the field after the last completion: while they are the same, the
+    next one is another candidate."""
+    cursor: int
+    start: int
+    candidates: tuple[str, ...]
+    at: int
+    """The candidate that stands there; -1 before the first one."""
+
+
 class FilterBar(Vertical):
     """A filter: typed, in force at once, restored by Escape, turned off and on by a key."""
 
     HELP = (
         "A filter is in force while you type it. Words are looked for in peer, state, reason and "
         "#id; state:WRITE_BODY, peer:127.0.0.2, pending>64K, idle>10s, toggles>=5 look at a "
-        "column; and, or, not and ( ) join them. Enter keeps it, Escape restores the one before."
+        "column; and, or, not and ( ) join them. Tab completes a name, an operator or a value, and "
+        "once more offers the next one. Enter keeps the filter, Escape restores the one before."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "restore", "Restore"),
         Binding("f1", "app.help", "Help", show=False),
-        Binding("tab,shift+tab,down", "accept", "Accept", show=False),
+        Binding("tab", "complete(1)", "Complete"),
+        Binding("shift+tab", "complete(-1)", "The candidate before", show=False),
+        Binding("down", "accept", "Accept", show=False),
     ]
 
     class Changed(Message):
@@ -46,9 +63,15 @@ class FilterBar(Vertical):
     class Left(Message):
         """The field was left."""
 
-    def __init__(self, keys: Keys) -> None:
-        """`keys` are those in force; the line under the field names two of them."""
+    def __init__(self, keys: Keys, rows: Rows) -> None:
+        """`keys` are those in force; the line under the field names two of them.
+
+        `rows` returns the connections whose peers and workers are offered as values.
+        """
         super().__init__(id="filter-bar")
+        self._rows = rows
+        self._offered: Offered | None = None
+        self._hint = ""
         self._toggle, self._change = signs(keys, "toggle_filter"), signs(keys, "filter")
         self._chosen: Filter | None = None
         self._is_on = False
@@ -120,6 +143,40 @@ class FilterBar(Vertical):
                 (text, *(each for each in self.recent if each != text)), RECENT_LIMIT
             )
 
+    def action_complete(self, step: int) -> None:
+        """Complete the word before the cursor; once more, offer the next of several candidates."""
+        field = self._field
+        offered = self._offered
+        if offered is None or (field.value, field.cursor_position) != offered[:2]:
+            offered = self._offer()
+            begun = field.value[offered.start : offered.cursor]
+            common = common_start(offered.candidates)
+            if len(offered.candidates) > 1 and len(common) > len(begun):
+                self._offered = self._put(offered, common, -1)
+                self._update_line()
+                return
+        if candidates := offered.candidates:
+            at = (max(offered.at, 0 if step < 0 else -1) + step) % len(candidates)
+            self._offered = self._put(offered, candidates[at], at)
+            if len(candidates) == 1:
+                # An operator is followed by a value: those that there are stand under the field.
+                is_name = candidates[0].endswith(("=", ":", "<", ">"))
+                self._offered = self._offer() if is_name else None
+        self._update_line()
+
+    def _offer(self) -> Offered:
+        """Return what may stand before the cursor; the hint that goes with it is noted."""
+        text, cursor = self._field.value, self._field.cursor_position
+        start, candidates, self._hint = complete(text, cursor, self._rows)
+        return Offered(text, cursor, start, candidates, -1)
+
+    def _put(self, offered: Offered, text: str, at: int) -> Offered:
+        """Put `text` into the field in the place of what `offered` replaces."""
+        field = self._field
+        field.replace(text, offered.start, offered.cursor)
+        field.cursor_position = cursor = offered.start + len(text)
+        return offered._replace(text=field.value, cursor=cursor, at=at)
+
     def choose(self, text: str) -> None:
         """Put a filter into force that was used before."""
         self._parse(text)
@@ -129,8 +186,13 @@ class FilterBar(Vertical):
     def parse_typed(self, event: Input.Changed) -> None:
         """Put the typed filter into force, or show what is wrong with it."""
         event.stop()
+        if self._offered is not None and event.value != self._offered.text:
+            self._offered = None
+        if self._offered is None:
+            self._hint = ""
         if self.has_class("typing"):
             self._parse(event.value)
+            self._update_line()
 
     def _parse(self, text: str) -> None:
         try:
@@ -148,13 +210,18 @@ class FilterBar(Vertical):
         self.post_message(self.Changed(self.active))
 
     def _close_field(self) -> None:
-        self._error = None
+        self._error = self._offered = None
+        self._hint = ""
         self.remove_class("typing")
         self._field.can_focus = False
         self.post_message(self.Left())
 
     def _words(self) -> Line:
         width = self._line.size.width
+        if self._offered is not None and self._offered.candidates:
+            return _candidates(self._offered, self._hint, width)
+        if self._hint:
+            return [(clip(self._hint, width), palette.DIM)]
         if self._error is not None:
             where = f"✕ at {self._error.position + 1}: "
             return [(clip(f"{where}{self._error}", width), palette.ERROR)]
@@ -168,7 +235,23 @@ class FilterBar(Vertical):
             label, style, key = "filter off ", palette.DIM, f"{self._toggle} on"
             tail = "  all are shown"
         if self.has_class("typing"):
-            return [(tail.strip(), palette.GOOD), ("  Enter keeps, Esc restores", palette.FAINT)]
+            ways = "  Enter keeps, Esc restores, Tab completes"
+            return [(tail.strip(), palette.GOOD), (ways, palette.FAINT)]
         end: Line = [(tail, palette.PLAIN), (f"  {key}, {self._change} change", palette.FAINT)]
         room = width - len(label) - line_width(end)
         return [(label, style), (clip(self._chosen.text, max(8, room)), palette.STRONG), *end]
+
+
+def _candidates(offered: Offered, hint: str, width: int) -> Line:
+    """Write the candidates, as many as fit from the one that stands in the field."""
+    first, names = max(0, offered.at), offered.candidates
+    line: Line = [(f"{hint}; or  ", palette.DIM)] if hint else []
+    before = len(line)
+    for at, name in enumerate((*names[first:], *names[:first]), first):
+        is_chosen = at == offered.at
+        line.append((f"{name}  ", palette.STRONG if is_chosen else palette.PLAIN))
+        if line_width(line) > width - 5:
+            line.pop()
+            break
+    left = len(names) - len(line) + before
+    return [*line, (f"+{left:,}" if left else "", palette.FAINT)]

@@ -29,6 +29,8 @@ LONGEST: Final = 200
 """Characters that a filter may have."""
 DEEPEST: Final = 20
 """Levels of parentheses and ``not`` that a filter may have."""
+SPECIAL: Final = {"is": ("stuck",)}
+"""Names that are no columns, and the words that may stand behind them and a colon."""
 Predicate: TypeAlias = Callable[[Row, float], bool]
 """Tests a row at a time, in seconds on the clock of the events."""
 
@@ -135,6 +137,9 @@ class _Parser:
             value = _unquoted(comparison[4], comparison.start(4))
             if (name, sign, value.lower()) == ("is", ":", "stuck"):
                 return is_stuck
+            if name in SPECIAL:
+                words = " or ".join(f"{name}:{word}" for word in SPECIAL[name])
+                raise FilterError(f"write {words}", start)
             column = column_named(name)
             if column is None:
                 known = ", ".join(COLUMNS)

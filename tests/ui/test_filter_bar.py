@@ -1,9 +1,11 @@
 """The filter bar while a filter is typed, and the rows that the table then shows."""
 
 import pytest
+from textual.widgets import Input
 
 from app.core.events import Reason
 from app.ui.filter_bar import FilterBar
+from app.watch.filter import parse_filter
 from screenshots.scenes import overview
 from tests.making import FixedSource, closed, opened, snapshot
 from tests.ui.driving import actions, order, refresh, running, screen_text, table
@@ -85,7 +87,7 @@ async def test_nothing_passes_and_then_something_does() -> None:
         assert (order(app), table(app).selected_id) == ([1], 1)
 
 
-@pytest.mark.parametrize("way", ["tab", "down"])
+@pytest.mark.parametrize("way", ["enter", "down"])
 async def test_leaving_the_field_keeps_the_filter(way: str) -> None:
     async with running(FixedSource(overview()), (80, 24)) as (app, pilot):
         await pilot.press("slash", *"[::1]", way)
@@ -106,3 +108,31 @@ async def test_one_key_shows_what_is_stuck_and_all_again() -> None:
         await pilot.press("w")
         await refresh(app, pilot)
         assert order(app) == everybody
+
+
+async def test_tab_completes_names_and_values_and_offers_one_after_the_other() -> None:
+    async with running(FixedSource(overview())) as (app, pilot):
+        field = app.query_one("#filter", Input)
+        await pilot.press("slash", *"sta", "tab")
+        await refresh(app, pilot)
+        assert field.value == "state:"
+        assert "READ_LEN  READ_BODY  WRITE_BODY" in screen_text(app)
+        await pilot.press("tab", "tab", "tab")
+        assert field.value == "state:WRITE_BODY"
+        assert order(app) == [9, 10]
+        await pilot.press("shift+tab")
+        assert field.value == "state:READ_BODY"
+        await pilot.press("space", *"peer:", "tab", "tab", "enter")
+        assert app.focused is table(app)
+        assert parse_filter(field.value).text == field.value.strip()
+
+
+async def test_tab_says_so_where_nothing_can_be_completed() -> None:
+    async with running(FixedSource(overview())) as (app, pilot):
+        await pilot.press("slash", *"pending>6", "tab")
+        await refresh(app, pilot)
+        assert "pending takes a size, as in 65536 or 64K" in screen_text(app)
+        await pilot.press("4")
+        await refresh(app, pilot)
+        assert "pending takes" not in screen_text(app)
+        assert app.query_one("#filter", Input).value == "pending>64"
