@@ -12,31 +12,24 @@ from typing import ClassVar, Final
 from rich.style import Style
 from textual import events
 from textual.app import ComposeResult
-from textual.command import CommandPalette
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from ..core.events import CommandResult, KillMode, TraceLevel
-from ..watch.requests import Requests
-from ..watch.row import Row
 from ..watch.screen_state import ScreenState
 from ..watch.source import RecorderControl, Source
-from ..watch.what_if import effect_of_cap
 from . import palette
 from .actions import signs
 from .audit_screen import AuditScreen
-from .base_app import PersonalApp
 from .charts import ChartsPanel
-from .connection_table import ConnectionTable
+from .commanding_app import CommandingApp
 from .detail_panel import DetailPanel
-from .dialogs import CapDialog, FailureScreen, KillDialog, QuitDialog
+from .dialogs import FailureScreen, QuitDialog
 from .event_panels import EventLog, RecentEvents
 from .header_panel import HeaderPanel
 from .hex_panel import HexPanel
 from .key_bar import KeyBar
 from .preferences import Preferences
-from .settings_dialog import SettingsDialog, Values
 from .workers_panel import WorkersPanel
 
 SMALLEST: Final = (60, 15)
@@ -46,11 +39,7 @@ WIDE: Final = 140
 NARROW: Final = 100
 
 
-OF_ONE_SERVER: Final = (KillDialog, CapDialog, SettingsDialog, CommandPalette)
-"""Screens that name connections or settings of one server: none of another may be changed."""
-
-
-class EchoApp(PersonalApp):
+class EchoApp(CommandingApp):
     """The dashboard of one server. Its return value is the exit code."""
 
     CSS_PATH = "echo.tcss"
@@ -68,12 +57,8 @@ class EchoApp(PersonalApp):
 
         Without a `recorder` nothing can be recorded.
         """
-        super().__init__(source, preferences or Preferences())
+        super().__init__(source, preferences or Preferences(), recorder)
         self.title = title
-        self._recorder = recorder
-        self._requests = Requests(source.submit)
-        self._traced: int | None = None
-        self._shown_instance = ""
         self._header = HeaderPanel(id="header")
         self._workers_panel = WorkersPanel()
         self._detail = DetailPanel(id="detail")
@@ -122,36 +107,12 @@ class EchoApp(PersonalApp):
         now = self._source.now()
         for result in self.model.apply(self._source.drain(), now):
             self._report(result)
-        if self._instance not in ("", self._shown_instance):
-            before, self._shown_instance = self._shown_instance, self._instance
-            if before:
-                self._forget_server()
+        self._follow_instance()
         failure = self._source.failure()
         if failure is not None and not isinstance(self.screen, FailureScreen):
             self.push_screen(FailureScreen(failure))
         if self.is_drawing_due() or anyway:
             self._draw(*(self._frozen or (self.model, now)))
-
-    @property
-    def _instance(self) -> str:
-        listening = self.model.listening
-        return "" if listening is None else listening.instance
-
-    def _forget_server(self) -> None:
-        """Drop what is of the server before: another one answers, with its own ids and settings."""
-        self._traced = None
-        self._pane.table.forget_ids()
-        if self._frozen is not None:
-            self.action_pause()
-        # A dialog may have another screen over it, such as the help: those go with it.
-        stack = self.screen_stack
-        lowest = next((i for i, one in enumerate(stack) if isinstance(one, OF_ONE_SERVER)), None)
-        if lowest is None:
-            return
-        for _ in range(len(stack) - lowest):
-            self.pop_screen()
-        text = "another server answers now: the dialog was closed, and nothing was done"
-        self.notify(text, severity="warning")
 
     def _draw(self, model: ScreenState, now: float) -> None:
         if not self._header.is_attached or self.screen_stack[0].has_class("too-small"):
@@ -239,102 +200,12 @@ class EchoApp(PersonalApp):
         )
         self.call_after_refresh(self.refresh_view)
 
-    # --- selection ---
-
-    def on_connection_table_selected(self, message: ConnectionTable.Selected) -> None:
-        """Trace the selected connection, and no other."""
-        self._trace(TraceLevel.OFF)
-        self._traced = message.connection_id
-        self._trace(self._trace_level)
-        self._draw_selected(*self.shown_model())
-
-    @property
-    def _shows_bytes(self) -> bool:
-        return self.screen_stack[0].has_class("bytes")
-
-    @property
-    def _trace_level(self) -> TraceLevel:
-        return TraceLevel.BYTES if self._shows_bytes else TraceLevel.IO
-
-    def _trace(self, level: TraceLevel) -> None:
-        row = self.model.rows.get(self._traced or 0)
-        if row is not None and row.closed is None:
-            self._requests.trace(row.id, level, self._instance)
-
-    # --- actions ---
-
-    def action_kill(self) -> None:
-        """Open the dialog that ends the selected connection."""
-        row = self.model.rows.get(self._pane.table.selected_id or 0)
-        if row is None:
-            self.notify("no connection is selected", severity="warning")
-        elif row.closed is not None:
-            self.notify(f"#{row.id} is closed already", severity="warning")
-        else:
-            self._open_kill_dialog([row])
-
-    def action_kill_several(self) -> None:
-        """Open the dialog that ends the tagged connections, or all that the filter shows."""
-        table, shown_by = self._pane.table, self._pane.filter_bar.active
-        if table.tagged:
-            ids = sorted(table.tagged)
-            hidden = len(table.tagged.difference(row.id for row in table.shown))
-            why_these = f"tagged, {hidden:,} of them hidden by the filter" if hidden else "tagged"
-        elif shown_by is not None:
-            ids = [row.id for row in table.shown]
-            why_these = f"all that the filter shows: {shown_by.text}"
-        else:
-            self.notify("tag connections or filter them first", severity="warning")
-            return
-        rows = [row for row in map(self.model.rows.get, ids) if row and row.closed is None]
-        if rows:
-            self._open_kill_dialog(rows, why_these)
-        else:
-            self.notify("none of them is open", severity="warning")
-
-    def _open_kill_dialog(self, rows: list[Row], why_these: str = "") -> None:
-        # The ids are of this server, also if another one answers before a button is pressed.
-        ids, instance = [row.id for row in rows], self._instance
-
-        def kill(mode: KillMode | None) -> None:
-            if mode is not None:
-                self._requests.kill(ids, mode, instance)
-
-        self.push_screen(KillDialog(rows, why_these), kill)
-
     def action_filter(self) -> None:
         """Open the field for a filter; charts that hide the table give way to it."""
         if not self._pane.display:
             self.screen_stack[0].remove_class("charting")
         if not self.screen_stack[0].has_class("too-small"):
             super().action_filter()
-
-    def action_cap(self) -> None:
-        """Open the dialog for a new CAP."""
-        instance = self._instance  # also if another one answers before the dialog does
-
-        def change(cap: int | None) -> None:
-            if cap is not None:
-                self._requests.set("cap", cap, instance)
-
-        def effect(cap: int) -> list[str]:
-            return effect_of_cap(self.model, cap, self._source.now())
-
-        self.push_screen(CapDialog(self.model.cap, effect), change)
-
-    def action_settings(self) -> None:
-        """Open the dialog for the timeouts and the write mode."""
-        instance = self._instance
-
-        def change(values: Values | None) -> None:
-            for name, value in (values or {}).items():
-                self._requests.set(name, value, instance)
-
-        self.push_screen(SettingsDialog(self.model.settings), change)
-
-    def action_audit(self) -> None:
-        """Open the list of all changes to the server."""
-        self.push_screen(AuditScreen(self.model.audit.changes))
 
     def action_pause(self) -> None:
         """Pause or resume the screen; the model goes on applying events."""
@@ -350,18 +221,6 @@ class EchoApp(PersonalApp):
         self.screen_stack[0].toggle_class("log-first")
         self._name_the_other_panel()
         self.call_after_refresh(self.refresh_view)
-
-    def action_record(self) -> None:
-        """Start or end a recording."""
-        if self._recorder is None:
-            self.notify("this dashboard cannot record", severity="warning")
-            return
-        try:
-            self.notify(self._recorder.toggle(), title="record", markup=False)
-        except OSError as error:
-            text = f"not recorded: {error.strerror or error}"
-            self.notify(text, title="record", severity="error", markup=False)
-        self.refresh_view()
 
     def action_charts(self) -> None:
         """Switch between the charts of the server and the selected connection."""
@@ -382,37 +241,6 @@ class EchoApp(PersonalApp):
         self._detail.border_subtitle = _link(f"{sign} event log") if shares else ""
         for panel in (self._recent, self._events):
             panel.border_subtitle = _link(f"{sign} detail") if shares else ""
-
-    async def action_quit(self) -> None:
-        """End the dashboard; ask first if open connections would end with it.
-
-        The exit code is 1 if the server has died.
-        """
-        failed = self._source.failure() is not None
-        ends_some = self._source.owns_server and self.model.open and not self.model.stopped
-        if failed or not ends_some or isinstance(self.screen, QuitDialog):
-            self.exit(int(failed), return_code=int(failed))
-            return
-
-        def leave(sure: bool | None) -> None:
-            if sure:
-                self.exit(0, return_code=0)
-
-        grace, keys = self._source.grace, self.keys["quit"]
-        self.push_screen(QuitDialog(self.model.open, grace, keys), leave)
-
-    # --- results ---
-
-    def _report(self, result: CommandResult) -> None:
-        outcome = self._requests.outcome(result)
-        if outcome is None:
-            return
-        self.notify(
-            outcome.text,
-            title=outcome.command,
-            severity="information" if outcome.ok else "error",
-            markup=False,
-        )
 
 
 def _link(text: str) -> Content:

@@ -1,0 +1,215 @@
+"""The part of the dashboard that sends commands to the server.
+
+The trace of the selected connection; kill, CAP, settings, recording, and the stop at the end.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Final
+
+from textual.command import CommandPalette
+
+from ..core.events import CommandResult, KillMode, TraceLevel
+from ..watch.requests import Requests
+from ..watch.row import Row
+from ..watch.screen_state import ScreenState
+from ..watch.source import RecorderControl, Source
+from ..watch.what_if import effect_of_cap
+from .audit_screen import AuditScreen
+from .base_app import PersonalApp
+from .connection_table import ConnectionTable
+from .dialogs import CapDialog, KillDialog, QuitDialog
+from .preferences import Preferences
+from .settings_dialog import SettingsDialog, Values
+
+OF_ONE_SERVER: Final = (KillDialog, CapDialog, SettingsDialog, CommandPalette)
+"""Screens that name connections or settings of one server: none of another may be changed."""
+
+
+class CommandingApp(PersonalApp):
+    """An app that sends commands to the server that it shows."""
+
+    def __init__(
+        self, source: Source, preferences: Preferences, recorder: RecorderControl | None
+    ) -> None:
+        super().__init__(source, preferences)
+        self._recorder = recorder
+        self._requests = Requests(source.submit)
+        self._traced: int | None = None
+        self._shown_instance = ""
+
+    @abstractmethod
+    def refresh_view(self, anyway: bool = True) -> None:
+        """Drain the source into the model and draw it."""
+
+    @abstractmethod
+    def _draw_selected(self, model: ScreenState, now: float) -> None:
+        """Draw the selected connection."""
+
+    @abstractmethod
+    def action_pause(self) -> None:
+        """Pause or resume the screen."""
+
+    # --- which server ---
+
+    @property
+    def _instance(self) -> str:
+        listening = self.model.listening
+        return "" if listening is None else listening.instance
+
+    def _follow_instance(self) -> None:
+        """Forget the server that was shown if another one answers now."""
+        if self._instance not in ("", self._shown_instance):
+            before, self._shown_instance = self._shown_instance, self._instance
+            if before:
+                self._forget_server()
+
+    def _forget_server(self) -> None:
+        """Drop what is of the server before: another one answers, with its own ids and settings."""
+        self._traced = None
+        self._pane.table.forget_ids()
+        if self._frozen is not None:
+            self.action_pause()
+        # A dialog may have another screen over it, such as the help: those go with it.
+        stack = self.screen_stack
+        lowest = next((i for i, one in enumerate(stack) if isinstance(one, OF_ONE_SERVER)), None)
+        if lowest is None:
+            return
+        for _ in range(len(stack) - lowest):
+            self.pop_screen()
+        text = "another server answers now: the dialog was closed, and nothing was done"
+        self.notify(text, severity="warning")
+
+    # --- selection ---
+
+    def on_connection_table_selected(self, message: ConnectionTable.Selected) -> None:
+        """Trace the selected connection, and no other."""
+        self._trace(TraceLevel.OFF)
+        self._traced = message.connection_id
+        self._trace(self._trace_level)
+        self._draw_selected(*self.shown_model())
+
+    @property
+    def _shows_bytes(self) -> bool:
+        return self.screen_stack[0].has_class("bytes")
+
+    @property
+    def _trace_level(self) -> TraceLevel:
+        return TraceLevel.BYTES if self._shows_bytes else TraceLevel.IO
+
+    def _trace(self, level: TraceLevel) -> None:
+        row = self.model.rows.get(self._traced or 0)
+        if row is not None and row.closed is None:
+            self._requests.trace(row.id, level, self._instance)
+
+    # --- actions ---
+
+    def action_kill(self) -> None:
+        """Open the dialog that ends the selected connection."""
+        row = self.model.rows.get(self._pane.table.selected_id or 0)
+        if row is None:
+            self.notify("no connection is selected", severity="warning")
+        elif row.closed is not None:
+            self.notify(f"#{row.id} is closed already", severity="warning")
+        else:
+            self._open_kill_dialog([row])
+
+    def action_kill_several(self) -> None:
+        """Open the dialog that ends the tagged connections, or all that the filter shows."""
+        table, shown_by = self._pane.table, self._pane.filter_bar.active
+        if table.tagged:
+            ids = sorted(table.tagged)
+            hidden = len(table.tagged.difference(row.id for row in table.shown))
+            why_these = f"tagged, {hidden:,} of them hidden by the filter" if hidden else "tagged"
+        elif shown_by is not None:
+            ids = [row.id for row in table.shown]
+            why_these = f"all that the filter shows: {shown_by.text}"
+        else:
+            self.notify("tag connections or filter them first", severity="warning")
+            return
+        rows = [row for row in map(self.model.rows.get, ids) if row and row.closed is None]
+        if rows:
+            self._open_kill_dialog(rows, why_these)
+        else:
+            self.notify("none of them is open", severity="warning")
+
+    def _open_kill_dialog(self, rows: list[Row], why_these: str = "") -> None:
+        # The ids are of this server, also if another one answers before a button is pressed.
+        ids, instance = [row.id for row in rows], self._instance
+
+        def kill(mode: KillMode | None) -> None:
+            if mode is not None:
+                self._requests.kill(ids, mode, instance)
+
+        self.push_screen(KillDialog(rows, why_these), kill)
+
+    def action_cap(self) -> None:
+        """Open the dialog for a new CAP."""
+        instance = self._instance  # also if another one answers before the dialog does
+
+        def change(cap: int | None) -> None:
+            if cap is not None:
+                self._requests.set("cap", cap, instance)
+
+        def effect(cap: int) -> list[str]:
+            return effect_of_cap(self.model, cap, self._source.now())
+
+        self.push_screen(CapDialog(self.model.cap, effect), change)
+
+    def action_settings(self) -> None:
+        """Open the dialog for the timeouts and the write mode."""
+        instance = self._instance
+
+        def change(values: Values | None) -> None:
+            for name, value in (values or {}).items():
+                self._requests.set(name, value, instance)
+
+        self.push_screen(SettingsDialog(self.model.settings), change)
+
+    def action_audit(self) -> None:
+        """Open the list of all changes to the server."""
+        self.push_screen(AuditScreen(self.model.audit.changes))
+
+    def action_record(self) -> None:
+        """Start or end a recording."""
+        if self._recorder is None:
+            self.notify("this dashboard cannot record", severity="warning")
+            return
+        try:
+            self.notify(self._recorder.toggle(), title="record", markup=False)
+        except OSError as error:
+            text = f"not recorded: {error.strerror or error}"
+            self.notify(text, title="record", severity="error", markup=False)
+        self.refresh_view()
+
+    async def action_quit(self) -> None:
+        """End the dashboard; ask first if open connections would end with it.
+
+        The exit code is 1 if the server has died.
+        """
+        failed = self._source.failure() is not None
+        ends_some = self._source.owns_server and self.model.open and not self.model.stopped
+        if failed or not ends_some or isinstance(self.screen, QuitDialog):
+            self.exit(int(failed), return_code=int(failed))
+            return
+
+        def leave(sure: bool | None) -> None:
+            if sure:
+                self.exit(0, return_code=0)
+
+        grace, keys = self._source.grace, self.keys["quit"]
+        self.push_screen(QuitDialog(self.model.open, grace, keys), leave)
+
+    # --- results ---
+
+    def _report(self, result: CommandResult) -> None:
+        outcome = self._requests.outcome(result)
+        if outcome is None:
+            return
+        self.notify(
+            outcome.text,
+            title=outcome.command,
+            severity="information" if outcome.ok else "error",
+            markup=False,
+        )
