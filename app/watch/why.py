@@ -18,6 +18,8 @@ from .row import Row
 QUIET: Final = 1.0
 """Seconds without a byte after which a connection in the middle of a frame is stuck; an echo counts
 as unacknowledged after as many."""
+MUCH_INPUT: Final = 64 * 1024
+"""Bytes in the receive queue that cannot just have arrived: a read takes so many at the most."""
 TURN_WITHIN: Final = 2.0
 """Seconds within which the turn of a connection comes that the budget holds. The loop looks whether
 input waits once a second."""
@@ -99,6 +101,8 @@ def why_code(row: Row, now: float) -> WhyCode:
         return WhyCode.ARMED_FIRST
     if snapshot.pending or (snapshot.unacked_bytes and waits):
         return WhyCode.READS_SLOWLY
+    if snapshot.unread >= MUCH_INPUT:
+        return WhyCode.HELD_BY_BUDGET  # though its peer takes less than it gets
     if state is ConnectionState.READ_BODY:
         return WhyCode.NEEDS_BODY
     if snapshot.header:

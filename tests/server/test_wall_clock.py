@@ -67,6 +67,16 @@ def test_a_drift_is_followed_without_a_word_and_in_order() -> None:
         before = now
 
 
+def test_a_small_step_back_never_makes_a_time_come_before_another() -> None:
+    clocks = Clocks()
+    times = []
+    for tick in range(8):
+        clocks.pass_by(0.25, 0.25 - 0.4 * (tick == 3))
+        times += [clocks.monotonic + clocks.compared.epoch]
+    assert times == sorted(set(times))
+    assert times[-1] == pytest.approx(clocks.wall, abs=0.01)
+
+
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [

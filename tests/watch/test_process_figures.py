@@ -9,12 +9,25 @@ import pytest
 from app.core.statistics import ProcessStats
 from app.watch import process_figures
 from app.watch.fanout import FIRST_SPAN, Fanout
-from app.watch.process_figures import ProcessSampler, Usage, descriptor_limit
+from app.watch.process_figures import CpuAccount, ProcessSampler, Usage, descriptor_limit
 from app.watch.stream import EventStream
 
 
 def test_the_limit_is_that_of_the_process() -> None:
     assert descriptor_limit(os.getpid()) == descriptor_limit(2**30) > 0
+
+
+def test_the_cpu_of_processes_that_come_and_go_adds_up() -> None:
+    def used(cpu: float, started_at: float) -> Usage:
+        return Usage(cpu, 1, 2, 3, started_at)
+
+    account = CpuAccount()
+    assert account.total({1: used(10, 100), 2: used(5, 100)}) == 15
+    assert account.total({1: used(11, 100), 2: None}) == 16, "it cannot be read at present"
+    assert account.total({1: used(11, 100)}) == 16, "it has ended"
+    assert account.total({1: used(12, 100), 2: used(30, 200)}) == 47, "another of that number"
+    assert account.total({1: used(12, 100), 2: used(40, 300)}) == 87, "and another"
+    assert account.total({1: used(1, 100)}) == 87, "a figure that fell is not believed"
 
 
 class Process:

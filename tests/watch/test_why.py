@@ -191,6 +191,17 @@ def test_the_budget_is_told_before_a_slow_reader_and_after_one_who_has_stopped()
     assert why_code(row_of(in_kernel(held, has_stopped=True)), NOW) is WhyCode.WINDOW_CLOSED
 
 
+def test_nobody_is_waited_for_whose_bytes_are_in_our_queue() -> None:
+    body = snapshot(1, ConnectionState.READ_BODY, body=(8, 900), quiet=0.1)
+    for seen, code in ((body, WhyCode.NEEDS_BODY), (snapshot(1, frames=9), WhyCode.BETWEEN_FRAMES)):
+        few = msgspec.structs.replace(seen, unread=100, unread_at=NOW - 0.1)
+        assert why_code(row_of(few), NOW) is code
+        many = msgspec.structs.replace(seen, unread=100_000, unread_at=NOW - 0.1)
+        assert why_code(row_of(many), NOW) is WhyCode.HELD_BY_BUDGET
+        slow = in_kernel(many, unacked_bytes=9000)
+        assert why_code(row_of(slow), NOW) is WhyCode.READS_SLOWLY
+
+
 @pytest.mark.parametrize("state", [ConnectionState.READ_BODY, WRITE])
 def test_whose_turn_does_not_come_waits_for_the_server(state: ConnectionState) -> None:
     row = row_of(msgspec.structs.replace(snapshot(1, state, quiet=1.9), is_held=True))
