@@ -64,7 +64,7 @@ class EchoApp(CommandingApp):
         self._detail = DetailPanel(id="detail")
         self._recent = RecentEvents(id="recent", title="recent events")
         self._hex = HexPanel(id="hex")
-        self._events = EventLog(id="log", title="event log")
+        self._events = EventLog(id="log")
         self._charts = ChartsPanel(id="charts", title="charts of the last minutes")
         self._banner_shown = ""
         self._too_small = Static("", id="too-small", markup=False)

@@ -12,10 +12,10 @@ from ..watch.figures import bar, clock, short_micros, short_rate, words_pair, wo
 from ..watch.row import Row
 from ..watch.why import why_waiting
 from . import palette, state_machine
-from .lines_panel import Line, LinesPanel, clip, pad
+from .lines_panel import Line, LinesPanel, flow, pad
 from .timeline import labelled
 
-_LABEL: Final = 9
+LABEL: Final = 9
 """Width of a label, in cells."""
 _BAR: Final = 14
 _COLUMN: Final = 47
@@ -39,18 +39,29 @@ class DetailPanel(LinesPanel):
 
 
 def _lines(row: Row, now: float, width: int, height: int) -> list[Line]:
-    """Choose the layout that fits: drawing beside the facts, two columns of facts, or one."""
-    facts = _facts(row, now)
+    """Choose the layout that fits: drawing beside the facts, two columns of facts, or one.
+
+    Texts wrap. Where lines are few, why it waits comes first, and the page has all the rest.
+    """
     if width >= SIDE_BY_SIDE and height >= state_machine.HEIGHT + 3:
-        drawing = state_machine.drawing(row)
-        beside = _side_by_side(drawing, facts, state_machine.WIDTH + 3)
-        return [_peer(row, now), _why(row, now, width), [], *beside, [], labelled(row, now, width)]
-    strip = [state_machine.strip_drawing(row, width), _why(row, now, width)]
+        left = state_machine.WIDTH + 3
+        beside = _side_by_side(
+            state_machine.drawing(row), _flowing(facts(row, now), width - left), left
+        )
+        told = [*peer_lines(row, now, width), *why_lines(row, now, width)]
+        space: list[Line] = [[]] if len(told) + len(beside) + 3 <= height else []
+        return [*told, *space, *beside, *space, labelled(row, now, width)]
+    strip = [state_machine.strip_drawing(row, width), *why_lines(row, now, width)]
     if width < 2 * _COLUMN:
-        return [*strip, *facts, _peer(row, now)]
-    half = (len(facts) + 1) // 2
-    columns = _side_by_side(facts[:half], facts[half:], _COLUMN)
-    return [*strip, *columns, labelled(row, now, width), _peer(row, now)]
+        return [*strip, *_flowing(facts(row, now), width), *peer_lines(row, now, width)]
+    all_facts = _flowing(facts(row, now), _COLUMN - 1)
+    half = (len(all_facts) + 1) // 2
+    columns = _side_by_side(all_facts[:half], all_facts[half:], _COLUMN)
+    return [*strip, *columns, labelled(row, now, width), *peer_lines(row, now, width)]
+
+
+def _flowing(lines: Sequence[Line], width: int) -> list[Line]:
+    return [part for line in lines for part in flow(line, width, LABEL)]
 
 
 def _side_by_side(left: Sequence[Line], right: Sequence[Line], width: int) -> list[Line]:
@@ -59,33 +70,37 @@ def _side_by_side(left: Sequence[Line], right: Sequence[Line], width: int) -> li
     return [[*pad(list(one), width, palette.PLAIN), *other] for one, other in both]
 
 
-def _why(row: Row, now: float, width: int) -> Line:
+def why_lines(row: Row, now: float, width: int) -> list[Line]:
+    """Draw why the connection waits, or how it ended, in as many lines of `width` as it takes."""
     if row.closed is None:
         why = why_waiting(row, now)
     else:
         detail = f": {row.closed.detail}" if row.closed.detail else ""
         why = f"closed, {row.closed.reason.value}{detail}"
-    return [*_label("why"), (clip(why, width - _LABEL), palette.STRONG)]
+    return flow([*_label("why"), (why, palette.STRONG)], width, LABEL)
 
 
 def _label(text: str) -> Line:
-    return [(text.ljust(_LABEL), palette.LABEL)]
+    return [(text.ljust(LABEL), palette.LABEL)]
 
 
-def _peer(row: Row, now: float) -> Line:
+def peer_lines(row: Row, now: float, width: int) -> list[Line]:
+    """Draw the peer, the descriptor and the times of a connection in lines of `width` cells."""
     age = words_span(row.age(now))
     if row.closed is not None:
-        facts = f"   fd was {row.opened.fd}   was open for {age}"
+        times = f"   fd was {row.opened.fd}   was open for {age}"
     else:
         quiet = row.idle(now)
         last = "just now" if quiet < 1 else f"{words_span(quiet)} ago"
-        facts = (
+        times = (
             f"   fd {row.opened.fd}   opened {clock(row.opened.t)}, {age} ago   last byte {last}"
         )
-    return [*_label("peer"), (row.peer, palette.STRONG), (facts, palette.DIM)]
+    line: Line = [*_label("peer"), (row.peer, palette.STRONG), (times, palette.DIM)]
+    return flow(line, width, LABEL)
 
 
-def _facts(row: Row, now: float) -> list[Line]:
+def facts(row: Row, now: float) -> list[Line]:
+    """Draw the frame in flight, the interest, the counters and the kernel's figures."""
     count, toggles = row.count, row.count("toggles")
     calls = _fact(
         "toggles",
@@ -105,8 +120,8 @@ def _facts(row: Row, now: float) -> list[Line]:
     amounts = [(received, " in   "), (sent, " out")]
     if row.snapshot is not None and row.snapshot.budget_hits:
         amounts[1:] = [(sent, " out   "), (f"{row.snapshot.budget_hits:,}", " budget hits")]
-    facts = [calls, frames, _fact("bytes", *amounts), _queues(row), _tcp(row)]
-    return [*_frame(row), _interest(row, now), *facts]
+    figures = [calls, frames, _fact("bytes", *amounts), _queues(row), _tcp(row)]
+    return [*_frame(row), _interest(row, now), *figures]
 
 
 def _fact(label: str, *pairs: tuple[str, str]) -> Line:

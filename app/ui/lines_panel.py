@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TypeAlias
+import re
+from collections.abc import Iterator, Sequence
+from typing import Final, TypeAlias
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len, chop_cells, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual.geometry import Region
@@ -14,6 +15,7 @@ from textual.widget import Widget
 
 Line: TypeAlias = list[tuple[str, Style]]
 """One line as pieces of literal text with their styles; nothing in it is markup."""
+_PIECES: Final = re.compile(r" +|[^ ]+")
 
 
 class LinesPanel(Widget):
@@ -111,3 +113,52 @@ def clip_start(text: str, width: int) -> str:
     while cell_len(text[start:]) > max(0, width - 1):
         start += 1
     return "…" + text[start:]
+
+
+def flow(line: Line, width: int, indent: int = 0) -> list[Line]:
+    """`line` broken at blanks into lines of at most `width` cells; nothing of it is lost.
+
+    Lines after the first one begin with `indent` blanks. A word longer than a line is broken.
+    """
+    if line_width(line) <= width:
+        return [line]
+    room = max(1, width - indent)
+    lines: list[Line] = [[]]
+    used = 0
+    for blank, word in _words(line):
+        cells = line_width(word)
+        if used and used + line_width(blank) + cells > width:
+            lines.append([(" " * min(indent, width - 1), word[0][1])])
+            used = width - room
+        else:
+            lines[-1] += blank
+            used += line_width(blank)
+        if used + cells <= width:
+            lines[-1] += word
+            used += cells
+            continue
+        for text, style in word:
+            for piece in chop_cells(text, room):
+                if used + cell_len(piece) > width:
+                    lines.append([(" " * min(indent, width - 1), style)])
+                    used = width - room
+                lines[-1].append((piece, style))
+                used += cell_len(piece)
+    return lines
+
+
+def _words(line: Line) -> Iterator[tuple[Line, Line]]:
+    """Yield each word of a line, which may have several styles, with the blanks before it."""
+    blank: Line = []
+    word: Line = []
+    for text, style in line:
+        for piece in _PIECES.findall(text):
+            if piece[0] != " ":
+                word.append((piece, style))
+                continue
+            if word:
+                yield blank, word
+                blank, word = [], []
+            blank.append((piece, style))
+    if word:
+        yield blank, word

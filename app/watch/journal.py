@@ -93,6 +93,13 @@ class JournalEntry(msgspec.Struct, frozen=True):
     """Words of a log in front of `text`; the dashboard leaves them out."""
     after: str = ""
     """Words of a log behind `text`; the dashboard leaves them out."""
+    kind: str = ""
+    """The kind of event for `app.watch.explanations`; empty if it is `word`."""
+
+    @property
+    def explained_as(self) -> str:
+        """The key of the entry in `app.watch.explanations.EVENTS`."""
+        return self.kind or self.word.strip()
 
     @property
     def brief(self) -> str:
@@ -119,7 +126,7 @@ def entries(event: Event) -> Iterator[JournalEntry]:
             yield JournalEntry(event.t, "warning", "warning", _SERVER, note)
     elif isinstance(event, Io) and event.gap_follows:
         text = "… the calls that follow are not shown"
-        yield JournalEntry(event.t, "info", "info", f"#{event.id}", text)
+        yield JournalEntry(event.t, "info", "info", f"#{event.id}", text, kind="gap")
 
 
 def entry(event: Event) -> JournalEntry:
@@ -138,7 +145,8 @@ def entry(event: Event) -> JournalEntry:
             if event.armed or event.pending:
                 text += f", {words_size(event.pending)} pending"
             tone = "warning" if event.armed else "good"
-            return JournalEntry(event.t, tone, "POLLOUT", f"#{event.id}", text)
+            kind = "POLLOUT armed" if event.armed else "POLLOUT disarmed"
+            return JournalEntry(event.t, tone, "POLLOUT", f"#{event.id}", text, kind=kind)
         case Io():
             return _io(event)
         case Bytes():
@@ -160,20 +168,24 @@ def _closed(event: Closed) -> JournalEntry:
         f"{event.reason}{detail}, {_frames(event.frames_out)}",
         f"{event.peer} ",
         f", {event.bytes_in:,} B in, {event.bytes_out:,} B out, {event.t - event.opened_at:.3f} s",
+        f"closed {event.reason}",
     )
 
 
 def _io(event: Io) -> JournalEntry:
+    kind = ""
     if event.result < 0:
         outcome, tone = event.error or "error", "warning"
+        kind = "EAGAIN" if outcome == "EAGAIN" else "failed call"
     elif event.result == 0 and event.call == "read":
-        outcome, tone = "EOF", "info"
+        outcome = kind = "EOF"
+        tone = "info"
     else:
         outcome, tone = f"{event.result:,}", "detail"
         if event.call == "write" and event.result < event.asked:
-            outcome, tone = f"{outcome}, partial", "warning"
+            outcome, tone, kind = f"{outcome}, partial", "warning", "partial write"
     text = f"{event.asked:,} B → {outcome}"
-    return JournalEntry(event.t, tone, f"{event.call:<5}", f"#{event.id}", text)
+    return JournalEntry(event.t, tone, f"{event.call:<5}", f"#{event.id}", text, kind=kind)
 
 
 def _kernel(event: Kernel) -> JournalEntry:
@@ -209,7 +221,8 @@ def _of_the_server(event: Event) -> JournalEntry:
             subject, before = f"#{event.id}", f"{event.command}: "
             return JournalEntry(event.t, tone, "command", subject, text, before)
         case Notice():
-            return JournalEntry(event.t, event.level, event.level, _SERVER, event.text)
+            kind = "gap" if event.text.startswith("…") else ""
+            return JournalEntry(event.t, event.level, event.level, _SERVER, event.text, kind=kind)
         case Stopping():
             text = f"on {event.cause}: {event.open:,} open, grace {event.grace:g} s"
             return JournalEntry(event.t, "warning", "stopping", _SERVER, text)
