@@ -13,7 +13,7 @@ from app.core.statistics import LoopStats, ProcessStats
 from app.recording.format import FILE_SIZE, RECORD_SIZE, RecordedBatch, read_head
 from app.recording.keyframes import RecordedState, expanded, state_at
 from app.recording.plan import Limits
-from app.recording.quiet import QuietFigures
+from app.recording.quiet import CPU_STEP, RSS_STEP, QuietFigures
 from app.recording.reader import KEPT, Recording
 from app.ui.replay_source import ReplaySource
 from app.watch.stream import Drained
@@ -127,6 +127,29 @@ def test_a_keyframe_tells_enough_for_the_rate_of_a_worker() -> None:
     state.apply(Drained([listening(), *figures], [], None, 0), NOW + 3)
     row = state_at(state.keyframe(), NOW + 3).workers[1]
     assert (row.frames, row.cpu_share) == (100.0, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("change", "is_told"),
+    [
+        ({"rss": 50_000_000 + RSS_STEP}, True),
+        ({"rss": 50_000_000 - RSS_STEP}, True),
+        ({"rss": 50_000_000 + RSS_STEP - 1}, False),
+        ({"cpu_percent": 1.0 + CPU_STEP}, True),
+        ({"cpu_percent": 0.5 + CPU_STEP}, False),
+        ({"fds": 10}, True),
+        ({"threads": 5}, True),
+        ({}, False),
+    ],
+)
+def test_figures_of_the_process_are_recorded_where_they_differ_by_more_than_chance(
+    change: dict[str, float], is_told: bool
+) -> None:
+    quiet = QuietFigures()
+    first = ProcessStats(t=NOW, cpu_percent=1.0, rss=50_000_000, fds=9, threads=4)
+    quiet.choose(RecordedBatch(events=(first,)), NOW)
+    later = msgspec.structs.replace(first, t=NOW + 1, **change)
+    assert (quiet.choose(RecordedBatch(events=(later,)), NOW + 1) is not None) is is_told
 
 
 def test_figures_that_were_held_back_come_with_the_next_news() -> None:
