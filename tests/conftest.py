@@ -22,11 +22,15 @@ LOOP_KINDS = [
 
 @pytest.fixture(scope="session", autouse=True)
 def own_runtime_directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep the control sockets of the tests' servers in a directory of their own."""
+    """Keep the control sockets of the tests' servers in a directory of their own.
+
+    The choices that a person keeps for the dashboard change no test either.
+    """
     directory = tmp_path_factory.mktemp("run")
     directory.chmod(0o700)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_RUNTIME_DIR", str(directory))
+        patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
         yield
 
 

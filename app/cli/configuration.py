@@ -8,13 +8,13 @@ a flag beats it, and names the place of a mistake.
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any, Final
 
 import click
@@ -23,12 +23,12 @@ from click.core import ParameterSource
 from ..core.addresses import Address
 from ..core.printable import printable
 from ..core.settings import SettingError, suggestion
+from ..watch.views import Views, read_views
 from .options import UI_OPTIONS, Judged, is_service_url
+from .ui_file import UI_TABLE, load_toml, own_file, read_own_file
 
 PREFIX: Final = "ECHO_TUI"
 """The prefix of the environment variables of options; an underscore follows."""
-UI_TABLE: Final = "ui"
-"""The table of the file for the dashboard."""
 NEVER_IN_A_FILE: Final = frozenset({"config", "show_config", "help"})
 _ARGUMENTS: Final = f"{__name__}.arguments"
 _IGNORED: Final = f"{__name__}.ignored"
@@ -59,23 +59,37 @@ def current(ctx: click.Context) -> Configuration:
 
 
 def chosen_ui(ctx: click.Context) -> dict[str, Any]:
-    """Return the choices for the dashboard: the file's table, and the options that beat it."""
-    options = {name: value for name, value in ctx.params.items() if name in UI_OPTIONS}
-    return {**current(ctx).ui, **{k: v for k, v in options.items() if v is not None}}
+    """Return the choices for the dashboard: the file's table, and the options that beat it.
+
+    Without a file the person's own is read (`ui_file`). Raises `SettingError`.
+    """
+    file = current(ctx)
+    chosen = dict(file.ui if file.path else read_own_file())
+    for name in UI_OPTIONS:
+        is_default = ctx.get_parameter_source(name) is ParameterSource.DEFAULT
+        if ctx.params.get(name) is not None and not (is_default and name in chosen):
+            chosen[name] = ctx.params[name]
+    return chosen
+
+
+def views_of(ctx: click.Context, path: str | None) -> Views:
+    """Return the views of the file at `path`, or without one of the person's own file.
+
+    Raises `SettingError`.
+    """
+    ui = read(path, _configurable(ctx)).ui if path else read_own_file()
+    return read_views(ui.get("views", {}))
+
+
+def place_of_ui(ctx: click.Context) -> Path | None:
+    """Return the file in which choices for the dashboard are kept; None if there is no place."""
+    path = current(ctx).path
+    return Path(path).absolute() if path else own_file()
 
 
 def read(path: str, parameters: Mapping[str, click.Parameter]) -> Configuration:
     """Read the TOML file `path` and judge what it says. Raises `SettingError`."""
-    import tomllib
-
-    name = printable(path, 200)
-    try:
-        with open(path, "rb") as file:
-            table = tomllib.load(file)
-    except OSError as error:
-        raise SettingError(f"--config {name}: {error.strerror or error}") from None
-    except ValueError as error:  # no TOML, no UTF-8, or a number of more than 4,300 digits
-        raise SettingError(f"{name}: not valid TOML: {error}") from None
+    name, table = printable(path, 200), load_toml(path, "--config ")
     ui = table.pop(UI_TABLE, {})
     if not isinstance(ui, dict):
         raise SettingError(f"{name}: {UI_TABLE} = {_toml(ui)}: it must be a table, [{UI_TABLE}]")
@@ -106,9 +120,9 @@ def read(path: str, parameters: Mapping[str, click.Parameter]) -> Configuration:
 
 
 def _is_of_ui(key: str) -> bool:
-    from ..ui.preferences import Preferences  # only a mistake, or the table, costs the import
+    from ..ui.preferences import setting_names  # only a mistake, or the table, costs the import
 
-    return key in {field.name for field in dataclasses.fields(Preferences)}
+    return key in setting_names()
 
 
 def _suggestion(name: str, known: Iterable[str]) -> str:
@@ -254,7 +268,9 @@ show_option: Final = click.option(
 
 
 def _shown(ctx: click.Context) -> list[str]:
-    file = f"file {printable(current(ctx).path, 200)}"
+    is_headless = ctx.params.get("no_ui", False)  # then nobody's own file counts
+    ui = current(ctx).ui if is_headless else chosen_ui(ctx)
+    file = f"file {printable(str(place_of_ui(ctx)), 200)}"
     rows: dict[str, list[tuple[str, object, str]]] = {"": [], UI_TABLE: []}
     asked = ctx.params.get("listen", ())
     listen = choose_listen(ctx, asked)
@@ -268,9 +284,12 @@ def _shown(ctx: click.Context) -> list[str]:
                 value, origin = None, "listen says it"
             elif asked and not listen and parameter.name == "listen":
                 value, origin = None, "host or port beats it"
+            if parameter.name in UI_OPTIONS and parameter.name in ui and origin == "default":
+                own = ui[parameter.name]
+                value, origin = (value, origin) if own == value else (own, file)
             row = (parameter.name.replace("_", "-"), value, origin)
             rows[UI_TABLE if parameter.name in UI_OPTIONS else ""].append(row)
-    for key, value in current(ctx).ui.items():
+    for key, value in ui.items():
         if isinstance(value, dict):
             rows[f"{UI_TABLE}.{key}"] = [(name, each, file) for name, each in value.items()]
         elif key not in ctx.params:

@@ -8,6 +8,7 @@ does, and the terminal is restored however the screen ends.
 from __future__ import annotations
 
 import codecs
+import dataclasses
 import locale
 import os
 import signal
@@ -19,7 +20,7 @@ import click
 
 from ..core.settings import SettingError
 from ..core.spawn import STOP_SIGNALS, stop_signals_blocked
-from .configuration import chosen_ui
+from .configuration import chosen_ui, place_of_ui
 from .output import mute_stuck_terminals
 from .signals import stop_signals, stop_signals_delivered
 
@@ -48,11 +49,12 @@ def dashboard_preferences() -> Preferences:
     """
     from ..ui.preferences import Preferences
 
-    chosen = chosen_ui(click.get_current_context())
+    ctx = click.get_current_context()
+    chosen = chosen_ui(ctx)
     chosen.setdefault("ascii", not _is_utf8(locale.getencoding()))
     if not _is_utf8(sys.stderr.encoding):
         chosen["ascii"] = True
-    return Preferences.from_mapping(chosen)
+    return dataclasses.replace(Preferences.from_mapping(chosen), kept_in=place_of_ui(ctx))
 
 
 def _is_utf8(encoding: str) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple, TypeAlias
 
 from ..core.settings import SettingError, suggestion
+from ..watch.views import NUMBERS
 
 
 class Action(NamedTuple):
@@ -52,7 +53,10 @@ GROUPS: Final[dict[str, tuple[Action, ...]]] = {
         Action("reverse", "r", "reverse the order"),
         Action("columns", "o", "choose the columns", "Columns"),
         Action("tag", "space", "tag the connection", "Tag"),
+        Action("undo", "escape", "undo the view"),
+        Action("keep_view", "V", "make this a view"),
     ),
+    "views": tuple(Action(f"view_{number}", number, f"view {number}") for number in NUMBERS),
     "act": (
         Action("kill", "k", "kill the connection", "Kill", vim="x"),
         Action("kill_several", "K", "kill all tagged", vim="X"),
@@ -66,6 +70,7 @@ GROUPS: Final[dict[str, tuple[Action, ...]]] = {
         Action("bytes", "b", "its last bytes, in hex"),
         Action("log", "l", "detail or event log", "Log", vim="L"),
         Action("theme", "T", "the next theme"),
+        Action("keep", "W", "keep theme, columns, order"),
     ),
     "export": (
         Action("copy", "y", "copy the connection", "Copy"),

@@ -6,6 +6,7 @@ from typing import Final
 
 from textual.binding import Binding, BindingType, Keymap
 
+from ..watch.views import NUMBERS
 from .actions import ACTIONS, ALWAYS, GROUPS, IN_THE_FOOTER, Keys, keys_of
 
 _NO_KEY: Final = "nothing"
@@ -20,6 +21,7 @@ RUN_AS: Final = {name: name for name in ACTIONS} | {
     "last": "move_to_end(True)",
     "sort_back": "sort(-1)",
     "copy_json": "copy(True)",
+    **{f"view_{number}": f"view('{number}')" for number in NUMBERS},
 }
 """The call that Textual makes for each action."""
 OF_THE_TABLE: Final = (*(action.name for action in GROUPS["move"]), "tag")

@@ -17,9 +17,9 @@ from ..watch.screen_state import ScreenState
 from ..watch.source import RecorderControl, Source
 from ..watch.what_if import effect_of_cap
 from .audit_screen import AuditScreen
-from .base_app import PersonalApp
 from .connection_table import ConnectionTable
 from .dialogs import CapDialog, KillDialog, QuitDialog
+from .finding_app import FindingApp
 from .preferences import Preferences
 from .settings_dialog import SettingsDialog, Values
 
@@ -27,7 +27,7 @@ OF_ONE_SERVER: Final = (KillDialog, CapDialog, SettingsDialog, CommandPalette)
 """Screens that name connections or settings of one server: none of another may be changed."""
 
 
-class CommandingApp(PersonalApp):
+class CommandingApp(FindingApp):
     """An app that sends commands to the server that it shows."""
 
     def __init__(

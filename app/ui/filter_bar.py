@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import ClassVar, Final, NamedTuple
+from typing import ClassVar, Final, NamedTuple, TypeAlias
 
 from textual import on
 from textual.app import ComposeResult
@@ -21,6 +21,10 @@ from .lines_panel import Line, LinesPanel, clip, line_width
 RECENT_LIMIT: Final = 10
 """Filters that are remembered."""
 _EXAMPLE = "state:WRITE_BODY pending>64K or idle>10s"
+
+
+Choice: TypeAlias = tuple[Filter | None, bool]
+"""A filter, or none, and whether it is on."""
 
 
 class Offered(NamedTuple):
@@ -75,7 +79,7 @@ class FilterBar(Vertical):
         self._toggle, self._change = signs(keys, "toggle_filter"), signs(keys, "filter")
         self._chosen: Filter | None = None
         self._is_on = False
-        self._before: tuple[Filter | None, bool] = (None, False)
+        self._before: Choice = (None, False)
         """The filter, and whether it was on, that Escape restores."""
         self._error: FilterError | None = None
         self._counts = (0, 0)
@@ -97,10 +101,19 @@ class FilterBar(Vertical):
         """The filter that is in force."""
         return self._chosen if self._is_on else None
 
+    @property
+    def choice(self) -> Choice:
+        """The filter, and whether it is on."""
+        return self._chosen, self._is_on
+
+    def restore(self, choice: Choice) -> None:
+        """Put a choice of before into force."""
+        self._set_filter(*choice)
+
     def open(self) -> None:
         """Open the field; each text that is a filter is in force at once."""
         if not self.has_class("typing"):
-            self._before = (self._chosen, self._is_on)
+            self._before = self.choice
             self._field.value = "" if self._chosen is None else self._chosen.text
             self.add_class("typing")
         self._field.can_focus = True

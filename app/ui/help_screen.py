@@ -65,6 +65,9 @@ class HelpScreen(Dialog[None]):
                     continue
                 key = f"{signs(self._keys, action.name):>11}  "
                 lines.append(Text.assemble((key, palette.ACCENT), (action.words, palette.PLAIN)))
+            if group == "table":
+                key = f"{self._keys_of_views():>11}  "
+                lines.append(Text.assemble((key, palette.ACCENT), ("a view", palette.PLAIN)))
             lines.append(Text())
         return Text("\n").join(lines)
 
@@ -72,6 +75,12 @@ class HelpScreen(Dialog[None]):
         """Close the help on a click anywhere."""
         event.prevent_default()  # else the handler of the base class would run too
         self.dismiss(None)
+
+    def _keys_of_views(self) -> str:
+        """Return the keys of all views in one line: 1…9, or as they were rebound."""
+        keys = [signs(self._keys, action.name) for action in GROUPS["views"]]
+        usual = [action.keys for action in GROUPS["views"]]
+        return f"{usual[0]}…{usual[-1]}" if keys == usual else " ".join(keys)
 
 
 def _legend() -> Text:

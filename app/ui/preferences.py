@@ -8,12 +8,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
 from ..core.settings import Appearance, SettingError, rules_of, suggestion
-from ..watch.columns import COLUMNS
+from ..watch.views import EXAMPLE, Views, judge_columns, read_views
 from .actions import Keys, keys_of
 
 _RULES: Final = rules_of(Appearance)
@@ -25,6 +26,7 @@ _KINDS: Final[dict[str, tuple[Any, str]]] = {
     "ascii": (bool, "true or false"),
     "columns": (list[str], "a list of columns in quotes"),
     "keys": (dict[str, str], 'a table of action = "key,key"'),
+    "views": (dict[str, Any], f"a table of views, as in {EXAMPLE}"),
 }
 """The fields that are no texts: their types, and the words for a refusal."""
 
@@ -46,15 +48,15 @@ class Preferences:
     """By action, its keys instead of those of the preset, with commas between them."""
     refresh: float = 0.0
     """Seconds between two drawings; 0 leaves that to the dashboard."""
+    views: Views = field(default_factory=dict)
+    kept_in: Path | None = None
+    """The file in which choices are kept; the one field that stands in no file."""
 
     def __post_init__(self) -> None:
         for name in ("theme", "refresh"):
             _RULES[name].judge(getattr(self, name))
-        for name in self.columns:
-            _check_column("columns", name)
-        if len(set(self.columns)) < len(self.columns):
-            raise SettingError(f"columns: {', '.join(self.columns)}: one is named twice")
-        _check_column("sort", self.sort_key)
+        judge_columns("columns", self.columns)
+        judge_columns("sort", [self.sort_key])
         self.bindings()
 
     def bindings(self) -> Keys:
@@ -77,7 +79,7 @@ class Preferences:
 
         Raises `SettingError`.
         """
-        known = {field.name: field for field in dataclasses.fields(cls)}
+        known = setting_names()
         for name, value in chosen.items():
             if name not in known:
                 raise SettingError(
@@ -85,16 +87,14 @@ class Preferences:
                     f"there are {', '.join(known)}"
                 )
             _check_type(name, value)
-        columns = chosen.get("columns", ())
-        return cls(**{**chosen, "columns": tuple(columns), "keys": dict(chosen.get("keys", {}))})
+        columns, views = tuple(chosen.get("columns", ())), read_views(chosen.get("views", {}))
+        keys = dict(chosen.get("keys", {}))
+        return cls(**{**chosen, "columns": columns, "keys": keys, "views": views})
 
 
-def _check_column(setting: str, name: str) -> None:
-    if name not in COLUMNS:
-        raise SettingError(
-            f"{setting}: no column {name!r}{suggestion(name, COLUMNS)}: "
-            f"there are {', '.join(COLUMNS)}"
-        )
+def setting_names() -> list[str]:
+    """Return the names that the table `[ui]` may have."""
+    return [each.name for each in dataclasses.fields(Preferences) if each.name != "kept_in"]
 
 
 def _check_type(name: str, value: object) -> None:

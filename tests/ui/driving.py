@@ -35,6 +35,11 @@ def screen_text(app: EchoApp) -> str:
     return app.export_screenshot(simplify=True).replace("&#160;", " ")
 
 
+def notices(app: EchoApp) -> str:
+    """Return what the notices on the screen say, one a line."""
+    return "\n".join(str(notice.message) for notice in app._notifications)
+
+
 def actions(source: FixedSource) -> list[Command]:
     return [command for command in source.commands if not isinstance(command, Trace)]
 

@@ -14,7 +14,9 @@ from ...watch.columns import LISTED, OF_CLOSED, Column, column_named, facts_of
 from ...watch.filter import parse_filter
 from ...watch.row import Row
 from ...watch.state import State
+from ...watch.views import NUMBERS, view_numbered
 from ..completion import list_of, one_of
+from ..configuration import variable, views_of
 from ..exit_codes import EXIT_FAILED
 from ..options import ConnectionId, client_options
 from .linking import fetch_state, json_option, linked, passing_rows
@@ -101,6 +103,19 @@ def _find(state: State, connection_id: int) -> Row | None:
     help="By any column.  [default: id]",
 )
 @click.option("--reverse", is_flag=True, help="The largest first.")
+@click.option(
+    "--view",
+    metavar="1…9",
+    shell_complete=one_of(NUMBERS),
+    help="A view of the dashboard, from the file; the options above beat its parts.",
+)
+@click.option(
+    "--config",
+    metavar="FILE",
+    type=click.Path(),
+    envvar=variable("config"),
+    help="The file that has the views.  [default: your own, which `W` writes]",
+)
 @click.option("--no-header", is_flag=True, help="No line of names.")
 def list_command(
     control: str | None,
@@ -110,9 +125,17 @@ def list_command(
     columns: str,
     sort: str,
     reverse: bool,
+    view: str | None,
+    config: str | None,
     no_header: bool,
 ) -> int:
     """The open connections, or those that closed last, a line each."""
+    if view is not None:
+        chosen_view = view_numbered(views_of(click.get_current_context(), config), view)
+        where = where or chosen_view.filter
+        columns = columns or ",".join(chosen_view.columns)
+        if not sort and (sort := chosen_view.sort.removeprefix("-")):
+            reverse = reverse or chosen_view.sort.startswith("-")
     chosen = columns_named(columns or (CLOSED_COLUMNS if closed else DEFAULT_COLUMNS))
     order, passing = _column(sort.strip() or "id").sort_value, parse_filter(where)
     with linked(control, "list") as link:
