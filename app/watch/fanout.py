@@ -21,7 +21,7 @@ from weakref import WeakKeyDictionary
 
 import msgspec
 
-from ..core.events import LAST_WORDS, Event, Notice
+from ..core.events import Event, Notice
 from ..core.printable import in_words, one_line_traceback, printable
 from ..core.statistics import LoopStats, ProcessStats
 from .state import State
@@ -229,8 +229,7 @@ class Fanout:
                 self._stream.notify_once(self._ready.set)
                 self._ready.wait(INTERVAL if self._stream.watched else None)
                 drained = self._stream.drain()
-                for part in _split_off_last_words(drained):
-                    self.hand_on(part)
+                self.hand_on(drained)
                 if drained.events and not self.state.ended:
                     time.sleep(GATHERING)
         except BaseException as error:  # whatever it is, it must be seen and not lost with a thread
@@ -264,13 +263,3 @@ def _lost(observer: Observer) -> int:
 
 def _fault_text(what: str, error: BaseException) -> str:
     return printable(f"{what}: {in_words(error)}", 500)
-
-
-def _split_off_last_words(drained: Drained) -> list[Drained]:
-    """Put the server's last event after all else: an observer that ends with it needs the rest."""
-    events = drained.events
-    for place, event in enumerate(events):
-        if type(event) in LAST_WORDS:
-            before = drained._replace(events=events[:place])
-            return [before, Drained(events[place:], [], None, drained.dropped)]
-    return [drained]
