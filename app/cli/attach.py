@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from ..control.address import AddressError, choose_socket, describe_running
+from ..control.address import AddressError, as_option, choose_socket, describe_running
 from ..control.client_side.attached_source import AttachedSource
 from ..control.client_side.control_client import ControlError, NobodyThere
 from ..core.settings import SettingError
@@ -37,7 +37,8 @@ def attach(control: str | None, read_only: bool, **_of_the_dashboard: Any) -> in
     # Textual is slow to import: it is not needed where there is nothing to show.
     from ..ui.app import EchoApp
 
-    app = EchoApp(source, title, preferences, recorder=source)
+    control = as_option(source.address)
+    app = EchoApp(source, title, preferences, recorder=source, control=control)
     try:
         code = run_dashboard(app)
     finally:

@@ -185,7 +185,9 @@ def serve_with_dashboard(
         unheard=lambda: hosting.fanout.failure_of(stream),
         grace=settings.grace,
     )
-    app = EchoApp(source, preferences=preferences, recorder=hosting.recordings)
+    app = EchoApp(
+        source, preferences=preferences, recorder=hosting.recordings, control=hosting.control
+    )
     end_companions = accompany(server) if accompany else None
 
     def finish() -> None:

@@ -84,6 +84,12 @@ def default_path(port: int) -> Path:
     return runtime_directory() / f"{port}{SUFFIX}"
 
 
+def as_option(path: Path) -> str:
+    """Return what ``--control`` takes for the socket at `path`: its port if it is a default one."""
+    is_default = path.stem.isdecimal() and path == default_path(int(path.stem))
+    return path.stem if is_default else os.path.abspath(path)
+
+
 def is_alive(path: Path) -> bool:
     """Return whether a process has a Unix socket of any type there; takes up to a second.
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from ..control.address import AddressError
+from ..control.address import AddressError, as_option
 from ..control.credentials import process_name
 from ..control.server_side.entrance import open_entrance
 from ..control.server_side.listening import SocketFile
@@ -146,6 +146,11 @@ class Hosting:
             self._traces.request("screen", command)
         else:
             self.server.submit(command)
+
+    @property
+    def control(self) -> str:
+        """What ``--control`` of a client takes for this server; empty without a control socket."""
+        return as_option(self._entrance.path) if self._entrance else ""
 
     def publish_notice(self, level: str, text: str) -> None:
         """Publish a `Notice` of the program itself among the server's events; from any thread.

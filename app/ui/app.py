@@ -20,16 +20,16 @@ from ..watch.screen_state import ScreenState
 from ..watch.source import RecorderControl, Source
 from . import palette
 from .actions import signs
-from .audit_screen import AuditScreen
 from .charts import ChartsPanel
 from .commanding_app import CommandingApp
 from .detail_panel import DetailPanel
-from .dialogs import FailureScreen, QuitDialog
+from .dialogs import FailureScreen
 from .event_panels import EventLog, RecentEvents
 from .header_panel import HeaderPanel
 from .hex_panel import HexPanel
 from .key_bar import KeyBar
 from .preferences import Preferences
+from .questions import QuitDialog
 from .workers_panel import WorkersPanel
 
 SMALLEST: Final = (60, 15)
@@ -52,12 +52,14 @@ class EchoApp(CommandingApp):
         title: str = "echo-tui",
         preferences: Preferences | None = None,
         recorder: RecorderControl | None = None,
+        control: str = "",
     ) -> None:
         """Make the dashboard of `source`; `title` is the title of the terminal window.
 
-        Without a `recorder` nothing can be recorded.
+        Without a `recorder` nothing can be recorded. `control` is what ``--control`` of `ctl` takes
+        for the server.
         """
-        super().__init__(source, preferences or Preferences(), recorder)
+        super().__init__(source, preferences or Preferences(), recorder, control)
         self.title = title
         self._header = HeaderPanel(id="header")
         self._workers_panel = WorkersPanel()
@@ -105,6 +107,7 @@ class EchoApp(CommandingApp):
         Unless `anyway`, the pace decides whether it is drawn.
         """
         now = self._source.now()
+        self.model.pin(self._pane.table.selected_id)
         for result in self.model.apply(self._source.drain(), now):
             self._report(result)
         self._follow_instance()
@@ -112,6 +115,7 @@ class EchoApp(CommandingApp):
         if failure is not None and not isinstance(self.screen, FailureScreen):
             self.push_screen(FailureScreen(failure))
         if self.is_drawing_due() or anyway:
+            self._update_dialogs()
             self._draw(*(self._frozen or (self.model, now)))
 
     def _draw(self, model: ScreenState, now: float) -> None:
@@ -127,8 +131,6 @@ class EchoApp(CommandingApp):
         if isinstance(self.screen, QuitDialog) and not self.model.open:
             self.exit(0, return_code=0)  # no connection is left that a stop could end
         self._pane.table.held = len(self.screen_stack) > 1
-        if isinstance(self.screen, AuditScreen):
-            self.screen.update_changes(model.audit.changes)
         self._pane.render_state(model, now)
         if self.screen_stack[0].has_class("charting"):
             self._charts.render_state(model)

@@ -13,6 +13,7 @@ from textual.widgets import Static
 
 from ..watch.audit import Change
 from ..watch.figures import clock
+from ..watch.screen_state import ScreenState
 from . import palette
 from .dialogs import Dialog, boxed
 
@@ -39,11 +40,12 @@ class AuditScreen(Dialog[None]):
             VerticalScroll(self._list, id="audit-list"),
         )
 
-    def update_changes(self, changes: Iterable[Change]) -> None:
+    def render_state(self, model: ScreenState, now: float) -> str:
         """Draw the list again if the changes are not those drawn before."""
-        known, self._changes = self._changes, list(changes)
+        known, self._changes = self._changes, list(model.audit.changes)
         if self._changes != known:
             self._list.update(self._text())
+        return ""
 
     def _text(self) -> Text:
         if not self._changes:

@@ -28,8 +28,9 @@ from ..watch.source import Source
 from . import palette_commands
 from .actions import signs
 from .bindings import APP_BINDINGS, OF_THE_TABLE, RUN_AS, keymap
+from .clipboard import copy_text
 from .columns_dialog import ColumnsDialog
-from .connection_table import ConnectionPane
+from .connection_pane import ConnectionPane
 from .few_colours import FEW, FewColours
 from .hangul_keys import latin_keys
 from .help_screen import HelpScreen, help_for
@@ -122,8 +123,8 @@ class PersonalApp(App[int], inherit_bindings=False):
         if isinstance(event, Resize) and isinstance(self._driver, TerminalDriver):
             self._driver.resize(event.size)
         has_bubbled_up = isinstance(event, Key) and event.is_forwarded and event.is_printable
-        if has_bubbled_up and isinstance(field := self.focused, Input):
-            assert isinstance(event, Key)
+        field = self.focused if has_bubbled_up else None
+        if isinstance(field, Input) and isinstance(event, Key) and _consumes(field, event):
             again = Key(event.key, event.character)
             again._set_forwarded()
             field.post_message(again)
@@ -207,14 +208,12 @@ class PersonalApp(App[int], inherit_bindings=False):
             self.notify("no connection is selected", severity="warning")
             return
         line = one_as_json(row, now) if as_json else one_as_text(row, now)
-        self.copy_to_clipboard(line)
-        text = f"#{row.id}, {len(line):,} characters, if this terminal lets programs (OSC 52)"
-        self.notify(text, title="copied")
+        copy_text(self, line, f"#{row.id}")
 
     def action_export(self) -> None:
         """Write the rows of the table to a JSON file and a CSV file."""
         _, now = self.shown_model()
-        rows, chosen = self._pane.table.shown, self._pane.filter_bar.active
+        rows, chosen = self._pane.table.passing, self._pane.filter_bar.active
         filtered_by = "" if chosen is None else chosen.text
         self._write({"json": as_json(rows, now, filtered_by), "csv": as_csv(rows, now)})
 
@@ -256,3 +255,8 @@ class PersonalApp(App[int], inherit_bindings=False):
 
     async def _run_by_name(self, name: str) -> None:
         await self.run_action(RUN_AS[name], self._pane.table if name in OF_THE_TABLE else self)
+
+
+def _consumes(field: Input, event: Key) -> bool:
+    """Whether a field takes this key for text; a field of a dialog leaves one to the dialog."""
+    return field.check_consume_key(event.key, event.character)

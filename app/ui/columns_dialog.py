@@ -98,9 +98,9 @@ class ColumnsDialog(Dialog[Chosen]):
         "shown can be sorted by: by a click on its title, or by the sort key."
     )
 
-    def __init__(self, shown: Sequence[str]) -> None:
+    def __init__(self, shown: Sequence[str], control: str = "") -> None:
         """`shown` are the columns that the table has now, in their order."""
-        super().__init__()
+        super().__init__(control)
         self._list = ColumnList(shown)
 
     def compose(self) -> ComposeResult:

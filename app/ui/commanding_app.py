@@ -6,21 +6,23 @@ The trace of the selected connection; kill, CAP, settings, recording, and the st
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Final
+from typing import Any, Final
 
 from textual.command import CommandPalette
+from textual.screen import Screen
 
 from ..core.events import CommandResult, KillMode, TraceLevel
 from ..watch.requests import Requests
 from ..watch.row import Row
 from ..watch.screen_state import ScreenState
 from ..watch.source import RecorderControl, Source
-from ..watch.what_if import effect_of_cap
 from .audit_screen import AuditScreen
 from .connection_table import ConnectionTable
-from .dialogs import CapDialog, KillDialog, QuitDialog
+from .dialogs import CapDialog, Dialog
 from .finding_app import FindingApp
+from .kill_dialog import KillDialog
 from .preferences import Preferences
+from .questions import QuitDialog
 from .settings_dialog import SettingsDialog, Values
 
 OF_ONE_SERVER: Final = (KillDialog, CapDialog, SettingsDialog, CommandPalette)
@@ -31,10 +33,16 @@ class CommandingApp(FindingApp):
     """An app that sends commands to the server that it shows."""
 
     def __init__(
-        self, source: Source, preferences: Preferences, recorder: RecorderControl | None
+        self,
+        source: Source,
+        preferences: Preferences,
+        recorder: RecorderControl | None,
+        control: str,
     ) -> None:
+        """`control` is what ``--control`` of `ctl` takes for the server; empty if it has none."""
         super().__init__(source, preferences)
         self._recorder = recorder
+        self._control = control
         self._requests = Requests(source.submit)
         self._traced: int | None = None
         self._shown_instance = ""
@@ -69,17 +77,29 @@ class CommandingApp(FindingApp):
         """Drop what is of the server before: another one answers, with its own ids and settings."""
         self._traced = None
         self._pane.table.forget_ids()
+        stack = self.screen_stack
+        lowest = next((one for one in stack if isinstance(one, OF_ONE_SERVER)), None)
+        if lowest is not None:
+            text = "another server answers now: the dialog was closed, and nothing was done"
+            self._close(lowest, text)
         if self._frozen is not None:
             self.action_pause()
-        # A dialog may have another screen over it, such as the help: those go with it.
+
+    def _close(self, dialog: Screen[Any], why: str) -> None:
+        """Close a dialog, and what is open over it, such as the help; say why."""
         stack = self.screen_stack
-        lowest = next((i for i, one in enumerate(stack) if isinstance(one, OF_ONE_SERVER)), None)
-        if lowest is None:
-            return
-        for _ in range(len(stack) - lowest):
+        for _ in range(len(stack) - stack.index(dialog)):
             self.pop_screen()
-        text = "another server answers now: the dialog was closed, and nothing was done"
-        self.notify(text, severity="warning")
+        self.notify(why, severity="warning", markup=False)
+
+    def _update_dialogs(self) -> None:
+        """Show in each open dialog what is true now; close one that is about nothing any more."""
+        for screen in self.screen_stack[1:]:
+            if isinstance(screen, Dialog):
+                why = screen.render_state(self.model, self._source.now())
+                if why:
+                    self._close(screen, why)
+                    return
 
     # --- selection ---
 
@@ -123,7 +143,7 @@ class CommandingApp(FindingApp):
             hidden = len(table.tagged.difference(row.id for row in table.shown))
             why_these = f"tagged, {hidden:,} of them hidden by the filter" if hidden else "tagged"
         elif shown_by is not None:
-            ids = [row.id for row in table.shown]
+            ids = [row.id for row in table.passing]
             why_these = f"all that the filter shows: {shown_by.text}"
         else:
             self.notify("tag connections or filter them first", severity="warning")
@@ -136,13 +156,14 @@ class CommandingApp(FindingApp):
 
     def _open_kill_dialog(self, rows: list[Row], why_these: str = "") -> None:
         # The ids are of this server, also if another one answers before a button is pressed.
-        ids, instance = [row.id for row in rows], self._instance
+        instance = self._instance
+        dialog = KillDialog(rows, instance, why_these, self._control)
 
         def kill(mode: KillMode | None) -> None:
             if mode is not None:
-                self._requests.kill(ids, mode, instance)
+                self._requests.kill(dialog.open_ids, mode, instance)
 
-        self.push_screen(KillDialog(rows, why_these), kill)
+        self.push_screen(dialog, kill)
 
     def action_cap(self) -> None:
         """Open the dialog for a new CAP."""
@@ -152,10 +173,7 @@ class CommandingApp(FindingApp):
             if cap is not None:
                 self._requests.set("cap", cap, instance)
 
-        def effect(cap: int) -> list[str]:
-            return effect_of_cap(self.model, cap, self._source.now())
-
-        self.push_screen(CapDialog(self.model.cap, effect), change)
+        self.push_screen(CapDialog(self.model, self._source.now(), self._control), change)
 
     def action_settings(self) -> None:
         """Open the dialog for the timeouts and the write mode."""
@@ -165,7 +183,7 @@ class CommandingApp(FindingApp):
             for name, value in (values or {}).items():
                 self._requests.set(name, value, instance)
 
-        self.push_screen(SettingsDialog(self.model.settings), change)
+        self.push_screen(SettingsDialog(self.model.settings, self._control), change)
 
     def action_audit(self) -> None:
         """Open the list of all changes to the server."""

@@ -12,9 +12,7 @@ from typing import Final, NamedTuple
 
 from rich.style import Style
 from textual import events
-from textual.app import ComposeResult
-from textual.containers import Vertical
-from textual.geometry import Region, Size
+from textual.geometry import Offset, Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -24,12 +22,10 @@ from ..watch.filter import Filter
 from ..watch.row import Row
 from ..watch.state import State
 from . import palette
-from .actions import Keys
 from .bindings import TABLE_BINDINGS
 from .cells import cells
-from .column_layout import MARK, Layout, column_at, heading, layout
-from .filter_bar import FilterBar
-from .lines_panel import LinesPanel, strip_of
+from .column_layout import MARK, Layout, layout
+from .lines_panel import strip_of
 
 SORT_INTERVAL: Final = 1.0
 """Seconds between two sortings by a figure that changes, so that rows can be read."""
@@ -77,8 +73,13 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         self.tagged: set[int] = set()
         """Ids that a person marked, shown or hidden."""
         self._filter: Filter | None = None
+        self._is_filter_new = False
         self.shown: list[Row] = []
         """The rows in the table, in its order."""
+        self.stays: Row | None = None
+        """The row that the filter would hide if the cursor were not on it."""
+        self.is_cursor_lost = False
+        """Whether the connection under the cursor is not among those that are known now."""
         self._id_width = 0
         self._has_workers = False
         self._index = 0
@@ -102,11 +103,14 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
             self._model, self._membership = model, -1
         is_void = self._membership < 0  # whatever is held: these rows are gone
         if is_void or (not self.held and self._is_order_old(model, now)):
+            was_in_view = self._is_cursor_shown()
             self._reorder(model, now)
+            if was_in_view:
+                self._scroll_to_cursor()
         self._view = self._make_view()
         top = self.scroll_offset.y
         if self.size.height:
-            self._is_cursor_in_view = top <= self._index < top + self.size.height
+            self._is_cursor_in_view = self._is_cursor_shown()
         drawn = [self._key(top + y) for y in range(self.size.height)]
         if len(drawn) == len(self._drawn):
             width = self.size.width
@@ -124,9 +128,19 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
 
     def forget_ids(self) -> None:
         """Drop the cursor and the tags: the ids are of another server from now on."""
-        self.selected_id = None
+        self.forget_cursor()
         self.tagged.clear()
-        self._index, self._membership = 0, -1
+        self._index = 0
+
+    def forget_cursor(self) -> None:
+        """Drop the cursor: the row in its place, or the next one, gets it."""
+        self.selected_id, self.stays, self.is_cursor_lost = None, None, False
+        self._membership = -1
+
+    @property
+    def passing(self) -> list[Row]:
+        """The rows that pass the filter, in the order of the table."""
+        return [row for row in self.shown if row is not self.stays]
 
     def sort_by(self, key: str) -> None:
         """Sort by a column; the column that it is sorted by already is reversed."""
@@ -140,7 +154,7 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
 
     def filter_by(self, chosen: Filter | None) -> None:
         """Show only the rows that pass, or all of them."""
-        self._filter = chosen
+        self._filter, self._is_filter_new = chosen, True
         self._order_anew()
 
     def _order_anew(self) -> None:
@@ -167,9 +181,14 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
 
     def _reorder(self, model: State, now: float) -> None:
         rows = list(model.rows.values())
+        self.stays = None
         if self._filter is not None:
             passes = self._filter.passes
-            rows = [row for row in rows if passes(row, now)]
+            kept = None if self._is_filter_new else model.rows.get(self.selected_id or 0)
+            if kept is not None and self._is_cursor_on(kept.id) and not passes(kept, now):
+                self.stays = kept
+            rows = [row for row in rows if row is self.stays or passes(row, now)]
+        self._is_filter_new = False
         self.hidden = len(model.rows) - len(rows)
         # The rows come in the order of opening, which is that of the ids of one worker only.
         if self.sort_key != "id" or self._has_workers:
@@ -188,11 +207,15 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         self._keep_cursor(model)
 
     def _keep_cursor(self, model: State) -> None:
+        """Keep the cursor on its connection; only if a new filter hides that, on the next row."""
         selected = None if self.selected_id is None else model.rows.get(self.selected_id)
+        self.is_cursor_lost = selected is None and self.selected_id is not None
         if self._index < len(self.shown) and self.shown[self._index] is selected:
             return
         if selected is not None and selected in self.shown:
             self._index = self.shown.index(selected)
+        elif self.is_cursor_lost:
+            return  # a key puts it on the row that the person chooses
         elif self.shown:
             after = range(self._index, len(self.shown))
             live = (index for index in after if self.shown[index].closed is None)
@@ -200,6 +223,22 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         elif self.selected_id is not None:
             self.selected_id = None
             self.post_message(self.Selected(None))
+
+    def _is_cursor_on(self, connection_id: int) -> bool:
+        return self._index < len(self.shown) and self.shown[self._index].id == connection_id
+
+    def _is_cursor_shown(self) -> bool:
+        top = self.scroll_offset.y
+        return top <= self._index < top + self.size.height
+
+    def cursor_place(self) -> Offset:
+        """Where the terminal's own cursor is to stand: at the start of the selected row.
+
+        A row that is scrolled out of sight has it at the nearest edge.
+        """
+        region = self.content_region
+        y = min(max(0, self._index - self.scroll_offset.y), max(0, region.height - 1))
+        return Offset(region.x, region.y + y)
 
     # --- drawing ---
 
@@ -249,6 +288,7 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
 
     def _select(self, index: int) -> None:
         self._index = max(0, min(index, len(self.shown) - 1))
+        self.is_cursor_lost = False
         row = self.shown[self._index]
         if row.id != self.selected_id:
             self.selected_id = row.id
@@ -307,64 +347,3 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
                 self._move_to(index)
                 if event.ctrl or offset.x < MARK:
                     self.action_tag()
-
-
-class ConnectionPane(Vertical):
-    """Heading and table in one frame, titled with what it holds."""
-
-    def __init__(self, keys: Keys) -> None:
-        """`keys` are those in force, for texts that name a key."""
-        super().__init__(id="connection-pane")
-        self.table = ConnectionTable()
-        self.filter_bar = FilterBar(keys, self.table.known_rows)
-        self._heading = LinesPanel(id="heading")
-        self._selected_before: int | None = None
-        """The id under the cursor when a filter began to be typed: half a filter may hide it."""
-
-    def open_filter(self) -> None:
-        """Open the field in which a filter is typed."""
-        if not self.filter_bar.has_class("typing"):
-            self._selected_before = self.table.selected_id
-        self.filter_bar.open()
-
-    def compose(self) -> ComposeResult:
-        """The filter, the titles, and the table under them."""
-        yield self.filter_bar
-        yield self._heading
-        yield self.table
-
-    def render_state(self, model: State, now: float) -> None:
-        """Show the rows of `model` at `now`, and their numbers in the title."""
-        table = self.table
-        table.render_state(model, now)
-        self.filter_bar.render_counts(len(table.shown), table.hidden)
-        self._heading.set_lines([heading(table.columns, table.sort_key, table.descending)])
-        shown_closed = len(model.rows) - model.open
-        title = f"connections  {model.open:,} open"
-        if shown_closed:
-            title += f", {shown_closed:,} just closed"
-        if table.tagged:
-            title += f", {len(table.tagged):,} tagged"
-        if table.sort_key != "id" or table.descending:
-            title += f"  by {table.sort_key.replace('_', ' ')}"
-        if self.border_title != title:
-            self.border_title = title
-
-    def on_filter_bar_changed(self, message: FilterBar.Changed) -> None:
-        """Show the rows that pass the filter."""
-        message.stop()
-        self.table.filter_by(message.chosen)
-        if self._selected_before is not None:
-            self.table.select_shown(self._selected_before)
-        self.filter_bar.render_counts(len(self.table.shown), self.table.hidden)
-
-    def on_filter_bar_left(self, message: FilterBar.Left) -> None:
-        """Give the focus back to the table."""
-        message.stop()
-        self._selected_before = None
-        self.table.focus()
-
-    def on_click(self, event: events.Click) -> None:
-        """Sort by the column whose title was clicked."""
-        if event.widget is self._heading:
-            self.table.sort_by(column_at(self.table.columns, event.x) or "")

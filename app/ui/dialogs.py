@@ -1,39 +1,32 @@
 """The dialogs. Each answers with a choice, or with None if it is cancelled.
 
 A dialog changes nothing itself: the app sends a command for the choice, and the screen changes when
-the server's event comes back. A dialog goes on naming what it named when it opened.
+the server's event comes back. While it is open a dialog is a view of the state, as every panel is.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
-from typing import ClassVar, Final, TypeVar
+from typing import ClassVar, TypeVar
 
 from rich.text import Text
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Button, Input, Static
 
-from ..core.events import KillMode
 from ..core.settings import RULES, SettingError, format_size
-from ..watch.figures import words_size
-from ..watch.row import Row
+from ..watch.screen_state import ScreenState
 from ..watch.source import Failure
+from ..watch.what_if import effect_of_cap
 from . import palette
+from .clipboard import copy_text
+from .ctl_line import CtlLine, Words
 
 Answer = TypeVar("Answer")
-NAMED: Final = 5
-"""Connections that a dialog describes one by one; it lists only the ids of the others."""
-_MODES: Final = {
-    KillMode.DRAIN: "finish the pending echo, then close in good order",
-    KillMode.CLOSE: "give up the pending echo; the kernel delivers what it has",
-    KillMode.RESET: "RST: everything in flight is destroyed",
-}
 
 
 class Dialog(ModalScreen[Answer | None]):
@@ -44,9 +37,36 @@ class Dialog(ModalScreen[Answer | None]):
         Binding("left,up", "app.focus_previous", "Previous", show=False),
         Binding("right,down", "app.focus_next", "Next", show=False),
         Binding("f1", "app.help", "Help", show=False),
+        Binding("y,ctrl+y", "copy_command", "Copy the command", show=False),
     ]
     HELP = "Tab and the arrow keys go round, Enter chooses, Escape leaves everything as it is."
     VERTICAL_BREAKPOINTS = [(0, "-low"), (23, "-high")]  # noqa: RUF012
+
+    def __init__(self, control: str = "") -> None:
+        """`control` is what ``--control`` of `ctl` takes for the server; empty if it has none."""
+        super().__init__()
+        self.ctl_line = CtlLine(control)
+        """The last line of the box, of a dialog that `ctl` can stand in for."""
+
+    def render_state(self, model: ScreenState, now: float) -> str:
+        """Show what is true at `now`; return a word once there is nothing left to ask about."""
+        return ""
+
+    def commands(self) -> list[Words]:
+        """Return the commands of `ctl` that do what would be done now."""
+        return []
+
+    @on(events.DescendantFocus)
+    def update_ctl_line(self) -> None:
+        """Show the commands as they are now."""
+        self.ctl_line.set_commands(self.commands())
+
+    def action_copy_command(self) -> None:
+        """Copy the commands of the last line."""
+        if command := self.ctl_line.command:
+            copy_text(self.app, command, "the command")
+        else:
+            self.notify("there is no command to copy", severity="warning")
 
     @on(Button.Pressed, "#cancel")
     def action_cancel(self) -> None:
@@ -71,9 +91,23 @@ def cancel_or(*others: Button) -> Horizontal:
     return Horizontal(Button("Cancel", id="cancel"), *others, classes="buttons")
 
 
+class DialogField(Input):
+    """A field of a dialog: no value has a ``y``, which copies the command of the dialog."""
+
+    def check_consume_key(self, key: str, character: str | None) -> bool:
+        """Leave the key to the dialog if it copies."""
+        return key != "y" and super().check_consume_key(key, character)
+
+    async def _on_key(self, event: events.Key) -> None:
+        if event.key == "y":
+            event.prevent_default()
+        else:
+            await super()._on_key(event)
+
+
 def field(name: str, value: str, placeholder: str) -> Input:
     """Make a field whose cursor does not blink."""
-    made = Input(value, placeholder=placeholder, id=name)
+    made = DialogField(value, placeholder=placeholder, id=name)
     made.cursor_blink = False
     return made
 
@@ -97,8 +131,11 @@ class FieldDialog(Dialog[Answer]):
             text = self.verdict(answer)
         except SettingError as error:
             answer, text = None, Text(f"✕ {error}", palette.ERROR)
-        self.query_one("#verdict", Static).update(text)
+        verdict = self.query_one("#verdict", Static)
+        if verdict.content != text:
+            verdict.update(text)
         self.query_one("#set", Button).disabled = answer is None
+        self.update_ctl_line()
 
     @on(Input.Submitted)
     @on(Button.Pressed, "#set")
@@ -111,71 +148,6 @@ class FieldDialog(Dialog[Answer]):
                 self.query(Input).first().focus()
 
 
-class KillDialog(Dialog[KillMode]):
-    """Asks whether and how to end connections. Cancel has the focus."""
-
-    AUTO_FOCUS = "#cancel"
-    HELP = (
-        "Nothing is ended before you choose how. The dialog is about the connections that it "
-        "names, whatever happens to the table meanwhile. Escape and Cancel end none."
-    )
-
-    def __init__(self, rows: Sequence[Row], why_these: str = "") -> None:
-        """Describe `rows` as they are now; `why_these` says in words how they were chosen."""
-        super().__init__()
-        several = len(rows) > 1
-        self._title = f"{len(rows):,} connections" if several else f"connection #{rows[0].id}"
-        self._what = _several(rows, why_these) if several else _single(rows[0])
-
-    def compose(self) -> ComposeResult:
-        """Compose the connections, the ways to end them, and the buttons."""
-        modes = Text("\n").join(
-            Text.assemble((f"{mode.value.capitalize():<7}", palette.STRONG), (words, palette.DIM))
-            for mode, words in _MODES.items()
-        )
-        yield boxed(
-            "kill",
-            f"kill {self._title}?",
-            VerticalScroll(Static(self._what), classes="what", can_focus=False),
-            Static(modes, classes="explanation"),
-            cancel_or(*(Button(m.value.capitalize(), id=m.value, classes="mode") for m in _MODES)),
-        )
-
-    @on(Button.Pressed, ".mode")
-    def choose(self, event: Button.Pressed) -> None:
-        """Answer with the mode of the button."""
-        self.dismiss(KillMode(str(event.button.id)))
-
-
-def _pending(size: int) -> str:
-    return f"{words_size(size)} of echo pending" if size else "nothing pending"
-
-
-def _single(row: Row) -> Text:
-    return Text.assemble(
-        (f"#{row.id}", palette.STRONG),
-        "  ",
-        (row.peer, palette.PLAIN),
-        "\n",
-        (palette.state_label(row.state), palette.STATES[row.state]),
-        (f"   {_pending(row.pending)}", palette.DIM),
-    )
-
-
-def _several(rows: Sequence[Row], why_these: str) -> Text:
-    text = Text.assemble((f"{len(rows):,} connections", palette.STRONG), (f", {why_these}\n"))
-    width = max(len(str(row.id)) for row in rows[:NAMED]) + 1
-    for row in rows[:NAMED]:
-        text.append(f"{f'#{row.id}':>{width}}  ", palette.STRONG)
-        text.append(f"{palette.state_label(row.state):<14}", palette.STATES[row.state])
-        text.append(f"{row.peer}\n", palette.PLAIN)
-    if len(rows) > NAMED:
-        text.append(f"and {len(rows) - NAMED:,} more: ", palette.DIM)
-        text.append(" ".join(f"#{row.id}" for row in rows[NAMED:]) + "\n", palette.PLAIN)
-    text.append(f"{_pending(sum(row.pending for row in rows))} in all", palette.DIM)
-    return text
-
-
 class CapDialog(FieldDialog[int]):
     """Asks for a new CAP, checked while it is typed. The answer is a size in bytes."""
 
@@ -185,27 +157,42 @@ class CapDialog(FieldDialog[int]):
         "leaves the CAP as it is."
     )
 
-    def __init__(self, cap: int | None, effect: Callable[[int], list[str]]) -> None:
-        """Make the dialog; `effect` describes, in lines, the effect of a CAP in bytes."""
-        super().__init__()
-        self._cap = cap
-        self._effect = effect
+    def __init__(self, model: ScreenState, now: float, control: str = "") -> None:
+        """Ask about the CAP of `model`."""
+        super().__init__(control)
+        self._model, self._now = model, now
+        self._cap = model.cap
 
     def compose(self) -> ComposeResult:
         """Compose the field, the line that checks its value, and the buttons."""
-        cap = "" if self._cap is None else format_size(self._cap)
-        now = Text.assemble(
-            ("largest body accepted, now ", palette.DIM),
-            (cap or "unknown", palette.STRONG),
-            ("\nin force from each connection's next header on", palette.DIM),
-        )
         yield boxed(
             "cap",
             "change the CAP",
-            Static(now, classes="what"),
-            field("cap", cap, "64KiB"),
+            Static(self._in_force(), classes="what"),
+            field("cap", _size(self._cap), "64KiB"),
             Static("", id="verdict"),
             cancel_or(Button("Set", id="set")),
+            self.ctl_line,
+        )
+
+    def render_state(self, model: ScreenState, now: float) -> str:
+        """Judge the value anew; a field that nobody has changed follows the CAP in force."""
+        self._model, self._now = model, now
+        if model.cap != self._cap and self.is_mounted:
+            before, self._cap = self._cap, model.cap
+            self.query_one(".what", Static).update(self._in_force())
+            typed = self.query_one(Input)
+            if typed.value == _size(before):
+                typed.value = _size(self._cap)
+        if self.is_mounted:
+            self.judge()
+        return ""
+
+    def _in_force(self) -> Text:
+        return Text.assemble(
+            ("largest body accepted, now ", palette.DIM),
+            (_size(self._cap) or "unknown", palette.STRONG),
+            ("\nin force from each connection's next header on", palette.DIM),
         )
 
     def read(self) -> int:
@@ -217,47 +204,20 @@ class CapDialog(FieldDialog[int]):
         """Return the effect that the CAP would have, in lines."""
         assert cap is not None
         text = Text(f"✓ {cap:,} bytes", palette.GOOD)
-        for line in self._effect(cap):
+        for line in effect_of_cap(self._model, cap, self._now):
             text.append(f"\n  {line}", palette.DIM if line.startswith(" ") else palette.PLAIN)
         return text
 
+    def commands(self) -> list[Words]:
+        """Return the command that sets the value as typed."""
+        try:
+            return [("set", "cap", str(self.read()))]
+        except SettingError:
+            return []
 
-class QuitDialog(Dialog[bool]):
-    """Asks whether to stop the server; Enter, or the key that opened the dialog, confirms."""
 
-    AUTO_FOCUS = "#quit"
-    HELP = "Enter, or the key that brought you here, quits. Escape goes back to the dashboard."
-
-    def __init__(self, connections: int, grace: float, keys: tuple[str, ...]) -> None:
-        """Make the dialog for the number of open `connections`.
-
-        `grace` is the longest time that the stop of the server may take, in seconds; `keys` are the
-        keys of the action `quit`.
-        """
-        super().__init__()
-        are_open = f"{connections:,} connections are" if connections != 1 else "1 connection is"
-        self._what = Text.assemble(
-            ("The server in this process stops with the dashboard.", palette.STRONG),
-            (f"\n{are_open} open. What they sent in full is still echoed, ", palette.DIM),
-            (f"for up to {grace:g} s.", palette.DIM),
-        )
-        self._keys = keys
-
-    def compose(self) -> ComposeResult:
-        """Compose what will happen, and the buttons."""
-        what = Static(self._what, classes="what")
-        yield boxed("quit", "quit?", what, cancel_or(Button("Quit", id="quit")))
-
-    @on(Button.Pressed, "#quit")
-    def confirm(self) -> None:
-        """Answer that the server is to stop."""
-        self.dismiss(True)
-
-    def on_key(self, event: events.Key) -> None:
-        """Confirm when a key of the action `quit` is pressed again."""
-        if event.key in self._keys:
-            event.stop()
-            self.confirm()
+def _size(size: int | None) -> str:
+    return "" if size is None else format_size(size)
 
 
 class FailureScreen(ModalScreen[None]):

@@ -67,6 +67,7 @@ class ReplayApp(EchoApp):
         super().__init__(source, title, preferences)
         self._replay = source
         self._transport = TransportBar()
+        self._has_jumped = False
 
     def compose(self) -> ComposeResult:
         """Compose the dashboard, with the transport bar over the key bar."""
@@ -78,12 +79,17 @@ class ReplayApp(EchoApp):
         keyframe = self._replay.restart()
         if keyframe is not None:
             self.model = state_at(keyframe, self._replay.now())
+            self._has_jumped = True
         super().refresh_view(anyway or keyframe is not None)
         if self._replay.refused:
             self._replay.refused.clear()
             self._refuse()
 
     def _draw(self, model: ScreenState, now: float) -> None:
+        if self._has_jumped:
+            self._has_jumped = False
+            if self._pane.table.selected_id not in model.rows:
+                self._pane.table.forget_cursor()  # it is not open yet, or no longer
         super()._draw(model, now)
         if self._transport.is_attached:
             self._transport.render_position(self._replay)

@@ -10,9 +10,11 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.widgets import Button, Input, Label, Static
 
-from ..core.settings import RULES, TIMEOUTS
+from ..core.settings import RULES, TIMEOUTS, SettingError
 from ..watch.journal import setting_words
+from ..watch.screen_state import ScreenState
 from . import palette
+from .ctl_line import Words
 from .dialogs import FieldDialog, boxed, cancel_or, field
 
 Values: TypeAlias = dict[str, int | float | str]
@@ -48,9 +50,9 @@ class SettingsDialog(FieldDialog[Values]):
         "Enter sets what differs, Escape leaves all as it is."
     )
 
-    def __init__(self, known: Mapping[str, int | float | str]) -> None:
+    def __init__(self, known: Mapping[str, int | float | str], control: str = "") -> None:
         """`known` are the settings in force; what the server did not tell is left blank."""
-        super().__init__()
+        super().__init__(control)
         self._known = dict(known)
 
     def compose(self) -> ComposeResult:
@@ -62,17 +64,28 @@ class SettingsDialog(FieldDialog[Values]):
             *map(self._labelled_field, FIELDS),
             Static("\n", id="verdict"),
             cancel_or(Button("Set", id="set", disabled=True)),
+            self.ctl_line,
         )
 
     def _labelled_field(self, name: str) -> Horizontal:
-        value = self._known.get(name, "")
-        text = value if isinstance(value, str) else f"{value:g}"
         return Horizontal(
             Label(name.replace("_", " "), classes="name"),
-            field(name, text, "not told"),
+            field(name, _text_of(self._known.get(name, "")), "not told"),
             Label(_EXPLAINED[name], classes="unit"),
             classes="field",
         )
+
+    def render_state(self, model: ScreenState, now: float) -> str:
+        """Follow the settings in force; a field that nobody has changed follows its own."""
+        before, self._known = self._known, dict(model.settings)
+        if self._known == before or not self.is_mounted:
+            return ""
+        for name in FIELDS:
+            typed = self.query_one(f"#{name}", Input)
+            if typed.value == _text_of(before.get(name, "")):
+                typed.value = _text_of(self._known.get(name, ""))
+        self.judge()
+        return ""
 
     def read(self) -> Values | None:
         """Return the values that are to change, or None. Raises `SettingError`."""
@@ -89,5 +102,17 @@ class SettingsDialog(FieldDialog[Values]):
         ]
         return Text(f"✓ {', '.join(told)}", palette.GOOD)
 
+    def commands(self) -> list[Words]:
+        """Return a command for each value that is to change."""
+        try:
+            changes = self.read() or {}
+        except SettingError:
+            return []
+        return [("set", name.replace("_", "-"), _text_of(new)) for name, new in changes.items()]
+
     def _old(self, name: str) -> str:
         return setting_words(name, self._known[name]) if name in self._known else "?"
+
+
+def _text_of(value: int | float | str) -> str:
+    return value if isinstance(value, str) else f"{value:g}"

@@ -117,6 +117,8 @@ class State:
         self._longest: deque[tuple[float, int]] = deque()  # each longer than all behind it
         self._closed_limit = closed_limit
         self._departing: deque[Row] = deque()
+        self._pinned: int | None = None
+        self._overdue: Row | None = None  # the pinned one, once it would have been dropped
         self._changed_in: dict[int, int] = {}  # the round of each snapshot, the latest at the end
 
     def apply(self, drained: Drained, now: float) -> list[CommandResult]:
@@ -179,6 +181,20 @@ class State:
             changed.append(connection_id)
         return changed
 
+    def pin(self, connection_id: int | None) -> None:
+        """Keep the row of one connection after its close, until another one is pinned, or none."""
+        if connection_id == self._pinned:
+            return
+        self._pinned = connection_id
+        row, self._overdue = self._overdue, None
+        if row is not None:
+            self._drop(row)
+
+    @property
+    def overdue_id(self) -> int | None:
+        """The connection whose row is there only because it is pinned."""
+        return None if self._overdue is None else self._overdue.id
+
     @property
     def longest_us(self) -> int:
         """The longest iteration in the last minute before the latest statistics, in microseconds.
@@ -235,6 +251,7 @@ class State:
         self.stopping = self.stopped = self.crashed = None
         self._longest.clear()
         self._departing.clear()
+        self._overdue = None
         self._changed_in.clear()
 
     def _apply_opened(self, event: Opened) -> None:
@@ -338,5 +355,12 @@ class State:
             shown_for = 0.0 if closed is None else now - closed.t
             if shown_for < CLOSED_SHOWN_FOR and len(departing) <= self._closed_limit:
                 return
-            del self.rows[departing.popleft().id]
-            self.membership += 1
+            row = departing.popleft()
+            if row.id == self._pinned:
+                self._overdue = row
+            else:
+                self._drop(row)
+
+    def _drop(self, row: Row) -> None:
+        del self.rows[row.id]
+        self.membership += 1

@@ -12,8 +12,9 @@ from textual.screen import Screen
 from app.core.commands import Set, Trace
 from app.core.events import TraceLevel
 from app.ui.app import EchoApp
-from app.ui.dialogs import CapDialog, KillDialog
+from app.ui.dialogs import CapDialog
 from app.ui.help_screen import HelpScreen
+from app.ui.kill_dialog import KillDialog
 from app.ui.settings_dialog import SettingsDialog
 from app.watch.stream import Drained
 from tests.control.told import Told

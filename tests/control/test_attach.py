@@ -17,7 +17,7 @@ from app.core.events import (
 )
 from app.core.framing import frame
 from app.ui.app import EchoApp
-from app.ui.dialogs import KillDialog
+from app.ui.kill_dialog import KillDialog
 from app.watch.stream import Drained
 from tests.control.serving import Controlled
 from tests.control.told import Told

@@ -14,6 +14,7 @@ import pytest
 from app.control.address import (
     AddressError,
     InUse,
+    as_option,
     choose_socket,
     default_path,
     find_running,
@@ -198,3 +199,15 @@ def test_the_only_server_needs_no_naming_and_of_several_it_is_said_which(runtime
     assert choose_socket("./9001") == Path("9001")
     first.close()
     second.close()
+
+
+@pytest.mark.parametrize("given", ["9000", "900/x.sock", "./9000", "9000.sock"])
+def test_a_socket_is_written_as_the_option_that_leads_to_it(
+    given: str, runtime: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = choose_socket(given)
+    option = as_option(path)
+    monkeypatch.chdir("/")
+    assert choose_socket(option) == tmp_path / path
+    assert (option == "9000") == (given == "9000")

@@ -16,7 +16,8 @@ from app.core.events import (
     SettingChanged,
     TraceLevel,
 )
-from app.ui.dialogs import CapDialog, FailureScreen, KillDialog
+from app.ui.dialogs import CapDialog, FailureScreen
+from app.ui.kill_dialog import KillDialog
 from app.watch.source import Failure
 from screenshots.scenes import overview, server
 from tests.making import NOW, FixedSource, closed, listening, opened, snapshot

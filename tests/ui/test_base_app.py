@@ -11,8 +11,8 @@ from textual.widgets import Static
 from app.core.events import CommandResult, Reason
 from app.ui.app import EchoApp
 from app.ui.audit_screen import AuditScreen
-from app.ui.dialogs import KillDialog
 from app.ui.filter_bar import FilterBar
+from app.ui.kill_dialog import KillDialog
 from app.ui.palette_commands import Offer, provider_of
 from app.ui.preferences import Preferences
 from screenshots.scenes import overview

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from app.core.events import ConnectionState, Reason
+from app.ui.app import EchoApp
 from app.ui.connection_table import ConnectionTable
-from tests.making import FixedSource, listening, opened
-from tests.ui.driving import refresh, running, table
+from app.ui.kill_dialog import KillDialog
+from app.watch.stream import Drained
+from tests.control.told import Told
+from tests.making import NOW, FixedSource, closed, listening, opened, snapshot
+from tests.ui.driving import order, refresh, running, screen_text, table
 
 
 def in_view(shown: ConnectionTable) -> bool:
@@ -48,3 +53,83 @@ async def test_who_has_scrolled_away_stays_there() -> None:
         await pilot.resize_terminal(160, 44)
         await refresh(app, pilot)
         assert not in_view(table(app))
+
+
+async def test_when_rows_change_places_by_themselves() -> None:
+    source = crowd()
+    async with running(source, size=(100, 30)) as (app, pilot):
+        table(app).sort_by("pending")
+        await pilot.press("home")
+        await refresh(app, pilot)
+        selected = table(app).selected_id
+        for number in range(1, 101):
+            if number != selected:
+                size = (0, 1000 + number)
+                source.feed(snapshot(number, ConnectionState.WRITE_BODY, out=size))
+        source.time += 5
+        await refresh(app, pilot)
+        assert table(app).selected_id == selected
+        assert in_view(table(app))
+
+
+async def test_a_closed_row_stays_as_long_as_the_cursor_is_on_it() -> None:
+    source = crowd()
+    async with running(source) as (app, pilot):
+        await pilot.press("down")
+        source.feed(closed(2, Reason.EOF), closed(3, Reason.EOF))
+        for _ in range(3):
+            source.time += 10
+            await refresh(app, pilot)
+        assert table(app).selected_id == 2
+        assert [row.id for row in table(app).shown][:3] == [1, 2, 4]
+        assert "#2 is closed: it stays while the cursor is on it" in screen_text(app)
+        assert "connection #2" in screen_text(app)
+        await pilot.press("p", "p")
+        await refresh(app, pilot)
+        assert table(app).selected_id == 2
+        await pilot.press("down")
+        source.time += 2
+        await refresh(app, pilot)
+        assert table(app).selected_id == 4
+        assert [row.id for row in table(app).shown][:3] == [1, 4, 5]
+
+
+async def test_a_row_that_no_longer_passes_the_filter_stays_too() -> None:
+    source = crowd()
+    async with running(source) as (app, pilot):
+        for number in (5, 6):
+            source.feed(snapshot(number, ConnectionState.WRITE_BODY, out=(0, 9)))
+        await refresh(app, pilot)
+        await pilot.press("slash", *"pending>0", "enter")
+        assert (order(app), table(app).selected_id) == ([5, 6], 5)
+        source.feed(snapshot(5, at=NOW + 1))
+        source.time += 5
+        await refresh(app, pilot)
+        assert (order(app), table(app).selected_id) == ([5, 6], 5)
+        assert "#5 does not pass the filter now" in screen_text(app)
+        await pilot.press("K")
+        assert isinstance(app.screen, KillDialog)
+        assert app.screen.open_ids == [6]
+        await pilot.press("escape", "down")
+        source.time += 5
+        await refresh(app, pilot)
+        assert order(app) == [6]
+
+
+async def test_a_connection_that_ended_unheard_leaves_the_cursor_on_none() -> None:
+    source = Told(Drained([listening(), *map(opened, (1, 2, 3))], [], None, 0, afresh=True))
+    app = EchoApp(source)
+    async with app.run_test(size=(160, 50)) as pilot:
+        await refresh(app, pilot)
+        await pilot.press("down")
+        source.sent.clear()
+        source.drains.append(Drained([listening(), opened(1), opened(3)], [], None, 0, afresh=True))
+        await refresh(app, pilot)
+        assert table(app).selected_id == 2
+        assert "#2 is not among the connections any more" in screen_text(app)
+        assert "no connection selected" in screen_text(app)
+        assert source.sent == []
+        await pilot.press("k")
+        assert len(app.screen_stack) == 1
+        await pilot.press("up")
+        assert table(app).selected_id == 1

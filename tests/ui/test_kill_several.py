@@ -10,7 +10,7 @@ from app.core.events import (
     TraceLevel,
 )
 from app.ui import palette
-from app.ui.dialogs import NAMED, KillDialog
+from app.ui.kill_dialog import NAMED, KillDialog
 from app.watch.requests import RequestOutcome, Requests
 from screenshots.scenes import overview
 from tests.making import NOW, FixedSource, closed, opened
@@ -37,12 +37,12 @@ async def test_the_tagged_are_listed_as_they_were_and_killed_by_one_command() ->
         await pilot.press("K")
         assert isinstance(app.screen, KillDialog)
         assert app.focused is app.screen.query_one("#cancel")
-        said = str(app.screen.query_one(".what Static", Static).content)
-        assert "7 connections, tagged" in said
-        assert f"and {7 - NAMED} more" in said
-        source.feed(closed(2, Reason.EOF), opened(12))
+        named, others = (app.screen.query_one(each, Static) for each in ("#named", "#others"))
+        assert "7 connections, tagged" in str(named.content)
+        assert f"and {7 - NAMED} more" in str(others.content)
+        source.feed(opened(12))
         await refresh(app, pilot)
-        assert str(app.screen.query_one(".what Static", Static).content) == said
+        assert f"and {7 - NAMED} more" in str(others.content)
         await pilot.click("#reset")
         await pilot.pause()
         [command] = actions(source)
@@ -50,6 +50,7 @@ async def test_the_tagged_are_listed_as_they_were_and_killed_by_one_command() ->
         assert (command.ids, command.mode) == ((1, 2, 3, 4, 5, 6, 7), KillMode.RESET)
         source.feed(
             *(result(command.request, number) for number in (1, 3, 4, 5, 6, 7)),
+            closed(2, Reason.EOF),
             result(command.request, 2, ok=False, message="no such connection"),
         )
         await refresh(app, pilot)
@@ -86,7 +87,8 @@ async def test_the_dialog_lists_every_id() -> None:
     source = FixedSource(overview())
     async with running(source) as (app, pilot):
         await pilot.press("slash", *"peer:127", "enter", "K")
-        said = str(app.screen.query_one(".what Static", Static).content)
+        parts = [app.screen.query_one(each, Static) for each in ("#named", "#others")]
+        said = " ".join(str(part.content) for part in parts)
         shown = [row.id for row in table(app).shown if row.closed is None]
         assert len(shown) == 33
         assert [int(word[1:]) for word in said.split() if word.startswith("#")] == shown

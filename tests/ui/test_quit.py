@@ -4,7 +4,7 @@ import pytest
 from textual.widgets import Static
 
 from app.core.events import Reason
-from app.ui.dialogs import QuitDialog
+from app.ui.questions import QuitDialog
 from screenshots.scenes import overview
 from tests.making import FixedSource, closed, listening, opened
 from tests.ui.driving import refresh, running
@@ -29,9 +29,9 @@ async def test_with_connections_open_it_asks_and_the_second_time_it_goes(key: st
 async def test_ways_to_go(way: tuple[str, ...]) -> None:
     async with running(FixedSource([opened(1)])) as (app, pilot):
         await pilot.press("q")
-        assert app.focused is app.screen.query_one("#quit")
+        assert app.focused is app.screen.query_one("#yes")
         if way == ("click",):
-            await pilot.click("#quit")
+            await pilot.click("#yes")
         else:
             await pilot.press(*way)
     assert app.return_value == 0
