@@ -49,6 +49,8 @@ class PersonalApp(App[int], inherit_bindings=False):
     BINDINGS = APP_BINDINGS
 
     def __init__(self, source: Source, preferences: Preferences) -> None:
+        self._control = ""
+        """The value of ``--control`` with which `ctl` reaches the server; empty if it has none."""
         self._plain: list[LineFilter] = [PlainText()] if preferences.ascii else []
         self._drawing = self._plain
         self._few: list[LineFilter] = []
@@ -187,7 +189,7 @@ class PersonalApp(App[int], inherit_bindings=False):
                 self._pane.render_state(*self.shown_model())
 
         shown = table.chosen or tuple(column.key for column in table.columns)
-        self.push_screen(ColumnsDialog(shown), change)
+        self.push_screen(ColumnsDialog(shown, self._control), change)
 
     def action_theme(self) -> None:
         """Use the next theme."""

@@ -10,11 +10,13 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
+from textual.message import Message
 from textual.widgets import Button, OptionList, Static
 from textual.widgets.option_list import Option
 
 from ..watch.columns import COLUMNS
 from . import palette
+from .ctl_line import Words
 from .dialogs import Dialog, boxed
 
 Chosen: TypeAlias = tuple[str, ...]
@@ -32,6 +34,9 @@ class ColumnList(OptionList):
         Binding("j", "cursor_down", "Down", show=False),
         Binding("k", "cursor_up", "Up", show=False),
     ]
+
+    class Changed(Message):
+        """The marked columns, or their order, are others."""
 
     def __init__(self, shown: Sequence[str]) -> None:
         self._order = [*shown, *(name for name in COLUMNS if name not in shown)]
@@ -68,6 +73,7 @@ class ColumnList(OptionList):
         if changed:
             self._shown = changed
             self.replace_option_prompt_at_index(at, self._line(name))
+            self.post_message(self.Changed())
 
     def action_carry(self, step: int) -> None:
         """Move the column under the cursor up or down, cursor and all."""
@@ -78,6 +84,7 @@ class ColumnList(OptionList):
         order[at], order[at + step] = order[at + step], order[at]
         self.set_options(map(self._option, order))
         self.highlighted = at + step
+        self.post_message(self.Changed())
 
 
 class CarryButton(Button):
@@ -121,7 +128,17 @@ class ColumnsDialog(Dialog[Chosen]):
                 Button("Apply", id="apply"),
                 classes="buttons",
             ),
+            self.ctl_line,
         )
+
+    def commands(self) -> list[Words]:
+        """Return the command that lists the same columns."""
+        return [("list", "--columns", ",".join(self._list.chosen))]
+
+    @on(ColumnList.Changed)
+    def follow_list(self) -> None:
+        """Show the command as the list is now."""
+        self.update_ctl_line()
 
     @on(Button.Pressed, "CarryButton")
     def carry(self, event: Button.Pressed) -> None:

@@ -48,6 +48,11 @@ class Dialog(ModalScreen[Answer | None]):
         self.ctl_line = CtlLine(control)
         """The last line of the box, of a dialog that `ctl` can stand in for."""
 
+    def on_mount(self) -> None:
+        """Name the key that copies the last line."""
+        if self.ctl_line.is_attached and self.ctl_line.display:
+            self.query_one(".dialog").border_subtitle = "y copies the command"
+
     def render_state(self, model: ScreenState, now: float) -> str:
         """Show what is true at `now`; return a word once there is nothing left to ask about."""
         return ""

@@ -3,6 +3,7 @@
 import pytest
 from textual.widgets import Button
 
+from app.ui.app import EchoApp
 from app.ui.cells import CELLS, cells
 from app.ui.column_layout import heading, layout
 from app.ui.columns_dialog import ColumnList, ColumnsDialog
@@ -150,3 +151,17 @@ async def test_a_click_on_the_title_of_a_chosen_column_sorts(key: str) -> None:
 )
 def test_text_is_cut_by_cells(text: str, width: int, end: str, start: str) -> None:
     assert (clip(text, width), clip_start(text, width)) == (end, start)
+
+
+async def test_the_last_line_lists_the_same_columns() -> None:
+    app = EchoApp(FixedSource(overview()), control="9000")
+    async with app.run_test(size=(100, 30)) as pilot:
+        await refresh(app, pilot)
+        await pilot.press("o", "down", "space")
+        await pilot.pause()
+        await pilot.press("y")
+        assert isinstance(app.screen, ColumnsDialog)
+        words = app.clipboard.split()
+        assert words[:4] == ["echo-tui", "ctl", "list", "--columns"]
+        assert "peer" not in words[4].split(",")
+        assert "state" in words[4].split(",")
