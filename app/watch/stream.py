@@ -25,6 +25,7 @@ from threading import Lock
 from typing import Final, NamedTuple
 
 from ..core.events import DETAIL, LAST_WORDS, Closed, CommandResult, Event, Notice, Opened, Snapshot
+from ..core.kept_bytes import KeptBytes
 from ..core.statistics import (
     LoopStats,
     MeasuredRate,
@@ -144,8 +145,8 @@ class EventStream:
             self.count_drops(max(0, drained.dropped - self._heard_dropped))
         self._heard_dropped = max(self._heard_dropped, drained.dropped)
         for event in drained.events:
-            if not watched and _is_for_watchers(event):
-                continue
+            if type(event) is KeptBytes or (not watched and _is_for_watchers(event)):
+                continue  # the bytes of a peer are for the client that has asked alone
             if type(event) not in DETAIL:
                 self.publish(event)
                 if type(event) is Closed:
