@@ -53,7 +53,8 @@ GROUPS: Final[dict[str, tuple[Action, ...]]] = {
         Action("reverse", "r", "reverse the order"),
         Action("columns", "o", "choose the columns", "Columns"),
         Action("tag", "space", "tag the connection", "Tag"),
-        Action("undo", "escape", "undo the view"),
+        Action("groups", "O", "groups, the worst first", "Groups"),
+        Action("undo", "escape", "out of the group or view"),
         Action("keep_view", "V", "make this a view"),
     ),
     "views": tuple(Action(f"view_{number}", number, f"view {number}") for number in NUMBERS),
@@ -90,8 +91,8 @@ PRESETS: Final = ("default", "vim")
 ALWAYS: Final = {"ctrl+c": "quit", "ctrl+q": "quit", "ctrl+l": "redraw"}
 """Actions whose keys are always the same, however the others are bound."""
 IN_THE_FOOTER: Final = (
-    "help", "quit", "kill", "filter", "stuck", "pause", "charts", "sort", "columns", "cap", "tag",
-    "palette", "log", "settings", "audit", "copy", "export",
+    "help", "quit", "kill", "filter", "stuck", "pause", "charts", "sort", "columns", "groups",
+    "cap", "tag", "palette", "log", "settings", "audit", "copy", "export",
 )  # fmt: skip
 """The actions in the key bar, the most important first; it shows as many as fit."""
 

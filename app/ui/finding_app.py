@@ -1,4 +1,4 @@
-"""The part of the dashboard that finds connections: views, and choices that are kept."""
+"""The part of the dashboard that finds connections: views, groups, and choices that are kept."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from typing import Final
 from ..core.printable import printable
 from ..core.settings import SettingError
 from ..watch.filter import LONGEST
+from ..watch.grouping import GROUPINGS
 from ..watch.source import Source
 from ..watch.views import SavedView
 from .actions import signs
 from .base_app import PersonalApp
+from .groups_screen import Entered, GroupsScreen
 from .kept_choices import keep_choices
 from .palette_commands import Offer
 from .preferences import Preferences
@@ -31,6 +33,7 @@ class FindingApp(PersonalApp):
         self._preferences = preferences
         self.views = dict(preferences.views)
         """The views by their numbers: those of the file, and those made since."""
+        self._grouped_by = next(iter(GROUPINGS))
         self._undo: deque[Callable[[], None]] = deque(maxlen=UNDONE_AT_MOST)
 
     # --- views ---
@@ -72,7 +75,7 @@ class FindingApp(PersonalApp):
             table.sort_by(key)
 
     def action_undo(self) -> None:
-        """Go back to what the table showed before the latest view."""
+        """Go back to what the table showed before the latest view or group."""
         if self._undo:
             self._undo.pop()()
             self._pane.render_state(*self.shown_model())
@@ -94,6 +97,35 @@ class FindingApp(PersonalApp):
         for number, view in sorted(self.views.items()):
             name = f"view {number}: {view.in_words()}"
             yield Offer(name, "filter, order and columns", partial(self.action_view, number))
+
+    # --- groups ---
+
+    def action_groups(self) -> None:
+        """Open the groups of the connections that the filter shows."""
+        if self.screen_stack[0].has_class("too-small"):
+            return
+        bar = self._pane.filter_bar
+        screen = GroupsScreen(
+            self._grouped_by, self.shown_model, bar.active, self.keys["groups"], self._control
+        )
+
+        def enter(chosen: Entered | None) -> None:
+            self._grouped_by = screen.by
+            if chosen is None:
+                return
+            if len(chosen.filter) > LONGEST:
+                text = f"with the group the filter has more than {LONGEST} characters: shorten it"
+                self.notify(text, severity="warning")
+                return
+            if not self._pane.display:
+                self.screen_stack[0].remove_class("charting")
+            self._undo.append(partial(bar.restore, bar.choice))
+            bar.choose(chosen.filter)
+            self._pane.render_state(*self.shown_model())
+            self._pane.table.select_shown(chosen.worst)
+            self.notify(f"{signs(self.keys, 'undo')} goes back", title="group", markup=False)
+
+        self.push_screen(screen, enter)
 
     # --- what is kept ---
 

@@ -15,10 +15,6 @@ from .dialogs import Dialog, boxed, cancel_or
 class ViewDialog(Dialog[str]):
     """Asks for the number of a view. The answer is one of `NUMBERS`."""
 
-    DEFAULT_CSS = """
-    #view-dialog { width: 66; }
-    .view-line { height: 1; }
-    """
     AUTO_FOCUS = "#cancel"
     HELP = (
         "A digit makes the filter, the order and the columns of the table the view of that number; "

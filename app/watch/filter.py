@@ -2,6 +2,7 @@
 
     slow text             rows whose peer, state, reason or #id has it; "in quotes" for anything
     state:WRITE_BODY      a column of text: `:` looks for a part of it, = and != for the whole
+    reason="" reason!=""  has no reason, has one
     peer:127.*            `*` stands for any characters of the whole text, `?` for one
     pending>64K           a column of figures, as the table writes them: 12,345, 1.5M, 1m30s, 2m03
     armed=yes             a column that is yes or no
@@ -144,7 +145,8 @@ class _Parser:
             if column is None:
                 known = ", ".join(COLUMNS)
                 raise FilterError(f"no column {name!r}; there are {known}", start)
-            if not value:
+            is_empty_text = comparison[4] == '""' and column.unit is Unit.TEXT and sign != ":"
+            if not value and not is_empty_text:
                 raise FilterError(f"{name}{sign} needs a value", comparison.start(4))
             compare = _compare_text if column.unit is Unit.TEXT else _compare_figure
             return compare(column, name, sign, value, comparison.start(4))
@@ -213,7 +215,7 @@ def _compare_text(column: Column, name: str, sign: str, value: str, position: in
     if sign not in {":", "=", "!="}:
         raise FilterError(f"{name} is text: write {name}: or {name}= or {name}!=", position)
     wanted = value.lower()
-    if not wanted.strip("*?"):
+    if wanted and not wanted.strip("*?"):
         raise FilterError(f"{value!r} stands for anything: write a part of the text too", position)
     matches: Callable[[str], object]
     if "*" in wanted or "?" in wanted:
@@ -224,8 +226,10 @@ def _compare_text(column: Column, name: str, sign: str, value: str, position: in
         matches = lambda text: wanted in text  # noqa: E731
     else:
         matches = wanted.__eq__
-    if choices and not any(
-        matches(choice.lower()) or wanted in choice.lower() for choice in choices
+    if (
+        wanted
+        and choices
+        and not any(matches(choice.lower()) or wanted in choice.lower() for choice in choices)
     ):
         raise FilterError(f"no {name} is like {value!r}: {', '.join(choices)}", position)
     is_wanted = sign != "!="

@@ -75,6 +75,8 @@ def prepared(
         pytest.param(("slash", *"pending>lots"), id="filter-mistake"),
         pytest.param(("o", "down", "space", "down", "shift+down"), id="columns"),
         pytest.param(("ctrl+p", *"the"), id="palette"),
+        pytest.param(("O", "O", "O"), id="groups"),
+        pytest.param(("slash", *"sta", "tab"), id="filter-completed"),
     ],
 )
 def test_screen(
