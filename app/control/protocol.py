@@ -14,7 +14,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from ..core.commands import ClientCommand, Kill, ReadBytes, Trace
+from ..core.commands import ClientCommand, Kill, Trace
 from ..core.events import Closed, Event, Listening, Opened, RecordingStatus, Snapshot
 from ..core.framing import frame
 from ..core.statistics import LoopStats, ProcessStats, WorkerStats
@@ -216,7 +216,7 @@ def _check(command: ClientCommand, size: int) -> None:
         numbers += command.ids
     elif size > LARGEST_HELLO:
         raise ProtocolError(f"a command that is no kill has {LARGEST_HELLO:,} bytes at the most")
-    elif isinstance(command, Trace | ReadBytes):
+    elif isinstance(command, Trace):
         numbers.append(command.id)
     if not all(0 <= number <= _LARGEST_NUMBER for number in numbers):
         raise ProtocolError("an id must be 0 to 2^63 - 1, a request 1 to 2^63 - 1")

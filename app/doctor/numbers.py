@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from ..core.diagnosis import MOST_ALSO, Diagnosis
 from ..core.framing import HEADER_SIZE, MAX_LENGTH
 from ..core.printable import printable
+from .diagnosis import MOST_ALSO, Diagnosis
 from .evidence import length_bits
 from .hypotheses import over_cap_bits
 from .words import spell_bytes

@@ -56,7 +56,7 @@ def discard_input(connection: Connection, now: float) -> bool:
             return True
         if not data:
             return False
-        connection.discard(data, now)
+        connection.discard(len(data), now)
     return True
 
 

@@ -18,7 +18,6 @@ from ..core.commands import CLOSE_BOUND
 from ..core.events import POLLIN, POLLOUT, Reason, TraceLevel
 from ..core.printable import in_words, printable
 from ..core.settings import Settings
-from .captures import Captures
 from .closing import (
     LONGEST_STEP,
     Verdict,
@@ -32,7 +31,6 @@ from .closing import (
 from .connection import Connection
 from .deadlines import TimingWheel, deadline, describe_unacknowledged, describe_wait
 from .descriptors import limit_reached_at
-from .judging import Judging
 from .kernel import SocketQueues
 from .machine import CLOSED, DRAINING, READ_BODY, READ_LEN, WRITE_BODY
 from .memory import SMALL, FreedMemory
@@ -43,6 +41,7 @@ from .unacknowledged import Unacknowledged
 
 _UNACKNOWLEDGED: Final = frozenset({Reason.TIMEOUT_WRITE, Reason.TIMEOUT_IDLE})
 """The time-outs that depend on what is acknowledged."""
+
 _INPUT: Final = frozenset({Reason.TIMEOUT_HEADER, Reason.TIMEOUT_BODY, Reason.TIMEOUT_IDLE})
 """The time-outs that depend on what has arrived."""
 
@@ -69,8 +68,6 @@ class Lifecycle:
         self.quiet = inf
         """Seconds without a byte after which a stop ends a connection that waits for input."""
         self.freed = FreedMemory()
-        self.captures = Captures(settings)
-        self.judging = Judging(reporter)
         self._sockets: dict[int, socket.socket] = {}  # by descriptor
         self._queues = SocketQueues(self._sockets)
         self.unacknowledged = Unacknowledged(
@@ -104,7 +101,6 @@ class Lifecycle:
             return
         self.by_fd[fd] = self.by_id[connection.id] = connection
         self._sockets[fd] = sock
-        self.captures.begin(connection)
         self.reporter.publish_opened(connection)
         self.schedule(connection)
 
@@ -225,8 +221,7 @@ class Lifecycle:
             self.freed.note_close(received, self.reporter.now)
         if connection.interest & POLLOUT:
             self.reporter.armed -= 1
-        self.judging.judge_end(connection, self.settings.cap)
-        self.captures.end(connection, self.reporter.publish_closed(connection))
+        self.reporter.publish_closed(connection)
         for call in self._on_closed.pop(connection, ()):
             call(connection)
 
@@ -309,7 +304,10 @@ class Lifecycle:
         self.apply_state(connection, now)
 
     def begin_close(self, connection: Connection, reason: Reason, detail: str = "") -> None:
-        """End in order, the pending echo first. Raises `IllegalTransition` if it ends already."""
+        """End in order: the pending echo is finished first.
+
+        Raises `IllegalTransition` if the connection is ending already.
+        """
         connection.machine.begin_close(reason, detail)
         self.apply_state(connection, self.reporter.now)
 
@@ -371,7 +369,8 @@ class Lifecycle:
         """
         if connection.id in self.by_id:
             if connection.machine.state is not CLOSED:
-                connection.machine.overrule(Reason.ERROR, printable(in_words(error), 200))
+                detail = printable(in_words(error), 200)
+                connection.machine.overrule(Reason.ERROR, detail)
                 connection.machine.close()
             connection.seen_state = CLOSED
             self._remove(connection)

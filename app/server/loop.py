@@ -122,7 +122,6 @@ class Loop:
             self.reporter.next_round,
             self._resume_at,
             self.reporter.next_look,
-            self.life.judging.due,
             self._wall_clock.due,
             self.life.freed.due,
             self._hurry_at,
@@ -178,8 +177,6 @@ class Loop:
                 if machine.state is not DRAINING:
                     detail = "its echo was pending" if machine.out else "was still sending"
                     self.life.begin_close(connection, Reason.SHUTDOWN, detail)
-        if self.life.judging.due <= now:
-            self.life.judging.judge_hanging(now, self.settings.cap)
         if self.reporter.next_look <= now:
             self.life.unacknowledged.look(now)
         if self.reporter.next_round <= now:

@@ -20,7 +20,6 @@ from ..core.events import (
     CALLS_A_ROUND,
     TRACED_BYTES,
     Bytes,
-    Closed,
     ConnectionState,
     Event,
     Io,
@@ -177,17 +176,15 @@ class Reporter:
             )
         )
 
-    def publish_closed(self, connection: Connection) -> Closed:
-        """Publish that a connection has closed, with its totals; return the event."""
+    def publish_closed(self, connection: Connection) -> None:
+        """Publish that a connection has closed, with its totals."""
         self.closed_count += 1
         self._has_closed = True
         self.changed.discard(connection)
         self.moved.discard(connection)
         self._tally(connection)
-        closed = connection.make_closed(self.time(), self.epoch)
-        self.stream.publish(closed)
+        self.stream.publish(connection.make_closed(self.time(), self.epoch))
         self.stream.forget(connection.id)
-        return closed
 
     def publish_notice(self, level: str, text: str) -> None:
         """Publish a `Notice`; `level` is ``info``, ``warning`` or ``error``."""

@@ -33,10 +33,8 @@ from ..core.events import Reason
 from ..core.framing import HEADER_SIZE, NO_BURST, burst_filling, frames_filling, read_length
 from ..core.histogram import TABLE_SIZE, index_of, index_table
 from ..core.settings import Settings
-from .broken_frame import Chunk
-from .capture import TAIL
 from .closing import close_broken, discard_input
-from .connection import READ_SIZE, SMALL_READ, Connection
+from .connection import READ_SIZE, Connection
 from .lifecycle import Lifecycle
 from .machine import (
     BYTE_BUDGET,
@@ -45,6 +43,7 @@ from .machine import (
     FRAME_BUDGET,
     READ_BODY,
     READ_LEN,
+    Chunk,
 )
 from .reporter import SAMPLE
 from .tracing import TracedCalls
@@ -88,7 +87,6 @@ class Serving:
         self._may_be_quick = self._direct and not self._until_eagain
         self._winding_down = False
         self._buckets = index_table()
-        self._pool = life.captures.pool
         self._share = BYTE_BUDGET  # bytes that one connection may move in this batch
         # The first error of a write that `_receive` tries again: the kernel tells each error once.
         self._write_error: OSError | None = None
@@ -146,7 +144,6 @@ class Serving:
         sampling = self._reporter.stream.watched and len(self._reporter.bodies) < SAMPLE
         adapting = sampling or self._reporter.wakeups % ADAPT_EVERY == 0
         read, write, cap = os.read, os.write, self._life.settings.cap
-        keeps = bool(self._pool.each)
         share = self._share = max(READ_SIZE, BATCH_BUDGET // (count or 1))
         clock, served, buckets = self._clock, self._reporter.service.counts, self._buckets
         for fd, _ in waiting:
@@ -185,11 +182,6 @@ class Serving:
                     connection.quick_frames += frames
                     connection.quick_bytes += size
                     connection.active_at = now
-                    if keeps:  # a read of this size is kept as it is: no object is made for it
-                        if TAIL <= size < SMALL_READ:
-                            connection.tail = data
-                        else:
-                            self._keep_tail(connection, data)
                     took = floor((clock() - now) * 1e6)
                     served[buckets[took] if took < TABLE_SIZE else index_of(took)] += frames
                     if not connection.changed:
@@ -253,15 +245,8 @@ class Serving:
             self._reporter.note_change(connection)
         machine = connection.machine
         state = machine.state
-        if state is READ_LEN or state is READ_BODY:
-            self._life.judging.watch(connection)
         between_frames = state is READ_LEN and not machine.len_buf and not machine.backlog
-        if (
-            between_frames
-            and self._may_be_quick
-            and not connection.room
-            and not self._reporter.tells_calls(connection)
-        ):
+        if between_frames and self._may_be_quick and not self._reporter.tells_calls(connection):
             self._life.quick[connection.fd] = connection
         else:
             self._life.quick.pop(connection.fd, None)
@@ -297,10 +282,7 @@ class Serving:
             machine.end_of_input()
             return
         cap = self._life.settings.cap
-        has_echo = machine.receive(data, cap, now, counted)
-        if connection.capture is not None:
-            self._keep(connection, data, now, counted)
-        if has_echo:
+        if machine.receive(data, cap, now, counted):
             frames = machine.out_frames
             connection.served_from = now
             # Frames of one connection are often alike: read the next one at once.
@@ -316,9 +298,7 @@ class Serving:
                 connection.offered = False
             if machine.backlog and machine.state is READ_LEN:
                 if frames < FRAME_BUDGET:
-                    data = machine.take_backlog()
-                    machine.receive(data, cap, now, True)
-                    self._keep_tail(connection, data)
+                    machine.receive(machine.take_backlog(), cap, now, True)
                 else:
                     connection.budget_hits += 1
                     self._unfinished[connection] = None
@@ -327,30 +307,6 @@ class Serving:
                 connection.expect(machine.body_len - machine.body_bytes_read)
             if machine.frame_at == now:  # a frame has begun
                 self._life.schedule(connection)
-
-    def _keep(self, connection: Connection, data: bytes, now: float, counted: bool) -> None:
-        """Keep what is wanted of `data`, which the machine has parsed; `counted` as there."""
-        machine, capture = connection.machine, connection.capture
-        if machine.broken is not None and capture is not None:  # a refused header
-            joined = (connection.tail + data)[: machine.broken.at - machine.bytes_in]
-            capture.before = joined[HEADER_SIZE - TAIL :]
-        elif machine.backlog:
-            self._keep_tail(connection, data[: -len(machine.backlog)])
-        else:
-            self._keep_tail(connection, data)
-        if connection.room and not counted:
-            connection.keep(data, now)
-            if self._pool.used > self._pool.most:
-                self._life.captures.shrink()
-
-    def _keep_tail(self, connection: Connection, data: bytes) -> None:
-        """Keep the last `TAIL` bytes that were parsed, of which `data` are the latest."""
-        if connection.capture is None:
-            return
-        if len(data) < TAIL:
-            connection.tail = connection.tail[-TAIL:] + data
-        else:
-            connection.tail = data[-TAIL:]
 
     def _sample(self, connection: Connection, echo: Chunk) -> None:
         """Note the body lengths in `echo`, which begins with a frame, while there is room."""

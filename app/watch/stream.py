@@ -25,7 +25,6 @@ from threading import Lock
 from typing import Final, NamedTuple
 
 from ..core.events import DETAIL, LAST_WORDS, Closed, CommandResult, Event, Notice, Opened, Snapshot
-from ..core.kept_bytes import KeptBytes
 from ..core.statistics import (
     LoopStats,
     MeasuredRate,
@@ -145,8 +144,8 @@ class EventStream:
             self.count_drops(max(0, drained.dropped - self._heard_dropped))
         self._heard_dropped = max(self._heard_dropped, drained.dropped)
         for event in drained.events:
-            if type(event) is KeptBytes or (not watched and _is_for_watchers(event)):
-                continue  # the bytes of a peer are for the client that has asked alone
+            if not watched and _is_for_watchers(event):
+                continue
             if type(event) not in DETAIL:
                 self.publish(event)
                 if type(event) is Closed:

@@ -14,16 +14,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from ... import __version__
-from ...core.commands import (
-    ClientCommand,
-    Kill,
-    ReadBytes,
-    Record,
-    RecordAction,
-    Stop,
-    Trace,
-    answer_bound,
-)
+from ...core.commands import ClientCommand, Kill, Record, RecordAction, Stop, Trace, answer_bound
 from ...core.events import CommandResult, RecordingStatus
 from ...core.framing import FrameDecoder, TooLong
 from ...core.printable import printable
@@ -259,7 +250,7 @@ class Session:
     def _carry_out(self, command: ClientCommand) -> None:
         assert self.hello is not None
         command = msgspec.structs.replace(command, by_pid=self._by_pid, by_name=self._by_name)
-        if self.hello.read_only and not isinstance(command, Trace | ReadBytes):
+        if self.hello.read_only and not isinstance(command, Trace):
             self._answer(command, "refused: this client is attached read-only")
         elif objection := self._objection(command):
             self._answer(command, f"refused: {objection}")
@@ -297,7 +288,7 @@ class Session:
         if command.instance:
             meant = printable(command.instance, 32)
             return f"meant for the server {meant}, and this is {self._context.instance}"
-        if isinstance(command, Kill | Trace | ReadBytes):
+        if isinstance(command, Kill | Trace):
             return f"no instance is given; this server's is {self._context.instance}"
         return ""
 
