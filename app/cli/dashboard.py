@@ -88,7 +88,7 @@ def run_dashboard(
         for number in STOP_SIGNALS:
             loop.add_signal_handler(number, leave, signal.Signals(number).name)
         with stop_signals_delivered():
-            await app.run_async()
+            await app.run_async(mouse=app.has_mouse)
 
     # At each moment a signal is either blocked, and waits, or has a handler of ours.
     with stop_signals_blocked():

@@ -18,7 +18,7 @@ from .completion import one_of
 
 APPEARANCE: Final = rules_of(Appearance)
 _LIMITS: Final = rules_of(Limits)
-UI_OPTIONS: Final = ("theme", "ascii", "refresh")
+UI_OPTIONS: Final = ("theme", "ascii", "refresh", "mouse")
 """Options that stand in the table of the dashboard in a configuration file."""
 TCP_REMOVED: Final = (
     "control over TCP, with its tokens, was removed: use the Unix socket; from another machine"
@@ -204,6 +204,11 @@ ui_options: Final = together(
         help="Draw the dashboard in ASCII; so it is where the locale is not UTF-8.",
     ),
     option(APPEARANCE["refresh"]),
+    click.option(
+        "--mouse/--no-mouse",
+        default=None,
+        help="Whether the mouse chooses and scrolls, or is the terminal's, to select text.",
+    ),
 )
 """The options of every command that opens a dashboard."""
 metrics_option: Final = click.option(

@@ -29,6 +29,7 @@ class Recordings:
         self._recorder: Recorder | None = None
         self._parts: Parts | None = None
         self._path = Path()
+        self._is_planned = False
         self._lock = threading.Lock()  # of whoever starts or ends a recording
 
     @property
@@ -38,6 +39,11 @@ class Recordings:
         return (
             self._latest_path if recorder and self._goes_on and not recorder.interrupted else None
         )
+
+    @property
+    def planned(self) -> Path | None:
+        """The file of a recording that goes on and that the command line asked for."""
+        return self._latest_path if self._is_planned and self._goes_on else None
 
     @property
     def _goes_on(self) -> bool:
@@ -63,6 +69,7 @@ class Recordings:
         path = self._plan.path
         if path is None:
             return ""
+        self._is_planned = True
         try:
             return self._start_file(path, self._plan)
         except FileExistsError:
@@ -136,6 +143,7 @@ class Recordings:
         with self._lock:
             if self._goes_on:
                 return False
+            self._is_planned = False
             self._start_file(path, RecordingPlan(keep=self._plan.keep))
             return True
 

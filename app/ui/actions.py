@@ -88,7 +88,7 @@ GROUPS: Final[dict[str, tuple[Action, ...]]] = {
 }
 ACTIONS: Final = {action.name: action for group in GROUPS.values() for action in group}
 PRESETS: Final = ("default", "vim")
-ALWAYS: Final = {"ctrl+c": "quit", "ctrl+q": "quit", "ctrl+l": "redraw"}
+ALWAYS: Final = {"ctrl+c": "quit", "ctrl+q": "quit", "ctrl+l": "redraw", "ctrl+z": "suspend"}
 """Actions whose keys are always the same, however the others are bound."""
 IN_THE_FOOTER: Final = (
     "help", "quit", "kill", "filter", "stuck", "pause", "charts", "sort", "columns", "groups",

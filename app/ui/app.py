@@ -20,6 +20,7 @@ from ..watch.screen_state import ScreenState
 from ..watch.source import RecorderControl, Source
 from . import palette
 from .actions import signs
+from .attention import Attention, StuckCounter
 from .charts import ChartsPanel
 from .commanding_app import CommandingApp
 from .detail_panel import DetailPanel
@@ -30,6 +31,7 @@ from .hex_panel import HexPanel
 from .key_bar import KeyBar
 from .preferences import Preferences
 from .questions import QuitDialog
+from .terminal import TerminalDriver
 from .workers_panel import WorkersPanel
 
 SMALLEST: Final = (60, 15)
@@ -45,6 +47,8 @@ class EchoApp(CommandingApp):
     CSS_PATH = "echo.tcss"
     NOT_HERE: ClassVar[frozenset[str]] = frozenset()
     """Actions that this dashboard does not have."""
+    MAY_RING: ClassVar[bool] = True
+    """Whether the bell may ring: what is shown happens now."""
 
     def __init__(
         self,
@@ -61,6 +65,9 @@ class EchoApp(CommandingApp):
         """
         super().__init__(source, preferences or Preferences(), recorder, control)
         self.title = title
+        chosen = preferences or Preferences()
+        self._attention = Attention(title, chosen.notify and self.MAY_RING)
+        self._stuck_counter = StuckCounter()
         self._header = HeaderPanel(id="header")
         self._workers_panel = WorkersPanel()
         self._detail = DetailPanel(id="detail")
@@ -116,7 +123,19 @@ class EchoApp(CommandingApp):
             self.push_screen(FailureScreen(failure))
         if self.is_drawing_due() or anyway:
             self._update_dialogs()
+            self._tell_terminal(now)
             self._draw(*(self._frozen or (self.model, now)))
+
+    def _tell_terminal(self, now: float) -> None:
+        """Tell in the terminal's title how many connections are stuck; ring if more are."""
+        if isinstance(self._driver, TerminalDriver):
+            model = self.model
+            stuck = self._stuck_counter.count(model, now)
+            absent = bool(model.gone or model.crashed)
+            told = self._attention.tell(stuck, absent, time.monotonic())
+            self._driver.set_title(told.title)
+            if told.rings:
+                self.bell()
 
     def _draw(self, model: ScreenState, now: float) -> None:
         if not self._header.is_attached or self.screen_stack[0].has_class("too-small"):

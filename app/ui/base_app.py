@@ -19,6 +19,7 @@ from textual.command import CommandPalette
 from textual.driver import Driver
 from textual.events import Event, Key, Resize
 from textual.filter import LineFilter
+from textual.geometry import Offset
 from textual.screen import Screen
 from textual.widgets import Input
 
@@ -31,6 +32,7 @@ from .bindings import APP_BINDINGS, OF_THE_TABLE, RUN_AS, keymap
 from .clipboard import copy_text
 from .columns_dialog import ColumnsDialog
 from .connection_pane import ConnectionPane
+from .connection_table import ConnectionTable
 from .few_colours import FEW, FewColours
 from .hangul_keys import latin_keys
 from .help_screen import HelpScreen, help_for
@@ -59,6 +61,8 @@ class PersonalApp(App[int], inherit_bindings=False):
         cell_len("\N{FULLWIDTH LATIN SMALL LETTER W}")
         super().__init__()
         self._pace = DrawingPace(preferences.refresh)
+        self.has_mouse = preferences.mouse
+        """Whether the terminal is to tell of the mouse."""
         for name in THEMES:
             self.register_theme(textual_theme(name))
         self.theme = preferences.theme
@@ -92,9 +96,21 @@ class PersonalApp(App[int], inherit_bindings=False):
             super()._display(screen, renderable)
             return
         system = self.console._color_system or ColorSystem.TRUECOLOR
-        cursor = self.screen.outer_size.clamp_offset(self.cursor_position)
+        cursor = self.screen.outer_size.clamp_offset(self.cursor_place())
         ours.draw(update, system, cursor, self._sync_available)
         self.post_display_hook()
+
+    def cursor_place(self) -> Offset:
+        """Where the terminal's own cursor stands, which screen readers and magnifiers follow.
+
+        It is at the selected row, at the button or in the field that has the focus.
+        """
+        focused = self.focused
+        if isinstance(focused, ConnectionTable):
+            return focused.cursor_place()
+        if focused is None or isinstance(focused, Input):
+            return self.cursor_position
+        return focused.content_region.offset
 
     def action_redraw(self) -> None:
         """Send the whole screen again: another program may have written on the terminal."""

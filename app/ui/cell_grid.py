@@ -150,7 +150,8 @@ class CellGrid:
     def difference(self, cursor: tuple[int, int]) -> str:
         """Return what makes the terminal show the drawing, with its cursor at (column, line).
 
-        The terminal counts as having it from now on. The result is empty if nothing differs.
+        The terminal counts as having it from now on. The result is empty if nothing differs, and
+        the cursor stands there already.
         """
         in_order: list[_Run] = []
         by_look: dict[str, list[_Run]] = {}
@@ -173,7 +174,7 @@ class CellGrid:
             look = min(by_look, key=self._cost_of_look)
             for run in by_look.pop(look):
                 self._write(written, run)
-        if written and self._cursor != cursor:
+        if self._cursor != cursor:
             written.append(_way(self._cursor, *cursor))
             self._cursor = cursor
         return "".join(written)

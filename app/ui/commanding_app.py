@@ -5,6 +5,8 @@ The trace of the selected connection; kill, CAP, settings, recording, and the st
 
 from __future__ import annotations
 
+import os
+import signal
 from abc import abstractmethod
 from typing import Any, Final
 
@@ -12,6 +14,8 @@ from textual.command import CommandPalette
 from textual.screen import Screen
 
 from ..core.events import CommandResult, KillMode, TraceLevel
+from ..core.printable import printable
+from ..watch.job_control import has_job_control
 from ..watch.requests import Requests
 from ..watch.row import Row
 from ..watch.screen_state import ScreenState
@@ -22,7 +26,7 @@ from .dialogs import CapDialog, Dialog
 from .finding_app import FindingApp
 from .kill_dialog import KillDialog
 from .preferences import Preferences
-from .questions import QuitDialog
+from .questions import EndRecordingDialog, QuitDialog, SuspendDialog
 from .settings_dialog import SettingsDialog, Values
 
 OF_ONE_SERVER: Final = (KillDialog, CapDialog, SettingsDialog, CommandPalette)
@@ -190,10 +194,20 @@ class CommandingApp(FindingApp):
         self.push_screen(AuditScreen(self.model.audit.changes))
 
     def action_record(self) -> None:
-        """Start or end a recording."""
+        """Start or end a recording; ask before one ends that the command line asked for."""
         if self._recorder is None:
             self.notify("this dashboard cannot record", severity="warning")
-            return
+        elif (file := self._recorder.planned) is None:
+            self._toggle_recording()
+        elif isinstance(self.screen, EndRecordingDialog):
+            self.screen.confirm()
+        else:
+            name = printable(str(file), 200)
+            dialog = EndRecordingDialog(name, self.keys["record"], self._control)
+            self.push_screen(dialog, lambda sure: self._toggle_recording() if sure else None)
+
+    def _toggle_recording(self) -> None:
+        assert self._recorder is not None
         try:
             self.notify(self._recorder.toggle(), title="record", markup=False)
         except OSError as error:
@@ -218,6 +232,24 @@ class CommandingApp(FindingApp):
 
         grace, keys = self._source.grace, self.keys["quit"]
         self.push_screen(QuitDialog(self.model.open, grace, keys), leave)
+
+    def action_suspend(self) -> None:
+        """Stop this program until `fg`; ask first if a server stands still with it."""
+        if not has_job_control():
+            text = "there is no shell that could bring it back: not suspended"
+            self.notify(text, severity="warning")
+        elif isinstance(self.screen, SuspendDialog):
+            self.screen.confirm()
+        elif self._source.owns_server and not self.model.ended:
+            self.push_screen(
+                SuspendDialog(self.model.open), lambda sure: self._suspend() if sure else None
+            )
+        else:
+            self._suspend()
+
+    def _suspend(self) -> None:
+        # As the terminal does it for Ctrl-Z: to the whole group, with what started this program.
+        os.killpg(os.getpgrp(), signal.SIGTSTP)
 
     # --- results ---
 

@@ -99,6 +99,9 @@ def _legend() -> Text:
         ("toggles", palette.STRONG, "times armed or disarmed"),
         ("pending", palette.STRONG, "echo not yet written: the kernel has no room"),
         (palette.TAG, palette.ACCENT, "tagged; without tags, all that the filter shows is killed"),
+        ("Shift", palette.ACCENT, "and the mouse select text (Option on a Mac), or --no-mouse"),
+        ("^l  ^z", palette.ACCENT, "send the whole screen again; suspend, until `fg`"),
+        ("y", palette.ACCENT, "in a dialog: copy its last line, the command of ctl"),
     ]
     return Text("\n").join(
         Text.assemble((f"{sign:>13}  ", style), (words, palette.PLAIN))

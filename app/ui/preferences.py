@@ -24,6 +24,8 @@ _KINDS: Final[dict[str, tuple[Any, str]]] = {
     "theme": (Any, "judged by its rule"),
     "refresh": (Any, "judged by its rule"),
     "ascii": (bool, "true or false"),
+    "mouse": (bool, "true or false"),
+    "notify": (bool, "true or false"),
     "columns": (list[str], "a list of columns in quotes"),
     "keys": (dict[str, str], 'a table of action = "key,key"'),
     "views": (dict[str, Any], f"a table of views, as in {EXAMPLE}"),
@@ -48,6 +50,10 @@ class Preferences:
     """By action, its keys instead of those of the preset, with commas between them."""
     refresh: float = 0.0
     """Seconds between two drawings; 0 leaves that to the dashboard."""
+    mouse: bool = True
+    """Whether the terminal tells of the mouse; without it selects text as everywhere."""
+    notify: bool = False
+    """Whether the bell rings when more connections are stuck."""
     views: Views = field(default_factory=dict)
     kept_in: Path | None = None
     """The file in which choices are kept; the one field that stands in no file."""

@@ -107,7 +107,7 @@ class SuspendDialog(Question):
             Text.assemble(
                 ("The server in this process stands still too, until `fg`.", palette.STRONG),
                 (f"\n{_are_open(connections)}: nothing is read, echoed or ", palette.DIM),
-                ("accepted meanwhile, and time-outs go on.", palette.DIM),
+                ("accepted meanwhile.", palette.DIM),
             )
         )
 

@@ -37,6 +37,7 @@ class ReplayApp(EchoApp):
 
     CSS_PATH = ["echo.tcss", "replay.tcss"]  # type: ignore[assignment]  # noqa: RUF012  as Textual's
     NOT_HERE = frozenset({"kill", "kill_several", "cap", "settings", "record"})
+    MAY_RING = False
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("p", "pause", "Play/pause"),
         Binding("comma", "step(True)", "Event before", show=False),

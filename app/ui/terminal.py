@@ -53,6 +53,8 @@ NEXT_TRY: Final = 0.05
 """Seconds until a difference is tried again while the output is not empty."""
 INPUT_WAIT: Final = 0.1
 """Seconds that the input is waited for, before a key such as Escape is told from a sequence."""
+_KEEP_TITLE: Final = "\x1b[22;2t"
+_RESTORE_TITLE: Final = "\x1b[23;2t"
 CANCEL: Final = b"\x18"
 """CAN: ends an escape sequence that was cut."""
 
@@ -186,6 +188,15 @@ def _discard_output(fd: int) -> None:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
+def has_title() -> bool:
+    """Whether the terminal has a title: the Linux console would show its text."""
+    return not os.environ.get("TERM", "").startswith("linux")
+
+
+def _title_sequence(title: str) -> str:
+    return f"\x1b]2;{title}\a"
+
+
 class TerminalDriver(LinuxDriver):
     """Textual's driver, with an `Output` in the place of its writer thread, and a `CellGrid`."""
 
@@ -200,6 +211,7 @@ class TerminalDriver(LinuxDriver):
         self._is_synchronized = False
         self._next_try: asyncio.Handle | None = None
         self._has_answered = threading.Event()
+        self._title = ""
 
     @property
     def piece_time(self) -> float:
@@ -209,6 +221,12 @@ class TerminalDriver(LinuxDriver):
     def write(self, data: str) -> None:
         """Have text that is no drawing written to the terminal, without waiting for it."""
         self._output.write(data)
+
+    def set_title(self, title: str) -> None:
+        """Write the title of the terminal's window; its own one comes back at the end."""
+        if title != self._title and has_title():
+            self._title = title
+            self.write(_title_sequence(title))
 
     # --- drawings ---
 
@@ -309,6 +327,8 @@ class TerminalDriver(LinuxDriver):
         self._link.restart()
         super().start_application_mode()  # type: ignore[no-untyped-call]
         if self._key_thread is not None:
+            if has_title():
+                self.write(_KEEP_TITLE + _title_sequence(self._title))
             self._has_answered.clear()
             self._link.asked(time.monotonic())
             self.write(REQUEST)
@@ -318,6 +338,8 @@ class TerminalDriver(LinuxDriver):
         """Restore the terminal."""
         self._output.begin_end()
         self.write("\x1b[m")
+        if has_title():  # a terminal that keeps no title has none then
+            self.write(_title_sequence("") + _RESTORE_TITLE)
         super().stop_application_mode()
 
     def close(self) -> None:

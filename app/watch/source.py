@@ -54,6 +54,10 @@ class RecorderControl(Protocol):
     def path(self) -> Path | None:
         """The file that is being written now."""
 
+    @property
+    def planned(self) -> Path | None:
+        """The file of a recording that goes on and that the command line asked for."""
+
     def toggle(self) -> str:
         """Begin a recording, or end the present one; what was done. Raises `OSError`."""
 

@@ -218,3 +218,17 @@ def test_there_are_never_more_files_than_replay_can_open(tmp_path: Path) -> None
     left = numbered(base)
     assert len(left) == MOST_FILES
     assert left[-1].name == f"life.rec.{MOST_FILES + 21:06}"
+
+
+def test_a_recording_of_the_command_line_is_known_as_long_as_it_goes_on(tmp_path: Path) -> None:
+    fanout = Fanout(EventStream(), lambda: None)
+    recordings = Recordings(fanout, RecordingPlan(path=tmp_path / "a.rec"))
+    planned = [recordings.planned]
+    recordings.start_planned()
+    planned.append(recordings.planned)
+    recordings.finish()
+    planned.append(recordings.planned)
+    assert recordings.begin(tmp_path / "b.rec")
+    planned.append(recordings.planned)
+    recordings.stop()
+    assert planned == [None, tmp_path / "a.rec", None, None]

@@ -90,6 +90,11 @@ class AttachedSource:
         file = self._recording.file if is_written else None
         return None if file is None else Path(file)
 
+    @property
+    def planned(self) -> Path | None:
+        """Return None: an attached dashboard ends no recording."""
+        return None
+
     def toggle(self) -> str:
         """Say how the server is recorded: an attached dashboard does not begin or end that."""
         return "an attached dashboard cannot: use `echo-tui ctl record start FILE`, or `stop`"
