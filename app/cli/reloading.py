@@ -7,6 +7,7 @@ was changed in another way in the meantime stays, unless the file has a new valu
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -42,6 +43,12 @@ class Reloader:
 
     def __call__(self) -> None:
         """Apply new values, and report those that need a restart; a wrong file changes nothing."""
+        path = Path(current(self._ctx).path)
+        if path.exists() and not path.is_file():
+            # A pipe has been read, or has nobody who writes; a restart may give it a writer.
+            text = f"{self._path} is no regular file, and is read at the start only"
+            self._tell("error", f"{text}; nothing was changed")
+            return
         try:
             values = read_again(self._ctx)
         except (SettingError, click.ClickException) as error:
@@ -64,6 +71,8 @@ class Reloader:
 
 
 def _words(value: object) -> str:
+    if value is None:
+        return "not set"
     return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 

@@ -83,6 +83,16 @@ def describe_loss(connection: Connection, words: str) -> str:
     return f"{words}: {', '.join(lost)}" if lost else words
 
 
+def refuse_socket(sock: socket.socket) -> None:
+    """Close a socket that was just accepted: the peer sees a FIN, though it has sent something.
+
+    close(2) with unread input sends RST; behind a FIN that changes nothing for a peer that reads.
+    """
+    with contextlib.suppress(OSError):  # the peer has gone
+        sock.shutdown(socket.SHUT_WR)
+    sock.close()
+
+
 def reset_socket(sock: socket.socket) -> None:
     """Close a socket with RST: what is in flight is destroyed and nothing lingers."""
     # An error: the connection is gone already, and there is nothing left to reset.

@@ -26,6 +26,7 @@ from .closing import (
     close_broken,
     describe_loss,
     discard_input,
+    refuse_socket,
     reset_socket,
 )
 from .connection import Connection
@@ -126,7 +127,7 @@ class Lifecycle:
     ) -> None:
         self.reporter.publish_opened(connection)
         connection.machine.close(reason, detail)
-        sock.close()
+        refuse_socket(sock)
         self.reporter.publish_closed(connection)
 
     def schedule(self, connection: Connection) -> None:

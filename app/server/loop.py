@@ -175,7 +175,7 @@ class Loop:
             for connection in list(self.life.by_id.values()):
                 machine = connection.machine
                 if machine.state is not DRAINING:
-                    detail = "its echo was pending" if machine.out else "was still sending"
+                    detail = "while its echo was pending" if machine.out else "was still sending"
                     self.life.begin_close(connection, Reason.SHUTDOWN, detail)
         if self.reporter.next_look <= now:
             self.life.unacknowledged.look(now)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -89,6 +90,20 @@ def by_hangup(path: Path, rule: Rule, text: str) -> str:
     ((level, words),) = told
     assert level == "error"
     return words.removesuffix("; nothing was changed")
+
+
+def test_a_pipe_is_read_at_the_start_only(tmp_path: Path) -> None:
+    path = tmp_path / "echo.toml"
+    path.write_text("cap = 5")
+    told: list[str] = []
+    context = serve_command.make_context("serve", ["--config", str(path)])
+    reload = Reloader(context, {}, lambda _level, text: told.append(text))
+    path.unlink()
+    os.mkfifo(path)
+    reload()  # and does not wait for a writer
+    assert told == [
+        f"{path} is no regular file, and is read at the start only; nothing was changed"
+    ]
 
 
 def end_of(told: str, rule: Rule) -> str:

@@ -80,5 +80,5 @@ def test_who_fetches_nothing_is_told_to_end_in_time_and_cut_off_at_the_end_of_th
     at, detail = world.end_of()
     assert GRACE - 0.5 < at <= GRACE
     assert detail.startswith("the grace time was over: 1,000 bytes not acknowledged")
-    assert detail.endswith("it was ending as shutdown (its echo was pending)")
+    assert detail.endswith("it was ending as shutdown (while its echo was pending)")
     assert 0.0 < GRACE - world.ending_at - LINGER <= 0.5

@@ -109,6 +109,7 @@ class Workers(ServerHandle):
         self._stopping = ""  # the cause, once a stop was asked for
         self._kill_at = inf  # when who has not ended is killed
         self._is_late = False  # that time has come
+        self._cut_off = "in the grace time"  # or when a second signal left that out
         self._stats_at = 0.0
         self._probe_at = 0.0
         self._thread = threading.Thread(target=self._run, name="echo-tui workers", daemon=True)
@@ -282,10 +283,10 @@ class Workers(ServerHandle):
             self._selector.unregister(process.errors)
         how = process.reap()
         self._counts.clear(slot.number - 1)
-        lost = len(process.state.rows)
+        lost = _connections(len(process.state.rows))
         detail = f"worker {slot.number} {how}"
         if self._is_late:
-            detail = f"worker {slot.number} had not ended in the grace time"
+            detail = f"worker {slot.number} had not ended {self._cut_off}"
         reason = Reason.SHUTDOWN if self._is_late else Reason.ERROR
         closed = process.make_closed(self.now(), reason, detail)
         self._merging.publish_closed(slot, process, closed)
@@ -293,15 +294,11 @@ class Workers(ServerHandle):
         slot.release(process)
         if self._stopping:
             if not process.has_stopped:
-                self._merging.notice("error", f"{detail}; {lost:,} connections lost")
+                self._merging.notice("error", f"{detail}; {lost} lost")
             return
         words = f": {process.last_words}" if process.last_words else ""
-        self._try_again(
-            slot,
-            process.started_at,
-            self._clock(),
-            f"(pid {process.pid}) {how}{words}; {lost:,} connections lost",
-        )
+        text = f"(pid {process.pid}) {how}{words}; {lost} lost"
+        self._try_again(slot, process.started_at, self._clock(), text)
 
     def _probe_processes(self, now: float) -> None:
         """Probe every process; publish a notice of one that hangs, and kill it in the end."""
@@ -377,7 +374,10 @@ class Workers(ServerHandle):
     def _stop(self, command: Stop) -> None:
         now = self._clock()
         grace = 0.0 if command.now else self._routing.settings.grace
-        self._kill_at = min(self._kill_at, now + max(grace - EXIT_RESERVE, KILL_AFTER))
+        kill_at = now + max(grace - EXIT_RESERVE, KILL_AFTER)
+        if command.now and kill_at < self._kill_at:
+            self._cut_off = "when it was stopped at once"
+        self._kill_at = min(self._kill_at, kill_at)
         if not self._stopping:
             self._stopping = command.cause
             self._dismiss_beginners()
@@ -412,3 +412,7 @@ class Workers(ServerHandle):
     def _close_listeners(self) -> None:
         for slot in self._slots:
             close_all(slot.listeners)
+
+
+def _connections(count: int) -> str:
+    return "1 connection" if count == 1 else f"{count:,} connections"

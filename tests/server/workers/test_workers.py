@@ -252,18 +252,26 @@ def test_a_stop_echoes_what_was_received_in_full_and_leaves_no_process(workers: 
     assert not [process for process in processes if process.is_running()]
 
 
-def test_a_worker_that_hangs_does_not_outlast_the_grace(workers: Serve) -> None:
-    running = workers(grace=0.6)
+@pytest.mark.parametrize(
+    ("grace", "again", "why"), [(0.6, False, "in the grace time"), (60, True, "at once")]
+)
+def test_a_worker_that_hangs_does_not_outlast_the_grace(
+    workers: Serve, grace: float, again: bool, why: str
+) -> None:
+    running = workers(grace=grace)
     crowd = Crowd(running)
     processes = processes_of(running)
     suspend(crowd.pid(1))
     running.server.stop("test")
+    if again:
+        running.server.stop("test", now=True)
     assert running.server.join(10)
     running.watcher.drain()
     for connection_id in crowd.of(1):
         closed = running.closed(connection_id)
-        detail = "worker 1 had not ended in the grace time"
-        assert (closed.reason, closed.detail) == (Reason.SHUTDOWN, detail)
+        assert closed.reason is Reason.SHUTDOWN
+        assert closed.detail.startswith("worker 1 had not ended ")
+        assert closed.detail.endswith(why)
     assert running.watcher.wait_for(Stopped).closed == len(crowd.clients)
     assert not [process for process in processes if process.is_running()]
 
