@@ -28,6 +28,7 @@ SHOTS: Final = (
     Shot("overview", (160, 50), selected=5),
     Shot("slow-reader", (160, 50)),
     Shot("why-stuck", (120, 36), selected=6),
+    Shot("page", (120, 40), ("enter",)),
     Shot("charts", (160, 50), ("v",)),
     Shot("kill-dialog", (160, 50), ("slash", *"state:READ_BODY", "enter", "K")),
     Shot("cap-dialog", (160, 50), ("c", *"40KiB")),

@@ -43,8 +43,11 @@ GROUPS: Final[dict[str, tuple[Action, ...]]] = {
         Action("page_down", "pagedown,ctrl+d", "down by a screenful"),
         Action("first", "home,g", "the first connection"),
         Action("last", "end,G", "the last connection"),
+        Action("column_left", "left", "the figure to the left"),
+        Action("column_right", "right", "the next: ? explains it"),
     ),
     "table": (
+        Action("open", "enter", "open the connection", "Open"),
         Action("filter", "/", "filter the table", "Filter"),
         Action("toggle_filter", "f", "filter off, on"),
         Action("stuck", "w", "only what is stuck, or all", "Stuck"),
@@ -91,8 +94,8 @@ PRESETS: Final = ("default", "vim")
 ALWAYS: Final = {"ctrl+c": "quit", "ctrl+q": "quit", "ctrl+l": "redraw", "ctrl+z": "suspend"}
 """Actions whose keys are always the same, however the others are bound."""
 IN_THE_FOOTER: Final = (
-    "help", "quit", "kill", "filter", "stuck", "pause", "charts", "sort", "columns", "groups",
-    "cap", "tag", "palette", "log", "settings", "audit", "copy", "export",
+    "help", "quit", "kill", "filter", "open", "stuck", "pause", "charts", "sort", "columns",
+    "groups", "cap", "tag", "palette", "log", "settings", "audit", "copy", "export",
 )  # fmt: skip
 """The actions in the key bar, the most important first; it shows as many as fit."""
 

@@ -16,22 +16,27 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Static
 
+from ..watch.explanations import COLUMNS as OF_COLUMNS
+from ..watch.explanations import HEADER
 from ..watch.screen_state import ScreenState
 from ..watch.source import RecorderControl, Source
 from . import palette
-from .actions import signs
+from .actions import Keys, signs
 from .attention import Attention, StuckCounter
 from .charts import ChartsPanel
 from .commanding_app import CommandingApp
+from .connection_page import NOT_ON_A_PAGE, ConnectionPage
 from .detail_panel import DetailPanel
 from .dialogs import FailureScreen
-from .event_panels import EventLog, RecentEvents
-from .header_panel import HeaderPanel
+from .event_panels import EventLog, LogLines, RecentEvents
+from .header_panel import HeaderPanel, header_figures
+from .help_screen import HelpScreen, help_for
 from .hex_panel import HexPanel
 from .key_bar import KeyBar
 from .preferences import Preferences
 from .questions import QuitDialog
 from .terminal import TerminalDriver
+from .topics import Topic, of_columns, of_event, of_header, of_row, of_the_rest
 from .workers_panel import WorkersPanel
 
 SMALLEST: Final = (60, 15)
@@ -157,6 +162,9 @@ class EchoApp(CommandingApp):
             self._draw_selected(model, now)
             self._events.render_state(model)
         self._update_banner(now)
+        page = self.open_page
+        if page is not None:
+            page.render_state(model, now, mode)
 
     def _keep_the_focus(self) -> None:
         """Give the focus back to the table, which loses it while it is hidden."""
@@ -227,6 +235,60 @@ class EchoApp(CommandingApp):
             self.screen_stack[0].remove_class("charting")
         if not self.screen_stack[0].has_class("too-small"):
             super().action_filter()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Whether an action exists at present.
+
+        On a page there is no table to act on; a wide screen shows detail and log side by side.
+        """
+        if action == "log" and self.size.width >= WIDE:
+            return False
+        return action not in NOT_ON_A_PAGE or self.open_page is None
+
+    def action_open(self) -> None:
+        """Open the selected connection as a page of its own."""
+        row = self.subject
+        if row is None:
+            self.notify("no connection is selected", severity="warning")
+            return
+        self.push_screen(ConnectionPage(row, self.NOT_HERE))
+        self.call_after_refresh(self.refresh_view)
+
+    @property
+    def _help_keys(self) -> Keys:
+        return {name: keys for name, keys in self.keys.items() if name not in self.NOT_HERE}
+
+    @property
+    def _help_here(self) -> str:
+        return help_for(self.focused or self.screen)
+
+    def action_help(self) -> None:
+        """Open the help: what is focused, explained, then all keys and all explanations."""
+        model, _ = self.shown_model()
+        notices = [] if model.listening is None else [*model.listening.notes]
+        if self._banner_shown:
+            notices.insert(0, self._banner_shown)
+        self.push_screen(HelpScreen(self._help_keys, self._help_here, self._topics(), notices))
+
+    def _topics(self) -> list[Topic]:
+        """Return what `?` explains, that which is focused first."""
+        model, now = self.shown_model()
+        row, table = self.subject, self._pane.table
+        mode = self._mode()[0]
+        figures = header_figures(model, now) | {word: mode for word in HEADER if word in mode}
+        found = [
+            *(of_row(row, now) if row is not None else []),
+            *of_columns((column.key for column in table.columns), row, now),
+            *of_header(figures),
+            *of_the_rest(),
+        ]
+        event = self.focused.selected if isinstance(self.focused, LogLines) else None
+        if event is not None:
+            return [of_event(event), *found]
+        if self.open_page is None and table.chosen_column:
+            at = [topic.explained for topic in found].index(OF_COLUMNS[table.chosen_column])
+            return found[at:] + found[:at]
+        return found
 
     def action_pause(self) -> None:
         """Pause or resume the screen; the model goes on applying events."""

@@ -16,6 +16,7 @@ from ..watch.figures import clock
 from ..watch.screen_state import ScreenState
 from . import palette
 from .dialogs import Dialog, boxed
+from .lines_panel import Line, LinesPanel, flow
 
 
 class AuditScreen(Dialog[None]):
@@ -28,7 +29,7 @@ class AuditScreen(Dialog[None]):
     def __init__(self, changes: Iterable[Change]) -> None:
         super().__init__()
         self._changes = list(changes)
-        self._list = Static(self._text())
+        self._list = LinesPanel()
 
     def compose(self) -> ComposeResult:
         """Compose the titles and the scrolling list of changes."""
@@ -44,23 +45,29 @@ class AuditScreen(Dialog[None]):
         """Draw the list again if the changes are not those drawn before."""
         known, self._changes = self._changes, list(model.audit.changes)
         if self._changes != known:
-            self._list.update(self._text())
+            self._draw()
         return ""
 
-    def _text(self) -> Text:
-        if not self._changes:
-            return Text("nothing was done yet", palette.DIM)
-        return Text("\n").join(_line(change) for change in reversed(self._changes))
+    def on_resize(self) -> None:
+        """Wrap the list at the new width."""
+        self.call_after_refresh(self._draw)
+
+    def _draw(self) -> None:
+        width = max(1, self._list.size.width)
+        newest = [line for each in reversed(self._changes) for line in change_lines(each, width)]
+        lines = newest or [[("nothing was done yet", palette.DIM)]]
+        self._list.set_height(len(lines))
+        self._list.set_lines(lines)
 
 
-def _line(change: Change) -> Text:
+def change_lines(change: Change, width: int) -> list[Line]:
+    """Draw one change, with its old and new value and its result, in lines of `width` cells."""
     mark = "✓" if change.ok else "✕"
     result = f"{mark} {change.result}" if change.result else "…"
-    return Text.assemble(
+    line: Line = [
         (f"{clock(change.t)}  ", palette.FAINT),
         (f"{change.what:<16} ", palette.STRONG),
         (f"{change.change or '-':<21} ", palette.PLAIN if change.change else palette.FAINT),
         (result, palette.PLAIN if change.ok else palette.ERROR),
-        no_wrap=True,
-        overflow="ellipsis",
-    )
+    ]
+    return flow(line, width, len("14:03:59  "))

@@ -24,6 +24,7 @@ from textual.screen import Screen
 from textual.widgets import Input
 
 from ..watch.export import as_csv, as_json, one_as_json, one_as_text, write_files
+from ..watch.row import Row
 from ..watch.screen_state import ScreenState
 from ..watch.source import Source
 from . import palette_commands
@@ -31,11 +32,11 @@ from .actions import signs
 from .bindings import APP_BINDINGS, OF_THE_TABLE, RUN_AS, keymap
 from .clipboard import copy_text
 from .columns_dialog import ColumnsDialog
+from .connection_page import ConnectionPage
 from .connection_pane import ConnectionPane
 from .connection_table import ConnectionTable
 from .few_colours import FEW, FewColours
 from .hangul_keys import latin_keys
-from .help_screen import HelpScreen, help_for
 from .pace import DrawingPace
 from .palette_commands import Offer, provider_of
 from .plain_text import PlainText
@@ -81,6 +82,20 @@ class PersonalApp(App[int], inherit_bindings=False):
     def shown_model(self) -> tuple[ScreenState, float]:
         """Return the model on the screen and its time: the time of the pause, else now."""
         return self._frozen or (self.model, self._source.now())
+
+    @property
+    def open_page(self) -> ConnectionPage | None:
+        """The page of a connection, also under a dialog; None if there is none."""
+        pages = (screen for screen in self._screen_stack if isinstance(screen, ConnectionPage))
+        return next(pages, None)
+
+    @property
+    def subject(self) -> Row | None:
+        """The connection in question: that of the page, else the selected one."""
+        page = self.open_page
+        if page is not None:
+            return page.row
+        return self.shown_model()[0].rows.get(self._pane.table.selected_id or 0)
 
     def get_driver_class(self) -> type[Driver]:
         """Return Textual's driver, or ours where it replaces Textual's Linux driver."""
@@ -220,8 +235,7 @@ class PersonalApp(App[int], inherit_bindings=False):
 
     def action_copy(self, as_json: bool = False) -> None:
         """Copy the selected connection to the terminal's clipboard as a line of text or JSON."""
-        model, now = self.shown_model()
-        row = model.rows.get(self._pane.table.selected_id or 0)
+        row, now = self.subject, self.shown_model()[1]
         if row is None:
             self.notify("no connection is selected", severity="warning")
             return
@@ -251,10 +265,6 @@ class PersonalApp(App[int], inherit_bindings=False):
         self.notify(f"{names}, in {paths[0].parent}", title="export", markup=False)
 
     # --- help and palette ---
-
-    def action_help(self) -> None:
-        """Open the help for the focused widget, with all keys."""
-        self.push_screen(HelpScreen(self.keys, help_for(self.focused or self.screen)))
 
     def action_palette(self) -> None:
         """Open the command palette."""

@@ -19,6 +19,8 @@ RUN_AS: Final = {name: name for name in ACTIONS} | {
     "page_down": "move_page(1)",
     "first": "move_to_end(False)",
     "last": "move_to_end(True)",
+    "column_left": "move_column(-1)",
+    "column_right": "move_column(1)",
     "sort_back": "sort(-1)",
     "copy_json": "copy(True)",
     **{f"view_{number}": f"view('{number}')" for number in NUMBERS},

@@ -9,6 +9,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Final, NamedTuple, TypeAlias
 
+from rich.style import Style
+
 from ..watch.columns import AMOUNT_WIDTH, COLUMNS, ID_AT_LEAST, WHY_AT_LEAST
 from . import palette
 from .lines_panel import Line
@@ -128,14 +130,19 @@ def _width_of(columns: dict[str, FittedColumn]) -> int:
     return MARK + sum(column.width for column in columns.values()) + GAP * (len(columns) - 1)
 
 
-def heading(columns: Layout, sort_key: str, descending: bool) -> Line:
-    """The titles, with an arrow at the column that the table is sorted by."""
+def heading(columns: Layout, sort_key: str, descending: bool, chosen: str = "") -> Line:
+    """The titles, with an arrow at the column that the table is sorted by.
+
+    The title of the column `chosen`, which `?` explains, is reversed.
+    """
     line: Line = [(" " * MARK, palette.HEADING)]
     for index, column in enumerate(columns):
         title, style = column.title, palette.HEADING
         if column.key == sort_key:
             title, style = title + ("▼" if descending else "▲"), palette.SORTED
         text = title.rjust(column.width) if column.right else title.ljust(column.width)
+        if column.key == chosen:
+            style += Style(reverse=True)
         line.append((text[: column.width], style))
         if index < len(columns) - 1:
             line.append((" " * GAP, palette.HEADING))

@@ -21,6 +21,7 @@ from ..watch.row import Row
 from ..watch.screen_state import ScreenState
 from ..watch.source import RecorderControl, Source
 from .audit_screen import AuditScreen
+from .connection_page import ConnectionPage
 from .connection_table import ConnectionTable
 from .dialogs import CapDialog, Dialog
 from .finding_app import FindingApp
@@ -29,7 +30,7 @@ from .preferences import Preferences
 from .questions import EndRecordingDialog, QuitDialog, SuspendDialog
 from .settings_dialog import SettingsDialog, Values
 
-OF_ONE_SERVER: Final = (KillDialog, CapDialog, SettingsDialog, CommandPalette)
+OF_ONE_SERVER: Final = (ConnectionPage, KillDialog, CapDialog, SettingsDialog, CommandPalette)
 """Screens that name connections or settings of one server: none of another may be changed."""
 
 
@@ -131,11 +132,13 @@ class CommandingApp(FindingApp):
 
     def action_kill(self) -> None:
         """Open the dialog that ends the selected connection."""
-        row = self.model.rows.get(self._pane.table.selected_id or 0)
-        if row is None:
+        shown = self.subject
+        if shown is None:
             self.notify("no connection is selected", severity="warning")
-        elif row.closed is not None:
-            self.notify(f"#{row.id} is closed already", severity="warning")
+            return
+        row = self.model.rows.get(shown.id)  # a paused screen shows it as it was
+        if row is None or row.closed is not None:
+            self.notify(f"#{shown.id} is closed already", severity="warning")
         else:
             self._open_kill_dialog([row])
 

@@ -43,7 +43,7 @@ class ConnectionPane(Vertical):
         table = self.table
         table.render_state(model, now)
         self.filter_bar.render_counts(len(table.shown), table.hidden)
-        self._heading.set_lines([heading(table.columns, table.sort_key, table.descending)])
+        self._draw_heading()
         shown_closed = len(model.rows) - model.open
         title = f"connections  {model.open:,} open"
         if shown_closed:
@@ -57,6 +57,17 @@ class ConnectionPane(Vertical):
         note = _note_on_cursor(table, model)
         if (self.border_subtitle or "") != note:
             self.border_subtitle = note
+
+    def _draw_heading(self) -> None:
+        table = self.table
+        chosen = table.chosen_column
+        titles = heading(table.columns, table.sort_key, table.descending, chosen)
+        self._heading.set_lines([titles])
+
+    def on_connection_table_column_chosen(self, message: ConnectionTable.ColumnChosen) -> None:
+        """Draw the title of the chosen column."""
+        message.stop()
+        self._draw_heading()
 
     def on_filter_bar_changed(self, message: FilterBar.Changed) -> None:
         """Show the rows that pass the filter."""

@@ -49,7 +49,8 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
     HELP = (
         "The connections, one a line. A click selects, and so do the arrow keys; a click at the "
         "left edge, or with the control key, tags; a click on a title sorts by its column, another "
-        "turns the order round; the wheel scrolls. What you kill is always a connection by its id."
+        "turns the order round; the wheel scrolls. ← and → choose a column, which ? then explains. "
+        "What you kill is always a connection by its id."
     )
 
     class Selected(Message):
@@ -59,9 +60,14 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
             super().__init__()
             self.connection_id = connection_id
 
+    class ColumnChosen(Message):
+        """Another column is the one that `?` explains, or none."""
+
     def __init__(self) -> None:
         super().__init__(id="connections")
         self.selected_id: int | None = None
+        self.chosen_column = ""
+        """The key of the column that `?` explains; empty if none was chosen."""
         self.held = False
         """While set, rows keep their places and none leaves: a dialog is about one of them."""
         self.sort_key = "id"
@@ -222,7 +228,7 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
             self._select(next(live, self._index))
         elif self.selected_id is not None:
             self.selected_id = None
-            self.post_message(self.Selected(None))
+            self._publish_selected()
 
     def _is_cursor_on(self, connection_id: int) -> bool:
         return self._index < len(self.shown) and self.shown[self._index].id == connection_id
@@ -292,7 +298,11 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         row = self.shown[self._index]
         if row.id != self.selected_id:
             self.selected_id = row.id
-            self.post_message(self.Selected(row.id))
+            self._publish_selected()
+
+    def _publish_selected(self) -> None:
+        # The table is its sender, whoever caused it: a message of the pane would stop at the pane.
+        self.post_message(self.Selected(self.selected_id).set_sender(self))
 
     def select_shown(self, connection_id: int) -> None:
         """Move the cursor to a connection, if the filter shows it."""
@@ -331,6 +341,13 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
     def action_move_to_end(self, last: bool) -> None:
         """Move the cursor to the first or the last row."""
         self._move_to(len(self.shown) - 1 if last else 0)
+
+    def action_move_column(self, step: int) -> None:
+        """Choose the column to the right, or with -1 to the left; left of the first is none."""
+        keys = ["", *(column.key for column in self.columns)]
+        at = keys.index(self.chosen_column) if self.chosen_column in keys else 0
+        self.chosen_column = keys[max(0, min(at + step, len(keys) - 1))]
+        self.post_message(self.ColumnChosen())
 
     def action_tag(self) -> None:
         """Mark the row under the cursor, or take its mark away."""

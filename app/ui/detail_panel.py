@@ -54,9 +54,12 @@ def _lines(row: Row, now: float, width: int, height: int) -> list[Line]:
     strip = [state_machine.strip_drawing(row, width), *why_lines(row, now, width)]
     if width < 2 * _COLUMN:
         return [*strip, *_flowing(facts(row, now), width), *peer_lines(row, now, width)]
-    all_facts = _flowing(facts(row, now), _COLUMN - 1)
+    all_facts = facts(row, now)
     half = (len(all_facts) + 1) // 2
-    columns = _side_by_side(all_facts[:half], all_facts[half:], _COLUMN)
+    first, second = all_facts[:half], all_facts[half:]
+    columns = _side_by_side(
+        _flowing(first, _COLUMN - 1), _flowing(second, width - _COLUMN), _COLUMN
+    )
     return [*strip, *columns, labelled(row, now, width), *peer_lines(row, now, width)]
 
 
@@ -77,10 +80,11 @@ def why_lines(row: Row, now: float, width: int) -> list[Line]:
     else:
         detail = f": {row.closed.detail}" if row.closed.detail else ""
         why = f"closed, {row.closed.reason.value}{detail}"
-    return flow([*_label("why"), (why, palette.STRONG)], width, LABEL)
+    return flow([*labelled_line("why"), (why, palette.STRONG)], width, LABEL)
 
 
-def _label(text: str) -> Line:
+def labelled_line(text: str) -> Line:
+    """Begin a line with a label."""
     return [(text.ljust(LABEL), palette.LABEL)]
 
 
@@ -95,11 +99,11 @@ def peer_lines(row: Row, now: float, width: int) -> list[Line]:
         times = (
             f"   fd {row.opened.fd}   opened {clock(row.opened.t)}, {age} ago   last byte {last}"
         )
-    line: Line = [*_label("peer"), (row.peer, palette.STRONG), (times, palette.DIM)]
+    line: Line = [*labelled_line("peer"), (row.peer, palette.STRONG), (times, palette.DIM)]
     return flow(line, width, LABEL)
 
 
-def facts(row: Row, now: float) -> list[Line]:
+def facts(row: Row, now: float, with_queues: bool = True) -> list[Line]:
     """Draw the frame in flight, the interest, the counters and the kernel's figures."""
     count, toggles = row.count, row.count("toggles")
     calls = _fact(
@@ -120,13 +124,14 @@ def facts(row: Row, now: float) -> list[Line]:
     amounts = [(received, " in   "), (sent, " out")]
     if row.snapshot is not None and row.snapshot.budget_hits:
         amounts[1:] = [(sent, " out   "), (f"{row.snapshot.budget_hits:,}", " budget hits")]
-    figures = [calls, frames, _fact("bytes", *amounts), _queues(row), _tcp(row)]
+    queues = [_queues(row)] if with_queues else []
+    figures = [calls, frames, _fact("bytes", *amounts), *queues, _tcp(row)]
     return [*_frame(row), _interest(row, now), *figures]
 
 
 def _fact(label: str, *pairs: tuple[str, str]) -> Line:
     """Draw values, each followed by its words."""
-    line = _label(label)
+    line = labelled_line(label)
     for value, words in pairs:
         line += [(value, palette.PLAIN), (words, palette.DIM)]
     return line
@@ -142,7 +147,11 @@ def _frame(row: Row) -> list[Line]:
             body = _progress(snapshot.body_read, snapshot.body_length, ConnectionState.READ_BODY)
         if snapshot.pending > 0:
             out = _progress(snapshot.out_sent, snapshot.out_length, ConnectionState.WRITE_BODY)
-    return [[*_label("header"), *header], [*_label("body"), *body], [*_label("out"), *out]]
+    return [
+        [*labelled_line("header"), *header],
+        [*labelled_line("body"), *body],
+        [*labelled_line("out"), *out],
+    ]
 
 
 def _header(snapshot: Snapshot) -> Line:
@@ -168,7 +177,7 @@ def _progress(done: int, whole: int, state: ConnectionState) -> Line:
 
 def _interest(row: Row, now: float) -> Line:
     snapshot = None if row.closed is not None else row.snapshot
-    line = _label("interest")
+    line = labelled_line("interest")
     if snapshot is None:
         return line + _NOTHING
     reads = snapshot.interest & POLLIN
@@ -182,7 +191,7 @@ def _interest(row: Row, now: float) -> Line:
 def _queues(row: Row) -> Line:
     """Draw the bytes in the kernel's queues, in both directions."""
     kernel = None if row.closed is not None else row.kernel
-    line = _label("queues")
+    line = labelled_line("queues")
     if kernel is None:
         return line + _NOTHING
     if kernel.unread is not None:
@@ -198,7 +207,7 @@ def _queues(row: Row) -> Line:
 def _tcp(row: Row) -> Line:
     """Draw the main figures of TCP_INFO."""
     kernel = None if row.closed is not None else row.kernel
-    line = _label("tcp")
+    line = labelled_line("tcp")
     if kernel is None or kernel.rtt_us is None:
         return [*line, ("-" if kernel is None else "not told here", palette.FAINT)]
     resent = palette.ERROR if kernel.retransmits else palette.PLAIN

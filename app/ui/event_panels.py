@@ -96,7 +96,7 @@ class LogLines(LinesPanel, can_focus=True):
         Binding("n", "find(-1)", "Older match", show=False),
         Binding("N", "find(1)", "Newer match", show=False),
         Binding("enter", "app.help", "Open"),
-        Binding("escape", "app.focus('connections')", "Back"),
+        Binding("escape", "leave", "Back"),
     ]
 
     def __init__(self) -> None:
@@ -237,6 +237,11 @@ class LogLines(LinesPanel, can_focus=True):
         """Select the newest entry, and follow those that come."""
         self._go(self._last)
 
+    def action_leave(self) -> None:
+        """Go back to the connections, and follow the newest entry again."""
+        self.action_last()
+        self.screen.query_one("#connections").focus()
+
     def on_focus(self) -> None:
         """Draw the selected entry."""
         self._redraw()
@@ -331,5 +336,5 @@ def entry_lines(entry: JournalEntry, time: str, width: int) -> list[Line]:
 
 
 def _on(style: Style, line: Line) -> Line:
-    """Draw a line as selected."""
-    return [(text, own + style) for text, own in line]
+    """Draw a line as selected, in one colour: some tones are hard to read on that ground."""
+    return [(text, own + palette.PLAIN + style) for text, own in line]

@@ -16,7 +16,7 @@ from ..watch.filter import LONGEST, Filter, FilterError, parse_filter
 from ..watch.filter_completion import Rows, common_start, complete
 from . import palette
 from .actions import Keys, signs
-from .lines_panel import Line, LinesPanel, clip, line_width
+from .lines_panel import Line, LinesPanel, clip, flow, line_width
 
 RECENT_LIMIT: Final = 10
 """Filters that are remembered."""
@@ -123,7 +123,10 @@ class FilterBar(Vertical):
         self.call_after_refresh(self._update_line)
 
     def _update_line(self) -> None:
-        self._line.set_lines([self._words()])
+        words = self._words()
+        lines = [words] if self._error is None else flow(words, self._line.size.width, 2)
+        self._line.set_height(len(lines))
+        self._line.set_lines(lines)
 
     def toggle(self) -> bool:
         """Turn the filter off or on; false if there is none."""
@@ -237,7 +240,7 @@ class FilterBar(Vertical):
             return [(clip(self._hint, width), palette.DIM)]
         if self._error is not None:
             where = f"✕ at {self._error.position + 1}: "
-            return [(clip(f"{where}{self._error}", width), palette.ERROR)]
+            return [(f"{where}{self._error}", palette.ERROR)]
         if self._chosen is None:
             return [("words, or column and value: " + _EXAMPLE, palette.FAINT)]
         shown, hidden = self._counts

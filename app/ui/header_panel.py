@@ -7,9 +7,10 @@ from typing import Final, NamedTuple
 
 from rich.style import Style
 
+from ..core.events import Listening
 from ..core.settings import format_size
 from ..watch.figures import short_count, short_micros, short_rate, short_size, sparkline, uptime
-from ..watch.journal import address
+from ..watch.journal import address, addresses
 from ..watch.screen_state import Rates, ScreenState
 from . import palette
 from .lines_panel import Line, LinesPanel, line_width, pad
@@ -62,19 +63,35 @@ def _server(
         line.append((" waiting for the server", palette.DIM))
     else:
         line.append((f" {address(listening)}", palette.STRONG))
-        facts = (
-            ("CAP", format_size(model.cap) if model.cap is not None else "?"),
-            ("up", uptime(now - listening.t)),
-            ("poller", listening.poller),
-            ("writes", str(model.settings.get("write_mode", listening.write_mode))),
-            ("pid", str(listening.pid)),
-            *([("workers", str(listening.workers))] if listening.workers else []),
-        )
-        for label, value in facts:
+        for label, value in _facts(model, listening, now):
             piece: Line = [(f"   {label} ", palette.LABEL), (value, palette.PLAIN)]
             if line_width(line) + line_width(piece) + line_width(right) + 2 <= width:
                 line += piece
     return [*pad(line, width - line_width(right), palette.PLAIN), *right]
+
+
+def _facts(model: ScreenState, listening: Listening, now: float) -> list[tuple[str, str]]:
+    return [
+        ("CAP", format_size(model.cap) if model.cap is not None else "?"),
+        ("up", uptime(now - listening.t)),
+        ("poller", listening.poller),
+        ("writes", str(model.settings.get("write_mode", listening.write_mode))),
+        ("pid", str(listening.pid)),
+        *([("workers", str(listening.workers))] if listening.workers else []),
+    ]
+
+
+def header_figures(model: ScreenState, now: float) -> dict[str, str]:
+    """Return each figure of the header by its label, also those that this width leaves out."""
+    listening = model.listening
+    figures: dict[str, str] = {}
+    if listening is not None:
+        figures = {"address": addresses(listening), **dict(_facts(model, listening, now))}
+    if len(model.listeners) > 1:
+        counts = [(str(one), f"{accepts:,}") for one, accepts in model.listeners]
+        figures["listener"] = ", ".join(one for one, _ in counts)
+        figures["accepted"] = ", ".join(f"{one}: {accepts}" for one, accepts in counts)
+    return figures | {card.label: card.value for card in _cards(model)}
 
 
 def _listeners(model: ScreenState, room: int) -> list[Line]:

@@ -1,8 +1,9 @@
-"""The help: first for the focused widget, then all keys, then the meaning of the glyphs."""
+"""The help: what is focused, explained; then all keys, the glyphs, and every explanation."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import ClassVar, Final
 
 from rich.text import Text
 from textual import events
@@ -14,11 +15,54 @@ from textual.widgets import Static
 
 from ..core.events import ConnectionState
 from . import palette
-from .actions import GROUPS, Keys, signs
+from .actions import GROUPS, Keys, key_sign, signs
 from .dialogs import Dialog
+from .lines_panel import Line, LinesPanel, flow
+from .topics import AllTopics, Topic
 
 _COLUMNS = (("move", "table"), ("act", "view"), ("export", "program"))
 """The groups of keys in each column of the help."""
+
+_TOPIC: Final = 5
+"""Lines that a topic takes at least, so that the rest stays in place for most of them."""
+
+_RECIPES: Final = (
+    ("find the slow reader", "{filter} pending>0 or why_code:reads_slowly; {stuck} shows only "
+     "what is stuck", ("filter", "stuck")),
+    ("say why it waits", "{open} on it: the verdict, its figures, its queues, its events",
+     ("open",)),
+    ("end all of one host", "{filter} peer:127.0.0.1 Enter, then {kill_several}: it ends what the "
+     "filter shows", ("filter", "kill_several")),
+    ("keep the evidence", "{record} records all events, for replay", ("record",)),
+    ("keep what is seen", "{export} writes the table to a file, {export_screen} the screen; "
+     "{copy_json} copies the connection as JSON", ("export", "export_screen", "copy_json")),
+    ("armed or direct", "{settings} changes the write mode; compare POLLOUT, toggles and EAGAIN, "
+     "and in {charts} the charts of before and after", ("settings", "charts")),
+    ("read the event log", "Tab goes to it; PageUp, Home and / find a line, Enter opens it", ()),
+)  # fmt: skip
+"""What a person wants, how it is done, and the actions that it takes."""
+_WANTED: Final = 21
+"""Cells of what a person wants."""
+
+
+class Recipes(LinesPanel):
+    """How the most common wishes are fulfilled, with the keys in force."""
+
+    def __init__(self, keys: Keys) -> None:
+        super().__init__(id="help-recipes")
+        self._keys = keys
+
+    def on_resize(self) -> None:
+        """Wrap the lines at the new width."""
+        lines: list[Line] = []
+        for wanted, how, names in _RECIPES:
+            if not all(self._keys.get(name) for name in names):
+                continue  # a recording cannot be changed; an action may have no key
+            text = how.format_map({name: key_sign(self._keys[name][0]) for name in names})
+            line: Line = [(wanted.ljust(_WANTED), palette.STRONG), (text, palette.PLAIN)]
+            lines += flow(line, max(1, self.size.width), _WANTED)
+        self.set_height(len(lines))
+        self.set_lines(lines)
 
 
 def help_for(node: DOMNode | None) -> str:
@@ -27,8 +71,30 @@ def help_for(node: DOMNode | None) -> str:
     return next((each.HELP for each in nodes if each.HELP), "")
 
 
+class HelpBox(VerticalScroll):
+    """The scrolling box of the help, in which two keys walk through the topics."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left", "screen.walk(-1)", "Figure before", show=False),
+        Binding("right", "screen.walk(1)", "Next figure", show=False),
+    ]
+
+
+class TopicPanel(LinesPanel):
+    """One topic, in as many lines as it takes."""
+
+    def render_topic(self, topic: Topic, place: str) -> None:
+        """Draw a topic; `place` says where in the row of all topics it stands."""
+        width = max(1, self.size.width)
+        lines = topic.lines(width)
+        lines += [[]] * (_TOPIC - len(lines))
+        lines.append([(f"── ← → {place} ".ljust(width, "─"), palette.FAINT)])
+        self.set_height(len(lines))
+        self.set_lines(lines)
+
+
 class HelpScreen(Dialog[None]):
-    """The help for the focused widget, all keys, and the meaning of the glyphs."""
+    """What is focused, explained; the help for it; all keys; the glyphs; all explanations."""
 
     AUTO_FOCUS = "#help-dialog"
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (124, "-wide")]  # noqa: RUF012
@@ -36,25 +102,55 @@ class HelpScreen(Dialog[None]):
         Binding("question_mark,f1,q,enter", "cancel", "Close"),
     ]
 
-    def __init__(self, keys: Keys, here: str = "") -> None:
+    def __init__(
+        self, keys: Keys, here: str = "", topics: Sequence[Topic] = (), notices: Sequence[str] = ()
+    ) -> None:
         """Make the help; `keys` are those of the actions that exist here, by action.
 
-        `here` is the help of the focused widget.
+        `here` is the help of the focused widget. The first of the `topics` is explained at first.
+        The `notices` are shown whole: those of the start, and that of the banner.
         """
         super().__init__()
         self._keys = keys
         self._here = here
+        self._topics = topics
+        self._at = 0
+        self._notices = notices
+        self._panel = TopicPanel(id="help-topic")
 
     def compose(self) -> ComposeResult:
         """Compose the help of the focused widget, the groups of keys and the glyphs."""
-        with VerticalScroll(classes="dialog", id="help-dialog") as box:
+        with HelpBox(classes="dialog", id="help-dialog") as box:
             box.border_title = "help"
+            if self._topics:
+                yield self._panel
+            if self._notices:
+                notices = "\n".join(f"! {notice}" for notice in self._notices)
+                yield Static(Text(notices, palette.WARNING), id="help-notices")
             if self._here:
                 yield Static(Text(self._here, palette.PLAIN), id="help-here")
+            yield Recipes(self._keys)
             with Horizontal(id="help-columns"):
                 for groups in _COLUMNS:
                     yield Static(self._column(groups), classes="help-keys")
             yield Static(_legend(), id="help-legend")
+            yield AllTopics(id="help-all")
+
+    def on_resize(self) -> None:
+        """Wrap the topic at the new width."""
+        self.call_after_refresh(self._draw_topic)
+
+    def _draw_topic(self) -> None:
+        if self._topics and self._panel.is_attached:
+            place = f"{self._at + 1} of {len(self._topics)} explanations"
+            self._panel.render_topic(self._topics[self._at], place)
+
+    def action_walk(self, step: int) -> None:
+        """Explain the next figure or event, or with -1 the one before."""
+        if self._topics:
+            self._at = (self._at + step) % len(self._topics)
+            self._draw_topic()
+            self.query_one(HelpBox).scroll_home(animate=False)
 
     def _column(self, groups: tuple[str, ...]) -> Text:
         lines: list[Text] = []

@@ -12,6 +12,9 @@ from . import palette
 from .actions import IN_THE_FOOTER, key_sign
 from .lines_panel import Line, LinesPanel, line_width
 
+_GAP = 2
+"""Blank cells behind an entry, which the last one can do without."""
+
 
 class _Entry(NamedTuple):
     key: str
@@ -43,7 +46,7 @@ class KeyBar(LinesPanel):
         line: Line = [(" ", palette.PLAIN)]
         for entry in _entries(screen, self._hidden):
             width = line_width(entry.pieces)
-            if width > room:
+            if width - _GAP > room:
                 continue
             room -= width
             self._entries.append(entry)

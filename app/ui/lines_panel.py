@@ -40,6 +40,11 @@ class LinesPanel(Widget):
         before, self._drawn_of = self._drawn_of, (*origin, self.size)
         return self._drawn_of != before
 
+    def set_height(self, lines: int) -> None:
+        """Take so many lines of the screen; the same number again costs a comparison."""
+        if self.styles.height is None or self.styles.height.value != lines:
+            self.styles.height = lines
+
     def set_lines(self, lines: Sequence[Line]) -> None:
         """Replace what is shown; lines that are equal to the shown ones cost a comparison."""
         old, self._lines = self._lines, list(lines)

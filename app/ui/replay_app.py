@@ -13,7 +13,6 @@ from ..recording.keyframes import state_at
 from ..watch.screen_state import ScreenState
 from . import palette
 from .app import EchoApp
-from .help_screen import HelpScreen
 from .moment_dialog import MomentDialog
 from .preferences import Preferences
 from .replay_source import ReplaySource
@@ -191,7 +190,6 @@ class ReplayApp(EchoApp):
         """End the dashboard without a question, because no connection ends with it."""
         self.exit(0, return_code=0)
 
-    def action_help(self) -> None:
-        """Open the help, with the keys of the transport first."""
-        keys = {name: keys for name, keys in self.keys.items() if name not in self.NOT_HERE}
-        self.push_screen(HelpScreen(keys, HELP))
+    @property
+    def _help_here(self) -> str:
+        return HELP

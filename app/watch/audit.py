@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Set
 from typing import Final, NamedTuple
 
 from ..core.events import CommandResult, Event, SettingChanged
@@ -23,6 +24,8 @@ class Change(NamedTuple):
     result: str
     """The server's answer, empty until it comes. It must never be read as markup."""
     ok: bool = True
+    ids: Set[int] = frozenset()
+    """The connections that a command named."""
 
 
 class Audit:
@@ -31,6 +34,7 @@ class Audit:
     def __init__(self) -> None:
         self.changes: deque[Change] = deque(maxlen=AUDIT_LIMIT)
         self._last: tuple[object, ...] = ()  # the latest answer: request, command, ok, message
+        self._ids: set[int] = set()  # the connections of the answers like it
         self._alike = 0  # how many such answers there were in a row
 
     def apply(self, event: Event) -> None:
@@ -49,11 +53,13 @@ class Audit:
         if self._is_like_the_last(event, answer):
             first, self._alike = self.changes.pop(), self._alike + 1
             what = f"{event.command} {self._alike:,} connections"
+            self._ids |= {event.id} if event.id is not None else set()
             self.changes.append(first._replace(what=what))
             return
         self._last, self._alike = answer, 1
+        self._ids = set() if event.id is None else {event.id}
         result = f"{event.message}{by_whom(event)}"
-        self.changes.append(Change(event.t, what, "", result, event.ok))
+        self.changes.append(Change(event.t, what, "", result, event.ok, self._ids))
 
     def _is_like_the_last(self, event: CommandResult, answer: tuple[object, ...]) -> bool:
         is_latest = bool(self.changes) and not self.changes[-1].change

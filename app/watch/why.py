@@ -12,7 +12,7 @@ from typing import Final
 from ..core.events import POLLOUT, ConnectionState, Snapshot
 from ..core.framing import HEADER_SIZE
 from ..core.queues import Queues
-from .figures import short_size, words_size, words_span
+from .figures import short_size, words_pair, words_size, words_span
 from .row import Row
 
 QUIET: Final = 1.0
@@ -232,9 +232,10 @@ def _left(snapshot: Snapshot, now: float) -> str:
             parts.append(f"POLLOUT armed{_for(now - snapshot.toggled_at)}")
         return ", ".join(parts)
     if queues.unacked_bytes:
-        parts.append(f"{words_size(queues.unacked_bytes)} unacknowledged")
+        in_flight, unacked = words_pair(queues.in_flight_bytes or 0, queues.unacked_bytes)
+        parts.append(f"{unacked} unacknowledged")
         if queues.in_flight_bytes:
-            parts[-1] += f" ({words_size(queues.in_flight_bytes)} in flight)"
+            parts[-1] += f" ({in_flight} in flight)"
     return ", ".join(parts)
 
 

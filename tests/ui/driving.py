@@ -8,6 +8,7 @@ from textual.pilot import Pilot
 from app.core.commands import Command, Trace
 from app.ui.app import EchoApp
 from app.ui.connection_table import ConnectionTable
+from app.ui.lines_panel import LinesPanel
 from app.ui.preferences import Preferences
 from tests.making import FixedSource
 
@@ -38,6 +39,11 @@ def screen_text(app: EchoApp) -> str:
 def notices(app: EchoApp) -> str:
     """Return what the notices on the screen say, one a line."""
     return "\n".join(str(notice.message) for notice in app._notifications)
+
+
+def panel_text(panel: LinesPanel) -> str:
+    """Return the lines of a panel, also those that are scrolled out of sight."""
+    return "\n".join("".join(text for text, _ in line).rstrip() for line in panel._lines)
 
 
 def actions(source: FixedSource) -> list[Command]:

@@ -11,13 +11,15 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from textual.widgets import Input, Static
+from textual.widgets import Input
 
 from app.core.events import Reason
 from app.core.framing import frame
 from app.server.server import Server
 from app.ui.app import EchoApp
+from app.ui.lines_panel import LinesPanel
 from tests.dashboards import Dashboard, dashboard, echo, until
+from tests.ui.driving import panel_text
 
 __all__ = ["dashboard"]
 pytestmark = pytest.mark.slow
@@ -145,8 +147,9 @@ async def test_the_audit_tells_what_was_done_and_what_came_of_it(dashboard: Dash
             await until(app, pilot, lambda: app.model.rows[1].closed is not None)
             await pilot.press("a")
             await until(app, pilot, lambda: "kill #1" in text_of(app))
-            listed = str(app.screen.query_one("#audit-list Static", Static).content)
-            assert [line.split()[1] for line in listed.split("\n")] == ["kill", "cap"]
+            listed = panel_text(app.screen.query_one("#audit-list LinesPanel", LinesPanel))
+            changes = [line.split()[1] for line in listed.split("\n") if line[0] != " "]
+            assert changes == ["kill", "cap"]
             assert "1MiB → 64KiB" in listed
             told = [
                 (deed.what, deed.change.split(", by ")[0], deed.ok)

@@ -6,18 +6,18 @@ import pytest
 from textual.content import Content
 from textual.events import MouseScrollDown
 from textual.pilot import Pilot
-from textual.widgets import Static
 
 from app.core.events import CommandResult, Reason
 from app.ui.app import EchoApp
 from app.ui.audit_screen import AuditScreen
 from app.ui.filter_bar import FilterBar
 from app.ui.kill_dialog import KillDialog
+from app.ui.lines_panel import LinesPanel
 from app.ui.palette_commands import Offer, provider_of
 from app.ui.preferences import Preferences
 from screenshots.scenes import overview
 from tests.making import NOW, FixedSource, closed, opened
-from tests.ui.driving import actions, order, refresh, running, screen_text, table
+from tests.ui.driving import actions, order, panel_text, refresh, running, screen_text, table
 
 
 async def test_an_action_has_the_keys_that_it_was_given_and_no_others() -> None:
@@ -158,13 +158,13 @@ async def test_the_audit_grows_while_it_is_open() -> None:
         await pilot.press("a")
         audit = app.screen
         assert isinstance(audit, AuditScreen)
-        listed = audit.query_one("#audit-list Static", Static)
-        before = str(listed.content)
+        listed = audit.query_one("#audit-list LinesPanel", LinesPanel)
+        before = panel_text(listed)
         source.feed(
             CommandResult(t=NOW, request=7, command="kill", ok=False, message="late news", id=4)
         )
         await refresh(app, pilot)
-        newest, _, rest = str(listed.content).partition("\n")
+        newest, _, rest = panel_text(listed).partition("\n")
         assert newest.endswith("✕ late news")
         assert rest == before
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from app.core.events import ConnectionState, Reason
+from app.core.commands import Trace
+from app.core.events import ConnectionState, Reason, TraceLevel
 from app.ui.app import EchoApp
 from app.ui.connection_table import ConnectionTable
 from app.ui.kill_dialog import KillDialog
 from app.watch.stream import Drained
+from screenshots.scenes import overview
 from tests.control.told import Told
 from tests.making import NOW, FixedSource, closed, listening, opened, snapshot
 from tests.ui.driving import order, refresh, running, screen_text, table
@@ -21,6 +23,15 @@ def in_view(shown: ConnectionTable) -> bool:
 
 def crowd() -> FixedSource:
     return FixedSource([listening(), *(opened(number) for number in range(1, 101))])
+
+
+async def test_what_a_filter_has_selected_is_traced() -> None:
+    source = FixedSource(overview())
+    async with running(source) as (app, pilot):
+        await pilot.press("slash", *"pending>0", "enter")
+        await refresh(app, pilot)
+        traced = [each for each in source.commands if isinstance(each, Trace)]
+        assert (traced[-1].id, traced[-1].level) == (table(app).selected_id, TraceLevel.IO)
 
 
 async def test_when_the_terminal_is_resized() -> None:

@@ -163,3 +163,15 @@ async def test_a_long_notice_is_whole_in_the_log(width: int) -> None:
             await refresh(app, pilot)
         text = screen_text(app)
         assert [word for word in words if word not in text] == []
+
+
+async def test_leaving_the_log_follows_the_newest_event_again() -> None:
+    source = FixedSource(notices(100))
+    async with running(source) as (app, pilot):
+        await focus(app, pilot)
+        await pilot.press("home", "escape")
+        source.feed(notice(100))
+        await refresh(app, pilot)
+        assert app.focused is app.query_one("#connections")
+        assert lines(app)[-1].endswith("notice 100")
+        assert title(app) == "event log"

@@ -18,6 +18,7 @@ from app.core.events import (
     Toggled,
 )
 from app.recording.reader import Recording
+from app.ui.connection_page import ConnectionPage
 from app.ui.help_screen import HelpScreen
 from app.ui.moment_dialog import MomentDialog
 from app.ui.replay_app import ReplayApp
@@ -298,3 +299,23 @@ async def test_the_next_event_of_the_selected_connection(path: Path) -> None:
         await pilot.press("apostrophe")
         assert source.now() == NOW + 2
         assert "2025-10-09" in screen_text(app)
+
+
+async def test_a_page_follows_the_position(tmp_path: Path) -> None:
+    path = write_recording(tmp_path / "a.rec", life())
+    async with replaying(path, (100, 30)) as (app, source, _, pilot):
+        source.seek(NOW + 30)
+        await refresh(app, pilot)
+        await pilot.press("home", "enter", "semicolon")
+        await refresh(app, pilot)
+        assert isinstance(app.screen, ConnectionPage)
+        assert app.screen.row.id == 1
+        assert "POLLOUT armed" in screen_text(app)
+        source.seek(NOW + 51)
+        await refresh(app, pilot)
+        assert "closed, timeout_body" in screen_text(app)
+        await pilot.press("left_curly_bracket")
+        await refresh(app, pilot)
+        assert app.screen.row.id == 1
+        await pilot.press("escape")
+        assert len(app.screen_stack) == 1

@@ -223,6 +223,12 @@ def test_unacknowledged_bytes_are_told_with_the_cause() -> None:
         "peer does not answer: nothing acknowledged for 3 s,"
         " 200 KiB unacknowledged (1 KiB in flight)"
     )
+    nearly = in_kernel(
+        WRITTEN, unacked_bytes=204_800, in_flight_bytes=204_799, has_stopped=True, answers=False
+    )
+    assert why_waiting(row_of(nearly), NOW).endswith(
+        "204,800 B unacknowledged (204,799 B in flight)"
+    )
     slow = row_of(in_kernel(ARMED, acked_per_second=20_480.0))
     assert why_waiting(slow, NOW) == "peer reads slowly: 20K/s, 8 B pending, 9 B unacknowledged"
     assert why_in_brief(slow, NOW) == "peer reads slowly: 20K/s"

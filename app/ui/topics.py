@@ -1,0 +1,141 @@
+"""What `?` can explain: the figures and events on the screen, each with its present value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
+
+from ..watch.columns import COLUMNS
+from ..watch.explanations import (
+    COLUMNS as OF_COLUMNS,
+)
+from ..watch.explanations import (
+    EVENTS,
+    HEADER,
+    QUEUES,
+    REASONS,
+    SOURCE_DOCUMENT,
+    STATES,
+    WHYS,
+    Explanation,
+    Table,
+)
+from ..watch.figures import clock
+from ..watch.journal import JournalEntry
+from ..watch.row import Row
+from ..watch.why import why_code, why_waiting
+from . import palette
+from .cells import CELLS
+from .column_layout import FittedColumn
+from .lines_panel import Line, LinesPanel, flow
+
+_NAME: Final = 18
+"""Cells of a name in the list of all explanations."""
+GROUPS: Final[tuple[tuple[str, Table], ...]] = (
+    ("columns of the table", OF_COLUMNS),
+    ("header and workers", HEADER),
+    ("page of a connection", QUEUES),
+    ("events", EVENTS),
+    ("why a connection waits", WHYS),
+    ("states", STATES),
+    ("why a connection closed", REASONS),
+)
+"""Every table of explanations with its title."""
+
+
+class Topic(NamedTuple):
+    """One figure or event with its explanation."""
+
+    name: str
+    value: str
+    """As it is on the screen now; empty if it is not there."""
+    explained: Explanation
+
+    def lines(self, width: int) -> list[Line]:
+        """Draw the topic in lines of at most `width` cells: name and value, meaning, references."""
+        line: Line = [(self.name, palette.SORTED)]
+        if self.value:
+            line += [("  ", palette.PLAIN), (self.value, palette.STRONG)]
+        return [
+            *flow(line, width, 2),
+            *flow([(self.explained.text, palette.PLAIN)], width),
+            *flow([(self.explained.references, palette.DIM)], width),
+        ]
+
+
+def of_event(entry: JournalEntry) -> Topic:
+    """Return the topic of one event, with all of its words."""
+    return Topic("event", f"{clock(entry.t)} {entry.line}", EVENTS[entry.explained_as])
+
+
+def of_row(row: Row, now: float) -> list[Topic]:
+    """Return why a connection waits or how it ended, and its state."""
+    state = Topic("state", palette.state_label(row.state), STATES[row.state])
+    if row.closed is not None:
+        detail = f": {row.closed.detail}" if row.closed.detail else ""
+        value = f"{row.closed.reason.value}{detail}"
+        return [Topic(f"why #{row.id} closed", value, REASONS[row.closed.reason]), state]
+    why = Topic(f"why #{row.id} waits", why_waiting(row, now), WHYS[why_code(row, now)])
+    return [why, state]
+
+
+def of_columns(keys: Iterable[str], row: Row | None, now: float) -> list[Topic]:
+    """Return the columns with these keys, then all others, with the values of a connection."""
+    order = [*keys]
+    order += [key for key in COLUMNS if key not in order]
+    return [
+        Topic(f"column {COLUMNS[key].title}", _value(key, row, now), OF_COLUMNS[key])
+        for key in order
+    ]
+
+
+def _value(key: str, row: Row | None, now: float) -> str:
+    if row is None:
+        return ""
+    if key == "why" and row.closed is None:
+        return why_waiting(row, now)
+    column = COLUMNS[key]
+    fitted = FittedColumn(key, column.title, max(column.width, len(row.peer)), column.right)
+    return "".join(text for text, _ in CELLS[key](row, fitted, now)).strip()
+
+
+def of_header(values: Mapping[str, str]) -> list[Topic]:
+    """Return all figures of the header; those with a present value have it, and come first."""
+    names = sorted(HEADER, key=lambda name: name not in values)
+    return [Topic(f"header {name}", values.get(name, ""), HEADER[name]) for name in names]
+
+
+def of_the_rest() -> list[Topic]:
+    """Return what has no present value: figures of a page, kinds of events, codes, states."""
+    tables = (("page", QUEUES), ("event", EVENTS), ("why", WHYS), ("state", STATES))
+    return [
+        Topic(f"{place} {name}", "", explained)
+        for place, table in tables
+        for name, explained in table.items()
+    ]
+
+
+class AllTopics(LinesPanel):
+    """Every explanation, group by group."""
+
+    def on_resize(self) -> None:
+        """Wrap the explanations at the new width."""
+        lines = _all_lines(self.size.width)
+        self.set_height(len(lines))
+        self.set_lines(lines)
+
+
+def _all_lines(width: int) -> Sequence[Line]:
+    where = f"§ is a section of the source document, {SOURCE_DOCUMENT}"
+    lines: list[Line] = [[], *flow([(where, palette.DIM)], width)]
+    for title, table in GROUPS:
+        lines += [[], [(title, palette.HEADING)]]
+        for name, explained in table.items():
+            shown = COLUMNS[name].title if table is OF_COLUMNS else name
+            line: Line = [
+                (f"{shown:<{_NAME}} ", palette.STRONG),
+                (f"{explained.text} ", palette.PLAIN),
+                (f"§{explained.section} {explained.manual}", palette.FAINT),
+            ]
+            lines += flow(line, width, _NAME + 1)
+    return lines
