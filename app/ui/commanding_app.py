@@ -81,7 +81,7 @@ class CommandingApp(FindingApp):
     def _forget_server(self) -> None:
         """Drop what is of the server before: another one answers, with its own ids and settings."""
         self._traced = None
-        self._pane.table.forget_ids()
+        self._pane.forget_ids()
         stack = self.screen_stack
         lowest = next((one for one in stack if isinstance(one, OF_ONE_SERVER)), None)
         if lowest is not None:

@@ -32,6 +32,11 @@ class ConnectionPane(Vertical):
             self._selected_before = self.table.selected_id
         self.filter_bar.open()
 
+    def forget_ids(self) -> None:
+        """Drop the cursor and the tags: the ids are of another server from now on."""
+        self._selected_before = None
+        self.table.forget_ids()
+
     def compose(self) -> ComposeResult:
         """The filter, the titles, and the table under them."""
         yield self.filter_bar
