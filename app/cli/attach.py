@@ -13,26 +13,33 @@ from ..core.settings import SettingError
 from .configuration import ConfiguredCommand, file_option
 from .dashboard import dashboard_preferences, require_terminal, run_dashboard
 from .options import client_options, ui_options
+from .say import say
 
 
 @click.command(cls=ConfiguredCommand)
 @client_options
 @ui_options
 @click.option("--read-only", is_flag=True, help="Only look: no key changes the server.")
+@click.option("--say", "says", is_flag=True, help="Lines instead of a screen, for a screen reader.")
 @file_option
-def attach(control: str | None, read_only: bool, **_of_the_dashboard: Any) -> int:
+def attach(control: str | None, read_only: bool, says: bool, **_of_the_dashboard: Any) -> int:
     """The dashboard, on a server that runs already.
 
     The server goes on when the dashboard ends. Any number of them may be attached.
+
+    With --say it needs no terminal: a line tells when a connection gets stuck, goes on, or ends
+    badly, at most one a second, and a line on stdin is a command: why 9, list stuck, kill 9, help,
+    quit.
     """
-    require_terminal("use `echo-tui ctl` for scripts")
+    if says:
+        source = _attached(control, read_only)
+        try:
+            return say(source)
+        finally:
+            source.close()
+    require_terminal("use `echo-tui ctl` for scripts, or --say for lines")
     preferences = dashboard_preferences()
-    try:
-        source = AttachedSource(choose_socket(control), read_only)
-    except NobodyThere as error:
-        raise SettingError(f"{error}; {describe_running()}") from None
-    except (ControlError, AddressError) as error:
-        raise SettingError(str(error)) from None
+    source = _attached(control, read_only)
     title = "echo-tui attach, read-only" if read_only else "echo-tui attach"
     # Textual is slow to import: it is not needed where there is nothing to show.
     from ..ui.app import EchoApp
@@ -47,3 +54,12 @@ def attach(control: str | None, read_only: bool, **_of_the_dashboard: Any) -> in
     if goes_on and code == 0:
         print(f"detached: the server at {source.address} goes on")
     return code
+
+
+def _attached(control: str | None, read_only: bool) -> AttachedSource:
+    try:
+        return AttachedSource(choose_socket(control), read_only)
+    except NobodyThere as error:
+        raise SettingError(f"{error}; {describe_running()}") from None
+    except (ControlError, AddressError) as error:
+        raise SettingError(str(error)) from None

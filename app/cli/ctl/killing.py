@@ -63,12 +63,12 @@ def kill(
             rows, unjudged = judged_rows(*fetch_state(link), chosen)
             ids = tuple(row.id for row in rows)
         if unjudged:
-            print(f"echo-tui ctl: {_unjudged(unjudged)}", file=sys.stderr)
+            print(f"echo-tui ctl: {unjudged_words(unjudged)}", file=sys.stderr)
         elif not ids:
             print("echo-tui ctl: no open connection passes the filter", file=sys.stderr)
         if not ids:
             return EXIT_FAILED if unjudged else 0
-        if not yes and not is_sure(f"end {_named(ids)} (mode {mode.value})?", len(ids)):
+        if not yes and not is_sure(f"end {named_ids(ids)} (mode {mode.value})?", len(ids)):
             print("echo-tui ctl: none was ended", file=sys.stderr)
             return EXIT_FAILED
         failed = unjudged > 0
@@ -115,14 +115,16 @@ def is_sure(question: str, count: int) -> bool:
         return False
 
 
-def _unjudged(count: int) -> str:
+def unjudged_words(count: int) -> str:
+    """Say that so many connections that pass a filter are not ended, and why."""
     return (
         f"{count:,} connections are not ended: their loop gives no sign of life, so what is known"
         " of them is old; name them by id"
     )
 
 
-def _named(ids: Sequence[int]) -> str:
+def named_ids(ids: Sequence[int]) -> str:
+    """Return how many connections these are, and the first ids of them."""
     named = " ".join(f"#{one}" for one in ids[:NAMED])
     return f"{len(ids):,} connections, {named}{' …' if len(ids) > NAMED else ''}"
 
@@ -149,5 +151,5 @@ def _list_targets(
         if one not in state.rows:
             print(f"echo-tui ctl: no connection #{one} is open", file=sys.stderr)
     if unjudged:
-        print(f"echo-tui ctl: {_unjudged(unjudged)}", file=sys.stderr)
+        print(f"echo-tui ctl: {unjudged_words(unjudged)}", file=sys.stderr)
     return EXIT_FAILED if unjudged or len(rows) < len(ids) else 0
