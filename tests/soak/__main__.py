@@ -26,6 +26,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from app.core.settings import parse_size
 from tests.program import ROOT, environment, run
 from tests.soak.crowd import Ledger, start
 from tests.soak.observed import Faults, LogReader, Sample, Scraper, kept_bytes
@@ -34,8 +35,8 @@ SETTLE: Final = 20.0
 """Seconds after which everything must be back where it was."""
 LEFT_BEHIND: Final = 16 * 1024**2
 """Bytes of memory that each process may keep."""
-KEEP: Final = 8 * 1024**2
-"""Bytes of recording that are kept."""
+KEEP: Final = "8MiB"
+"""How much of the recording is kept."""
 OPTIONS: Final = ("--workers", "2", "--log-format", "json", "--metrics", "127.0.0.1:0")
 LIMITS: Final = ("--write-timeout", "10", "--max-connections", "2000")
 """A steady reader acknowledges in steps up to 6.5 s apart, so the time-out is longer than that."""
@@ -69,7 +70,7 @@ class Soak:
         self.rows: list[tuple[str, str, bool]] = []
         command = [sys.executable, "-m", "app", "--no-ui", *OPTIONS, *LIMITS]
         command += ["--control", str(self.control)]
-        command += ["--record", str(self.recording), "--record-keep", str(KEEP)]
+        command += ["--record", str(self.recording), "--record-keep", KEEP]
         command += ["127.0.0.1", "0"]
         self.process = subprocess.Popen(
             command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment()
@@ -261,9 +262,8 @@ class Soak:
         self.log.join(10)
         self.row("stopped tells frames_out", log["frames_out"], self.log.stopped.get("frames_out"))
         kept = kept_bytes(self.recording)
-        self.row(
-            "recording kept (bytes)", f"< {KEEP * 5 // 4:,}", f"{kept:,}", kept < KEEP * 5 // 4
-        )
+        most = parse_size(KEEP) * 5 // 4
+        self.row("recording kept (bytes)", f"< {most:,}", f"{kept:,}", kept < most)
         played = run("replay", str(self.recording), "--json", "--at", "-0")
         self.row("replay's exit code", 0, played.returncode)
 
