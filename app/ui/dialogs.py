@@ -41,6 +41,7 @@ class Dialog(ModalScreen[Answer | None]):
     ]
     HELP = "Tab and the arrow keys go round, Enter chooses, Escape leaves everything as it is."
     VERTICAL_BREAKPOINTS = [(0, "-low"), (23, "-high")]  # noqa: RUF012
+    HORIZONTAL_BREAKPOINTS = [(0, "-slim"), (60, "-broad")]  # noqa: RUF012
 
     def __init__(self, control: str = "") -> None:
         """`control` is what ``--control`` of `ctl` takes for the server; empty if it has none."""
