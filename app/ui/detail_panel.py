@@ -41,7 +41,7 @@ class DetailPanel(LinesPanel):
 def _lines(row: Row, now: float, width: int, height: int) -> list[Line]:
     """Choose the layout that fits: drawing beside the facts, two columns of facts, or one.
 
-    Texts wrap. Where lines are few, why it waits comes first, and the page has all the rest.
+    Texts wrap. The reason why it waits comes first where lines are few; the page has all the rest.
     """
     if width >= SIDE_BY_SIDE and height >= state_machine.HEIGHT + 3:
         left = state_machine.WIDTH + 3

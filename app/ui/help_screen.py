@@ -40,13 +40,13 @@ _RECIPES: Final = (
      "and in {charts} the charts of before and after", ("settings", "charts")),
     ("read the event log", "Tab goes to it; PageUp, Home and / find a line, Enter opens it", ()),
 )  # fmt: skip
-"""What a person wants, how it is done, and the actions that it takes."""
+"""A wish, how it is fulfilled, and the actions that it takes."""
 _WANTED: Final = 21
-"""Cells of what a person wants."""
+"""Cells of a wish."""
 
 
 class Recipes(LinesPanel):
-    """How the most common wishes are fulfilled, with the keys in force."""
+    """The most common wishes and how they are fulfilled, with the keys in force."""
 
     def __init__(self, keys: Keys) -> None:
         super().__init__(id="help-recipes")
@@ -94,7 +94,7 @@ class TopicPanel(LinesPanel):
 
 
 class HelpScreen(Dialog[None]):
-    """What is focused, explained; the help for it; all keys; the glyphs; all explanations."""
+    """The help: explains what is focused, then lists all keys, the glyphs, all explanations."""
 
     AUTO_FOCUS = "#help-dialog"
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (124, "-wide")]  # noqa: RUF012

@@ -1,4 +1,4 @@
-"""What the page of a connection says, as lines that wrap: facts first, then what they mean.
+"""The text of the page of a connection, as lines that wrap: facts first, then what they mean.
 
 Sizes, times and rates are written by `app.watch.figures`, as everywhere else.
 """

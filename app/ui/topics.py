@@ -1,4 +1,4 @@
-"""What `?` can explain: the figures and events on the screen, each with its present value."""
+"""The topics that `?` explains: figures and events on the screen, with their present values."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ class Explanation(NamedTuple):
 
     @property
     def references(self) -> str:
-        """Where to read on: ``source document §10.6 · man 2 send``."""
+        """The references to read on in: ``source document §10.6 · man 2 send``."""
         name, section = self.manual.removesuffix(")").split("(")
         return f"source document §{self.section} · man {section} {name}"
 

@@ -12,6 +12,7 @@ from textual.screen import Screen
 from app.core.commands import Set, Trace
 from app.core.events import TraceLevel
 from app.ui.app import EchoApp
+from app.ui.connection_page import ConnectionPage
 from app.ui.dialogs import CapDialog
 from app.ui.help_screen import HelpScreen
 from app.ui.kill_dialog import KillDialog
@@ -34,6 +35,9 @@ def other_server(*connections: int) -> Drained:
     [
         (("k",), KillDialog),
         (("k", "f1"), HelpScreen),
+        (("enter",), ConnectionPage),
+        (("enter", "k"), KillDialog),
+        (("enter", "f1"), HelpScreen),
         (("c",), CapDialog),
         (("t",), SettingsDialog),
         (("t", "f1"), HelpScreen),

@@ -16,6 +16,8 @@ from screenshots.scenes import overview
 from tests.making import FixedSource
 from tests.ui.driving import refresh, running
 
+READING = (("escape", "enter"), ("escape", "right"), ("l", "tab", "up"), ("escape", "l", "left"))
+"""The page of a connection, a chosen column, the event log with its cursor, and back."""
 TERMS = ("xterm", "xterm-16color", "screen", "linux")
 
 
@@ -62,7 +64,8 @@ async def test_no_text_has_the_colour_of_its_ground(
         for name in THEMES:
             app.theme = name
             await pilot.press("g", "space", "down", "space", "down")
-            for keys in ((), ("k",), ("escape", "t"), ("escape", "question_mark"), ("escape",)):
+            dialogs = (("k",), ("escape", "t"), ("escape", "question_mark"), ("right",))
+            for keys in ((), *dialogs, *READING, ("escape",)):
                 await pilot.press(*keys)
                 await refresh(app, pilot)
                 assert not list(faults(app))[:3], (name, keys)
