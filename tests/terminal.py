@@ -36,11 +36,18 @@ class Terminal:
         environment: Mapping[str, str] | None = None,
         controlling: bool = True,
         answers: tuple[str, ...] = ("\x1b[0n",),
+        glyph_width: int = 0,
+        width_after: float = 0.0,
     ) -> None:
         """Start the program; only the loss of a `controlling` terminal sends SIGHUP.
 
-        The terminal writes `answers` to each status request, each in a write of its own.
+        The terminal writes `answers` to each status request, each in a write of its own. To the
+        question where its cursor is behind a glyph it answers after `width_after` seconds that the
+        glyph takes `glyph_width` cells, or not at all.
         """
+        self._width_answer = f"\x1b[1;{1 + glyph_width}R" if glyph_width else ""
+        self._width_after = width_after
+        self._width_due = float("inf")
         self._answers = answers
         self.asked = 0
         """The number of status requests that were read."""
@@ -93,6 +100,10 @@ class Terminal:
             self._take(rest)
 
     def _take(self, timeout: float) -> bool:
+        if time.monotonic() >= self._width_due:
+            self._width_due = float("inf")
+            self.press(self._width_answer)
+        timeout = max(0.0, min(timeout, self._width_due - time.monotonic()))
         if not select.select([self._master], [], [], timeout)[0]:
             return False
         try:
@@ -100,6 +111,8 @@ class Terminal:
         except OSError:
             return False  # Linux: EIO once the last slave is closed
         self.output += data
+        if self._width_answer and b"\x1b[6n" in data:
+            self._width_due = time.monotonic() + self._width_after
         while self.output.count(b"\x1b[5n") > self.asked:
             self.asked += 1
             for answer in self._answers:

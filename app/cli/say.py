@@ -1,6 +1,6 @@
 """`echo-tui attach --say`: lines instead of a screen, for people who hear them.
 
-Of its own accord it tells what changes, at most a line a second (`app.watch.narrator`); each line
+It tells unasked what changes, at most a line a second (`app.watch.narrator`); each line
 on stdin is a command. Nothing but printable text is written, whatever a peer has sent.
 """
 

@@ -5,6 +5,7 @@ Theme, ASCII, keys, columns and order; filter, help and palette; the clipboard a
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -21,6 +22,7 @@ from textual.events import Event, Key, Resize
 from textual.filter import LineFilter
 from textual.geometry import Offset
 from textual.screen import Screen
+from textual.widget import Widget
 from textual.widgets import Input
 
 from ..watch.export import as_csv, as_json, one_as_json, one_as_text, write_files
@@ -39,7 +41,7 @@ from .few_colours import FEW, FewColours
 from .hangul_keys import latin_keys
 from .pace import DrawingPace
 from .palette_commands import Offer, provider_of
-from .plain_text import PlainText
+from .plain_text import PlainText, has_wide_glyphs
 from .preferences import Preferences
 from .terminal import TerminalDriver
 from .themes import THEMES, Repaint, textual_theme
@@ -55,6 +57,8 @@ class PersonalApp(App[int], inherit_bindings=False):
         self._control = ""
         """The value of ``--control`` with which `ctl` reaches the server; empty if it has none."""
         self._plain: list[LineFilter] = [PlainText()] if preferences.ascii else []
+        self.asks_glyph_width = not preferences.ascii
+        """Whether the terminal is to be asked how wide it draws our glyphs."""
         self._drawing = self._plain
         self._few: list[LineFilter] = []
         # Rich loads its table of widths at the first wide character: by then there may be no
@@ -170,6 +174,25 @@ class PersonalApp(App[int], inherit_bindings=False):
         They are the theme's colours, ASCII, Textual's own, and the 16 colours of the terminal.
         """
         return [*self._drawing, *super().get_line_filters(), *self._few]
+
+    def note_glyph_width(self, cells: int) -> None:
+        """Draw in ASCII where the terminal draws our glyphs two cells wide; else as it was chosen.
+
+        `cells` is 0 if the terminal has not told it: then the language of the locale decides.
+        """
+        is_wide = cells > 1 or (not cells and has_wide_glyphs(os.environ))
+        if is_wide == bool(self._plain):
+            return
+        self._plain = [PlainText()] if is_wide else []
+        self.watch_theme(self.theme)
+        for screen in self.screen_stack:
+            for widget in (screen, *screen.walk_children(Widget)):
+                widget._styles_cache.clear()  # lines as they were drawn with the other characters
+            screen.refresh(layout=True)
+        self.action_redraw()
+        if is_wide:
+            how = "draws" if cells else "may draw"
+            self.notify(f"this terminal {how} symbols two cells wide: ASCII stands for them")
 
     def watch_theme(self, name: str) -> None:
         """Use the colours of another theme; Textual calls this when `theme` changes."""

@@ -47,7 +47,7 @@ class Entered(NamedTuple):
     """The answer: a group to be shown."""
 
     filter: str
-    """What its connections pass."""
+    """The filter that its connections pass."""
     worst: int
     """The id of the one that is to be selected."""
 
@@ -213,7 +213,9 @@ class GroupsScreen(Dialog[Entered]):
         self._shown = shown
         self.by = by
         self._shown_by = shown_by
-        self._keys = keys
+        # Bound, for a key that comes in one read with the one that opened this screen: it is sent
+        # to the table, and only bindings still find it.
+        self._bindings.bind(",".join(keys), "turn(1)", show=False)
         self._list = GroupList()
         self._line = LinesPanel(id="group-keys")
         self._grouper: Grouper | None = None
@@ -274,7 +276,9 @@ class GroupsScreen(Dialog[Entered]):
         number = sum(group.count for group in groups)
         filtered = "" if self._shown_by is None else f", of the filter {self._shown_by.text}"
         closed = ", open or just closed" if GROUPINGS[self.by].with_closed else ""
-        title = f"{len(groups):,} groups of {number:,} connections{closed}{filtered}"
+        how_many = f"{len(groups):,} group{'' if len(groups) == 1 else 's'}"
+        of = f"{number:,} connection{'' if number == 1 else 's'}"
+        title = f"{how_many} of {of}{closed}{filtered}"
         box = self.query_one("#groups-dialog")
         box.border_title = clip(title, max(20, box.size.width - 4))
         line: Line = [("by  ", palette.DIM)]
@@ -299,12 +303,6 @@ class GroupsScreen(Dialog[Entered]):
         names = list(GROUPINGS)
         self.by = names[(names.index(self.by) + step) % len(names)]
         self._group_all()
-
-    def on_key(self, event: events.Key) -> None:
-        """Group by the next thing when the key that opened the screen is pressed again."""
-        if event.key in self._keys:
-            event.stop()
-            self.action_turn(1)
 
     def on_group_list_chosen(self) -> None:
         """Go into the group that was clicked."""

@@ -6,6 +6,7 @@ widgets. Each character keeps its width in cells.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
@@ -66,6 +67,16 @@ class _Table(dict[int, str]):
 
 
 _TABLE: Final = _Table({ord(each): plain for many, plain in _PAIRS.items() for each in many})
+
+
+_WIDE_IN: Final = ("ja", "ko", "zh")
+"""Languages whose terminals may draw ambiguous characters two cells wide."""
+
+
+def has_wide_glyphs(environment: Mapping[str, str]) -> bool:
+    """Whether the locale is one of a language with wide characters."""
+    names = (environment.get(name) for name in ("LC_ALL", "LC_CTYPE", "LANG"))
+    return next(filter(None, names), "").partition("_")[0].lower() in _WIDE_IN
 
 
 @lru_cache(maxsize=4096)

@@ -38,7 +38,7 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.geometry import Size
 
 from .cell_grid import CellGrid
-from .status_reports import REQUEST, StatusReports
+from .status_reports import REQUEST, WIDTH_REQUEST, StatusReports
 from .terminal_link import TerminalLink
 
 PIECE: Final = 2048
@@ -53,6 +53,10 @@ NEXT_TRY: Final = 0.05
 """Seconds until a difference is tried again while the output is not empty."""
 INPUT_WAIT: Final = 0.1
 """Seconds that the input is waited for, before a key such as Escape is told from a sequence."""
+WIDTH_WITHIN: Final = 0.2
+"""Seconds after which the width of a character is guessed; a later answer still counts."""
+WIDTH_LATEST: Final = 10.0
+"""Seconds after which an answer about it is taken for a key."""
 _KEEP_TITLE: Final = "\x1b[22;2t"
 _RESTORE_TITLE: Final = "\x1b[23;2t"
 CANCEL: Final = b"\x18"
@@ -212,6 +216,7 @@ class TerminalDriver(LinuxDriver):
         self._next_try: asyncio.Handle | None = None
         self._has_answered = threading.Event()
         self._title = ""
+        self._reports = StatusReports()
 
     @property
     def piece_time(self) -> float:
@@ -289,7 +294,7 @@ class TerminalDriver(LinuxDriver):
 
     def run_input_thread(self) -> None:
         """Give Textual what the terminal sends, but for its answers; in a thread of its own."""
-        parser, reports = XTermParser(self._debug), StatusReports()
+        parser, reports = XTermParser(self._debug), self._reports
         decode = getincrementaldecoder("utf-8")("replace").decode
         with selectors.SelectSelector() as selector:
             selector.register(self.fileno, selectors.EVENT_READ)
@@ -300,7 +305,10 @@ class TerminalDriver(LinuxDriver):
                     if not data:
                         return
                     now = time.monotonic()
+                    width = reports.width
                     text, answers = reports.feed(decode(data), now, self._link.is_waiting)
+                    if reports.width != width:
+                        self._loop.call_soon_threadsafe(self._tell_width)
                     if answers:
                         self._has_answered.set()
                     for _ in range(answers):
@@ -329,10 +337,19 @@ class TerminalDriver(LinuxDriver):
         if self._key_thread is not None:
             if has_title():
                 self.write(_KEEP_TITLE + _title_sequence(self._title))
+            if getattr(self._app, "asks_glyph_width", False) and not self._reports.width:
+                self._reports.awaits_width_until = time.monotonic() + WIDTH_LATEST
+                self.write(WIDTH_REQUEST)
+                self._loop.call_later(WIDTH_WITHIN, self._tell_width)
             self._has_answered.clear()
             self._link.asked(time.monotonic())
             self.write(REQUEST)
             self._try_soon()
+
+    def _tell_width(self) -> None:
+        """Tell the app how wide ambiguous characters are, or that the terminal does not say."""
+        tell: Callable[[int], None] = getattr(self._app, "note_glyph_width")  # noqa: B009
+        tell(self._reports.width)
 
     def stop_application_mode(self) -> None:
         """Restore the terminal."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from rich.text import Text
-from textual import events
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.widgets import Static
 
 from ..watch.views import NUMBERS, SavedView, Views
@@ -16,6 +18,9 @@ class ViewDialog(Dialog[str]):
     """Asks for the number of a view. The answer is one of `NUMBERS`."""
 
     AUTO_FOCUS = "#cancel"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(number, f"answer('{number}')", f"View {number}", show=False) for number in NUMBERS
+    ]
     HELP = (
         "A digit makes the filter, the order and the columns of the table the view of that number; "
         "later the same digit brings them back. A view that has the number already is replaced."
@@ -47,8 +52,6 @@ class ViewDialog(Dialog[str]):
             cancel_or(),
         )
 
-    def on_key(self, event: events.Key) -> None:
-        """Answer with the digit that was pressed."""
-        if event.key in NUMBERS:
-            event.stop()
-            self.dismiss(event.key)
+    def action_answer(self, number: str) -> None:
+        """Answer with the number of the digit that was pressed."""
+        self.dismiss(number)

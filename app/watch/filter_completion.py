@@ -32,14 +32,14 @@ _TAKES: Final = {
 
 
 class Completion(NamedTuple):
-    """What may stand at one place of a filter."""
+    """The candidates for one place of a filter."""
 
     start: int
     """The candidates replace the text from here up to the cursor."""
     candidates: tuple[str, ...]
     """In the order in which they are offered; empty where nothing can be completed."""
     hint: str = ""
-    """What may be typed instead; empty if the candidates say it."""
+    """Says what may be typed instead; empty if the candidates say it."""
 
 
 def complete(text: str, cursor: int, rows: Rows) -> Completion:

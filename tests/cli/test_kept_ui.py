@@ -134,14 +134,16 @@ def test_what_a_dashboard_keeps_the_next_one_shows(own: Path, tmp_path: Path, co
         else:
             recording = write_recording(tmp_path / "life.rec", history(7))
             arguments = ["replay", str(recording)]
-        for keys, seen in (("rT", "Help"), ("", "by id")):
+        for keys, seen in (("rTV3", "Help"), ("", "by id")):
             with Terminal(*arguments) as terminal:
                 terminal.wait_for(_shows(seen))
-                terminal.press(f"{keys}W")
+                terminal.press(f"{keys}W")  # in one read, so before the dialog is there
                 terminal.wait_for(_shows("theme, columns, order"))
                 terminal.press("q")
                 assert terminal.exit_code() == 0
-    assert tomllib.loads(own.read_text("utf-8")) == {"ui": {"theme": "light", "sort": "-id"}}
+    assert tomllib.loads(own.read_text("utf-8")) == {
+        "ui": {"theme": "light", "sort": "-id", "views": {"3": {"sort": "-id"}}}
+    }
 
 
 def _shows(words: str) -> Callable[[str], bool]:

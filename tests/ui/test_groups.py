@@ -3,10 +3,14 @@
 import pytest
 
 from app.core.events import ConnectionState, Event
+from app.core.framing import frame
 from app.ui.groups_screen import GroupList, GroupsScreen
 from screenshots.scenes import overview
 from tests.making import NOW, FixedSource, listening, opened, snapshot
+from tests.peers import connect, exchange
+from tests.terminal import Terminal
 from tests.ui.driving import notices, order, refresh, running, screen_text, table
+from tests.ui.test_terminal import wait_for_port
 
 WRITE_BODY = ConnectionState.WRITE_BODY
 MANY = 10_000
@@ -81,6 +85,18 @@ async def test_it_goes_on_while_it_is_open_and_the_cursor_stays_on_its_group() -
         await refresh(app, pilot)
         await pilot.pause(0.2)
         assert (groups.selected.name, groups.selected.count) == ("READ_LEN", 2)
+
+
+@pytest.mark.slow
+def test_keys_that_come_in_one_read_find_the_screen_that_the_first_one_opens() -> None:
+    with Terminal("127.0.0.1", "0") as terminal:
+        with connect(wait_for_port(terminal)) as client:
+            exchange(client, [frame(b"x")], 5)
+            terminal.wait_for(lambda text: "1 open" in text)
+            terminal.press("OO\r")
+            terminal.wait_for(lambda text: "peer=127.0.0.1:*" in text)
+        terminal.press("q\r")
+        assert terminal.exit_code() == 0
 
 
 @pytest.mark.parametrize("size", [(60, 15), (80, 24), (250, 70)])

@@ -118,6 +118,33 @@ def test_the_key_escape_is_kept_only_while_an_answer_may_come_and_not_for_long()
     assert reports.release(9.0) == ""
 
 
+@pytest.mark.parametrize(
+    ("reads", "left", "width"),
+    [
+        (["\x1b[1;2R\x1b[0n"], "", 1),
+        (["\x1b[1;3R"], "", 2),
+        (["a\x1b", "[", "1", ";", "3", "Rb"], "ab", 2),
+        (["\x1b[A\x1b[1;3R\x1b[1;2R"], "\x1b[A\x1b[1;2R", 2),  # the second one is a key
+        (["\x1b[0n", "\x1b[1;2R"], "", 1),
+        (["\x1b[1;5A"], "\x1b[1;5A", 0),
+    ],
+)
+def test_the_width_of_a_glyph_is_found_and_never_a_key(
+    reads: list[str], left: str, width: int
+) -> None:
+    reports = StatusReports()
+    reports.awaits_width_until = 10.0
+    assert "".join(reports.feed(text, 9.9, True)[0] for text in reads) == left
+    assert reports.width == width
+
+
+def test_a_key_that_looks_like_the_width_is_a_key_unless_it_was_asked_for() -> None:
+    reports = StatusReports()
+    assert reports.feed("\x1b[1;2R", 0.0, True) == ("\x1b[1;2R", 0)
+    reports.awaits_width_until = 10.0
+    assert reports.feed("\x1b[1;2R", 10.1, True) == ("\x1b[1;2R", 0)
+
+
 class SlowTerminal:
     """A terminal at the other end of a link of so many bytes a second, and its own clock."""
 
