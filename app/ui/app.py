@@ -264,11 +264,15 @@ class EchoApp(CommandingApp):
 
     def action_help(self) -> None:
         """Open the help: what is focused, explained, then all keys and all explanations."""
-        model, _ = self.shown_model()
+        model, now = self.shown_model()
         notices = [] if model.listening is None else [*model.listening.notes]
         if self._banner_shown:
             notices.insert(0, self._banner_shown)
-        self.push_screen(HelpScreen(self._help_keys, self._help_here, self._topics(), notices))
+        figures = header_figures(model, now)
+        header = " · ".join(f"{label} {value}" for label, value in figures.items())
+        self.push_screen(
+            HelpScreen(self._help_keys, self._help_here, self._topics(), notices, header)
+        )
 
     def _topics(self) -> list[Topic]:
         """Return what `?` explains, that which is focused first."""

@@ -103,12 +103,18 @@ class HelpScreen(Dialog[None]):
     ]
 
     def __init__(
-        self, keys: Keys, here: str = "", topics: Sequence[Topic] = (), notices: Sequence[str] = ()
+        self,
+        keys: Keys,
+        here: str = "",
+        topics: Sequence[Topic] = (),
+        notices: Sequence[str] = (),
+        header: str = "",
     ) -> None:
         """Make the help; `keys` are those of the actions that exist here, by action.
 
         `here` is the help of the focused widget. The first of the `topics` is explained at first.
-        The `notices` are shown whole: those of the start, and that of the banner.
+        The `notices` are shown whole: those of the start, and that of the banner. So is the
+        `header`, of which a narrow screen leaves out figures.
         """
         super().__init__()
         self._keys = keys
@@ -116,6 +122,7 @@ class HelpScreen(Dialog[None]):
         self._topics = topics
         self._at = 0
         self._notices = notices
+        self._header = header
         self._panel = TopicPanel(id="help-topic")
 
     def compose(self) -> ComposeResult:
@@ -134,6 +141,8 @@ class HelpScreen(Dialog[None]):
                 for groups in _COLUMNS:
                     yield Static(self._column(groups), classes="help-keys")
             yield Static(_legend(), id="help-legend")
+            if self._header:
+                yield Static(Text(self._header, palette.PLAIN), id="help-header")
             yield AllTopics(id="help-all")
 
     def on_resize(self) -> None:

@@ -139,6 +139,17 @@ async def test_the_notices_of_the_start_are_read_whole_by_one_key() -> None:
         assert "…" not in screen_text(app).partition("end2")[0].rpartition("note 0")[2]
 
 
+async def test_figures_that_a_narrow_header_leaves_out_are_read_by_one_key() -> None:
+    async with running(FixedSource(overview()), (80, 24)) as (app, pilot):
+        await pilot.press("question_mark")
+        await pilot.pause()
+        assert isinstance(app.screen, HelpScreen)
+        text = said(app.screen, "#help-header")
+        assert "address 127.0.0.1:9000 · CAP 1MiB · up 00:12:34 · poller epoll" in text
+        assert "pid 4242" in text
+        assert "opened 39" in text
+
+
 def test_every_figure_of_the_header_is_explained() -> None:
     state = ScreenState()
     events = overview_with_workers()
