@@ -181,7 +181,7 @@ class PersonalApp(App[int], inherit_bindings=False):
         `cells` is 0 if the terminal has not told it: then the language of the locale decides.
         """
         is_wide = cells > 1 or (not cells and has_wide_glyphs(os.environ))
-        if is_wide == bool(self._plain):
+        if is_wide == bool(self._plain) or not self.is_running:
             return
         self._plain = [PlainText()] if is_wide else []
         self.watch_theme(self.theme)
