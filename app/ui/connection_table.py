@@ -193,7 +193,8 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
             kept = None if self._is_filter_new else model.rows.get(self.selected_id or 0)
             if kept is not None and self._is_cursor_on(kept.id) and not passes(kept, now):
                 self.stays = kept
-            rows = [row for row in rows if row is self.stays or passes(row, now)]
+            stays = self.stays
+            rows = [row for row in rows if row is stays or passes(row, now)]
         self._is_filter_new = False
         self.hidden = len(model.rows) - len(rows)
         # The rows come in the order of opening, which is that of the ids of one worker only.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from app.core.commands import Trace
@@ -10,6 +11,7 @@ from app.ui.app import EchoApp
 from app.ui.connection_table import ConnectionTable
 from app.ui.kill_dialog import KillDialog
 from app.watch.stream import Drained
+from app.watch.why import why_code
 from screenshots.scenes import overview
 from tests.control.told import Told
 from tests.making import NOW, FixedSource, closed, listening, opened, snapshot
@@ -144,3 +146,38 @@ async def test_a_connection_that_ended_unheard_leaves_the_cursor_on_none() -> No
         assert len(app.screen_stack) == 1
         await pilot.press("up")
         assert table(app).selected_id == 1
+
+
+async def test_w_lists_what_the_codes_call_stuck() -> None:
+    writing, reading = ConnectionState.WRITE_BODY, ConnectionState.READ_BODY
+    draining = ConnectionState.DRAINING
+    stopped = snapshot(1, writing, out=(0, 9), unacked=900, acked_ago=9, quiet=9)
+    assert stopped.queues is not None
+    stopped_queues = msgspec.structs.replace(stopped.queues, has_stopped=True)
+    deaf_queues = msgspec.structs.replace(stopped.queues, answers=False)
+    seen = [
+        msgspec.structs.replace(stopped, queues=stopped_queues),
+        msgspec.structs.replace(stopped, id=2, queues=deaf_queues),
+        msgspec.structs.replace(stopped, id=3, out_length=0, queues=stopped_queues),
+        msgspec.structs.replace(snapshot(4, quiet=9), unread=5, unread_at=NOW - 9),
+        snapshot(5, draining, unacked=900, acked_ago=9, closing=Reason.EOF, quiet=9),
+        snapshot(6, header=b"\0", quiet=9),
+        snapshot(7, reading, body=(3, 9), quiet=9),
+        snapshot(8, writing, out=(0, 9), unacked=900, acked_ago=0.1, rate=9e5, quiet=9),
+        snapshot(9, draining, closing=Reason.EOF, quiet=9),
+        snapshot(10, header=b"\0", quiet=0.2),
+        snapshot(11, reading, body=(3, 9), quiet=0.2),
+        snapshot(12, frames=3, quiet=9),
+    ]
+    source = FixedSource([listening(), *map(opened, range(1, 13)), *seen])
+    async with running(source) as (app, pilot):
+        codes = [why_code(row, NOW).value for row in app.model.rows.values()]
+        assert codes == [
+            *("window_closed", "does_not_answer", "not_fetched", "server_behind"),
+            *("draining_unacknowledged", "needs_header", "needs_body"),
+            *("reads_slowly", "draining_peer", "needs_header", "needs_body", "between_frames"),
+        ]
+        await pilot.press("w")
+        assert order(app) == [1, 2, 3, 4, 5, 6, 7]
+        await pilot.press("w")
+        assert len(order(app)) == 12
