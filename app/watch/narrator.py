@@ -185,6 +185,8 @@ def _summed_up(others: list[Remark]) -> str:
     if len(others) < 2:
         return "".join(f"; {change.text}" for change in others)
     counted = Counter(change.kind for change in others)  # in the order of `others`
+    if len(counted) == 1:
+        return f"; {len(others):,} more {others[0].kind}"
     parts = [f"{number:,} {kind}" for kind, number in list(counted.items())[:KINDS_AT_MOST]]
     if len(counted) > KINDS_AT_MOST:
         parts.append("and others")

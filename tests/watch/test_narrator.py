@@ -103,6 +103,12 @@ def test_of_many_at_once_the_worst_is_told_and_the_others_are_counted() -> None:
     assert told.after(10) == []
 
 
+def test_others_of_one_kind_are_one_number() -> None:
+    told = Told(*several(4), *(stopped(number) for number in range(1, 5)))
+    (line,) = told.after(0.2)
+    assert line.endswith("1 MiB pending; 3 more stopped reading")
+
+
 def test_two_at_once_are_both_told_in_full() -> None:
     told = Told(*several(2), stopped(2), snapshot(1, header=b"\0", quiet=3.0))
     (line,) = told.after(0.2)
