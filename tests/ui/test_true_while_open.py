@@ -9,7 +9,7 @@ from app.core.commands import Kill, Set
 from app.core.events import ConnectionState, KillMode, Reason, SettingChanged
 from app.ui.app import EchoApp
 from app.ui.dialogs import CapDialog, Dialog
-from app.ui.kill_dialog import KillDialog
+from app.ui.kill_dialog import LISTED, KillDialog
 from app.ui.settings_dialog import SettingsDialog
 from app.watch.stream import Drained
 from tests.control.told import Told
@@ -187,3 +187,13 @@ async def test_a_server_that_is_not_heard_of_is_said_to_be() -> None:
         source.last = Drained([], [], None, 0, gone="the server is gone")
         await refresh(app, pilot)
         assert said(app, "#lost").endswith("as last heard of: the server is gone")
+
+
+async def test_of_thousands_the_first_ids_and_the_last_are_listed() -> None:
+    async with running(some(*range(1, 3001))) as (app, pilot):
+        await pilot.press("slash", *"id>0", "enter", "K")
+        ids = [word for word in said(app, "#others").split() if word.startswith("#")]
+        assert said(app, "#others").startswith("and 2,995 more: #6 #7 #8")
+        assert (len(ids), ids[-2:]) == (LISTED + 1, ["#505", "#3000"])
+        assert isinstance(app.screen, KillDialog)
+        assert len(app.screen.open_ids) == 3000
