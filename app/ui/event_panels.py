@@ -136,6 +136,8 @@ class LogLines(LinesPanel, can_focus=True):
         if self.is_new(model, version, self._cursor, self._top, self.has_focus):
             self._entries = list(model.log)
             self._first = version - len(self._entries)
+            if self._cursor is not None and self._cursor > self._last:
+                self._cursor = None  # the log of an earlier moment: a recording was wound back
             self._draw()
 
     @property

@@ -65,6 +65,13 @@ def test_the_slow_readers_page_tells_the_figures_that_it_was_judged_by() -> None
     assert "cap 64KiB → 1MiB" in text
 
 
+def test_two_figures_that_are_compared_are_never_rounded_to_equal() -> None:
+    row = Row(opened(1))
+    row.update(snapshot(1, frames=1, size=2**21 - 4, unacked=1))
+    text = text_of(page_lines(row, [], NOW, 100))
+    assert "2,097,151 B of 2,097,152 B written" in text
+
+
 async def test_enter_opens_it_and_escape_returns() -> None:
     async with running(FixedSource(overview()), (100, 30)) as (app, pilot):
         await pilot.press("g", *["down"] * 8, "enter")

@@ -8,6 +8,7 @@ from textual.pilot import Pilot
 from app.core.events import Notice
 from app.ui.app import EchoApp
 from app.ui.event_panels import EventLog, LogLines
+from app.watch.screen_state import ScreenState
 from tests.making import NOW, FixedSource, listening
 from tests.ui.driving import refresh, running, screen_text
 
@@ -175,3 +176,15 @@ async def test_leaving_the_log_follows_the_newest_event_again() -> None:
         assert app.focused is app.query_one("#connections")
         assert lines(app)[-1].endswith("notice 100")
         assert title(app) == "event log"
+
+
+async def test_a_recording_that_was_wound_back_shows_its_newest_events() -> None:
+    source = FixedSource(notices(100))
+    async with running(source) as (app, pilot):
+        await focus(app, pilot)
+        await pilot.press("up")
+        app.model = ScreenState()  # as after a jump in a recording
+        source.feed(*notices(30))
+        await refresh(app, pilot)
+        assert lines(app)[-1].endswith("notice 029")
+        assert len(lines(app)) == app.query_one(LogLines).size.height
