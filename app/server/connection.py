@@ -85,7 +85,7 @@ class Connection:
         "acked_all_at active_at budget_hits burst changed eagains fd id interest is_held linger "
         "machine offered opened_at outstanding partial_writes peer progress_at quick_bytes "
         "quick_frames read_size seen seen_state served_from slot stalled_at tallied "
-        "toggled_at toggles trace unread unread_at"
+        "toggled_at toggles told_at trace unread unread_at"
     ).split()
 
     def __init__(self, connection_id: int, fd: int, peer: str, now: float) -> None:
@@ -155,6 +155,8 @@ class Connection:
         # Assigned by `app.server.reporter`.
         self.changed = False
         """Whether its change is noted for the next round of snapshots and the next look."""
+        self.told_at = 0.0
+        """The time of its latest snapshot, in Unix seconds."""
         self.tallied = NO_COUNTS
         """The counts that the loop's totals already hold."""
 
@@ -249,12 +251,14 @@ class Connection:
     def snapshot(self, epoch: float) -> Snapshot:
         """Make a snapshot of all figures; `epoch` plus the loop's clock is Unix time."""
         machine, outstanding = self.machine, self.outstanding
-        # Never before that of an earlier snapshot, which would be taken for the newer one.
+        # Never before that of an earlier snapshot, which would be taken for the newer one, also
+        # where the wall clock was adjusted by some microseconds and no byte has moved since.
         t, queues = self.rested_at, None
         if outstanding is not None and not outstanding.is_brisk:
             t, queues = max(t, outstanding.looked_at), outstanding.to_queues(epoch)
+        self.told_at = max(t + epoch, self.told_at)
         return Snapshot(
-            t=t + epoch,
+            t=self.told_at,
             id=self.id,
             state=machine.state,
             header=machine.header,

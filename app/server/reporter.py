@@ -224,6 +224,7 @@ class Reporter:
             )
         )
         for connection in connections:
+            connection.told_at = 0.0
             if not connection.changed:
                 self.note_change(connection)
 

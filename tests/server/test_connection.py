@@ -93,3 +93,12 @@ def test_a_snapshot_shows_the_offsets_on_unix_time() -> None:
     snapshot = connection.snapshot(epoch=1000.0)
     assert (snapshot.state, snapshot.header, snapshot.pending) == (WRITE_BODY, header(6), 6)
     assert snapshot.frame_at == 0.0
+
+
+def test_a_snapshot_is_never_older_than_the_one_before() -> None:
+    """Though the wall clock is adjusted by less than a step, and no byte has moved."""
+    connection = connection_at(10.0)
+    first = connection.snapshot(1000.0)
+    assert connection.snapshot(999.9999).t == first.t
+    connection.active_at = 11.0
+    assert connection.snapshot(999.9999).t == 1010.9999
