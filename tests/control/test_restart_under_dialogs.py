@@ -138,12 +138,15 @@ def test_a_kill_dialog_over_a_server_that_is_restarted_says_why_it_closes(tmp_pa
             terminal.wait_for(lambda text: "another server answers now" in text)
             terminal.wait_for(lambda text: "kill connection" not in text and "1 open" in text)
             assert "1 tagged" not in terminal.text
-            terminal.press("\r")
+            terminal.press("\r")  # the page of the new connection
+            terminal.wait_for(lambda text: "queues, from the peer" in text)
 
             def is_traced(text: str) -> bool:
                 assert exchange(client, [frame(b"alive")], 9) == frame(b"alive")
                 return "write 9 B" in text
 
             terminal.wait_for(is_traced)
+        terminal.press("q")  # back to the table
+        terminal.wait_for(lambda text: "queues, from the peer" not in text)
         terminal.press("q")
         assert terminal.exit_code() == 0

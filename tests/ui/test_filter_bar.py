@@ -56,7 +56,7 @@ async def test_escape_restores_and_one_key_turns_off_and_on() -> None:
         assert not app.query_one(FilterBar).has_class("filtered")
 
 
-async def test_the_cursor_stays_on_its_id_while_it_passes() -> None:
+async def test_the_row_under_the_cursor_stays_though_it_no_longer_passes() -> None:
     source = FixedSource([opened(number) for number in range(1, 40)])
     source.feed(*(snapshot(number, frames=number % 2) for number in range(1, 40)))
     async with running(source) as (app, pilot):
@@ -68,8 +68,10 @@ async def test_the_cursor_stays_on_its_id_while_it_passes() -> None:
         source.feed(snapshot(11, frames=2))
         source.time += 1
         await refresh(app, pilot)
-        assert 11 not in order(app)
-        assert table(app).selected_id == 13
+        assert (table(app).selected_id, 11 in order(app)) == (11, True)
+        await pilot.press("down")
+        await refresh(app, pilot)
+        assert (table(app).selected_id, 11 in order(app)) == (13, False)
         await pilot.press("f")
         assert table(app).selected_id == 13
 
