@@ -70,6 +70,7 @@ async def test_the_row_under_the_cursor_stays_though_it_no_longer_passes() -> No
         await refresh(app, pilot)
         assert (table(app).selected_id, 11 in order(app)) == (11, True)
         await pilot.press("down")
+        source.time += 1
         await refresh(app, pilot)
         assert (table(app).selected_id, 11 in order(app)) == (13, False)
         await pilot.press("f")
