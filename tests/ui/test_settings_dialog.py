@@ -101,7 +101,7 @@ def test_changes_take_their_answers_and_traces_are_left_out() -> None:
         Change(NOW, "idle_timeout", "off → 2.5 s", "done"),
         Change(NOW, "set", "", "no such setting", False),
         Change(NOW, "idle_timeout", "off → 2.5 s", ""),
-        Change(NOW, "kill #3", "", "[b]closed"),
+        Change(NOW, "kill #3", "", "[b]closed", ids={3}),
         Change(NOW, "set", "", "late"),
     ]
     for _ in range(AUDIT_LIMIT + 9):
