@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ..core.framing import HEADER_SIZE
+from ..core.framing import HEADER_SIZE, read_length
 from ..core.printable import printable
 
 
@@ -19,6 +19,9 @@ def looks_like(first: bytes, cap: int) -> str:
             return f"looks like {what}: '{printable(first, 16)}'"
     if len(first) >= 3 and first[0] in _TLS_RECORDS and first[1] == 3 and first[2] <= 4:
         return "looks like a TLS record (a TLS client on a plain-text port)"
+    (length,) = read_length(first, 0)
+    if cap < length <= cap + HEADER_SIZE:
+        return "a body over the CAP, or a length that counts its own four bytes"
     little = int.from_bytes(first[:HEADER_SIZE], "little")
     if 0 < little <= cap:
         return f"looks like a little-endian length of {little:,}"

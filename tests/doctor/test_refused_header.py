@@ -20,8 +20,9 @@ from app.doctor.refused_header import looks_like
         (b"SSH-2.0-OpenSSH", "looks like an SSH banner"),
         (b"\x16\x03\x01\x02\x00\x01", "looks like a TLS record"),
         ((12).to_bytes(4, "little"), "looks like a little-endian length of 12"),
-        (header(1001), ""),  # an honest body of 1001 bytes, or 997 and the header
-        (header(1004), ""),
+        (header(1001), "a body over the CAP, or a length that counts its own four bytes"),
+        (header(1004), "a body over the CAP, or a length that counts its own four bytes"),
+        (header(1005), ""),
         (b"hello\x1b[2J", "looks like text: 'hello\\x1b[2J'"),
         (b"\xde\xad\xbe\xef", ""),
         (header(2**31 + 1), ""),
