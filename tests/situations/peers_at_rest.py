@@ -120,13 +120,13 @@ variants(
 
 
 def _body_comes_slowly(scene: Scene, options: tuple[str, ...]) -> None:
-    """Bodies that come bit by bit, each echo fetched at once: it is in a body nearly always."""
+    """A body that comes bit by bit, and does not end meanwhile."""
     scene.serve(*NO_TIMEOUTS, "--cap", "16MiB", *options)
     client = scene.connect()
     client.read_all()
-    size = scene.between(4 * MIB, 8 * MIB)
-    client.begin_frames(size, 100)
-    bit = scene.between(5 * KB, 60 * KB)
+    size = scene.between(14 * MIB, 15 * MIB)
+    client.begin_frames(size)
+    bit = scene.between(5 * KB, 30 * KB)
     client.send(size.to_bytes(4, "big"))
     client.go_on(lambda: client.pause(0.05) and client.send(bytes(bit)))
 
