@@ -161,6 +161,7 @@ def _queues(at: float, written: int, unacked: int, acked_ago: float, rate: float
         window=0 if acked_ago >= 2 else 32_768,
         has_stopped=acked_ago >= 2,
         acked_per_second=rate,
+        peer_unread_bytes=131_072 if acked_ago >= 2 else 98_304,
     )
 
 

@@ -35,11 +35,13 @@ class Queues(msgspec.Struct, frozen=True, omit_defaults=True):
     probes: int = 0
     """Probes of a closed window in a row that nothing has answered."""
     has_stopped: bool = False
-    """Whether acknowledgements have stopped: none for `app.server.unacknowledged.STOPPED`."""
+    """Whether the peer takes nothing any more: `app.server.outstanding.STOPPED`."""
     answers: bool = True
     """Whether the peer's kernel answers: False while retransmissions or probes stay unanswered."""
     acked_per_second: float = 0.0
-    """Bytes acknowledged a second, over the last seconds."""
+    """Bytes that the peer takes a second, over the last seconds: acknowledged, or read if known."""
+    peer_unread_bytes: int | None = None
+    """Bytes that the peer's kernel holds and its program has not read; of peers on this machine."""
 
 
 class Kernel(EventStruct, frozen=True, tag="kernel"):

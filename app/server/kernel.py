@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from ..core.queues import Kernel
+from .peer_queue import PeerQueues
 
 _LINUX: Final = sys.platform == "linux"
 _INT: Final = struct.Struct("i")
@@ -70,7 +71,7 @@ class PeerProgress(NamedTuple):
 
 
 class SocketQueues:
-    """Asks the kernel about the sockets of one loop; each method is one system call.
+    """Asks the kernel about the sockets of one loop; each question is one system call or two.
 
     The one place between the loop and these facts: a test gives the loop another one.
     """
@@ -78,6 +79,7 @@ class SocketQueues:
     def __init__(self, sockets: Mapping[int, socket.socket]) -> None:
         """`sockets` are the open ones by descriptor."""
         self._sockets = sockets
+        self._peers = PeerQueues()
 
     def unacked(self, fd: int) -> int | None:
         """Bytes written and not acknowledged, our FIN included; None if the kernel cannot tell."""
@@ -90,6 +92,14 @@ class SocketQueues:
     def progress(self, fd: int) -> PeerProgress | None:
         """The peer's progress; None if the kernel cannot tell."""
         return read_progress(self._sockets[fd])
+
+    def peer_unread(self, fd: int) -> int | None:
+        """Bytes that the peer's kernel holds for its program; None if it is on another machine."""
+        return self._peers.unread(self._sockets[fd])
+
+    def close(self) -> None:
+        """Give back the descriptor by which the kernel was asked."""
+        self._peers.close()
 
 
 def receive_queue(fd: int) -> int | None:

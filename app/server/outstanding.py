@@ -12,7 +12,8 @@ from .kernel import PeerProgress
 
 STOPPED: Final = 2.0
 """Seconds without an acknowledgement after which a peer that acknowledged before has stopped: a
-steady reader with a small receive buffer acknowledges in steps up to 1.4 s apart."""
+steady reader with a small receive buffer acknowledges in steps up to 1.4 s apart. What the program
+of a peer on this machine reads in between counts as well (`app.server.peer_queue`)."""
 NEVER_BEGUN: Final = 1.0
 """The same for a peer that has acknowledged nothing of what stands in the queue."""
 RATE_FLOOR: Final = 1024
@@ -47,8 +48,9 @@ class Outstanding:
     """
 
     __slots__ = (
-        "acked_at acked_bytes has_begun is_brisk looked_at longest_step marks owed points "
-        "probed_at progress published settled_at since unacked_bytes"
+        "acked_at acked_bytes has_begun is_brisk looked_at longest_step marks moved_at owed "
+        "peer_unread_bytes points probed_at progress published read_bytes settled_at since "
+        "unacked_bytes"
     ).split()
 
     def __init__(
@@ -66,18 +68,24 @@ class Outstanding:
         """When bytes were first unacknowledged."""
         self.acked_at = since
         """When an acknowledgement last took bytes from the queue; `since` if none has."""
+        self.moved_at = since
+        """When the peer last acknowledged, or was last seen to have read."""
+        self.peer_unread_bytes: int | None = None
+        """Bytes that its program has left unread at the last look; of peers on this machine."""
+        self.read_bytes: int | None = None if before is None else before.read_bytes
+        """Bytes of echo that the peer's program has read; known of peers on this machine."""
         self.acked_bytes = acked_bytes
         """Bytes of echo acknowledged since the connection was opened."""
         self.has_begun = before is not None
-        """Whether the peer has acknowledged any of it."""
+        """Whether the peer has acknowledged or read any of it."""
         self.longest_step: float = 0.0 if before is None else before.longest_step
-        """Seconds between two acknowledgements at the most, of the last ones."""
+        """Seconds between two moves of the peer at the most, of the last ones."""
         start = (now, acked_bytes)
         self.marks: tuple[tuple[float, int], ...] = (start, start)
         self.settled_at = now + SETTLES
         if before is not None:
             self.marks, self.settled_at = before.marks, before.settled_at
-        """Two times and the bytes acknowledged by then, from which the rate is taken."""
+        """Two times and the bytes taken by then, from which the rate is made."""
         self.owed = 0
         """The `acked_bytes` at which all that was owed at the last look is acknowledged."""
         self.unacked_bytes: int | None = None
@@ -112,19 +120,42 @@ class Outstanding:
 
     def note_acked(self, acked_bytes: int, when: float, patience: float) -> None:
         """Keep that `acked_bytes` in all are acknowledged, the last of them at `when`."""
-        if self.has_begun:
-            self.longest_step = max(when - self.acked_at, STEP_FADES * self.longest_step)
-        self.has_begun = True
         self.acked_bytes, self.acked_at = acked_bytes, when
-        if when < self.settled_at:
-            self.marks = ((when, acked_bytes),) * 2
-        elif when - self.marks[1][0] >= RATE_WINDOW:
-            self.marks = (self.marks[1], (when, acked_bytes))
+        self._note_move(when)
         points = self.points
         while len(points) > 1 and points[1][0] <= when - patience:
             points.popleft()
         if when - points[-1][0] >= patience / _POINTS:
             points.append((when, acked_bytes))
+
+    def note_unread(self, unread: int | None, now: float) -> None:
+        """Keep that the peer's kernel holds so many bytes that its program has not read yet."""
+        self.peer_unread_bytes = unread
+        if unread is None:
+            return
+        # What arrived after `acked_bytes` was asked for makes it too low, never too high.
+        read = self.acked_bytes - unread
+        if self.read_bytes is None:
+            self.read_bytes, self.marks = read, ((now, read),) * 2
+        elif read > self.read_bytes:
+            self.read_bytes = read
+            self._note_move(now)
+
+    def _note_move(self, when: float) -> None:
+        """Keep that the peer took bytes at `when`."""
+        if self.has_begun:
+            self.longest_step = max(when - self.moved_at, STEP_FADES * self.longest_step)
+        self.has_begun = True
+        self.moved_at = max(self.moved_at, when)
+        if self.read_bytes is None and when < self.settled_at:
+            self.marks = ((when, self.taken_bytes),) * 2
+        elif when - self.marks[1][0] >= RATE_WINDOW:
+            self.marks = (self.marks[1], (when, self.taken_bytes))
+
+    @property
+    def taken_bytes(self) -> int:
+        """Bytes that the peer's program has read, or else those that are acknowledged."""
+        return self.acked_bytes if self.read_bytes is None else self.read_bytes
 
     def note_progress(self, progress: PeerProgress | None, now: float) -> None:
         """Keep what the kernel says at `now` of how far the peer has come."""
@@ -136,9 +167,9 @@ class Outstanding:
 
     @property
     def has_stopped(self) -> bool:
-        """Whether acknowledgements had stopped at the last look."""
+        """Whether the peer had stopped to take bytes at the last look."""
         step = min(STEPS * self.longest_step, LONGEST_STEP)
-        silence = self.looked_at - self.acked_at
+        silence = self.looked_at - self.moved_at
         return silence >= (max(STOPPED, step) if self.has_begun else NEVER_BEGUN)
 
     @property
@@ -200,5 +231,6 @@ class Outstanding:
             probes=0 if progress is None else progress.probes,
             has_stopped=self.has_stopped,
             answers=self.answers,
-            acked_per_second=round((self.acked_bytes - first) / span, 1) if span > 0 else 0.0,
+            acked_per_second=round((self.taken_bytes - first) / span, 1) if span > 0 else 0.0,
+            peer_unread_bytes=self.peer_unread_bytes,
         )

@@ -106,6 +106,7 @@ class Server(ServerHandle):
                 Crashed(t=self.now(), error=self.failure, traceback=traceback.format_exc())
             )
         finally:
+            self._loop.life.unacknowledged.close()
             self._commands.close()
             self._poller.close()
 

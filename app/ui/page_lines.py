@@ -114,6 +114,8 @@ def _figures(row: Row, now: float) -> Iterator[tuple[str, str]]:
         yield "acknowledged a second", short_size(queues.acked_per_second)
     if queues.window is not None:
         yield "peer's window", words_size(queues.window)
+    if queues.peer_unread_bytes is not None:
+        yield "peer's program has not read", words_size(queues.peer_unread_bytes)
     if queues.retransmits:
         yield "retransmissions unanswered", f"{queues.retransmits:,}"
     if queues.probes:

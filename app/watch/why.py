@@ -207,11 +207,15 @@ _PACES: Final = {
     WhyCode.DOES_NOT_ANSWER: "peer does not answer",
 }
 
+_NOT_READING: Final = frozenset({WhyCode.WINDOW_CLOSED, WhyCode.NOT_FETCHED})
+
 
 def _pace(snapshot: Snapshot, code: WhyCode, quiet: float) -> str:
+    queues = snapshot.queues
+    if code in _NOT_READING and (queues is None or queues.peer_unread_bytes is None):
+        return "peer takes nothing"  # a steady reader's window may stay closed for seconds
     if code is not WhyCode.READS_SLOWLY:
         return _PACES[code]
-    queues = snapshot.queues
     if queues is not None and queues.unacked_bytes is not None:
         rate = queues.acked_per_second
         return f"{_PACES[code]}: {short_size(int(rate))}/s" if rate >= 1 else _PACES[code]

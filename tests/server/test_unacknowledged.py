@@ -25,6 +25,7 @@ class PlayedQueues(SocketQueues):
         self.unacked_bytes: int | None = 0
         self.unread_bytes = 0
         self.peer = PeerProgress(9.0, 0, 0, 0, 0, False)
+        self.left_unread: int | None = None
         self.asked: list[int] = []
 
     def unacked(self, fd: int) -> int | None:
@@ -36,6 +37,9 @@ class PlayedQueues(SocketQueues):
 
     def progress(self, fd: int) -> PeerProgress | None:
         return None if self.unacked_bytes is None else self.peer
+
+    def peer_unread(self, fd: int) -> int | None:
+        return self.left_unread
 
 
 class Bench:
@@ -310,6 +314,28 @@ def test_one_who_acknowledges_in_steps_has_stopped_only_after_more_than_a_step()
     # The first step is not known to be one; the last acknowledgement came after 12 s.
     assert not any(stopped[second] for second in (4.0, 5.5, 9.0, 11.5, 12.0, 17.5))
     assert stopped[18.0]
+
+
+def test_a_peer_on_this_machine_that_reads_between_two_steps_has_not_stopped() -> None:
+    bench = Bench()
+    bench.queues.peer = PeerProgress(0.0, 0, 0, 4000, 0, False)
+    for tick in range(2, 20):  # nothing is acknowledged, and 1,000 bytes a second are read
+        bench.queues.left_unread = 6000 - 500 * min(tick, 10)
+        queues = bench.look(100.0 + tick / 2, 4000)
+        assert queues is not None
+        assert queues.has_stopped is (tick >= 14), f"it read last at 5 s; {tick / 2} s"
+        if 4 <= tick <= 10:
+            assert queues.acked_per_second == pytest.approx(1000)
+
+
+def test_a_peer_on_this_machine_that_never_reads_is_told_after_a_second() -> None:
+    bench = Bench()
+    bench.queues.left_unread = 6000
+    for seconds, has_stopped in ((1.0, True), (1.5, True), (9.0, True)):
+        bench.queues.peer = PeerProgress(seconds, 0, 0, 4000, 0, False)
+        queues = bench.look(100.0 + seconds, 4000)
+        assert queues is not None
+        assert queues.has_stopped is has_stopped
 
 
 def test_the_rate_is_of_the_last_seconds() -> None:

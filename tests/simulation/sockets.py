@@ -141,6 +141,10 @@ class Socket:
                 raise os_error(errno.EINVAL)
             self.resets_at_close = value == RESETTING
 
+    def getpeername(self) -> tuple[str, int]:
+        """A peer of another machine: nobody here knows what it has not read."""
+        raise os_error(errno.ENOTCONN)
+
     def getsockopt(self, level: int, option: int, size: int = 0) -> Any:
         """Read an option: TCP_INFO, or the size of the send buffer."""
         if level == socket.IPPROTO_TCP and option == socket.TCP_INFO:

@@ -213,7 +213,12 @@ def test_whose_turn_does_not_come_waits_for_the_server(state: ConnectionState) -
 
 
 def test_unacknowledged_bytes_are_told_with_the_cause() -> None:
-    seen = row_of(in_kernel(WRITTEN, unacked_bytes=204_800, has_stopped=True))
+    far = in_kernel(WRITTEN, unacked_bytes=204_800, has_stopped=True)
+    words = "peer takes nothing: window closed for 3 s, 200 KiB unacknowledged"
+    assert why_waiting(row_of(far), NOW) == words, "whether it reads, nobody here knows"
+    seen = row_of(
+        in_kernel(WRITTEN, unacked_bytes=204_800, has_stopped=True, peer_unread_bytes=131_072)
+    )
     words = "peer does not fetch it: window closed for 3 s, 200 KiB unacknowledged"
     assert why_waiting(seen, NOW) == words
     lost = in_kernel(
