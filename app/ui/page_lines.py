@@ -207,7 +207,7 @@ def _sent(
     yield "acknowledged", None, f"{acked} of {whole} written", palette.GOOD
     if queues is not None and queues.window is not None:
         window = words_size(queues.window)
-        full = "" if queues.window else ": its buffer is full, its program does not read"
+        full = "" if queues.window else ": its receive buffer is full"
         yield "peer's window", queues.window, f"{window} offered{full}", palette.GOOD
 
 

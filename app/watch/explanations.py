@@ -99,12 +99,12 @@ WHYS: Final[Table] = _table(
      "nothing was offered to the kernel yet.", "10.6", "poll(2)"),
     (WhyCode.READS_SLOWLY, "The peer takes its echo more slowly than we could write it, but it "
      "does take it.", "10.6", "tcp(7)"),
-    (WhyCode.WINDOW_CLOSED, "The peer's receive buffer is full because its program does not read: "
+    (WhyCode.WINDOW_CLOSED, "The peer's receive buffer is full and stays full: "
      "the kernel may send nothing, and the echo waits here.", "10.6", "tcp(7)"),
     (WhyCode.DOES_NOT_ANSWER, "What was sent is not acknowledged in spite of retransmissions or "
      "probes: the peer's host, or the way to it, is gone.", "14.2", "tcp(7)"),
-    (WhyCode.NOT_FETCHED, "The loop has written everything into the kernel, and the peer's program "
-     "does not fetch it from its own.", "10.6", "tcp(7)"),
+    (WhyCode.NOT_FETCHED, "The loop has written everything into the kernel, and the peer takes "
+     "nothing of it.", "10.6", "tcp(7)"),
     (WhyCode.SERVER_BEHIND, "Bytes wait in our own receive queue and the loop does not read them: "
      "it is too busy, or it hangs.", "1.2", "recv(2)"),
     (WhyCode.HELD_BY_BUDGET, "It had its share of this iteration, and the others come first.",
@@ -217,7 +217,7 @@ QUEUES: Final[Table] = _table(
     ("in flight", "Bytes that were sent and are not acknowledged yet.", "10.6", "tcp(7)"),
     ("acknowledged", "Bytes of echo that the peer's kernel has taken; only these have arrived.",
      "10.6", "tcp(7)"),
-    ("window", "Bytes that the peer offers to receive; 0 means that its program does not read.",
+    ("window", "Bytes that the peer offers to receive; 0 means that its receive buffer is full.",
      "10.6", "tcp(7)"),
     ("rtt", "The smoothed round-trip time, from a segment to its acknowledgement.",
      "14.2", "tcp(7)"),

@@ -39,7 +39,7 @@ class WhyCode(StrEnum):
     READS_SLOWLY = "reads_slowly"
     """An echo is pending or unacknowledged, and acknowledgements arrive."""
     WINDOW_CLOSED = "window_closed"
-    """An echo is pending, and the peer's receive window is closed: it does not read."""
+    """An echo is pending, and the peer's receive window is closed: it takes nothing."""
     DOES_NOT_ANSWER = "does_not_answer"
     """Retransmissions or probes stay unanswered: the peer's host or the way to it is gone."""
     NOT_FETCHED = "not_fetched"
