@@ -137,6 +137,7 @@ class Outstanding:
         read = self.acked_bytes - unread
         if self.read_bytes is None:
             self.read_bytes, self.marks = read, ((now, read),) * 2
+            self.moved_at = now  # whether it has read so far is not known
         elif read > self.read_bytes:
             self.read_bytes = read
             self._note_move(now)

@@ -28,6 +28,7 @@ import time
 from codecs import getincrementaldecoder
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from rich.color import ColorSystem
@@ -120,13 +121,13 @@ class Output:
         A terminal that takes nothing is made to forget what it has not taken, so that it finds the
         text that restores it once it takes something again.
         """
-        if not self._wait_until_written():
+        if not self.wait_until_written():
             with self._changed:
                 self._pieces.clear()
                 self._waiting = 0
                 self._put(CANCEL + b"".join(self._last or ()))
             _discard_output(self._fd)
-            self._wait_until_written()
+            self.wait_until_written()
         self._last = None  # a suspended dashboard goes on
 
     def _put(self, data: bytes) -> None:
@@ -134,12 +135,21 @@ class Output:
         self._waiting += len(data)
         self._changed.notify_all()
 
-    def _wait_until_written(self) -> bool:
-        def is_written() -> bool:
-            return self._is_lost or not (self._waiting or self._under_way)
+    def wait_until_written(self, longest: float = LAST_WRITE) -> bool:
+        """Return whether all is written, or never will be; waits for it `longest` seconds at most.
 
+        A terminal that takes nothing for `LAST_WRITE` seconds is not waited for any longer.
+        """
+        until = time.monotonic() + longest
         with self._changed:
-            return self._changed.wait_for(is_written, LAST_WRITE)
+            while left := 0 if self._is_lost else self._waiting + self._under_way:
+                patience = min(LAST_WRITE, until - time.monotonic())
+                if not self._changed.wait_for(partial(self._has_less_than, left), patience):
+                    return False
+        return True
+
+    def _has_less_than(self, count: int) -> bool:
+        return self._is_lost or self._waiting + self._under_way < count
 
     def _run(self) -> None:
         while True:
@@ -321,7 +331,8 @@ class TerminalDriver(LinuxDriver):
 
     def disable_input(self) -> None:
         """Stop reading keys, once the answer that is under way has come, or is late."""
-        if self._link.is_waiting and self._key_thread is not None and self._output.is_empty:
+        is_asked = self._link.is_waiting and self._key_thread is not None
+        if is_asked and self._output.wait_until_written(LAST_ANSWER) and self._output.is_empty:
             self._has_answered.wait(min(LAST_ANSWER, self._link.wait(time.monotonic())))
         super().disable_input()
         self._key_thread = None  # nothing is drawn from now on

@@ -173,6 +173,26 @@ def test_however_a_terminal_answers_it_is_drawn_on_and_no_answer_is_a_key(
         assert left == b""
 
 
+SLOW_LINE = """
+import os, sys, time
+from app.cli import main as cli
+from app.ui import terminal
+def slowly(fd, data):
+    time.sleep(0.1)
+    return os.write(fd, data)
+terminal.Output.__init__.__defaults__ = (slowly,)
+sys.exit(cli.main(["127.0.0.1", "0"]))
+"""
+
+
+def test_the_answer_to_what_is_still_being_written_at_the_end_is_not_left_to_the_shell() -> None:
+    with Terminal(program=("-c", SLOW_LINE)) as terminal:
+        terminal.wait_for(lambda screen: "Quit" in screen)
+        terminal.process.send_signal(signal.SIGTERM)
+        assert terminal.exit_code() == 0
+        assert terminal.left_for_the_shell() == b""
+
+
 def test_ctrl_l_draws_again_what_another_program_has_cleared() -> None:
     with Terminal("127.0.0.1", "0") as terminal:
         port = wait_for_port(terminal)
