@@ -48,7 +48,8 @@ def columns_named(names: str) -> list[Column]:
 def _column(name: str) -> Column:
     column = column_named(name) or OF_CLOSED.get(name)
     if column is None:
-        raise click.UsageError(f"no column {name!r}; there are {', '.join(_NAMES)}")
+        there_are = ", ".join(dict.fromkeys((*_NAMES, *OF_CLOSED)))
+        raise click.UsageError(f"no column {name!r}; there are {there_are}")
     return column
 
 
