@@ -36,6 +36,8 @@ RATE_WINDOW: Final = 5.0
 """Seconds over which the rate is taken at the least, once the peer has acknowledged for so long."""
 SETTLES: Final = 1.0
 """Seconds after which the rate is taken: at first the peer's kernel fills its receive buffer."""
+PEER_AGAIN: Final = 2.0
+"""Seconds after which the socket of a peer that has stopped is asked again whether it reads."""
 _POINTS: Final = 32
 """Points of time in one write time-out for which the acknowledged bytes are remembered."""
 
@@ -49,8 +51,8 @@ class Outstanding:
 
     __slots__ = (
         "acked_at acked_bytes has_begun is_brisk looked_at longest_step marks moved_at owed "
-        "peer_unread_bytes points probed_at progress published read_bytes settled_at since "
-        "unacked_bytes"
+        "peer_asked_at peer_unread_bytes points probed_at progress published read_bytes "
+        "settled_at since unacked_bytes"
     ).split()
 
     def __init__(
@@ -72,6 +74,7 @@ class Outstanding:
         """When the peer last acknowledged, or was last seen to have read."""
         self.peer_unread_bytes: int | None = None
         """Bytes that its program has left unread at the last look; of peers on this machine."""
+        self.peer_asked_at = -inf
         self.read_bytes: int | None = None if before is None else before.read_bytes
         """Bytes of echo that the peer's program has read; known of peers on this machine."""
         self.acked_bytes = acked_bytes
@@ -128,9 +131,15 @@ class Outstanding:
         if when - points[-1][0] >= patience / _POINTS:
             points.append((when, acked_bytes))
 
+    def wants_unread(self, now: float) -> bool:
+        """Whether `note_unread` is to be told anew what the peer has not read."""
+        if self.is_brisk:
+            return False
+        return not self.has_stopped or now - self.peer_asked_at >= PEER_AGAIN
+
     def note_unread(self, unread: int | None, now: float) -> None:
         """Keep that the peer's kernel holds so many bytes that its program has not read yet."""
-        self.peer_unread_bytes = unread
+        self.peer_unread_bytes, self.peer_asked_at = unread, now
         if unread is None:
             return
         # What arrived after `acked_bytes` was asked for makes it too low, never too high.

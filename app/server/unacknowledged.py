@@ -123,7 +123,7 @@ class Unacknowledged:
             if acked > known.acked_bytes:
                 when = connection.progress_at if unacked is None else known.last_ack_at(now)
                 known.note_acked(acked, when, self.patience)
-        if not known.is_brisk:
+        if known.wants_unread(now):
             known.note_unread(self._queues.peer_unread(connection.fd), now)
         known.unacked_bytes = unacked
         known.owed = connection.bytes_out + pending

@@ -26,6 +26,7 @@ class PlayedQueues(SocketQueues):
         self.unread_bytes = 0
         self.peer = PeerProgress(9.0, 0, 0, 0, 0, False)
         self.left_unread: int | None = None
+        self.peers_asked = 0
         self.asked: list[int] = []
 
     def unacked(self, fd: int) -> int | None:
@@ -39,6 +40,7 @@ class PlayedQueues(SocketQueues):
         return None if self.unacked_bytes is None else self.peer
 
     def peer_unread(self, fd: int) -> int | None:
+        self.peers_asked += 1
         return self.left_unread
 
 
@@ -336,6 +338,18 @@ def test_a_peer_on_this_machine_that_never_reads_is_told_a_second_after_the_firs
         queues = bench.look(100.0 + seconds, 4000)
         assert queues is not None
         assert queues.has_stopped is has_stopped
+
+
+def test_a_peer_that_has_stopped_is_asked_every_two_seconds_and_reading_again_is_noticed() -> None:
+    bench = Bench()
+    bench.queues.left_unread = 6000
+    bench.queues.peer = PeerProgress(9.0, 0, 0, 4000, 0, False)
+    for tick in range(2, 202):
+        bench.look(100.0 + tick / 2, 4000)
+    assert 50 <= bench.queues.peers_asked <= 55
+    bench.queues.left_unread = 5000
+    told = [bench.look(201.0 + tick / 2, 4000) for tick in range(1, 5)]
+    assert any(queues is not None and not queues.has_stopped for queues in told)
 
 
 def test_the_rate_is_of_the_last_seconds() -> None:
