@@ -30,7 +30,8 @@ END_TIMEOUT: Final = 3.0
 @control_options
 @record_options
 @file_option
-def demo(**options: Any) -> int:
+@click.option("--quiet", is_flag=True, help="No captions, and no cursor that follows them.")
+def demo(quiet: bool, **options: Any) -> int:
     """The dashboard, and built-in clients that show every state."""
     source = click.get_current_context().get_parameter_source("port")
     if source is click.core.ParameterSource.DEFAULT:
@@ -46,7 +47,7 @@ def demo(**options: Any) -> int:
         clients = start_clients(server.host, server.port)
         return lambda: complaints.extend(end_clients(clients))
 
-    code = serve_with_dashboard(settings, sidecars, preferences, accompany)
+    code = serve_with_dashboard(settings, sidecars, preferences, accompany, guided=not quiet)
     if complaints:
         print(f"echo-tui demo: the clients failed: {complaints[-1]}", file=sys.stderr)
         return EXIT_FAILED

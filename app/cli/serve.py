@@ -164,14 +164,16 @@ def serve_with_dashboard(
     sidecars: Sidecars,
     preferences: Preferences,
     accompany: Callable[[ServerHandle], Callable[[], None]] | None = None,
+    guided: bool = False,
 ) -> int:
     """Serve with the dashboard in this terminal, and return the exit code.
 
     `accompany` starts what runs beside the bound server and returns what ends it; that is called
-    once the server was asked to stop. Raises `SettingError`.
+    once the server was asked to stop. `guided` is with captions. Raises `SettingError`.
     """
     from ..host.runtime import Hosting
     from ..ui.app import EchoApp
+    from ..ui.guided_app import GuidedApp
     from ..watch.source import StreamSource
 
     hosting = Hosting(settings, sidecars)
@@ -185,7 +187,7 @@ def serve_with_dashboard(
         unheard=lambda: hosting.fanout.failure_of(stream),
         grace=settings.grace,
     )
-    app = EchoApp(
+    app = (GuidedApp if guided else EchoApp)(
         source, preferences=preferences, recorder=hosting.recordings, control=hosting.control
     )
     end_companions = accompany(server) if accompany else None

@@ -134,6 +134,20 @@ async def short_visit(reader: asyncio.StreamReader, writer: asyncio.StreamWriter
         pass
 
 
+async def stalls_in_header(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Send half a header and nothing more: timeout_header."""
+    writer.write(header(100)[:2])
+    await reader.read()
+
+
+async def half_closes(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Half-close with an echo under way and fetch that slowly: DRAINING for some seconds."""
+    writer.write(frame(b"h" * 600 * 1024))
+    writer.write_eof()
+    while await reader.read(32 * 1024):
+        await asyncio.sleep(0.4)
+
+
 async def ends_mid_body(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Close in the middle of a body: eof_mid_body."""
     writer.write(header(5000) + b"only the start")
@@ -155,6 +169,8 @@ CLIENTS: Final[tuple[tuple[Client, int], ...]] = (
     (dribbled_header, 2),
     (oversize, 1),
     (short_visit, 3),
+    (half_closes, 1),
+    (stalls_in_header, 1),
     (ends_mid_body, 1),
     (silent, 1),
 )
@@ -164,7 +180,7 @@ CLIENTS: Final[tuple[tuple[Client, int], ...]] = (
 async def keep_running(client: Client, host: str, port: int, delay: float) -> None:
     """Connect, run the client, and connect again, for ever; the first time after `delay` s."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    receive_buffer = SLOW_RECEIVE_BUFFER if client is slow_reader else 0
+    receive_buffer = SLOW_RECEIVE_BUFFER if client in (slow_reader, half_closes) else 0
     await asyncio.sleep(delay)
     while True:
         # A client is killed or refused from the dashboard, which is expected in a demo.

@@ -1,0 +1,145 @@
+"""The captions of the demo: which connection shows something now, and what, in a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
+
+from ..core.events import POLLOUT, Closed, ConnectionState, Reason, Snapshot
+from .row import Row
+from .state import State
+from .why import WhyCode, why_code
+
+FRESH: Final = 20.0
+"""Seconds after its close for which a connection is still shown."""
+LARGE: Final = 32 * 1024
+"""Bytes of a body that have come before it is shown."""
+OWES: Final = 2.0
+"""Seconds after which a client that owes the rest of a header is shown."""
+
+
+class Caption(NamedTuple):
+    """One connection, and what there is to see of it."""
+
+    scene: str
+    connection_id: int
+    text: str
+
+
+def next_caption(state: State, now: float, told: Sequence[str] = ()) -> Caption | None:
+    """Return a scene that a connection plays now: one that is not told yet, else the oldest.
+
+    `told` has the scenes in the order in which they were last told. Of several connections that
+    play it, it is the latest one. None if no scene is played.
+    """
+    for name in sorted(_SCENES, key=lambda name: told.index(name) if name in told else -1):
+        played = ((row.id, _SCENES[name](row, now)) for row in state.rows.values())
+        last = max((each for each in played if each[1]), default=None)
+        if last is not None:
+            return Caption(name, *last)
+    return None
+
+
+def _header(row: Row, now: float) -> str:
+    seen = _open(row)
+    if seen is None or seen.state is not ConnectionState.READ_LEN or not seen.header_read:
+        return ""
+    if now - seen.active_at >= OWES:
+        return ""
+    return (
+        f"sends its header byte by byte: READ_LEN has {seen.header_read} of 4 bytes, "
+        "and meanwhile all others are served"
+    )
+
+
+def _body(row: Row, _now: float) -> str:
+    seen = _open(row)
+    if seen is None or seen.state is not ConnectionState.READ_BODY or seen.body_read < LARGE:
+        return ""
+    return (
+        f"sends a body of {seen.body_length:,} bytes in pieces: READ_BODY until the last of them, "
+        "then the whole frame is echoed"
+    )
+
+
+def _slow_reader(row: Row, now: float) -> str:
+    seen = _open(row)
+    if seen is None or not seen.interest & POLLOUT or not seen.eagains:
+        return ""
+    if why_code(row, now) is not WhyCode.READS_SLOWLY:
+        return ""
+    return (
+        f"reads slowly: WRITE_BODY, {seen.partial_writes:,} partial writes and {seen.eagains:,} "
+        "EAGAIN so far. Watch POLLOUT: it is armed only while an echo waits for room"
+    )
+
+
+def _refused(row: Row, now: float) -> str:
+    closed = _just_closed(row, now, Reason.FRAME_TOO_LARGE)
+    return "" if closed is None else f"was refused at its header: {closed.detail}"
+
+
+def _owes(row: Row, now: float) -> str:
+    seen = _open(row)
+    if seen is None or why_code(row, now) is not WhyCode.NEEDS_HEADER:
+        return ""
+    if now - seen.active_at < OWES:
+        return ""
+    return "owes the rest of its header and has gone quiet: a time-out will end it"
+
+
+def _timed_out(row: Row, now: float) -> str:
+    closed = _just_closed(row, now, Reason.TIMEOUT_HEADER, Reason.TIMEOUT_BODY)
+    return "" if closed is None else f"was ended as {closed.reason.value}: {closed.detail}"
+
+
+def _half_closed(row: Row, _now: float) -> str:
+    seen = _open(row)
+    if seen is None or seen.state is not ConnectionState.DRAINING:
+        return ""
+    if seen.closing is not Reason.EOF or not seen.unacked_bytes:
+        return ""
+    return (
+        f"has half-closed, and {seen.unacked_bytes:,} bytes of its echo are not acknowledged: "
+        "DRAINING until it has fetched them"
+    )
+
+
+def _cut_off(row: Row, now: float) -> str:
+    closed = _just_closed(row, now, Reason.EOF_MID_BODY)
+    return "" if closed is None else f"has gone in the middle of a frame: {closed.detail}"
+
+
+def _pings(row: Row, _now: float) -> str:
+    seen = _open(row)
+    if seen is None or seen.frames_out < 10 or seen.eagains or seen.interest & POLLOUT:
+        return ""
+    return (
+        f"had {seen.frames_out:,} echoes and never needed POLLOUT: each was written at once, "
+        "and only POLLIN is registered"
+    )
+
+
+def _open(row: Row) -> Snapshot | None:
+    return row.snapshot if row.closed is None else None
+
+
+def _just_closed(row: Row, now: float, *reasons: Reason) -> Closed | None:
+    closed = row.closed
+    if closed is None or closed.reason not in reasons or now - closed.t > FRESH:
+        return None
+    return closed
+
+
+_SCENES: Final[dict[str, Callable[[Row, float], str]]] = {
+    "pings": _pings,
+    "header": _header,
+    "body": _body,
+    "slow reader": _slow_reader,
+    "refused": _refused,
+    "half-closed": _half_closed,
+    "owes": _owes,
+    "timed out": _timed_out,
+    "cut off": _cut_off,
+}
+"""In the order in which they are told."""
