@@ -23,12 +23,13 @@ from ..watch.source import RecorderControl, Source
 from . import palette
 from .actions import Keys, signs
 from .attention import Attention, StuckCounter
-from .charts import ChartsPanel
+from .charts import ChartsPanel, charts
 from .commanding_app import CommandingApp
 from .connection_page import NOT_ON_A_PAGE, ConnectionPage
 from .detail_panel import DetailPanel
 from .dialogs import FailureScreen
 from .event_panels import EventLog, LogLines, RecentEvents
+from .groups_screen import GroupsScreen
 from .header_panel import HeaderPanel, header_figures
 from .help_screen import HelpScreen, help_for
 from .hex_panel import HexPanel
@@ -36,7 +37,17 @@ from .key_bar import KeyBar
 from .preferences import Preferences
 from .questions import QuitDialog
 from .terminal import TerminalDriver
-from .topics import Topic, of_columns, of_event, of_header, of_row, of_the_rest
+from .topics import (
+    Topic,
+    of_charts,
+    of_columns,
+    of_event,
+    of_groups,
+    of_header,
+    of_row,
+    of_the_rest,
+    put_first,
+)
 from .workers_panel import WorkersPanel
 
 SMALLEST: Final = (60, 15)
@@ -289,6 +300,10 @@ class EchoApp(CommandingApp):
         event = self.focused.selected if isinstance(self.focused, LogLines) else None
         if event is not None:
             return [of_event(event), *found]
+        if isinstance(self.screen, GroupsScreen):
+            return put_first(of_groups(), found)
+        if self.open_page is None and self.screen_stack[0].has_class("charting"):
+            return put_first(of_charts(charts(model)), found)
         if self.open_page is None and table.chosen_column:
             at = [topic.explained for topic in found].index(OF_COLUMNS[table.chosen_column])
             return found[at:] + found[:at]

@@ -53,6 +53,11 @@ class Chart(NamedTuple):
     span: int = 1
     """Number of columns of the grid that the chart takes."""
 
+    @property
+    def title(self) -> str:
+        """The first words of the figures."""
+        return self.figures[0][0].strip()
+
 
 def charts(model: ScreenState) -> list[Chart]:
     """Make all charts of a server, in the order of the screen."""

@@ -193,6 +193,7 @@ class GroupsScreen(Dialog[Entered]):
         Binding("pagedown,ctrl+d", "move_page(1)", "Page down", show=False),
         Binding("home,g", "move(-1000000)", "First", show=False),
         Binding("end,G", "move(1000000)", "Last", show=False),
+        Binding("question_mark", "app.help", "Help", show=False),
         Binding("q", "cancel", "Close", show=False),
     ]
 

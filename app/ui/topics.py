@@ -7,10 +7,9 @@ from typing import Final, NamedTuple
 
 from ..watch.columns import COLUMNS
 from ..watch.explanations import (
-    COLUMNS as OF_COLUMNS,
-)
-from ..watch.explanations import (
+    CHARTS,
     EVENTS,
+    GROUPED,
     HEADER,
     QUEUES,
     REASONS,
@@ -20,12 +19,16 @@ from ..watch.explanations import (
     Explanation,
     Table,
 )
+from ..watch.explanations import (
+    COLUMNS as OF_COLUMNS,
+)
 from ..watch.figures import clock
 from ..watch.journal import JournalEntry
 from ..watch.row import Row
 from ..watch.why import why_code, why_waiting
 from . import palette
 from .cells import CELLS
+from .charts import Chart
 from .column_layout import FittedColumn
 from .lines_panel import Line, LinesPanel, flow
 
@@ -34,6 +37,8 @@ _NAME: Final = 18
 GROUPS: Final[tuple[tuple[str, Table], ...]] = (
     ("columns of the table", OF_COLUMNS),
     ("header and workers", HEADER),
+    ("charts", CHARTS),
+    ("groups", GROUPED),
     ("page of a connection", QUEUES),
     ("events", EVENTS),
     ("why a connection waits", WHYS),
@@ -96,7 +101,7 @@ def _value(key: str, row: Row | None, now: float) -> str:
         return why_waiting(row, now)
     column = COLUMNS[key]
     fitted = FittedColumn(key, column.title, max(column.width, len(row.peer)), column.right)
-    return "".join(text for text, _ in CELLS[key](row, fitted, now)).strip()
+    return _text(CELLS[key](row, fitted, now))
 
 
 def of_header(values: Mapping[str, str]) -> list[Topic]:
@@ -105,9 +110,39 @@ def of_header(values: Mapping[str, str]) -> list[Topic]:
     return [Topic(f"header {name}", values.get(name, ""), HEADER[name]) for name in names]
 
 
+def of_charts(shown: Iterable[Chart]) -> list[Topic]:
+    """Return the charts with their figures."""
+    return [
+        Topic(
+            f"chart {chart.title}",
+            _text(chart.figures[1:]),
+            CHARTS[chart.title],
+        )
+        for chart in shown
+    ]
+
+
+def _text(line: Line) -> str:
+    return "".join(text for text, _ in line).strip()
+
+
+def of_groups() -> list[Topic]:
+    """Return the figures of a group."""
+    return [Topic(f"group {name}", "", explained) for name, explained in GROUPED.items()]
+
+
+def put_first(first: Sequence[Topic], topics: Iterable[Topic]) -> list[Topic]:
+    """Return some topics, and behind them all others."""
+    names = {topic.name for topic in first}
+    return [*first, *(topic for topic in topics if topic.name not in names)]
+
+
 def of_the_rest() -> list[Topic]:
-    """Return what has no present value: figures of a page, kinds of events, codes, states."""
-    tables = (("page", QUEUES), ("event", EVENTS), ("why", WHYS), ("state", STATES))
+    """Return what needs no present value: figures of charts, groups and a page, events, codes."""
+    tables = (
+        *(("chart", CHARTS), ("group", GROUPED), ("page", QUEUES)),
+        *(("event", EVENTS), ("why", WHYS), ("state", STATES)),
+    )
     return [
         Topic(f"{place} {name}", "", explained)
         for place, table in tables

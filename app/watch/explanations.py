@@ -207,6 +207,35 @@ HEADER: Final[Table] = _table(
      "12", "pthreads(7)"),
 )
 """By label in the header and in the panel of the workers."""
+CHARTS: Final[Table] = {
+    "in B/s": HEADER["in B/s"],
+    "out B/s": HEADER["out B/s"],
+    "frames/s": HEADER["frames/s"],
+    **_table(
+        ("service time", "From the wake-up that completed a frame to the end of its echo's write, "
+         "of all frames of the last minute.", "1.2", "epoll_wait(2)"),
+        ("longest iteration", "The longest iteration in each second: every other connection waited "
+         "so long.", "1.2", "epoll_wait(2)"),
+    ),
+    "connections": HEADER["open"],
+    "POLLOUT armed": HEADER["POLLOUT"],
+    **_table(
+        ("CPU loop", "The shares of one core that the loop and the whole process use; the graph is "
+         "of the process.", "14.3", "getrusage(2)"),
+    ),
+    "memory": HEADER["memory"],
+}
+"""By title of a chart."""
+GROUPED: Final[Table] = _table(
+    ("open", "The connections of the group.", "9.1", "accept(2)"),
+    ("stuck", "Those of them that stand still for a reason that somebody should look into.",
+     "10.6", "tcp(7)"),
+    ("pending", "Bytes of their echoes that the kernel has not accepted yet, in all.",
+     "10.6", "send(2)"),
+    ("unacked", "Bytes written to them that are not acknowledged, in all.", "10.6", "tcp(7)"),
+    ("rate/s", "Frames echoed to them a second, in all.", "15", "send(2)"),
+)
+"""By title of a figure of a group."""
 QUEUES: Final[Table] = _table(
     ("unread", "Bytes that the kernel has received and the loop has not read yet.",
      "3.2", "tcp(7)"),

@@ -16,7 +16,7 @@ from app.ui.help_screen import HelpScreen, TopicPanel
 from app.ui.lines_panel import LinesPanel
 from app.ui.preferences import Preferences
 from app.ui.workers_panel import _lines
-from app.watch.explanations import COLUMNS, EVENTS, HEADER, QUEUES, STATES, WHYS
+from app.watch.explanations import CHARTS, COLUMNS, EVENTS, GROUPED, HEADER, QUEUES, STATES, WHYS
 from app.watch.screen_state import ScreenState
 from app.watch.stream import Drained
 from screenshots.scenes import overview, overview_with_workers
@@ -88,7 +88,7 @@ async def test_the_arrow_keys_walk_through_every_explanation_and_back() -> None:
         else:
             pytest.fail("the walk does not come round")
         all_of_it = " ".join(seen)
-        for table in (COLUMNS, HEADER, EVENTS, WHYS, STATES, QUEUES):
+        for table in (COLUMNS, HEADER, EVENTS, WHYS, STATES, QUEUES, CHARTS, GROUPED):
             for each in table.values():
                 assert each.text in all_of_it
         for name, words in (("column pending", "304K"), ("header open", "35")):
@@ -192,3 +192,20 @@ async def test_the_recipes_name_the_keys_in_force(keys: dict[str, str]) -> None:
         text = panel_text(app.screen.query_one("#help-recipes", LinesPanel))
         assert f"{'F8' if keys else '/'} pending>0" in text
         assert ("end all of one host" in text) is not bool(keys)
+
+
+@pytest.mark.parametrize(
+    ("key", "names"),
+    [("v", [f"chart {name}" for name in CHARTS]), ("O", [f"group {name}" for name in GROUPED])],
+)
+async def test_charts_and_groups_are_explained_first_where_they_are_shown(
+    key: str, names: list[str]
+) -> None:
+    async with running(FixedSource(overview())) as (app, pilot):
+        await pilot.press(key, "question_mark")
+        await pilot.pause()
+        screen = app.screen
+        assert isinstance(screen, HelpScreen)
+        for name in names:
+            assert explained(screen).startswith(f"{name} ")
+            screen.action_walk(1)

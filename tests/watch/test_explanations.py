@@ -33,7 +33,7 @@ SECTIONS = {
     *("14.1", "14.2", "14.3", "15", "16"),
 }
 """The sections of the source document."""
-TABLES = ("COLUMNS", "HEADER", "EVENTS", "REASONS", "STATES", "WHYS", "QUEUES")
+TABLES = ("COLUMNS", "HEADER", "EVENTS", "REASONS", "STATES", "WHYS", "QUEUES", "CHARTS", "GROUPED")
 ALL = [
     pytest.param(explained, id=f"{name}-{key}")
     for name in TABLES
