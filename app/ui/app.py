@@ -92,6 +92,7 @@ class EchoApp(CommandingApp):
         self._events = EventLog(id="log")
         self._charts = ChartsPanel(id="charts", title="charts of the last minutes")
         self._banner_shown = ""
+        self._paused_at = 0.0
         self._too_small = Static("", id="too-small", markup=False)
 
     def compose(self) -> ComposeResult:
@@ -196,7 +197,7 @@ class EchoApp(CommandingApp):
             return f"GONE: {self.model.gone}. Waiting for it; {signs(self.keys, 'quit')} quits"
         if self._frozen is None:
             return ""
-        behind, resumes = self._source.now() - now, signs(self.keys, "pause")
+        behind, resumes = time.monotonic() - self._paused_at, signs(self.keys, "pause")
         stands = f"PAUSED {behind:.0f} s ago: the screen stands still, the server goes on."
         return f"{stands} {resumes} resumes"
 
@@ -313,6 +314,7 @@ class EchoApp(CommandingApp):
         """Pause or resume the screen; the model goes on applying events."""
         if self._frozen is None:
             self._frozen = (self.model.frozen(), self._source.now())
+            self._paused_at = time.monotonic()
         else:
             self._frozen = None
         self.screen_stack[0].set_class(self._frozen is not None, "paused")

@@ -48,18 +48,21 @@ class Attention:
     def __init__(self, title: str, may_ring: bool) -> None:
         self._title = title
         self._may_ring = may_ring
-        self._stuck = 0
+        self._rang_for = 0
+        """How many were stuck when it rang last, less those that went on since."""
         self._rang_at = float("-inf")
 
     def tell(self, stuck: int, absent: bool, now: float) -> Telling:
-        """Return the title for so many stuck connections; it rings if there were fewer before.
+        """Return the title for so many stuck connections; it rings if more are than it rang for.
 
         `absent` is whether the server is gone or dead.
         """
-        before, self._stuck = self._stuck, stuck
-        rings = self._may_ring and stuck > before and now - self._rang_at >= BELL_INTERVAL
+        known = min(self._rang_for, stuck)
+        has_more = stuck > known
+        rings = self._may_ring and has_more and now - self._rang_at >= BELL_INTERVAL
         if rings:
             self._rang_at = now
+        self._rang_for = stuck if rings else known
         if absent:
             return Telling(f"{self._title}: the server is gone", rings)
         return Telling(f"{self._title}: {stuck:,} stuck" if stuck else self._title, rings)

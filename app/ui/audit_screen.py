@@ -23,7 +23,10 @@ class AuditScreen(Dialog[None]):
     """A list of commands with time, old and new value and result; it grows while it is open."""
 
     AUTO_FOCUS = "#audit-list"
-    HELP = "All that was asked of the server, whoever asked, the newest first. Escape closes it."
+    HELP = (
+        "What was asked of the server since this dashboard has known it, whoever asked: the latest "
+        "500, the newest first. Escape closes it."
+    )
     BINDINGS: ClassVar[list[BindingType]] = [Binding("a,q,enter", "cancel", "Close")]
 
     def __init__(self, changes: Iterable[Change]) -> None:

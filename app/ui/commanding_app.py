@@ -206,8 +206,16 @@ class CommandingApp(FindingApp):
             self.screen.confirm()
         else:
             name = printable(str(file), 200)
-            dialog = EndRecordingDialog(name, self.keys["record"], self._control)
-            self.push_screen(dialog, lambda sure: self._toggle_recording() if sure else None)
+            recorder = self._recorder
+            dialog = EndRecordingDialog(
+                name, self.keys["record"], self._control, lambda: recorder.planned is not None
+            )
+            self.push_screen(dialog, self._end_recording)
+
+    def _end_recording(self, sure: bool | None) -> None:
+        # It may have ended by itself since the question: then this would begin another.
+        if sure and self._recorder is not None and self._recorder.planned is not None:
+            self._toggle_recording()
 
     def _toggle_recording(self) -> None:
         assert self._recorder is not None

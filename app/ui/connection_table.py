@@ -183,7 +183,7 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         return not is_steady and self._is_sort_due(now)
 
     def _is_sort_due(self, now: float) -> bool:
-        return now - self._sorted_at >= SORT_INTERVAL
+        return not 0 <= now - self._sorted_at < SORT_INTERVAL  # the wall clock may be set back
 
     def _reorder(self, model: State, now: float) -> None:
         rows = list(model.rows.values())

@@ -200,7 +200,10 @@ def _queues(row: Row) -> Line:
         style = palette.WARNING if kernel.unacknowledged else palette.PLAIN
         line += [(words_size(kernel.unacknowledged), style), (" unacked  ", palette.DIM)]
     if kernel.unacked_segments is not None:
-        line += [(f"{kernel.unacked_segments}", palette.PLAIN), (" in flight", palette.DIM)]
+        line += [
+            (f"{kernel.unacked_segments}", palette.PLAIN),
+            (" segments in flight", palette.DIM),
+        ]
     return line
 
 

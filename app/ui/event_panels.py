@@ -12,6 +12,7 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.content import Content
 from textual.widgets import Input
 
 from ..core.events import Event
@@ -38,7 +39,8 @@ class EventLog(Vertical):
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
-        self.border_title = "event log"
+        self._title = ""
+        self.show_title("event log")
         self.lines = LogLines()
         self._field = Input(placeholder="text in an event", id="log-search")
         self._field.cursor_blink = False
@@ -52,9 +54,13 @@ class EventLog(Vertical):
     def render_state(self, model: ScreenState) -> None:
         """Draw the entries in view, and in the title how many are below."""
         self.lines.render_state(model)
-        title = self.lines.title
-        if self.border_title != title:
-            self.border_title = title
+        self.show_title(self.lines.title)
+
+    def show_title(self, title: str) -> None:
+        """Write a title into the border; it may have a text that was typed, which is no markup."""
+        if title != self._title:
+            self._title = title
+            self.border_title = Content(title)
 
     def open_search(self) -> None:
         """Open the field for a text to search for."""
@@ -214,7 +220,7 @@ class LogLines(LinesPanel, can_focus=True):
     def _redraw(self) -> None:
         self._draw()
         if isinstance(self.parent, EventLog):
-            self.parent.border_title = self.title
+            self.parent.show_title(self.title)
 
     def action_move(self, step: int) -> None:
         """Select the entry before, or the next one."""

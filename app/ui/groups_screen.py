@@ -12,6 +12,7 @@ from typing import ClassVar, Final, NamedTuple
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.content import Content
 from textual.message import Message
 
 from ..watch.figures import short_count, short_rate, short_size
@@ -33,7 +34,7 @@ AGAIN_AFTER: Final = 1.0
 """Seconds after which the connections are grouped again."""
 _WIDEST_NAME: Final = 40
 _FIGURES: Final[dict[str, Callable[[Group], str]]] = {
-    "open": lambda group: short_count(group.count),
+    "count": lambda group: short_count(group.count),
     "stuck": lambda group: short_count(group.stuck),
     "pending": lambda group: short_size(group.pending),
     "unacked": lambda group: short_size(group.unacked),
@@ -230,7 +231,11 @@ class GroupsScreen(Dialog[Entered]):
     def commands(self) -> list[Words]:
         """Return the command that lists the group under the cursor."""
         group = self._list.selected
-        return [] if group is None else [("list", "--where", self._filter_of(group))]
+        if group is None:
+            return []
+        # `list` without it has only open ones.
+        closed = ("--closed",) if GROUPINGS[self.by].with_closed and group.worst.closed else ()
+        return [("list", *closed, "--where", self._filter_of(group))]
 
     def _filter_of(self, group: Group) -> str:
         """Return the filter that shows a group, within the one that is in force."""
@@ -281,7 +286,8 @@ class GroupsScreen(Dialog[Entered]):
         of = f"{number:,} connection{'' if number == 1 else 's'}"
         title = f"{how_many} of {of}{closed}{filtered}"
         box = self.query_one("#groups-dialog")
-        box.border_title = clip(title, max(20, box.size.width - 4))
+        # The text of a filter is no markup.
+        box.border_title = Content(clip(title, max(20, box.size.width - 4)))
         line: Line = [("by  ", palette.DIM)]
         for name, grouping in GROUPINGS.items():
             style = palette.SORTED if name == self.by else palette.DIM

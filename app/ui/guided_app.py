@@ -25,7 +25,7 @@ class GuidedApp(EchoApp):
         super().__init__(*arguments, **options)
         self._caption_line = Static("", id="caption", markup=False)
         self._told: list[str] = []  # scenes, in the order in which they were last told
-        self._next_caption_at = 0.0
+        self._told_at = -CAPTION_TIME
         self._follows = True
 
     def on_mount(self) -> None:
@@ -41,7 +41,8 @@ class GuidedApp(EchoApp):
 
     def _draw(self, model: ScreenState, now: float) -> None:
         super()._draw(model, now)
-        if now >= self._next_caption_at and self._frozen is None:
+        is_told = 0 <= now - self._told_at < CAPTION_TIME  # the wall clock may be set back
+        if not is_told and self._frozen is None:
             self._tell_next(model, now)
 
     def _tell_next(self, model: ScreenState, now: float) -> None:
@@ -49,7 +50,7 @@ class GuidedApp(EchoApp):
         if caption is None:
             return
         self._told = [*(scene for scene in self._told if scene != caption.scene), caption.scene]
-        self._next_caption_at = now + CAPTION_TIME
+        self._told_at = now
         number = (f"#{caption.connection_id} ", palette.ACCENT)
         self._caption_line.update(Text.assemble(number, caption.text))
         if self._follows and len(self.screen_stack) == 1:

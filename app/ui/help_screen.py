@@ -38,7 +38,8 @@ _RECIPES: Final = (
      "{copy_json} copies the connection as JSON", ("export", "export_screen", "copy_json")),
     ("armed or direct", "{settings} changes the write mode; compare POLLOUT, toggles and EAGAIN, "
      "and in {charts} the charts of before and after", ("settings", "charts")),
-    ("read the event log", "Tab goes to it; PageUp, Home and / find a line, Enter opens it", ()),
+    ("read the event log", "Tab goes to it ({log} first, if it is hidden); PageUp, Home and / find "
+     "a line, Enter opens it", ("log",)),
 )  # fmt: skip
 """A wish, how it is fulfilled, and the actions that it takes."""
 _WANTED: Final = 21
@@ -202,8 +203,12 @@ def _legend() -> Text:
     meanings += [
         ("● on", palette.WARNING, "POLLOUT armed"),
         ("toggles", palette.STRONG, "times armed or disarmed"),
-        ("pending", palette.STRONG, "echo not yet written: the kernel has no room"),
-        (palette.TAG, palette.ACCENT, "tagged; without tags, all that the filter shows is killed"),
+        ("pending", palette.STRONG, "echo that the kernel has not accepted yet"),
+        (
+            palette.TAG,
+            palette.ACCENT,
+            "tagged: K kills these, else all that the filter shows",
+        ),
         ("Shift", palette.ACCENT, "and the mouse select text (Option on a Mac), or --no-mouse"),
         ("^l  ^z", palette.ACCENT, "send the whole screen again; suspend, until `fg`"),
         ("y", palette.ACCENT, "in a dialog: copy its last line, the command of ctl"),

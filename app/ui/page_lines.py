@@ -109,7 +109,10 @@ def _figures(row: Row, now: float) -> Iterator[tuple[str, str]]:
     queues = snapshot.queues
     if queues is None:
         return
-    yield "last acknowledgement", _ago(now - queues.acked_at)
+    if queues.acked_at > queues.since:
+        yield "last acknowledgement", _ago(now - queues.acked_at)
+    else:
+        yield "unacknowledged for", words_span(now - queues.since)
     if queues.acked_per_second >= 1:
         yield "acknowledged a second", short_size(queues.acked_per_second)
     if queues.window is not None:
@@ -176,15 +179,14 @@ def _stations(row: Row, snapshot: Snapshot) -> list[tuple[str, int | None, str, 
     body = snapshot.body_read if reads else 0
     body_words = f"{body:,} of {snapshot.body_length:,} B read" if reads else "none being read"
     pending = snapshot.pending
+    no_room = ": the kernel has no room" if pending and snapshot.offered else ""
     stations = [
         ("receive queue", unread, f"{words_size(unread)} not read by the loop", palette.INFO),
         ("body", body, body_words, palette.STATES[ConnectionState.READ_BODY]),
         (
             "pending",
             pending,
-            f"{words_size(pending)} of echo not written: the kernel has no room"
-            if pending
-            else "0 B of echo not written",
+            f"{words_size(pending)} of echo not written{no_room}",
             palette.STATES[ConnectionState.WRITE_BODY],
         ),
     ]

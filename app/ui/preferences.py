@@ -51,7 +51,7 @@ class Preferences:
     refresh: float = 0.0
     """Seconds between two drawings; 0 leaves that to the dashboard."""
     mouse: bool = True
-    """Whether the terminal tells of the mouse; without it selects text as everywhere."""
+    """Whether the terminal tells of the mouse; if it does not, the mouse selects text."""
     notify: bool = False
     """Whether the bell rings when more connections are stuck."""
     views: Views = field(default_factory=dict)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
 
 from rich.text import Text
 from textual import events, on
@@ -13,8 +13,6 @@ from ..watch.screen_state import ScreenState
 from . import palette
 from .ctl_line import Words
 from .dialogs import Dialog, boxed, cancel_or
-
-_ECHOED: Final = "What they sent in full is still echoed"
 
 
 class Question(Dialog[bool]):
@@ -118,9 +116,12 @@ class EndRecordingDialog(Question):
     TITLE_WORD = "end recording"
     HELP = "Enter, or the key that brought you here, ends it. Escape lets it go on."
 
-    def __init__(self, file: str, keys: tuple[str, ...], control: str = "") -> None:
-        """Ask about the recording into `file`, whose name is escaped."""
+    def __init__(
+        self, file: str, keys: tuple[str, ...], control: str, goes_on: Callable[[], bool]
+    ) -> None:
+        """Ask about the recording into `file`, whose name is escaped, as long as it `goes_on`."""
         super().__init__(keys, control)
+        self._goes_on = goes_on
         self._tell(
             Text.assemble(
                 ("The command line asked for this recording: ", palette.STRONG),
@@ -128,6 +129,10 @@ class EndRecordingDialog(Question):
                 ("\nNothing goes on recording after it unless you begin another.", palette.DIM),
             )
         )
+
+    def render_state(self, model: ScreenState, now: float) -> str:
+        """Return a word once the recording has ended by itself."""
+        return "" if self._goes_on() else "the recording has ended: nothing was done"
 
     def commands(self) -> list[Words]:
         """Return the command that ends the recording."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections import deque
 from collections.abc import Set
 from typing import Final, NamedTuple
@@ -36,6 +37,12 @@ class Audit:
         self._last: tuple[object, ...] = ()  # the latest answer: request, command, ok, message
         self._ids: set[int] = set()  # the connections of the answers like it
         self._alike = 0  # how many such answers there were in a row
+
+    def copy(self) -> Audit:
+        """Return a copy that stays as it is."""
+        audit = copy.copy(self)
+        audit.changes, audit._ids = self.changes.copy(), self._ids.copy()
+        return audit
 
     def apply(self, event: Event) -> None:
         """Keep a change or the answer to a command; traces follow the cursor and are left out."""

@@ -47,7 +47,7 @@ def _header(row: Row, now: float) -> str:
     if now - seen.active_at >= OWES:
         return ""
     return (
-        f"sends its header byte by byte: READ_LEN has {seen.header_read} of 4 bytes, "
+        f"has sent {seen.header_read} of the 4 bytes of a header: READ_LEN waits for the rest, "
         "and meanwhile all others are served"
     )
 
@@ -85,7 +85,9 @@ def _owes(row: Row, now: float) -> str:
         return ""
     if now - seen.active_at < OWES:
         return ""
-    return "owes the rest of its header and has gone quiet: a time-out will end it"
+    return (
+        "owes the rest of its header and has gone quiet: the header time-out ends it, if it is on"
+    )
 
 
 def _timed_out(row: Row, now: float) -> str:
@@ -112,7 +114,7 @@ def _cut_off(row: Row, now: float) -> str:
 
 def _pings(row: Row, _now: float) -> str:
     seen = _open(row)
-    if seen is None or seen.frames_out < 10 or seen.eagains or seen.interest & POLLOUT:
+    if seen is None or seen.frames_out < 10 or seen.toggles or seen.interest & POLLOUT:
         return ""
     return (
         f"had {seen.frames_out:,} echoes and never needed POLLOUT: each was written at once, "

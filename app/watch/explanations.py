@@ -99,7 +99,7 @@ WHYS: Final[Table] = _table(
      "nothing was offered to the kernel yet.", "10.6", "poll(2)"),
     (WhyCode.READS_SLOWLY, "The peer takes its echo more slowly than we could write it, but it "
      "does take it.", "10.6", "tcp(7)"),
-    (WhyCode.WINDOW_CLOSED, "The peer's receive buffer is full and stays full: "
+    (WhyCode.WINDOW_CLOSED, "The peer takes nothing, mostly because its receive buffer is full: "
      "the kernel may send nothing, and the echo waits here.", "10.6", "tcp(7)"),
     (WhyCode.DOES_NOT_ANSWER, "What was sent is not acknowledged in spite of retransmissions or "
      "probes: the peer's host, or the way to it, is gone.", "14.2", "tcp(7)"),
@@ -137,8 +137,8 @@ COLUMNS: Final[Table] = _table(
     ("pollout", "Whether the poller watches for room in the send queue: armed only while an echo "
      "is pending.", "10.6", "poll(2)"),
     ("toggles", "How often POLLOUT was armed or disarmed: twice for each echo that did not fit at "
-     "once.", "10.6", "epoll_ctl(2)"),
-    ("pending", "Bytes of echo that the kernel has no room for: they wait in the server.",
+     "once, and in write mode armed for every one.", "10.6", "epoll_ctl(2)"),
+    ("pending", "Bytes of echo that the kernel has not accepted yet: they wait in the server.",
      "10.6", "send(2)"),
     ("unacked", "Bytes that the kernel has accepted and the peer has not acknowledged.",
      "10.6", "tcp(7)"),
@@ -177,8 +177,8 @@ HEADER: Final[Table] = _table(
     ("listener", "One of the addresses at which the server listens.", "7.2", "listen(2)"),
     ("accepted", "Connections accepted at this address since the start.", "10.1", "accept(2)"),
     ("open", "Connections that are open now.", "9.1", "accept(2)"),
-    ("POLLOUT", "Connections with POLLOUT armed: their echo did not fit into the kernel's queue.",
-     "10.6", "poll(2)"),
+    ("POLLOUT", "Connections with POLLOUT armed: their echo did not fit into the kernel's queue, "
+     "or in write mode armed is yet to be written.", "10.6", "poll(2)"),
     ("frames/s", "Frames echoed a second by all connections together.", "15", "send(2)"),
     ("in B/s", "Bytes received a second.", "15", "recv(2)"),
     ("out B/s", "Bytes of echo that the kernel accepts a second.", "15", "send(2)"),
@@ -227,7 +227,8 @@ CHARTS: Final[Table] = {
 }
 """By title of a chart."""
 GROUPED: Final[Table] = _table(
-    ("open", "The connections of the group.", "9.1", "accept(2)"),
+    ("count", "The connections of the group; by reason the ones that have just closed count too.",
+     "9.1", "accept(2)"),
     ("stuck", "Those of them that stand still for a reason that somebody should look into.",
      "10.6", "tcp(7)"),
     ("pending", "Bytes of their echoes that the kernel has not accepted yet, in all.",
@@ -268,8 +269,8 @@ EVENTS: Final[Table] = _table(
      "10.1", "accept(2)"),
     *((f"closed {reason}", *explained) for reason, explained in REASONS.items()),
     ("state", "A wake-up left the connection in another state than before.", "5.2", "recv(2)"),
-    ("POLLOUT armed", "The kernel had no room for all of the echo: the poller says when there is "
-     "some.", "10.6", "epoll_ctl(2)"),
+    ("POLLOUT armed", "The kernel had no room for all of the echo, or in write mode armed nothing "
+     "is written yet: the poller says when there is room.", "10.6", "epoll_ctl(2)"),
     ("POLLOUT disarmed", "The echo is written: an armed POLLOUT would wake the loop for nothing.",
      "10.6", "epoll_ctl(2)"),
     ("read", "One recv: the room that was offered, and the bytes that came.", "5.1", "recv(2)"),

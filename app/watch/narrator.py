@@ -26,7 +26,7 @@ FINE_FOR: Final = 3.0
 KINDS_AT_MOST: Final = 5
 """Kinds of changes that a line counts."""
 _GOES_ON: Final = "go on"
-_OF_SERVER: Final = "more of the server"
+_OF_SERVER: Final = "of the server"
 
 
 class Remark(NamedTuple):
@@ -140,7 +140,9 @@ class Narrator:
         if verdict is not None:
             self._fine_since.pop(row.id, None)
         if verdict is None and told is not None:
-            if now - self._fine_since.setdefault(row.id, now) < FINE_FOR:
+            # The wall clock may be set back.
+            since = self._fine_since[row.id] = min(now, self._fine_since.get(row.id, now))
+            if now - since < FINE_FOR:
                 self._waiting.pop(row.id, None)
                 return
             verdict = Remark(_GOES_ON_RANK, 0, _GOES_ON, f"#{row.id} goes on")
@@ -177,7 +179,9 @@ class Narrator:
         self._waiting.clear()
         self._next_at = self._clock() + PACE
         (_, worst), *others = order
-        return worst.text + _summed_up([change for _, change in others])
+        of_server = [change.text for _, change in others if change.kind == _OF_SERVER]
+        rest = [change for _, change in others if change.kind != _OF_SERVER]
+        return "; ".join([worst.text, *of_server]) + _summed_up(rest)
 
 
 def _summed_up(others: list[Remark]) -> str:

@@ -131,6 +131,9 @@ class Row:
             )
         if self.kernel is not None:
             self.kernel = msgspec.structs.replace(self.kernel, t=self.kernel.t + seconds)
+        if self.toggled is not None:
+            shifted = [msgspec.structs.replace(each, t=each.t + seconds) for each in self.toggled]
+            self.toggled = deque(shifted, TOGGLES_LIMIT)
         self.silent_since += seconds if self.silent_since else 0.0
         self._seen_at = None
         self._frame_at += seconds

@@ -93,6 +93,8 @@ class ScreenState(State):
         state.history = self.history.copy()
         state.bodies = self.bodies.copy()
         state.log = self.log.copy()
+        state.audit = self.audit.copy()
+        state._longest = self._longest.copy()
         state.workers = self.workers.copy()
         return state
 

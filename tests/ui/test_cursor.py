@@ -181,3 +181,16 @@ async def test_w_lists_what_the_codes_call_stuck() -> None:
         assert order(app) == [1, 2, 3, 4, 5, 6, 7]
         await pilot.press("w")
         assert len(order(app)) == 12
+
+
+async def test_the_order_goes_on_changing_after_the_clock_was_set_back() -> None:
+    source = FixedSource([opened(1), snapshot(1, frames=1), opened(2), snapshot(2, frames=9)])
+    async with running(source) as (app, pilot):
+        table(app).sort_by("frames_out")
+        await refresh(app, pilot)
+        first = order(app)
+        source.time -= 7200
+        source.feed(opened(3), snapshot(3, frames=5))
+        await refresh(app, pilot)
+        assert sorted(order(app)) == [1, 2, 3]
+        assert order(app) != first

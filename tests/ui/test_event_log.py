@@ -188,3 +188,13 @@ async def test_a_recording_that_was_wound_back_shows_its_newest_events() -> None
         await refresh(app, pilot)
         assert lines(app)[-1].endswith("notice 029")
         assert len(lines(app)) == app.query_one(LogLines).size.height
+
+
+@pytest.mark.parametrize("text", ["[/", "[red]", "[b]notice[/b]", "\\[", "$x"])
+async def test_a_text_that_looks_like_markup_is_searched_and_shown_as_typed(text: str) -> None:
+    async with running(FixedSource([listening(), *notices(5)])) as (app, pilot):
+        log = await focus(app, pilot)
+        await pilot.press("slash", *text, "enter")
+        await refresh(app, pilot)
+        assert text in log.title
+        assert log.title in screen_text(app)

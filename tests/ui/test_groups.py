@@ -2,11 +2,11 @@
 
 import pytest
 
-from app.core.events import ConnectionState, Event
+from app.core.events import ConnectionState, Event, Reason
 from app.core.framing import frame
 from app.ui.groups_screen import GroupList, GroupsScreen
 from screenshots.scenes import overview
-from tests.making import NOW, FixedSource, listening, opened, snapshot
+from tests.making import NOW, FixedSource, closed, listening, opened, snapshot
 from tests.peers import connect, exchange
 from tests.terminal import Terminal
 from tests.ui.driving import notices, order, refresh, running, screen_text, table
@@ -107,3 +107,28 @@ async def test_it_fits_and_an_empty_server_has_no_group(size: tuple[int, int]) -
         assert "0 groups of 0 connections" in screen_text(app)
         await pilot.press("escape")
         assert not isinstance(app.screen, GroupsScreen)
+
+
+async def test_a_filter_that_looks_like_markup_stands_in_the_title_as_typed() -> None:
+    async with running(FixedSource(overview())) as (app, pilot):
+        await pilot.press("slash", *"[/ or id>5", "enter", "O")
+        await refresh(app, pilot)
+        assert "of the filter [/ or id&gt;5" in screen_text(app)
+
+
+async def test_a_group_of_closed_ones_is_listed_among_the_closed() -> None:
+    source = FixedSource([opened(1), opened(2), closed(1, Reason.RESET)])
+    async with running(source) as (app, pilot):
+        await pilot.press("O", "left")  # by reason
+        await refresh(app, pilot)
+        screen = app.screen
+        assert isinstance(screen, GroupsScreen)
+        assert screen.by == "reason"
+        commands = set()
+        for _ in range(2):
+            commands |= set(screen.commands())
+            await pilot.press("down")
+        assert commands == {
+            ("list", "--closed", "--where", "reason=reset"),
+            ("list", "--where", 'reason=""'),
+        }

@@ -40,9 +40,11 @@ def test_the_title_tells_how_many_are_stuck_and_the_bell_rings_once_a_minute() -
     assert attention.tell(2, False, 2.0) == ("echo-tui: 2 stuck", False)
     assert attention.tell(3, False, 3.0) == ("echo-tui: 3 stuck", False)
     later = 2.0 + BELL_INTERVAL
-    assert attention.tell(1, False, later) == ("echo-tui: 1 stuck", False)
-    assert attention.tell(4, False, later) == ("echo-tui: 4 stuck", True)
-    assert attention.tell(4, True, later + 1) == ("echo-tui: the server is gone", False)
+    assert attention.tell(3, False, later) == ("echo-tui: 3 stuck", True), "the third, late"
+    assert attention.tell(3, False, 2 * later) == ("echo-tui: 3 stuck", False)
+    assert attention.tell(1, False, 2 * later) == ("echo-tui: 1 stuck", False)
+    assert attention.tell(2, False, 2 * later) == ("echo-tui: 2 stuck", True)
+    assert attention.tell(2, True, 2 * later + 1) == ("echo-tui: the server is gone", False)
 
 
 def test_without_notify_nothing_rings() -> None:
@@ -228,3 +230,19 @@ async def test_a_recording_of_the_command_line_is_ended_after_a_question(
         assert recording.toggled == ended
         await pilot.press("R")
         assert (len(app.screen_stack) == 1) == bool(ended)
+
+
+async def test_the_question_closes_once_the_recording_has_ended_by_itself() -> None:
+    recording = PlannedRecording()
+    app = EchoApp(FixedSource([listening()]), recorder=recording)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("R")
+        assert isinstance(app.screen, EndRecordingDialog)
+        recording.planned = None  # its limit, a full disk, `ctl record stop`
+        await pilot.press("enter")
+        assert recording.toggled == 0, "it would have begun another"
+        recording.planned = Path("/var/log/echo.rec")
+        await pilot.press("R")
+        recording.planned = None
+        await refresh(app, pilot)
+        assert len(app.screen_stack) == 1

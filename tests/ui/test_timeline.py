@@ -107,3 +107,16 @@ def test_the_line_fits_with_the_longest_words() -> None:
     line = labelled(row, NOW, 94)
     assert line_width(line) == 94
     assert "".join(text for text, _ in line).endswith("top 16.5 KiB pending")
+
+
+def test_the_timeline_follows_a_clock_that_is_set() -> None:
+    row = row_of(
+        opened(1, age=90),
+        toggle(40, True, 100),
+        toggle(30, False),
+        toggle(2, True, 100),
+        armed_now(100, 3, 2),
+    )
+    before = drawn(row)
+    row.shift_times(-7200.0)
+    assert "".join(text for text, _ in timeline(row, NOW - 7200, 12)[0]) == before

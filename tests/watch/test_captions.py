@@ -44,7 +44,7 @@ def test_every_scene_is_told_of_who_plays_it_before_one_is_told_again() -> None:
     captions = told(state_of(*CAST, *ENDS), 10)
     assert [caption.connection_id for caption in captions] == [1, 2, 3, 4, 5, 6, 7, 8, 9, 1]
     texts = [caption.text for caption in captions]
-    assert "2 of 4 bytes" in texts[1]
+    assert "2 of the 4 bytes" in texts[1]
     assert "786,432 bytes" in texts[2]
     assert "9 partial writes and 12 EAGAIN" in texts[3]
     assert "HTTP" in texts[4]
@@ -69,3 +69,7 @@ def test_a_scene_that_nobody_played_is_told_as_soon_as_somebody_does() -> None:
     later = next_caption(state_of(CAST[0], CAST[1], ENDS[0]), NOW, scenes)
     assert later is not None
     assert later.scene == "refused"
+
+
+def test_who_had_a_partial_write_is_not_said_to_need_no_pollout() -> None:
+    assert next_caption(state_of(snapshot(1, frames=90, toggles=2)), NOW) is None

@@ -27,7 +27,7 @@ class Told:
     """A narrator with a clock of its own, and what it has told."""
 
     def __init__(self, *events: Event) -> None:
-        self.time = 0.0
+        self.time = self.shift = 0.0
         self.state = State()
         self.narrator = Narrator(lambda: self.time)
         self.lines: list[str] = []
@@ -35,7 +35,7 @@ class Told:
 
     @property
     def now(self) -> float:
-        return NOW + self.time
+        return NOW + self.time + self.shift
 
     def feed(self, *events: Event) -> None:
         self.state.apply(Drained(list(events), [], None, 0), self.now)
@@ -164,3 +164,22 @@ def test_nothing_is_kept_of_connections_that_are_gone() -> None:
     told.after(20)
     kept = (told.narrator._told, told.narrator._fine_since, told.narrator._waiting)
     assert [len(each) for each in kept] == [0, 0, 0]
+
+
+def test_every_change_of_a_setting_is_told_in_full() -> None:
+    changes = [
+        SettingChanged(t=NOW, name=name, old=1, new=2) for name in ("cap", "max_per_peer", "trace")
+    ]
+    told = Told()
+    told.feed(*changes)
+    (line,) = told.after(PACE + 1)
+    assert all(change.name in line for change in changes), line
+
+
+def test_a_clock_that_is_set_back_does_not_delay_that_one_goes_on() -> None:
+    told = Told(opened(1), snapshot(1, WRITE_BODY, out=(0, 8), unacked=9, acked_ago=9.0))
+    told.after(PACE + 1)
+    told.feed(snapshot(1, frames=1))
+    told.after(1)
+    told.shift = -7200.0
+    assert "#1 goes on" in " ".join(told.after(FINE_FOR + PACE + 1))

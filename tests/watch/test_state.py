@@ -222,9 +222,18 @@ def test_a_frozen_model_stands_still() -> None:
     model = ScreenState()
     apply(model, *overview())
     frozen = model.frozen()
-    before = (frozen.rows[5].frames, len(frozen.rows), len(frozen.log))
+
+    def seen() -> tuple[int, ...]:
+        longest, changes = frozen.longest_us, len(frozen.audit.changes)
+        return frozen.rows[5].frames, len(frozen.rows), len(frozen.log), longest, changes
+
+    before = seen()
     apply(model, snapshot(5, frames=9_999, quiet=0), opened(77), closed(9, Reason.EOF))
-    assert (frozen.rows[5].frames, len(frozen.rows), len(frozen.log)) == before
+    apply(model, SettingChanged(t=NOW, name="cap", old=10, new=20))
+    slow = msgspec.structs.replace(loop_stats(NOW + 1, 9, 64, 3), longest_us=9_999_999)
+    apply(model, slow)
+    assert model.longest_us == 9_999_999
+    assert seen() == before
     assert frozen.rows[9].state is ConnectionState.WRITE_BODY
 
 
