@@ -8,7 +8,16 @@ from typing import Final
 
 from ..core.events import POLLIN, POLLOUT, ConnectionState, Snapshot
 from ..core.framing import HEADER_SIZE, read_length
-from ..watch.figures import bar, clock, short_micros, short_rate, words_pair, words_size, words_span
+from ..watch.figures import (
+    bar,
+    clock,
+    short_micros,
+    short_rate,
+    words_ago,
+    words_pair,
+    words_size,
+    words_span,
+)
 from ..watch.row import Row
 from ..watch.why import why_waiting
 from . import palette, state_machine
@@ -45,7 +54,7 @@ def _lines(row: Row, now: float, width: int, height: int) -> list[Line]:
     """
     if width >= SIDE_BY_SIDE and height >= state_machine.HEIGHT + 3:
         left = state_machine.WIDTH + 3
-        beside = _side_by_side(
+        beside = side_by_side(
             state_machine.drawing(row), _flowing(facts(row, now), width - left), left
         )
         told = [*peer_lines(row, now, width), *why_lines(row, now, width)]
@@ -57,9 +66,7 @@ def _lines(row: Row, now: float, width: int, height: int) -> list[Line]:
     all_facts = facts(row, now)
     half = (len(all_facts) + 1) // 2
     first, second = all_facts[:half], all_facts[half:]
-    columns = _side_by_side(
-        _flowing(first, _COLUMN - 1), _flowing(second, width - _COLUMN), _COLUMN
-    )
+    columns = side_by_side(_flowing(first, _COLUMN - 1), _flowing(second, width - _COLUMN), _COLUMN)
     return [*strip, *columns, labelled(row, now, width), *peer_lines(row, now, width)]
 
 
@@ -67,7 +74,7 @@ def _flowing(lines: Sequence[Line], width: int) -> list[Line]:
     return [part for line in lines for part in flow(line, width, LABEL)]
 
 
-def _side_by_side(left: Sequence[Line], right: Sequence[Line], width: int) -> list[Line]:
+def side_by_side(left: Sequence[Line], right: Sequence[Line], width: int) -> list[Line]:
     """Join two columns of lines; the right one begins at cell `width`."""
     both = zip_longest(left, right, fillvalue=())
     return [[*pad(list(one), width, palette.PLAIN), *other] for one, other in both]
@@ -95,7 +102,7 @@ def peer_lines(row: Row, now: float, width: int) -> list[Line]:
         times = f"   fd was {row.opened.fd}   was open for {age}"
     else:
         quiet = row.idle(now)
-        last = "just now" if quiet < 1 else f"{words_span(quiet)} ago"
+        last = words_ago(quiet)
         times = (
             f"   fd {row.opened.fd}   opened {clock(row.opened.t)}, {age} ago   last byte {last}"
         )

@@ -100,7 +100,7 @@ class KillDialog(Dialog[KillMode]):
         return f"#{self._ids[0]} has closed meanwhile{reason}: nothing was done"
 
     def commands(self) -> list[Words]:
-        """Return the command that does what the focused button does."""
+        """Return the command that does what the focused button does; mode `close` for Cancel."""
         focused = "" if self.focused is None else str(self.focused.id)
         mode = focused if focused in set(KillMode) else KillMode.CLOSE.value
         ids = map(str, self.open_ids)

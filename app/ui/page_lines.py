@@ -22,6 +22,7 @@ from ..watch.figures import (
     short_micros,
     short_size,
     short_span,
+    words_ago,
     words_pair,
     words_size,
     words_span,
@@ -30,7 +31,15 @@ from ..watch.row import Row
 from ..watch.why import why_code
 from . import palette, state_machine
 from .audit_screen import change_lines
-from .detail_panel import LABEL, SIDE_BY_SIDE, facts, labelled_line, peer_lines, why_lines
+from .detail_panel import (
+    LABEL,
+    SIDE_BY_SIDE,
+    facts,
+    labelled_line,
+    peer_lines,
+    side_by_side,
+    why_lines,
+)
 from .event_panels import newest_first
 from .lines_panel import Line, flow, line_width, pad
 from .timeline import labelled
@@ -99,7 +108,7 @@ def _figures(row: Row, now: float) -> Iterator[tuple[str, str]]:
         yield "loop silent for", words_span(now - row.silent_since)
     if snapshot is None:
         return
-    yield "last byte", _ago(now - snapshot.active_at)
+    yield "last byte", words_ago(now - snapshot.active_at)
     yield "pending", words_size(snapshot.pending)
     if snapshot.interest & POLLOUT:
         yield "POLLOUT armed for", words_span(now - snapshot.toggled_at)
@@ -110,7 +119,7 @@ def _figures(row: Row, now: float) -> Iterator[tuple[str, str]]:
     if queues is None:
         return
     if queues.acked_at > queues.since:
-        yield "last acknowledgement", _ago(now - queues.acked_at)
+        yield "last acknowledgement", words_ago(now - queues.acked_at)
     else:
         yield "unacknowledged for", words_span(now - queues.since)
     if queues.acked_per_second >= 1:
@@ -125,10 +134,6 @@ def _figures(row: Row, now: float) -> Iterator[tuple[str, str]]:
         yield "probes unanswered", f"{queues.probes:,}"
 
 
-def _ago(seconds: float) -> str:
-    return "just now" if seconds < 1 else f"{words_span(seconds)} ago"
-
-
 def _machine(row: Row, now: float, width: int) -> list[Line]:
     """Draw the state machine and the counters: side by side, or the machine as one line."""
     told = facts(row, now, with_queues=False)
@@ -138,12 +143,7 @@ def _machine(row: Row, now: float, width: int) -> list[Line]:
     left = state_machine.WIDTH + 3
     right = list(chain.from_iterable(flow(line, width - left, LABEL) for line in told))
     drawing = state_machine.drawing(row)
-    lines = []
-    for number in range(max(len(drawing), len(right))):
-        line = list(drawing[number]) if number < len(drawing) else []
-        beside = right[number] if number < len(right) else []
-        lines.append([*pad(line, left, palette.PLAIN), *beside])
-    return lines
+    return side_by_side(drawing, right, left)
 
 
 # --- queues ---

@@ -238,7 +238,7 @@ GROUPED: Final[Table] = _table(
 )
 """By title of a figure of a group."""
 QUEUES: Final[Table] = _table(
-    ("unread", "Bytes that the kernel has received and the loop has not read yet.",
+    ("receive queue", "Bytes that the kernel has received and the loop has not read yet.",
      "3.2", "tcp(7)"),
     ("body", COLUMNS["body"].text, "10.4", "recv(2)"),
     ("pending", COLUMNS["pending"].text, "10.6", "send(2)"),
@@ -247,7 +247,7 @@ QUEUES: Final[Table] = _table(
     ("in flight", "Bytes that were sent and are not acknowledged yet.", "10.6", "tcp(7)"),
     ("acknowledged", "Bytes of echo that the peer's kernel has taken; only these have arrived.",
      "10.6", "tcp(7)"),
-    ("window", "Bytes that the peer offers to receive; 0 means that its receive buffer is full.",
+    ("peer's window", "Bytes that the peer offers to receive; with 0 its receive buffer is full.",
      "10.6", "tcp(7)"),
     ("rtt", "The smoothed round-trip time, from a segment to its acknowledgement.",
      "14.2", "tcp(7)"),
@@ -256,8 +256,6 @@ QUEUES: Final[Table] = _table(
      "14.2", "tcp(7)"),
     ("probes", "Unanswered questions whether the peer's closed window is open again.",
      "14.2", "tcp(7)"),
-    ("send buffer", "Bytes that the kernel allots to the send queue, its own overhead included.",
-     "16", "socket(7)"),
     ("budget hits", "How often the connection had its share of an iteration and more to do.",
      "13", "epoll_wait(2)"),
     ("POLLOUT", "The last minute: the height of a block is what was pending while POLLOUT was "

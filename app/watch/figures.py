@@ -117,6 +117,11 @@ def words_span(seconds: float) -> str:
     return f"{whole} s"
 
 
+def words_ago(seconds: float) -> str:
+    """How long ago something was: ``just now``, ``4 s ago``."""
+    return "just now" if seconds < 1 else f"{words_span(seconds)} ago"
+
+
 def short_micros(micros: float) -> str:
     """A short time: ``85 µs``, ``1.3 ms``, ``250 ms``, ``2.1 s``."""
     for size, unit in ((1_000_000, "s"), (1_000, "ms")):
