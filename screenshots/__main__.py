@@ -8,6 +8,14 @@ import time
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from rich.color import Color as RichColor
+from rich.color import ColorSystem
+from rich.segment import Segment
+from rich.style import Style
+from rich.terminal_theme import DEFAULT_TERMINAL_THEME
+from textual.color import Color
+from textual.filter import LineFilter
+
 from app.recording.reader import Recording
 from app.ui.app import EchoApp
 from screenshots.recorded import FOLDER, OVERVIEW, WORKERS, held, record_scenes
@@ -22,6 +30,25 @@ class Shot(NamedTuple):
     keys: tuple[str, ...] = ()
     selected: int = SLOW_READER
     recording: Path = OVERVIEW
+    few_colours: bool = False
+    """As on a terminal with 16 colours."""
+
+
+class UsualPalette(LineFilter):
+    """The 16 colours as most terminals have them; an SVG of Rich has others."""
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        """Return the segments in true colours."""
+        return [Segment(text, style and _in_true_colours(style)) for text, style, _ in segments]
+
+
+def _in_true_colours(style: Style) -> Style:
+    theme = DEFAULT_TERMINAL_THEME
+    ink, ground = (
+        color and RichColor.from_triplet(color.get_truecolor(theme))
+        for color in (style.color, style.bgcolor)
+    )
+    return style + Style.from_color(ink, ground)
 
 
 SHOTS: Final = (
@@ -36,6 +63,8 @@ SHOTS: Final = (
     Shot("workers", (160, 50), selected=5, recording=WORKERS),
     Shot("100x30", (100, 30)),
     Shot("80x24", (80, 24)),
+    Shot("16-colours", (160, 50), few_colours=True),
+    Shot("16-colours-80x24", (80, 24), few_colours=True),
 )
 
 
@@ -43,6 +72,10 @@ async def shoot(shot: Shot) -> str:
     """Draw one picture and return it as SVG."""
     with Recording(shot.recording) as recording:
         app = EchoApp(held(recording))
+        if shot.few_colours:
+            app.console._color_system = ColorSystem.STANDARD
+            app.watch_theme(app.theme)
+            app._few.append(UsualPalette())
         async with app.run_test(size=shot.size) as pilot:
             app.refresh_view()
             await pilot.pause()
