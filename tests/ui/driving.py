@@ -32,6 +32,19 @@ async def refresh(app: EchoApp, pilot: Pilot[int]) -> None:
     await pilot.pause()
 
 
+async def resize(app: EchoApp, pilot: Pilot[int], columns: int, lines: int) -> None:
+    """Give the terminal another size, and wait until every screen has it.
+
+    On a busy machine one pause is too short: it ends once this process gets no CPU time.
+    """
+    await pilot.resize_terminal(columns, lines)
+    for _ in range(500):
+        if all(screen.size == (columns, lines) for screen in app.screen_stack):
+            return
+        await pilot.pause()
+    raise AssertionError(f"not {columns}x{lines} after 500 pauses: {app.screen.size}")
+
+
 def screen_text(app: EchoApp) -> str:
     return app.export_screenshot(simplify=True).replace("&#160;", " ")
 

@@ -21,7 +21,7 @@ from app.ui.kill_dialog import KillDialog
 from app.watch.source import Failure
 from screenshots.scenes import overview, server
 from tests.making import NOW, FixedSource, closed, listening, opened, snapshot
-from tests.ui.driving import actions, refresh, running, screen_text, table
+from tests.ui.driving import actions, refresh, resize, running, screen_text, table
 
 
 @pytest.mark.parametrize("mode", list(KillMode))
@@ -133,8 +133,9 @@ async def test_pause_holds_the_screen_while_the_model_goes_on() -> None:
     source = FixedSource([listening(), opened(1), snapshot(1, frames=5)])
     async with running(source) as (app, pilot):
         await pilot.press("p")
-        source.time += 7
-        source.feed(opened(2), snapshot(1, frames=4_321, quiet=0, at=source.time))
+        app._paused_at -= 7
+        source.time -= 7200  # the wall clock is set meanwhile
+        source.feed(opened(2), snapshot(1, frames=4_321, quiet=0))
         await refresh(app, pilot)
         text = screen_text(app)
         assert "PAUSED" in text
@@ -258,7 +259,7 @@ async def test_a_peers_text_is_never_markup() -> None:
 async def test_a_small_terminal_is_told_so(size: tuple[int, int]) -> None:
     async with running(FixedSource(overview()), size) as (app, pilot):
         assert app.screen.has_class("too-small")
-        await pilot.resize_terminal(120, 40)
+        await resize(app, pilot, 120, 40)
         await refresh(app, pilot)
         assert not app.screen.has_class("too-small")
         assert "127.0.0.1:9000" in screen_text(app)

@@ -17,7 +17,16 @@ from app.ui.palette_commands import Offer, provider_of
 from app.ui.preferences import Preferences
 from screenshots.scenes import overview
 from tests.making import NOW, FixedSource, closed, opened
-from tests.ui.driving import actions, order, panel_text, refresh, running, screen_text, table
+from tests.ui.driving import (
+    actions,
+    order,
+    panel_text,
+    refresh,
+    resize,
+    running,
+    screen_text,
+    table,
+)
 
 
 async def test_an_action_has_the_keys_that_it_was_given_and_no_others() -> None:
@@ -210,7 +219,7 @@ async def test_a_click_on_a_panels_lower_title_shows_the_other_panel(size: tuple
 async def test_where_both_panels_are_there_is_nothing_to_click() -> None:
     async with running(FixedSource(overview())) as (app, pilot):
         assert not app.query_one("#detail").border_subtitle
-        await pilot.resize_terminal(100, 30)
+        await resize(app, pilot, 100, 30)
         await refresh(app, pilot)
         assert "event log" in str(app.query_one("#detail").border_subtitle)
 

@@ -15,7 +15,7 @@ from app.watch.why import why_code
 from screenshots.scenes import overview
 from tests.control.told import Told
 from tests.making import NOW, FixedSource, closed, listening, opened, snapshot
-from tests.ui.driving import order, refresh, running, screen_text, table
+from tests.ui.driving import order, refresh, resize, running, screen_text, table
 
 
 def in_view(shown: ConnectionTable) -> bool:
@@ -40,7 +40,7 @@ async def test_when_the_terminal_is_resized() -> None:
     async with running(crowd()) as (app, pilot):
         await pilot.press("end")
         for size in ((100, 30), (80, 24), (160, 50)):
-            await pilot.resize_terminal(*size)
+            await resize(app, pilot, *size)
             await refresh(app, pilot)
             assert table(app).selected_id == 100
             assert in_view(table(app)), size
@@ -63,7 +63,7 @@ async def test_who_has_scrolled_away_stays_there() -> None:
     async with running(crowd()) as (app, pilot):
         table(app).scroll_to(y=50, animate=False, immediate=True)
         await refresh(app, pilot)
-        await pilot.resize_terminal(160, 44)
+        await resize(app, pilot, 160, 44)
         await refresh(app, pilot)
         assert not in_view(table(app))
 

@@ -27,7 +27,7 @@ from app.ui.dialogs import Dialog
 from screenshots.scenes import overview
 from tests.making import NOW, FixedSource, closed, opened, snapshot
 from tests.terminal import Terminal
-from tests.ui.driving import refresh
+from tests.ui.driving import refresh, resize
 from tests.ui.test_manners import PlannedRecording
 from tests.ui.test_terminal import wait_for_port
 
@@ -127,7 +127,8 @@ def judge(app: EchoApp, size: tuple[int, int]) -> None:
                 assert not region.area or region.right <= box.content_region.right, name(each)
                 assert region.area or not is_large, name(each)
     strips = app.screen._compositor.render_strips()
-    assert [strip.cell_length for strip in strips] == [size[0]] * size[1]
+    assert {strip.cell_length for strip in strips} == {size[0]}
+    assert len(strips) == size[1]
 
 
 @pytest.mark.parametrize("what", OPEN)
@@ -145,7 +146,7 @@ async def test_nothing_overlaps_and_nothing_crashes(
         for size, events in zip(sizes(seed), load(seed), strict=False):
             source.feed(*events)
             source.time += 0.7
-            await pilot.resize_terminal(*size)
+            await resize(app, pilot, *size)
             await refresh(app, pilot)
             try:
                 judge(app, size)

@@ -5,7 +5,7 @@ import pytest
 from app.ui.dialogs import CapDialog
 from screenshots.scenes import overview
 from tests.making import FixedSource
-from tests.ui.driving import refresh, running, table
+from tests.ui.driving import refresh, resize, running, table
 
 SMALL = (80, 24)
 """Charts take the place of the table."""
@@ -46,10 +46,10 @@ async def test_a_filter_is_typed_where_it_is_seen() -> None:
 
 async def test_the_table_has_its_keys_again_when_the_terminal_has_grown() -> None:
     async with running(FixedSource(overview()), size=SMALL) as (app, pilot):
-        await pilot.resize_terminal(30, 8)
+        await resize(app, pilot, 30, 8)
         await refresh(app, pilot)
         await pilot.press("slash", "escape")
-        await pilot.resize_terminal(*SMALL)
+        await resize(app, pilot, *SMALL)
         await refresh(app, pilot)
         before = table(app).selected_id
         await pilot.press("down")

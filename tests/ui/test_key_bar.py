@@ -8,7 +8,7 @@ from app.ui.key_bar import KeyBar
 from app.ui.preferences import Preferences
 from screenshots.scenes import overview
 from tests.making import FixedSource
-from tests.ui.driving import refresh, running
+from tests.ui.driving import refresh, resize, running
 
 
 def told(bar: KeyBar) -> str:
@@ -40,7 +40,7 @@ async def test_it_follows_the_focus_and_the_size() -> None:
         await refresh(app, pilot)
         assert "Kill" in told(bar)
         assert "Export" not in told(bar)
-        await pilot.resize_terminal(200, 50)
+        await resize(app, pilot, 200, 50)
         await refresh(app, pilot)
         assert "Export" in told(bar)
 
