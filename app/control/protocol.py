@@ -14,7 +14,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from ..core.commands import ClientCommand, Kill, Trace
+from ..core.commands import ClientCommand, Kill, Stop, Trace
 from ..core.events import Closed, Event, Listening, Opened, RecordingStatus, Snapshot
 from ..core.framing import frame
 from ..core.statistics import LoopStats, ProcessStats, WorkerStats
@@ -218,5 +218,7 @@ def _check(command: ClientCommand, size: int) -> None:
         raise ProtocolError(f"a command that is no kill has {LARGEST_HELLO:,} bytes at the most")
     elif isinstance(command, Trace):
         numbers.append(command.id)
+    elif isinstance(command, Stop) and not command.cause.strip():
+        raise ProtocolError("a stop has a cause: the log and every dashboard name it")
     if not all(0 <= number <= _LARGEST_NUMBER for number in numbers):
         raise ProtocolError("an id must be 0 to 2^63 - 1, a request 1 to 2^63 - 1")

@@ -129,6 +129,8 @@ def test_deep_nesting_is_refused(body: bytes) -> None:
         {"command": "trace", "request": 1, "id": 10**30, "level": "io"},
         {"command": "set", "request": 1, "name": "x" * LARGEST_HELLO, "value": 1},
         {"command": "set", "request": 1, "name": "cap", "value": [1]},
+        {"command": "stop", "request": 1, "cause": ""},
+        {"command": "stop", "request": 1, "cause": " \n"},
         {"command": "set", "request": "1", "name": "cap", "value": 1},
     ],
 )

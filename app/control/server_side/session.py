@@ -250,6 +250,8 @@ class Session:
     def _carry_out(self, command: ClientCommand) -> None:
         assert self.hello is not None
         command = msgspec.structs.replace(command, by_pid=self._by_pid, by_name=self._by_name)
+        if isinstance(command, Stop):  # its cause goes to terminals, logs and systemd
+            command = msgspec.structs.replace(command, cause=printable(command.cause))
         if self.hello.read_only and not isinstance(command, Trace):
             self._answer(command, "refused: this client is attached read-only")
         elif objection := self._objection(command):
