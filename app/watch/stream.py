@@ -111,9 +111,14 @@ class EventStream:
         return False
 
     def publish_detail(self, event: Event) -> None:
-        """Append a detail event; the caller has asked `room_for_detail` first."""
+        """Append a detail event; the caller has asked `room_for_detail` first.
+
+        Who watches drains on a timer. Where nobody does, all is traced for a log, which sleeps.
+        """
         self._detail_in += 1
         self._events.append((True, event))
+        if not self.watched and self._notify is not None:
+            self._call_notify()
 
     def count_drops(self, count: int) -> None:
         """Count detail that was dropped on its way here."""
@@ -211,7 +216,8 @@ class EventStream:
         return latest, stats
 
     def notify_once(self, notify: Callable[[], None]) -> None:
-        """Call `notify`, from the producer's thread, when the next event is there.
+        """Call `notify`, from the producer's thread, when the next event is there; not for detail
+        while this stream is `watched`.
 
         It is called at once if one already is. For a consumer that sleeps until there is work;
         one that drains on a timer needs none of this.

@@ -141,8 +141,9 @@ def test_a_sleeping_consumer_is_woken_once() -> None:
     assert calls == [1, 2, 3]
 
 
-def test_detail_and_figures_wake_nobody() -> None:
+def test_detail_and_figures_do_not_wake_who_watches() -> None:
     stream = EventStream()
+    stream.watched = True
     calls: list[int] = []
     stream.notify_once(lambda: calls.append(1))
     publish_detail(stream, notice(1))
