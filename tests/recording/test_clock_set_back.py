@@ -146,6 +146,18 @@ def test_the_step_is_told(recording: Recording) -> None:
         assert source.now() == before + 2 - HOUR
 
 
+@pytest.mark.parametrize("step", [-HOUR, HOUR])
+def test_the_charts_go_on_over_the_step(step: float, tmp_path: Path) -> None:
+    server = Server()
+    server.run()
+    server.set_clock(step)
+    server.run()
+    with server.end(tmp_path / "step.rec") as recording:
+        model, _ = seen_at(recording, recording.end)
+    assert [rates.t - server.wall for rates in model.history] == list(range(1 - 2 * SECONDS, 1))
+    assert [rates.frames for rates in model.history] == [1.0] * 2 * SECONDS
+
+
 def test_playing_goes_over_the_step(recording: Recording) -> None:
     time = 0.0
     with recording:
