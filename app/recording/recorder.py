@@ -105,6 +105,8 @@ class Recorder:
         self._state = RecordedState()
         self._quiet = QuietFigures()
         self._asked = threading.Event()
+        self._end_lock = threading.Lock()
+        self._is_end_told = False
         self._thread = threading.Thread(target=self._run, name="echo-tui recorder", daemon=True)
         self.started_at = now()
         self._until = self.started_at
@@ -143,18 +145,27 @@ class Recorder:
         self._put(pack(Keyframe(), self._until))
 
     def start(self) -> None:
-        """Begin to record."""
+        """Begin to record. Raises RuntimeError if there is no room for the threads."""
         self.begin()
         self._disk.start()
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError:
+            self._disk.close()
+            self._disk.join(PATIENCE)
+            raise
 
     def stop(self) -> None:
-        """Record what has come until now, end, and wait up to `PATIENCE` seconds for the disk."""
+        """Record what has come until now, end, and wait up to `PATIENCE` seconds for the disk.
+
+        A recording that does not end in that time has failed: it counts as ended all the same.
+        """
         self._asked.set()
         self._thread.join(PATIENCE)
         if not self._disk.join(PATIENCE) and not self.failed:
             self.ending = Ending.FAILED
             self.ended = self._disk.trouble or "the disk did not take the end in time"
+            self._tell_end()
 
     def record(self, drained: Drained) -> None:
         """Record what was drained, or end with the reason why that cannot be."""
@@ -208,7 +219,13 @@ class Recorder:
         self.ending = ending
         self.ended = why
         self._disk.close()
-        self._on_end(self)
+        self._tell_end()
+
+    def _tell_end(self) -> None:
+        with self._end_lock:
+            is_first, self._is_end_told = not self._is_end_told, True
+        if is_first:
+            self._on_end(self)
 
     def _run(self) -> None:
         # Stop signals are the main thread's, which a join leaves only for a signal of its own.

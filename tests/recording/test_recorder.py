@@ -78,6 +78,9 @@ class Watched:
     def recorded(self) -> Path | None:
         return self.recordings.path
 
+    def is_recording_told(self) -> bool:
+        return self.stream.watched  # nobody else asks for figures
+
     def notices(self) -> list[Notice]:
         return [event for event in self.log.drain().events if isinstance(event, Notice)]
 
@@ -254,7 +257,8 @@ def test_a_recording_that_is_told_nothing_more_ends_with_what_it_was_told(tmp_pa
     def fail(drained: Drained) -> None:
         raise MemoryError
 
-    watched.recordings._stream.hear = fail  # type: ignore[union-attr,method-assign]
+    (stream,) = (each for each in watched.fanout._observers if each is not watched.log)
+    stream.hear = fail  # type: ignore[method-assign]
     watched.tell(opened(2))
     until(lambda: watched.recorded() is None, "the end of the recording")
     watched.recordings.stop()
