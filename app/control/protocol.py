@@ -58,7 +58,8 @@ class Watch(_Message, frozen=True, tag="watch"):
     """Asks for all that is known, then for what happens."""
 
     detail: bool = True
-    """Whether state changes, toggles and system calls are wanted too."""
+    """Whether state changes, toggles, system calls and, after the pages, figures of workers are
+    wanted too."""
     figures: bool = True
     """Whether snapshots and statistics are wanted after the pages."""
     once: bool = False
