@@ -15,7 +15,7 @@ from typing import Final
 
 import msgspec
 
-from ...core.commands import Command, Kill, Stop, Trace
+from ...core.commands import Command, Kill, Stop, Trace, results_left
 from ...core.events import (
     CommandResult,
     Crashed,
@@ -190,9 +190,8 @@ class AttachedSource:
         for event in news.events:
             if isinstance(event, CommandResult) and event.request in self._under_way:
                 command, expected = self._under_way.pop(event.request)
-                # What is refused as a whole names no connection.
-                if event.id is not None and expected > 1:
-                    self._under_way[event.request] = command, expected - 1
+                if left := results_left(expected, event):
+                    self._under_way[event.request] = command, left
 
     # --- the connection ---
 
