@@ -18,6 +18,7 @@ from ..core.commands import ClientCommand, Kill, Stop, Trace
 from ..core.events import Closed, Event, Listening, Opened, RecordingStatus, Snapshot
 from ..core.framing import frame
 from ..core.statistics import LoopStats, ProcessStats, WorkerStats
+from .escaping import with_safe_text
 
 VERSION: Final = 2
 LARGEST_HELLO: Final = 4096
@@ -196,9 +197,9 @@ def read_to_server(body: bytes) -> ToServer:
 
 
 def read_from_server(body: bytes) -> FromServer:
-    """Read a message from the server. Raises `ProtocolError`."""
+    """Read a message from the server, with its texts escaped. Raises `ProtocolError`."""
     try:
-        return _from_server.decode(body)
+        return with_safe_text(_from_server.decode(body), body)
     except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
         raise ProtocolError(f"not understood: {_words(error)}") from None
 
