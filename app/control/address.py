@@ -63,10 +63,11 @@ def require_private(directory: Path) -> None:
 
 
 def require_trusted(directory: Path) -> None:
-    """Make sure that no other user can put a socket of his own into a directory in our place.
+    """Make sure that no stranger can put a socket of his own into a directory in our place.
 
-    It must be this user's or root's, and others may write into it only if it is sticky, as /tmp is.
-    One that does not exist is fine. Raises `AddressError`.
+    It must be this user's or root's, and everybody may write into it only if it is sticky, as /tmp
+    is. Its group may, as umask 002 makes such directories for a user who is alone in his group. A
+    directory that does not exist is fine. Raises `AddressError`.
     """
     try:
         link, found = directory.lstat(), directory.stat()

@@ -14,10 +14,11 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from ..core.commands import ClientCommand, Kill, Trace
+from ..core.commands import ClientCommand, Kill, Stop, Trace
 from ..core.events import Closed, Event, Listening, Opened, RecordingStatus, Snapshot
 from ..core.framing import frame
 from ..core.statistics import LoopStats, ProcessStats, WorkerStats
+from .escaping import with_safe_text
 
 VERSION: Final = 2
 LARGEST_HELLO: Final = 4096
@@ -58,7 +59,8 @@ class Watch(_Message, frozen=True, tag="watch"):
     """Asks for all that is known, then for what happens."""
 
     detail: bool = True
-    """Whether state changes, toggles and system calls are wanted too."""
+    """Whether state changes, toggles, system calls and, after the pages, figures of workers are
+    wanted too."""
     figures: bool = True
     """Whether snapshots and statistics are wanted after the pages."""
     once: bool = False
@@ -195,9 +197,9 @@ def read_to_server(body: bytes) -> ToServer:
 
 
 def read_from_server(body: bytes) -> FromServer:
-    """Read a message from the server. Raises `ProtocolError`."""
+    """Read a message from the server, with its texts escaped. Raises `ProtocolError`."""
     try:
-        return _from_server.decode(body)
+        return with_safe_text(_from_server.decode(body), body)
     except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
         raise ProtocolError(f"not understood: {_words(error)}") from None
 
@@ -218,5 +220,7 @@ def _check(command: ClientCommand, size: int) -> None:
         raise ProtocolError(f"a command that is no kill has {LARGEST_HELLO:,} bytes at the most")
     elif isinstance(command, Trace):
         numbers.append(command.id)
+    elif isinstance(command, Stop) and not command.cause.strip():
+        raise ProtocolError("a stop has a cause: the log and every dashboard name it")
     if not all(0 <= number <= _LARGEST_NUMBER for number in numbers):
         raise ProtocolError("an id must be 0 to 2^63 - 1, a request 1 to 2^63 - 1")

@@ -126,3 +126,11 @@ ClientCommand: TypeAlias = Command | Record
 def answer_bound(command: ClientCommand) -> float:
     """Return how many seconds may pass, by design, until the last answer to `command`."""
     return CLOSE_BOUND if isinstance(command, Kill) and command.mode is KillMode.CLOSE else 0.0
+
+
+def results_left(expected: int, result: CommandResult) -> int:
+    """Return how many results of a command are to come after `result`, of `expected` with it.
+
+    A command that is refused as a whole has one result, which names no connection.
+    """
+    return 0 if result.id is None else max(expected - 1, 0)

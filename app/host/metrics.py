@@ -177,7 +177,8 @@ class ServerCollector:
         yield _histogram("service_seconds", "From a frame's wake-up to its echo.", stats.service_us)
 
     def _of_the_workers(self) -> Iterator[Metric]:
-        workers = self._fanout.state.workers
+        with self._fanout.lock:
+            workers = dict(self._fanout.state.workers)
         if not workers:
             return
         stats = {str(number): workers[number].stats for number in sorted(workers)}

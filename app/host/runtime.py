@@ -87,9 +87,6 @@ class Hosting:
             self._entrance = entrance = self._open_entrance(sidecars.control)
             if entrance:
                 opened.callback(entrance.close)
-            # Last: a start that fails must leave no file, and replace none (--record-force).
-            if note := self.recordings.start_planned():
-                self.publish_notice("info", note)
             self._service = (
                 Service(
                     entrance,
@@ -102,6 +99,11 @@ class Hosting:
                 if entrance
                 else None
             )
+            if self._service:
+                opened.callback(self._service.close)
+            # Last: a start that fails must leave no file, and replace none (--record-force).
+            if note := self.recordings.start_planned():
+                self.publish_notice("info", note)
             opened.pop_all()
 
     def _open_metrics(self, address: Address | None) -> MetricsPage | None:
@@ -163,25 +165,31 @@ class Hosting:
     def start(self) -> None:
         """Start the server and everything beside it, each in a thread of its own.
 
-        Raises RuntimeError or OSError if there is no room for that: then nothing is left open.
+        Raises RuntimeError or OSError if there is no room for that: then nothing is left open, and
+        no new recording. One that `--record-force` has replaced is gone.
         """
         # With a shorter switch interval the loop waits less for the other threads. With the
         # dashboard, p99.9 of an echo is 3 ms at 0.2 ms and 10 ms at the default of 5 ms, at the
         # same throughput. Headless, at 5 ms, 9,000 connects at once delayed an echo by 350 ms.
         sys.setswitchinterval(SWITCH_INTERVAL)
+        end_server = self.server.close
         try:
             # A thread that runs out of memory before it has begun would be waited for without end.
             mmap.mmap(-1, HEADROOM).close()
             self.server.start()
+            end_server = partial(self.server.stop, "a start that failed", now=True)
             self.fanout.start(self.server.settled)
             if self._service:
                 self._service.start()
             if self._page:
                 self._page.start()
-        except (RuntimeError, OSError):
-            self.server.stop("a start that failed", now=True)
-            if self._entrance:
-                self._entrance.close()
+        except BaseException:
+            end_server()
+            self.recordings.discard()
+            if self._service:
+                self._service.close()
+            if self._page:
+                self._page.close()
             raise
 
     def end(self) -> None:

@@ -51,10 +51,11 @@ class Notifier:
         complain: Callable[[str], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`complain` is called once, with words, if systemd cannot be told."""
+        """`complain` is called with words if systemd cannot be told: once, until it can again."""
         self.watched = False
         self._address = environment.get("NOTIFY_SOCKET", "")
         self._complain = complain
+        self._has_complained = False
         self._clock = clock
         self._beat_interval = _watchdog_seconds(environment) / BEATS
         self._next_beat = clock()
@@ -100,11 +101,15 @@ class Notifier:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
                 sock.setblocking(False)
                 sock.sendto(state.encode(), address)
+            self._has_complained = False
         except OSError as error:
             if error.errno == errno.EAGAIN:
                 return  # systemd is busy; the next word will tell it that we live
-            self._complain(f"systemd cannot be told: {self._address}: {error.strerror}")
-            self._address = ""
+            # Without descriptors or memory it may go again at the next beat: to give up here would
+            # have the watchdog kill a healthy server.
+            if not self._has_complained:
+                self._has_complained = True
+                self._complain(f"systemd cannot be told: {self._address}: {error.strerror}")
 
 
 def _watchdog_seconds(environment: Mapping[str, str]) -> float:

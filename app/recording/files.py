@@ -11,6 +11,7 @@ import errno
 import fcntl
 import os
 import re
+import time
 from collections.abc import Callable
 from io import FileIO
 from math import inf
@@ -183,11 +184,22 @@ def _sortable(t: float | None) -> float:
 class Parts:
     """The numbered files of a recording, of which the latest are kept."""
 
-    def __init__(self, path: Path, keep: Keep, now: Callable[[], float]) -> None:
-        """`now` is the clock of the events, in Unix seconds."""
+    def __init__(
+        self,
+        path: Path,
+        keep: Keep,
+        now: Callable[[], float],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`now` is the clock of the events, in Unix seconds; ages are taken on `clock`.
+
+        Of a file that is there already the age is taken from `now` once: the wall clock may be set.
+        """
         self._base = path.absolute()
         self._keep = keep
         self._now = now
+        self._clock = clock
+        self._began: dict[Path, float] = {}  # on `clock`
         self._last = 0  # number that this recording has had
         self._stored: tuple[int, RecordingFile | None] = 0, None
         """Bytes in the files before, and the present file."""
@@ -228,6 +240,7 @@ class Parts:
                 file.close()
                 file.discard()
                 raise
+        self._began[file.path] = self._clock()
         self._last, self._stored, self.path = number, (before, file), file.path
         return file
 
@@ -255,13 +268,16 @@ class Parts:
         """Remove what is no longer kept; return the bytes in what is left. Raises `OSError`."""
         files = self._recordings()
         sizes = {each: each.stat().st_size for each in files}
-        starts = {each: start_of(each) for each in files}
+        now = self._clock()
+        for each in files:
+            if each not in self._began and (start := start_of(each)) is not None:
+                self._began[each] = now - max(0.0, self._now() - start)
+        self._began = {each: self._began[each] for each in files if each in self._began}
         total = sum(sizes.values())
         while files:
             # A file that somebody has emptied has no start, and must not keep the ones before it.
-            later = (starts[each] for each in files[1:])
-            ended_at = next((start for start in later if start is not None), None)
-            is_old = ended_at is not None and ended_at <= self._now() - self._keep.age
+            later = (self._began[each] for each in files[1:] if each in self._began)
+            is_old = next(later, inf) <= now - self._keep.age
             if not (
                 (self._keep.size and total + room > self._keep.size)
                 or (self._keep.age and is_old)

@@ -17,7 +17,7 @@ import msgspec
 from ..core.events import DETAIL, CommandResult, Event, SettingChanged, Snapshot
 from ..core.statistics import LoopStats, ProcessStats, WorkerStats
 from ..watch.screen_state import LOG_LIMIT, ScreenState
-from ..watch.state import State, rates_of
+from ..watch.state import State, rates_of, shifted
 from ..watch.stream import Drained
 from .format import Keyframe
 from .histograms import restored, shortened
@@ -64,6 +64,16 @@ class RecordedState(State):
             self._log.append(event)
             if isinstance(event, SettingChanged | CommandResult):
                 self._deeds.append(event)
+
+    def _shift_times(self, seconds: float, worker: int) -> None:
+        """Shift what rates are made of too: a span over the step would be of no true length."""
+        super()._shift_times(seconds, worker)
+        if worker:
+            return
+        self._kept_at += seconds
+        self._history = deque((shifted(each, seconds) for each in self._history), HISTORY_LIMIT)
+        for of, latest in self._figures.items():
+            self._figures[of] = deque((shifted(each, seconds) for each in latest), 2)
 
     def keyframe(self) -> Keyframe:
         """Return all that a reader needs who begins at this moment."""

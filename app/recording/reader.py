@@ -178,11 +178,6 @@ class Recording:
         """Unix time up to which it tells."""
         return max(self.start, self._until)
 
-    @property
-    def events(self) -> int:
-        """Events in it, snapshots and statistics not counted."""
-        return sum(entry.events for entry in self.batches)
-
     # --- reading ---
 
     def batch_at(self, t: float) -> int:

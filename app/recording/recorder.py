@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
+import time
 from collections.abc import Callable
 from enum import Enum
 from math import inf
@@ -78,8 +79,10 @@ class Recorder:
         parts: Parts | None = None,
         tell: Callable[[str, str], None] = lambda _level, _text: None,
         unheard: Callable[[], str] = str,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`now` is the clock of the events; `on_end` is called once, from any thread that ends it.
+        Ages are taken on `clock`, in seconds: the wall clock may be set.
 
         Without `has_payload`, the bytes of peers are left out. With `parts` it has no limits, and
         goes on in a next file as they say; `tell` gets level and text of a notice when the disk has
@@ -95,12 +98,15 @@ class Recorder:
         self._parts = parts
         self._tell = tell
         self._unheard = unheard
+        self._clock = clock
         self.interrupted = ""
         """Why nothing is recorded at present; the recording goes on when the disk can again."""
         self._retry_at = inf
         self._state = RecordedState()
         self._quiet = QuietFigures()
         self._asked = threading.Event()
+        self._end_lock = threading.Lock()
+        self._is_end_told = False
         self._thread = threading.Thread(target=self._run, name="echo-tui recorder", daemon=True)
         self.started_at = now()
         self._until = self.started_at
@@ -108,7 +114,7 @@ class Recorder:
         self._behind = 0.0
         """Seconds by which the wall clock was set back since then."""
         self._behind_told = 0.0  # by the last batch of the file
-        self._file_at = self.started_at
+        self._file_began = clock()
         self._file_size = 0
         self._largest_file = 0 if parts is None else parts.largest
         self._base: LoopStats | None = None  # the statistics of the latest keyframe
@@ -139,18 +145,27 @@ class Recorder:
         self._put(pack(Keyframe(), self._until))
 
     def start(self) -> None:
-        """Begin to record."""
+        """Begin to record. Raises RuntimeError if there is no room for the threads."""
         self.begin()
         self._disk.start()
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError:
+            self._disk.close()
+            self._disk.join(PATIENCE)
+            raise
 
     def stop(self) -> None:
-        """Record what has come until now, end, and wait up to `PATIENCE` seconds for the disk."""
+        """Record what has come until now, end, and wait up to `PATIENCE` seconds for the disk.
+
+        A recording that does not end in that time has failed: it counts as ended all the same.
+        """
         self._asked.set()
         self._thread.join(PATIENCE)
         if not self._disk.join(PATIENCE) and not self.failed:
             self.ending = Ending.FAILED
             self.ended = self._disk.trouble or "the disk did not take the end in time"
+            self._tell_end()
 
     def record(self, drained: Drained) -> None:
         """Record what was drained, or end with the reason why that cannot be."""
@@ -204,7 +219,13 @@ class Recorder:
         self.ending = ending
         self.ended = why
         self._disk.close()
-        self._on_end(self)
+        self._tell_end()
+
+    def _tell_end(self) -> None:
+        with self._end_lock:
+            is_first, self._is_end_told = not self._is_end_told, True
+        if is_first:
+            self._on_end(self)
 
     def _run(self) -> None:
         # Stop signals are the main thread's, which a join leaves only for a signal of its own.
@@ -277,12 +298,18 @@ class Recorder:
         record = pack(keyframe, self._until)
         most = self._largest_file if self._parts else self._limits.size
         if self._has_room_for(record, most):
-            self._put_keyframe(keyframe, record)  # without room, the next batch may still fit
+            self._put_keyframe(keyframe, record)
+        else:  # the next batch may still fit, and the next keyframe costs as much to make
+            self._count_from_keyframe(len(record))
 
     def _put_keyframe(self, keyframe: Keyframe, record: bytes) -> None:
         self._put(record)
         self._base = keyframe.stats
-        self._keyframe_at, self._keyframe_size = self._until, len(record)
+        self._count_from_keyframe(len(record))
+
+    def _count_from_keyframe(self, size: int) -> None:
+        """Have the next keyframe come after as much again, from one of `size` bytes on."""
+        self._keyframe_at, self._keyframe_size = self._until, size
         self._size_since = self._events_since = self._batches_since = 0
 
     # --- the next file ---
@@ -300,7 +327,7 @@ class Recorder:
         # A file with hardly more than its keyframe would be followed by others like it.
         self._largest_file = max(parts.largest, 2 * len(record)) if parts.largest else 0
         open_next(self._largest_file)
-        self._file_at, self._file_size, self._behind_told = self._until, 0, 0.0
+        self._file_began, self._file_size, self._behind_told = self._clock(), 0, 0.0
         self._put(file_header(self._has_payload, continues))
         self._put_keyframe(keyframe, record)
 
@@ -346,7 +373,7 @@ class Recorder:
         return "" if self._parts is None else printable(str(self._parts.path), 200)
 
     def _is_file_old(self, longest: float) -> bool:
-        return longest > 0 and self._until - self._file_at >= longest
+        return longest > 0 and self._clock() - self._file_began >= longest
 
     def _has_room_for(self, record: bytes, most: int) -> bool:
         return not most or self._file_size + len(record) + ROOM_FOR_END <= most

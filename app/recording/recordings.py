@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import threading
 import time
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from ..core.events import Notice, RecordingStatus
 from ..core.printable import printable
@@ -14,9 +17,20 @@ from ..core.settings import SettingError
 from ..watch.fanout import Fanout
 from ..watch.stream import EventStream
 from .disk import Disk, Sink
-from .files import Parts, create, is_recording, next_numbered
+from .files import Parts, RecordingFile, create, is_recording, next_numbered
 from .plan import RecordingPlan
 from .recorder import Recorder
+
+
+class _File(NamedTuple):
+    """The file of one recording, or the latest of its files."""
+
+    name: Path
+    parts: Parts | None
+
+    @property
+    def path(self) -> Path:
+        return self.name if self.parts is None else self.parts.path
 
 
 class Recordings:
@@ -25,20 +39,18 @@ class Recordings:
     def __init__(self, fanout: Fanout, plan: RecordingPlan) -> None:
         self._fanout = fanout
         self._plan = plan
-        self._stream: EventStream | None = None
-        self._recorder: Recorder | None = None
-        self._parts: Parts | None = None
-        self._path = Path()
+        self._latest: tuple[Recorder, _File] | None = None
+        self._sink: Sink | None = None  # the first file of it
         self._is_planned = False
         self._lock = threading.Lock()  # of whoever starts or ends a recording
 
     @property
     def path(self) -> Path | None:
         """The file that is being written now; None also while the recording is interrupted."""
-        recorder = self._recorder
-        return (
-            self._latest_path if recorder and self._goes_on and not recorder.interrupted else None
-        )
+        if self._latest is None:
+            return None
+        recorder, file = self._latest
+        return None if recorder.ended or recorder.interrupted else file.path
 
     @property
     def planned(self) -> Path | None:
@@ -47,19 +59,19 @@ class Recordings:
 
     @property
     def _goes_on(self) -> bool:
-        return self._recorder is not None and not self._recorder.ended
+        return self._latest is not None and not self._latest[0].ended
 
     @property
     def failure(self) -> str:
         """Why the latest recording is not what was asked for; empty if it is."""
-        recorder = self._recorder
-        if recorder is None or not recorder.failed:
+        if self._latest is None:
             return ""
-        return f"{self._latest_path}: {recorder.ended}"
+        recorder, file = self._latest
+        return f"{file.path}: {recorder.ended}" if recorder.failed else ""
 
     @property
     def _latest_path(self) -> Path:
-        return self._path if self._parts is None else self._parts.path
+        return Path() if self._latest is None else self._latest[1].path
 
     def start_planned(self) -> str:
         """Begin the recording of the command line, if it wants one. Raises `SettingError`.
@@ -102,34 +114,41 @@ class Recordings:
         return note
 
     def start(self, path: Path, file: Sink, parts: Parts | None = None) -> None:
-        """Begin to record into an open file."""
+        """Begin to record into an open file. Raises `OSError`, after which there is no file."""
         stream = EventStream()
         stream.watched = True
-        plan, disk, now = self._plan, Disk(file), self._fanout.now
+        plan, disk, now, where = self._plan, Disk(file), self._fanout.now, _File(path, parts)
         recorder = Recorder(
             stream,
             disk,
             now,
             plan.limits,
             plan.has_payload,
-            self._ended,
+            partial(self._ended, stream, where),
             parts,
             self._publish,
             partial(self._fanout.failure_of, stream),
         )
-        self._stream, self._recorder, self._path, self._parts = stream, recorder, path, parts
         self._fanout.add(stream, "the recording")
-        recorder.start()
+        try:
+            recorder.start()
+        except RuntimeError as error:
+            self._fanout.remove(stream)
+            file.close()
+            _discard(file)
+            raise OSError(errno.EAGAIN, f"not possible: {error}") from error
+        self._latest = recorder, where
+        self._sink = file
 
     @property
     def status(self) -> RecordingStatus:
         """The latest recording: the present one if it goes on; from any thread."""
-        recorder = self._recorder
-        if recorder is None:
+        if self._latest is None:
             return RecordingStatus()
+        recorder, file = self._latest
         return RecordingStatus(
             recording=not recorder.ended,
-            file=os.fsencode(self._latest_path).decode(errors="backslashreplace"),
+            file=os.fsencode(file.path).decode(errors="backslashreplace"),
             bytes=recorder.stored,
             since=recorder.started_at,
             interrupted=None if recorder.ended else recorder.interrupted or None,
@@ -150,9 +169,9 @@ class Recordings:
     def finish(self) -> str | None:
         """End the present recording and say what it has; None if there is none. From any thread."""
         with self._lock:
-            recorder = self._recorder
-            if recorder is None or recorder.ended:
+            if self._latest is None or self._latest[0].ended:
                 return None
+            recorder, _ = self._latest
             recorder.stop()
             counted = f"{recorder.events:,} events, {recorder.size:,} bytes"
             return self.failure or f"recorded {counted}, in {self._latest_path}"
@@ -172,17 +191,29 @@ class Recordings:
 
     def stop(self) -> None:
         """End the recording, if there is one; waits a while for the disk."""
-        if self._recorder is not None:
-            self._recorder.stop()
+        if self._latest is not None:
+            self._latest[0].stop()
 
-    def _ended(self, recorder: Recorder) -> None:
-        if self._stream is not None:
-            self._fanout.remove(self._stream)
+    def discard(self) -> None:
+        """End the recording and remove its file: its server has not come to serve."""
+        self.stop()
+        if self._sink is not None:
+            _discard(self._sink)
+
+    def _ended(self, stream: EventStream, file: _File, recorder: Recorder) -> None:
+        # Another recording may have begun: `ended` was set before this call.
+        self._fanout.remove(stream)
         if self._fanout.state.ended and not recorder.failed:
             return  # it ended with the server, whose own word is the last one
-        text = f"recording stopped: {recorder.ended} ({self._latest_path})"
+        text = f"recording stopped: {recorder.ended} ({file.path})"
         self._publish(recorder.ending.value, text)
 
     def _publish(self, level: str, text: str) -> None:
         text = printable(text, 1000)
         self._fanout.publish(Notice(t=self._fanout.now(), level=level, text=text))
+
+
+def _discard(file: Sink) -> None:
+    if isinstance(file, RecordingFile):
+        with contextlib.suppress(OSError):  # it stays
+            file.discard()

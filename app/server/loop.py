@@ -63,7 +63,7 @@ class Loop:
         self._wall_clock = wall_clock
         self._more_to_accept = False  # the budget ended the last accept of one listener
         self._resume_at = inf  # when a listener that pauses accepts again
-        self._stopping = ""  # the cause, once a stop was asked for
+        self._stopping: str | None = None  # the cause, once a stop was asked for
         self._due = inf  # when `_keep_time` next has something to do
         self._hurry_at = inf  # from here on, the first EAGAIN ends a connection
         self._force_at = inf  # from here on, no connection's input is waited for
@@ -98,7 +98,7 @@ class Loop:
                 others += self._poll_again(now)
             if serving.has_unfinished:
                 serving.continue_unfinished(now)
-            if (others or self._more_to_accept) and not self._stopping:
+            if (others or self._more_to_accept) and self._stopping is None:
                 self._accept(others)
             if commands_fd in others:
                 reporter.now = clock()
@@ -106,7 +106,7 @@ class Loop:
                     apply(command)
             if self._due <= now:
                 self._keep_time(now)
-            if self._stopping and not self.life.by_id:
+            if self._stopping is not None and not self.life.by_id:
                 return self._stopping
             now = clock()
             reporter.record_iteration(now - began)
@@ -197,7 +197,7 @@ class Loop:
             self._cut_off = "stopped at once" if at_once else "the grace time was over"
         # What comes after the loop, the last log lines and the interpreter's end, takes time too.
         self._stop_at = min(self._stop_at, now + max(grace - EXIT_RESERVE, 0))
-        if self._stopping:
+        if self._stopping is not None:
             return
         self._stopping = cause
         # A peer that waits to be accepted may have sent a whole frame already.
@@ -238,7 +238,7 @@ class Loop:
                         self.life.fail_to_open(sock, error)
                 self.reporter.accepts[index] = acceptor.accepted
                 self._more_to_accept |= acceptor.more
-                if acceptor.failure and not self._stopping:
+                if acceptor.failure and self._stopping is None:
                     self._pause_accepting(acceptor, self._clock())
         self.reporter.accept_errors = sum(acceptor.errors for acceptor in self._acceptors)
 

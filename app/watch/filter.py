@@ -238,7 +238,8 @@ def _compare_text(column: Column, name: str, sign: str, value: str, position: in
 
 def _compare_figure(column: Column, _name: str, sign: str, value: str, position: int) -> Predicate:
     get = cast("Callable[[Row, float], float]", column.value)
-    form = RATE if column.key == "rate" else FORMS[column.unit]
+    is_rate = column.key == "rate"
+    form = RATE if is_rate else FORMS[column.unit]
     try:
         wanted = form.read(value)
     except SettingError as error:
@@ -246,11 +247,13 @@ def _compare_figure(column: Column, _name: str, sign: str, value: str, position:
     if sign in {":", "=", "!="}:
         is_wanted, write = sign != "!=", form.write
         text = write(wanted)
-        written = text if text.lower() == value.lower() else None  # as it stands in the table
+        # As it stands in the table. A rate is measured: no other figure of it is exact.
+        written = text if is_rate or text.lower() == value.lower() else None
 
         def is_equal(row: Row, now: float) -> bool:
             figure = get(row, now)
-            return (int(figure) == wanted or write(figure) == written) is is_wanted
+            is_whole = not is_rate and int(figure) == wanted
+            return (is_whole or write(figure) == written) is is_wanted
 
         return is_equal
     compare = _COMPARE[sign]

@@ -28,7 +28,9 @@ class Usage(NamedTuple):
     """Open descriptors."""
     threads: int
     started_at: float
-    """When the first of them started, in Unix seconds."""
+    """When the first of them started, in Unix seconds; the wall clock moves it when it is set."""
+    identity: int
+    """Differs for another process of the same pid, and stays when the wall clock is set."""
 
 
 def usage(pid: int) -> Usage | None:
@@ -45,8 +47,8 @@ def together(used: Iterable[Usage | None]) -> Usage | None:
     if first is None:
         return None
     known = [first, *(one for one in others if one is not None)]
-    cpu, rss, fds, threads, _ = map(sum, zip(*known, strict=True))
-    return Usage(cpu, rss, fds, threads, first.started_at)
+    cpu, rss, fds, threads, *_ = map(sum, zip(*known, strict=True))
+    return Usage(cpu, rss, fds, threads, first.started_at, first.identity)
 
 
 def descriptor_limit(pid: int) -> float:
@@ -75,7 +77,7 @@ class CpuAccount:
         """
         for pid, known in list(self._latest.items()):
             now = used.get(pid)
-            if pid not in used or (now is not None and now.started_at != known.started_at):
+            if pid not in used or (now is not None and now.identity != known.identity):
                 self._past += self._latest.pop(pid).cpu_seconds
         for pid, one in used.items():
             if one is not None and one.cpu_seconds >= self._cpu_of(pid):
@@ -98,6 +100,7 @@ def _read(pid: int) -> Usage:
             process.num_fds(),
             process.num_threads(),
             process.create_time(),
+            hash(process),  # on Linux of the start in ticks since boot
         )
 
 

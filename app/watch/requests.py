@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Final, NamedTuple
 
-from ..core.commands import Command, Kill, Set, Trace
+from ..core.commands import Command, Kill, Set, Trace, results_left
 from ..core.events import CommandResult, KillMode, TraceLevel
 
 FAILURES_NAMED: Final = 3
@@ -56,8 +56,8 @@ class Requests:
         if not expected:
             return None
         results.append(result)
-        # A server that refuses a command as a whole names no connection.
-        if result.id is not None and len(results) < expected:
+        if left := results_left(expected, result):
+            self._waiting[result.request] = left, results
             return None
         del self._waiting[result.request]
         if len(results) > 1:

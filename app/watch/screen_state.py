@@ -11,7 +11,7 @@ from ..core.events import DETAIL, FIGURES, Closed, Event, Listening, Opened
 from ..core.statistics import LoopStats
 from .audit import Audit
 from .journal import JournalEntry, entries
-from .state import State
+from .state import State, shifted
 
 LOG_LIMIT: Final = 500
 """Lines of the log that are kept."""
@@ -103,6 +103,20 @@ class ScreenState(State):
         super()._begin_afresh()
         self._forget_rates()
         self.bodies.clear()
+
+    def _shift_times(self, seconds: float, worker: int) -> None:
+        """Shift the past of the charts too: a span over the step would be of no true length."""
+        super()._shift_times(seconds, worker)
+        if worker:
+            return
+        if self._window_from is not None:
+            self._window_from = shifted(self._window_from, seconds)
+        if self.rates is not None:
+            self.rates = self.rates._replace(t=self.rates.t + seconds)
+        past = (rates._replace(t=rates.t + seconds) for rates in self.history)
+        self.history = deque(past, HISTORY_LIMIT)
+        bodies = ((t + seconds, number, length) for t, number, length in self.bodies)
+        self.bodies = deque(bodies, BODIES_LIMIT)
 
     def _add_rates(self, stats: LoopStats) -> None:
         self.bodies.extend((stats.t, *body) for body in stats.bodies)

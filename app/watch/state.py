@@ -13,7 +13,7 @@ from __future__ import annotations
 from array import array
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, ClassVar, Final, NamedTuple
+from typing import Any, ClassVar, Final, NamedTuple, TypeVar
 
 import msgspec
 
@@ -46,6 +46,9 @@ CLOSED_LIMIT: Final = 200
 """Rows of closed connections at the most: under churn the oldest go early."""
 
 
+E = TypeVar("E", bound=Event)
+
+
 class WorkerRow(NamedTuple):
     """One worker process: its latest figures, and what it did per second before them."""
 
@@ -70,6 +73,14 @@ class WorkerRow(NamedTuple):
 def rates_of(rows: Iterable[Row]) -> dict[int, MeasuredRate]:
     """Return the measured rates of connections by id, for a state that begins with the others."""
     return {row.id: row.measured_rate for row in rows if row.measured_rate is not None}
+
+
+def shifted(event: E, seconds: float) -> E:
+    """Return an event of the server itself with its times on a wall clock that was set."""
+    changes = {"t": event.t + seconds}
+    if isinstance(event, WorkerStats) and event.silent_since:
+        changes["silent_since"] = event.silent_since + seconds
+    return msgspec.structs.replace(event, **changes)
 
 
 def _keep(name: str) -> Callable[[Any, Any], None]:
@@ -324,8 +335,12 @@ class State:
         for name in ("listening", "stats", "process", "stopping"):
             known = getattr(self, name)
             if known is not None:
-                setattr(self, name, msgspec.structs.replace(known, t=known.t + seconds))
+                setattr(self, name, shifted(known, seconds))
         self._longest = deque((t + seconds, longest) for t, longest in self._longest)
+        self.workers = {
+            number: known._replace(stats=shifted(known.stats, seconds))
+            for number, known in self.workers.items()
+        }
 
     def _apply_setting(self, event: SettingChanged) -> None:
         if self.listening is not None and event.name in RUNTIME_SETTINGS:

@@ -6,15 +6,18 @@ kinds of events pass, because losing them costs differently:
 - events that must arrive (lifecycle, results) are never dropped while somebody drains. Past
   `MOST_WAITING` events the queue is shortened: connections that opened and closed meanwhile are
   skipped, and a `Notice` in their place counts them. What is left gives the consumer's `State` the
-  same open connections, so the queue is bounded by their number, however many come and go;
+  same open connections. Of figures of a process the latest stay, of notices, results and changed
+  settings the latest `MOST_WORDS`. So the queue is bounded by the number of open connections,
+  however many come and go;
 - detail (state changes, toggles, system calls) has room for `journal_capacity` events; past that
   it is dropped, and the drops are counted. The producer asks for room *before* it builds an
   event, so that a full journal costs a comparison;
 - snapshots and statistics are kept latest-wins, one for each connection: their number is bounded
   by the open connections, however long nobody drains.
 
-No lock is held while an event is made or handled. The two detail counters have one writer each,
-and `deque.append`/`popleft` are atomic under the GIL; a lock keeps a drain and a shortening apart.
+No lock is held while an event is made or handled. `deque.append` and `popleft` are atomic under the
+GIL. Of the two detail counters one has one writer; the other is written under the lock that keeps a
+drain and a shortening apart.
 """
 
 from __future__ import annotations
@@ -24,7 +27,18 @@ from collections.abc import Callable, Iterable, Mapping
 from threading import Lock
 from typing import Final, NamedTuple
 
-from ..core.events import DETAIL, LAST_WORDS, Closed, CommandResult, Event, Notice, Opened, Snapshot
+from ..core.events import (
+    DETAIL,
+    FIGURES,
+    LAST_WORDS,
+    Closed,
+    CommandResult,
+    Event,
+    Notice,
+    Opened,
+    SettingChanged,
+    Snapshot,
+)
 from ..core.statistics import (
     LoopStats,
     MeasuredRate,
@@ -37,7 +51,7 @@ MOST_WAITING: Final = 16_384
 """Events that may wait before the queue is shortened: 6 MB, as an `Opened` and its `Closed` take
 0.7 kB; at 600 connections a second it is full after 13 s."""
 MOST_WORDS: Final = 1024
-"""Notices and results that outlive a shortening, the latest ones."""
+"""Notices, results and changed settings that outlive a shortening, the latest ones."""
 
 
 class Drained(NamedTuple):
@@ -73,7 +87,7 @@ class EventStream:
         self._traced = traced
         self._events: deque[tuple[bool, Event]] = deque()
         self._detail_in = 0  # written by the producer only
-        self._detail_out = 0  # written by the consumer only
+        self._detail_out = 0  # written under `_events_lock` only
         self._bound = MOST_WAITING
         self._events_lock = Lock()
         self.dropped = 0
@@ -111,9 +125,14 @@ class EventStream:
         return False
 
     def publish_detail(self, event: Event) -> None:
-        """Append a detail event; the caller has asked `room_for_detail` first."""
+        """Append a detail event; the caller has asked `room_for_detail` first.
+
+        Who watches drains on a timer. Where nobody does, all is traced for a log, which sleeps.
+        """
         self._detail_in += 1
         self._events.append((True, event))
+        if not self.watched and self._notify is not None:
+            self._call_notify()
 
     def count_drops(self, count: int) -> None:
         """Count detail that was dropped on its way here."""
@@ -211,7 +230,8 @@ class EventStream:
         return latest, stats
 
     def notify_once(self, notify: Callable[[], None]) -> None:
-        """Call `notify`, from the producer's thread, when the next event is there.
+        """Call `notify`, from the producer's thread, when the next event is there; not for detail
+        while this stream is `watched`.
 
         It is called at once if one already is. For a consumer that sleeps until there is work;
         one that drains on a timer needs none of this.
@@ -231,13 +251,16 @@ def shorten(events: list[Event]) -> list[Event]:
 
     The notice counts the connections that opened and closed in `events`, by close reason, those
     that an earlier notice counts too. The latest `Opened` stays, and its `Closed`: it tells which
-    ids are used. Of the notices and the results of commands the latest `MOST_WORDS` stay.
+    ids are used. Of the notices, the results of commands and the changed settings the latest
+    `MOST_WORDS` stay, and the latest of each setting; of the figures of a process the latest.
     """
     opened = {event.id for event in events if isinstance(event, Opened)}
     passing = opened.intersection(event.id for event in events if isinstance(event, Closed))
     passing.discard(max(opened, default=0))
     reasons: Counter[str] = Counter()
     kept: list[Event] = []
+    settings: set[str] = set()
+    has_process = False
     words = 0
     for event in reversed(events):
         match event:
@@ -247,10 +270,19 @@ def shorten(events: list[Event]) -> list[Event]:
                 pass
             case Notice(skipped=dict(earlier)):
                 reasons.update(earlier)
-            case Notice() | CommandResult() if words == MOST_WORDS:
+            case ProcessStats() if has_process:
+                pass
+            case ProcessStats():
+                has_process = True
+                kept.append(event)
+            case SettingChanged() if event.name not in settings:
+                settings.add(event.name)
+                words += 1
+                kept.append(event)
+            case Notice() | CommandResult() | SettingChanged() if words >= MOST_WORDS:
                 pass
             case _:
-                words += isinstance(event, Notice | CommandResult)
+                words += isinstance(event, Notice | CommandResult | SettingChanged)
                 kept.append(event)
     kept.reverse()
     if reasons:
@@ -259,8 +291,11 @@ def shorten(events: list[Event]) -> list[Event]:
 
 
 def _count_published(events: list[Event]) -> int:
-    """Count the events but for those that only tell how many others were skipped."""
-    return sum(not (type(event) is Notice and event.skipped) for event in events)
+    """Count the events, but neither figures nor what only tells how many others were skipped."""
+    return sum(
+        type(event) not in FIGURES and not (type(event) is Notice and event.skipped)
+        for event in events
+    )
 
 
 def _skip_notice(t: float, reasons: Counter[str]) -> Notice:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import struct
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -31,7 +32,9 @@ from app.control.protocol import (
 )
 from app.core.commands import Kill, Set, Stop, Trace
 from app.core.events import (
+    Crashed,
     KillMode,
+    Notice,
     TraceLevel,
 )
 from app.core.framing import FrameDecoder, TooLong
@@ -77,6 +80,32 @@ def test_messages_come_out_as_they_went_in(pieces: int) -> None:
     assert [read_to_server(body) for body in bodies(data, pieces)] == TO_SERVER
     data = b"".join(map(pack, FROM_SERVER))
     assert [read_from_server(body) for body in bodies(data, pieces)] == FROM_SERVER
+
+
+def test_texts_of_a_server_cannot_steer_a_terminal() -> None:
+    bad = "\x1b[2J\n\x7f\u202e"
+    good = r"\x1b[2J\n\x7f\u202e"
+    crash = Crashed(t=1.0, error=bad, traceback="one\ntwo \x1b")
+    skipped = Notice(t=1.0, level="info", text="plain → text", skipped={bad: 3})
+    first = msgspec.structs.replace(listening(), notes=("plain", bad))
+    told = Page(t=1.0, number=1, last=True, connections=(), listening=first)
+    read = [
+        read_from_server(pack(message)[4:])
+        for message in (Refused(code="uid", text=bad), News(t=1.0, events=(crash, skipped)), told)
+    ]
+    assert read == [
+        Refused(code="uid", text=good),
+        News(
+            t=1.0,
+            events=(
+                Crashed(t=1.0, error=good, traceback="one\ntwo " + r"\x1b"),
+                msgspec.structs.replace(skipped, skipped={good: 3}),
+            ),
+        ),
+        msgspec.structs.replace(
+            told, listening=msgspec.structs.replace(first, notes=("plain", good))
+        ),
+    ]
 
 
 def test_a_header_that_announces_too_much_is_seen_before_the_body() -> None:
@@ -129,6 +158,8 @@ def test_deep_nesting_is_refused(body: bytes) -> None:
         {"command": "trace", "request": 1, "id": 10**30, "level": "io"},
         {"command": "set", "request": 1, "name": "x" * LARGEST_HELLO, "value": 1},
         {"command": "set", "request": 1, "name": "cap", "value": [1]},
+        {"command": "stop", "request": 1, "cause": ""},
+        {"command": "stop", "request": 1, "cause": " \n"},
         {"command": "set", "request": "1", "name": "cap", "value": 1},
     ],
 )

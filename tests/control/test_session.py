@@ -11,7 +11,7 @@ import pytest
 
 from app.control.protocol import VERSION, Do, Hello, Watch, pack
 from app.control.server_side.session import ANSWER_WITHIN, Session, SessionContext
-from app.core.commands import Kill, Record, Set
+from app.core.commands import Kill, Record, Set, Stop
 from app.core.events import CommandResult, Event, KillMode
 from app.watch.fanout import Fanout
 from app.watch.stream import Drained, EventStream
@@ -108,3 +108,15 @@ def test_after_a_large_kill_the_next_command_waits_for_the_loop_to_do_it(client:
     client.step(0.02)
     client.step()
     assert len(client.carried_out) == 2
+
+
+def test_the_cause_of_a_stop_is_one_short_line_of_safe_text(client: Client) -> None:
+    client.sock.sendall(pack(Hello(version=VERSION)))
+    client.step()
+    cause = "operator\nMAINPID=1\x1b[2J" + 100 * "!"
+    client.sock.sendall(pack(Do(command=Stop(request=1, cause=cause))))
+    client.step()
+    (carried_out,) = client.carried_out
+    assert isinstance(carried_out, Stop)
+    assert carried_out.cause.startswith("operator\\nMAINPID=1\\x1b[2J!!!")
+    assert len(carried_out.cause) < 80

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from app.control.client_side.attached_source import RETRY, SILENCE, AttachedSource
+from app.control.client_side.attached_source import RETRY, AttachedSource
 from app.control.client_side.control_client import ControlError
 from app.control.protocol import (
     VERSION,
@@ -255,21 +255,6 @@ def test_a_server_that_refuses_says_why(one: Attached) -> None:
     one.until(lambda drained: "speaks version 2" in drained.gone)
 
 
-def test_time_stands_still_when_the_server_is_silent(one: Attached) -> None:
-    one.server.say(page(1))
-    one.until(lambda drained: drained.afresh)
-    start = one.source.now()
-    one.clock.time += 1.0
-    assert one.source.now() == start + 1.0
-    assert not one.source.drain().gone
-    one.clock.time += 59.0
-    assert one.source.now() == start + SILENCE
-    assert one.source.drain().gone == "the server has said nothing for 60 s"
-    one.server.say(News(t=start + 60.0))
-    one.until(lambda drained: not drained.gone)
-    assert one.source.now() == start + 60.0
-
-
 def test_a_command_that_cannot_be_sent_is_answered(one: Attached) -> None:
     one.server.say(page(1))
     one.until(lambda drained: drained.afresh)
@@ -352,12 +337,13 @@ def test_what_was_asked_of_a_server_is_void_when_another_one_answers(one: Attach
     told = one.until(lambda drained: drained.afresh)
     (answer,) = results(told.events)
     assert (answer.request, answer.ok, answer.id) == (2, False, None)
-    assert answer.message == "not carried out: another server answers now"
+    assert answer.message == "it may have been carried out: another server answers now"
     assert notices(told) == ["attached again, to another server: pid 4242, 1 open connections"]
     # A dialog that was opened before the restart is answered after it.
     one.source.submit(Kill(request=4, instance=INSTANCE, ids=(1,)))
     (refused,) = results(one.source.drain().events)
-    assert (refused.request, refused.message) == (4, answer.message)
+    assert refused.request == 4
+    assert refused.message == "not carried out: another server answers now"
     one.source.submit(Kill(request=5, instance=ANOTHER, ids=(1,)))
     sent = [one.server.heard() for _ in range(3)]  # no trace is asked for again
     assert sent[1:] == [Watch(), Do(command=Kill(request=5, instance=ANOTHER, ids=(1,)))]

@@ -41,6 +41,7 @@ def test_json_lines() -> None:
         with connect(program.port) as client:
             opened = program.event("opened")
             exchange(client, [frame(b"hi")], 6)
+            assert program.event("io")["call"] == "read"  # told while the connection is open
         closed = program.event("closed")
         assert closed["id"] == opened["id"] == 1
         assert closed["reason"] == "eof"

@@ -232,7 +232,7 @@ def test_no_reader_takes_the_longest_iteration_from_another(
 def test_cpu_time_does_not_fall_when_a_worker_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(metrics, "PATIENCE", 0.0)
     own = os.getpid()
-    used: dict[int, Usage | None] = {own: Usage(1.0, 10, 5, 2, 50.0)}
+    used: dict[int, Usage | None] = {own: Usage(1.0, 10, 5, 2, 50.0, 0)}
     monkeypatch.setattr(metrics, "usage", used.get)
     fanout = Fanout(EventStream(), lambda: None, now=lambda: 100.0)
     registry = registry_of(ServerCollector(fanout, lambda: [pid for pid in used if pid != own]))
@@ -240,17 +240,17 @@ def test_cpu_time_does_not_fall_when_a_worker_ends(monkeypatch: pytest.MonkeyPat
     def cpu() -> float:
         return samples(registry)["process_cpu_seconds_total", ()]
 
-    used[7] = Usage(30.0, 10, 5, 2, 60.0)
+    used[7] = Usage(30.0, 10, 5, 2, 60.0, 0)
     assert cpu() == 31
     used[7] = None  # it cannot be read for a moment
     assert cpu() == 31
     del used[7]
     assert cpu() == 31
-    used[7] = Usage(0.5, 10, 5, 2, 90.0)  # another process with the same number
+    used[7] = Usage(0.5, 10, 5, 2, 90.0, 1)  # another process with the same number
     assert cpu() == 31.5
     used[own] = None
     assert "process_cpu_seconds_total" not in {name for name, _ in samples(registry)}
-    used[own] = Usage(2.0, 10, 5, 2, 50.0)
+    used[own] = Usage(2.0, 10, 5, 2, 50.0, 0)
     assert cpu() == 32.5
 
 
@@ -259,7 +259,7 @@ def test_the_descriptors_and_their_limit_are_of_one_process(
 ) -> None:
     monkeypatch.setattr(metrics, "PATIENCE", 0.0)
     own = os.getpid()
-    used = {own: Usage(1.0, 10, 90, 2, 50.0), 7: Usage(1.0, 10, 60, 2, 50.0)}
+    used = {own: Usage(1.0, 10, 90, 2, 50.0, 0), 7: Usage(1.0, 10, 60, 2, 50.0, 0)}
     monkeypatch.setattr(metrics, "usage", used.get)
     monkeypatch.setattr(metrics, "descriptor_limit", {own: 1000, 7: 64}.get)
     told = samples(registry_of(ServerCollector(Fanout(EventStream(), lambda: None), lambda: [7])))

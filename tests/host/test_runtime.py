@@ -62,6 +62,47 @@ def test_a_start_that_fails_leaves_nothing_behind(tmp_path: Path, wrong: str, wo
     assert is_free(page)
 
 
+@pytest.mark.parametrize("wrong", ["server", "fanout", "_service", "_page"])
+def test_threads_that_cannot_be_started_leave_nothing_behind(
+    tmp_path: Path, wrong: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("prometheus_client")
+    port, page = free_port(), free_port()
+    sidecars = Sidecars(
+        metrics=Address("127.0.0.1", page),
+        control=str(tmp_path / "control.sock"),
+        recording=RecordingPlan(path=tmp_path / "new.rec"),
+    )
+    hosting = Hosting(Settings(host="127.0.0.1", port=port), sidecars)
+
+    def refuse(*_after: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(getattr(hosting, wrong), "start", refuse)
+    with pytest.raises(RuntimeError):
+        hosting.start()
+    if wrong != "server":
+        assert hosting.server.join(10)
+    assert list(tmp_path.iterdir()) == []
+    assert is_free(port)
+    assert is_free(page)
+
+
+def test_a_service_that_cannot_be_made_leaves_no_recording(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_how: object, **_more: object) -> None:
+        raise OSError("Too many open files")
+
+    monkeypatch.setattr("app.host.runtime.Service", refuse)
+    sidecars = Sidecars(
+        control=str(tmp_path / "control.sock"), recording=RecordingPlan(path=tmp_path / "new.rec")
+    )
+    with pytest.raises(OSError, match="open files"):
+        Hosting(Settings(host="127.0.0.1", port=0), sidecars)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_start_that_fails_replaces_no_recording(tmp_path: Path) -> None:
     recording, control = tmp_path / "old.rec", tmp_path / "control.sock"
     recording.write_bytes(OLD)

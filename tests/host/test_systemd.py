@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -170,6 +171,28 @@ def test_a_loop_that_hangs_is_not_told_to_be_alive(manager: Manager) -> None:
         clock.now += 1.0
     assert manager.told_already() == ["WATCHDOG=1"] * 4
     assert woken == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
+
+
+def test_one_beat_that_cannot_be_told_ends_none_that_follows(
+    manager: Manager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    complaints: list[str] = []
+    environment = {"NOTIFY_SOCKET": manager.path, "WATCHDOG_USEC": str(BEATS * 1_000_000)}
+    told = Notifier(environment, complaints.append, clock)
+
+    def no_descriptors(*_kind: int) -> socket.socket:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    with monkeypatch.context() as without:
+        without.setattr("app.host.systemd.socket.socket", no_descriptors)
+        for polls in (1, 2):
+            told.beat(polls, lambda: None)
+            clock.now += 1.0
+    assert complaints == [f"systemd cannot be told: {manager.path}: Too many open files"]
+    assert manager.told_already() == []
+    told.beat(3, lambda: None)
+    assert manager.told_already() == ["WATCHDOG=1"]
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,9 @@ class Kept:
 
     def __init__(self, path: Path, keep: Keep, since: float = NOW) -> None:
         self.now = since
-        self.parts = Parts(path, keep, lambda: self.now)
+        self.set_by = 0.0
+        """Seconds by which the wall clock was set since the start."""
+        self.parts = Parts(path, keep, lambda: self.now, self.clock)
         self.told: list[tuple[str, str]] = []
         self.recorder = Recorder(
             EventStream(),
@@ -28,9 +30,13 @@ class Kept:
             lambda: self.now,
             parts=self.parts,
             tell=lambda level, text: self.told.append((level, text)),
+            clock=self.clock,
         )
         self.recorder.begin()
         self.recorder._disk.start()
+
+    def clock(self) -> float:
+        return self.now - self.set_by
 
     def live(self, drains: Iterable[Drain]) -> None:
         for self.now, drained in drains:

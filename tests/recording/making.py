@@ -97,7 +97,7 @@ def recorded(
     now, first = next(steps)
     sink, stream = Sink(), EventStream()
     disk = Disk(sink)
-    recorder = Recorder(stream, disk, lambda: now, limits, has_payload)
+    recorder = Recorder(stream, disk, lambda: now, limits, has_payload, clock=lambda: now)
     recorder.begin()
     recorder.record(first)
     for now, drained in steps:  # noqa: B007  the clock above reads it

@@ -11,6 +11,7 @@ import pytest
 from app.core.events import Event, Notice, Opened, Snapshot
 from app.recording.disk import Disk
 from app.recording.keyframes import state_at
+from app.recording.plan import NO_LIMITS, Limits
 from app.recording.reader import Recording
 from app.recording.recorder import Recorder
 from app.recording.times import moment_within, reach
@@ -29,11 +30,18 @@ SECONDS = 60
 class Server:
     """A server with one event a second, on a wall clock that can be set."""
 
-    def __init__(self, wall: float = START) -> None:
+    def __init__(self, wall: float = START, limits: Limits = NO_LIMITS) -> None:
         self.wall = wall
         self.sink = Sink()
         self.disk = Disk(self.sink)
-        self.recorder = Recorder(EventStream(), self.disk, lambda: self.wall)
+        self.set_by = 0.0
+        self.recorder = Recorder(
+            EventStream(),
+            self.disk,
+            lambda: self.wall,
+            limits,
+            clock=lambda: self.wall - self.set_by,
+        )
         self.recorder.begin()
         self.opened: list[Opened] = []
         first = msgspec.structs.replace(listening(), t=self.wall)
@@ -59,6 +67,7 @@ class Server:
     def set_clock(self, seconds: float) -> None:
         """Set the wall clock, of which a notice tells."""
         self.wall += seconds
+        self.set_by += seconds
         text = f"the wall clock went by {seconds}"
         notice = Notice(t=self.wall, level="warning", text=text, clock_step=seconds)
         self.record(notice)
@@ -146,6 +155,18 @@ def test_the_step_is_told(recording: Recording) -> None:
         assert source.now() == before + 2 - HOUR
 
 
+@pytest.mark.parametrize("step", [-HOUR, HOUR])
+def test_the_charts_go_on_over_the_step(step: float, tmp_path: Path) -> None:
+    server = Server()
+    server.run()
+    server.set_clock(step)
+    server.run()
+    with server.end(tmp_path / "step.rec") as recording:
+        model, _ = seen_at(recording, recording.end)
+    assert [rates.t - server.wall for rates in model.history] == list(range(1 - 2 * SECONDS, 1))
+    assert [rates.frames for rates in model.history] == [1.0] * 2 * SECONDS
+
+
 def test_playing_goes_over_the_step(recording: Recording) -> None:
     time = 0.0
     with recording:
@@ -176,6 +197,18 @@ def test_a_clock_that_is_put_right_again(tmp_path: Path) -> None:
         for back, count in ((0, 30), (9, 21)):
             model, now = seen_at(recording, recording.end - back)
             assert (model.opened, now) == (count, START + 30 - back)
+
+
+@pytest.mark.parametrize("step", [-HOUR, HOUR])
+def test_a_recording_is_as_old_as_it_has_lasted(step: float) -> None:
+    server = Server(limits=Limits(age=100))
+    server.run(60)
+    server.set_clock(step)
+    server.run(39)
+    before = server.recorder.ended
+    server.run(1)
+    after = server.recorder.ended
+    assert (before, after) == ("", "it is 100 s old, as --record-max-age allows")
 
 
 def test_a_server_that_started_again_behind_the_step(tmp_path: Path) -> None:

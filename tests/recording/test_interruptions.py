@@ -18,7 +18,7 @@ from app.recording.files import RecordingFile, numbered
 from app.recording.plan import Keep, RecordingPlan
 from app.recording.reader import Recording
 from app.recording.recorder import RETRY_INTERVAL
-from app.recording.recordings import Recordings
+from app.recording.recordings import Recordings, _File
 from app.watch.fanout import Fanout
 from app.watch.stream import Drained, EventStream
 from tests.making import NOW, listening, loop_stats, opened
@@ -169,7 +169,7 @@ def test_the_status_tells_an_interruption_and_what_is_on_the_disk(tmp_path: Path
     assert kept.recorder.stored == size_of(path) < kept.recorder.size
     fanout = Fanout(EventStream(), lambda: None, now=lambda: NOW)
     recordings = Recordings(fanout, RecordingPlan(keep=Keep(size=200_000)))
-    recordings._recorder, recordings._parts = kept.recorder, kept.parts
+    recordings._latest = kept.recorder, _File(path, kept.parts)
 
     def told() -> tuple[str | None, Path | None]:
         return recordings.status.interrupted, recordings.path

@@ -96,6 +96,25 @@ def test_what_is_older_goes(tmp_path: Path) -> None:
         assert len(screen.model.rows) + NOW == pytest.approx(recording.start, abs=2)
 
 
+def test_a_clock_that_is_set_forward_makes_nothing_old(tmp_path: Path) -> None:
+    path = tmp_path / "a.rec"
+    earlier = Kept(path, Keep(age=600), NOW)
+    earlier.live(drain(NOW + n, opened(n + 1, age=-n)) for n in range(300))
+    earlier.end()
+    kept = Kept(path, Keep(age=600), NOW + 300)
+    kept.live(drain(NOW + n, opened(n + 1, age=-n)) for n in range(300, 600))
+    kept.written()
+    before = numbered(path)
+    kept.set_by = 30 * 86_400.0
+    kept.now = later = kept.now + kept.set_by
+    kept.live(drain(later + n, opened(n + 1)) for n in range(60))
+    kept.written()
+    assert numbered(path)[: len(before)] == before
+    kept.live(drain(later + n, opened(n + 1)) for n in range(60, 800))
+    kept.end()
+    assert not {*before} & {*numbered(path)}, "what is older goes all the same"
+
+
 def test_a_restart_takes_the_next_number_and_the_screen_begins_anew(tmp_path: Path) -> None:
     path = tmp_path / "a.rec"
     for start in (0, 100):

@@ -15,7 +15,8 @@ from app.core.settings import SettingError
 from app.recording import disk as disk_module
 from app.recording.disk import Disk
 from app.recording.files import create
-from app.recording.format import file_header
+from app.recording.format import Keyframe, file_header
+from app.recording.keyframes import RecordedState
 from app.recording.plan import Limits, RecordingPlan
 from app.recording.reader import Recording
 from app.recording.recorder import Recorder
@@ -76,6 +77,9 @@ class Watched:
 
     def recorded(self) -> Path | None:
         return self.recordings.path
+
+    def is_recording_told(self) -> bool:
+        return self.stream.watched  # nobody else asks for figures
 
     def notices(self) -> list[Notice]:
         return [event for event in self.log.drain().events if isinstance(event, Notice)]
@@ -253,7 +257,8 @@ def test_a_recording_that_is_told_nothing_more_ends_with_what_it_was_told(tmp_pa
     def fail(drained: Drained) -> None:
         raise MemoryError
 
-    watched.recordings._stream.hear = fail  # type: ignore[union-attr,method-assign]
+    (stream,) = (each for each in watched.fanout._observers if each is not watched.log)
+    stream.hear = fail  # type: ignore[method-assign]
     watched.tell(opened(2))
     until(lambda: watched.recorded() is None, "the end of the recording")
     watched.recordings.stop()
@@ -328,3 +333,26 @@ def test_keyframes_come_with_time_and_with_events() -> None:
     assert keyframes(drain(NOW, opened(1)), drain(NOW + 61, opened(2))) == 1
     many = [opened(number) for number in range(21_000)]
     assert keyframes(drain(NOW, *many), drain(NOW + 1, opened(0))) == 1
+
+
+def test_near_the_limit_no_keyframe_is_made_again_and_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[int] = []
+    keyframe = RecordedState.keyframe
+
+    def counted(state: RecordedState) -> Keyframe:
+        made.append(len(state.rows))
+        return keyframe(state)
+
+    monkeypatch.setattr(RecordedState, "keyframe", counted)
+    now = NOW
+    recorder = Recorder(EventStream(), Disk(Memory()), lambda: now, Limits(size=64 * 1024))
+    recorder.begin()
+    recorder.record(drain(now, *map(opened, range(1, 2001))).drained)
+    recorder._limits = Limits(size=recorder.size + 8000)  # a keyframe has no room, batches have
+    for number in range(40):
+        now += 0.2 if number else 20
+        recorder.record(drain(now, opened(2001 + number)).drained)
+    assert not recorder.ended
+    assert len(made) == 1

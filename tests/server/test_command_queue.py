@@ -19,7 +19,7 @@ from app.core.events import (
 from app.core.framing import frame, header
 from app.server.command_queue import CommandQueue
 from app.server.loop import COMMAND_BUDGET
-from tests.peers import Running, exchange, read_to_end
+from tests.peers import PATIENCE, Running, exchange, read_to_end
 
 Serve = Callable[..., Running]
 
@@ -152,6 +152,13 @@ def test_a_second_stop_cuts_the_grace_short(serve: Serve) -> None:
     running.server.stop("SIGINT", now=True)
     assert running.closed(connection_id).reason is Reason.SHUTDOWN
     assert running.watcher.wait_for(Stopped).cause == "SIGTERM"
+
+
+def test_a_stop_without_a_cause_ends_too(serve: Serve) -> None:
+    running = serve()
+    running.server.stop("")
+    assert running.watcher.wait_for(Stopped).cause == ""
+    assert running.server.join(PATIENCE)
 
 
 # --- the queue alone ---

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from app.core.events import (
@@ -20,6 +22,7 @@ from app.watch.fanout import Fanout
 from app.watch.screen_state import ScreenState
 from app.watch.stream import Drained, EventStream
 from tests.making import closed, listening, loop_stats, opened, snapshot, worker
+from tests.peers import PATIENCE
 
 
 class Woken:
@@ -112,6 +115,21 @@ def test_detail_goes_to_who_watches_or_traces() -> None:
     plain, traced = fan.add(EventStream()), fan.add(EventStream(traced=True))
     give(fan, toggled(1))
     assert (plain.drain().events, traced.drain().events) == ([], [toggled(1)])
+
+
+def test_detail_for_a_log_does_not_wait_for_an_event_of_another_kind() -> None:
+    stream, fan, _ = fanout()
+    log = fan.add(EventStream(traced=True))
+    fan.start()
+    for event in (toggled(1), toggled(2)):
+        told = threading.Event()
+        log.notify_once(told.set)
+        stream.publish_detail(event)
+        assert told.wait(PATIENCE)
+        assert log.drain().events == [event]
+    end = Stopped(t=9.0, cause="quit", opened=0, closed=0, frames_out=0, bytes_in=0, bytes_out=0)
+    stream.publish(end)
+    fan.join(PATIENCE)
 
 
 def test_the_process_is_looked_at_once_a_second_while_watched() -> None:

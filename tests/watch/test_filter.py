@@ -2,15 +2,18 @@
 
 import contextlib
 
+import msgspec
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from app.core.statistics import MeasuredRate
 from app.watch.filter import DEEPEST, LONGEST, FilterError, parse_filter
+from app.watch.row import Row
 from app.watch.state import State
 from app.watch.stream import Drained
 from screenshots.scenes import overview
-from tests.making import NOW
+from tests.making import NOW, opened, snapshot
 
 MODEL = State()
 MODEL.apply(Drained(overview(), [], None, 0), NOW)
@@ -93,6 +96,28 @@ def test_what_passes(text: str, ids: set[int] | None) -> None:
             parse_filter(text)
     else:
         assert shown(text) == ids
+
+
+@pytest.mark.parametrize(
+    ("text", "rates"),
+    [
+        ("rate=0", {0.0}),
+        ("rate!=0", {0.33, 2.04, 1233.7}),
+        ("rate=0.33", {0.33}),
+        ("rate=2", {2.04}),
+        ("rate=1,234", {1233.7}),
+        ("rate=1234", {1233.7}),
+    ],
+)
+def test_a_rate_is_compared_as_the_table_writes_it(text: str, rates: set[float]) -> None:
+    passes = parse_filter(text).passes
+    found = set()
+    for rate in (0.0, 0.33, 2.04, 1233.7):
+        row = Row(opened(1))
+        row.update(msgspec.structs.replace(snapshot(1, frames=9), t=NOW, active_at=NOW))
+        row.continue_rate(MeasuredRate(rate, 60.0))
+        found |= {rate} if passes(row, NOW) else set()
+    assert found == rates
 
 
 @pytest.mark.parametrize(

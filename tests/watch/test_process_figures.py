@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 
+import psutil
 import pytest
 
 from app.core.statistics import ProcessStats
 from app.watch import process_figures
 from app.watch.fanout import FIRST_SPAN, Fanout
-from app.watch.process_figures import CpuAccount, ProcessSampler, Usage, descriptor_limit
+from app.watch.process_figures import CpuAccount, ProcessSampler, Usage, descriptor_limit, usage
 from app.watch.stream import EventStream
 
 
@@ -18,8 +19,8 @@ def test_the_limit_is_that_of_the_process() -> None:
 
 
 def test_the_cpu_of_processes_that_come_and_go_adds_up() -> None:
-    def used(cpu: float, started_at: float) -> Usage:
-        return Usage(cpu, 1, 2, 3, started_at)
+    def used(cpu: float, identity: int) -> Usage:
+        return Usage(cpu, 1, 2, 3, 4.0, identity)
 
     account = CpuAccount()
     assert account.total({1: used(10, 100), 2: used(5, 100)}) == 15
@@ -30,13 +31,28 @@ def test_the_cpu_of_processes_that_come_and_go_adds_up() -> None:
     assert account.total({1: used(1, 100)}) == 87, "a figure that fell is not believed"
 
 
+def test_no_cpu_is_counted_twice_when_the_wall_clock_is_set(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    account = CpuAccount()
+    before = usage(os.getpid())
+    assert before is not None
+    account.total({os.getpid(): before})
+    boot_time = psutil.boot_time()
+    monkeypatch.setattr("psutil._pslinux.boot_time", lambda: boot_time + 2)
+    after = usage(os.getpid())
+    assert after is not None
+    assert after.started_at == pytest.approx(before.started_at + 2)
+    assert account.total({os.getpid(): after}) == after.cpu_seconds
+
+
 class Process:
     """A process that has used `cpu` seconds, and a clock."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.cpu = self.time = 0.0
         monkeypatch.setattr("time.process_time", lambda: 0.0)
-        monkeypatch.setattr(process_figures, "_read", lambda _pid: Usage(self.cpu, 1, 2, 3, 4.0))
+        monkeypatch.setattr(process_figures, "_read", lambda _pid: Usage(self.cpu, 1, 2, 3, 4.0, 5))
         self.sample = ProcessSampler(lambda: self.time, clock=lambda: self.time)
 
     def work(self, seconds: float, share: float) -> None:

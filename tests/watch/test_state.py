@@ -15,6 +15,7 @@ from app.core.events import (
     ConnectionState,
     Event,
     Io,
+    Notice,
     Reason,
     SettingChanged,
     Snapshot,
@@ -55,6 +56,26 @@ def test_a_connection_from_opened_to_gone() -> None:
     assert 7 in model.rows
     apply(model, now=NOW + CLOSED_SHOWN_FOR)
     assert 7 not in model.rows
+
+
+@pytest.mark.parametrize("step", [7200.0, -7200.0])
+def test_rates_and_charts_go_on_when_the_wall_clock_is_set(step: float) -> None:
+    model = ScreenState()
+    apply(model, listening(), worker(1, frames=0, t=NOW))
+    for second in range(5):
+        bodies = ((1, 64),)
+        stats = msgspec.structs.replace(
+            loop_stats(NOW + second, 100 * second, 64, 1), bodies=bodies
+        )
+        apply(model, stats)
+    apply(model, Notice(t=NOW + step + 4.1, level="warning", text="set", clock_step=step))
+    assert model.rates is not None
+    assert model.rates.t == NOW + step + 4
+    apply(model, loop_stats(NOW + step + 5, 500, 64, 1), worker(1, frames=500, t=NOW + step + 5))
+    assert [round(rates.frames) for rates in model.history] == [100] * 5
+    assert [rates.t - NOW - step for rates in model.history] == [1, 2, 3, 4, 5]
+    assert model.bodies[0] == (NOW + step, 1, 64)
+    assert model.workers[1].frames == 100
 
 
 def test_a_snapshot_never_revives_ages_or_invents_a_connection() -> None:

@@ -17,7 +17,7 @@ from app.core.events import (
     Snapshot,
     Stopped,
 )
-from app.core.statistics import LoopStats
+from app.core.statistics import LoopStats, ProcessStats
 from app.watch.state import State
 from app.watch.stream import MOST_WAITING, Drained, EventStream, shorten
 from tests.making import NOW, closed, loop_stats, opened
@@ -35,6 +35,10 @@ def snapshot(connection_id: int, bytes_in: int) -> Snapshot:
 
 def stats(polls: int) -> LoopStats:
     return msgspec.structs.replace(loop_stats(0.0, 0, 0, 0), polls=polls)
+
+
+def process(t: float) -> ProcessStats:
+    return ProcessStats(t=t, cpu_percent=1.0, rss=1, fds=1, threads=1)
 
 
 def publish_detail(stream: EventStream, event: Event) -> None:
@@ -141,8 +145,9 @@ def test_a_sleeping_consumer_is_woken_once() -> None:
     assert calls == [1, 2, 3]
 
 
-def test_detail_and_figures_wake_nobody() -> None:
+def test_detail_and_figures_do_not_wake_who_watches() -> None:
     stream = EventStream()
+    stream.watched = True
     calls: list[int] = []
     stream.notify_once(lambda: calls.append(1))
     publish_detail(stream, notice(1))
@@ -246,6 +251,22 @@ def test_notices_that_nobody_takes_are_bounded_too() -> None:
     events = stream.drain().events
     assert events[-1].t == 49_999.0
     assert len(events) + stream.lost == 50_000
+
+
+def test_figures_and_settings_that_nobody_takes_are_bounded_too() -> None:
+    stream = EventStream()
+    first = SettingChanged(t=0.0, name="cap", old=2, new=1)
+    stream.publish(first)
+    for number in range(30_000):
+        stream.publish(process(float(number)))
+        stream.publish(SettingChanged(t=float(number), name="max_per_peer", old=0, new=number))
+    assert stream.depth <= MOST_WAITING
+    events = stream.drain().events
+    settings = [event for event in events if isinstance(event, SettingChanged)]
+    assert settings[0] == first, "the latest of its name"
+    assert settings[-1].new == 29_999
+    assert len(settings) + stream.lost == 30_001
+    assert process(29_999.0) in events
 
 
 def test_a_drain_in_parts_takes_no_figures() -> None:

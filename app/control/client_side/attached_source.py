@@ -15,7 +15,7 @@ from typing import Final
 
 import msgspec
 
-from ...core.commands import Command, Kill, Stop, Trace
+from ...core.commands import Command, Kill, Stop, Trace, results_left
 from ...core.events import (
     CommandResult,
     Crashed,
@@ -39,6 +39,7 @@ SILENCE: Final = 3.0
 TRACE_AGAIN: Final = 1 << 40
 """Request number of traces that are asked for again; the dashboard's own begin at 1."""
 ANOTHER_SERVER: Final = "not carried out: another server answers now"
+ANOTHER_SINCE: Final = "it may have been carried out: another server answers now"
 CONNECTION_LOST: Final = "whether it was carried out is not known: the connection was lost"
 
 
@@ -189,9 +190,8 @@ class AttachedSource:
         for event in news.events:
             if isinstance(event, CommandResult) and event.request in self._under_way:
                 command, expected = self._under_way.pop(event.request)
-                # What is refused as a whole names no connection.
-                if event.id is not None and expected > 1:
-                    self._under_way[event.request] = command, expected - 1
+                if left := results_left(expected, event):
+                    self._under_way[event.request] = command, left
 
     # --- the connection ---
 
@@ -212,10 +212,14 @@ class AttachedSource:
             elif isinstance(message, Page | News):
                 self._recording = message.recording or self._recording
                 # A message takes time to come here, never less than none.
-                self._offset = max(self._offset, message.t - self._heard_at)
-                if isinstance(message, News):
+                offset = message.t - self._heard_at
+                self._offset = max(self._offset, offset)
+                if isinstance(message, Page):
+                    if message.missed:
+                        self._offset = offset  # the wall clock may have been set meanwhile
+                else:
                     if any(type(each) is Notice and each.clock_step for each in message.events):
-                        self._offset = message.t - self._heard_at  # the wall clock was set
+                        self._offset = offset  # the wall clock was set
                     self._count_results(message)
                 self._waiting.append(message)
 
@@ -226,7 +230,7 @@ class AttachedSource:
         self._why_gone = ""
         is_another = welcome.instance != self._instance
         for command, _ in self._under_way.values():
-            self._answer(command, ANOTHER_SERVER if is_another else CONNECTION_LOST)
+            self._answer(command, ANOTHER_SINCE if is_another else CONNECTION_LOST)
         self._under_way.clear()
         self._link.send(Watch())
         if is_another:

@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from ...core.commands import ClientCommand, Kill, answer_bound
+from ...core.commands import ClientCommand, Kill, answer_bound, results_left
 from ...core.events import (
     CommandResult,
     Event,
@@ -221,8 +221,7 @@ class Link:
         while expected > 0:
             for event in self._events_of_next(deadline, within):
                 if isinstance(event, CommandResult) and event.request == command.request:
-                    # A command that is refused as a whole has one result, without an id.
-                    expected = 0 if event.id is None else expected - 1
+                    expected = results_left(expected, event)
                     deadline = time.monotonic() + within
                     yield event
 

@@ -138,10 +138,18 @@ class Service:
 
     def close(self) -> None:
         """Send clients the last events, and end; takes at most twice `FAREWELL` seconds."""
+        if self._thread.ident is None:  # it was never started
+            self._fanout.remove(self)
+            self._give_back()
+            return
         self._closing = True
         self._wakeup.wake()
-        if self._thread.ident is not None:
-            self._thread.join(2 * FAREWELL)
+        self._thread.join(2 * FAREWELL)
+
+    def _give_back(self) -> None:
+        self._selector.close()
+        self._file.close()
+        self._wakeup.close()
 
     @property
     def clients(self) -> int:
@@ -167,9 +175,7 @@ class Service:
                 self._fanout.remove(session.follower)
                 session.sock.close()
             self._fanout.remove(self)
-            self._selector.close()
-            self._file.close()
-            self._wakeup.close()
+            self._give_back()
 
     def _run_once(self) -> None:
         readable = set()

@@ -14,7 +14,16 @@ from typing import Final, NamedTuple
 import msgspec
 
 from ... import __version__
-from ...core.commands import ClientCommand, Kill, Record, RecordAction, Stop, Trace, answer_bound
+from ...core.commands import (
+    ClientCommand,
+    Kill,
+    Record,
+    RecordAction,
+    Stop,
+    Trace,
+    answer_bound,
+    results_left,
+)
 from ...core.events import CommandResult, RecordingStatus
 from ...core.framing import FrameDecoder, TooLong
 from ...core.printable import printable
@@ -250,6 +259,8 @@ class Session:
     def _carry_out(self, command: ClientCommand) -> None:
         assert self.hello is not None
         command = msgspec.structs.replace(command, by_pid=self._by_pid, by_name=self._by_name)
+        if isinstance(command, Stop):  # its cause goes to terminals, logs and systemd
+            command = msgspec.structs.replace(command, cause=printable(command.cause))
         if self.hello.read_only and not isinstance(command, Trace):
             self._answer(command, "refused: this client is attached read-only")
         elif objection := self._objection(command):
@@ -321,10 +332,9 @@ class Session:
     def _count_result(self, result: CommandResult) -> None:
         if result.request != self._latest:
             return
-        # A command that is refused as a whole has one result, which names no connection.
-        self._results_due = 0 if result.id is None else self._results_due - 1
-        if self._results_due <= 0:
-            self._results_due, self._answer_due = 0, inf
+        self._results_due = results_left(self._results_due, result)
+        if not self._results_due:
+            self._answer_due = inf
 
     def _send(self, message: FromServer) -> None:
         self._out = memoryview(bytes(self._out) + pack(message))

@@ -106,7 +106,7 @@ class Workers(ServerHandle):
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._commands.fd, selectors.EVENT_READ, self._apply_commands)
         self._polls = 0
-        self._stopping = ""  # the cause, once a stop was asked for
+        self._stopping: str | None = None  # the cause, once a stop was asked for
         self._kill_at = inf  # when who has not ended is killed
         self._is_late = False  # that time has come
         self._cut_off = "in the grace time"  # or when a second signal left that out
@@ -142,9 +142,9 @@ class Workers(ServerHandle):
 
     def _run(self) -> None:
         try:
-            self._supervise()
+            cause = self._supervise()
             self._refuse_the_rest()
-            self._stream.publish(self._merging.make_stopped(self._stopping))
+            self._stream.publish(self._merging.make_stopped(cause))
         except BaseException as error:  # whatever it is, it must be seen and not lost with a thread
             expected = isinstance(error, NoWorker)
             words = str(error) if expected else f"{type(error).__name__}: {error}"
@@ -158,7 +158,8 @@ class Workers(ServerHandle):
             self._beginning.settled.set()
             self.close()
 
-    def _supervise(self) -> None:
+    def _supervise(self) -> str:
+        """Supervise until a stop is complete; return its cause."""
         while True:
             now = self._clock()
             if now >= self._wall_clock.compare_at:
@@ -168,8 +169,8 @@ class Workers(ServerHandle):
                 # who has given none.
                 self._read(0)
             self._keep_time(now)
-            if self._stopping and not self.worker_pids:
-                return
+            if self._stopping is not None and not self.worker_pids:
+                return self._stopping
             due = self._next_due()
             patience = None if due == inf else max(due - now, 0)
             self._read(patience)
@@ -198,13 +199,13 @@ class Workers(ServerHandle):
         stats_at = self._stats_at if self._stream.watched else inf
         answers = (process.answer_due for process in self._processes())
         due = min(self._kill_at, self._probe_at, stats_at, self._beginning.due, *answers)
-        if self._stopping:
+        if self._stopping is not None:
             return due
         return min(due, *(slot.start_at for slot in self._slots))
 
     def _keep_time(self, now: float) -> None:
         """Do what the clock says is due."""
-        self._beginning.check(now, bool(self._stopping))
+        self._beginning.check(now, self._stopping is not None)
         watched, asked_at = self._stream.watched, self._stream.asked_at
         for process in self._processes():
             if process.watched is not watched or process.asked_at < asked_at:
@@ -212,7 +213,7 @@ class Workers(ServerHandle):
                 self._update_interest(process)
         # One at a time: between two of many a stop must not wait.
         due = next((slot for slot in self._slots if slot.start_at <= now), None)
-        if due and not self._stopping:
+        if due and self._stopping is None:
             self._start(due, now)
         if self._kill_at <= now:
             self._kill_at = inf
@@ -292,7 +293,7 @@ class Workers(ServerHandle):
         self._merging.publish_closed(slot, process, closed)
         self._routing.answer_for_dead(slot, TOO_LATE if process.has_stopped else detail)
         slot.release(process)
-        if self._stopping:
+        if self._stopping is not None:
             if not process.has_stopped:
                 self._merging.notice("error", f"{detail}; {lost} lost")
             return
@@ -378,7 +379,7 @@ class Workers(ServerHandle):
         if command.now and kill_at < self._kill_at:
             self._cut_off = "when it was stopped at once"
         self._kill_at = min(self._kill_at, kill_at)
-        if not self._stopping:
+        if self._stopping is None:
             self._stopping = command.cause
             self._dismiss_beginners()
             self._close_listeners()

@@ -69,6 +69,7 @@ def test_what_one_loop_does(test: Callable[..., None], workers: Serve, poller: s
         test_command_queue.test_kill_of_a_connection_that_is_ending_already,
         test_command_queue.test_a_new_cap_is_in_force_from_the_next_frame_on,
         test_command_queue.test_a_second_stop_cuts_the_grace_short,
+        test_command_queue.test_a_stop_without_a_cause_ends_too,
     ],
     ids=lambda test: test.__name__,
 )
