@@ -57,7 +57,8 @@ class WorkerSlot:
         """Choose when to start the next: at once, and later and later in a row of quick deaths."""
         if now - started_at >= STEADY:
             self.failures = 0
-        wait = FIRST_WAIT * 2 ** (self.failures - 1) if self.failures else 0.0
+        # A float has no room for 2 ** 1024; 6 doublings are more than `LONGEST_WAIT`.
+        wait = FIRST_WAIT * 2 ** min(self.failures - 1, 6) if self.failures else 0.0
         self.start_at = now + min(wait, LONGEST_WAIT)
         self.failures += 1
 
