@@ -244,6 +244,9 @@ class Loop:
 
     def _pause_accepting(self, acceptor: Acceptor, now: float) -> None:
         self._poller.remove(acceptor.fd)
+        self._begin_pause(acceptor, now)
+
+    def _begin_pause(self, acceptor: Acceptor, now: float) -> None:
         text = acceptor.pause(now)
         self._resume_at = min(self._resume_at, acceptor.resume_at)
         if text:
@@ -253,5 +256,10 @@ class Loop:
         for acceptor in self._acceptors:
             if acceptor.resume_at <= now:
                 acceptor.resume_at = inf
-                self._poller.add(acceptor.fd, POLLIN)
+                try:
+                    self._poller.add(acceptor.fd, POLLIN)
+                except OSError as error:
+                    # epoll_ctl(2) may have no memory yet, or another process the last watch.
+                    acceptor.failure = error.strerror or str(error)
+                    self._begin_pause(acceptor, now)
         self._resume_at = min(acceptor.resume_at for acceptor in self._acceptors)
