@@ -13,11 +13,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from ...core.commands import Command, Kill, Set, Trace, answer_bound
-from ...core.events import (
-    CommandResult,
-    Event,
-    Notice,
-)
+from ...core.events import CommandResult, Event, Notice
 from ...core.settings import SettingError, Settings
 from ..descriptors import replace_setting
 from ..poller import Poller
@@ -28,6 +24,11 @@ TOO_LATE: Final = "the server has stopped"
 ANSWER_PATIENCE: Final = 5.0
 """Seconds that a worker has for an answer, beside `answer_bound`; `ctl` waits 10 s for that of
 the server."""
+
+
+def answer_patience(command: Command) -> float:
+    """Return the seconds that a worker has for the answer to `command`."""
+    return ANSWER_PATIENCE + answer_bound(command)
 
 
 class _Change(NamedTuple):
@@ -152,7 +153,7 @@ class Routing:
                     change.silent.append(slot.number)
                     self._settle(command.request)
                 else:
-                    patience = ANSWER_PATIENCE + answer_bound(command)
+                    patience = answer_patience(command)
                     message = (
                         f"worker {slot.number} did not answer within {patience:g} s:"
                         " it may still be carried out"

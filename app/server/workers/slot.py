@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import inf
 from typing import Final
 
@@ -89,3 +90,8 @@ class WorkerSlot:
             silent=process.silence if process is not None and process.hangs else 0.0,
             silent_since=0.0 if process is None else process.silent_since,
         )
+
+
+def running_in(slots: Iterable[WorkerSlot]) -> list[WorkerProcess]:
+    """Return the processes that run now, in the order of their slots."""
+    return [slot.process for slot in slots if slot.process is not None]
