@@ -73,7 +73,7 @@ class Lifecycle:
         self._sockets: dict[int, socket.socket] = {}  # by descriptor
         self._queues = SocketQueues(self._sockets)
         self.unacknowledged = Unacknowledged(
-            self._queues, reporter, self.schedule, settings.write_timeout
+            self._queues, reporter, self.schedule, self.fail, settings.write_timeout
         )
         self._arrived: dict[Connection, int] = {}  # the bytes received, once all that had is read
         self._resetting: set[int] = set()  # ids to be closed with RST
