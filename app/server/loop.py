@@ -200,7 +200,8 @@ class Loop:
     def stop(self, cause: str, grace: float, at_once: bool = False) -> None:
         """Accept no more, echo the frames that have arrived whole, end within `grace` seconds.
 
-        `at_once` says that the grace is left out, and not that of the settings.
+        `at_once`: the stop was asked for without a grace. A connection that it cuts off is told so;
+        otherwise that the grace was over.
         """
         now = self.reporter.now
         if not self._cut_off or (at_once and now < self._stop_at):
