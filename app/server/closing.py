@@ -60,8 +60,8 @@ def discard_input(connection: Connection, now: float) -> bool:
     return True
 
 
-def close_broken(connection: Connection, reason: Reason, words: str) -> None:
-    """Close a connection that has broken, in the machine.
+def note_break(connection: Connection, reason: Reason, words: str) -> None:
+    """Keep in the machine why a connection that was ending has broken.
 
     A reason that was decided earlier stands, with the words behind its detail; but a peer that
     half-closed and then did not fetch its echo has not ended in order.
@@ -71,7 +71,12 @@ def close_broken(connection: Connection, reason: Reason, words: str) -> None:
         machine.overrule(reason, describe_loss(connection, words))
     elif machine.closing is not None:
         machine.add_detail(words)
-    machine.close(reason, words)
+
+
+def close_broken(connection: Connection, reason: Reason, words: str) -> None:
+    """Close a connection that has broken, in the machine; an earlier reason as in `note_break`."""
+    note_break(connection, reason, words)
+    connection.machine.close(reason, words)
 
 
 def describe_loss(connection: Connection, words: str) -> str:

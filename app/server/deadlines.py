@@ -21,6 +21,8 @@ from .outstanding import RATE_FLOOR
 
 SLOT: Final = 0.025
 """Seconds in one slot of the wheel: a deadline is met up to so much late."""
+GIVEN_UP: Final = 64
+"""Numbers of slots given up that the heap may hold, besides as many as there are slots."""
 
 
 def deadline(connection: Connection, settings: Settings) -> tuple[float, Reason]:
@@ -98,7 +100,7 @@ class TimingWheel:
         if connection.slot:
             if connection.slot <= slot:
                 return
-            self._slots[connection.slot].discard(connection)
+            self._leave_slot(connection)
         connection.slot = slot
         members = self._slots.get(slot)
         if members is None:
@@ -109,19 +111,34 @@ class TimingWheel:
     def cancel(self, connection: Connection) -> None:
         """Forget a closed connection."""
         if connection.slot:
-            self._slots[connection.slot].discard(connection)
+            self._leave_slot(connection)
             connection.slot = 0
+
+    def _leave_slot(self, connection: Connection) -> None:
+        """Take a connection out of its slot, and give up a slot that is empty then.
+
+        Its time may be a day ahead, and under churn each connection would leave one behind.
+        """
+        members = self._slots[connection.slot]
+        members.discard(connection)
+        if not members:
+            del self._slots[connection.slot]
+            if len(self._order) > 2 * len(self._slots) + GIVEN_UP:
+                self._order = sorted(self._slots)  # which is a heap
 
     @property
     def next_due(self) -> float:
-        """The time of the next slot that may have a connection; ``inf`` if there is none."""
+        """The time of the next slot that may have a connection; ``inf`` if there is none.
+
+        Nobody may be due then: the heap keeps the numbers of slots given up for a while.
+        """
         return self._order[0] * SLOT if self._order else inf
 
     def due(self, now: float) -> list[Connection]:
         """Remove and return the connections whose slot has come, by id."""
         connections: list[Connection] = []
         while self._order and self._order[0] * SLOT <= now:
-            connections.extend(self._slots.pop(heappop(self._order)))
+            connections.extend(self._slots.pop(heappop(self._order), ()))
         for connection in connections:
             connection.slot = 0
         # Sorted, so that what happens does not depend on the order of a set.

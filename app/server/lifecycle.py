@@ -26,6 +26,7 @@ from .closing import (
     close_broken,
     describe_loss,
     discard_input,
+    note_break,
     refuse_socket,
     reset_socket,
 )
@@ -72,7 +73,7 @@ class Lifecycle:
         self._sockets: dict[int, socket.socket] = {}  # by descriptor
         self._queues = SocketQueues(self._sockets)
         self.unacknowledged = Unacknowledged(
-            self._queues, reporter, self.schedule, settings.write_timeout
+            self._queues, reporter, self.schedule, self.fail, settings.write_timeout
         )
         self._arrived: dict[Connection, int] = {}  # the bytes received, once all that had is read
         self._resetting: set[int] = set()  # ids to be closed with RST
@@ -181,11 +182,8 @@ class Lifecycle:
         machine = connection.machine
         if connection.linger is not None and not machine.input_ended:
             return False
-        if (
-            machine.input_ended
-            and connection.outstanding is None
-            and not self._queues.unacked(connection.fd)
-        ):
+        may_be_done = machine.input_ended and connection.outstanding is None
+        if may_be_done and not self._queues.unacked(connection.fd):
             return True  # nearly every connection: one question to the kernel is enough
         self.unacknowledged.examine(connection, now)
         if machine.input_ended and connection.outstanding is None:
@@ -194,7 +192,7 @@ class Lifecycle:
             try:
                 begin_linger(connection, self._sockets[connection.fd], now)
             except OSError as error:
-                machine.add_detail(error.strerror or str(error))
+                note_break(connection, Reason.RESET, error.strerror or str(error))
                 return True
         return check_linger(connection, now, self.settings.write_timeout) is Verdict.DONE
 

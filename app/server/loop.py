@@ -7,7 +7,7 @@ that a descriptor number freed and taken again within a batch cannot be hit by a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from math import inf
 from typing import Final
 
@@ -18,6 +18,7 @@ from ..core.settings import Settings
 from .acceptor import ACCEPT_BUDGET, Acceptor
 from .closing import LINGER
 from .command_queue import CommandQueue
+from .connection import Connection
 from .descriptors import connection_ceiling
 from .lifecycle import Lifecycle
 from .machine import DRAINING
@@ -155,11 +156,8 @@ class Loop:
 
     def _keep_time(self, now: float) -> None:
         """Do what is due at `now`."""
-        for connection in self.life.wheel.due(now):
-            try:
-                self.life.on_deadline(connection, now)
-            except Exception as error:
-                self.life.fail(connection, error)
+        life = self.life
+        self._for_each(life.wheel.due(now), lambda each: life.on_deadline(each, now))
         if self._resume_at <= now:
             self._resume_accepting(now)
         if self.life.freed.due <= now:
@@ -168,19 +166,31 @@ class Loop:
             self._hurry_at = inf
             self._serving.wind_down(0)
         if self._stop_at <= now:
-            for connection in list(self.life.by_id.values()):
-                self.life.cut_off(connection, self._cut_off)
+            self._for_each(life.by_id.values(), lambda each: life.cut_off(each, self._cut_off))
         elif self._force_at <= now:
             self._force_at = inf
-            for connection in list(self.life.by_id.values()):
-                machine = connection.machine
-                if machine.state is not DRAINING:
-                    detail = "while its echo was pending" if machine.out else "was still sending"
-                    self.life.begin_close(connection, Reason.SHUTDOWN, detail)
+            self._for_each(life.by_id.values(), self._begin_close)
         if self.reporter.next_look <= now:
             self.life.unacknowledged.look(now)
         if self.reporter.next_round <= now:
             self.life.publish_round()
+
+    def _for_each(
+        self, connections: Iterable[Connection], act: Callable[[Connection], None]
+    ) -> None:
+        """Call `act` for each connection; one that cannot be acted on ends as `error`."""
+        for connection in list(connections):
+            try:
+                act(connection)
+            except Exception as error:
+                self.life.fail(connection, error)
+
+    def _begin_close(self, connection: Connection) -> None:
+        """End a connection in order whose input a stop has waited for long enough."""
+        machine = connection.machine
+        if machine.state is not DRAINING:
+            detail = "while its echo was pending" if machine.out else "was still sending"
+            self.life.begin_close(connection, Reason.SHUTDOWN, detail)
 
     def change_settings(self, settings: Settings) -> None:
         """Put new settings into force."""
@@ -190,7 +200,8 @@ class Loop:
     def stop(self, cause: str, grace: float, at_once: bool = False) -> None:
         """Accept no more, echo the frames that have arrived whole, end within `grace` seconds.
 
-        `at_once` says that the grace is left out, and not that of the settings.
+        `at_once`: the stop was asked for without a grace. A connection that it cuts off is told so;
+        otherwise that the grace was over.
         """
         now = self.reporter.now
         if not self._cut_off or (at_once and now < self._stop_at):
@@ -244,6 +255,9 @@ class Loop:
 
     def _pause_accepting(self, acceptor: Acceptor, now: float) -> None:
         self._poller.remove(acceptor.fd)
+        self._begin_pause(acceptor, now)
+
+    def _begin_pause(self, acceptor: Acceptor, now: float) -> None:
         text = acceptor.pause(now)
         self._resume_at = min(self._resume_at, acceptor.resume_at)
         if text:
@@ -253,5 +267,10 @@ class Loop:
         for acceptor in self._acceptors:
             if acceptor.resume_at <= now:
                 acceptor.resume_at = inf
-                self._poller.add(acceptor.fd, POLLIN)
+                try:
+                    self._poller.add(acceptor.fd, POLLIN)
+                except OSError as error:
+                    # epoll_ctl(2) may have no memory yet, or another process the last watch.
+                    acceptor.failure = error.strerror or str(error)
+                    self._begin_pause(acceptor, now)
         self._resume_at = min(acceptor.resume_at for acceptor in self._acceptors)

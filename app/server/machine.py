@@ -56,6 +56,9 @@ FRAME_BUDGET: Final = 1024
 COALESCE_BELOW: Final = 16 * 1024
 """Chunks of a body smaller than this many bytes are joined: a dribbled body costs its size, not an
 object for each byte."""
+MOST_PINNED: Final = 64 * 1024
+"""Bytes of a read that an echo of a part of it may keep. Of a longer read the part is copied: the
+rest is copied too, as backlog, and both together would be twice the read."""
 WRITEV_MAX: Final = 64
 """Chunks given to one writev(2) at most; the kernel's limit is 1024 (IOV_MAX)."""
 
@@ -162,8 +165,12 @@ class EchoMachine:
                 self._begin_frame(data, now)
             return False
         if end > start:
-            whole = end == size and not start
-            echo.append(data if whole else memoryview(data)[start:end])
+            if end == size and not start:
+                echo.append(data)
+            elif size > MOST_PINNED:
+                echo.append(data[start:end])
+            else:
+                echo.append(memoryview(data)[start:end])
             self.out_len += end - start
         self.out = echo
         self.out_frames = frames

@@ -85,10 +85,11 @@ class Outstanding:
         """Seconds between two moves of the peer at the most, of the last ones."""
         start = (now, acked_bytes)
         self.marks: tuple[tuple[float, int], ...] = (start, start)
+        """Two times and the bytes taken by then, from which the rate is made."""
         self.settled_at = now + SETTLES
+        """Until then each move of the peer begins the rate anew (`SETTLES`)."""
         if before is not None:
             self.marks, self.settled_at = before.marks, before.settled_at
-        """Two times and the bytes taken by then, from which the rate is made."""
         self.owed = 0
         """The `acked_bytes` at which all that was owed at the last look is acknowledged."""
         self.unacked_bytes: int | None = None

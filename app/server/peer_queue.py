@@ -9,6 +9,7 @@ its own socket. The kernel tells that of every socket in the network namespace (
 from __future__ import annotations
 
 import contextlib
+import errno
 import socket
 import struct
 import sys
@@ -32,28 +33,39 @@ _REPLY: Final = struct.Struct("=IHHIIBBBB4s44xII")
 _TCP_LISTEN: Final = 10
 _REPLY_SIZE: Final = 512
 """Bytes to take of a reply, which has about 124."""
+_MAY_PASS: Final = frozenset(
+    {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EAGAIN, errno.EINTR}
+)
+"""Errors after which it is asked again; after any other it is not allowed here."""
 
 
 class PeerQueues:
     """Asks about the other end of connections; in the thread of one loop only.
 
-    One question takes about 4 us. A peer that is not on this machine is asked about once.
+    One question takes about 4 us. A peer that is not on this machine is asked about once. Where
+    asking is not allowed (seccomp, a unit's RestrictAddressFamilies), it is tried once.
     """
 
     def __init__(self) -> None:
         self._netlink: socket.socket | None = None
+        self._is_forbidden = False
         self._requests: WeakKeyDictionary[socket.socket, bytes] = WeakKeyDictionary()
 
     def unread(self, sock: socket.socket) -> int | None:
         """Bytes that the peer's kernel holds and its program has not read; None if not known."""
-        if sys.platform != "linux":
+        if sys.platform != "linux" or self._is_forbidden:
             return None
         request = self._requests.get(sock)
         if request is None:
             request = self._requests[sock] = _make_request(sock)
         if not request:
             return None
-        unread = self._ask(request)
+        try:
+            unread = self._ask(request)
+        except OSError as error:
+            self.close()  # a reply that comes late would be read as that to the next question
+            self._is_forbidden = error.errno not in _MAY_PASS
+            return None
         if unread is None:
             self._requests[sock] = b""
         return unread
@@ -65,15 +77,15 @@ class PeerQueues:
             self._netlink = None
 
     def _ask(self, request: bytes) -> int | None:
-        """Return idiag_rqueue of the socket that `request` names; None if there is none."""
-        try:
-            if self._netlink is None:
-                kind = socket.SOCK_RAW | socket.SOCK_NONBLOCK
-                self._netlink = socket.socket(socket.AF_NETLINK, kind, _NETLINK_SOCK_DIAG)
-            self._netlink.send(request)
-            reply = self._netlink.recv(_REPLY_SIZE)
-        except OSError:
-            return None  # not allowed here (seccomp, a unit's RestrictAddressFamilies)
+        """Return idiag_rqueue of the socket that `request` names; None if there is none.
+
+        Raises OSError.
+        """
+        if self._netlink is None:
+            kind = socket.SOCK_RAW | socket.SOCK_NONBLOCK
+            self._netlink = socket.socket(socket.AF_NETLINK, kind, _NETLINK_SOCK_DIAG)
+        self._netlink.send(request)
+        reply = self._netlink.recv(_REPLY_SIZE)
         if len(reply) < _REPLY.size:
             return None
         _, kind, _, _, _, _, state, _, _, ports, _, unread = _REPLY.unpack_from(reply)

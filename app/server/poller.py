@@ -40,7 +40,8 @@ FD_SETSIZE: Final = 1024
 _PART_PAUSE: Final = 0.01
 """Seconds between two looks at the descriptors where poll(2) takes only one at a time."""
 MAX_EVENTS: Final = 1024
-"""Descriptors returned by one poll at most, so that commands and deadlines get their turn."""
+"""Descriptors that epoll and kqueue return at once, at most, so that commands and deadlines get
+their turn; poll and select return all that are ready."""
 
 
 class Poller(Protocol):

@@ -16,8 +16,8 @@ Facts that surprise:
 - A short write means that the send queue is full; trying again at once would only say EAGAIN.
 - POLLHUP and POLLERR are not acted upon: the next read or write says more, and data may still
   stand before the end (the source document removes the descriptor and loses that data). poll
-  reports them even for an empty interest, so a connection is always registered for the one event
-  that it will handle.
+  reports them even for an empty interest, so a connection is registered for the one event that it
+  will handle, or not at all: after the peer's FIN only time is waited for.
 """
 
 from __future__ import annotations
@@ -131,6 +131,7 @@ class Serving:
             try:
                 self._serve_ready(waiting, len(ready), now, others)
             except Exception as error:  # a fault of ours, or no memory for one peer's body
+                self._write_error = None  # it was this connection's
                 fd, _ = ready[-1 - length_hint(waiting)]
                 self._life.fail(self._life.by_fd[fd], error)
             else:
@@ -265,7 +266,8 @@ class Serving:
             except OSError as error:
                 self._read_failed(connection, error)
                 return
-            # A longer read asks for what a body still needs, and it was all there.
+            # A longer read asks for what a body still needs: if it is full, all of that has come.
+            # (Unless `_share` has cut it short: that the budget held it then is not counted.)
             connection.budget_hits += len(data) == size <= READ_SIZE
             self._receive(connection, data, 0, now)
         if self._until_eagain and machine.state in (READ_LEN, READ_BODY):

@@ -33,7 +33,8 @@ from .reporter import LOOK_AFTER, Reporter
 LOOK_AGAIN: Final = 0.5
 """Seconds between two looks at a connection with bytes that stay unacknowledged."""
 LOOKS: Final = 256
-"""Connections looked at in one iteration at most, about 0.3 ms of work."""
+"""Connections looked at in one iteration, about 0.3 ms of work; all that are left once `LOOK_AGAIN`
+seconds have passed since the first of them."""
 QUIET: Final = 0.2
 """Seconds without a byte after which bytes in the send queue are no longer those of brisk traffic,
 which an acknowledgement will take within the peer's delay (40 ms on Linux)."""
@@ -47,15 +48,17 @@ class Unacknowledged:
         queues: SocketQueues,
         reporter: Reporter,
         schedule: Callable[[Connection], None],
+        fail: Callable[[Connection, Exception], None],
         patience: float,
     ) -> None:
-        """`schedule` is called when a connection's deadline may have come nearer. `patience` is
-        the write time-out, in seconds.
+        """`schedule` is called when a connection's deadline may have come nearer, `fail` to end
+        one that `look` cannot look at. `patience` is the write time-out, in seconds.
         """
         self.patience = patience
         self._queues = queues
         self._reporter = reporter
         self._schedule = schedule
+        self._fail = fail
         self._kept: dict[Connection, Outstanding] = {}
         self._unread: set[Connection] = set()  # those with input in the receive queue
         self._waiting: deque[Connection] = deque()  # to be looked at, `LOOKS` in an iteration
@@ -73,7 +76,10 @@ class Unacknowledged:
         for _ in range(min(most, len(waiting))):
             connection = waiting.popleft()
             if connection.machine.state is not CLOSED:
-                self.examine(connection, now)
+                try:
+                    self.examine(connection, now)
+                except Exception as error:
+                    self._fail(connection, error)
         reporter = self._reporter
         if waiting:
             reporter.next_look = now

@@ -1,4 +1,4 @@
-"""Servers of two workers, for the tests of workers."""
+"""Servers of two workers, and the descriptor limit."""
 
 from __future__ import annotations
 

@@ -45,7 +45,14 @@ class Bench:
         self.queues = PlayedQueues()
         self.reporter = Reporter(EventStream(), 0.0, TraceLevel.OFF)
         self.scheduled: list[Connection] = []
-        self.watch = Unacknowledged(self.queues, self.reporter, self.scheduled.append, patience)
+        self.failed: list[Connection] = []
+        self.watch = Unacknowledged(
+            self.queues,
+            self.reporter,
+            self.scheduled.append,
+            lambda connection, error: self.failed.append(connection),
+            patience,
+        )
         self.connection = Connection(1, 7, "peer", 100.0)
         self.echo(10_000, 100.0)
 

@@ -146,6 +146,23 @@ def test_a_closed_connection_is_forgotten() -> None:
     assert wheel.due(100.0) == []
 
 
+def test_ten_thousand_closed_connections_leave_hardly_a_wake_up_behind() -> None:
+    wheel = TimingWheel()
+    kept = connection_with()
+    wheel.schedule(kept, 90_000.0)
+    for opened_at in range(10_000):
+        connection = connection_with()
+        wheel.schedule(connection, opened_at + 86_400.0)
+        wheel.schedule(connection, opened_at + 1.0)
+        wheel.cancel(connection)
+    wakeups, due = 0, []
+    while wheel.next_due < inf:
+        due += wheel.due(wheel.next_due)
+        wakeups += 1
+    assert due == [kept]
+    assert wakeups < 100
+
+
 @given(st.lists(st.floats(0, 100), min_size=1, max_size=40), st.floats(0, 110))
 def test_the_wheel_gives_who_is_due_by_id_and_keeps_the_rest(
     times: list[float], now: float
@@ -153,6 +170,9 @@ def test_the_wheel_gives_who_is_due_by_id_and_keeps_the_rest(
     wheel = TimingWheel()
     for number, when in enumerate(times):
         wheel.schedule(Connection(number, 7, "peer", 0.0), when)
+        gone = Connection(-1, 7, "peer", 0.0)
+        wheel.schedule(gone, times[0])
+        wheel.cancel(gone)
     due = [connection.id for connection in wheel.due(now)]
     assert due == sorted(due)
     assert all(times[number] <= now for number in due)

@@ -1,4 +1,4 @@
-"""Memory comes back when peers leave."""
+"""Memory comes back when peers leave, and what one peer can hold of it is bounded."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from app.core.framing import frame
+from app.server.machine import EchoMachine
 from app.server.memory import (
     COST_SHARE,
     LONGEST_PAUSE,
@@ -73,3 +74,28 @@ def _echo(port: int, whole: bytes, peers: int) -> None:
         assert read_exactly(client, len(whole)) == whole
     for client in clients:
         client.close()
+
+
+def kept_bytes(machine: EchoMachine) -> int:
+    """The sizes of all buffers that a machine keeps alive, each once."""
+    chunks = [*machine.held, *machine.out, machine.backlog]
+    sizes = {}
+    for chunk in chunks:
+        whole = memoryview(chunk).obj
+        sizes[id(whole)] = memoryview(whole).nbytes
+    return sum(sizes.values())
+
+
+@pytest.mark.parametrize("read", [64 * 1024, MIB])
+@pytest.mark.parametrize("begun", [0, 1, 3])
+@pytest.mark.parametrize("body", [1, 100_000, MIB - 600])
+def test_an_echo_and_what_was_read_behind_it_are_kept_once(
+    read: int, begun: int, body: int
+) -> None:
+    """After a long frame a read asks for as much again, whatever comes then."""
+    data = frame(bytes(body)) + frame(b"x") + frame(bytes(MIB))
+    machine = EchoMachine()
+    if begun:
+        machine.receive(data[:begun], MIB, 1.0)
+    machine.receive(data[begun : begun + read], MIB, 1.0)
+    assert kept_bytes(machine) <= MIB + 128 * 1024

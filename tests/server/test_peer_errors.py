@@ -12,6 +12,7 @@ import pytest
 from app.core.commands import Kill
 from app.core.events import KillMode, Reason
 from app.core.framing import frame
+from app.server.machine import EchoMachine
 from tests.peers import Running, exchange
 
 Serve = Callable[..., Running]
@@ -74,6 +75,40 @@ def test_an_error_that_the_kernel_tells_once_to_a_write_names_the_reason(
     expected = {errno.ETIMEDOUT: Reason.TIMEOUT_PEER, errno.ECONNRESET: Reason.RESET}
     assert closed.reason == expected.get(number, Reason.UNREACHABLE)
     assert closed.detail == os.strerror(number)
+
+
+def test_the_error_of_a_write_is_not_told_of_another_connection(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poison, plain = frame(b"no memory for this"), frame(b"the peer is gone")
+    read, write, receive = os.read, os.write, EchoMachine.receive
+
+    def breaks(fd: int, data: Any) -> int:
+        if data == poison:
+            raise OSError(errno.EPIPE, "")
+        return write(fd, data)
+
+    def has_no_memory(machine: EchoMachine, data: bytes, *arguments: Any) -> bool:
+        if data == poison:
+            raise MemoryError
+        return receive(machine, data, *arguments)
+
+    def times_out(fd: int, size: int) -> bytes:
+        data = read(fd, size)
+        if data == plain:
+            raise OSError(errno.ETIMEDOUT, "")
+        return data
+
+    running = serve()
+    (first, first_id), (second, second_id) = (running.connect_known() for _ in range(2))
+    exchange(first, [frame(b"well")], 8)  # from now on it is served on the hot path
+    monkeypatch.setattr(os, "write", breaks)
+    monkeypatch.setattr(os, "read", times_out)
+    monkeypatch.setattr(EchoMachine, "receive", has_no_memory)
+    first.sendall(poison)
+    assert running.closed(first_id).reason is Reason.ERROR
+    second.sendall(plain)
+    assert running.closed(second_id).reason is Reason.TIMEOUT_PEER
 
 
 def test_a_peer_that_breaks_while_it_drains_keeps_the_reason_and_tells_the_words(

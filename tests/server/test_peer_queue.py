@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import socket
 import struct
 import sys
@@ -82,3 +84,30 @@ def test_one_who_has_gone_is_not_known(queues: PeerQueues) -> None:
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         peer.close()
         assert queues.unread(accepted) is None
+
+
+@pytest.mark.parametrize(
+    ("number", "attempts"),
+    [(errno.EMFILE, 2), (errno.ENOBUFS, 2), (errno.EPERM, 1), (errno.EAFNOSUPPORT, 1)],
+)
+def test_an_error_that_passes_is_no_answer_and_one_that_stays_is_met_once(
+    queues: PeerQueues, monkeypatch: pytest.MonkeyPatch, number: int, attempts: int
+) -> None:
+    made, tried = socket.socket, 0
+    listening, accepted, peer = connected(socket.AF_INET, "127.0.0.1", "127.0.0.1")
+
+    def fails(*_arguments: object) -> socket.socket:
+        nonlocal tried
+        tried += 1
+        raise OSError(number, os.strerror(number))
+
+    with listening, accepted, peer:
+        accepted.sendall(bytes(5000))
+        peer.recv(1, socket.MSG_PEEK)
+        known = queues.unread(accepted)  # None where sock_diag(7) is not allowed
+        queues.close()
+        monkeypatch.setattr(socket, "socket", fails)
+        assert [queues.unread(accepted) for _ in range(2)] == [None, None]
+        assert known is None or tried == attempts
+        monkeypatch.setattr(socket, "socket", made)
+        assert queues.unread(accepted) == (known if attempts == 2 else None)

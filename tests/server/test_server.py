@@ -23,6 +23,7 @@ from app.core.framing import frame, header
 from app.server import lifecycle
 from app.server import server as server_module
 from app.server.closing import Verdict
+from app.server.connection import Connection
 from app.server.poller import Ready, SelectPoller
 from tests.peers import Running, exchange, read_exactly, read_to_end
 
@@ -262,3 +263,23 @@ def test_a_fault_in_serving_one_connection_ends_that_one_only(
     assert "faults so far: 1" in told[0].text
     traces = [e for e in running.watcher.all(Notice) if e.level == "debug"]
     assert [trace.text.endswith(fault.__name__) for trace in traces] == [True]
+
+
+def test_a_fault_in_cutting_off_one_connection_does_not_end_the_others_badly(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut_off = lifecycle.Lifecycle.cut_off
+
+    def breaks(life: lifecycle.Lifecycle, connection: Connection, words: str) -> None:
+        if connection.id == 1:
+            raise MemoryError
+        cut_off(life, connection, words)
+
+    monkeypatch.setattr(lifecycle.Lifecycle, "cut_off", breaks)
+    running = serve()
+    for _ in range(3):
+        running.connect_known()
+    running.server.stop("test", now=True)
+    running.watcher.wait_for(Stopped)
+    reasons = {closed.id: closed.reason for closed in running.watcher.all(Closed)}
+    assert reasons == {1: Reason.ERROR, 2: Reason.SHUTDOWN, 3: Reason.SHUTDOWN}

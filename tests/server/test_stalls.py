@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 from collections.abc import Callable, Iterator
 from time import monotonic, sleep
 
@@ -91,6 +92,28 @@ def test_an_end_that_came_meanwhile_is_the_reason(
     poller.stop_for = 12.0
     running.server.wake()
     assert running.closed(connection_id).reason is Reason.EOF
+
+
+def test_a_peer_that_ended_and_reset_meanwhile_has_not_ended_in_order(
+    serve: Serve, stalling: tuple[StoppedClock, StoppedPoller]
+) -> None:
+    """A read behind FIN and RST gives only the end."""
+    clock, poller = stalling
+    running = serve(clock=clock)
+    client, connection_id = running.connect_known(receive_buffer=4096)
+    client.sendall(frame(bytes(300_000)))
+    running.shown(connection_id, lambda snapshot: snapshot.unacked_bytes > 100_000)
+
+    def end() -> None:
+        client.shutdown(socket.SHUT_WR)
+        client.close()  # with unread input: RST
+
+    poller.before_return = end
+    poller.stop_for = 0.001
+    running.server.wake()
+    closed = running.closed(connection_id)
+    assert closed.reason is Reason.RESET
+    assert "bytes not acknowledged" in closed.detail
 
 
 def test_who_had_sent_nothing_meanwhile_is_ended(

@@ -259,6 +259,24 @@ def test_many_are_looked_at_in_several_iterations() -> None:
     assert bench.reporter.next_look == inf
 
 
+def test_one_that_cannot_be_looked_at_is_handed_back_and_the_others_are_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bench = Bench()
+    bench.reporter.note_change(Connection(2, 8, "peer", 100.0))
+    unacked = bench.queues.unacked
+
+    def breaks(fd: int) -> int | None:
+        if fd == 7:
+            raise MemoryError
+        return unacked(fd)
+
+    monkeypatch.setattr(bench.queues, "unacked", breaks)
+    bench.look(101.0, 0)
+    assert bench.failed == [bench.connection]
+    assert bench.queues.asked == [8]
+
+
 def test_where_an_iteration_takes_long_all_are_looked_at_in_the_next() -> None:
     bench = Bench()
     for number in range(2, 5 * LOOKS):

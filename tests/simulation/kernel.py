@@ -86,7 +86,7 @@ class SimulatedPoller:
         """Register a descriptor."""
         if fd in self.interest or fd not in self._kernel.watchable:
             raise Violation(f"descriptor {fd} added to the poller, which has it or cannot have it")
-        if self.full and fd >= FIRST_FD:
+        if self.full:
             self.full -= 1
             raise os_error(errno.ENOSPC)
         self.interest[fd] = interest

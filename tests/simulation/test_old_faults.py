@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable
+from math import inf
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from app.control.protocol import Page
 from app.control.server_side.follower import Follower
 from app.core.commands import Set
-from app.core.events import Event, Reason
+from app.core.events import POLLIN, Event, Reason
 from app.server import lifecycle
 from app.server.lifecycle import Lifecycle
 from app.server.loop import Loop
@@ -147,6 +148,19 @@ def follow_the_wall_clock_without_a_word(patch: Patch) -> None:
     patch.setattr(Reporter, "publish_step", lambda reporter, seconds, connections: None)
 
 
+def resume_only_once(patch: Patch) -> None:
+    """A poller that has no room for a listener after a pause ends the server."""
+
+    def resume(loop: Loop, now: float) -> None:
+        for acceptor in loop._acceptors:
+            if acceptor.resume_at <= now:
+                acceptor.resume_at = inf
+                loop._poller.add(acceptor.fd, POLLIN)
+        loop._resume_at = min(acceptor.resume_at for acceptor in loop._acceptors)
+
+    patch.setattr(Loop, "_resume_accepting", resume)
+
+
 FAULTS: dict[Callable[[Patch], None], str] = {
     act_on_hangup_before_reading: "no EOF, or not between frames",
     close_with_unread_input: "with unread input, which resets it",
@@ -160,6 +174,7 @@ FAULTS: dict[Callable[[Patch], None], str] = {
     answer_before_the_change: "came before the change",
     stamp_events_with_the_clock_of_the_start: "the wall clock was set, and events are",
     follow_the_wall_clock_without_a_word: "at a time that was not told",
+    resume_only_once: "the server died",
 }
 """With a part of what the simulation says of each."""
 

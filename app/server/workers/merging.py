@@ -23,7 +23,7 @@ from ...watch.stream import Drained, EventStream
 from ..totals import make_stopped, sum_statistics
 from .channel import WorkerBatch
 from .routing import Routing
-from .slot import WorkerSlot
+from .slot import WorkerSlot, running_in
 from .worker_process import WorkerProcess
 
 
@@ -57,13 +57,13 @@ class Merging:
             self._held_back = True
         elif self._held_back:
             self._held_back = False
-            snapshots = [one for process in self._processes() for one in process.snapshots]
+            snapshots = [one for process in running_in(self._slots) for one in process.snapshots]
         if not self._held_back and (snapshots or batch.stats):
             figures = sum_statistics(slot.totals for slot in self._slots)
             depth = figures.queue_depth + self._stream.depth
             drops = self._stream.dropped
             bodies = batch.stats.bodies if batch.stats else ()
-            told_at = [process.stats.t for process in self._processes() if process.ready]
+            told_at = [process.stats.t for process in running_in(self._slots) if process.ready]
             figures = msgspec.structs.replace(
                 figures,
                 t=min(figures.t, self._now()),  # not of before the wall clock was set back
@@ -76,12 +76,9 @@ class Merging:
             self._longest_us = 0
             self._stream.publish_latest(snapshots, figures)
 
-    def _processes(self) -> list[WorkerProcess]:
-        return [slot.process for slot in self._slots if slot.process is not None]
-
     def _awaits_figures(self) -> bool:
         """Whether a sum would be of figures of now and of figures from before anybody watched."""
-        latest = max((process.awaited_until for process in self._processes()), default=0.0)
+        latest = max((process.awaited_until for process in running_in(self._slots)), default=0.0)
         return latest > 0 and self._now() < latest
 
     def publish_closed(

@@ -13,11 +13,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from ...core.commands import Command, Kill, Set, Trace, answer_bound
-from ...core.events import (
-    CommandResult,
-    Event,
-    Notice,
-)
+from ...core.events import CommandResult, Event, Notice
 from ...core.settings import SettingError, Settings
 from ..descriptors import replace_setting
 from ..poller import Poller
@@ -28,6 +24,11 @@ TOO_LATE: Final = "the server has stopped"
 ANSWER_PATIENCE: Final = 5.0
 """Seconds that a worker has for an answer, beside `answer_bound`; `ctl` waits 10 s for that of
 the server."""
+
+
+def answer_patience(command: Command) -> float:
+    """Return the seconds that a worker has for the answer to `command`."""
+    return ANSWER_PATIENCE + answer_bound(command)
 
 
 class _Change(NamedTuple):
@@ -42,6 +43,8 @@ class _Change(NamedTuple):
     """The workers that have not answered yet."""
     silent: list[int]
     """The workers that did not answer within `ANSWER_PATIENCE`."""
+    refused: list[str]
+    """The workers that have refused it, with what they say."""
 
 
 class Routing:
@@ -106,7 +109,7 @@ class Routing:
         self.settings = changed
         request = next(self._own_requests)
         alive = [slot for slot in self._slots if slot.process is not None]
-        change = _Change(command, old, new, notes, {slot.number for slot in alive}, [])
+        change = _Change(command, old, new, notes, {slot.number for slot in alive}, [], [])
         self._changes[request] = change
         for slot in alive:
             self._send(slot, Set(request=request, name=command.name, value=new))
@@ -129,12 +132,17 @@ class Routing:
                 f", but not at {who} (no answer within {ANSWER_PATIENCE:g} s)"
                 " before it answers again or is replaced"
             )
-        self._answer(command, not change.silent, message)
+        if change.refused:
+            message += f", but not at {'; '.join(change.refused)}"
+        self._answer(command, not (change.silent or change.refused), message)
 
     def pass_answer(self, slot: WorkerSlot, result: CommandResult) -> None:
         """Publish an answer, or count it where all workers have to answer first."""
-        if result.request in self._changes:
-            self._changes[result.request].waiting.discard(slot.number)
+        change = self._changes.get(result.request)
+        if change is not None:
+            change.waiting.discard(slot.number)
+            if not result.ok:
+                change.refused.append(f"worker {slot.number} ({result.message})")
             self._settle(result.request)
             return
         is_late = slot.process is not None and slot.process.take_given_up(result)
@@ -152,7 +160,7 @@ class Routing:
                     change.silent.append(slot.number)
                     self._settle(command.request)
                 else:
-                    patience = ANSWER_PATIENCE + answer_bound(command)
+                    patience = answer_patience(command)
                     message = (
                         f"worker {slot.number} did not answer within {patience:g} s:"
                         " it may still be carried out"

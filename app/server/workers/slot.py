@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import inf
 from typing import Final
 
@@ -57,7 +58,8 @@ class WorkerSlot:
         """Choose when to start the next: at once, and later and later in a row of quick deaths."""
         if now - started_at >= STEADY:
             self.failures = 0
-        wait = FIRST_WAIT * 2 ** (self.failures - 1) if self.failures else 0.0
+        # A float has no room for 2 ** 1024; 6 doublings are more than `LONGEST_WAIT`.
+        wait = FIRST_WAIT * 2 ** min(self.failures - 1, 6) if self.failures else 0.0
         self.start_at = now + min(wait, LONGEST_WAIT)
         self.failures += 1
 
@@ -88,3 +90,8 @@ class WorkerSlot:
             silent=process.silence if process is not None and process.hangs else 0.0,
             silent_since=0.0 if process is None else process.silent_since,
         )
+
+
+def running_in(slots: Iterable[WorkerSlot]) -> list[WorkerProcess]:
+    """Return the processes that run now, in the order of their slots."""
+    return [slot.process for slot in slots if slot.process is not None]

@@ -23,13 +23,8 @@ from typing import Final
 
 import msgspec
 
-from ...core.commands import Command, Stop, answer_bound
-from ...core.events import (
-    Crashed,
-    Notice,
-    Reason,
-    Stopping,
-)
+from ...core.commands import Command, Stop
+from ...core.events import Crashed, Notice, Reason, Stopping
 from ...core.printable import printable
 from ...core.settings import Settings
 from ...watch.stream import EventStream
@@ -45,8 +40,8 @@ from ..wall_clock import WallClock, describe_step
 from .beginning import Beginning
 from .channel import Assignment
 from .merging import Merging
-from .routing import ANSWER_PATIENCE, TOO_LATE, Routing
-from .slot import WorkerSlot
+from .routing import TOO_LATE, Routing, answer_patience
+from .slot import WorkerSlot, running_in
 from .worker_process import PROBE_INTERVAL, SILENCE_ENDED, WorkerProcess
 
 STATS_INTERVAL: Final = 1.0
@@ -136,7 +131,7 @@ class Workers(ServerHandle):
     @property
     def worker_pids(self) -> tuple[int, ...]:
         """The processes that run now."""
-        return tuple(process.pid for process in self._processes())
+        return tuple(process.pid for process in running_in(self._slots))
 
     # --- the thread ---
 
@@ -188,7 +183,7 @@ class Workers(ServerHandle):
             return
         now = self.now()
         self._stream.asked_at = min(self._stream.asked_at, now)
-        for process in self._processes():
+        for process in running_in(self._slots):
             process.asked_at = min(process.asked_at, now)
             process.awaited_until = min(process.awaited_until, now)
             process.heard_at += step
@@ -197,7 +192,7 @@ class Workers(ServerHandle):
 
     def _next_due(self) -> float:
         stats_at = self._stats_at if self._stream.watched else inf
-        answers = (process.answer_due for process in self._processes())
+        answers = (process.answer_due for process in running_in(self._slots))
         due = min(self._kill_at, self._probe_at, stats_at, self._beginning.due, *answers)
         if self._stopping is not None:
             return due
@@ -207,7 +202,7 @@ class Workers(ServerHandle):
         """Do what the clock says is due."""
         self._beginning.check(now, self._stopping is not None)
         watched, asked_at = self._stream.watched, self._stream.asked_at
-        for process in self._processes():
+        for process in running_in(self._slots):
             if process.watched is not watched or process.asked_at < asked_at:
                 process.send_watched(watched, asked_at, self.now())
                 self._update_interest(process)
@@ -218,13 +213,13 @@ class Workers(ServerHandle):
         if self._kill_at <= now:
             self._kill_at = inf
             self._is_late = True
-            for process in self._processes():
+            for process in running_in(self._slots):
                 process.kill()
         self._routing.answer_overdue(now)
         if self._probe_at <= now:
             if now - self._probe_at > PROBE_INTERVAL:
-                # Nobody lived through that time: the machine, or all of us, were stopped.
-                for process in self._processes():
+                # This process or the machine was stopped, so nobody could answer in that time.
+                for process in running_in(self._slots):
                     process.heard_at = self.now()
             self._probe_at = now + PROBE_INTERVAL
             self._probe_processes(now)
@@ -235,9 +230,6 @@ class Workers(ServerHandle):
                     self._stream.publish_detail(slot.make_worker_stats(self.now()))
 
     # --- processes ---
-
-    def _processes(self) -> list[WorkerProcess]:
-        return [slot.process for slot in self._slots if slot.process is not None]
 
     def _start(self, slot: WorkerSlot, now: float) -> None:
         settings = self._routing.settings
@@ -259,12 +251,15 @@ class Workers(ServerHandle):
             return
         process.asked_at = self._stream.asked_at  # the others' figures need not wait for its first
         slot.assign(process)
-        self._selector.register(
-            process.channel, selectors.EVENT_READ, partial(self._on_channel, slot, process)
-        )
-        self._selector.register(
-            process.errors, selectors.EVENT_READ, partial(self._on_errors, process)
-        )
+        try:
+            on_channel = partial(self._on_channel, slot, process)
+            self._selector.register(process.channel, selectors.EVENT_READ, on_channel)
+            on_errors = partial(self._on_errors, process)
+            self._selector.register(process.errors, selectors.EVENT_READ, on_errors)
+        except OSError as error:  # epoll's limit of watches, or no memory
+            process.kill(f"it could not be watched: {error.strerror or error}")
+            self._end_process(slot, process)
+            return
         self._update_interest(process)
 
     def _try_again(self, slot: WorkerSlot, started_at: float, now: float, how: str) -> None:
@@ -279,9 +274,9 @@ class Workers(ServerHandle):
 
     def _end_process(self, slot: WorkerSlot, process: WorkerProcess) -> None:
         """Free what a process held that has stopped in order, or died; close its connections."""
-        self._selector.unregister(process.channel)
-        if process.errors in self._selector.get_map():
-            self._selector.unregister(process.errors)
+        for source in (process.channel, process.errors):
+            if source in self._selector.get_map():
+                self._selector.unregister(source)
         how = process.reap()
         self._counts.clear(slot.number - 1)
         lost = _connections(len(process.state.rows))
@@ -303,7 +298,7 @@ class Workers(ServerHandle):
 
     def _probe_processes(self, now: float) -> None:
         """Probe every process; publish a notice of one that hangs, and kill it in the end."""
-        for process in self._processes():
+        for process in running_in(self._slots):
             hung_before = process.hangs
             process.probe()
             self._update_interest(process)
@@ -328,8 +323,7 @@ class Workers(ServerHandle):
 
     def _send(self, slot: WorkerSlot, command: Command) -> None:
         if slot.process is not None:
-            patience = ANSWER_PATIENCE + answer_bound(command)
-            slot.process.send_command(command, self._clock() + patience)
+            slot.process.send_command(command, self._clock() + answer_patience(command))
             self._update_interest(slot.process)
 
     def _update_interest(self, process: WorkerProcess) -> None:
@@ -359,7 +353,7 @@ class Workers(ServerHandle):
                 self._end_process(slot, process)
 
     def _on_errors(self, process: WorkerProcess, _mask: int) -> None:
-        # It may have been buried a moment ago, in the same batch of readiness.
+        # The process may have been reaped a moment ago, in the same batch of readiness.
         if not process.errors.closed and not process.read_errors():
             self._selector.unregister(process.errors)
 
@@ -388,7 +382,7 @@ class Workers(ServerHandle):
                     t=self.now(),
                     cause=command.cause,
                     grace=grace,
-                    open=sum(process.state.open for process in self._processes()),
+                    open=sum(process.state.open for process in running_in(self._slots)),
                 )
             )
         for slot in self._slots:
@@ -396,11 +390,14 @@ class Workers(ServerHandle):
 
     def _dismiss_beginners(self) -> None:
         """End those that have not begun to serve, unless somebody waits in their queue."""
-        with selectors.DefaultSelector() as queues:
-            for slot in self._slots:
-                for listener in slot.listeners:
-                    queues.register(listener.sock, selectors.EVENT_READ, slot)
-            awaited = {key.data for key, _ in queues.select(0)}
+        try:
+            with selectors.DefaultSelector() as queues:
+                for slot in self._slots:
+                    for listener in slot.listeners:
+                        queues.register(listener.sock, selectors.EVENT_READ, slot)
+                awaited = {key.data for key, _ in queues.select(0)}
+        except OSError:  # no descriptor is left for the question: all may have somebody waiting
+            awaited = set(self._slots)
         for slot in self._slots:
             is_idle = slot not in awaited and not self._counts.open[slot.number - 1]
             if slot.process is not None and not slot.process.ready and is_idle:

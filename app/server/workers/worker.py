@@ -17,7 +17,7 @@ from ...core.events import Crashed, Stopped
 from ...core.framing import FrameDecoder
 from ...watch.stream import Drained, EventStream
 from ..connection_limit import ConnectionLimit, map_counts
-from ..listener import Listener
+from ..listener import Listener, ListeningSocket
 from ..server import Server
 from ..shard import Shard
 from .channel import (
@@ -125,7 +125,7 @@ def shard_of(assignment: Assignment) -> Shard:
     """The inherited descriptors as what they are."""
     listeners = []
     for descriptor, address in zip(assignment.listeners, assignment.addresses, strict=True):
-        sock = socket.socket(fileno=descriptor)
+        sock = ListeningSocket(fileno=descriptor)
         sock.setblocking(False)
         listeners.append(Listener(sock, *address))
     counts = map_counts(assignment.counts)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
 from contextlib import ExitStack
+from typing import Any, cast
 
 import pytest
 
@@ -15,6 +17,7 @@ from app.core.framing import frame
 from app.core.statistics import WorkerStats
 from app.server.workers import slot as slots
 from app.server.workers import worker_process
+from app.server.workers.supervisor import Workers
 from tests.peers import Running, connect, read_exactly
 from tests.server.crowd import Crowd, Serve, echoes, suspend
 
@@ -112,12 +115,13 @@ def test_twenty_restarts_leak_nothing(crowd: Crowd, monkeypatch: pytest.MonkeyPa
 def test_a_row_of_quick_deaths_waits_longer_and_longer() -> None:
     slot = slots.WorkerSlot(1, None)  # type: ignore[arg-type]
     waits = []
-    for now in range(9):
+    for now in range(2000):  # nearly three hours of them
         slot.plan_restart(now, now)
         waits.append(round(slot.start_at - now, 3))
-    assert waits == [0, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0]
-    slot.plan_restart(100, 100 + slots.STEADY)
-    assert slot.start_at == 100 + slots.STEADY
+    assert waits[:8] == [0, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0]
+    assert set(waits[8:]) == {5.0}
+    slot.plan_restart(2000, 2000 + slots.STEADY)
+    assert slot.start_at == 2000 + slots.STEADY
 
 
 def test_a_worker_that_cannot_be_restarted_is_tried_again(
@@ -133,6 +137,28 @@ def test_a_worker_that_cannot_be_restarted_is_tried_again(
     assert all(map(echoes, crowd.of(2).values()))
     monkeypatch.setattr(worker_process, "worker_command", working)
     crowd.watcher.wait_for(Notice, lambda notice: "worker 1 serves again" in notice.text)
+
+
+@pytest.mark.parametrize("source", ["channel", "errors"])
+def test_a_worker_that_cannot_be_watched_is_replaced(
+    crowd: Crowd, monkeypatch: pytest.MonkeyPatch, source: str
+) -> None:
+    selector = cast("Workers", crowd.running.server)._selector
+    register = selector.register
+    full = [1] if source == "channel" else [2]
+
+    def register_if_there_is_room(*arguments: Any) -> Any:
+        full[0] -= 1
+        if full[0] == 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return register(*arguments)
+
+    monkeypatch.setattr(selector, "register", register_if_there_is_room)
+    crowd.kill_worker(1)
+    why = "was killed: it could not be watched: No space left on device"
+    crowd.watcher.wait_for(Notice, lambda notice: why in notice.text)
+    crowd.watcher.wait_for(Notice, lambda notice: "worker 1 serves again" in notice.text)
+    assert all(map(echoes, crowd.of(2).values()))
 
 
 @pytest.mark.parametrize(

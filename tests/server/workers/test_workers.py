@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import sys
 from collections.abc import Callable
@@ -220,7 +221,7 @@ def test_the_limit_is_for_all_together(serve: Serve) -> None:
     assert echoes(client)
 
 
-def test_a_dead_worker_s_seats_are_free_again(serve: Serve) -> None:
+def test_the_connections_of_a_dead_worker_no_longer_count_for_the_limit(serve: Serve) -> None:
     running = serve(workers=1, max_connections=3)
     clients = [running.connect_known() for _ in range(3)]
     os.kill(running.server.worker_pids[0], signal.SIGKILL)
@@ -275,6 +276,16 @@ def test_a_worker_that_hangs_does_not_outlast_the_grace(
         assert closed.detail.endswith(why)
     assert running.watcher.wait_for(Stopped).closed == len(crowd.clients)
     assert not [process for process in processes if process.is_running()]
+
+
+def test_a_stop_without_a_free_descriptor_is_in_order(
+    crowd: Crowd, descriptor_limit: Callable[[int, int], None]
+) -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    descriptor_limit(3, hard)
+    crowd.running.server.stop("test")
+    assert crowd.watcher.wait_for(Stopped).closed == len(crowd.clients)
+    assert not crowd.running.server.failure
 
 
 NEVER_BEGINS = (sys.executable, "-c", "import signal; signal.pause()")
