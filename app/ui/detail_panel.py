@@ -209,7 +209,7 @@ def _queues(row: Row) -> Line:
     if kernel.unacked_segments is not None:
         line += [
             (f"{kernel.unacked_segments}", palette.PLAIN),
-            (" segments in flight", palette.DIM),
+            (" segments", palette.DIM),
         ]
     return line
 
