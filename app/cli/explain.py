@@ -19,6 +19,8 @@ from ..doctor.numbers import explain_number
 from .options import option
 
 _NUMBER: Final = re.compile(r"\d+", re.ASCII)
+_MOST_DIGITS: Final = 20
+"""Digits of the largest number of 8 bytes."""
 _HEX: Final = re.compile(r"(?:[0-9A-Fa-f]{2})+", re.ASCII)
 _LENGTH_DIGITS: Final = 8
 """Hex digits of a length; more of them are the bytes of a stream."""
@@ -47,7 +49,11 @@ def explain(what: str, as_json: bool, cap: int, ended: bool) -> int:
 
 def _explain(what: str, cap: int, ended: bool) -> Diagnosis:
     if _NUMBER.fullmatch(what):
-        return explain_number(int(what[:30]), cap)
+        number = what.lstrip("0") or "0"
+        if len(number) > _MOST_DIGITS:  # Python refuses to read some thousands of them
+            text = f"A number of {len(number):,} digits does not fit into 8 bytes: it is no length."
+            return Diagnosis("", text, (), 0, "", "")
+        return explain_number(int(number), cap)
     digits = what[2:] if what[:2] in ("0x", "0X") else what if _is_hex(what) else None
     if digits is None:
         return _explain_bytes(_read(what), cap, ended)

@@ -6,8 +6,9 @@ was changed in another way in the meantime stays, unless the file has a new valu
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -43,8 +44,7 @@ class Reloader:
 
     def __call__(self) -> None:
         """Apply new values, and report those that need a restart; a wrong file changes nothing."""
-        path = Path(current(self._ctx).path)
-        if path.exists() and not path.is_file():
+        if _is_irregular(current(self._ctx).path):
             # A pipe has been read, or has nobody who writes; a restart may give it a writer.
             text = f"{self._path} is no regular file, and is read at the start only"
             self._tell("error", f"{text}; nothing was changed")
@@ -70,10 +70,18 @@ class Reloader:
         self._tell("info", f"{self._path} was read again; new values: {changed or 'none'}")
 
 
+def _is_irregular(path: str) -> bool:
+    try:
+        return not stat.S_ISREG(os.stat(path).st_mode)
+    except OSError:
+        return False  # reading it says what is wrong
+
+
 def _words(value: object) -> str:
+    """Return the value as a file has it; a NamedTuple is one value, and no list of values."""
     if value is None:
         return "not set"
-    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return ", ".join(map(str, value)) if type(value) is tuple else str(value)
 
 
 def reload_on_hangup(

@@ -12,11 +12,12 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from ..control.client_side.attached_source import AttachedSource
 from ..control.client_side.control_client import ANSWER_WITHIN
+from ..core.commands import CLOSE_BOUND
 from ..core.printable import printable
 from ..core.spawn import STOP_SIGNALS
 from ..watch.narrator import Narrator
@@ -29,6 +30,8 @@ DRAINED_EVERY: Final = 0.1
 """Seconds between two looks at what the server has told."""
 JUDGED_EVERY: Final = 0.5
 """Seconds between two judgements of all connections: of ten thousand one takes some 20 ms."""
+ANSWERED_WITHIN: Final = ANSWER_WITHIN + CLOSE_BOUND
+"""Seconds to wait for the next answer at the end; a kill in mode close may take `CLOSE_BOUND`."""
 KEPT: Final = 200
 """Closed connections that `why` still knows."""
 LONGEST_LINE: Final = 500
@@ -56,24 +59,34 @@ def _stop_signals_raised() -> Iterator[None]:
             signal.signal(number, signal.SIG_IGN)
 
 
-def say(source: AttachedSource) -> int:
+def say(
+    source: AttachedSource,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> int:
     """Tell of the server until stdin ends, a signal comes, or the server goes; the exit code.
 
-    It is 0, or 1 if the server has crashed or its connection was lost. To be called in the main
-    thread.
+    It is 0, or 1 if the server has crashed, its connection was lost, or a command had no answer.
+    To be called in the main thread.
     """
     with contextlib.suppress(_StopRequested, BrokenPipeError), _stop_signals_raised():
-        return _Conversation(source).run()
+        return _Conversation(source, clock, sleep).run()
     return 0
 
 
 class _Conversation:
     """The state of one run of `say`."""
 
-    def __init__(self, source: AttachedSource) -> None:
+    def __init__(
+        self,
+        source: AttachedSource,
+        clock: Callable[[], float],
+        sleep: Callable[[float], None],
+    ) -> None:
         self._source = source
+        self._clock, self._sleep = clock, sleep
         self._state = State(keep_closed=KEPT)
-        self._narrator = Narrator(time.monotonic)
+        self._narrator = Narrator(clock)
         asks = sys.stdin.isatty() and (sys.stdout.isatty() or sys.stderr.isatty())
         self._commands = SpokenCommands(self._state, source.submit, source.now, asks)
         self._typed = b""
@@ -92,14 +105,17 @@ class _Conversation:
             self._hear()
             if self._has_begun:
                 self._carry_out()
-            if self._state.ended or not self._source.is_linked:
+            if self._is_gone:
                 return self._server_gone()
             if (line := self._narrator.next_line()) is not None:
                 self._write(line)
             if self._has_begun and not self._has_input:
-                self._wait_for_answers()
-                return 0
+                return self._wait_for_answers()
         return 0
+
+    @property
+    def _is_gone(self) -> bool:
+        return self._state.ended or not self._source.is_linked
 
     def _wait(self) -> None:
         # Until the server has told what there is, no command can be carried out.
@@ -134,7 +150,8 @@ class _Conversation:
         for result in self._state.apply(drained, now):
             if (outcome := self._commands.outcome(result)) is not None:
                 self._write(outcome)
-        if drained.gone != self._gone and self._source.is_linked:
+        # While it says nothing the text counts the seconds: that it does is told once.
+        if bool(drained.gone) != bool(self._gone) and self._source.is_linked:
             self._narrator.note_server(drained.gone or "the server is heard again")
         self._gone = drained.gone
         if drained.afresh and not self._has_begun:
@@ -142,9 +159,9 @@ class _Conversation:
             self._greet(now)
             return
         self._narrator.note(drained.events)
-        if self._has_begun and time.monotonic() - self._judged_at >= JUDGED_EVERY:
+        if self._has_begun and self._clock() - self._judged_at >= JUDGED_EVERY:
             self._narrator.judge(self._state, now)
-            self._judged_at = time.monotonic()
+            self._judged_at = self._clock()
 
     def _greet(self, now: float) -> None:
         listening = self._state.listening
@@ -152,18 +169,22 @@ class _Conversation:
         stuck = sum(is_stuck(row, now) for row in self._state.live())
         self._write(f"attached to{where}: {self._state.open:,} open, {stuck:,} stuck; say help")
 
-    def _wait_for_answers(self) -> None:
-        """Nothing more will be said: wait for what was asked."""
-        give_up_at = time.monotonic() + ANSWER_WITHIN
-        while self._commands.under_way and self._source.is_linked:
-            if time.monotonic() > give_up_at:
-                self._write(f"no answer within {ANSWER_WITHIN:g} s: it may still be carried out")
-                return
-            time.sleep(DRAINED_EVERY)
+    def _wait_for_answers(self) -> int:
+        """Nothing more will be said: wait for what was asked; return the exit code."""
+        under_way, give_up_at = 0, 0.0
+        while self._commands.under_way and not self._is_gone:
+            if self._commands.under_way != under_way:
+                under_way = self._commands.under_way
+                give_up_at = self._clock() + ANSWERED_WITHIN
+            if self._clock() > give_up_at:
+                self._write(f"no answer within {ANSWERED_WITHIN:g} s: it may still be carried out")
+                return EXIT_FAILED
+            self._sleep(DRAINED_EVERY)
             self._hear()
+        return self._server_gone() if self._is_gone else 0
 
     def _server_gone(self) -> int:
-        time.sleep(self._narrator.seconds_left)
+        self._sleep(self._narrator.seconds_left)
         self._write(self._gone or "the server is gone")
         is_well = self._state.stopped is not None and self._state.crashed is None
         return 0 if is_well else EXIT_FAILED
@@ -171,9 +192,12 @@ class _Conversation:
     def _write(self, text: str) -> None:
         """Write one line, past Python's buffer: what the output does not take must not stay there.
 
-        Raises `OSError` if the output cannot be written.
+        Waits for an output that takes nothing now. Raises `OSError` if it cannot be written.
         """
         line = printable(text, LONGEST_ANSWER)
         left = f"{line}\n".encode(sys.stdout.encoding or "utf-8", "backslashreplace")
         while left:
-            left = left[os.write(sys.stdout.fileno(), left) :]
+            try:
+                left = left[os.write(sys.stdout.fileno(), left) :]
+            except BlockingIOError:  # whoever gave us the descriptor made it non-blocking
+                select.select([], [sys.stdout.fileno()], [])

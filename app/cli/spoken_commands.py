@@ -119,17 +119,21 @@ class SpokenCommands:
     def _kill(self, text: str) -> Iterator[str]:
         mode = KillMode.CLOSE
         if text.lower().startswith("where"):
+            if not text[5:].strip():
+                raise click.UsageError("say a filter, as in kill where is:stuck; all: id>0")
             chosen = destroying_filter(text[5:])
             assert chosen is not None
             rows, unjudged = judged_rows(self._state, self._now(), chosen)
             ids = tuple(row.id for row in rows)
             if unjudged:
                 yield unjudged_words(unjudged)
+            elif not ids:
+                yield "no open connection passes the filter"
         else:
             ids, mode = _read_targets(text.split())
         if not ids:
-            yield "no open connection passes the filter"
-        elif len(ids) > 1 and self._asks:
+            return
+        if len(ids) > 1 and self._asks:
             self._question = ids, mode, self._instance
             yield f"end {named_ids(ids)} (mode {mode.value})? say yes, or anything else for no"
         else:

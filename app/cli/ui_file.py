@@ -48,14 +48,23 @@ def load_toml(path: str | Path, option: str = "") -> dict[str, Any]:
 def read_own_file() -> Mapping[str, Any]:
     """Return the table `[ui]` of a person's own file, judged; empty where there is none.
 
-    Raises `SettingError`.
+    There is none either where this user may not look for it: as under `setpriv` or a service
+    manager, the home directory is then another user's. Raises `SettingError`.
     """
     path = own_file()
-    if path is None or not path.exists():
+    if path is None:
         return {}
+    name = printable(str(path), 200)
+    try:
+        if not path.exists():
+            return {}
+    except PermissionError:
+        return {}
+    except OSError as error:
+        raise SettingError(f"{name}: {error.strerror or error}") from None
     from ..ui.preferences import Preferences
 
-    name, table = printable(str(path), 200), load_toml(path)
+    table = load_toml(path)
     ui = table.pop(UI_TABLE, {})
     if table:
         key = printable(next(iter(table)), 40)

@@ -108,7 +108,7 @@ class Endpoint(msgspec.Struct, frozen=True):
 
 
 class Listening(EventStruct, frozen=True, tag="listening"):
-    """The server accepts connections: the first event of all."""
+    """The server accepts connections. Only notices about the start may come before it."""
 
     t: float
     host: str

@@ -2,9 +2,8 @@
 
 A helper is a fresh interpreter, because a fork of a process with threads inherits locks that they
 hold. It runs `main` of a module of this very package: the recipe names the folder that the package
-was imported from and the parent's `sys.path`. So neither an ``app`` folder in the working
-directory nor ``PYTHONPATH`` nor another installed package of the same name can redirect it
-(``-I`` ignores all three, see python(1)).
+was imported from, so that no other package of the same name can redirect it, and the parent's
+`sys.path`. Until that is set, ``-I`` ignores the working directory and ``PYTHONPATH`` (python(1)).
 """
 
 from __future__ import annotations

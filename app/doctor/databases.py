@@ -22,13 +22,17 @@ def postgres(stream: Stream) -> Match | None:
     length, code = int.from_bytes(data[:4], "big"), int.from_bytes(data[4:8], "big")
     if _REQUEST_CODES.get(code) == length and size <= length:
         what = {80877103: "asks for TLS", 80877104: "asks for GSSAPI", 80877102: "cancels a query"}
-        return Match("postgres", f"PostgreSQL (it {what[code]})", is_framed=True)
+        return _postgres(f"it {what[code]}")
     if code not in (0x30000, 0x30002) or not 16 <= length <= 10_000 or size > length:
         return None
     pattern = _PARAMETERS if size == length else _PARAMETERS_BEGUN
     if pattern.fullmatch(data[8:]) is None or not data[8:9].isalpha():
         return None
-    return Match("postgres", "PostgreSQL (the startup message)", is_framed=True)
+    return _postgres("the startup message")
+
+
+def _postgres(what: str) -> Match:
+    return Match("postgres", f"PostgreSQL ({what})", is_framed=True, counts_itself=True)
 
 
 _SQL: Final = re.compile(

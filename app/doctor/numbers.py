@@ -14,6 +14,7 @@ from ..core.printable import printable
 from .diagnosis import MOST_ALSO, Diagnosis
 from .evidence import length_bits
 from .hypotheses import over_cap_bits
+from .refused_header import HTTP_VERBS
 from .words import spell_bytes
 
 _SURE: Final = 14.0
@@ -24,21 +25,7 @@ _ALL_BITS: Final = 32.0
 
 _BEGINNINGS: Final = (
     (b"HTTP", "http1", "the first bytes of an HTTP response"),
-    *(
-        (word, "http1", "the first bytes of an HTTP request")
-        for word in (
-            b"GET ",
-            b"POST",
-            b"PUT ",
-            b"HEAD",
-            b"DELE",
-            b"OPTI",
-            b"PATC",
-            b"TRAC",
-            b"PROP",
-            b"CONN",
-        )
-    ),
+    *((verb, "http1", "the first bytes of an HTTP request") for verb in HTTP_VERBS),
     (b"PRI ", "http2", "the first bytes of an HTTP/2 client"),
     (b"SSH-", "ssh", "the first bytes of an SSH banner"),
     (b"RTSP", "rtsp", "the first bytes of an RTSP answer"),

@@ -30,10 +30,13 @@ def looks_like(first: bytes, cap: int) -> str:
     return ""
 
 
-_HTTP_VERBS = (b"GET ", b"POST", b"PUT ", b"HEAD", b"DELE", b"OPTI", b"PATC", b"CONN", b"TRAC")
+HTTP_VERBS: Final = tuple(
+    verb.encode() for verb in "GET |POST|PUT |HEAD|DELE|OPTI|PATC|TRAC|PROP|CONN".split("|")
+)
+"""The first 4 bytes of HTTP requests."""
 _FOREIGN: Final = (
     (b"PRI * HTTP/2", "an HTTP/2 client"),
-    *((verb, "an HTTP request") for verb in _HTTP_VERBS),
+    *((verb, "an HTTP request") for verb in HTTP_VERBS),
     (b"HTTP", "an HTTP response"),
     (b"SSH-", "an SSH banner"),
 )

@@ -19,6 +19,8 @@ class Match(NamedTuple):
     """Codes that are true as well."""
     is_framed: bool = False
     """The protocol uses our own framing: right frames do not speak against it."""
+    counts_itself: bool = False
+    """Only nearly: its length counts its own 4 bytes, for which a server of right frames waits."""
 
 
 Signature: TypeAlias = Callable[[Stream], Match | None]

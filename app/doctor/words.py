@@ -40,6 +40,11 @@ def spell_bytes(data: bytes) -> str:
 
 def describe_protocol(stream: Stream, match: Match) -> str:
     """Say what a server of right frames reads in the first bytes, and what they are."""
+    if match.counts_itself:
+        return (
+            f"{describe_header(stream, 0)} The bytes are {match.words}, whose length counts its own"
+            " 4 bytes: a server of right frames waits for 4 more."
+        )
     if match.is_framed:
         return (
             f"The frames are right, but the bytes in them are {match.words}, not an echo client's."

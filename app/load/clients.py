@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Final, NamedTuple, TypeAlias
 
+from .connecting import refuse_own_peer
 from .findings import Finding, counted, locate_wrong_echo
 from .frame_loop import FrameLoop
 from .load_plan import LoadShare
@@ -104,6 +105,7 @@ async def open_streams(
         if receive_buffer:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         await asyncio.get_running_loop().sock_connect(sock, address)
+        refuse_own_peer(sock)
         return await asyncio.open_connection(sock=sock, limit=receive_buffer or READ_SIZE)
     except BaseException:
         sock.close()

@@ -105,7 +105,7 @@ class Connecting:
         if code:
             sock.close()
             self._failed(code)
-        elif _is_own_peer(sock):
+        elif is_own_peer(sock):
             sock.close()
             self.failures[SELF_CONNECTED] += 1
         else:
@@ -125,9 +125,15 @@ class Connecting:
         self.failures[os.strerror(code or 0)] += 1
 
 
-def _is_own_peer(sock: socket.socket) -> bool:
+def is_own_peer(sock: socket.socket) -> bool:
     """Whether a socket is connected with itself; one that was reset meanwhile is not."""
     try:
         return bool(sock.getsockname() == sock.getpeername())
     except OSError:
         return False
+
+
+def refuse_own_peer(sock: socket.socket) -> None:
+    """Raise `ConnectionError` for a socket that is connected with itself: nobody listens there."""
+    if is_own_peer(sock):
+        raise ConnectionError(SELF_CONNECTED)

@@ -1,7 +1,9 @@
 """The clients of `echo-tui demo`: together they show every state within seconds.
 
 They run in a process of their own, so that the figures on the screen are those of the server
-alone. They run until their stdin ends, which happens at the latest when the parent ends.
+alone. They run until their stdin ends, which happens at the latest when the parent ends. A line on
+stderr is a failure of the demo. So a client that writes again and again waits for `drain`, which
+raises once the connection is lost; asyncio logs lost writes.
 """
 
 from __future__ import annotations
@@ -106,6 +108,7 @@ async def dribbled_header(reader: asyncio.StreamReader, writer: asyncio.StreamWr
     while True:
         for byte in frame(b"dribbled"):
             writer.write(bytes([byte]))
+            await writer.drain()
             await asyncio.sleep(0.6)
         await anext(echoes)
 
@@ -128,6 +131,7 @@ async def short_visit(reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     """Send a few frames, half-close, read the rest and close."""
     for _ in range(random.randint(1, 4)):
         writer.write(frame(random.randbytes(random.randint(0, 2000))))
+        await writer.drain()
         await asyncio.sleep(random.uniform(0.1, 0.8))
     writer.write_eof()
     while await reader.read(64 * 1024):

@@ -17,7 +17,8 @@ ENOUGH: Final = HEADER_SIZE + 4
 class Finding(Struct, frozen=True):
     """One thing that went wrong; `offset` counts the bytes of the frame, from its header on.
 
-    `kind` is ``wrong``, ``missing`` or ``lost`` (the connection ended with no echo missing).
+    `kind` is ``wrong``, ``missing``, ``lost`` (the connection ended with no echo missing) or
+    ``accepted`` (a body that is too large was not refused).
     """
 
     connection: int

@@ -10,7 +10,9 @@ import socket
 from time import monotonic_ns
 from typing import Protocol
 
+from ..core.addresses import split_host_port
 from ..core.framing import HEADER_SIZE, FrameDecoder, frame
+from .connecting import refuse_own_peer
 from .findings import first_difference
 
 REQUEST_TYPE = "FRAME"
@@ -69,6 +71,7 @@ class FramedClient:
             if waited > max(LONG_OUTSTANDING, 2 * self._longest):
                 detail = f"no echo of a frame of {len(body):,} bytes {waited:.1f} s after it"
                 self._fail(name, begun, EchoError("no echo when the user was stopped", detail))
+            self.close()  # an echo that still comes would be taken for that of the next frame
             raise
         self._longest = max(self._longest, (monotonic_ns() - begun) / 1e9)
         self._report(name, begun, len(body), None)
@@ -91,8 +94,11 @@ class FramedClient:
     def _exchange(self, body: bytes) -> None:
         if self._socket is None:
             self._socket = socket.create_connection(self._address, self._timeout)
+            refuse_own_peer(self._socket)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._socket.sendall(frame(body))
+        left = memoryview(frame(body))
+        while left:  # the time-out of `sendall` would be for the whole body
+            left = left[self._socket.send(left) :]
         size = HEADER_SIZE + len(body)
         decoder, echoed = FrameDecoder(), None
         while echoed is None:
@@ -133,10 +139,8 @@ class FramedClient:
 def split_address(text: str, default_port: int = 9000) -> tuple[str, int]:
     """Split ``HOST:PORT``, ``[::1]:9000``, ``tcp://HOST:PORT`` or a host. Raises `ValueError`."""
     rest = text.removeprefix("tcp://").rstrip("/")
-    host, colon, port = rest.rpartition(":")
-    if not colon or rest.endswith("]"):
-        host, port = rest, str(default_port)
-    host = host.removeprefix("[").removesuffix("]")
-    if not (host and port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+    is_host = ":" not in rest or rest.endswith("]")
+    host, port = split_host_port(f"{rest}:{default_port}" if is_host else rest) or ("", "")
+    if not (host and port.isascii() and port.isdigit() and 0 < int(port[:9]) < 65536):
         raise ValueError(f"--host {text!r}: write HOST:PORT, as in 127.0.0.1:9000")
     return host, int(port)

@@ -16,7 +16,7 @@ from typing import Final
 import msgspec
 
 from ..core.settings import SettingError
-from .connecting import Connecting, allow_files
+from .connecting import Connecting, allow_files, refuse_own_peer
 from .frame_loop import FrameLoop
 from .generator import Generator
 from .load_plan import LoadShare
@@ -79,8 +79,9 @@ def _one_connection(share: LoadShare) -> Opening:
         sock.settimeout(share.timeout)
         try:
             sock.connect(share.address)
+            refuse_own_peer(sock)
         except OSError as error:
-            return Opening(0, {error.strerror or "timed out": 1}, is_ready=True)
+            return Opening(0, {error.strerror or str(error) or "timed out": 1}, is_ready=True)
     return Opening(1, is_ready=True)
 
 

@@ -61,7 +61,9 @@ class LoadWorker:
         return bool(data)
 
     def send(self, word: bytes) -> None:
-        """Send `GO` or `STOP`; a process that has ended is ignored."""
+        """Send `GO` or `STOP`; one that has ended, or was closed, is ignored."""
+        if self._stdin.closed:  # a signal may come while the workers are closed one by one
+            return
         try:
             os.write(self._stdin.fileno(), word)
         except BrokenPipeError:

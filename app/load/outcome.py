@@ -68,7 +68,7 @@ class Outcome(Struct, frozen=True, tag="outcome", kw_only=True):
     missing: int = 0
     """Echoes that never came, for frames sent whole or in part."""
     lost: int = 0
-    """Connections that the server ended, or that were given up for a wrong echo."""
+    """Connections that the server ended, or that an error ended; not those with a wrong echo."""
     late: int = 0
     """Frames that an open loop had to send within its time and could not."""
     stranded: int = 0

@@ -47,6 +47,17 @@ def test_a_number_or_hex(what: str, code: str | None) -> None:
     assert told(what)["code"] == code
 
 
+def test_a_number_is_read_to_its_last_digit() -> None:
+    assert told("0" * 40 + "369295616")["code"] == "tls"
+    assert str(told("1" * 40)["text"]).startswith("A number of 40 digits does not fit")
+
+
+def test_postgres_is_not_called_right_where_the_server_waits_for_more() -> None:
+    found = told("0x0000000804d2162f")
+    assert found["code"] == "postgres"
+    assert str(found["text"]).endswith("a server of right frames waits for 4 more.")
+
+
 def test_the_cap_decides_what_is_a_right_length() -> None:
     assert told("--cap", "4MiB", "2097152")["code"] is None
     assert told("--cap", "1MiB", "2097152")["code"] == "over_cap"

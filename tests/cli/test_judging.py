@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Callable, Iterable
@@ -104,6 +105,43 @@ def test_a_pipe_is_read_at_the_start_only(tmp_path: Path) -> None:
     assert told == [
         f"{path} is no regular file, and is read at the start only; nothing was changed"
     ]
+
+
+def test_a_file_that_cannot_be_reached_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "echo.toml"
+    path.write_text("cap = 5")
+    told: list[tuple[str, str]] = []
+    context = serve_command.make_context("serve", ["--config", str(path)])
+    reload = Reloader(context, {}, lambda *notice: told.append(notice))
+
+    def refuse(*_arguments: object, **_options: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))  # root may go everywhere
+
+    with monkeypatch.context() as patched:
+        patched.setattr("os.stat", refuse)
+        patched.setattr("builtins.open", refuse)
+        reload()
+    assert told == [("error", f"--config {path}: Permission denied; nothing was changed")]
+
+
+def test_what_a_restart_would_change_is_told_as_the_options_write_it(tmp_path: Path) -> None:
+    path = tmp_path / "echo.toml"
+    path.write_text("")
+    told: list[str] = []
+    context = serve_command.make_context("serve", ["--config", str(path)])
+    reload = Reloader(context, {}, lambda _level, text: told.append(text))
+    path.write_text(
+        'metrics = 19000\nrecord-keep = "500MiB"\nlisten = ["127.0.0.1:1", "[::1]:2"]\n'
+    )
+    reload()
+    values = {text.removeprefix(f"{path}: ").partition(": from")[0] for text in told}
+    assert values >= {
+        "metrics = 127.0.0.1:19000",
+        "record-keep = 500MiB",
+        "listen = 127.0.0.1:1, [::1]:2",
+    }
 
 
 def end_of(told: str, rule: Rule) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -81,6 +83,29 @@ def test_a_mistake_in_it_is_one_line_with_its_name(own: Path, text: str, said: s
         preferences()
     assert str(error.value).startswith(f"{own}: {said}")
     assert "\n" not in str(error.value)
+
+
+def test_in_the_home_of_another_user_there_is_none(
+    own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own.write_text('[ui]\ntheme = "light"\n', "utf-8")
+    plain = Path.stat
+
+    def refuse(path: Path, **options: bool) -> os.stat_result:
+        if path == own:  # root may go everywhere
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return plain(path, **options)
+
+    monkeypatch.setattr(Path, "stat", refuse)
+    assert preferences().theme == "dark"
+
+
+def test_a_place_of_it_that_cannot_be_looked_at_is_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", f"/{'x' * 300}")
+    with pytest.raises(SettingError, match=r": File name too long$"):
+        preferences()
 
 
 def test_what_is_shown_says_where_it_comes_from_and_a_headless_server_reads_none(

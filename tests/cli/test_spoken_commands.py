@@ -65,7 +65,7 @@ def test_why_and_list() -> None:
         ("kill 9 gently", ["kill: 'gently' is not the id of a connection: write a whole number"]),
         (
             "kill where",
-            ["kill: --where '' is empty, and would mean every connection"],
+            ["kill: say a filter, as in kill where is:stuck; all: id>0"],
         ),
         ("kill where peer:1.2.3.4", ["no open connection passes the filter"]),
         ("jump", ["'jump' is no command: help lists them"]),
@@ -76,6 +76,14 @@ def test_every_mistake_has_an_answer(line: str, said: list[str]) -> None:
     answers = spoken.say(line)
     assert [each[: len(begin)] for each, begin in zip(answers, said, strict=True)] == said
     assert spoken.sent == []
+
+
+def test_of_connections_whose_loop_is_silent_one_thing_is_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("app.cli.spoken_commands.judged_rows", lambda *_asked: ([], 3))
+    (line,) = Spoken().say("kill where id>0")
+    assert line.startswith("3 connections are not ended")
 
 
 def test_one_is_ended_at_once_and_its_outcome_is_told() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import socket
 import time
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.control.serving import Controlled
-from tests.faults.harness import FIGURES
+from tests.faults.harness import FIGURES, wait_until
 from tests.terminal import Terminal
 
 pytestmark = pytest.mark.slow
@@ -64,12 +65,20 @@ def test_a_terminal_that_nobody_reads_delays_no_signal(
         terminal.wait_until_restored()
 
 
+def is_pending(pid: int, number: signal.Signals) -> bool:
+    """Whether a signal that was sent to a process is still to be delivered (proc(5))."""
+    status = Path(f"/proc/{pid}/status").read_text("utf-8")
+    (mask,) = re.findall(r"^ShdPnd:\s*(\w+)", status, re.MULTILINE)
+    return bool(int(mask, 16) >> (number - 1) & 1)
+
+
 def test_a_second_signal_ends_it_at_once() -> None:
     with Terminal("demo", "--grace", "60") as terminal:
         leave_unread(terminal)
         began = time.monotonic()
         terminal.process.send_signal(signal.SIGTERM)
-        time.sleep(0.2)
+        # Until it is delivered, another one is the same one.
+        assert wait_until(lambda: not is_pending(terminal.process.pid, signal.SIGTERM), 10)
         terminal.process.send_signal(signal.SIGTERM)
         assert terminal.process.wait(10) == 0
         assert time.monotonic() - began < GRACE

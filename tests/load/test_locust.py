@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from app.core.framing import frame
+from app.core.framing import FrameDecoder, frame
 from app.load import framed_client
 from app.load.framed_client import EchoError, FramedClient, split_address
 from tests.load.lying import Answer, lying_server
@@ -163,6 +163,37 @@ def test_an_echo_that_is_outstanding_at_the_stop_for_long_is_a_failed_request(
     )
 
 
+def test_after_a_stop_there_is_a_new_connection(
+    serve: Serve, client_of: Callable[..., FramedClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = serve()
+    client = client_of(running.server.port)
+    assert client.echo(b"first")
+
+    class Stopped(FrameDecoder):
+        def feed(self, data: bytes) -> None:
+            raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(framed_client, "FrameDecoder", Stopped)
+        with pytest.raises(Killed):
+            client.echo(b"stopped")
+    assert client.echo(b"another")
+    watcher = running.watcher
+    watcher.until(lambda: watcher.stats and watcher.stats.opened == 2, "two connections")
+
+
+def test_a_connection_with_itself_is_a_failed_request(
+    client_of: Callable[..., FramedClient], request_event: Request, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    itself = socket.socket()
+    itself.bind(("127.0.0.1", 0))
+    itself.connect(itself.getsockname())
+    monkeypatch.setattr("socket.create_connection", lambda *_where: itself)
+    assert not client_of(1).echo(b"?")
+    assert "itself" in str(request_event.told[0]["exception"])
+
+
 def test_after_a_failure_there_is_a_new_connection(
     serve: Serve, client_of: Callable[..., FramedClient], request_event: Request
 ) -> None:
@@ -195,7 +226,9 @@ def test_addresses(text: str, address: tuple[str, int]) -> None:
     assert split_address(text) == address
 
 
-@pytest.mark.parametrize("text", ["", ":81", "host:", "host:x", "host:0", "host:65536", "host:²"])
+@pytest.mark.parametrize(
+    "text", ["", ":81", "host:", "host:x", "host:0", "host:65536", "host:²", "::1", "::1:9000"]
+)
 def test_addresses_that_are_none(text: str) -> None:
     with pytest.raises(ValueError, match="write HOST:PORT"):
         split_address(text)

@@ -210,7 +210,6 @@ variants(
 def over_the_limit(scene: Scene) -> None:
     scene.serve(*NO_TIMEOUTS, "--max-connections", "1")
     scene.connect()
-    time.sleep(0.3)
     scene.client = scene.connect()
 
 

@@ -48,7 +48,7 @@ def print_facts(facts: Mapping[str, Any], as_json: bool) -> None:
         return
     # What has parts, such as a histogram, is for programs: it has no line of its own.
     plain = {name: value for name, value in facts.items() if not isinstance(value, tuple)}
-    width = max(map(len, plain))
+    width = max(map(len, plain), default=0)
     for name, value in plain.items():
         for each in value if isinstance(value, list) else [value]:
             print(f"{name:<{width}}  {cell(each)}")
