@@ -71,7 +71,7 @@ SHOTS: Final = (
 async def shoot(shot: Shot) -> str:
     """Draw one picture and return it as SVG."""
     with Recording(shot.recording) as recording:
-        app = EchoApp(held(recording))
+        app = EchoApp(held(recording), clock=lambda: 0.0)
         if shot.few_colours:
             app.console._color_system = ColorSystem.STANDARD
             app.watch_theme(app.theme)

@@ -1,6 +1,6 @@
 """Texts that come over the control socket are escaped by the client, too.
 
-A server of ours has escaped them. What answers behind a forwarded socket may be another program.
+A server of ours has escaped them, but another program may answer behind a forwarded socket.
 """
 
 from __future__ import annotations

@@ -193,7 +193,7 @@ class Parts:
     ) -> None:
         """`now` is the clock of the events, in Unix seconds; ages are taken on `clock`.
 
-        Of a file that is there already the age is taken from `now` once: the wall clock may be set.
+        The age of a file that is there already is taken from `now` once: the wall clock may be set.
         """
         self._base = path.absolute()
         self._keep = keep

@@ -57,7 +57,7 @@ COALESCE_BELOW: Final = 16 * 1024
 """Chunks of a body smaller than this many bytes are joined: a dribbled body costs its size, not an
 object for each byte."""
 MOST_PINNED: Final = 64 * 1024
-"""Bytes of a read that an echo of a part of it may keep. Of a longer read the part is copied: the
+"""Bytes of a read that an echo of a part of it may keep. The part of a longer read is copied: the
 rest is copied too, as backlog, and both together would be twice the read."""
 WRITEV_MAX: Final = 64
 """Chunks given to one writev(2) at most; the kernel's limit is 1024 (IOV_MAX)."""

@@ -12,8 +12,8 @@ from .kernel import PeerProgress
 
 STOPPED: Final = 2.0
 """Seconds without an acknowledgement after which a peer that acknowledged before has stopped: a
-steady reader with a small receive buffer acknowledges in steps up to 1.4 s apart. What the program
-of a peer on this machine reads in between counts as well (`app.server.peer_queue`)."""
+steady reader with a small receive buffer acknowledges in steps up to 1.4 s apart. The bytes
+that a peer on this machine reads in between count as well (`app.server.peer_queue`)."""
 NEVER_BEGUN: Final = 1.0
 """The same for a peer that has acknowledged nothing of what stands in the queue."""
 RATE_FLOOR: Final = 1024

@@ -1,4 +1,4 @@
-"""How much the program at the other end has left unread, where it runs on this machine.
+"""The bytes that the program at the other end has left unread, if it runs on this machine.
 
 A peer's kernel tells a closed window until a good part of its receive buffer is free: on the
 loopback interface, whose segments have 64 KiB, a steady reader of 17 kB/s opens it only every four
@@ -42,8 +42,8 @@ _MAY_PASS: Final = frozenset(
 class PeerQueues:
     """Asks about the other end of connections; in the thread of one loop only.
 
-    One question takes about 4 us. A peer that is not on this machine is asked about once. Where
-    asking is not allowed (seccomp, a unit's RestrictAddressFamilies), it is tried once.
+    One question takes about 4 us. A peer that is not on this machine is asked about once. It is
+    tried once, too, if asking is not allowed (seccomp, a unit's RestrictAddressFamilies).
     """
 
     def __init__(self) -> None:

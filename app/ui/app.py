@@ -7,6 +7,7 @@ attached and a replayed server behave alike on the screen.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import ClassVar, Final
 
 from rich.style import Style
@@ -73,11 +74,12 @@ class EchoApp(CommandingApp):
         preferences: Preferences | None = None,
         recorder: RecorderControl | None = None,
         control: str = "",
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Make the dashboard of `source`; `title` is the title of the terminal window.
 
         Without a `recorder` nothing can be recorded. `control` is what ``--control`` of `ctl` takes
-        for the server.
+        for the server; `clock` times a pause.
         """
         super().__init__(source, preferences or Preferences(), recorder, control)
         self.title = title
@@ -92,6 +94,7 @@ class EchoApp(CommandingApp):
         self._events = EventLog(id="log")
         self._charts = ChartsPanel(id="charts", title="charts of the last minutes")
         self._banner_shown = ""
+        self._clock = clock
         self._paused_at = 0.0
         self._too_small = Static("", id="too-small", markup=False)
 
@@ -197,7 +200,7 @@ class EchoApp(CommandingApp):
             return f"GONE: {self.model.gone}. Waiting for it; {signs(self.keys, 'quit')} quits"
         if self._frozen is None:
             return ""
-        behind, resumes = time.monotonic() - self._paused_at, signs(self.keys, "pause")
+        behind, resumes = self._clock() - self._paused_at, signs(self.keys, "pause")
         stands = f"PAUSED {behind:.0f} s ago: the screen stands still, the server goes on."
         return f"{stands} {resumes} resumes"
 
@@ -314,7 +317,7 @@ class EchoApp(CommandingApp):
         """Pause or resume the screen; the model goes on applying events."""
         if self._frozen is None:
             self._frozen = (self.model.frozen(), self._source.now())
-            self._paused_at = time.monotonic()
+            self._paused_at = self._clock()
         else:
             self._frozen = None
         self.screen_stack[0].set_class(self._frozen is not None, "paused")

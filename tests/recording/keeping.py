@@ -41,6 +41,7 @@ class Kept:
     def live(self, drains: Iterable[Drain]) -> None:
         for self.now, drained in drains:
             self.recorder.record(drained)
+            self.written()  # a file is opened in the thread of the disk, at the time of the test
 
     def written(self) -> None:
         """Wait until the disk has written what it was given, or has failed."""

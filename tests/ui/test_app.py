@@ -16,6 +16,7 @@ from app.core.events import (
     SettingChanged,
     TraceLevel,
 )
+from app.ui.app import EchoApp
 from app.ui.dialogs import CapDialog, FailureScreen
 from app.ui.kill_dialog import KillDialog
 from app.watch.source import Failure
@@ -131,9 +132,12 @@ async def test_a_failed_command_is_reported_and_a_strangers_is_not() -> None:
 
 async def test_pause_holds_the_screen_while_the_model_goes_on() -> None:
     source = FixedSource([listening(), opened(1), snapshot(1, frames=5)])
-    async with running(source) as (app, pilot):
+    time = 100.0
+    app = EchoApp(source, clock=lambda: time)
+    async with app.run_test(size=(160, 50)) as pilot:
+        await refresh(app, pilot)
         await pilot.press("p")
-        app._paused_at -= 7
+        time += 7
         source.time -= 7200  # the wall clock is set meanwhile
         source.feed(opened(2), snapshot(1, frames=4_321, quiet=0))
         await refresh(app, pilot)

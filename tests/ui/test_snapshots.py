@@ -37,7 +37,7 @@ def test_the_recording_is_of_the_present_scene(recording: Recording) -> None:
 def prepared(
     source: Source, *keys: str, preferences: Preferences | None = None
 ) -> tuple[EchoApp, Callable[[Pilot[int]], object]]:
-    app = EchoApp(source, preferences=preferences)
+    app = EchoApp(source, preferences=preferences, clock=lambda: 0.0)
 
     async def prepare(pilot: Pilot[int]) -> None:
         await pilot.pause()
