@@ -28,9 +28,8 @@ _INTERFACE: Final = struct.Struct("=III")
 """The interface, and the cookie of any socket."""
 _NO_COOKIE: Final = 0xFFFF_FFFF
 _ANY_STATE: Final = 0xFFFF_FFFF
-_REPLY: Final = struct.Struct("=IHHIIBBBB4s44xII")
+_REPLY: Final = struct.Struct("=IHHII4x4s44xII")
 """struct nlmsghdr and struct inet_diag_msg up to idiag_rqueue."""
-_TCP_LISTEN: Final = 10
 _REPLY_SIZE: Final = 512
 """Bytes to take of a reply, which has about 124."""
 _MAY_PASS: Final = frozenset(
@@ -88,8 +87,9 @@ class PeerQueues:
         reply = self._netlink.recv(_REPLY_SIZE)
         if len(reply) < _REPLY.size:
             return None
-        _, kind, _, _, _, _, state, _, _, ports, _, unread = _REPLY.unpack_from(reply)
-        is_peer = ports == request[_REQUEST.size : _REQUEST.size + 4] and state != _TCP_LISTEN
+        _, kind, _, _, _, ports, _, unread = _REPLY.unpack_from(reply)
+        # A socket that listens at the peer's port has no port at its other end.
+        is_peer = ports == request[_REQUEST.size : _REQUEST.size + 4]
         return unread if kind == _SOCK_DIAG_BY_FAMILY and is_peer else None
 
 
