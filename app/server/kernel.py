@@ -98,7 +98,7 @@ class SocketQueues:
         return self._peers.unread(self._sockets[fd])
 
     def close(self) -> None:
-        """Give back the descriptor by which the kernel was asked."""
+        """Give back the descriptor for asking about peers; another question opens it anew."""
         self._peers.close()
 
 

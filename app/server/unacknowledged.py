@@ -87,6 +87,7 @@ class Unacknowledged:
             reporter.next_look = now + LOOK_AGAIN
         else:
             reporter.next_look = now + LOOK_AFTER if reporter.moved else inf
+            self._queues.close()  # no descriptor stays that a lowered limit may need
 
     def _due(self, now: float) -> list[Connection]:
         """The connections whose look has come, by id."""
@@ -141,7 +142,7 @@ class Unacknowledged:
             self._reporter.changed.add(connection)
 
     def close(self) -> None:
-        """Give back what asking the kernel took; nothing is asked after it."""
+        """Give back what asking the kernel took."""
         self._queues.close()
 
     def forget(self, connection: Connection) -> None:

@@ -21,6 +21,7 @@ class PlayedQueues(SocketQueues):
         self.peer = PeerProgress(9.0, 0, 0, 0, 0, False)
         self.left_unread: int | None = None
         self.peers_asked = 0
+        self.is_open = False
         self.asked: list[int] = []
 
     def unacked(self, fd: int) -> int | None:
@@ -35,7 +36,11 @@ class PlayedQueues(SocketQueues):
 
     def peer_unread(self, fd: int) -> int | None:
         self.peers_asked += 1
+        self.is_open = True
         return self.left_unread
+
+    def close(self) -> None:
+        self.is_open = False
 
 
 class Bench:

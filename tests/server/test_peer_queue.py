@@ -53,6 +53,7 @@ def test_it_falls_as_the_peer_reads(
             pytest.skip("sock_diag(7) is not allowed here")
         assert queues.unread(accepted) == 5000
         assert len(peer.recv(1200)) == 1200
+        queues.close()
         assert queues.unread(accepted) == 3800
         peer.shutdown(socket.SHUT_WR)
         assert queues.unread(accepted) == 3800

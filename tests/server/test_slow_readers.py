@@ -73,6 +73,14 @@ def test_a_peer_that_has_stopped_is_asked_every_two_seconds_and_reading_again_is
     assert any(queues is not None and not queues.has_stopped for queues in told)
 
 
+def test_the_descriptor_for_asking_is_given_back_once_nothing_is_unacknowledged() -> None:
+    bench = Bench()
+    bench.look(101.5, 4000)
+    assert bench.queues.is_open
+    bench.look(102.0, 0)
+    assert not bench.queues.is_open
+
+
 def test_the_rate_is_of_the_last_seconds() -> None:
     known = Outstanding(0.0, 0.0, 0)
     for second in range(1, 61):
