@@ -9,10 +9,11 @@ from app.recording.disk import Disk
 from app.recording.files import Parts, numbered
 from app.recording.plan import Keep
 from app.recording.recorder import Recorder
+from app.recording.recordings import Recordings
 from app.watch.stream import EventStream
 from tests.making import NOW
 from tests.recording.making import Drain
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 
 class Kept:
@@ -55,3 +56,12 @@ class Kept:
 
 def size_of(path: Path) -> int:
     return sum(each.stat().st_size for each in numbered(path))
+
+
+def until_ended(recordings: Recordings) -> None:
+    """Wait until the recording has ended and has told so, which comes later."""
+    until(lambda: recordings.path is None, "the end of the recording")
+    assert recordings._latest
+    recorder, _ = recordings._latest
+    recorder._thread.join(PATIENCE)
+    assert not recorder._thread.is_alive()

@@ -20,7 +20,7 @@ from app.recording.recordings import Recordings
 from app.watch.fanout import Fanout
 from app.watch.stream import Drained, EventStream
 from tests.making import INSTANCE, NOW, closed, listening, opened
-from tests.recording.keeping import Kept
+from tests.recording.keeping import Kept, until_ended
 from tests.recording.making import drain
 from tests.waiting import until
 
@@ -66,7 +66,7 @@ def test_a_fault_of_ours_in_the_thread_of_the_disk_ends_the_recording_in_words(
     recordings = Recordings(fanout, RecordingPlan(path=tmp_path / "a.rec"))
     monkeypatch.setattr(RecordingFile, "loss", broken)
     recordings.start_planned()
-    until(lambda: recordings.path is None)
+    until_ended(recordings)
     [notice] = [e for e in log.drain().events if type(e).__name__ == "Notice"]
     assert notice.level == "error"  # type: ignore[union-attr]
     assert "a fault of echo-tui: ZeroDivisionError: oops" in notice.text  # type: ignore[union-attr]
@@ -168,7 +168,7 @@ def test_what_is_done_to_the_file_of_a_recording_is_told_once(
     else:  # as another server with --record-force does
         other = Recordings(fanout, RecordingPlan(path=path, may_replace=True))
         other.start_planned()
-    until(lambda: recordings.path is None)
+    until_ended(recordings)
     fanout.hand_on(Drained([opened(2), closed(1, Reason.EOF)], [], None, 0))
     notices = [e for e in log.drain().events if type(e).__name__ == "Notice"]
     assert len(notices) == 1

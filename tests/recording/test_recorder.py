@@ -24,6 +24,7 @@ from app.recording.recordings import Recordings
 from app.watch.fanout import Fanout
 from app.watch.stream import Drained, EventStream
 from tests.making import NOW, closed, listening, loop_stats, opened, snapshot
+from tests.recording.keeping import until_ended
 from tests.recording.making import Drain, drain, history, recorded
 from tests.recording.making import Sink as Memory
 from tests.waiting import until
@@ -125,7 +126,7 @@ def test_the_servers_end_is_the_recordings_end(tmp_path: Path) -> None:
     watched.tell(
         Stopped(t=NOW, cause="q", opened=0, closed=0, frames_out=0, bytes_in=0, bytes_out=0)
     )
-    until(lambda: watched.recorded() is None)
+    until_ended(watched.recordings)
     watched.recordings.stop()
     with Recording(path) as recording:
         assert recording.end_reason == "the server ended"
@@ -136,8 +137,7 @@ def test_a_full_disk_ends_the_recording_and_tells_everybody(tmp_path: Path, room
     watched = Watched()
     sink = Full(room)
     watched.recordings.start(tmp_path / "full.rec", sink)
-    until(lambda: watched.recorded() is None)
-    watched.recordings.stop()  # until it has told it
+    until_ended(watched.recordings)
     [notice] = watched.notices()
     assert notice.level == "error"
     assert "No space left on device" in notice.text
@@ -154,7 +154,7 @@ def test_a_really_full_disk_ends_it_too() -> None:
     watched = Watched()
     with DevFull("/dev/full", "wb") as full:
         watched.recordings.start(Path("/dev/full"), full)
-        until(lambda: watched.recorded() is None)
+        until_ended(watched.recordings)
         watched.recordings.stop()
     assert "No space left on device" in watched.recordings.failure
 
@@ -168,7 +168,7 @@ def test_a_slow_disk_ends_the_recording_and_keeps_nobody(
     watched.recordings.start(tmp_path / "slow.rec", sink)
     for number in range(1, 2001):
         watched.tell(opened(number, peer=f"peer {hash(str(number))}"))
-    until(lambda: watched.recorded() is None)
+    until_ended(watched.recordings)
     notices = watched.notices()
     assert "the disk is too slow" in notices[0].text
     assert notices[0].level == "error"
@@ -243,7 +243,7 @@ def test_a_fault_of_ours_ends_the_recording_and_is_seen(
     monkeypatch.setattr(Recorder, "record", broken)
     watched = Watched()
     watched.recordings.start(tmp_path / "a.rec", Memory())
-    until(lambda: watched.recorded() is None)
+    until_ended(watched.recordings)
     [notice] = watched.notices()
     assert "a fault of echo-tui: ZeroDivisionError: oops" in notice.text
 
@@ -260,7 +260,7 @@ def test_a_recording_that_is_told_nothing_more_ends_with_what_it_was_told(tmp_pa
     (stream,) = (each for each in watched.fanout._observers if each is not watched.log)
     stream.hear = fail  # type: ignore[method-assign]
     watched.tell(opened(2))
-    until(lambda: watched.recorded() is None, "the end of the recording")
+    until_ended(watched.recordings)
     watched.recordings.stop()
     reason = "the recording has failed and is told nothing more: MemoryError"
     with Recording(path) as recording:
