@@ -19,6 +19,7 @@ from .output import (
     flush_streams,
     is_terminal_lost,
     open_closed_streams,
+    wait_for_outputs,
 )
 from .serve import serve
 
@@ -95,6 +96,7 @@ cli.add_command(demo)
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit the process; mistakes are one line on stderr."""
     open_closed_streams()
+    wait_for_outputs()
     escape_unencodable()
     code, complaint = 0, ""
     try:

@@ -8,7 +8,7 @@ import os
 import select
 import stat
 import sys
-from typing import Final, TextIO
+from typing import Any, Final, TextIO
 
 TERMINAL_PATIENCE: Final = 0.2
 """Seconds that a terminal has to take something before the last lines are kept from it."""
@@ -31,6 +31,38 @@ def escape_unencodable() -> None:
     """Have stdout escape characters that its encoding lacks: no result is lost for a bar."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
+
+
+class _Waiting(io.FileIO):
+    """An output that was given to us non-blocking, and that is waited for all the same."""
+
+    def write(self, data: Any, /) -> int:  # any buffer
+        while (written := super().write(data)) is None:
+            select.select([], [self], [])
+        return written
+
+
+def wait_for_outputs() -> None:
+    """Have stdout and stderr waited for while they take nothing, also where they are non-blocking.
+
+    Whoever shares a pipe or a terminal with us may have made it so, for all that share it (fcntl(2)
+    F_SETFL): Python's own streams raise BlockingIOError, and a part of the text is lost.
+    """
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if isinstance(stream, io.TextIOWrapper) and not os.get_blocking(stream.fileno()):
+            waiting = io.BufferedWriter(_Waiting(stream.fileno(), "w", closefd=False))
+            setattr(
+                sys,
+                name,
+                io.TextIOWrapper(
+                    waiting,
+                    stream.encoding,
+                    stream.errors,
+                    line_buffering=stream.line_buffering,
+                    write_through=stream.write_through,
+                ),
+            )
 
 
 def explain_unwritable(error: OSError) -> str:

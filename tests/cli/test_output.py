@@ -9,11 +9,12 @@ import pty
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from app.cli.output import flush_streams
+from app.cli.output import flush_streams, wait_for_outputs
 from tests.control.serving import Controlled
 from tests.peers import Running
 from tests.program import PATIENCE, ROOT, environment
@@ -121,3 +122,24 @@ def test_what_is_left_for_a_terminal_that_is_gone_is_no_failure(
         os.close(master)
         monkeypatch.setattr(sys, "stderr", stream)
         assert flush_streams() == ""
+
+
+@pytest.mark.parametrize("name", ["stdout", "stderr"])
+def test_a_full_pipe_that_does_not_block_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """As where another program that shares the pipe has made it non-blocking."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    text = "0123456789" * 100_000
+    with (
+        open(reading, encoding="utf-8") as pipe,
+        ThreadPoolExecutor(1) as reader,
+        open(writing, "w", encoding="utf-8") as given,
+    ):
+        monkeypatch.setattr(sys, name, given)
+        wait_for_outputs()
+        read = reader.submit(pipe.read)
+        print(text, file=getattr(sys, name), flush=True)
+        given.close()
+        assert read.result(PATIENCE) == f"{text}\n"
