@@ -14,7 +14,7 @@ import click
 
 from ..core.addresses import SELF_CONNECTED, format_address, lacks_interface
 from ..core.framing import HEADER_SIZE, MAX_LENGTH, FrameDecoder, frame
-from ..core.printable import printable
+from ..core.printable import printable, reason_of
 from ..core.settings import PeerPort, Rule, bounds
 from ..server.kernel import send_queue
 from .options import Host, Judged, option
@@ -48,12 +48,12 @@ def echo(host: str, port: int, body: bytes, timeout: float) -> bytes:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             return _Exchange(sock, body, where).run(timeout)
     except socket.gaierror as error:
-        raise ClientError(f"unknown host {host!r}: {error.strerror}") from None
+        raise ClientError(f"unknown host {host!r}: {reason_of(error)}") from None
     except UnicodeError:
         raise ClientError(f"unknown host {host!r}: not a valid name") from None
     except TimeoutError as error:
         if error.errno:  # ETIMEDOUT: the kernel gave up, on the way
-            raise ClientError(f"{where}: {error.strerror}") from None
+            raise ClientError(f"{where}: {reason_of(error)}") from None
         raise ClientError(
             f"{where} did not answer within {timeout:g} s: no connection, as nothing came back to"
             " our SYN (a firewall, or its queue of connections is full)"
@@ -61,7 +61,7 @@ def echo(host: str, port: int, body: bytes, timeout: float) -> bytes:
     except OSError as error:
         if error.errno == errno.EINVAL and lacks_interface(host):
             raise ClientError(f"{where}: write its interface too, as in {host}%eth0") from None
-        raise ClientError(f"{where}: {error.strerror or error}") from None
+        raise ClientError(f"{where}: {reason_of(error)}") from None
 
 
 class _Exchange:

@@ -10,6 +10,8 @@ import stat
 import sys
 from typing import Any, Final, TextIO
 
+from ..core.printable import reason_of
+
 TERMINAL_PATIENCE: Final = 0.2
 """Seconds that a terminal has to take something before the last lines are kept from it."""
 _UNWRITABLE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
@@ -69,7 +71,7 @@ def explain_unwritable(error: OSError) -> str:
     """Return why an output accepts nothing more; empty if the error is about something else."""
     if error.errno not in _UNWRITABLE:
         return ""
-    return f"the output cannot be written: {error.strerror}: choose another place for it"
+    return f"the output cannot be written: {reason_of(error)}: choose another place for it"
 
 
 def mute_stuck_terminals() -> None:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from ..core.printable import printable
+from ..core.printable import printable, reason_of
 from ..core.settings import SettingError
 
 UI_TABLE: Final = "ui"
@@ -40,7 +40,7 @@ def load_toml(path: str | Path, option: str = "") -> dict[str, Any]:
         with open(path, "rb") as file:
             return tomllib.load(file)
     except OSError as error:
-        raise SettingError(f"{option}{name}: {error.strerror or error}") from None
+        raise SettingError(f"{option}{name}: {reason_of(error)}") from None
     except ValueError as error:  # no TOML, no UTF-8, or a number of more than 4,300 digits
         raise SettingError(f"{name}: not valid TOML: {error}") from None
 
@@ -61,7 +61,7 @@ def read_own_file() -> Mapping[str, Any]:
     except PermissionError:
         return {}
     except OSError as error:
-        raise SettingError(f"{name}: {error.strerror or error}") from None
+        raise SettingError(f"{name}: {reason_of(error)}") from None
     from ..ui.preferences import Preferences
 
     table = load_toml(path)

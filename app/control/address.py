@@ -8,6 +8,8 @@ import stat
 from pathlib import Path
 from typing import Final
 
+from ..core.printable import reason_of
+
 SUFFIX: Final = ".sock"
 LONGEST_PATH: Final = 107
 """Bytes of a Unix socket's path; the kernel keeps one more for the end."""
@@ -45,7 +47,7 @@ def make_private(directory: Path) -> None:
     except FileExistsError:
         pass  # it is judged below like one that was made by now
     except OSError as error:
-        raise AddressError(f"{directory}: cannot be made: {error.strerror}") from None
+        raise AddressError(f"{directory}: cannot be made: {reason_of(error)}") from None
     require_private(directory)
 
 
@@ -54,7 +56,7 @@ def require_private(directory: Path) -> None:
     try:
         found = directory.lstat()
     except OSError as error:
-        raise AddressError(f"{directory}: {error.strerror}") from None
+        raise AddressError(f"{directory}: {reason_of(error)}") from None
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
         raise AddressError(
             f"{directory} is not a directory of this user alone (mode 0700): it is not used; remove"

@@ -37,6 +37,15 @@ def printable(data: bytes | str, limit: int = 64) -> str:
     return shown + "…" if len(data) > limit else shown
 
 
+def reason_of(error: OSError) -> str:
+    """Return what the system says of `error`, not escaped.
+
+    Python's own errors of this type have no number, only a text, and some have neither.
+    """
+    unnamed = "timed out" if isinstance(error, TimeoutError) else type(error).__name__
+    return error.strerror or str(error) or unnamed
+
+
 def in_words(error: BaseException) -> str:
     """Return the type of `error` and what it says, not escaped."""
     return f"{type(error).__name__}: {error}".rstrip(": ")

@@ -16,7 +16,7 @@ from typing import Final
 import msgspec
 
 from ..core.events import LAST_WORDS, Event, Listening, Notice, Stopped, Stopping
-from ..core.printable import in_words, printable
+from ..core.printable import in_words, printable, reason_of
 from ..watch.figures import exact_clock
 from ..watch.journal import Level, entry, level_of
 from ..watch.stream import Drained, EventStream
@@ -143,8 +143,7 @@ class LogWriter:
                 with contextlib.suppress(OSError):  # stderr may have had the same reader
                     print(f"echo-tui: the log ends here: {error}", file=sys.stderr)
                 return
-            words = error.strerror if isinstance(error, OSError) else ""
-            self.failure = words or in_words(error)
+            self.failure = reason_of(error) if isinstance(error, OSError) else in_words(error)
             self._on_failure()
 
     def _lines(self, drained: Drained) -> list[str]:
@@ -190,7 +189,7 @@ class LogWriter:
 
     def _wait_for_room(self, error: OSError) -> None:
         if not self._trouble:
-            self._trouble = error.strerror or in_words(error)
+            self._trouble = reason_of(error)
             text = f"the log cannot be written: {self._trouble}; it is tried again all the time"
             self._tell("error", text)
         time.sleep(RETRY)

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from ..core.events import Listening, Stopping
+from ..core.printable import reason_of
 from ..core.settings import SettingError
 from ..watch.journal import entry
 from ..watch.stream import Drained
@@ -37,7 +38,9 @@ def passed_socket(environment: Mapping[str, str]) -> socket.socket | None:
     try:
         sock = socket.socket(fileno=FIRST_DESCRIPTOR)
     except OSError as error:
-        raise SettingError(f"descriptor {FIRST_DESCRIPTOR} of systemd: {error.strerror}") from None
+        raise SettingError(
+            f"descriptor {FIRST_DESCRIPTOR} of systemd: {reason_of(error)}"
+        ) from None
     sock.set_inheritable(False)
     return sock
 
@@ -109,7 +112,7 @@ class Notifier:
             # have the watchdog kill a healthy server.
             if not self._has_complained:
                 self._has_complained = True
-                self._complain(f"systemd cannot be told: {self._address}: {error.strerror}")
+                self._complain(f"systemd cannot be told: {self._address}: {reason_of(error)}")
 
 
 def _watchdog_seconds(environment: Mapping[str, str]) -> float:

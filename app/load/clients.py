@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Final, NamedTuple, TypeAlias
 
+from ..core.printable import reason_of
 from .connecting import refuse_own_peer
 from .findings import Finding, counted, locate_wrong_echo
 from .frame_loop import FrameLoop
@@ -210,7 +211,8 @@ def error_words(error: OSError) -> str:
     """Describe a connection error in the system's words, not asyncio's."""
     if error.errno == errno.ENOTCONN:  # a shutdown(2) after a reset says this
         return os.strerror(errno.ECONNRESET).lower()
-    return os.strerror(error.errno).lower() if error.errno else str(error).lower() or "timed out"
+    words = os.strerror(error.errno) if error.errno else reason_of(error)
+    return words.lower()
 
 
 class Profile(NamedTuple):

@@ -21,6 +21,7 @@ from typing import Final
 
 from ..core.framing import HEADER_SIZE
 from ..core.histogram import Histogram
+from ..core.printable import reason_of
 from .findings import Finding, counted, locate_wrong_echo
 from .frame_loop import WINDOW, FrameLoop
 from .load_connection import LoadConnection
@@ -195,7 +196,7 @@ class Generator:
         except BlockingIOError:
             return
         except OSError as error:
-            self._record_lost(connection, f"{error.strerror}".lower())
+            self._record_lost(connection, reason_of(error).lower())
             return
         size, position, frame_loop = len(data), connection.position, self._frame_loop
         if not 0 < size <= outstanding or not frame_loop.stream.startswith(data, position):

@@ -15,6 +15,7 @@ from typing import Final
 
 import msgspec
 
+from ..core.printable import reason_of
 from ..core.settings import SettingError
 from .connecting import Connecting, allow_files, refuse_own_peer
 from .frame_loop import FrameLoop
@@ -81,7 +82,7 @@ def _one_connection(share: LoadShare) -> Opening:
             sock.connect(share.address)
             refuse_own_peer(sock)
         except OSError as error:
-            return Opening(0, {error.strerror or str(error) or "timed out": 1}, is_ready=True)
+            return Opening(0, {reason_of(error): 1}, is_ready=True)
     return Opening(1, is_ready=True)
 
 

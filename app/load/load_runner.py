@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from ..core.printable import printable
+from ..core.printable import printable, reason_of
 from ..core.settings import SettingError
 from ..core.spawn import helper_command, start_helper
 from .findings import counted
@@ -175,7 +175,7 @@ def find_address(plan: LoadPlan) -> tuple[int, tuple[str | int, ...]]:
     try:
         found = socket.getaddrinfo(plan.host, plan.port, type=socket.SOCK_STREAM)
     except socket.gaierror as error:
-        raise LoadError(f"unknown host {host!r}: {error.strerror}") from None
+        raise LoadError(f"unknown host {host!r}: {reason_of(error)}") from None
     except UnicodeError:
         raise LoadError(f"unknown host {host!r}: not a valid name") from None
     addresses: list[tuple[int, tuple[str | int, ...]]]
@@ -187,5 +187,4 @@ def find_address(plan: LoadPlan) -> tuple[int, tuple[str | int, ...]]:
         with socket.create_connection((plan.host, plan.port), plan.timeout) as sock:
             return sock.family, sock.getpeername()
     except OSError as error:
-        problem = error.strerror or "timed out"
-        raise LoadError(f"no connection to {plan.where}: {problem}") from None
+        raise LoadError(f"no connection to {plan.where}: {reason_of(error)}") from None

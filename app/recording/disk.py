@@ -9,6 +9,8 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import Final, Protocol
 
+from ..core.printable import reason_of
+
 MOST_WAITING: Final = 16 * 1024**2
 """Bytes that may wait for the disk before it counts as too slow."""
 CHECK_INTERVAL: Final = 1.0
@@ -98,7 +100,7 @@ class Disk:
                     self._close()
                     self._file = item()
         except OSError as error:
-            self._failure = error.strerror or str(error)
+            self._failure = reason_of(error)
         except Exception as fault:  # of ours: the recording must end in words, not go on unwritten
             self._failure = f"a fault of echo-tui: {type(fault).__name__}: {fault}"
         finally:
@@ -133,4 +135,4 @@ class Disk:
             self._file.close()
         except OSError as error:
             # A file system over a network may tell only now that it had no room.
-            self._failure = self._failure or error.strerror or str(error)
+            self._failure = self._failure or reason_of(error)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..core.commands import Record
 from ..core.events import CommandResult, RecordingStatus
-from ..core.printable import printable
+from ..core.printable import printable, reason_of
 from ..watch.fanout import Fanout
 from .recordings import Recordings
 
@@ -57,7 +57,7 @@ class RecordingRequests:
             text = f"{_shown(command.path)}: the file exists: choose another name"
             return self._answer(command, False, text, RecordingStatus())
         except OSError as error:
-            text = f"{_shown(command.path)}: {error.strerror or error}"
+            text = f"{_shown(command.path)}: {reason_of(error)}"
             return self._answer(command, False, text, RecordingStatus())
         status = self._recordings.status
         file = _shown(status.file)

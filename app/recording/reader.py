@@ -26,6 +26,7 @@ from typing import Final, NamedTuple, Self
 import msgspec
 
 from ..core.events import Event
+from ..core.printable import reason_of
 from ..core.statistics import LoopStats
 from .files import files_of, open_at_once
 from .format import (
@@ -150,7 +151,7 @@ class Recording:
                     ahead.detach()
                 self._opened = opened.pop_all()
         except OSError as error:
-            raise RecordingError(f"{path}: {error.strerror or error}") from None
+            raise RecordingError(f"{path}: {reason_of(error)}") from None
 
     def __enter__(self) -> Self:
         return self

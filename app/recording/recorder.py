@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from ..core.events import LAST_WORDS, Bytes
-from ..core.printable import printable
+from ..core.printable import printable, reason_of
 from ..core.settings import format_size
 from ..core.statistics import LoopStats
 from ..watch.stream import Drained, EventStream
@@ -363,7 +363,7 @@ class Recorder:
         try:
             self._begin_file(parts, open_next, continues=False)
         except OSError as error:
-            self.interrupted = error.strerror or str(error)
+            self.interrupted = reason_of(error)
             self._retry_at = self._until + RETRY_INTERVAL
             return
         self._retry_at = inf

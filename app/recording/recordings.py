@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..core.events import Notice, RecordingStatus
-from ..core.printable import printable
+from ..core.printable import printable, reason_of
 from ..core.settings import SettingError
 from ..watch.fanout import Fanout
 from ..watch.stream import EventStream
@@ -90,7 +90,7 @@ class Recordings:
                 " with --record-force"
             ) from None
         except OSError as error:
-            raise SettingError(f"--record {path}: {error.strerror or error}") from None
+            raise SettingError(f"--record {path}: {reason_of(error)}") from None
 
     def _start_file(self, path: Path, plan: RecordingPlan) -> str:
         """Begin to record into a new file of this name, or as the plan says into numbered ones.

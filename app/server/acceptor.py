@@ -17,13 +17,13 @@ Facts about accept(2) that surprise:
 from __future__ import annotations
 
 import errno
-import os
 import socket
 from collections.abc import Iterator
 from math import inf
 from typing import Any, Final
 
 from ..core.addresses import format_address
+from ..core.printable import reason_of
 from .listener import Listener
 
 ACCEPT_BUDGET: Final = 128
@@ -88,7 +88,7 @@ class Acceptor:
                 self._failures += 1
                 if error.errno in _OF_ONE_PEER and self._failures < FAILURES:
                     continue
-                self.failure = os.strerror(error.errno) if error.errno else str(error)
+                self.failure = reason_of(error)
                 return
             self._failures = 0
             self.accepted += 1

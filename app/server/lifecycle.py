@@ -16,7 +16,7 @@ from typing import Final
 from ..core.addresses import host_of
 from ..core.commands import CLOSE_BOUND
 from ..core.events import POLLIN, POLLOUT, Reason, TraceLevel
-from ..core.printable import in_words, printable
+from ..core.printable import in_words, printable, reason_of
 from ..core.settings import Settings
 from .closing import (
     LONGEST_STEP,
@@ -192,7 +192,7 @@ class Lifecycle:
             try:
                 begin_linger(connection, self._sockets[connection.fd], now)
             except OSError as error:
-                note_break(connection, Reason.RESET, error.strerror or str(error))
+                note_break(connection, Reason.RESET, reason_of(error))
                 return True
         return check_linger(connection, now, self.settings.write_timeout) is Verdict.DONE
 

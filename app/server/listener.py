@@ -12,13 +12,13 @@ Facts that surprise:
 from __future__ import annotations
 
 import errno
-import os
 import socket
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 from ..core.addresses import Address, format_address, lacks_interface, scoped_host
+from ..core.printable import reason_of
 from ..core.settings import SettingError
 
 KERNEL_SPREADS: Final = sys.platform == "linux"
@@ -182,12 +182,12 @@ def _listen_on(
         break
     if missing and not made and address.host == "::":
         everywhere = _Found(socket.AF_INET, ("0.0.0.0", address.port))
-        notes.append(f"no IPv6 here ({_words(missing[0][1])}): listening on IPv4 only")
+        notes.append(f"no IPv6 here ({reason_of(missing[0][1])}): listening on IPv4 only")
         return _listen_on(address, [everywhere], backlog, False, others, notes)
     if not made:
         raise SettingError(_explain(address, missing[0][1], others))
     notes += (
-        f"not listening on {format_address(one.address)}: {_words(why)}" for one, why in missing
+        f"not listening on {format_address(one.address)}: {reason_of(why)}" for one, why in missing
     )
     return made
 
@@ -255,10 +255,6 @@ def _as_listener(sock: socket.socket) -> Listener:
     return Listener(sock, scoped_host(bound), bound[1])
 
 
-def _words(error: OSError) -> str:
-    return os.strerror(error.errno) if error.errno else str(error)
-
-
 def _explain(address: Address, error: OSError, others: Sequence[Listener], where: str = "") -> str:
     """Say why nobody can listen on `address`, as it was asked for, which stands for `where`."""
     host, port = address
@@ -278,4 +274,4 @@ def _explain(address: Address, error: OSError, others: Sequence[Listener], where
         return f"HOST {host!r} is not an address of this machine; try 127.0.0.1"
     if error.errno in (errno.EACCES, errno.EPERM) and 0 < port < 1024:
         return f"PORT {port} needs privileges; choose one from 1024 on"
-    return f"cannot listen on {address}: {_words(error)}"
+    return f"cannot listen on {address}: {reason_of(error)}"

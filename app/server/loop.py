@@ -14,6 +14,7 @@ from typing import Final
 from ..core.addresses import format_address
 from ..core.commands import Command
 from ..core.events import POLLIN, Reason, Stopping
+from ..core.printable import reason_of
 from ..core.settings import Settings
 from .acceptor import ACCEPT_BUDGET, Acceptor
 from .closing import LINGER
@@ -271,6 +272,6 @@ class Loop:
                     self._poller.add(acceptor.fd, POLLIN)
                 except OSError as error:
                     # epoll_ctl(2) may have no memory yet, or another process the last watch.
-                    acceptor.failure = error.strerror or str(error)
+                    acceptor.failure = reason_of(error)
                     self._begin_pause(acceptor, now)
         self._resume_at = min(acceptor.resume_at for acceptor in self._acceptors)

@@ -29,6 +29,7 @@ import time
 from typing import Any, Final, Protocol
 
 from ..core.events import POLLIN, POLLOUT
+from ..core.printable import reason_of
 from ..core.settings import SettingError
 
 POLLRDHUP: Final = 0x2000
@@ -272,7 +273,7 @@ def make_poller(name: str) -> Poller:
             try:
                 poller = _tried(pollers[each]())
             except OSError as error:
-                refused.append(f"{each} ({error.strerror or error})")
+                refused.append(f"{each} ({reason_of(error)})")
                 continue
             if refused:
                 poller.note = f"no {', no '.join(refused)}: --poller {each} is used"
@@ -284,7 +285,7 @@ def make_poller(name: str) -> Poller:
     try:
         return _tried(pollers[name]())
     except OSError as error:
-        words = error.strerror or error
+        words = reason_of(error)
         raise SettingError(f"--poller {name}: {words}; auto takes one that works") from None
 
 

@@ -32,6 +32,7 @@ from typing import Final
 from ..core.events import Reason
 from ..core.framing import HEADER_SIZE, NO_BURST, burst_filling, frames_filling, read_length
 from ..core.histogram import TABLE_SIZE, index_of, index_table
+from ..core.printable import reason_of
 from ..core.settings import Settings
 from .closing import close_broken, discard_input
 from .connection import READ_SIZE, Connection
@@ -370,5 +371,5 @@ class Serving:
     def _close_broken(self, connection: Connection, error: OSError) -> None:
         """Close at once by the errno; a reason that was decided earlier stands, with the words."""
         error = self._write_error or error
-        words = os.strerror(error.errno) if error.errno else str(error)
+        words = reason_of(error)
         close_broken(connection, _REASONS.get(error.errno or 0, Reason.ERROR), words)

@@ -25,6 +25,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input
 
+from ..core.printable import reason_of
 from ..watch.export import as_csv, as_json, one_as_json, one_as_text, write_files
 from ..watch.row import Row
 from ..watch.screen_state import ScreenState
@@ -281,7 +282,7 @@ class PersonalApp(App[int], inherit_bindings=False):
             paths = write_files(self._source.now(), contents)
         except OSError as error:
             where = f": {error.filename}" if error.filename else ""
-            text = f"not written: {error.strerror or error}{where}"
+            text = f"not written: {reason_of(error)}{where}"
             self.notify(text, title="export", severity="error", markup=False)
             return
         names = " and ".join(path.name for path in paths)

@@ -14,7 +14,7 @@ from textual.command import CommandPalette
 from textual.screen import Screen
 
 from ..core.events import CommandResult, KillMode, TraceLevel
-from ..core.printable import printable
+from ..core.printable import printable, reason_of
 from ..watch.job_control import has_job_control
 from ..watch.requests import Requests
 from ..watch.row import Row
@@ -222,7 +222,7 @@ class CommandingApp(FindingApp):
         try:
             self.notify(self._recorder.toggle(), title="record", markup=False)
         except OSError as error:
-            text = f"not recorded: {error.strerror or error}"
+            text = f"not recorded: {reason_of(error)}"
             self.notify(text, title="record", severity="error", markup=False)
         self.refresh_view()
 

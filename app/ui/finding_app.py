@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Final
 
-from ..core.printable import printable
+from ..core.printable import printable, reason_of
 from ..core.settings import SettingError
 from ..watch.filter import LONGEST
 from ..watch.grouping import GROUPINGS
@@ -142,7 +142,7 @@ class FindingApp(PersonalApp):
         except SettingError as error:
             self.notify(f"not kept: {name}: {error}", severity="error", markup=False)
         except OSError as error:
-            text = f"not kept: {name}: {error.strerror or error}"
+            text = f"not kept: {name}: {reason_of(error)}"
             self.notify(text, severity="error", markup=False)
         else:
             number = len(self.views)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.printable import printable
+from app.core.printable import printable, reason_of
 
 
 @pytest.mark.parametrize(
@@ -40,3 +41,16 @@ def test_the_result_is_one_safe_line_of_what_the_limit_allows(
     shown.encode()
     if len(data) > limit:
         assert shown == printable(data[:limit], limit) + "…"
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "No space left on device"),
+        (OSError("of Python's own"), "of Python's own"),
+        (TimeoutError(), "timed out"),
+        (BrokenPipeError(), "BrokenPipeError"),
+    ],
+)
+def test_what_is_told_of_an_error_of_the_system(error: OSError, words: str) -> None:
+    assert reason_of(error) == words

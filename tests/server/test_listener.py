@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -245,7 +246,7 @@ def test_an_unknown_host(host: str) -> None:
 )
 def test_other_trouble(monkeypatch: pytest.MonkeyPatch, code: int, says: str) -> None:
     def fail(*_arguments: object, **_options: object) -> socket.socket:
-        raise OSError(code, "strange") if code else OSError("strange")
+        raise OSError(code, os.strerror(code)) if code else OSError("strange")
 
     monkeypatch.setattr(listener_module, "_listen", fail)
     assert says in complaint("127.0.0.1", 80)

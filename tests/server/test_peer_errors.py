@@ -18,6 +18,11 @@ from tests.peers import Running, exchange
 Serve = Callable[..., Running]
 
 
+def system_error(number: int) -> OSError:
+    """Return the error that a system call raises for an errno."""
+    return OSError(number, os.strerror(number))
+
+
 @pytest.mark.parametrize(
     ("number", "reason"),
     [
@@ -39,7 +44,7 @@ def test_an_errno_of_a_read_names_whose_doing_the_end_is(
     def breaks(fd: int, size: int) -> bytes:
         data = read(fd, size)
         if data == whole:
-            raise OSError(number, os.strerror(number))
+            raise system_error(number)
         return data
 
     running = serve()
@@ -61,7 +66,7 @@ def test_an_error_that_the_kernel_tells_once_to_a_write_names_the_reason(
     def fails(real: Callable[..., int]) -> Callable[..., int]:
         def write(fd: int, data: Any) -> int:
             if data == whole:
-                raise OSError(told.pop() if told else errno.EPIPE, "")
+                raise system_error(told.pop() if told else errno.EPIPE)
             return real(fd, data)
 
         return write
@@ -85,7 +90,7 @@ def test_the_error_of_a_write_is_not_told_of_another_connection(
 
     def breaks(fd: int, data: Any) -> int:
         if data == poison:
-            raise OSError(errno.EPIPE, "")
+            raise system_error(errno.EPIPE)
         return write(fd, data)
 
     def has_no_memory(machine: EchoMachine, data: bytes, *arguments: Any) -> bool:
@@ -96,7 +101,7 @@ def test_the_error_of_a_write_is_not_told_of_another_connection(
     def times_out(fd: int, size: int) -> bytes:
         data = read(fd, size)
         if data == plain:
-            raise OSError(errno.ETIMEDOUT, "")
+            raise system_error(errno.ETIMEDOUT)
         return data
 
     running = serve()
@@ -122,7 +127,7 @@ def test_a_peer_that_breaks_while_it_drains_keeps_the_reason_and_tells_the_words
     def on_the_echo(outcome: type[OSError], number: int) -> None:
         def call(fd: int, data: Any) -> int:
             if data == whole:
-                raise outcome(number, "")
+                raise outcome(number, os.strerror(number))
             return write(fd, data)
 
         monkeypatch.setattr(os, "write", call)

@@ -19,6 +19,7 @@ from ...core.events import (
     Event,
 )
 from ...core.framing import FrameDecoder, TooLong
+from ...core.printable import reason_of
 from ...core.statistics import MeasuredRate
 from ...watch.stream import Drained
 from ..credentials import peer_uid
@@ -277,7 +278,7 @@ def _connect(address: Path) -> socket.socket:
     except OSError as error:
         sock.close()
         nobody = isinstance(error, ConnectionRefusedError | FileNotFoundError)
-        why = "no server listens there" if nobody else error.strerror or str(error)
+        why = "no server listens there" if nobody else reason_of(error)
         raise NobodyThere(f"{address}: {why}") from None
     uid, own = peer_uid(sock), os.geteuid()
     if uid != own:

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from ...core.printable import reason_of
 from ..address import (
     LONGEST_PATH,
     SUFFIX,
@@ -56,7 +57,7 @@ class SocketFile:
                 self.listener = _bind(self.path)
                 found = self.path.lstat()
         except OSError as error:
-            raise AddressError(f"{path}: {error.strerror or error}") from None
+            raise AddressError(f"{path}: {reason_of(error)}") from None
         self._identity: tuple[int, int] | None = (found.st_dev, found.st_ino)
 
     def close(self) -> None:

@@ -19,7 +19,7 @@ from typing import Final, Protocol
 
 from ...core.commands import ClientCommand, Command, Record, Trace
 from ...core.events import CommandResult, Notice, Stopping
-from ...core.printable import printable
+from ...core.printable import printable, reason_of
 from ...core.wakeup import Wakeup
 from ...watch.fanout import Fanout
 from ...watch.stream import Drained
@@ -213,7 +213,7 @@ class Service:
             return
         except OSError as error:
             self._pause_accepting(ACCEPT_PAUSE)
-            self._notice("warning", f"control socket: accepting pauses: {error.strerror or error}")
+            self._notice("warning", f"control socket: accepting pauses: {reason_of(error)}")
             return
         self._pause_accepting(ACCEPT_INTERVAL)
         sock.setblocking(False)

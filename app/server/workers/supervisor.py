@@ -25,7 +25,7 @@ import msgspec
 
 from ...core.commands import Command, Stop
 from ...core.events import Crashed, Notice, Reason, Stopping
-from ...core.printable import printable
+from ...core.printable import printable, reason_of
 from ...core.settings import Settings
 from ...watch.stream import EventStream
 from ..command_queue import CommandQueue
@@ -257,7 +257,7 @@ class Workers(ServerHandle):
             on_errors = partial(self._on_errors, process)
             self._selector.register(process.errors, selectors.EVENT_READ, on_errors)
         except OSError as error:  # epoll's limit of watches, or no memory
-            process.kill(f"it could not be watched: {error.strerror or error}")
+            process.kill(f"it could not be watched: {reason_of(error)}")
             self._end_process(slot, process)
             return
         self._update_interest(process)
