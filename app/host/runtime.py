@@ -28,6 +28,7 @@ from ..core.statistics import ProcessStats
 from ..recording.on_request import RecordingRequests
 from ..recording.plan import NO_PLAN, RecordingPlan
 from ..recording.recordings import Recordings
+from ..server.loop import SWITCH_INTERVAL
 from ..watch.fanout import Fanout
 from ..watch.stream import EventStream
 from ..watch.traces import Traces
@@ -39,8 +40,6 @@ if TYPE_CHECKING:
 
 HEADROOM: Final = 96 * 1024 * 1024
 """Bytes of address space that must be free at the start, for the stacks of the threads."""
-SWITCH_INTERVAL: Final = 0.0002
-"""Seconds that a thread may keep the GIL while others wait for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,9 +167,6 @@ class Hosting:
         Raises RuntimeError or OSError if there is no room for that: then nothing is left open, and
         no new recording. One that `--record-force` has replaced is gone.
         """
-        # With a shorter switch interval the loop waits less for the other threads. With the
-        # dashboard, p99.9 of an echo is 3 ms at 0.2 ms and 10 ms at the default of 5 ms, at the
-        # same throughput. Headless, at 5 ms, 9,000 connects at once delayed an echo by 350 ms.
         sys.setswitchinterval(SWITCH_INTERVAL)
         end_server = self.server.close
         try:

@@ -18,6 +18,7 @@ from ...core.framing import FrameDecoder
 from ...watch.stream import Drained, EventStream
 from ..connection_limit import ConnectionLimit, map_counts
 from ..listener import Listener, ListeningSocket
+from ..loop import SWITCH_INTERVAL
 from ..server import Server
 from ..shard import Shard
 from .channel import (
@@ -37,8 +38,6 @@ PACE: Final = 0.01
 without this, each would wake both processes: 390 µs of CPU for a connection instead of 90."""
 BATCH_LIMIT: Final = 1000
 """Events or snapshots in one batch: encoding holds the GIL, 1 ms for so many snapshots."""
-SWITCH_INTERVAL: Final = 0.0002
-"""Seconds that this thread may hold the GIL while the loop wants it."""
 
 
 class ParentPipe:
