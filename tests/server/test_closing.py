@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
 from collections.abc import Callable
 from itertools import pairwise
@@ -11,8 +12,9 @@ from time import monotonic
 import pytest
 
 from app.core.commands import Kill
-from app.core.events import Closed, ConnectionState, KillMode, Reason
+from app.core.events import Closed, ConnectionState, KillMode, Reason, TraceLevel
 from app.core.framing import frame, header
+from app.core.settings import Settings
 from app.server.closing import (
     LINGER,
     LONGEST_STEP,
@@ -22,7 +24,13 @@ from app.server.closing import (
     discard_input,
 )
 from app.server.connection import READ_SIZE, Connection
+from app.server.connection_limit import ConnectionLimit
+from app.server.lifecycle import Lifecycle
 from app.server.outstanding import Outstanding
+from app.server.poller import SelectPoller
+from app.server.reporter import Reporter
+from app.server.shard import Shard
+from app.watch.stream import EventStream
 from tests.peers import Running, exchange, read_exactly
 from tests.server.test_stalls import StoppedClock
 
@@ -162,3 +170,22 @@ def test_a_kill_of_mode_close_gives_the_peer_its_ten_seconds(serve: Serve) -> No
     assert closed.reason is Reason.KILLED
     assert closed.t - killed_at < 15.0
     assert "lost, not acknowledged in time" in closed.detail
+
+
+def test_what_has_arrived_unread_makes_no_reset_of_a_stop_whose_time_is_over() -> None:
+    """close(2) with unread input sends an RST, which destroys what the peer has not fetched."""
+    reporter = Reporter(EventStream(), 0.0, TraceLevel.OFF)
+    life = Lifecycle(Settings(), SelectPoller(), reporter, Shard((), ConnectionLimit(), 0.0))
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        socket.create_connection(listener.getsockname(), 10) as client,
+    ):
+        accepted, _ = listener.accept()
+        accepted.setblocking(False)
+        life.open(accepted, "peer", 0.0)
+        client.sendall(b"half a header"[:2])
+        assert select.select([accepted], [], [], 10)[0]
+        [connection] = life.by_id.values()
+        life.cut_off(connection, "the time is over")
+        assert client.recv(1) == b""
+    assert life.by_id == {}
