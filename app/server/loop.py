@@ -85,6 +85,7 @@ class Loop:
     def run(self, apply: Callable[[Command], None]) -> str:
         """Serve until a stop is complete; return its cause. `apply` carries out one command."""
         clock, poll, reporter = self._clock, self._poller.poll, self.reporter
+        record_iteration = reporter.record_iteration
         serving, wall_clock = self._serving, self._wall_clock
         commands_fd = self._commands.fd
         for acceptor in self._acceptors:
@@ -103,7 +104,7 @@ class Loop:
             others = serving.batch(ready, now)
             if self._due <= now:
                 others += self._poll_again(now)
-            if serving.has_unfinished:
+            if serving.unfinished:
                 serving.continue_unfinished(now)
             if (others or self._more_to_accept) and self._stopping is None:
                 self._accept(others)
@@ -116,7 +117,7 @@ class Loop:
             if self._stopping is not None and not self.life.by_id:
                 return self._stopping
             now = clock()
-            reporter.record_iteration(now - began)
+            record_iteration(now - began)
             if now - began >= STALL:
                 # Stopped at a point that nobody knows: what has the iteration's time may be of now.
                 for connection in self.life.by_id.values():
@@ -135,7 +136,7 @@ class Loop:
             self._force_at,
             self._stop_at,
         )
-        if self._serving.has_unfinished or self._more_to_accept or due <= now:
+        if self._serving.unfinished or self._more_to_accept or due <= now:
             return 0
         return None if due == inf else due - now
 

@@ -30,7 +30,7 @@ from ..core.events import (
     Toggled,
     TraceLevel,
 )
-from ..core.histogram import Histogram
+from ..core.histogram import TABLE_SIZE, Histogram, index_table
 from ..core.printable import in_words, one_line_traceback, printable
 from ..core.statistics import LoopStats
 from ..watch.pacing import pause_beside
@@ -113,6 +113,7 @@ class Reporter:
         self.service = Histogram()
         """Microseconds from the wake-up that completed a frame to the end of its echo's write."""
         self.iterations = Histogram()
+        self._buckets = index_table()
         self.opened_count = 0
         self.closed_count = 0
         self.refused = 0
@@ -131,7 +132,11 @@ class Reporter:
 
     def record_iteration(self, seconds: float) -> None:
         """Count an iteration (poll return to next poll) that took so many seconds."""
-        self.iterations.record(int(seconds * 1e6))
+        us = int(seconds * 1e6)
+        if us < TABLE_SIZE:
+            self.iterations.counts[self._buckets[us]] += 1
+        else:
+            self.iterations.record(us)
         if seconds > self.longest:
             self.longest = seconds
 

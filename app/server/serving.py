@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from math import floor
 from operator import length_hint
 from typing import Final
@@ -91,13 +91,8 @@ class Serving:
         self._share = BYTE_BUDGET  # bytes that one connection may move in this batch
         # The first error of a write that `_receive` tries again: the kernel tells each error once.
         self._write_error: OSError | None = None
-        # Cut short by a budget, in order and once each: served before the next wait.
-        self._unfinished: dict[Connection, None] = {}
-
-    @property
-    def has_unfinished(self) -> bool:
-        """Whether `continue_unfinished` has a connection to serve."""
-        return bool(self._unfinished)
+        self.unfinished: dict[Connection, None] = {}
+        """Cut short by a budget, in order and once each: served before the next wait."""
 
     def change_settings(self, settings: Settings) -> None:
         """Put settings into force from the next frame on."""
@@ -119,7 +114,7 @@ class Serving:
         self._life.quick.clear()
         for connection in self._life.by_id.values():
             if connection.machine.state in (READ_LEN, READ_BODY):
-                self._unfinished[connection] = None
+                self.unfinished[connection] = None
 
     def batch(self, ready: list[tuple[int, int]], now: float) -> list[int]:
         """Serve the connections that are ready; return the other descriptors.
@@ -127,77 +122,73 @@ class Serving:
         A connection that cannot be served ends as `error`; the others are served all the same.
         """
         others: list[int] = []
-        waiting = iter(ready)
-        while True:
-            try:
-                self._serve_ready(waiting, len(ready), now, others)
-            except Exception as error:  # a fault of ours, or no memory for one peer's body
-                self._write_error = None  # it was this connection's
-                fd, _ = ready[-1 - length_hint(waiting)]
-                self._life.fail(self._life.by_fd[fd], error)
-            else:
-                return others
-
-    def _serve_ready(
-        self, waiting: Iterator[tuple[int, int]], count: int, now: float, others: list[int]
-    ) -> None:
-        """Serve those of `count` ready descriptors that wait; add the others to `others`."""
         quick, by_fd = self._life.quick, self._life.by_fd
         sampling = self._reporter.stream.watched and len(self._reporter.bodies) < SAMPLE
         adapting = sampling or self._reporter.wakeups % ADAPT_EVERY == 0
         read, write, cap = os.read, os.write, self._life.settings.cap
-        share = self._share = max(READ_SIZE, BATCH_BUDGET // (count or 1))
+        share = self._share = max(READ_SIZE, BATCH_BUDGET // (len(ready) or 1))
         clock, served, buckets = self._clock, self._reporter.service.counts, self._buckets
-        for fd, _ in waiting:
+        waiting = iter(ready)
+        while True:
             try:
-                connection = quick[fd]
-            except KeyError:
-                if fd in by_fd:
-                    self._serve(by_fd[fd], now)
-                else:
-                    others.append(fd)
-                continue
-            try:
-                ask = connection.read_size
-                data = read(fd, ask if ask < share else share)
-            except OSError as error:
-                self._read_failed(connection, error)
-                self._finish_wakeup(connection, now)
-                continue
-            size = len(data)
-            burst_size, lengths_of, lengths, frames = connection.burst
-            if size != burst_size or lengths_of(data) != lengths:
-                if size >= HEADER_SIZE and read_length(data)[0] == size - HEADER_SIZE <= cap:
-                    frames = 1
-                else:
-                    frames = self._count_frames(connection, data, cap)
-            if frames:
-                try:
-                    sent = write(fd, data)
-                except BlockingIOError:
-                    sent = 0
-                except OSError as error:
-                    sent = 0
-                    self._write_error = error
-                if sent == size:
-                    # From READ_LEN through READ_BODY and WRITE_BODY and back in one wake-up.
-                    connection.quick_frames += frames
-                    connection.quick_bytes += size
-                    connection.active_at = now
-                    took = floor((clock() - now) * 1e6)
-                    served[buckets[took] if took < TABLE_SIZE else index_of(took)] += frames
-                    if not connection.changed:
-                        self._reporter.note_change(connection)
-                    if adapting:
-                        self._adapt(connection, data, cap)
-                        if sampling:
-                            self._sample(connection, data)
-                    continue
-            else:
-                sent = 0
-            self._receive(connection, data, sent, now)
-            self._write_error = None
-            self._finish_wakeup(connection, now)
+                for fd, _ in waiting:
+                    try:
+                        connection = quick[fd]
+                    except KeyError:
+                        if fd in by_fd:
+                            self._serve(by_fd[fd], now)
+                        else:
+                            others.append(fd)
+                        continue
+                    try:
+                        ask = connection.read_size
+                        data = read(fd, ask if ask < share else share)
+                    except OSError as error:
+                        self._read_failed(connection, error)
+                        self._finish_wakeup(connection, now)
+                        continue
+                    size = len(data)
+                    burst_size, lengths_of, lengths, frames = connection.burst
+                    if size != burst_size or lengths_of(data) != lengths:
+                        if (
+                            size >= HEADER_SIZE
+                            and read_length(data)[0] == size - HEADER_SIZE <= cap
+                        ):
+                            frames = 1
+                        else:
+                            frames = self._count_frames(connection, data, cap)
+                    if frames:
+                        try:
+                            sent = write(fd, data)
+                        except BlockingIOError:
+                            sent = 0
+                        except OSError as error:
+                            sent = 0
+                            self._write_error = error
+                        if sent == size:
+                            # READ_LEN, READ_BODY, WRITE_BODY and back in one wake-up.
+                            connection.quick_frames += frames
+                            connection.quick_bytes += size
+                            connection.active_at = now
+                            took = floor((clock() - now) * 1e6)
+                            served[buckets[took] if took < TABLE_SIZE else index_of(took)] += frames
+                            if not connection.changed:
+                                self._reporter.note_change(connection)
+                            if adapting:
+                                self._adapt(connection, data, cap)
+                                if sampling:
+                                    self._sample(connection, data)
+                            continue
+                    else:
+                        sent = 0
+                    self._receive(connection, data, sent, now)
+                    self._write_error = None
+                    self._finish_wakeup(connection, now)
+                return others
+            except Exception as error:  # a fault of ours, or no memory for one peer's body
+                self._write_error = None  # it was this connection's
+                fd, _ = ready[-1 - length_hint(waiting)]
+                self._life.fail(by_fd[fd], error)
 
     def _adapt(self, connection: Connection, data: bytes, cap: int) -> None:
         """Adapt the read size and the remembered burst to what was just read."""
@@ -223,7 +214,7 @@ class Serving:
             self._write(connection, now)
             if machine.state is READ_LEN and (machine.backlog or self._winding_down):
                 connection.budget_hits += bool(machine.backlog)
-                self._unfinished[connection] = None
+                self.unfinished[connection] = None
         elif machine.state is DRAINING:
             seen = machine.bytes_in
             try:
@@ -234,7 +225,7 @@ class Serving:
             if not goes_on:
                 machine.end_of_input()
             elif self._until_eagain and machine.bytes_in > seen:
-                self._unfinished[connection] = None
+                self.unfinished[connection] = None
         else:
             self._read(connection, now)
         self._finish_wakeup(connection, now)
@@ -272,7 +263,7 @@ class Serving:
             connection.budget_hits += len(data) == size <= READ_SIZE
             self._receive(connection, data, 0, now)
         if self._until_eagain and machine.state in (READ_LEN, READ_BODY):
-            self._unfinished[connection] = None
+            self.unfinished[connection] = None
 
     def _receive(
         self, connection: Connection, data: bytes, sent: int, now: float, counted: bool = False
@@ -304,7 +295,7 @@ class Serving:
                     machine.receive(machine.take_backlog(), cap, now, True)
                 else:
                     connection.budget_hits += 1
-                    self._unfinished[connection] = None
+                    self.unfinished[connection] = None
         if machine.len_buf:
             if machine.body_len:
                 connection.expect(machine.body_len - machine.body_bytes_read)
@@ -355,11 +346,11 @@ class Serving:
                 return
             share -= count
         connection.budget_hits += 1
-        self._unfinished[connection] = None
+        self.unfinished[connection] = None
 
     def continue_unfinished(self, now: float) -> None:
         """Serve the connections that a budget has cut short, once each."""
-        connections, self._unfinished = self._unfinished, {}
+        connections, self.unfinished = self.unfinished, {}
         self._share = max(READ_SIZE, BATCH_BUDGET // len(connections))
         for connection in connections:
             if connection.machine.state is not CLOSED:

@@ -68,7 +68,7 @@ def test_those_that_are_ready_share_the_budget(ready: int, monkeypatch: pytest.M
     assert set(kernel.written.values()) == {share}
     is_cut = share < BODY + 4
     assert {each.budget_hits for each in life.by_id.values()} == {int(is_cut)}
-    assert serving.has_unfinished is is_cut
+    assert bool(serving.unfinished) is is_cut
 
 
 def test_frames_left_over_behind_an_armed_echo_are_held_by_the_budget(
@@ -79,7 +79,7 @@ def test_frames_left_over_behind_an_armed_echo_are_held_by_the_budget(
         life, serving = served(1, frame(b"") * frames, Settings(write_mode="armed"))
         serving.batch([(fd, POLLOUT) for fd in life.by_fd], 1.0)
         assert [each.budget_hits for each in life.by_id.values()] == [hits]
-        assert serving.has_unfinished is bool(hits)
+        assert bool(serving.unfinished) is bool(hits)
 
 
 @pytest.mark.parametrize("is_quick", [False, True])
