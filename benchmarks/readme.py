@@ -16,7 +16,7 @@ TIMES = "\N{MULTIPLICATION SIGN}"
 COMPARED = ("ping-64", "pipeline", "mixed", "100k", "1m")
 """The scenarios of the first table."""
 WATCHED = {
-    "its events watched, against a loop that makes none": (
+    "somebody watches its events, against a loop that makes none": (
         "echo-tui-watched",
         "echo-tui-no-events",
     ),
@@ -54,8 +54,11 @@ def as_readme(results: Results, facts: dict[str, str], rounds: int) -> str:
             cells.append(compared(results, scenario.name, OURS, UVLOOP, cpu_per_frame))
             lines += markdown_row([title, f"{frames:,.0f}", *cells])
     bare = [compared(results, name, BARE, UVLOOP) for name in COMPARED[:2]]
-    lines += ["", f"A Python loop that reads and writes and does nothing else has {bare[0]} of"]
-    lines += [f"uvloop in the first line and {bare[1]} in the second.", ""]
+    lines += [
+        "",
+        f"A Python loop that reads and writes and does nothing else reaches {bare[0]} times",
+    ]
+    lines += [f"uvloop's rate in the first line and {bare[1]} times in the second.", ""]
     head = [f"64 connections {TIMES} 64 B, against the same server headless", "frames/s", "p99"]
     lines += [*markdown_row(head), "| --- | ---: | ---: |"]
     for label, pair in WATCHED.items():
