@@ -20,7 +20,6 @@ from ..core.queues import Kernel
 from .peer_queue import PeerQueues
 
 _LINUX: Final = sys.platform == "linux"
-_INT: Final = struct.Struct("i")
 # tcp(7) names the two requests SIOCINQ and SIOCOUTQ; their numbers are those of the tty's.
 _SIOCINQ: Final = termios.FIONREAD
 _SIOCOUTQ: Final = termios.TIOCOUTQ
@@ -83,11 +82,11 @@ class SocketQueues:
 
     def unacked(self, fd: int) -> int | None:
         """Bytes written and not acknowledged, our FIN included; None if the kernel cannot tell."""
-        return send_queue(fd)
+        return _read_int(fd, _SIOCOUTQ) if _LINUX else None
 
     def unread(self, fd: int) -> int | None:
         """Bytes received and not read; None if the kernel cannot tell."""
-        return receive_queue(fd)
+        return _read_int(fd, _SIOCINQ)
 
     def progress(self, fd: int) -> PeerProgress | None:
         """The peer's progress; None if the kernel cannot tell."""
@@ -114,11 +113,9 @@ def send_queue(fd: int) -> int | None:
 
 def _read_int(fd: int, request: int) -> int | None:
     try:
-        number: int
-        (number,) = _INT.unpack(fcntl.ioctl(fd, request, b"\0\0\0\0"))
+        return int.from_bytes(fcntl.ioctl(fd, request, b"\0\0\0\0"), sys.byteorder)
     except OSError:
         return None
-    return number
 
 
 def tcp_info(sock: socket.socket) -> TcpInfo:

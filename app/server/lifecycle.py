@@ -43,7 +43,6 @@ from .unacknowledged import Unacknowledged
 
 _UNACKNOWLEDGED: Final = frozenset({Reason.TIMEOUT_WRITE, Reason.TIMEOUT_IDLE})
 """The time-outs that depend on what is acknowledged."""
-
 _INPUT: Final = frozenset({Reason.TIMEOUT_HEADER, Reason.TIMEOUT_BODY, Reason.TIMEOUT_IDLE})
 """The time-outs that depend on what has arrived."""
 
@@ -62,6 +61,7 @@ class Lifecycle:
         """The open connections by id."""
         self.by_fd: dict[int, Connection] = {}
         """The open connections by descriptor."""
+        self.may_be_quick = False  # assigned by `app.server.serving`
         self.quick: dict[int, Connection] = {}
         """The open connections, by descriptor, that the hot path may serve."""
         self.wheel = TimingWheel()
@@ -103,6 +103,8 @@ class Lifecycle:
             return
         self.by_fd[fd] = self.by_id[connection.id] = connection
         self._sockets[fd] = sock
+        if self.may_be_quick:
+            self.quick[fd] = connection
         self.reporter.publish_opened(connection)
         self.schedule(connection)
 

@@ -101,6 +101,8 @@ class Reporter:
         """When it is to be asked, on the loop's clock."""
         self.trace_all = trace_all
         """The level at which every connection is traced."""
+        self.tells_all_calls = trace_all.tells_calls
+        """Whether the system calls of all connections are published."""
         self.inspected: dict[Connection, Inspection] = {}
         """Connections whose figures in the kernel are published in each round."""
         self.bodies: list[tuple[int, int]] = []
@@ -258,7 +260,7 @@ class Reporter:
         """Note a change of state from `old`, and publish it if the connection is traced."""
         if not connection.changed:
             self.note_change(connection)
-        wanted = self._traces(connection)
+        wanted = connection.trace is not TraceLevel.OFF or self.trace_all is not TraceLevel.OFF
         if self.trace_all is TraceLevel.OFF and connection in self.inspected:
             wanted = self.tells_calls(connection)  # they belong to the calls that made them
         if wanted and self.stream.room_for_detail():
@@ -273,8 +275,8 @@ class Reporter:
         If all connections are traced, every call is, until the journal is full. An inspected
         connection has `CALLS_A_ROUND` calls a round; then it is served as quickly as the others.
         """
-        if self.trace_all.tells_calls:
-            return True
+        if self.tells_all_calls or not self.inspected:
+            return self.tells_all_calls
         inspection = self.inspected.get(connection)
         return inspection is not None and inspection.calls_left > 0
 

@@ -85,7 +85,8 @@ class Serving:
         self._direct = life.settings.write_mode == "direct"
         # Whether a read is followed by another until EAGAIN: readiness will not be reported again.
         self._until_eagain = life.poller.edge_triggered
-        self._may_be_quick = self._direct and not self._until_eagain
+        self._is_quiet = not life.reporter.tells_all_calls
+        self._life.may_be_quick = self._direct and not self._until_eagain and self._is_quiet
         self._winding_down = False
         self._buckets = index_table()
         self._share = BYTE_BUDGET  # bytes that one connection may move in this batch
@@ -97,7 +98,7 @@ class Serving:
     def change_settings(self, settings: Settings) -> None:
         """Put settings into force from the next frame on."""
         self._direct = settings.write_mode == "direct"
-        self._may_be_quick = self._direct and not self._until_eagain
+        self._life.may_be_quick = self._direct and not self._until_eagain and self._is_quiet
         self._life.quick.clear()
         for connection in self._life.by_id.values():
             connection.burst = NO_BURST  # it was within a CAP that may be lower now
@@ -110,7 +111,7 @@ class Serving:
         """
         self._life.quiet = quiet
         self._winding_down = self._until_eagain = True
-        self._may_be_quick = False
+        self._life.may_be_quick = False
         self._life.quick.clear()
         for connection in self._life.by_id.values():
             if connection.machine.state in (READ_LEN, READ_BODY):
@@ -239,7 +240,11 @@ class Serving:
         machine = connection.machine
         state = machine.state
         between_frames = state is READ_LEN and not machine.len_buf and not machine.backlog
-        if between_frames and self._may_be_quick and not self._reporter.tells_calls(connection):
+        if (
+            between_frames
+            and self._life.may_be_quick
+            and not self._reporter.tells_calls(connection)
+        ):
             self._life.quick[connection.fd] = connection
         else:
             self._life.quick.pop(connection.fd, None)

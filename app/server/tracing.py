@@ -21,6 +21,8 @@ class TracedCalls:
 
     def read(self, fd: int, size: int) -> bytes:
         """Call read(2). Raises OSError."""
+        if not (self._reporter.inspected or self._reporter.tells_all_calls):
+            return os.read(fd, size)
         try:
             data = os.read(fd, size)
         except OSError as error:
@@ -31,8 +33,10 @@ class TracedCalls:
 
     def write(self, fd: int, chunks: Sequence[Chunk]) -> int:
         """Call write(2), or writev(2) for more than one chunk. Raises OSError."""
+        if not (self._reporter.inspected or self._reporter.tells_all_calls):
+            return _write(fd, chunks)
         try:
-            count = os.writev(fd, chunks) if len(chunks) > 1 else os.write(fd, chunks[0])
+            count = _write(fd, chunks)
         except OSError as error:
             self._publish(fd, "write", sum(map(len, chunks)), -1, error)
             raise
@@ -49,9 +53,13 @@ class TracedCalls:
         data: Sequence[Chunk] = (),
     ) -> None:
         connection = self._connections[fd]
-        if not (connection.trace.tells_calls or self._reporter.trace_all.tells_calls):
+        if not (connection.trace.tells_calls or self._reporter.tells_all_calls):
             return
         name = errno.errorcode.get(error.errno or 0, str(error)) if error else ""
         published = self._reporter.publish_call(connection, call, asked, result, name)
         if published and connection.trace is TraceLevel.BYTES and result > 0:
             self._reporter.publish_bytes(connection, call, b"".join(data)[:result])
+
+
+def _write(fd: int, chunks: Sequence[Chunk]) -> int:
+    return os.writev(fd, chunks) if len(chunks) > 1 else os.write(fd, chunks[0])

@@ -15,13 +15,13 @@ from .row import Row
 
 _UNEVENTFUL: Final = ORDERLY | {Reason.LIMIT, Reason.TIMEOUT_IDLE}
 """Reasons of a close that nobody looks for: in order, or one of very many."""
+_RESET: Final = Reason.RESET  # a member of an enumeration is found in 50 ns
 
 
 def is_failure(closed: Closed) -> bool:
     """Whether an operator may look for this close. A reset without a byte is a health check."""
-    if closed.reason is Reason.RESET:
-        return closed.bytes_in > 0
-    return closed.reason not in _UNEVENTFUL
+    reason = closed.reason
+    return closed.bytes_in > 0 if reason is _RESET else reason not in _UNEVENTFUL
 
 
 class KeptClosed:
@@ -50,6 +50,8 @@ class KeptClosed:
         (self._failures if is_failure(closed) else self._others).append((self._count, row))
         if self._room:
             self._room -= 1
+        elif len(self._failures) <= self._for_failures:
+            self._others.popleft()
         else:
             self._oldest().popleft()
 
@@ -60,8 +62,6 @@ class KeptClosed:
         self._room = self._limit
 
     def _oldest(self) -> deque[tuple[int, Row]]:
-        """Return the group of which the oldest one goes."""
-        if len(self._failures) <= self._for_failures:
-            return self._others
+        """Return the group with the oldest one of all."""
         is_failure_older = not self._others or self._failures[0][0] < self._others[0][0]
         return self._failures if is_failure_older else self._others

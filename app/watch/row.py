@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections import deque
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
@@ -45,45 +44,44 @@ RATE_MEMORY: Final = 60.0
 """Seconds over which a rate is measured, and held, at the most."""
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class Row:
     """The state of one connection; `State` applies events and snapshots to it."""
 
-    opened: Opened
-    id: int = field(init=False)
-    snapshot: Snapshot | None = None
-    """The latest; of a closed connection the last."""
-    closed: Closed | None = None
-    silent_since: float = 0.0
-    """When its loop last gave a sign of life, if it has left a question unanswered; else 0."""
-    version: int = 0
-    """Grows with every change that is worth drawing."""
-    kernel: Kernel | None = None
-    """The kernel's side; known of a traced connection only."""
-    last_in: bytes = b""
-    """The last bytes received, at most `BYTES_LIMIT`; known at trace level ``bytes`` only."""
-    last_out: bytes = b""
-    recent: deque[Event] | None = None
-    """The latest detail events, made when the first comes: most connections have none."""
-    recent_version: int = 0
-    toggled: deque[Toggled] | None = None
-    """The latest toggles; system calls cannot drive them out as they do from `recent`."""
-    measured_rate: MeasuredRate | None = None
-    """The latest; None before the first."""
-    _unordered: int = 0
-    """Snapshots yet to come that are taken whatever their time: after the wall clock was set, one
-    of before may still be under way."""
-    _seen_at: float | None = None
-    _rate_from: float | None = None
-    """When the measurement that goes on began: at the first frame after the one before ended."""
-    _rate_frames: int = 0
-    """Frames echoed before that moment."""
-    _frame_at: float = field(init=False)
-    """When the latest frame was echoed, as far as the snapshots tell."""
+    __slots__ = (
+        "_frame_at _rate_frames _rate_from _seen_at _unordered closed id kernel last_in last_out "
+        "measured_rate opened recent recent_version silent_since snapshot toggled version"
+    ).split()
 
-    def __post_init__(self) -> None:
-        self.id = self.opened.id
-        self._frame_at = self.opened.t
+    def __init__(self, opened: Opened) -> None:
+        self.opened = opened
+        self.id = opened.id
+        self.snapshot: Snapshot | None = None
+        """The latest; of a closed connection the last."""
+        self.closed: Closed | None = None
+        self.silent_since = 0.0
+        """When its loop last gave a sign of life, if it has left a question unanswered; else 0."""
+        self.version = 0
+        """Grows with every change that is worth drawing."""
+        self.kernel: Kernel | None = None
+        """The kernel's side; known of a traced connection only."""
+        self.last_in = b""
+        """The last bytes received, at most `BYTES_LIMIT`; known at trace level ``bytes`` only."""
+        self.last_out = b""
+        self.recent: deque[Event] | None = None
+        """The latest detail events, made when the first comes: most connections have none."""
+        self.recent_version = 0
+        self.toggled: deque[Toggled] | None = None
+        """The latest toggles; system calls cannot drive them out as they do from `recent`."""
+        self.measured_rate: MeasuredRate | None = None
+        """The latest; None before the first."""
+        # Snapshots yet to come that are taken whatever their time: after the wall clock was set,
+        # one of before may still be under way.
+        self._unordered = 0
+        self._seen_at: float | None = None
+        # When the measurement that goes on began: at the first frame after the one before ended.
+        self._rate_from: float | None = None
+        self._rate_frames = 0  # frames echoed before that moment
+        self._frame_at = opened.t  # when the latest was, as far as the snapshots tell
 
     def update(self, snapshot: Snapshot) -> bool:
         """Replace the snapshot by a newer one; return False if this one is older or too late."""

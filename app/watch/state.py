@@ -141,8 +141,9 @@ class State:
         self.gone = drained.gone
         if drained.afresh:
             self._begin_afresh()
+        is_news = not drained.afresh
         for event in drained.events:
-            self.apply_event(event, is_news=not drained.afresh)
+            self.apply_event(event, is_news)
             if type(event) is CommandResult:
                 results.append(event)
         if drained.stats is not None:
@@ -281,9 +282,12 @@ class State:
             return
         row.close(event)
         self.open -= 1
-        self._departing.append(row)
         self.kept.add(row, event)
         self._changed_in.pop(event.id, None)
+        if self._closed_limit:
+            self._departing.append(row)
+        else:
+            self._drop(row)
 
     def _apply_snapshots(self, snapshots: Iterable[Snapshot]) -> None:
         rows, changed_in, this_round = self.rows, self._changed_in, self.round

@@ -163,11 +163,12 @@ class EventStream:
             self.count_drops(max(0, drained.dropped - self._heard_dropped))
         self._heard_dropped = max(self._heard_dropped, drained.dropped)
         for event in drained.events:
-            if not watched and _is_for_watchers(event):
+            kind = type(event)
+            if not watched and kind in _FOR_WATCHERS and _is_for_watchers(event):
                 continue
-            if type(event) not in DETAIL:
+            if kind not in DETAIL:
                 self.publish(event)
-                if type(event) is Closed:
+                if type(event) is Closed and self._latest:
                     self.forget(event.id)
             elif with_detail and self.room_for_detail():
                 self.publish_detail(event)
@@ -305,10 +306,12 @@ def _skip_notice(t: float, reasons: Counter[str]) -> Notice:
     return Notice(t=t, level="warning", text=text, skipped=dict(reasons))
 
 
+_FOR_WATCHERS: Final = frozenset({CommandResult, ProcessStats, WorkerStats})
+"""The kinds of which `_is_for_watchers` has to be asked."""
+
+
 def _is_for_watchers(event: Event) -> bool:
-    """Whether only a `watched` observer needs an event: a figure, or the answer to a trace, which a
-    dashboard sends for each connection that its cursor comes to.
+    """Whether only a `watched` observer needs an event of these: a figure, or the answer to a
+    trace, which a dashboard sends for each connection that its cursor comes to.
     """
-    if type(event) is CommandResult:
-        return event.command == "trace"
-    return type(event) is ProcessStats or type(event) is WorkerStats
+    return not isinstance(event, CommandResult) or event.command == "trace"

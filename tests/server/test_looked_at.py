@@ -152,7 +152,7 @@ def test_states_belong_to_the_calls_unless_all_are_traced(
 
 def test_where_all_are_traced_every_call_is_told(looked_at: Reporter) -> None:
     (connection,) = looked_at.inspected
-    looked_at.trace_all = TraceLevel.IO
+    looked_at.trace_all, looked_at.tells_all_calls = TraceLevel.IO, True
     for _ in range(3 * CALLS_A_ROUND):
         looked_at.publish_call(connection, "read", 4, 4, "")
     calls = calls_told(looked_at)

@@ -82,7 +82,7 @@ def forget_to_serve_what_a_budget_left(patch: Patch) -> None:
         was_writing = connection.machine.state is WRITE_BODY
         right(serving, connection, now)
         if was_writing:
-            serving._unfinished.pop(connection, None)
+            serving.unfinished.pop(connection, None)
 
     patch.setattr(Serving, "_serve", serve)
 

@@ -132,7 +132,7 @@ class Service:
         The next server on the same port may start as soon as this one no longer listens. The path
         of its control socket must be free by then.
         """
-        if any(isinstance(event, Stopping) for event in drained.events):
+        if Stopping in map(type, drained.events):
             self._server_stops = True
             self._wakeup.wake()
 
