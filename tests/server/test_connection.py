@@ -10,7 +10,7 @@ import pytest
 
 import app.server
 from app.core.framing import frame, header
-from app.server.connection import READ_SIZE, SMALL_READ, Connection
+from app.server.connection import MIDDLE_READ, READ_SIZE, SMALL_READ, Connection
 from app.server.machine import BYTE_BUDGET, READ_BODY, WRITE_BODY, EchoMachine
 
 SERVER = Path(app.server.__file__).parent
@@ -57,10 +57,14 @@ def test_frames_of_the_hot_path_and_of_the_machine_add_up() -> None:
     ("before", "size", "after"),
     [
         (READ_SIZE, 100, SMALL_READ),
-        (READ_SIZE, SMALL_READ, READ_SIZE),
+        (READ_SIZE, SMALL_READ, MIDDLE_READ),
+        (READ_SIZE, MIDDLE_READ, READ_SIZE),
         (READ_SIZE, READ_SIZE, READ_SIZE),
         (SMALL_READ, 100, SMALL_READ),
         (SMALL_READ, SMALL_READ, READ_SIZE),
+        (MIDDLE_READ, 1_000, MIDDLE_READ),
+        (MIDDLE_READ, 100, SMALL_READ),
+        (MIDDLE_READ, MIDDLE_READ, READ_SIZE),
         (300_000, 300_000, 300_000),
         (300_000, 100, 300_000),
     ],

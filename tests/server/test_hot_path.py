@@ -11,7 +11,7 @@ import pytest
 from app.core.commands import Kill, Set, Trace
 from app.core.events import KillMode, Reason, TraceLevel
 from app.core.framing import frame
-from app.server.connection import READ_SIZE, SMALL_READ
+from app.server.connection import MIDDLE_READ, READ_SIZE, SMALL_READ
 from app.server.serving import ADAPT_EVERY
 from tests.peers import Running, exchange, read_to_end
 
@@ -124,7 +124,7 @@ def test_a_frame_that_fills_a_small_read_makes_the_next_one_large(
     full = frame(b"mark".ljust(SMALL_READ - 4, b"x"))
     for _ in range(4 * ADAPT_EVERY):
         assert exchange(client, [full], len(full)) == full
-    assert asked[-1] == READ_SIZE
+    assert asked[-1] == MIDDLE_READ
 
 
 def test_who_is_looked_at_is_read_as_everyone_else(serve: Serve, asked: list[int]) -> None:
