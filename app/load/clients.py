@@ -230,8 +230,10 @@ class Profile(NamedTuple):
 async def run_client(
     context: RunContext, tally: ProfileTally, client: int, profile: Profile
 ) -> None:
-    """Connect, behave, pause and repeat until the run stops; problems go into the tally."""
-    while not context.stopping.is_set():
+    """Connect, behave and pause, once at least, until the run stops; problems go into the tally."""
+    has_begun = False
+    while not (has_begun and context.stopping.is_set()):
+        has_begun = True
         try:
             streams = await context.connect(profile.receive_buffer)
         except OSError as error:

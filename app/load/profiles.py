@@ -53,10 +53,12 @@ async def slow_reader(context: RunContext, tally: ProfileTally, connection: Echo
     started = monotonic()
     sending = asyncio.create_task(send())
     try:
-        while not context.stopping.is_set():
-            if not await connection.read(SLOW_READ):
-                raise connection.missing_error("closed by the server")
+        while await connection.read(SLOW_READ):
             await context.sleep(SLOW_TICK)
+            if context.stopping.is_set():
+                break
+        else:
+            raise connection.missing_error("closed by the server")
     finally:
         sending.cancel()
         await asyncio.gather(sending, return_exceptions=True)
@@ -67,7 +69,9 @@ async def slow_reader(context: RunContext, tally: ProfileTally, connection: Echo
 
 async def dribbler(context: RunContext, tally: ProfileTally, connection: EchoStream) -> None:
     """Send the start of each frame one byte at a time, header first."""
-    while not context.stopping.is_set():
+    has_begun = False
+    while not (has_begun and context.stopping.is_set()):
+        has_begun = True
         started = monotonic()
         frame = connection.next_frame()
         for byte in frame[:DRIBBLED]:

@@ -114,6 +114,21 @@ def flipped(client: socket.socket, frames: list[bytes]) -> None:
 
 
 @pytest.mark.parametrize("profile", PROFILES)
+def test_a_run_that_is_over_before_it_begins_has_been_played_once(
+    serve: Serve, profile: str
+) -> None:
+    port = serve().server.port
+    asked = share(port, connections=0, duration=PATIENCE, profiles=((profile, 1),))
+    frame_loop = FrameLoop(asked.sizes, asked.depth, asked.seed)
+    control, stop = os.pipe()
+    os.close(stop)
+    with os.fdopen(control):
+        outcome = asyncio.run(run_profiles(asked, frame_loop, control, lambda _progress: None))
+    assert outcome.findings == ()
+    assert outcome.profiles[0].echoed > 0
+
+
+@pytest.mark.parametrize("profile", PROFILES)
 @pytest.mark.slow
 def test_a_wrong_echo(profile: str) -> None:
     with lying_server(1, flipped) as port:
