@@ -117,7 +117,9 @@ class LogWriter:
         if self._trouble or not self._has_written:
             self.failure = self._trouble or nobody
             return ""
-        return f"the end of the log is not written, {nobody}: {self._stream.depth:,} events wait"
+        skipped = f", {self._stream.lost:,} were skipped before" if self._stream.lost else ""
+        waiting = f"{self._stream.depth:,} events or more wait{skipped}"
+        return f"the end of the log is not written, {nobody}: {waiting}"
 
     def _run(self) -> None:
         is_last = False

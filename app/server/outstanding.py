@@ -52,7 +52,7 @@ class Outstanding:
     __slots__ = (
         "acked_at acked_bytes has_begun is_brisk looked_at longest_step marks moved_at owed "
         "peer_asked_at peer_unread_bytes points probed_at progress published read_bytes "
-        "settled_at since unacked_bytes"
+        "settled_at since unacked_bytes written_at"
     ).split()
 
     def __init__(
@@ -70,6 +70,8 @@ class Outstanding:
         """When bytes were first unacknowledged."""
         self.acked_at = since
         """When an acknowledgement last took bytes from the queue; `since` if none has."""
+        self.written_at = since
+        """When the first of the bytes that are unacknowledged now was written, at the earliest."""
         self.moved_at = since
         """When the peer last acknowledged, or was last seen to have read."""
         self.peer_unread_bytes: int | None = None
@@ -115,7 +117,7 @@ class Outstanding:
         for when, acked in islice(self.points, len(self.points) - 1):
             if self.acked_bytes - acked < RATE_FLOOR * patience:
                 return when + patience
-        return self.acked_at + patience
+        return max(self.acked_at, self.written_at) + patience
 
     def last_ack_at(self, now: float) -> float:
         """When the last acknowledgement came in since the last look, on the loop's clock."""
@@ -131,6 +133,14 @@ class Outstanding:
             points.popleft()
         if when - points[-1][0] >= patience / _POINTS:
             points.append((when, acked_bytes))
+
+    def note_caught_up(self, written_at: float, now: float) -> None:
+        """Keep that the peer had acknowledged everything before a write at `written_at`.
+
+        It may have done so long ago, while this process was stopped: nothing was owed since then.
+        """
+        self.written_at = max(self.written_at, written_at)
+        self.points = deque([(now, self.acked_bytes)])
 
     def wants_unread(self, now: float) -> bool:
         """Whether `note_unread` is to be told anew what the peer has not read."""
@@ -180,7 +190,7 @@ class Outstanding:
     def has_stopped(self) -> bool:
         """Whether the peer had stopped to take bytes at the last look."""
         step = min(STEPS * self.longest_step, LONGEST_STEP)
-        silence = self.looked_at - self.moved_at
+        silence = self.looked_at - max(self.moved_at, self.written_at)
         return silence >= (max(STOPPED, step) if self.has_begun else NEVER_BEGUN)
 
     @property

@@ -130,6 +130,8 @@ class Unacknowledged:
             if acked > known.acked_bytes:
                 when = connection.progress_at if unacked is None else known.last_ack_at(now)
                 known.note_acked(acked, when, self.patience)
+        if keeps_up and unacked:
+            known.note_caught_up(connection.progress_at, now)
         if known.wants_unread(now):
             known.note_unread(self._queues.peer_unread(connection.fd), now)
         known.unacked_bytes = unacked

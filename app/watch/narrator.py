@@ -61,8 +61,8 @@ _VERDICTS: Final = {
             (WhyCode.SERVER_BEHIND, "waits for the server", "wait for the server"),
             (
                 WhyCode.DRAINING_UNACKNOWLEDGED,
-                "is closing and does not take the rest",
-                "are closing and do not take the rest",
+                "is closing and has not acknowledged the rest",
+                "are closing and have not acknowledged the rest",
             ),
             (WhyCode.NEEDS_BODY, "stopped sending in a body", "stopped sending in a body"),
             (WhyCode.NEEDS_HEADER, "stopped sending in a header", "stopped sending in a header"),

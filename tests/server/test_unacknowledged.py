@@ -310,6 +310,27 @@ def test_a_late_first_look_takes_nothing_from_what_was_acknowledged_before_it() 
     assert known.due(30.0) >= 170.0
 
 
+@pytest.mark.parametrize("left", [0, 300])
+def test_who_has_acknowledged_all_while_the_process_was_stopped_is_timed_from_the_next_write(
+    left: int,
+) -> None:
+    bench = Bench(patience=3.0)
+    bench.connection.machine.receive(frame(bytes(896)), 1000, 100.0)
+    bench.connection.begin_stall(100.0)
+    bench.look(101.0, 10_000)
+    bench.connection.machine.sent(900 - left)
+    bench.connection.active_at = bench.connection.progress_at = 106.0
+    bench.queues.peer = PeerProgress(4.7, 0, 0, 0, 0, False)
+    queues = bench.look(106.0, 900 - left)
+    known = bench.connection.outstanding
+    assert known is not None
+    assert known.due(3.0) == 109.0
+    assert queues is None or not queues.has_stopped
+    bench.look(106.5, 900 - left)
+    assert known.due(3.0) == 109.0, "and it is timed from then on"
+    assert bench.connection.outstanding is known
+
+
 def test_less_than_the_floor_over_the_patience_is_too_little_however_much_came_before() -> None:
     known = Outstanding(50.0, 50.0, 0)
     for second in range(51, 200):
