@@ -1,4 +1,7 @@
-"""Peers in a process of their own: ``python -m tests.faults.neighbours echo|firehose PORT COUNT``.
+"""Peers in a process of their own.
+
+    python -m tests.faults.neighbours echo PORT COUNT PID
+    python -m tests.faults.neighbours firehose PORT COUNT
 
 They say ``ready`` once connected and served, go on until stdin ends, and print what they met as
 one line of JSON.
@@ -13,7 +16,11 @@ import socket
 import statistics
 import sys
 import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Final
+
+import psutil
 
 INTERVAL: Final = 0.05
 SIZE: Final = 64
@@ -30,12 +37,15 @@ class Neighbour:
         self.sock.setblocking(False)
         self.number = number
         self.sent_at = 0.0
+        self.waited = 0.0
+        """Seconds for which server and clients had waited for a CPU by then."""
         self.count = 0
         self.expected = b""
         self.got = b""
 
-    def send(self, now: float) -> None:
+    def send(self, now: float, waited: float) -> None:
         self.count += 1
+        self.waited = waited
         body = b"%d:%d;" % (self.number, self.count) * SIZE
         self.expected = SIZE.to_bytes(4, "big") + body[:SIZE]
         self.got = b""
@@ -43,9 +53,35 @@ class Neighbour:
         self.sock.send(self.expected)
 
 
-def echo(port: int, count: int) -> dict[str, float]:
-    """Well-behaved clients; what they met."""
+class CpuWaits:
+    """The time for which threads were ready and other programs had the CPU.
+
+    The second figure of /proc/PID/task/TID/schedstat (the kernel's sched-stats.rst); elsewhere 0.
+    """
+
+    def __init__(self, pids: Iterable[int]) -> None:
+        self._files = [
+            file for pid in pids for file in Path(f"/proc/{pid}/task").glob("*/schedstat")
+        ]
+
+    def seconds(self) -> float:
+        """Return the wait of the thread that has waited longest: a loop, if the server is busy."""
+        waits = [0]
+        for file in self._files:
+            try:
+                waits.append(int(file.read_text().split()[1]))
+            except OSError:  # the thread has ended
+                continue
+        return max(waits) / 1e9
+
+
+def echo(port: int, count: int, pid: int) -> dict[str, float]:
+    """Well-behaved clients of the server with that pid; what they met."""
+    server = psutil.Process(pid)
+    theirs = CpuWaits([pid, *(child.pid for child in server.children(recursive=True))])
+    ours = CpuWaits([os.getpid()])
     round_trips: list[float] = []
+    without_waits: list[float] = []
     wrong = lost = 0
     with selectors.DefaultSelector() as selector:
         peers = [Neighbour(port, number) for number in range(count)]
@@ -64,7 +100,7 @@ def echo(port: int, count: int) -> dict[str, float]:
                     continue
                 # Who still waits for an echo sends no other one; the wait goes on being timed.
                 if not peer.sent_at:
-                    peer.send(now)
+                    peer.send(now, theirs.seconds() + ours.seconds())
                 due.append((when + INTERVAL, peer))
             patience = max(0.0, due[0][0] - time.monotonic()) if due else 0.2
             for key, _ in selector.select(patience):
@@ -82,7 +118,10 @@ def echo(port: int, count: int) -> dict[str, float]:
                 if not data:
                     lost += 1
                 elif peer.got == peer.expected:
-                    round_trips.append(time.monotonic() - peer.sent_at)
+                    round_trip = time.monotonic() - peer.sent_at
+                    waited = theirs.seconds() + ours.seconds() - peer.waited
+                    round_trips.append(round_trip)
+                    without_waits.append(round_trip - waited)
                     peer.sent_at = 0.0
                     if peer.count == 1:
                         served += 1
@@ -106,6 +145,7 @@ def echo(port: int, count: int) -> dict[str, float]:
         "wrong": wrong,
         "lost": lost,
         "longest": max(round_trips),
+        "longest_without_waits": max(without_waits),
         "median": statistics.median(round_trips),
     }
 
@@ -140,5 +180,6 @@ def firehose(port: int, count: int) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    mode = {"echo": echo, "firehose": firehose}[sys.argv[1]]
-    print(json.dumps(mode(int(sys.argv[2]), int(sys.argv[3]))))
+    modes: dict[str, Callable[..., dict[str, float]]] = {"echo": echo, "firehose": firehose}
+    mode = modes[sys.argv[1]]
+    print(json.dumps(mode(*map(int, sys.argv[2:]))))

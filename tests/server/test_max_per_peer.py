@@ -64,6 +64,9 @@ def test_it_is_set_and_turned_off_at_run_time(running: Running) -> None:
     assert running.submit(Set, name="max_per_peer", value=6).ok
     assert serves(connect(running, "127.0.0.1"))
     assert not serves(connect(running, "127.0.0.1"))
+    for value in (0, 7):  # turned off and on again, it counts each of them once
+        assert running.submit(Set, name="max_per_peer", value=value).ok
+    assert serves(connect(running, "127.0.0.1"))
     refused = running.submit(Set, name="max_per_peer", value=-1)
     assert refused.message.startswith("--max-per-peer -1 is out of range: it must be 0 to")
 

@@ -125,6 +125,7 @@ def test_a_round_tells_the_longest_iteration_and_the_sample_of_its_own_time_only
     assert second is not None
     assert (first.longest_us, first.bodies) == (500_000, ((1, 64),))
     assert (second.longest_us, second.bodies) == (10_000, ())
+    assert sum(count for _, count in second.iteration_us) == 2
 
 
 def test_who_asks_through_the_fan_out_has_a_round_made_at_once() -> None:
