@@ -82,11 +82,11 @@ class SocketQueues:
 
     def unacked(self, fd: int) -> int | None:
         """Bytes written and not acknowledged, our FIN included; None if the kernel cannot tell."""
-        return _read_int(fd, _SIOCOUTQ) if _LINUX else None
+        return send_queue(fd)
 
     def unread(self, fd: int) -> int | None:
         """Bytes received and not read; None if the kernel cannot tell."""
-        return _read_int(fd, _SIOCINQ)
+        return receive_queue(fd)
 
     def progress(self, fd: int) -> PeerProgress | None:
         """The peer's progress; None if the kernel cannot tell."""

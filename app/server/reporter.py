@@ -260,7 +260,7 @@ class Reporter:
         """Note a change of state from `old`, and publish it if the connection is traced."""
         if not connection.changed:
             self.note_change(connection)
-        wanted = connection.trace is not TraceLevel.OFF or self.trace_all is not TraceLevel.OFF
+        wanted = self._traces(connection)
         if self.trace_all is TraceLevel.OFF and connection in self.inspected:
             wanted = self.tells_calls(connection)  # they belong to the calls that made them
         if wanted and self.stream.room_for_detail():

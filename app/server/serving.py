@@ -85,8 +85,9 @@ class Serving:
         self._direct = life.settings.write_mode == "direct"
         # Whether a read is followed by another until EAGAIN: readiness will not be reported again.
         self._until_eagain = life.poller.edge_triggered
-        self._is_quiet = not life.reporter.tells_all_calls
-        self._life.may_be_quick = self._direct and not self._until_eagain and self._is_quiet
+        # A connection whose calls are published is not on the hot path.
+        self._calls_are_untold = not life.reporter.tells_all_calls
+        self._life.may_be_quick = self._direct and not self._until_eagain and self._calls_are_untold
         self._winding_down = False
         self._buckets = index_table()
         self._share = BYTE_BUDGET  # bytes that one connection may move in this batch
@@ -98,7 +99,7 @@ class Serving:
     def change_settings(self, settings: Settings) -> None:
         """Put settings into force from the next frame on."""
         self._direct = settings.write_mode == "direct"
-        self._life.may_be_quick = self._direct and not self._until_eagain and self._is_quiet
+        self._life.may_be_quick = self._direct and not self._until_eagain and self._calls_are_untold
         self._life.quick.clear()
         for connection in self._life.by_id.values():
             connection.burst = NO_BURST  # it was within a CAP that may be lower now
