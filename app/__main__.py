@@ -35,7 +35,8 @@ def _name_what_lacks(error: Exception) -> str:
     if isinstance(error, SystemError):
         # CPython without memory for the exception itself, of which only a limit is a sign.
         is_limited = resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
-        if "without exception set" not in text or not is_limited:
+        is_unnamed = "without exception set" in text or "without setting an exception" in text
+        if not is_unnamed or not is_limited:
             return ""
     number = getattr(error, "errno", None)
     if number == errno.EAGAIN and isinstance(error, OSError):
