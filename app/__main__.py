@@ -5,6 +5,10 @@ import os
 import resource
 import sys
 
+NEAR = 4 * 1024**2
+"""Bytes of address space below a limit at which the next allocation may have been refused: an
+arena of CPython's allocator takes 1 MiB, a stack of a thread 8."""
+
 
 def main() -> None:
     """Run the command line and exit; Ctrl-C while it is imported prints no traceback either.
@@ -17,7 +21,7 @@ def main() -> None:
         run()
     except KeyboardInterrupt:
         sys.exit(130)
-    except (MemoryError, RuntimeError, OSError, ImportError, SystemError) as error:
+    except Exception as error:
         lacking = _name_what_lacks(error)
         if not lacking:
             raise
@@ -28,25 +32,36 @@ def main() -> None:
 def _name_what_lacks(error: Exception) -> str:
     """Return what the system refused and what to raise; empty for another kind of error."""
     text = str(error)
-    if isinstance(error, RuntimeError):
-        if "start new thread" not in text:
-            return ""
+    if isinstance(error, RuntimeError) and "start new thread" in text:
         return "threads or memory: raise `ulimit -u`, `ulimit -v` or the cgroup's pids.max"
-    if isinstance(error, SystemError):
-        # CPython without memory for the exception itself, of which only a limit is a sign.
-        is_limited = resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
-        is_unnamed = "without exception set" in text or "without setting an exception" in text
-        if not is_unnamed or not is_limited:
-            return ""
-    number = getattr(error, "errno", None)
-    if number == errno.EAGAIN and isinstance(error, OSError):
+    number = getattr(error, "errno", None) if isinstance(error, OSError) else None
+    if number == errno.EAGAIN:
         return "processes: raise `ulimit -u` or the cgroup's pids.max"
-    is_import = isinstance(error, ImportError)
-    if is_import and "failed to map segment" not in text and "allocate memory" not in text:
-        return ""
-    if isinstance(error, OSError) and number != errno.ENOMEM:
-        return ""
-    return "memory: raise `ulimit -v`, or the cgroup's memory.max"
+    is_unmapped = "failed to map segment" in text or "allocate memory" in text
+    if (
+        isinstance(error, MemoryError)
+        or number == errno.ENOMEM
+        or (isinstance(error, ImportError) and is_unmapped)
+    ):
+        return "memory: raise `ulimit -v`, or the cgroup's memory.max"
+    if _is_memory_used_up():
+        # Without memory CPython fails in many ways: a SystemError, or a ValueError of its compiler.
+        first = f"{type(error).__name__}: {text}".partition("\n")[0]
+        return f"memory, most likely: raise `ulimit -v` ({first[:200]})"
+    return ""
+
+
+def _is_memory_used_up() -> bool:
+    """Whether the address space has come near to its limit (RLIMIT_AS; VmPeak in proc(5))."""
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if limit == resource.RLIM_INFINITY:
+        return False
+    try:
+        with open("/proc/self/status", "rb") as status:
+            (peak,) = (line.split()[1] for line in status if line.startswith(b"VmPeak:"))
+    except (OSError, ValueError, MemoryError):
+        return False
+    return int(peak) * 1024 >= limit - NEAR
 
 
 if __name__ == "__main__":
