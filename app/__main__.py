@@ -6,8 +6,8 @@ import resource
 import sys
 
 NEAR = 4 * 1024**2
-"""Bytes of address space below a limit at which the next allocation may have been refused: an
-arena of CPython's allocator takes 1 MiB, a stack of a thread 8."""
+"""Bytes of address space below a limit at which an allocation may have been refused: an arena of
+CPython's allocator takes 1 MiB. What takes more, a thread or a library, is named by its error."""
 
 
 def main() -> None:

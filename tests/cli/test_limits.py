@@ -13,24 +13,36 @@ from tests.program import PATIENCE, ROOT, environment
 MIB = 1024**2
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_AS is Linux's")
-@pytest.mark.parametrize("workers", ["0", "2"])
-@pytest.mark.parametrize("mib", [20, 30, 40, 50])
-def test_a_limit_on_memory_is_one_line(mib: int, workers: str) -> None:
-    ended = subprocess.run(
-        [sys.executable, "-m", "app", "--no-ui", "127.0.0.1", "0", "--workers", workers],
+def ended(*arguments: str, limit: int = 0) -> subprocess.CompletedProcess[str]:
+    """Run Python to its end, with `limit` bytes of address space; 0 is no limit."""
+
+    def limit_memory() -> None:
+        if limit:
+            resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+    return subprocess.run(
+        [sys.executable, *arguments],
         capture_output=True,
         timeout=PATIENCE,
         env=environment(),
         cwd=ROOT,
         check=False,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (mib * MIB, mib * MIB)),
+        text=True,
+        preexec_fn=limit_memory,
     )
-    assert ended.returncode == 2
-    assert ended.stdout == b""
-    assert ended.stderr.startswith(b"echo-tui: not enough ")
-    assert ended.stderr.count(b"\n") == 1
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_AS is Linux's")
+@pytest.mark.parametrize("workers", ["0", "2"])
+@pytest.mark.parametrize("mib", [20, 30, 40, 50])
+def test_a_limit_on_memory_is_one_line(mib: int, workers: str) -> None:
+    arguments = ("-m", "app", "--no-ui", "127.0.0.1", "0", "--workers", workers)
+    run = ended(*arguments, limit=mib * MIB)
+    assert run.returncode == 2
+    assert run.stdout == ""
+    assert run.stderr.startswith("echo-tui: not enough ")
+    assert run.stderr.count("\n") == 1
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_AS is Linux's")
@@ -52,17 +64,10 @@ def test_any_error_at_a_limit_on_memory_is_one_line(room: int, is_one_line: bool
         "cli.main = run\n"
         "main()\n"
     )
-    ended = subprocess.run(
-        [sys.executable, "-c", script],
-        capture_output=True,
-        timeout=PATIENCE,
-        env=environment(),
-        cwd=ROOT,
-        check=False,
-    )
+    run = ended("-c", script)
     if is_one_line:
         said = "memory, most likely: raise `ulimit -v` (ValueError: field of)"
-        assert (ended.returncode, ended.stderr.decode()) == (2, f"echo-tui: not enough {said}\n")
+        assert (run.returncode, run.stderr) == (2, f"echo-tui: not enough {said}\n")
     else:
-        assert ended.returncode == 1
-        assert b"Traceback" in ended.stderr
+        assert run.returncode == 1
+        assert "Traceback" in run.stderr
