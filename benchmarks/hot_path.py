@@ -20,7 +20,7 @@ from app.core.addresses import Address
 from app.core.events import POLLIN, TraceLevel
 from app.core.framing import frame
 from app.core.settings import Settings
-from app.server.connection import READ_SIZE, SMALL_READ
+from app.server.connection import READ_SIZE, SMALL_READ, STEADY
 from app.server.connection_limit import ConnectionLimit
 from app.server.lifecycle import Lifecycle
 from app.server.listener import make_listeners
@@ -106,7 +106,7 @@ def main() -> None:
         ours, theirs = Crowd(listener.sock), Crowd(listener.sock)
         batch = loop_of(ours, Shard((listener,), ConnectionLimit(), epoch=0.0))
         alone = bare(theirs, SMALL_READ if len(data) < SMALL_READ else READ_SIZE)
-        for _ in range(2 * ADAPT_EVERY):  # the loop gets to know its connections
+        for _ in range((STEADY + 3) * ADAPT_EVERY):  # the loop gets to know its connections
             ours.turn(data, batch)
         pairs = [(ours.turn(data, batch), theirs.turn(data, alone)) for _ in range(turns)]
         us = [1e6 * median(times) / CONNECTIONS for times in zip(*pairs, strict=True)]

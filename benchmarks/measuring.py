@@ -61,6 +61,29 @@ def measure(server: Server, scenario: Scenario, seconds: float) -> Measurement:
         return Measurement(failure=str(problem))
 
 
+def measure_in_turns(
+    servers: list[Server], scenario: Scenario, seconds: float, turns: int
+) -> Iterator[tuple[Server, Measurement]]:
+    """Start all servers and measure them turn and turn about, every other turn backwards.
+
+    What is compared is a second apart, not a start and a stop; the luck that a process has with its
+    memory is the same for all of its turns, so a run needs several rounds too.
+    """
+    with cores(scenario), contextlib.ExitStack() as stack:
+        alive: list[tuple[Server, Running]] = []
+        for server in servers:
+            try:
+                alive.append((server, stack.enter_context(running(server))))
+            except ServerFailedError as problem:
+                yield server, Measurement(failure=str(problem))
+        for turn in range(turns):
+            for server, target in alive if turn % 2 == 0 else reversed(alive):
+                try:
+                    yield server, run_load(target, scenario, seconds)
+                except ServerFailedError as problem:
+                    yield server, Measurement(failure=str(problem))
+
+
 @contextlib.contextmanager
 def cores(scenario: Scenario) -> Iterator[None]:
     """Keep what is started in the `with` on the cores of the scenario, by inheritance."""

@@ -8,7 +8,7 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
@@ -16,7 +16,7 @@ from typing import NoReturn
 
 from benchmarks import machine, native, readme
 from benchmarks.chart import as_svg
-from benchmarks.measuring import Measurement, measure
+from benchmarks.measuring import Measurement, measure, measure_in_turns
 from benchmarks.scenarios import SCENARIOS, Scenario, in_one_round
 from benchmarks.servers import SERVERS, Server, of_checkout
 from benchmarks.summary import Results
@@ -36,7 +36,9 @@ def main() -> None:
     results = Results(options.against, {}, {})
     try:
         for group in in_one_round(options.scenario):
-            measure_group(group, options.server, results, options.rounds, options.seconds)
+            measure_group(
+                group, options.server, results, options.rounds, options.turns, options.seconds
+            )
             for scenario in group:
                 print(as_text(scenario, results, [one.name for one in options.server]), "\n")
     except KeyboardInterrupt:
@@ -67,30 +69,44 @@ def measure_group(
     servers: list[Server],
     results: Results,
     rounds: int,
+    turns: int,
     seconds: float,
 ) -> None:
-    """Measure each pair once a round; every other round goes backwards.
+    """Measure each pair `turns` times a round; every other round goes backwards.
 
     Neighbours in time are compared, and a machine that slows down in the course of a run
     favours nobody.
     """
-    pairs = [(scenario, server) for scenario in scenarios for server in servers]
-    for turn in range(rounds):
-        for scenario, server in pairs if turn % 2 == 0 else reversed(pairs):
-            key = (scenario.name, server.name)
-            if key in results.skipped:
-                continue
-            if reason := server.reason_to_skip(scenario):
-                results.skipped[key] = reason
-                continue
-            progress(f"{scenario.name}: round {turn + 1} of {rounds}, {server.name}")
-            found = measure(server, scenario, seconds)
-            if found.failure:
-                results.skipped[key] = found.failure
-                progress("")
-                print(f"{scenario.name}, {server.name}: {found.failure}", file=sys.stderr)
-            results.rounds.setdefault(key, []).append(found)
+    for number in range(rounds):
+        step = -1 if number % 2 else 1
+        for scenario in scenarios[::step]:
+            for server, found in one_round(scenario, servers[::step], results, turns, seconds):
+                key = (scenario.name, server.name)
+                progress(f"{scenario.name}: round {number + 1} of {rounds}, {server.name}")
+                if found.failure:
+                    results.skipped[key] = found.failure
+                    progress("")
+                    print(f"{scenario.name}, {server.name}: {found.failure}", file=sys.stderr)
+                results.rounds.setdefault(key, []).append(found)
     progress("")
+
+
+def one_round(
+    scenario: Scenario, servers: list[Server], results: Results, turns: int, seconds: float
+) -> Iterator[tuple[Server, Measurement]]:
+    """Measure the servers that can take part, one after the other or in turns."""
+    able = []
+    for server in servers:
+        key = (scenario.name, server.name)
+        if key not in results.skipped and (reason := server.reason_to_skip(scenario)):
+            results.skipped[key] = reason
+        if key not in results.skipped:
+            able.append(server)
+    if turns > 1 and scenario.can_repeat:
+        yield from measure_in_turns(able, scenario, seconds, turns)
+    else:
+        for server in able:
+            yield server, measure(server, scenario, seconds)
 
 
 def progress(text: str) -> None:
@@ -128,6 +144,13 @@ def read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3, help="runs of each pair (default 3)")
     parser.add_argument(
+        "--turns",
+        type=int,
+        default=1,
+        help="runs of each pair in a round, with the servers of a scenario alive at once: the "
+        "figures of two are closest then (default 1: one server at a time)",
+    )
+    parser.add_argument(
         "--seconds", type=float, default=1.0, help="measured seconds of each run (default 1)"
     )
     parser.add_argument("--scenario", default="", help="names, with commas between (default all)")
@@ -153,6 +176,8 @@ def read_options() -> argparse.Namespace:
     # Before a run of half an hour, not after it.
     if options.rounds < 1:
         parser.error(f"--rounds {options.rounds}: must be 1 at least")
+    if options.turns < 1:
+        parser.error(f"--turns {options.turns}: must be 1 at least")
     if not 0.01 <= options.seconds <= 3600:
         parser.error(f"--seconds {options.seconds}: must be 0.01 to 3600")
     for path in filter(None, (options.json, options.markdown, options.chart, options.readme)):

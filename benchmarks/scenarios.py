@@ -39,6 +39,12 @@ class Scenario:
         """Connections open at once."""
         return self.connections + self.idle + self.slow
 
+    @property
+    def can_repeat(self) -> bool:
+        """Whether a server that has been measured can be measured again: not its start, nor the
+        memory of its first connections."""
+        return self.kind in (Kind.ECHO, Kind.CHURN)
+
     def load_arguments(self, seconds: float) -> list[str]:
         """The load generator's arguments after HOST and PORT."""
         arguments = ["--connections", str(self.connections), "--depth", str(self.depth)]

@@ -202,7 +202,7 @@ class Serving:
         """The number of frames in `data` if the hot path may echo it; 0 for the general way."""
         if len(data) == connection.read_size:  # it was full
             connection.budget_hits += len(data) == READ_SIZE
-            connection.expect(len(data))
+            connection.widen_reads(len(data))
         burst = burst_filling(data, cap)
         if burst is None:
             return frames_filling(data, cap, FRAME_BUDGET)

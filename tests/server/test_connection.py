@@ -10,7 +10,7 @@ import pytest
 
 import app.server
 from app.core.framing import frame, header
-from app.server.connection import MIDDLE_READ, READ_SIZE, SMALL_READ, Connection
+from app.server.connection import READ_SIZE, SMALL_READ, STEADY, Connection
 from app.server.machine import BYTE_BUDGET, READ_BODY, WRITE_BODY, EchoMachine
 
 SERVER = Path(app.server.__file__).parent
@@ -57,14 +57,13 @@ def test_frames_of_the_hot_path_and_of_the_machine_add_up() -> None:
     ("before", "size", "after"),
     [
         (READ_SIZE, 100, SMALL_READ),
-        (READ_SIZE, SMALL_READ, MIDDLE_READ),
-        (READ_SIZE, MIDDLE_READ, READ_SIZE),
+        (READ_SIZE, SMALL_READ, READ_SIZE),
         (READ_SIZE, READ_SIZE, READ_SIZE),
         (SMALL_READ, 100, SMALL_READ),
         (SMALL_READ, SMALL_READ, READ_SIZE),
-        (MIDDLE_READ, 1_000, MIDDLE_READ),
-        (MIDDLE_READ, 100, SMALL_READ),
-        (MIDDLE_READ, MIDDLE_READ, READ_SIZE),
+        (2_000, 1_000, READ_SIZE),
+        (2_000, 100, SMALL_READ),
+        (2_000, 2_000, READ_SIZE),
         (300_000, 300_000, 300_000),
         (300_000, 100, 300_000),
     ],
@@ -74,6 +73,40 @@ def test_the_read_size_follows_what_is_read(before: int, size: int, after: int) 
     connection.read_size = before
     connection.adapt_read_size(size)
     assert connection.read_size == after
+
+
+@pytest.mark.parametrize("size", [68, SMALL_READ, 1_088, READ_SIZE - 1])
+def test_bursts_of_one_size_are_read_with_one_byte_to_spare(size: int) -> None:
+    connection = connection_at(0.0)
+    connection.burst = (size, lambda _: (), (), 1)
+    for _ in range(STEADY - 1):
+        connection.adapt_read_size(size)
+        assert connection.read_size in (SMALL_READ, READ_SIZE)
+    for _ in range(3):
+        connection.adapt_read_size(size)
+        assert connection.read_size == size + 1
+
+
+def test_another_size_in_between_begins_the_count_of_equal_ones_anew() -> None:
+    connection = connection_at(0.0)
+    connection.burst = (100, lambda _: (), (), 1)
+    for size in [*[100] * (STEADY - 1), 90, *[100] * (STEADY - 1)]:
+        connection.adapt_read_size(size)
+        assert connection.read_size == SMALL_READ
+    connection.adapt_read_size(100)
+    assert connection.read_size == 101
+    connection.adapt_read_size(90)
+    assert connection.read_size == SMALL_READ
+
+
+def test_where_more_came_than_the_byte_to_spare_reads_stay_wide_for_long() -> None:
+    connection = connection_at(0.0)
+    connection.burst = (100, lambda _: (), (), 1)
+    connection.widen_reads(101)
+    assert connection.read_size == READ_SIZE
+    for _ in range(20 * STEADY):
+        connection.adapt_read_size(100)
+        assert connection.read_size == SMALL_READ
 
 
 @pytest.mark.parametrize(

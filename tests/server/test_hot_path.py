@@ -11,7 +11,7 @@ import pytest
 from app.core.commands import Kill, Set, Trace
 from app.core.events import KillMode, Reason, TraceLevel
 from app.core.framing import frame
-from app.server.connection import MIDDLE_READ, READ_SIZE, SMALL_READ
+from app.server.connection import READ_SIZE, SMALL_READ, STEADY
 from app.server.serving import ADAPT_EVERY
 from tests.peers import Running, exchange, read_to_end
 
@@ -38,9 +38,16 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def send_little(client: socket.socket) -> None:
-    """Until the loop has had a look at it."""
-    for _ in range(4 * ADAPT_EVERY):
-        assert exchange(client, [SMALL], len(SMALL)) == SMALL
+    """Send small frames of two sizes until the reads have adapted to them."""
+    for _ in range(2 * ADAPT_EVERY):
+        for little in (SMALL, frame(b"mark2")):
+            assert exchange(client, [little], len(little)) == little
+
+
+def send_alike(client: socket.socket, burst: bytes) -> None:
+    """Send one burst again and again until the reads have adapted to its size."""
+    for _ in range((STEADY + 3) * ADAPT_EVERY):
+        assert exchange(client, [burst], len(burst)) == burst
 
 
 @pytest.mark.parametrize("count", [2, 64])
@@ -124,7 +131,27 @@ def test_a_frame_that_fills_a_small_read_makes_the_next_one_large(
     full = frame(b"mark".ljust(SMALL_READ - 4, b"x"))
     for _ in range(4 * ADAPT_EVERY):
         assert exchange(client, [full], len(full)) == full
-    assert asked[-1] == MIDDLE_READ
+    assert asked[-1] > SMALL_READ
+
+
+@pytest.mark.parametrize("count", [1, 2, 40])
+def test_bursts_of_one_size_are_read_with_a_byte_to_spare_until_more_comes(
+    serve: Serve, asked: list[int], count: int
+) -> None:
+    running = serve()
+    client, connection_id = running.connect_known()
+    burst = SMALL * count
+    send_alike(client, burst)
+    assert asked[-1] == len(burst) + 1
+    sent = len(asked) * count
+    more = burst + SMALL + frame(b"another")
+    for data in (more, burst, more):
+        assert exchange(client, [data], len(data)) == data
+        assert asked[-1] >= SMALL_READ
+    send_alike(client, burst)
+    assert asked[-1] >= SMALL_READ
+    sent += 3 * count + 4 + (STEADY + 3) * ADAPT_EVERY * count
+    running.shown(connection_id, lambda snapshot: snapshot.frames_out == sent)
 
 
 def test_who_is_looked_at_is_read_as_everyone_else(serve: Serve, asked: list[int]) -> None:
