@@ -158,7 +158,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument(
         "--against",
         help=f"what the ratios are of: a server's name, or the folder of another checkout of the "
-        f"project, whose server takes part then (default {AGAINST})",
+        f"project, where the first of the servers is started too (default {AGAINST})",
     )
     parser.add_argument("--json", type=Path, help="write every figure to this file")
     parser.add_argument("--markdown", type=Path, help="write the tables to this file")
@@ -194,7 +194,7 @@ def read_options() -> argparse.Namespace:
     options.scenario = [scenarios[n] for n in chosen("--scenario", options.scenario, [*scenarios])]
     options.server = [servers[n] for n in chosen("--server", options.server, [*servers])]
     if options.against and (Path(options.against) / "app" / "__main__.py").is_file():
-        options.server.append(of_checkout(Path(options.against)))
+        options.server.append(of_checkout(options.server[0], Path(options.against)))
         options.against = options.server[-1].name
     measured = [one.name for one in options.server]
     if not options.against:

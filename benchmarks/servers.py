@@ -78,9 +78,9 @@ def peer(name: str, file: str, *options: str, module: str = "", most: int = 0) -
     return Server(name, command, module=module, most_connections=most)
 
 
-def of_checkout(folder: Path) -> Server:
-    """Our server without its dashboard, of another checkout of the project."""
-    return replace(echo_tui(f"echo-tui in {folder}"), folder=folder.resolve())
+def of_checkout(server: Server, folder: Path) -> Server:
+    """The same server of ours, of another checkout of the project."""
+    return replace(server, name=f"{server.name} in {folder}", folder=folder.resolve())
 
 
 UVLOOP = ("--loop", "uvloop")

@@ -15,6 +15,8 @@ from textual.widget import Widget
 
 Line: TypeAlias = list[tuple[str, Style]]
 """One line as pieces of literal text with their styles; nothing in it is markup."""
+_END: Final = ("", Style())
+"""A piece whose style is no other's, behind the last one."""
 _PIECES: Final = re.compile(r" +|[^ ]+")
 
 
@@ -75,17 +77,16 @@ def strip_of(line: Line, width: int, ground: Style) -> Strip:
     does with a strip on its way to the terminal.
     """
     segments: list[Segment] = []
+    cells = 0
     run, run_style = "", ground
-    for text, style in line:
+    for text, style in [*line, _END]:
         if style is run_style:
             run += text
             continue
         if run:
             segments.append(Segment(run, ground + run_style))
+            cells += len(run) if run.isascii() else cell_len(run)
         run, run_style = text, style
-    if run:
-        segments.append(Segment(run, ground + run_style))
-    cells = line_width(line)
     if cells < width:
         segments.append(Segment(" " * (width - cells), ground))
     strip = Strip(segments, max(cells, width))

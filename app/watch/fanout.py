@@ -94,7 +94,7 @@ class Fanout:
         self._observers: dict[Observer, str] = {}  # and how a notice calls it
         self.lock = threading.Lock()
         """Hold it to read more of `state` than one figure: it changes in another thread."""
-        self.state = State(closed_limit=0, keep_closed=keep_closed)
+        self.state = State(closed_limit=0, keep_closed=keep_closed, tells_changes=True)
         """The state of the server; `rows` are its open connections, `kept` the last closed ones."""
         self._ready = threading.Event()
         self._after: threading.Event | None = None

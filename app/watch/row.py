@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections import deque
+from math import inf
 from typing import Any, Final
 
 import msgspec
@@ -79,7 +80,7 @@ class Row:
         self._unordered = 0
         self._seen_at: float | None = None
         # When the measurement that goes on began: at the first frame after the one before ended.
-        self._rate_from: float | None = None
+        self._rate_from = -inf
         self._rate_frames = 0  # frames echoed before that moment
         self._frame_at = opened.t  # when the latest was, as far as the snapshots tell
 
@@ -95,22 +96,21 @@ class Row:
         self.version += 1
         self.snapshot = snapshot
         if snapshot.frames_out != (0 if known is None else known.frames_out):
-            self._measure_rate(known, snapshot)
+            self._frame_at = at = snapshot.active_at
+            if at - self._rate_from >= RATE_WINDOW:
+                self._measure_rate(known, snapshot)
         return True
 
     def _measure_rate(self, known: Snapshot | None, snapshot: Snapshot) -> None:
         """Measure from the start of one burst of frames to the start of another, so that a pause
         counts in full: a frame every 3 s is a third of a frame a second.
         """
-        at = self._frame_at = snapshot.active_at
+        at = snapshot.active_at
         if known is not None or at - self.opened.t < RATE_WINDOW:
             frames = 0 if known is None else known.frames_out
         else:
             frames = snapshot.frames_out  # seen late: when these were echoed is not known
-        since = at if self._rate_from is None else self._rate_from
-        span = at - since
-        if self._rate_from is not None and span < RATE_WINDOW:
-            return
+        span = at - self._rate_from if self._rate_from > -inf else 0.0
         if frames > self._rate_frames and span:
             span = min(span, RATE_MEMORY)
             rate = (frames - self._rate_frames) / span
@@ -135,8 +135,7 @@ class Row:
         self.silent_since += seconds if self.silent_since else 0.0
         self._seen_at = None
         self._frame_at += seconds
-        if self._rate_from is not None:
-            self._rate_from += seconds
+        self._rate_from += seconds
         self._unordered = 2
 
     def close(self, closed: Closed) -> None:

@@ -91,10 +91,13 @@ def _keep(name: str) -> Callable[[Any, Any], None]:
 class State:
     """The state of one server. One thread at a time may use it."""
 
-    def __init__(self, closed_limit: int = CLOSED_LIMIT, keep_closed: int = 0) -> None:
+    def __init__(
+        self, closed_limit: int = CLOSED_LIMIT, keep_closed: int = 0, tells_changes: bool = False
+    ) -> None:
         """Keep the rows of up to `closed_limit` closed connections; with 0, of open ones only.
 
-        `keep_closed` is how many closed ones are kept in `kept`, apart from the rows.
+        `keep_closed` is how many closed ones are kept in `kept`, apart from the rows. Only with
+        `tells_changes` it is known what `changed_since` asks for.
         """
         self.rows: dict[int, Row] = {}
         """By connection id, in the order of opening; the lately closed ones are among them."""
@@ -130,7 +133,8 @@ class State:
         self._departing: deque[Row] = deque()
         self._pinned: int | None = None
         self._overdue: Row | None = None  # the pinned one, once it would have been dropped
-        self._changed_in: dict[int, int] = {}  # the round of each snapshot, the latest at the end
+        # The round of each snapshot, the latest at the end.
+        self._changed_in: dict[int, int] | None = {} if tells_changes else None
 
     def apply(self, drained: Drained, now: float) -> list[CommandResult]:
         """Apply what was drained; `now` is on the clock of the events, in Unix seconds.
@@ -186,6 +190,7 @@ class State:
 
     def changed_since(self, seen: int) -> array[int]:
         """Return the ids of open connections of which a snapshot came in a round after `seen`."""
+        assert self._changed_in is not None
         changed: array[int] = array("Q")
         for connection_id, round_number in reversed(self._changed_in.items()):
             if round_number <= seen:
@@ -264,7 +269,8 @@ class State:
         self._longest.clear()
         self._departing.clear()
         self._overdue = None
-        self._changed_in.clear()
+        if self._changed_in:
+            self._changed_in.clear()
 
     def _apply_opened(self, event: Opened) -> None:
         row = self.rows[event.id] = Row(event)
@@ -283,18 +289,23 @@ class State:
         row.close(event)
         self.open -= 1
         self.kept.add(row, event)
-        self._changed_in.pop(event.id, None)
+        if self._changed_in:
+            self._changed_in.pop(event.id, None)
         if self._closed_limit:
             self._departing.append(row)
         else:
             self._drop(row)
 
     def _apply_snapshots(self, snapshots: Iterable[Snapshot]) -> None:
-        rows, changed_in, this_round = self.rows, self._changed_in, self.round
-        for snapshot in snapshots:
-            connection_id = snapshot.id
-            row = rows.get(connection_id)
-            if row is not None and row.update(snapshot):
+        rows = self.rows
+        changed = [
+            row.id
+            for snapshot in snapshots
+            if (row := rows.get(snapshot.id)) is not None and row.update(snapshot)
+        ]
+        changed_in, this_round = self._changed_in, self.round
+        if changed_in is not None:
+            for connection_id in changed:
                 changed_in.pop(connection_id, None)
                 changed_in[connection_id] = this_round
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from app.core.events import Reason
 from app.core.framing import frame
 from tests.host.test_metrics import figure, parsed, queries
 from tests.peers import connect, exchange
@@ -179,6 +180,6 @@ def test_prometheus_scrapes_it_and_takes_every_query_of_the_dashboard(
         prometheus.until('up{job="echo"}', 1)
         prometheus.until('echo_tui_frames_total{job="echo",direction="out"}', 100)
         prometheus.until('sum(echo_tui_connections{job="echo"})', 1)
-        prometheus.until('count(echo_tui_connections_closed_total{job="echo"})', 13)
+        prometheus.until('count(echo_tui_connections_closed_total{job="echo"})', len(Reason))
         for query in queries():
             prometheus.ask(query.replace("$job", "echo").replace("$__rate_interval", "1m"))

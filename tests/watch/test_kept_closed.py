@@ -80,7 +80,7 @@ def test_another_server_begins_with_none() -> None:
 
 
 def test_of_a_closed_connection_only_what_is_kept_stays() -> None:
-    state = State(closed_limit=0, keep_closed=1)
+    state = State(closed_limit=0, keep_closed=1, tells_changes=True)
     for number in range(1, 101):
         state.apply(Drained([opened(number)], [snapshot(number)], None, 0), NOW)
         late = snapshot(number, frames=9, at=NOW + 1)

@@ -259,7 +259,7 @@ def test_a_frozen_model_stands_still() -> None:
 
 
 def test_everything_that_is_known_makes_the_same_state_again() -> None:
-    known, again = State(closed_limit=0), State(closed_limit=0)
+    known, again = (State(closed_limit=0, tells_changes=True) for _ in range(2))
     change = SettingChanged(t=NOW, name="cap", old=10, new=20)
     later = SettingChanged(t=NOW, name="of_a_later_version", old=1, new=2)
     process = ProcessStats(t=NOW, cpu_percent=9, rss=5, fds=4, threads=3)
@@ -279,7 +279,7 @@ def test_everything_that_is_known_makes_the_same_state_again() -> None:
 
 
 def test_a_snapshot_counts_in_the_round_in_which_it_came() -> None:
-    state = State(closed_limit=0)
+    state = State(closed_limit=0, tells_changes=True)
     state.apply(Drained([opened(1), opened(2)], [snapshot(1)], loop_stats(NOW, 1, 1, 1), 0), NOW)
     first = state.round
     state.apply(Drained([], [snapshot(2)], loop_stats(NOW, 2, 1, 1), 0), NOW)
