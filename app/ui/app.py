@@ -271,7 +271,8 @@ class EchoApp(CommandingApp):
 
     @property
     def _help_keys(self) -> Keys:
-        return {name: keys for name, keys in self.keys.items() if name not in self.NOT_HERE}
+        gone = self.NOT_HERE if self.open_page is None else self.NOT_HERE | NOT_ON_A_PAGE
+        return {name: keys for name, keys in self.keys.items() if name not in gone}
 
     @property
     def _help_here(self) -> str:

@@ -58,7 +58,7 @@ class ConnectionPage(Screen[None]):
         row, width = self.row, self._lines.size.width
         if not width:
             return
-        lines = page_lines(row, model.audit.changes, now, width)
+        lines = page_lines(row, model.audit.changes, model.settings, now, width)
         if known is None and row.closed is None:
             text = f" #{row.id} is not known at this time: this is what was known last"
             lines = [[(text, palette.ALARM)], [], *lines]

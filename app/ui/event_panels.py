@@ -295,14 +295,16 @@ class LogLines(LinesPanel, can_focus=True):
         if not self._text:
             self.app.notify("/ searches in the log first", severity="warning")
             return
-        end = self._first - 1 if step < 0 else self._last + 1
-        found = next(filter(self._has_text, range(self._at + step, end, step)), None)
-        if found is None:
-            which = "older" if step < 0 else "newer"
-            text = f"no {which} event has {self._text!r}"
-            self.app.notify(text, severity="warning", markup=False)
-        else:
-            self._go(found)
+        numbers = [number for number in self._numbers if self._has_text(number)]
+        onward = [number for number in numbers if (number - self._at) * step > 0]
+        if not numbers:
+            self.app.notify(f"no event has {self._text!r}", severity="warning", markup=False)
+        elif onward:
+            self._go(min(onward) if step > 0 else max(onward))
+        else:  # round the end, as in less and vi
+            self._go(numbers[0] if step > 0 else numbers[-1])
+            text = "newer: on from the oldest" if step > 0 else "older: on from the newest"
+            self.app.notify(f"nothing {text}")
 
     def _has_text(self, number: int) -> bool:
         entry = self._entries[number - self._first]

@@ -232,6 +232,16 @@ class FilterBar(Vertical):
         self._field.can_focus = False
         self.post_message(self.Left())
 
+    def _advice(self, shown: int) -> str:
+        """Say what to look for instead where a filter may not find what is meant."""
+        text = "" if self._chosen is None else self._chosen.text
+        if text == "stuck":
+            return "; a slow reader is not stuck: why:slow"
+        is_word = text.replace(" ", "").isalnum()
+        return (
+            f"; not in peer, state, reason: why:{text.split()[0]}?" if is_word and not shown else ""
+        )
+
     def _words(self) -> Line:
         width = self._line.size.width
         if self._offered is not None and self._offered.candidates:
@@ -246,7 +256,7 @@ class FilterBar(Vertical):
         shown, hidden = self._counts
         if self._is_on:
             label, style, key = "filter ", palette.SORTED, f"{self._toggle} off"
-            tail = f"  shows {shown:,}, hides {hidden:,}"
+            tail = f"  shows {shown:,}, hides {hidden:,}{self._advice(shown)}"
         else:
             label, style, key = "filter off ", palette.DIM, f"{self._toggle} on"
             tail = "  all are shown"

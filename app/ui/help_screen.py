@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import ClassVar, Final
 
 from rich.text import Text
@@ -27,8 +27,9 @@ _TOPIC: Final = 5
 """Lines that a topic takes at least, so that the rest stays in place for most of them."""
 
 _RECIPES: Final = (
-    ("find the slow reader", "{filter} pending>0 or why_code:reads_slowly; {stuck} shows only "
-     "what is stuck", ("filter", "stuck")),
+    ("find the slow reader", "{filter} why:slow Enter", ("filter",)),
+    ("find what hangs", "{stuck} shows only what stands still, which a slow reader does not",
+     ("stuck",)),
     ("say why it waits", "{open} on it: the verdict, its figures, its queues, its events",
      ("open",)),
     ("end all of one host", "{filter} peer:127.0.0.1 Enter, then {kill_several}: it ends what the "
@@ -44,6 +45,8 @@ _RECIPES: Final = (
 """A wish, how it is fulfilled, and the actions that it takes."""
 _WANTED: Final = 21
 """Cells of a wish."""
+KEYS: Final = 13
+"""Cells of the keys of an action, with the gap behind them."""
 
 
 class Recipes(LinesPanel):
@@ -64,6 +67,44 @@ class Recipes(LinesPanel):
             lines += flow(line, max(1, self.size.width), _WANTED)
         self.set_height(len(lines))
         self.set_lines(lines)
+
+
+class KeyList(LinesPanel):
+    """Groups of actions with their keys, one below the other."""
+
+    def __init__(self, keys: Keys, groups: Sequence[str]) -> None:
+        super().__init__()
+        self._keys = keys
+        self._groups = groups
+
+    def on_resize(self) -> None:
+        """Wrap the lines at the new width."""
+        lines = [
+            part
+            for group in self._groups
+            for line in self._of_group(group)
+            for part in flow(line, max(KEYS + 9, self.size.width), KEYS)
+        ]
+        self.set_height(len(lines))
+        self.set_lines(lines)
+
+    def _of_group(self, group: str) -> Iterator[Line]:
+        yield [(f"{group:>{KEYS - 2}}", palette.HEADING)]
+        for action in GROUPS[group]:
+            if action.name in self._keys:
+                yield self._line(signs(self._keys, action.name), action.words)
+        if group == "table":
+            yield self._line(self._keys_of_views(), "a view")
+        yield []
+
+    def _line(self, keys: str, words: str) -> Line:
+        return [(f"{keys:>{KEYS - 2}}  ", palette.ACCENT), (words, palette.PLAIN)]
+
+    def _keys_of_views(self) -> str:
+        """Return the keys of all views in one line: 1…9, or as they were rebound."""
+        keys = [signs(self._keys, action.name) for action in GROUPS["views"]]
+        usual = [action.keys for action in GROUPS["views"]]
+        return f"{usual[0]}…{usual[-1]}" if keys == usual else " ".join(keys)
 
 
 def help_for(node: DOMNode | None) -> str:
@@ -140,7 +181,7 @@ class HelpScreen(Dialog[None]):
             yield Recipes(self._keys)
             with Horizontal(id="help-columns"):
                 for groups in _COLUMNS:
-                    yield Static(self._column(groups), classes="help-keys")
+                    yield KeyList(self._keys, groups)
             yield Static(_legend(), id="help-legend")
             if self._header:
                 yield Static(Text(self._header, palette.PLAIN), id="help-header")
@@ -162,31 +203,10 @@ class HelpScreen(Dialog[None]):
             self._draw_topic()
             self.query_one(HelpBox).scroll_home(animate=False)
 
-    def _column(self, groups: tuple[str, ...]) -> Text:
-        lines: list[Text] = []
-        for group in groups:
-            lines.append(Text(f"{group:>11}", palette.HEADING))
-            for action in GROUPS[group]:
-                if action.name not in self._keys:
-                    continue
-                key = f"{signs(self._keys, action.name):>11}  "
-                lines.append(Text.assemble((key, palette.ACCENT), (action.words, palette.PLAIN)))
-            if group == "table":
-                key = f"{self._keys_of_views():>11}  "
-                lines.append(Text.assemble((key, palette.ACCENT), ("a view", palette.PLAIN)))
-            lines.append(Text())
-        return Text("\n").join(lines)
-
     def on_click(self, event: events.Click) -> None:
         """Close the help on a click anywhere."""
         event.prevent_default()  # else the handler of the base class would run too
         self.dismiss(None)
-
-    def _keys_of_views(self) -> str:
-        """Return the keys of all views in one line: 1…9, or as they were rebound."""
-        keys = [signs(self._keys, action.name) for action in GROUPS["views"]]
-        usual = [action.keys for action in GROUPS["views"]]
-        return f"{usual[0]}…{usual[-1]}" if keys == usual else " ".join(keys)
 
 
 def _legend() -> Text:

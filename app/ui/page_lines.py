@@ -5,7 +5,7 @@ Sizes, times and rates are written by `app.watch.figures`, as everywhere else.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Final
 
@@ -28,6 +28,7 @@ from ..watch.figures import (
     words_span,
 )
 from ..watch.row import Row
+from ..watch.time_left import time_left
 from ..watch.why import why_code
 from . import palette, state_machine
 from .audit_screen import change_lines
@@ -50,14 +51,27 @@ _BARS: Final = range(8, 49)
 _TIME: Final = len("14:03:59.127 +999 ms  ")
 
 
-def page_lines(row: Row, changes: Iterable[Change], now: float, width: int) -> list[Line]:
+def page_lines(
+    row: Row,
+    changes: Iterable[Change],
+    settings: Mapping[str, int | float | str],
+    now: float,
+    width: int,
+) -> list[Line]:
     """Draw all that is known of a connection at `now` in lines of at most `width` cells.
 
-    `changes` are those of the audit, the oldest first.
+    `changes` are those of the audit, the oldest first; `settings` those in force.
     """
+    ends = time_left(row, settings, now)
+    told = [(f"{'ends':<{LABEL}}", palette.LABEL), (ends, palette.PLAIN)]
     sections = (
         _title(row, now, width),
-        [*peer_lines(row, now, width), *why_lines(row, now, width), *_judged_by(row, now, width)],
+        [
+            *peer_lines(row, now, width),
+            *why_lines(row, now, width),
+            *(flow(told, width, LABEL) if ends else []),
+            *_judged_by(row, now, width),
+        ],
         _machine(row, now, width),
         [*_queues(row, width)],
         [labelled(row, now, width)],
@@ -118,10 +132,10 @@ def _figures(row: Row, now: float) -> Iterator[tuple[str, str]]:
     queues = snapshot.queues
     if queues is None:
         return
+    # Though acknowledgements come, bytes may be owed all the time: so long it has been slow.
+    yield "unacknowledged for", words_span(now - queues.since)
     if queues.acked_at > queues.since:
         yield "last acknowledgement", words_ago(now - queues.acked_at)
-    else:
-        yield "unacknowledged for", words_span(now - queues.since)
     if queues.acked_per_second >= 1:
         yield "acknowledged a second", short_size(queues.acked_per_second)
     if queues.window is not None:
@@ -131,7 +145,7 @@ def _figures(row: Row, now: float) -> Iterator[tuple[str, str]]:
     if queues.retransmits:
         yield "retransmissions unanswered", f"{queues.retransmits:,}"
     if queues.probes:
-        yield "probes unanswered", f"{queues.probes:,}"
+        yield "window probes unanswered", f"{queues.probes:,}"
 
 
 def _machine(row: Row, now: float, width: int) -> list[Line]:
@@ -157,6 +171,8 @@ def _queues(row: Row, width: int) -> Iterator[Line]:
     yield _heading("queues, from the peer and back to it", width)
     stations = _stations(row, snapshot)
     scale = max((size for _, size, _, _ in stations if size is not None), default=0)
+    if snapshot.state is ConnectionState.READ_BODY:
+        scale = max(scale, snapshot.body_length)  # a body that is not complete has no full bar
     cells = max(_BARS[0], min(_BARS[-1], width - _NAME - 62))
     for name, size, words, style in stations:
         if size is None:
@@ -207,9 +223,12 @@ def _sent(
     yield "in flight", in_flight, f"{words_size(in_flight)} sent, not acknowledged", palette.ACCENT
     acked, whole = words_pair(max(0, written - unacked), written)
     yield "acknowledged", None, f"{acked} of {whole} written", palette.GOOD
+    if queues is not None and queues.peer_unread_bytes is not None:
+        left = queues.peer_unread_bytes
+        yield "not read", left, f"{words_size(left)} left by the peer's program", palette.WARNING
     if queues is not None and queues.window is not None:
         window = words_size(queues.window)
-        full = "" if queues.window else ": its receive buffer is full"
+        full = "" if queues.window else ": its receive buffer has no room"
         yield "peer's window", queues.window, f"{window} offered{full}", palette.GOOD
 
 
@@ -220,7 +239,8 @@ def _events(row: Row, width: int) -> Iterator[Line]:
     """Draw the recent events with the time since the one before, which stands under each."""
     recent = list(newest_first(row))
     if not recent:
-        yield [("nothing yet: the events of a connection come while it is selected", palette.FAINT)]
+        text = "none since it was selected: what happened before is not kept"
+        yield [(text, palette.FAINT)]
     for number, entry in enumerate(recent):
         before = recent[number + 1].t if number + 1 < len(recent) else None
         since = "" if before is None else f"+{_span(entry.t - before)}"

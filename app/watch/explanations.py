@@ -156,7 +156,8 @@ COLUMNS: Final[Table] = _table(
     ("rate", "Frames echoed a second, measured over at least a second and at most a minute.",
      "15", "clock_gettime(2)"),
     ("age", "The time since it was accepted.", "14.2", "accept(2)"),
-    ("idle", "The time since a byte last moved, in either direction, or since the close.",
+    ("idle", "The time since the server last read or wrote a byte of it, or since the close: "
+     "what the kernel still sends from its queue does not count.",
      "14.2", "epoll_wait(2)"),
     ("why_code", "What it waits for, in one word that scripts can rely on.", "10.6", "ss(8)"),
     ("why", "What it waits for, judged by its state and the kernel's queues.", "10.6", "ss(8)"),
@@ -229,7 +230,9 @@ CHARTS: Final[Table] = {
 GROUPED: Final[Table] = _table(
     ("count", "The connections of the group; by reason the ones that have just closed count too.",
      "9.1", "accept(2)"),
-    ("stuck", "Those of them that stand still for a reason that somebody should look into.",
+    ("stuck", "Those of them that stand still: a frame that has begun does not go on for a "
+     "second, the peer has stopped to take its echo or does not answer, or the server is behind; "
+     "one that reads slowly is not stuck.",
      "10.6", "tcp(7)"),
     ("pending", "Bytes of their echoes that the kernel has not accepted yet, in all.",
      "10.6", "send(2)"),
@@ -245,17 +248,19 @@ QUEUES: Final[Table] = _table(
     ("unsent", "Bytes in the kernel's send queue that wait for the peer's window or for the "
      "network.", "10.6", "tcp(7)"),
     ("in flight", "Bytes that were sent and are not acknowledged yet.", "10.6", "tcp(7)"),
-    ("acknowledged", "Bytes of echo that the peer's kernel has taken; only these have arrived.",
-     "10.6", "tcp(7)"),
-    ("peer's window", "Bytes that the peer offers to receive; with 0 its receive buffer is full.",
-     "10.6", "tcp(7)"),
+    ("acknowledged", "Bytes of echo that the peer's kernel has taken; only these have arrived, "
+     "and what is unsent or in flight is unacknowledged.", "10.6", "tcp(7)"),
+    ("not read", "Bytes that the peer's kernel has taken and its program has not read; known of "
+     "peers on this machine.", "10.6", "sock_diag(7)"),
+    ("peer's window", "Bytes that the peer's kernel offers to receive; with 0 its receive buffer "
+     "has no room, or too little to be worth a segment.", "10.6", "tcp(7)"),
     ("rtt", "The smoothed round-trip time, from a segment to its acknowledgement.",
      "14.2", "tcp(7)"),
     ("cwnd", "The congestion window: segments that may be in flight at once.", "16", "tcp(7)"),
     ("retrans", "Segments sent again, in all, because no acknowledgement came in time.",
      "14.2", "tcp(7)"),
-    ("probes", "Unanswered questions whether the peer's closed window is open again.",
-     "14.2", "tcp(7)"),
+    ("probes", "Window probes without an answer: with them the kernel asks a peer whose window is "
+     "0 whether it has room again.", "14.2", "tcp(7)"),
     ("budget hits", "How often the connection had its share of an iteration and more to do.",
      "13", "epoll_wait(2)"),
     ("POLLOUT", "The last minute: the height of a block is what was pending while POLLOUT was "

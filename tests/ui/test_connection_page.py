@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
 from app.core.commands import Kill
 from app.core.events import CommandResult, ConnectionState, Listening, Reason
+from app.ui.actions import GROUPS
 from app.ui.connection_page import ConnectionPage
+from app.ui.help_screen import KEYS, KeyList
 from app.ui.kill_dialog import KillDialog
 from app.ui.lines_panel import Line, line_width
 from app.ui.page_lines import page_lines
@@ -17,7 +20,7 @@ from app.watch.stream import Drained
 from app.watch.why import why_code, why_waiting
 from screenshots.scenes import SLOW_READER, overview
 from tests.making import NOW, FixedSource, closed, listening, opened, snapshot
-from tests.ui.driving import actions, refresh, running, screen_text, table
+from tests.ui.driving import actions, panel_text, refresh, running, screen_text, table
 
 DETAIL = "1,195,725,856 bytes, CAP 1,048,576; looks like an HTTP request: 'GET / HTTP/1.1 Host: a'"
 
@@ -44,7 +47,7 @@ def test_at_every_width_nothing_that_explains_is_cut() -> None:
         why = DETAIL if row.closed is not None else why_waiting(row, NOW)
         meaning = WHYS[why_code(row, NOW)] if row.closed is None else REASONS[row.reason]
         for width in range(76, 201):
-            lines = page_lines(row, state.audit.changes, NOW, width)
+            lines = page_lines(row, state.audit.changes, state.settings, NOW, width)
             assert max(map(line_width, lines)) <= width, (row.id, width)
             text = text_of(lines)
             assert why in text, (row.id, width)
@@ -54,8 +57,13 @@ def test_at_every_width_nothing_that_explains_is_cut() -> None:
 
 def test_the_slow_readers_page_tells_the_figures_that_it_was_judged_by() -> None:
     state = known()
-    text = text_of(page_lines(state.rows[SLOW_READER], state.audit.changes, NOW, 100))
-    assert "pending 304 KiB · POLLOUT armed for 4 s · last acknowledgement 4 s ago" in text
+    text = text_of(
+        page_lines(state.rows[SLOW_READER], state.audit.changes, state.settings, NOW, 100)
+    )
+    assert "pending 304 KiB · POLLOUT armed for 4 s · unacknowledged for 5 s" in text
+    assert "last acknowledgement 4 s ago" in text
+    assert "in 25 s, unless the peer acknowledges more: write time-out of 30 s" in text
+    assert "128 KiB left by the peer's program" in text
     assert "peer's window 0 B" in text
     assert "2.4 MiB in the send queue, not sent" in text
     assert "3.8 MiB of 6.2 MiB written" in text
@@ -68,8 +76,42 @@ def test_the_slow_readers_page_tells_the_figures_that_it_was_judged_by() -> None
 def test_two_figures_that_are_compared_are_never_rounded_to_equal() -> None:
     row = Row(opened(1))
     row.update(snapshot(1, frames=1, size=2**21 - 4, unacked=1))
-    text = text_of(page_lines(row, [], NOW, 100))
+    text = text_of(page_lines(row, [], {}, NOW, 100))
     assert "2,097,151 B of 2,097,152 B written" in text
+
+
+def test_the_bar_of_a_body_is_full_only_when_it_is_complete() -> None:
+    row = Row(opened(1))
+    row.update(snapshot(1, ConnectionState.READ_BODY, body=(1_200, 5_000)))
+    (line,) = (
+        "".join(text for text, _ in line)
+        for line in page_lines(row, [], {}, NOW, 100)
+        if "of 5,000 B read" in "".join(text for text, _ in line)
+    )
+    filled, empty = line.count("━"), line.count("─")
+    assert 0.2 < filled / (filled + empty) < 0.28
+
+
+async def test_the_help_of_a_page_has_the_keys_that_act_on_it() -> None:
+    async with running(FixedSource(overview()), (100, 30)) as (app, pilot):
+        for keys, is_there in ((["enter", "question_mark"], False), (["escape"] * 2, True)):
+            await pilot.press(*keys, *["question_mark"] * is_there)
+            await pilot.pause()
+            text = "\n".join(map(panel_text, app.screen.query(KeyList)))
+            assert "copy the connection" in text
+            assert ("its last bytes, in hex" in text) == is_there
+
+
+@pytest.mark.parametrize("width", [80, 100, 160])
+async def test_the_words_of_a_key_wrap_under_themselves(width: int) -> None:
+    async with running(FixedSource(overview()), (width, 30)) as (app, pilot):
+        await pilot.press("question_mark")
+        await pilot.pause()
+        for part in app.screen.query(KeyList):
+            for line in panel_text(part).splitlines():
+                words = line[KEYS:]
+                assert len(line) <= part.size.width
+                assert not line[:KEYS].strip() or words or line.strip() in GROUPS, line
 
 
 async def test_enter_opens_it_and_escape_returns() -> None:
