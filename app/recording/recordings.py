@@ -183,11 +183,11 @@ class Recordings:
         """
         told = self.finish()
         if told is not None:
-            return told
+            return told if self.failure else f"{told}: `echo-tui replay` opens it"
         path = Path(time.strftime("echo-tui-%Y%m%d-%H%M%S.rec", time.localtime(self._fanout.now())))
         if not self.begin(path.absolute()):
             return f"a recording is on already: {self._latest_path}"
-        return f"recording into {self._latest_path}"
+        return f"recording into {self._latest_path}: all connections, calls of the selected one"
 
     def stop(self) -> None:
         """End the recording, if there is one; waits a while for the disk."""

@@ -335,6 +335,13 @@ class EchoApp(CommandingApp):
         self.screen_stack[0].toggle_class("charting")
         self.call_after_refresh(self.refresh_view)
 
+    def action_undo(self) -> None:
+        """Leave the charts, or else go back to what the table showed before."""
+        if self.screen_stack[0].has_class("charting"):
+            self.action_charts()
+        else:
+            super().action_undo()
+
     def action_bytes(self) -> None:
         """Show or hide the last bytes of the selected connection."""
         self.screen_stack[0].toggle_class("bytes")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -63,14 +63,26 @@ class AuditScreen(Dialog[None]):
         self._list.set_lines(lines)
 
 
+_NONE: Final = "-"
+
+
 def change_lines(change: Change, width: int) -> list[Line]:
     """Draw one change, with its old and new value and its result, in lines of `width` cells."""
     mark = "✓" if change.ok else "✕"
+    changed = change.change or _ids(change)
     result = f"{mark} {change.result}" if change.result else "…"
     line: Line = [
         (f"{clock(change.t)}  ", palette.FAINT),
         (f"{change.what:<16} ", palette.STRONG),
-        (f"{change.change or '-':<21} ", palette.PLAIN if change.change else palette.FAINT),
+        (f"{changed:<21} ", palette.FAINT if changed == _NONE else palette.PLAIN),
         (result, palette.PLAIN if change.ok else palette.ERROR),
     ]
     return flow(line, width, len("14:03:59  "))
+
+
+def _ids(change: Change) -> str:
+    """Return the connections of one answer to several, in brief."""
+    if len(change.ids) < 2:
+        return _NONE
+    first, *_, last = sorted(change.ids)
+    return f"#{first} to #{last}" if last - first < len(change.ids) else f"#{first} … #{last}"

@@ -18,4 +18,4 @@ def copy_text(
     where = f"{subject}, {len(text):,} characters, if this terminal lets programs (OSC 52)"
     if variables.get("TMUX"):
         where += "; tmux does with `set -g set-clipboard on`"
-    app.notify(where, title="copied to the clipboard of the terminal", markup=False)
+    app.notify(where, title="sent to the clipboard of the terminal", markup=False)

@@ -32,13 +32,14 @@ _RECIPES: Final = (
      ("stuck",)),
     ("say why it waits", "{open} on it: the verdict, its figures, its queues, its events",
      ("open",)),
-    ("end all of one host", "{filter} peer:127.0.0.1 Enter, then {kill_several}: it ends what the "
+    ("end all of one host", "{filter} peer=127.0.0.1 Enter, then {kill_several}: it ends what the "
      "filter shows", ("filter", "kill_several")),
-    ("keep the evidence", "{record} records all events, for replay", ("record",)),
+    ("keep the evidence", "{record} begins and ends a recording of all connections, with each call "
+     "of the selected one; `echo-tui replay FILE` opens it", ("record",)),
     ("keep what is seen", "{export} writes the table to a file, {export_screen} the screen; "
      "{copy_json} copies the connection as JSON", ("export", "export_screen", "copy_json")),
-    ("armed or direct", "{settings} changes the write mode; compare POLLOUT, toggles and EAGAIN, "
-     "and in {charts} the charts of before and after", ("settings", "charts")),
+    ("armed or direct", "{settings} changes the write mode; compare the toggles, and a minute "
+     "later the service times in {charts}", ("settings", "charts")),
     ("read the event log", "Tab goes to it ({log} first, if it is hidden); PageUp, Home and / find "
      "a line, Enter opens it", ("log",)),
 )  # fmt: skip
@@ -182,7 +183,7 @@ class HelpScreen(Dialog[None]):
             with Horizontal(id="help-columns"):
                 for groups in _COLUMNS:
                     yield KeyList(self._keys, groups)
-            yield Static(_legend(), id="help-legend")
+            yield Static(_legend(self._keys), id="help-legend")
             if self._header:
                 yield Static(Text(self._header, palette.PLAIN), id="help-header")
             yield AllTopics(id="help-all")
@@ -209,7 +210,11 @@ class HelpScreen(Dialog[None]):
         self.dismiss(None)
 
 
-def _legend() -> Text:
+def _legend(keys: Keys) -> Text:
+    several = keys.get("kill_several")
+    kills = ""
+    if several:
+        kills = f": {key_sign(several[0])} kills these, else all that the filter shows"
     meanings = [
         (palette.state_label(state), palette.STATES[state], words)
         for state, words in (
@@ -224,11 +229,7 @@ def _legend() -> Text:
         ("● on", palette.WARNING, "POLLOUT armed"),
         ("toggles", palette.STRONG, "times armed or disarmed"),
         ("pending", palette.STRONG, "echo that the kernel has not accepted yet"),
-        (
-            palette.TAG,
-            palette.ACCENT,
-            "tagged: K kills these, else all that the filter shows",
-        ),
+        (palette.TAG, palette.ACCENT, f"tagged{kills}"),
         ("Shift", palette.ACCENT, "and the mouse select text (Option on a Mac), or --no-mouse"),
         ("^l  ^z", palette.ACCENT, "send the whole screen again; suspend, until `fg`"),
         ("y", palette.ACCENT, "in a dialog: copy its last line, the command of ctl"),

@@ -15,10 +15,14 @@ from typing import Final, NamedTuple
 
 from ..core.commands import Command, Trace
 from ..core.events import FIGURES, Event
+from ..core.queues import Kernel
 from ..recording.format import Keyframe, Mark, marks_of
 from ..recording.reader import Item, Recording
 from ..watch.source import Failure
 from ..watch.stream import Drained
+
+_SAMPLES: Final = (*FIGURES, Kernel)
+"""Events that measure something and are no step: after one, a screen looks as before."""
 
 SPEEDS: Final = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 SETTLING: Final = 2.5
@@ -147,12 +151,12 @@ class ReplaySource:
         if connection is not None:
             return self._go_to_next(
                 lambda event: (
-                    not isinstance(event, FIGURES) and getattr(event, "id", None) == connection
+                    not isinstance(event, _SAMPLES) and getattr(event, "id", None) == connection
                 ),
                 None,
                 back,
             )
-        return self._go_to_next(lambda event: not isinstance(event, FIGURES), None, back)
+        return self._go_to_next(lambda event: not isinstance(event, _SAMPLES), None, back)
 
     def jump(self, mark: Mark, back: bool = False) -> bool:
         """Pause, and go to the next event with a mark, or to the one before; whether there is one.

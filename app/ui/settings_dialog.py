@@ -24,7 +24,7 @@ _EXPLAINED: Final = {
     "body_timeout": "s, from a frame's 1st byte to its last",
     "write_timeout": "s, since the peer last took some echo",
     "idle_timeout": "s, between frames",
-    "write_mode": " or ".join(RULES["write_mode"].choices),
+    "write_mode": "direct: at once; armed: after POLLOUT",
 }
 
 

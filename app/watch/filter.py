@@ -4,6 +4,7 @@
     state:WRITE_BODY      a column of text: `:` looks for a part of it, = and != for the whole
     reason="" reason!=""  has no reason, has one
     peer:127.*            `*` stands for any characters of the whole text, `?` for one
+    peer=127.0.0.1        the host, or with its port one connection
     pending>64K           a column of figures, as the table writes them: 12,345, 1.5M, 1m30s, 2m03
     armed=yes             a column that is yes or no
     stuck, is:stuck       stands still for a reason to look into (`app.watch.why.is_stuck`)
@@ -233,7 +234,16 @@ def _compare_text(column: Column, name: str, sign: str, value: str, position: in
     ):
         raise FilterError(f"no {name} is like {value!r}: {', '.join(choices)}", position)
     is_wanted = sign != "!="
+    if column.key == "peer" and sign != ":":
+        return lambda row, _now: any(map(matches, _peer_and_host(row))) is is_wanted
     return lambda row, now: bool(matches(get(row, now).lower())) is is_wanted
+
+
+def _peer_and_host(row: Row) -> tuple[str, ...]:
+    """Return what a peer is equal to: its address, and without the port its host."""
+    peer = row.peer.lower()
+    host = peer.rpartition(":")[0]
+    return peer, host, host.strip("[]")
 
 
 def _compare_figure(column: Column, _name: str, sign: str, value: str, position: int) -> Predicate:

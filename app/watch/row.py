@@ -43,6 +43,7 @@ RATE_LEAST: Final = 0.005
 """Frames a second that count as none: less is 0 in the two decimals that are shown."""
 RATE_MEMORY: Final = 60.0
 """Seconds over which a rate is measured, and held, at the most."""
+_READING: Final = (ConnectionState.READ_LEN, ConnectionState.READ_BODY)
 
 
 class Row:
@@ -180,11 +181,8 @@ class Row:
             changes |= _out_with(known, event.pending)
         elif isinstance(event, StateChanged):
             changes = {"state": event.new}
-        elif isinstance(event, Io) and event.call == "write":
-            changes = _out_with(known, event.asked - max(event.result, 0))
-        elif isinstance(event, Io) and known.state is ConnectionState.READ_BODY:
-            left = known.body_length - known.body_read
-            changes = {"body_read": known.body_read + min(max(event.result, 0), left)}
+        elif isinstance(event, Io):
+            changes = _moved(known, event)
         if changes:
             self.snapshot = msgspec.structs.replace(known, **changes)
             self.version += 1
@@ -301,6 +299,21 @@ def _shifted(snapshot: Snapshot | None, seconds: float) -> Snapshot | None:
         unread_at=snapshot.unread_at and snapshot.unread_at + seconds,
         queues=queues,
     )
+
+
+def _moved(known: Snapshot, event: Io) -> dict[str, Any]:
+    """Return what one call has changed of a snapshot."""
+    moved = max(event.result, 0)
+    changes: dict[str, Any] = {"active_at": event.t} if moved else {}
+    if event.call == "write":
+        pending = event.asked - moved
+        changes |= _out_with(known, pending)
+        if pending and known.state in _READING:
+            changes["state"] = ConnectionState.WRITE_BODY
+    elif known.state is ConnectionState.READ_BODY:
+        left = known.body_length - known.body_read
+        changes["body_read"] = known.body_read + min(moved, left)
+    return changes
 
 
 def _out_with(known: Snapshot, pending: int) -> dict[str, int]:

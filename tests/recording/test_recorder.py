@@ -276,7 +276,8 @@ def test_the_key_starts_and_stops(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TZ", "UTC")
     watched = Watched()
-    assert watched.recordings.toggle() == f"recording into {tmp_path}/echo-tui-20251009-085320.rec"
+    told = watched.recordings.toggle()
+    assert told.startswith(f"recording into {tmp_path}/echo-tui-20251009-085320.rec: ")
     watched.tell(opened(1), opened(2))
     assert watched.recordings.toggle().startswith("recorded 2 events, ")
     with Recording(tmp_path / "echo-tui-20251009-085320.rec") as recording:

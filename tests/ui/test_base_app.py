@@ -151,7 +151,7 @@ async def test_a_connection_is_copied_as_a_line() -> None:
         whole = json.loads(app.clipboard)
         assert (whole["id"], whole["pending"]) == (9, 311_300)
         titles = [note.title for note in app._notifications]
-        assert titles == ["copied to the clipboard of the terminal"] * 2
+        assert titles == ["sent to the clipboard of the terminal"] * 2
 
 
 async def test_without_a_connection_nothing_is_copied() -> None:

@@ -9,6 +9,7 @@ from app.core.histogram import Histogram
 from app.core.statistics import LoopStats, ProcessStats
 from app.ui import palette
 from app.ui.charts import Chart, charts, draw, graph, grid
+from app.ui.filter_bar import FilterBar
 from app.ui.lines_panel import Line, line_width
 from app.watch.screen_state import ScreenState
 from app.watch.stream import Drained
@@ -132,3 +133,16 @@ async def test_a_key_shows_the_charts_and_the_connection_again() -> None:
         await refresh(app, pilot)
         assert "p99.9" not in screen_text(app)
         assert "recent events" in screen_text(app)
+
+
+async def test_escape_leaves_the_charts_before_anything_else() -> None:
+    async with running(FixedSource(overview())) as (app, pilot):
+        await pilot.press("O", "enter", "v")
+        await pilot.pause()
+        grouped = app.query_one(FilterBar).active
+        assert grouped is not None
+        await pilot.press("escape")
+        assert not app.screen_stack[0].has_class("charting")
+        assert app.query_one(FilterBar).active == grouped
+        await pilot.press("escape")
+        assert app.query_one(FilterBar).active is None

@@ -24,6 +24,26 @@ async def test_a_filter_is_in_force_while_it_is_typed() -> None:
         assert actions(source) == []
 
 
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        ("reads", "shows 0, hides 39; not in peer, state, reason: why:reads?"),
+        ("stuck", "; a slow reader is not stuck: why:slow"),
+    ],
+)
+async def test_a_filter_that_may_not_find_what_is_meant_says_what_would(
+    text: str, advice: str
+) -> None:
+    async with running(FixedSource(overview()), (100, 30)) as (app, pilot):
+        await pilot.press("slash", *text, "enter")
+        await refresh(app, pilot)
+        assert advice in screen_text(app)
+        await pilot.press("slash", "ctrl+u", *"write", "enter")
+        await refresh(app, pilot)
+        assert "shows 2, hides 37" in screen_text(app)
+        assert advice not in screen_text(app)
+
+
 async def test_mistakes_are_explained_and_the_last_good_filter_stays() -> None:
     async with running(FixedSource(overview())) as (app, pilot):
         await pilot.press("slash", *"#9 (")

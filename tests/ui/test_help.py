@@ -12,7 +12,7 @@ from app.ui.connection_table import ConnectionTable
 from app.ui.dialogs import CapDialog
 from app.ui.filter_bar import FilterBar
 from app.ui.header_panel import _figures, header_figures
-from app.ui.help_screen import HelpScreen, TopicPanel
+from app.ui.help_screen import HelpScreen, KeyList, TopicPanel
 from app.ui.lines_panel import LinesPanel
 from app.ui.preferences import Preferences
 from app.ui.workers_panel import _lines
@@ -37,8 +37,10 @@ async def test_every_key_that_is_in_force_is_listed_with_its_action(
 ) -> None:
     async with running(FixedSource(overview()), preferences=preferences) as (app, pilot):
         await pilot.press("question_mark")
+        await pilot.pause()
         assert isinstance(app.screen, HelpScreen)
-        lines = [line.split("  ") for line in said(app.screen, ".help-keys").splitlines()]
+        told = "\n".join(map(panel_text, app.screen.query(KeyList)))
+        lines = [line.split("  ") for line in told.splitlines()]
         listed = {parts[-1]: parts[-2].strip() for parts in lines if len(parts) > 1}
         assert listed["a view"] == "1…9"  # in one line, as long as they are the digits
         for name, keys in preferences.bindings().items():
@@ -190,7 +192,7 @@ async def test_the_recipes_name_the_keys_in_force(keys: dict[str, str]) -> None:
         await pilot.press("question_mark")
         await pilot.pause()
         text = panel_text(app.screen.query_one("#help-recipes", LinesPanel))
-        assert f"{'F8' if keys else '/'} pending>0" in text
+        assert f"{'F8' if keys else '/'} why:slow" in text
         assert ("end all of one host" in text) is not bool(keys)
 
 

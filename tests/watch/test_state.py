@@ -345,3 +345,20 @@ def test_whatever_snapshots_are_lost_nothing_shown_is_wrong(
     assert {i: row.frames for i, row in model.rows.items() if isinstance(row.closed, Closed)} == (
         truth.gone
     )
+
+
+@pytest.mark.parametrize("state", [ConnectionState.READ_LEN, ConnectionState.READ_BODY])
+@pytest.mark.parametrize("result", [0, 7, 100])
+def test_a_write_that_leaves_something_is_seen_in_the_state_at_once(
+    state: ConnectionState, result: int
+) -> None:
+    model = ScreenState()
+    before = snapshot(1, state, quiet=40)
+    write = Io(t=NOW, id=1, call="write", asked=100, result=result or -1)
+    model.apply(Drained([opened(1)], [before], loop_stats(NOW, 1, 1, 1), 0), NOW)
+    model.apply(Drained([write], [], None, 0), NOW)
+    row = model.rows[1]
+    assert row.snapshot is not None
+    assert row.snapshot.pending == 100 - result
+    assert row.state is (state if result == 100 else ConnectionState.WRITE_BODY)
+    assert row.idle(NOW) == (0 if result else pytest.approx(40))
