@@ -11,6 +11,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.dom import DOMNode
+from textual.geometry import Size
 from textual.widgets import Static
 
 from ..core.events import ConnectionState
@@ -78,16 +79,21 @@ class KeyList(LinesPanel):
         self._keys = keys
         self._groups = groups
 
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """Return the lines that it takes, for Textual, which makes the rows of a grid of it."""
+        return len(self._wrapped(width))
+
     def on_resize(self) -> None:
         """Wrap the lines at the new width."""
-        lines = [
+        self.set_lines(self._wrapped(self.size.width))
+
+    def _wrapped(self, width: int) -> list[Line]:
+        return [
             part
             for group in self._groups
             for line in self._of_group(group)
-            for part in flow(line, max(KEYS + 9, self.size.width), KEYS)
+            for part in flow(line, max(KEYS + 9, width), KEYS)
         ]
-        self.set_height(len(lines))
-        self.set_lines(lines)
 
     def _of_group(self, group: str) -> Iterator[Line]:
         yield [(f"{group:>{KEYS - 2}}", palette.HEADING)]

@@ -108,6 +108,7 @@ async def test_the_words_of_a_key_wrap_under_themselves(width: int) -> None:
         await pilot.press("question_mark")
         await pilot.pause()
         for part in app.screen.query(KeyList):
+            assert part.size.height >= len(part._lines) - 1
             for line in panel_text(part).splitlines():
                 words = line[KEYS:]
                 assert len(line) <= part.size.width
