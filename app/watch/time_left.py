@@ -1,7 +1,8 @@
 """When the server ends a connection by itself, and what prevents it, by the time-outs in force.
 
-`app.server.deadlines` decides it. What is told here is made of a snapshot, so that the time of the
-write time-out is that after the last acknowledgement: it moves on with the next one.
+`app.server.deadlines` decides it. What is told here is made of a snapshot: the time of the write
+time-out is that after the last acknowledgement, which moves on with the next one, and a peer that
+acknowledges less than the floor is ended before it.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def time_left(row: Row, settings: Mapping[str, int | float | str], now: float) -
     if first.at == inf:
         return f"never by itself: the {words} is off"
     left = first.at - now
-    when = f"at {clock(first.at)}, in {words_span(left)}" if left >= 1 else "within a second"
+    when = f"by {clock(first.at)}, in {words_span(left)}" if left >= 1 else "within a second"
     return f"{when}, unless {first.unless}: {words} of {settings[first.setting]:g} s"
 
 

@@ -66,7 +66,7 @@ def test_the_first_end_is_told_with_what_prevents_it(
     seen: Snapshot | None, left: int, words: str
 ) -> None:
     span = f"{left // 60} min {left % 60} s" if left >= 60 else f"{left} s"
-    assert told(seen) == f"at {clock(NOW + left)}, in {span}, {words}"
+    assert told(seen) == f"by {clock(NOW + left)}, in {span}, {words}"
 
 
 def test_what_is_due_is_within_a_second() -> None:
