@@ -91,6 +91,8 @@ def test_an_acknowledgement_is_seen_soon_and_a_long_wait_costs_little() -> None:
     assert steps[0] <= 0.03
     assert max(steps) == pytest.approx(LONGEST_STEP) == 0.5
     assert steps == sorted(steps)
+    # An acknowledgement is seen within an eighth of the time that it took.
+    assert all(step <= 0.03 + (when - at[0]) / 8 for when, step in zip(at, steps, strict=False))
     assert len(at) < 80
     assert connection.linger is not None
     connection.linger.bound(120.2)

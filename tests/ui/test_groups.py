@@ -103,6 +103,7 @@ def test_keys_that_come_in_one_read_find_the_screen_that_the_first_one_opens() -
 async def test_it_fits_and_an_empty_server_has_no_group(size: tuple[int, int]) -> None:
     async with running(FixedSource([listening()]), size) as (app, pilot):
         await pilot.press("O", "enter", "O", "down", "G", "pageup", "tab", "enter")
+        await pilot.pause()
         assert isinstance(app.screen, GroupsScreen)
         assert "0 groups of 0 connections" in screen_text(app)
         await pilot.press("escape")

@@ -36,8 +36,10 @@ async def test_jamo_and_syllables_are_keys_outside_of_a_field() -> None:
         await pilot.press("ㅓ")  # j
         assert table(app).selected_id == second
         await pilot.press("머")  # a opens the audit, j goes on in it
+        await pilot.pause()
         assert "audit" in screen_text(app).lower()
         await pilot.press("escape", "g", "ㅓ", "ㅓ", "ㅏ")
+        await pilot.pause()
         assert f"kill connection #{third}" in screen_text(app)
 
 

@@ -300,6 +300,7 @@ async def test_the_next_event_of_the_selected_connection(path: Path) -> None:
         assert toasts(app) == ["no event of #2 after this"]
         await pilot.press("apostrophe")
         assert source.now() == NOW + 2
+        await pilot.pause()
         assert "2025-10-09" in screen_text(app)
 
 

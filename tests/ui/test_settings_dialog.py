@@ -72,6 +72,7 @@ async def test_the_audit_shows_what_was_done() -> None:
     source = FixedSource(overview())
     async with running(source) as (app, pilot):
         await pilot.press("a")
+        await pilot.pause()
         assert isinstance(app.screen, AuditScreen)
         text = screen_text(app)
         assert "64KiB → 1MiB" in text

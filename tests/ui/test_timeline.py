@@ -96,6 +96,7 @@ def test_the_words_say_the_largest_and_fit() -> None:
 async def test_a_wide_detail_pane_shows_it() -> None:
     async with running(FixedSource(overview())) as (app, pilot):
         await pilot.press("g", *["down"] * 8)
+        await pilot.pause()
         assert "top 304 KiB pending" in screen_text(app)
 
 

@@ -243,6 +243,14 @@ def test_a_shortened_queue_leads_to_the_same_state(steps: list[tuple[int, bool]]
     )
 
 
+def test_the_queue_of_one_who_takes_nothing_is_bounded_at_each_moment() -> None:
+    stream, deepest = EventStream(), 0
+    for number in range(1, 80_000):
+        come_and_go(stream, number, 1)
+        deepest = max(deepest, stream.depth)
+    assert deepest <= MOST_WAITING
+
+
 def test_notices_that_nobody_takes_are_bounded_too() -> None:
     stream = EventStream()
     for number in range(50_000):
