@@ -118,6 +118,16 @@ def test_a_read_is_as_long_as_what_is_expected_within_bounds(missing: int, size:
     assert connection.read_size == size
 
 
+def test_only_the_times_of_a_stalled_iteration_are_set_to_its_end() -> None:
+    connection = connection_at(10.0)
+    connection.begin_stall(20.0)
+    connection.restamp(20.5, 60.0)
+    assert (connection.stalled_at, connection.progress_at) == (20.0, 20.0)
+    connection.restamp(20.0, 50.0)
+    assert (connection.stalled_at, connection.progress_at) == (50.0, 50.0)
+    assert (connection.active_at, connection.acked_all_at) == (10.0, 10.0)
+
+
 def test_a_snapshot_shows_the_offsets_on_unix_time() -> None:
     connection = connection_at(10.0)
     connection.machine.receive(frame(b"abcdef")[:7], CAP, 12.0)
