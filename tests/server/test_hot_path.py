@@ -65,6 +65,21 @@ def test_a_burst_like_the_one_before_meets_a_cap_that_was_lowered(serve: Serve, 
     assert running.closed(connection_id).reason is Reason.FRAME_TOO_LARGE
 
 
+@pytest.mark.parametrize("length", [101, 300, 5_000])
+def test_one_whole_frame_over_the_cap_is_refused_in_the_midst_of_good_ones(
+    serve: Serve, length: int
+) -> None:
+    running = serve(cap=100)
+    client, connection_id = running.connect_known()
+    for body in (b"mark", b"x" * 100, b"mark"):
+        assert exchange(client, [frame(body)], len(body) + 4) == frame(body)
+    client.sendall(frame(b"x" * length))
+    assert read_to_end(client) == b""
+    client.close()
+    closed = running.closed(connection_id)
+    assert (closed.reason, closed.frames_out) == (Reason.FRAME_TOO_LARGE, 3)
+
+
 def test_a_burst_of_the_same_size_with_other_lengths_is_counted_anew(serve: Serve) -> None:
     running = serve()
     client, connection_id = running.connect_known()
