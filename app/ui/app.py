@@ -26,7 +26,7 @@ from .actions import Keys, signs
 from .attention import Attention, StuckCounter
 from .charts import ChartsPanel, charts
 from .commanding_app import CommandingApp
-from .connection_page import NOT_ON_A_PAGE, ConnectionPage
+from .connection_page import NOT_IN_ITS_HELP, NOT_ON_A_PAGE, ConnectionPage
 from .detail_panel import DetailPanel
 from .dialogs import FailureScreen
 from .event_panels import EventLog, LogLines, RecentEvents
@@ -271,7 +271,7 @@ class EchoApp(CommandingApp):
 
     @property
     def _help_keys(self) -> Keys:
-        gone = self.NOT_HERE if self.open_page is None else self.NOT_HERE | NOT_ON_A_PAGE
+        gone = self.NOT_HERE if self.open_page is None else self.NOT_HERE | NOT_IN_ITS_HELP
         return {name: keys for name, keys in self.keys.items() if name not in gone}
 
     @property

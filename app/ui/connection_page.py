@@ -12,6 +12,7 @@ from textual.screen import Screen
 from ..watch.row import Row
 from ..watch.screen_state import ScreenState
 from . import palette
+from .actions import GROUPS
 from .key_bar import KeyBar
 from .lines_panel import LinesPanel
 from .page_lines import page_lines
@@ -22,6 +23,10 @@ NOT_ON_A_PAGE: Final = frozenset(
      "keep_view"}
 )  # fmt: skip
 """Actions on the table, which a page covers."""
+NOT_IN_ITS_HELP: Final = NOT_ON_A_PAGE | {
+    "sort_back", "tag", *(action.name for action in GROUPS["move"])
+}  # fmt: skip
+"""The same with the keys that move a cursor: on a page they scroll, or do nothing."""
 
 
 class ConnectionPage(Screen[None]):

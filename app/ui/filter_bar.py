@@ -20,6 +20,8 @@ from .lines_panel import Line, LinesPanel, clip, flow, line_width
 
 RECENT_LIMIT: Final = 10
 """Filters that are remembered."""
+_LEAST: Final = 8
+"""Cells of a filter's text that are shown at least."""
 _EXAMPLE = "state:WRITE_BODY pending>64K or idle>10s"
 
 
@@ -262,10 +264,14 @@ class FilterBar(Vertical):
             tail = "  all are shown"
         if self.has_class("typing"):
             ways = "  Enter keeps, Esc restores, Tab completes"
-            return [(tail.strip(), palette.GOOD), (ways, palette.FAINT)]
+            found = tail.strip()
+            ways = ways if len(found) + len(ways) <= width else ""
+            return [(clip(found, width), palette.GOOD), (ways, palette.FAINT)]
         end: Line = [(tail, palette.PLAIN), (f"  {key}, {self._change} change", palette.FAINT)]
-        room = width - len(label) - line_width(end)
-        return [(label, style), (clip(self._chosen.text, max(8, room)), palette.STRONG), *end]
+        if len(label) + _LEAST + line_width(end) > width:
+            end.pop()  # the keys are in the help too
+        room = max(_LEAST, width - len(label) - line_width(end))
+        return [(label, style), (clip(self._chosen.text, room), palette.STRONG), *end]
 
 
 def _candidates(offered: Offered, hint: str, width: int) -> Line:

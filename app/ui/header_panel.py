@@ -156,6 +156,8 @@ def _cards(model: ScreenState) -> list[_Card]:
         now = "-" if rates is None else words(value(rates))
         return _Card(label, now, history=tuple(map(value, history)), width=width, keep=keep)
 
+    # Of one who came later, the model has seen only those that opened since.
+    opened = max(model.opened, 0 if stats is None else stats.opened)
     return [
         _Card("open", f"{model.open:,}", width=6, keep=9),
         _Card("POLLOUT", f"{armed:,} on", palette.WARNING if armed else palette.DIM, keep=6),
@@ -166,7 +168,7 @@ def _cards(model: ScreenState) -> list[_Card]:
         _Card("longest", "-" if stats is None else short_micros(model.longest_us), keep=2),
         _Card("cpu", "-" if process is None else f"{process.cpu_percent:.0f}%", width=5, keep=5),
         _Card("memory", "-" if process is None else short_size(process.rss), width=6, keep=4),
-        _Card("opened", short_count(model.opened), keep=1),
+        _Card("opened", short_count(opened), keep=1),
         _Card(
             "drops",
             short_count(model.drops),

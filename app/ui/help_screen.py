@@ -91,6 +91,7 @@ class KeyList(LinesPanel):
         return [
             part
             for group in self._groups
+            if any(action.name in self._keys for action in GROUPS[group])
             for line in self._of_group(group)
             for part in flow(line, max(KEYS + 9, width), KEYS)
         ]

@@ -24,18 +24,18 @@ NAMED: Final = 4
 """Damaged files of one recording that the banner names."""
 HELP: Final = """A recording, not a live server: nothing in it can be changed.
 
-  p      play, pause              ( )    10 seconds back, on
-  [ ]    slower, faster           { }    to the start, to the end
-  , .    event before, next       ' ;    event of this connection before, next
-  d D    next close, one before   i I    next POLLOUT toggle, one before
-  n N    next error, one before   :      to a time"""
+  p      play, pause          ( )    10 seconds back, on
+  [ ]    slower, faster       { }    to the start, to the end
+  , .    event before, next   ' ;    the same, of this connection
+  d D    next close, before   i I    next POLLOUT toggle, before
+  n N    next error, before   :      to a time"""
 
 
 class ReplayApp(EchoApp):
     """The dashboard of a recording."""
 
     CSS_PATH = ["echo.tcss", "replay.tcss"]  # type: ignore[assignment]  # noqa: RUF012  as Textual's
-    NOT_HERE = frozenset({"kill", "kill_several", "cap", "settings", "record"})
+    NOT_HERE = frozenset({"kill", "kill_several", "cap", "settings", "record", "pause"})
     MAY_RING = False
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("p", "pause", "Play/pause"),

@@ -181,6 +181,8 @@ class Row:
             changes |= _out_with(known, event.pending)
         elif isinstance(event, StateChanged):
             changes = {"state": event.new}
+            if event.new is ConnectionState.READ_LEN:  # the next frame has a header of its own
+                changes |= {"header": b"", "body_read": 0, "body_length": 0, "frame_at": 0.0}
         elif isinstance(event, Io):
             changes = _moved(known, event)
         if changes:
@@ -305,12 +307,17 @@ def _moved(known: Snapshot, event: Io) -> dict[str, Any]:
     """Return what one call has changed of a snapshot."""
     moved = max(event.result, 0)
     changes: dict[str, Any] = {"active_at": event.t} if moved else {}
+    changes["eagains"] = known.eagains + (event.error == "EAGAIN")
     if event.call == "write":
         pending = event.asked - moved
+        changes["bytes_out"] = known.bytes_out + moved
+        changes["partial_writes"] = known.partial_writes + (0 < moved < event.asked)
         changes |= _out_with(known, pending)
         if pending and known.state in _READING:
             changes["state"] = ConnectionState.WRITE_BODY
-    elif known.state is ConnectionState.READ_BODY:
+        return changes
+    changes["bytes_in"] = known.bytes_in + moved
+    if known.state is ConnectionState.READ_BODY:
         left = known.body_length - known.body_read
         changes["body_read"] = known.body_read + min(moved, left)
     return changes

@@ -102,7 +102,7 @@ def test_a_peer_that_ended_and_reset_meanwhile_has_not_ended_in_order(
     running = serve(clock=clock)
     client, connection_id = running.connect_known(receive_buffer=4096)
     client.sendall(frame(bytes(300_000)))
-    running.shown(connection_id, lambda snapshot: snapshot.unacked_bytes > 100_000)
+    running.shown(connection_id, lambda snapshot: snapshot.unacked_bytes > 10_000)
 
     def end() -> None:
         client.shutdown(socket.SHUT_WR)
@@ -225,3 +225,20 @@ def test_a_stopped_program_echoes_what_came_meanwhile() -> None:
         for client in clients:
             assert read_exactly(client, len(whole)) == whole
             client.close()
+
+
+def test_all_that_are_ready_at_once_count_as_one_wakeup(
+    serve: Serve, stalling: tuple[StoppedClock, StoppedPoller]
+) -> None:
+    clock, poller = stalling
+    running = serve(clock=clock)
+    clients = [running.connect_known()[0] for _ in range(20)]
+    poller.before_return = lambda: [client.sendall(frame(b"mark")) for client in clients]
+    poller.stop_for = 0.001
+    running.server.wake()
+    for client in clients:
+        assert read_exactly(client, 8) == frame(b"mark")
+    watcher = running.watcher
+    watcher.until(lambda: watcher.stats is not None and watcher.stats.frames_out == 20)
+    assert watcher.stats is not None
+    assert watcher.stats.ready - watcher.stats.wakeups >= 19

@@ -243,7 +243,7 @@ async def test_the_help_tells_of_the_transport(path: Path) -> None:
         await pilot.pause()
         text = screen_text(app) + "\n".join(map(panel_text, app.screen.query(KeyList)))
         assert "play, pause" in text
-        assert "next close, one before" in text
+        assert "next close, before" in text
         assert "kill" not in text
         assert "quit" in text
 

@@ -116,7 +116,7 @@ def test_a_copy_reaches_the_terminals_clipboard_and_ctrl_c_asks() -> None:
             own = f"127.0.0.1:{peer.getsockname()[1]}"
             terminal.wait_for(lambda screen: own in screen)
             terminal.press("y")
-            terminal.wait_for(lambda screen: "copied" in screen)
+            terminal.wait_for(lambda screen: "sent to the clipboard" in screen)
             copied = re.search(rb"\x1b\]52;c;([^\a]+)\a", terminal.output)
             assert copied is not None
             assert f"peer={own} " in base64.b64decode(copied[1]).decode()

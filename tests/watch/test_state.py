@@ -19,6 +19,7 @@ from app.core.events import (
     Reason,
     SettingChanged,
     Snapshot,
+    StateChanged,
     Stopping,
     Toggled,
 )
@@ -354,11 +355,25 @@ def test_a_write_that_leaves_something_is_seen_in_the_state_at_once(
 ) -> None:
     model = ScreenState()
     before = snapshot(1, state, quiet=40)
-    write = Io(t=NOW, id=1, call="write", asked=100, result=result or -1)
+    error = "" if result else "EAGAIN"
+    write = Io(t=NOW, id=1, call="write", asked=100, result=result or -1, error=error)
     model.apply(Drained([opened(1)], [before], loop_stats(NOW, 1, 1, 1), 0), NOW)
     model.apply(Drained([write], [], None, 0), NOW)
     row = model.rows[1]
     assert row.snapshot is not None
     assert row.snapshot.pending == 100 - result
+    assert row.snapshot.bytes_out == before.bytes_out + result
+    assert (row.snapshot.partial_writes, row.snapshot.eagains) == (result == 7, result == 0)
     assert row.state is (state if result == 100 else ConnectionState.WRITE_BODY)
     assert row.idle(NOW) == (0 if result else pytest.approx(40))
+
+
+def test_between_frames_nothing_of_the_header_before_is_left() -> None:
+    model = ScreenState()
+    reading = snapshot(1, ConnectionState.READ_BODY, body=(5, 9), quiet=2)
+    model.apply(Drained([opened(1)], [reading], loop_stats(NOW, 1, 1, 1), 0), NOW)
+    done = StateChanged(t=NOW, id=1, old=ConnectionState.READ_BODY, new=ConnectionState.READ_LEN)
+    model.apply(Drained([done], [], None, 0), NOW)
+    known = model.rows[1].snapshot
+    assert known is not None
+    assert (known.state, known.header, known.body_length) == (ConnectionState.READ_LEN, b"", 0)
