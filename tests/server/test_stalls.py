@@ -233,7 +233,12 @@ def test_all_that_are_ready_at_once_count_as_one_wakeup(
     clock, poller = stalling
     running = serve(clock=clock)
     clients = [running.connect_known()[0] for _ in range(20)]
-    poller.before_return = lambda: [client.sendall(frame(b"mark")) for client in clients]
+
+    def send() -> None:
+        for client in clients:
+            client.sendall(frame(b"mark"))
+
+    poller.before_return = send
     poller.stop_for = 0.001
     running.server.wake()
     for client in clients:
