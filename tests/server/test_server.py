@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import resource
 import socket
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -18,6 +20,7 @@ from app.core.events import (
     Reason,
     Snapshot,
     Stopped,
+    Stopping,
 )
 from app.core.framing import frame, header
 from app.server import lifecycle
@@ -283,3 +286,29 @@ def test_a_fault_in_cutting_off_one_connection_does_not_end_the_others_badly(
     running.watcher.wait_for(Stopped)
     reasons = {closed.id: closed.reason for closed in running.watcher.all(Closed)}
     assert reasons == {1: Reason.ERROR, 2: Reason.SHUTDOWN, 3: Reason.SHUTDOWN}
+
+
+@pytest.mark.slow
+def test_a_peer_that_goes_on_sending_does_not_hold_a_stop_to_the_end_of_the_grace(
+    serve: Serve,
+) -> None:
+    running = serve(grace=9)
+    client, connection_id = running.connect_known()
+    ended = threading.Event()
+
+    def send() -> None:
+        with contextlib.suppress(OSError):
+            while not ended.wait(0.02):
+                client.sendall(frame(b"mark"))
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    try:
+        running.server.stop("test")
+        stopping = running.watcher.wait_for(Stopping)
+        closed = running.closed(connection_id)
+    finally:
+        ended.set()
+        sender.join()
+    assert closed.reason is Reason.SHUTDOWN
+    assert closed.t - stopping.t < 5
