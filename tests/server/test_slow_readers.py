@@ -89,6 +89,16 @@ def test_the_rate_is_of_the_last_seconds() -> None:
     assert known.to_queues(0.0).acked_per_second == pytest.approx(1000, rel=0.1)
 
 
+def test_a_long_step_counts_for_a_while_though_short_ones_follow() -> None:
+    known = Outstanding(0.0, 0.0, 0)
+    for when in (1.0, 5.0, 5.2, 5.4):  # a step of 4 s, of which 0.7 * 0.7 are left, 1.96 s
+        known.note_acked(known.acked_bytes + 1000, when, 30.0)
+    known.looked_at = 5.4 + 2.9
+    assert not known.has_stopped
+    known.looked_at = 5.4 + 3.0
+    assert known.has_stopped
+
+
 def test_what_fills_the_peers_receive_buffer_at_first_is_no_rate() -> None:
     known = Outstanding(0.0, 0.0, 0)
     for tick in range(1, 31):
