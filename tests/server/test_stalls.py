@@ -6,11 +6,12 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Iterator
+from functools import partial
 from time import monotonic, sleep
 
 import pytest
 
-from app.core.events import Opened, Reason
+from app.core.events import Opened, Reason, Snapshot
 from app.core.framing import frame, header
 from app.server import server as server_module
 from app.server.acceptor import Acceptor
@@ -57,6 +58,10 @@ def stalling(monkeypatch: pytest.MonkeyPatch) -> tuple[StoppedClock, StoppedPoll
     return clock, poller
 
 
+def has_read(count: int, snapshot: Snapshot) -> bool:
+    return snapshot.bytes_in == count
+
+
 @pytest.mark.parametrize("at_a_time", [1 << 20, 1000])
 @pytest.mark.parametrize("begun", [0, 2, 4, 6])
 def test_a_frame_that_came_whole_while_the_process_was_stopped_is_echoed(
@@ -66,20 +71,21 @@ def test_a_frame_that_came_whole_while_the_process_was_stopped_is_echoed(
     begun: int,
     at_a_time: int,
 ) -> None:
-    """Also if one wake-up does not read all of it."""
+    """Also if one wake-up does not read all of it, and each time anew."""
     clock, poller = stalling
     running = serve(clock=clock, header_timeout=10, body_timeout=11, idle_timeout=9)
     client, connection_id = running.connect_known()
     assert exchange(client, [frame(b"x")], 5) == frame(b"x")
     whole = frame(bytes(30_000))
-    client.sendall(whole[:begun])
-    running.shown(connection_id, lambda snapshot: snapshot.bytes_in == 5 + begun)
     read = os.read
     monkeypatch.setattr(os, "read", lambda fd, size: read(fd, min(size, at_a_time)))
-    poller.before_return = lambda: client.sendall(whole[begun:])
-    poller.stop_for = 12.0
-    running.server.wake()
-    assert read_exactly(client, len(whole)) == whole
+    for sent in (5, 5 + len(whole)):
+        client.sendall(whole[:begun])
+        running.shown(connection_id, partial(has_read, sent + begun))
+        poller.before_return = lambda: client.sendall(whole[begun:])
+        poller.stop_for = 12.0
+        running.server.wake()
+        assert read_exactly(client, len(whole)) == whole
 
 
 def test_an_end_that_came_meanwhile_is_the_reason(
