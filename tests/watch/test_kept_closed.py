@@ -73,10 +73,14 @@ def test_few_or_none(keep: int) -> None:
 
 
 def test_another_server_begins_with_none() -> None:
-    server = Server(5)
-    server.close(Reason.EOF)
+    server = Server(3)
+    for _ in range(3):
+        server.close(Reason.EOF)
     server.state.apply(Drained([], [], None, 0, afresh=True), NOW)
     assert server.kept() == []
+    for _ in range(3):
+        server.close(Reason.EOF)
+    assert len(server.kept()) == 3
 
 
 def test_of_a_closed_connection_only_what_is_kept_stays() -> None:
