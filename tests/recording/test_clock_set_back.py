@@ -110,6 +110,16 @@ def test_seconds_last_as_long_as_they_did(recording: Recording) -> None:
             assert model.opened == second
 
 
+@pytest.mark.parametrize("step", [-1.0, -5.0, -90.0])
+def test_seconds_last_as_long_also_behind_a_small_step(tmp_path: Path, step: float) -> None:
+    server = Server()
+    server.run()
+    server.set_clock(step)
+    server.run()
+    with server.end(tmp_path / "a.rec") as recording:
+        assert recording.end - recording.start == 2 * SECONDS
+
+
 def test_ages_are_right_on_both_sides(recording: Recording) -> None:
     with recording:
         for second, wall in ((30, START + 30), (90, START + 90 - HOUR)):
