@@ -132,10 +132,9 @@ class Loop:
             self.reporter.next_look,
             self._wall_clock.due,
             self.life.freed.due,
-            self._hurry_at,
-            self._force_at,
-            self._stop_at,
         )
+        if self._stopping is not None:
+            self._due = due = min(due, self._hurry_at, self._force_at, self._stop_at)
         if self._serving.unfinished or self._more_to_accept or due <= now:
             return 0
         return None if due == inf else due - now

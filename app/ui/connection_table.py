@@ -260,9 +260,19 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         return (row, row.version, row.id == self.selected_id, row.id in self.tagged, self._view)
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """Called by Textual to draw; computes the `View` of all lines once."""
+        """Called by Textual to draw; computes the `View` of all lines once.
+
+        Textual's own way looks at each line for a border, padding, a tint and an opacity, which
+        this table has not: that takes longer than to make the line.
+        """
         self._view = self._make_view()
-        return super().render_lines(crop)
+        _, background = self.background_colors
+        strips = [self.render_line(y) for y in crop.line_range]
+        for each in self.get_line_filters():
+            strips = [strip.apply_filter(each, background) for strip in strips]
+        if crop.column_span != (0, self._view.width):
+            strips = [strip.crop(*crop.column_span) for strip in strips]
+        return strips
 
     def render_line(self, y: int) -> Strip:
         """The connection in line `y` of the view, for Textual's line API."""

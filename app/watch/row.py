@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections import deque
+from collections.abc import Callable, Iterable, Mapping
 from math import inf
 from typing import Any, Final
 
@@ -84,23 +85,6 @@ class Row:
         self._rate_from = -inf
         self._rate_frames = 0  # frames echoed before that moment
         self._frame_at = opened.t  # when the latest was, as far as the snapshots tell
-
-    def update(self, snapshot: Snapshot) -> bool:
-        """Replace the snapshot by a newer one; return False if this one is older or too late."""
-        known = self.snapshot
-        if self.closed is not None:
-            return False
-        if self._unordered:
-            self._unordered -= 1
-        elif known is not None and snapshot.t < known.t:
-            return False
-        self.version += 1
-        self.snapshot = snapshot
-        if snapshot.frames_out != (0 if known is None else known.frames_out):
-            self._frame_at = at = snapshot.active_at
-            if at - self._rate_from >= RATE_WINDOW:
-                self._measure_rate(known, snapshot)
-        return True
 
     def _measure_rate(self, known: Snapshot | None, snapshot: Snapshot) -> None:
         """Measure from the start of one burst of frames to the start of another, so that a pause
@@ -278,6 +262,35 @@ class Row:
     def age(self, now: float) -> float:
         """Seconds that the connection has been, or was, open."""
         return (now if self.closed is None else self.closed.t) - self.opened.t
+
+
+def update_rows(
+    rows: Mapping[int, Row],
+    snapshots: Iterable[Snapshot],
+    note: Callable[[int], None] | None = None,
+) -> None:
+    """Replace the rows' snapshots by newer ones; `note` is called with the id of each that is.
+
+    One that is older than what the row has, or of a connection that is closed or not known, changes
+    nothing. A loop and no method of the row: each call would cost a fifth of the time.
+    """
+    for snapshot in snapshots:
+        row = rows.get(snapshot.id)
+        if row is None or row.closed is not None:
+            continue
+        known = row.snapshot
+        if row._unordered:
+            row._unordered -= 1
+        elif known is not None and snapshot.t < known.t:
+            continue
+        row.version += 1
+        row.snapshot = snapshot
+        if snapshot.frames_out != (0 if known is None else known.frames_out):
+            row._frame_at = at = snapshot.active_at
+            if at - row._rate_from >= RATE_WINDOW:
+                row._measure_rate(known, snapshot)
+        if note is not None:
+            note(snapshot.id)
 
 
 def _shifted(snapshot: Snapshot | None, seconds: float) -> Snapshot | None:

@@ -35,7 +35,7 @@ from ..core.events import (
 from ..core.settings import RUNTIME_SETTINGS
 from ..core.statistics import LoopStats, MeasuredRate, ProcessStats, WorkerStats
 from .kept_closed import KeptClosed
-from .row import Row
+from .row import Row, update_rows
 from .stream import Drained
 
 CLOSED_SHOWN_FOR: Final = 6.0
@@ -297,17 +297,12 @@ class State:
             self._drop(row)
 
     def _apply_snapshots(self, snapshots: Iterable[Snapshot]) -> None:
-        rows = self.rows
-        changed = [
-            row.id
-            for snapshot in snapshots
-            if (row := rows.get(snapshot.id)) is not None and row.update(snapshot)
-        ]
-        changed_in, this_round = self._changed_in, self.round
-        if changed_in is not None:
-            for connection_id in changed:
-                changed_in.pop(connection_id, None)
-                changed_in[connection_id] = this_round
+        update_rows(self.rows, snapshots, None if self._changed_in is None else self._note_change)
+
+    def _note_change(self, connection_id: int) -> None:
+        assert self._changed_in is not None
+        self._changed_in.pop(connection_id, None)
+        self._changed_in[connection_id] = self.round
 
     def _apply_stats(self, stats: LoopStats) -> None:
         self.stats = stats

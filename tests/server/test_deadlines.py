@@ -15,7 +15,7 @@ from app.core.settings import Settings
 from app.server.connection import Connection, Linger
 from app.server.deadlines import SLOT, TimingWheel, deadline, describe_wait
 from app.server.outstanding import Outstanding
-from app.watch.row import Row
+from app.watch.row import Row, update_rows
 from app.watch.why import why_waiting
 from tests.making import opened
 
@@ -85,7 +85,7 @@ def test_an_idle_peer_is_told_of_for_as_long_as_the_time_out_counts(
     when, _ = deadline(connection, msgspec.structs.replace(SETTINGS, idle_timeout=5))
     assert describe_wait(connection, when) == words
     row = Row(opened(1))
-    row.update(connection.snapshot(epoch=0.0))
+    update_rows({row.id: row}, [connection.snapshot(epoch=0.0)])
     assert why_waiting(row, when) == "no frame yet for 5 s"
 
 

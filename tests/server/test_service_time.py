@@ -7,13 +7,89 @@ from collections.abc import Callable
 import pytest
 
 from app.core.commands import Trace
-from app.core.events import TraceLevel
+from app.core.events import POLLIN, TraceLevel
 from app.core.framing import frame
 from app.core.histogram import Histogram
+from app.core.settings import Settings
 from app.core.statistics import LoopStats
+from app.server import serving as serving_module
+from app.server import tracing
+from app.server.connection import Connection
+from app.server.connection_limit import ConnectionLimit
+from app.server.lifecycle import Lifecycle
+from app.server.poller import SelectPoller
+from app.server.reporter import Reporter
+from app.server.serving import CLOCK_EVERY, Serving
+from app.server.shard import Shard
+from app.watch.stream import EventStream
 from tests.peers import Running, exchange
 
 Serve = Callable[..., Running]
+ECHO_US = 5
+PEERS = 11
+
+
+class PlayedKernel:
+    """Each write takes `ECHO_US`, that of a long echo 10 ms.
+
+    The descriptor 100 is broken; 101 and 102 send a long frame, 102 with a byte of the next.
+    """
+
+    def __init__(self) -> None:
+        self.us = 0
+        self.ended_at: list[int] = []
+
+    def clock(self) -> float:
+        return self.us / 1e6
+
+    def read(self, fd: int, size: int) -> bytes:
+        if fd == 100:
+            raise ConnectionResetError
+        data = frame(b"x" * (9_000 if fd in (101, 102) else 8)) + b"\0" * (fd == 102)
+        return data[:size]
+
+    def write(self, fd: int, data: bytes) -> int:
+        self.us += ECHO_US if len(data) < 1000 else 10_000
+        self.ended_at.append(self.us)
+        return len(data)
+
+
+class ServingWithSlowCloses(Serving):
+    """A close takes 10 ms."""
+
+    def __init__(self, life: Lifecycle, kernel: PlayedKernel) -> None:
+        super().__init__(life, kernel.clock)
+        self._kernel = kernel
+
+    def _close_broken(self, connection: Connection, error: OSError) -> None:
+        self._kernel.us += 10_000
+
+
+@pytest.mark.parametrize("slow", [None, 100, 101, 102])
+@pytest.mark.parametrize("place", range(PEERS))
+def test_a_time_is_at_most_three_short_echoes_too_long(
+    slow: int | None, place: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kernel = PlayedKernel()
+    monkeypatch.setattr(tracing, "os", kernel)
+    monkeypatch.setattr(serving_module, "os", kernel)
+    reporter = Reporter(EventStream(), 0.0, TraceLevel.OFF)
+    life = Lifecycle(Settings(), SelectPoller(), reporter, Shard((), ConnectionLimit(), 0.0))
+    fds = list(range(200, 200 + PEERS))
+    if slow is not None:
+        fds[place] = slow
+    for fd in fds:
+        connection = Connection(fd, fd, "10.0.0.1:1", 0.0)
+        life.by_id[fd] = life.by_fd[fd] = connection
+        if fd != 101:  # one goes the general way
+            life.quick[fd] = connection
+    ServingWithSlowCloses(life, kernel).batch([(fd, POLLIN) for fd in fds], 0.0)
+    buckets = list(reporter.service.buckets())
+    told = [bucket for bucket in buckets for _ in range(bucket.times)]
+    assert len(told) == len(kernel.ended_at) == PEERS - (slow == 100)
+    late = (CLOCK_EVERY - 1) * ECHO_US
+    for bucket, ended_at in zip(told, kernel.ended_at, strict=True):
+        assert bucket.low - late <= ended_at <= bucket.high
 
 
 def told(running: Running, frames: int) -> LoopStats:

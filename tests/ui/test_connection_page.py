@@ -14,7 +14,7 @@ from app.ui.kill_dialog import KillDialog
 from app.ui.lines_panel import Line, line_width
 from app.ui.page_lines import page_lines
 from app.watch.explanations import REASONS, WHYS
-from app.watch.row import Row
+from app.watch.row import Row, update_rows
 from app.watch.screen_state import ScreenState
 from app.watch.stream import Drained
 from app.watch.why import why_code, why_waiting
@@ -75,14 +75,14 @@ def test_the_slow_readers_page_tells_the_figures_that_it_was_judged_by() -> None
 
 def test_two_figures_that_are_compared_are_never_rounded_to_equal() -> None:
     row = Row(opened(1))
-    row.update(snapshot(1, frames=1, size=2**21 - 4, unacked=1))
+    update_rows({row.id: row}, [snapshot(1, frames=1, size=2**21 - 4, unacked=1)])
     text = text_of(page_lines(row, [], {}, NOW, 100))
     assert "2,097,151 B of 2,097,152 B written" in text
 
 
 def test_the_bar_of_a_body_is_full_only_when_it_is_complete() -> None:
     row = Row(opened(1))
-    row.update(snapshot(1, ConnectionState.READ_BODY, body=(1_200, 5_000)))
+    update_rows({row.id: row}, [snapshot(1, ConnectionState.READ_BODY, body=(1_200, 5_000))])
     (line,) = (
         "".join(text for text, _ in line)
         for line in page_lines(row, [], {}, NOW, 100)

@@ -3,7 +3,7 @@
 from app.core.events import ConnectionState, Event, Reason, Toggled
 from app.ui.lines_panel import line_width
 from app.ui.timeline import labelled, slots, timeline
-from app.watch.row import TOGGLES_LIMIT, Row
+from app.watch.row import TOGGLES_LIMIT, Row, update_rows
 from app.watch.screen_state import ScreenState
 from app.watch.stream import Drained
 from screenshots.scenes import SLOW_READER, overview
@@ -104,7 +104,10 @@ def test_the_line_fits_with_the_longest_words() -> None:
     row = Row(opened(1))
     pending = 16_896  # 16.5 KiB
     row.remember(Toggled(t=NOW - 5, id=1, armed=True, pending=pending, toggles=1))
-    row.update(snapshot(1, ConnectionState.WRITE_BODY, out=(0, pending), toggles=1, armed_for=5))
+    update_rows(
+        {row.id: row},
+        [snapshot(1, ConnectionState.WRITE_BODY, out=(0, pending), toggles=1, armed_for=5)],
+    )
     line = labelled(row, NOW, 94)
     assert line_width(line) == 94
     assert "".join(text for text, _ in line).endswith("top 16.5 KiB pending")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from app.core.statistics import MeasuredRate
 from app.watch.filter import DEEPEST, LONGEST, FilterError, parse_filter
-from app.watch.row import Row
+from app.watch.row import Row, update_rows
 from app.watch.state import State
 from app.watch.stream import Drained
 from screenshots.scenes import overview
@@ -119,7 +119,9 @@ def test_a_rate_is_compared_as_the_table_writes_it(text: str, rates: set[float])
     found = set()
     for rate in (0.0, 0.33, 2.04, 1233.7):
         row = Row(opened(1))
-        row.update(msgspec.structs.replace(snapshot(1, frames=9), t=NOW, active_at=NOW))
+        update_rows(
+            {row.id: row}, [msgspec.structs.replace(snapshot(1, frames=9), t=NOW, active_at=NOW)]
+        )
         row.continue_rate(MeasuredRate(rate, 60.0))
         found |= {rate} if passes(row, NOW) else set()
     assert found == rates
