@@ -116,12 +116,9 @@ class _Exchange:
         except BlockingIOError:
             return None
         except ConnectionResetError:
-            chunk = b""
+            raise self._ended("reset") from None
         if not chunk:
-            raise ClientError(
-                f"{self._where} closed the connection after {_progress(decoder)} of the echo"
-                f" (sent: one frame of {len(body):,} bytes; a CAP below that refuses it)"
-            )
+            raise self._ended("closed")
         decoder.feed(chunk)
         announced = decoder.announced
         if announced is not None and announced != len(body):
@@ -129,6 +126,12 @@ class _Exchange:
                 f"{self._where} announces an echo of {announced:,} bytes, sent were {len(body):,}"
             )
         return decoder.next_body()
+
+    def _ended(self, how: str) -> ClientError:
+        return ClientError(
+            f"{self._where} {how} the connection after {_progress(self._decoder)} of the echo"
+            f" (sent: one frame of {len(self._body):,} bytes; a CAP below that refuses it)"
+        )
 
     def _standstill(self, timeout: float) -> str:
         """Say what hangs: our send, the way, or the answer."""

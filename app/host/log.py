@@ -141,7 +141,8 @@ class LogWriter:
                 self._write("\n".join([*lines, ""]).encode(errors="backslashreplace"))
         except Exception as error:
             self._is_silent = True
-            if isinstance(error, OSError) and self._is_reader_gone(error):
+            is_gone = isinstance(error, OSError) and self._is_reader_gone(error)
+            if is_gone and self._has_written:
                 with contextlib.suppress(OSError):  # stderr may have had the same reader
                     print(f"echo-tui: the log ends here: {error}", file=sys.stderr)
                 return

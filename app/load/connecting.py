@@ -119,7 +119,8 @@ class Connecting:
             del self._pending[fd]
             self._poller.unregister(fd)
             sock.close()
-            self._failed(errno.ETIMEDOUT)
+            waited = f"nothing came back to the SYN within {self._share.timeout:g} s"
+            self.failures[f"{waited} (a firewall, or its queue of connections is full)"] += 1
 
     def _failed(self, code: int | None) -> None:
         self.failures[os.strerror(code or 0)] += 1

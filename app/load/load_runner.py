@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 from ..core.printable import printable, reason_of
+from ..core.selector import make_selector
 from ..core.settings import SettingError
 from ..core.spawn import helper_command, start_helper
 from .findings import counted
@@ -107,7 +108,7 @@ class LoadRunner:
         """
         self._on_progress(())
         shares = self.plan.shares(*find_address(self.plan))
-        with selectors.DefaultSelector() as selector:
+        with make_selector() as selector:
             try:
                 for share in shares:
                     self._workers.append(LoadWorker(share))

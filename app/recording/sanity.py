@@ -52,6 +52,8 @@ def sane_body(body: B) -> B:
             judged: Any = sane(value)
         elif isinstance(value, tuple) and value and type(value[0]) in _KINDS:
             judged = tuple(map(sane, value))
+        elif type(value) is int and value < 0:
+            raise ImpossibleError(f"a record has {name} {value}")
         else:
             judged = _judged(value, "a record")
             if name == "settings":

@@ -10,6 +10,7 @@ not fetched, in the kernel's memory, outside every limit of ours.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import socket
 import struct
@@ -17,6 +18,7 @@ from enum import Enum, auto
 from typing import Final
 
 from ..core.events import Reason
+from ..core.printable import reason_of
 from .connection import READ_SIZE, Connection, Linger
 
 UNEXPECTED: Final = frozenset({Reason.FRAME_TOO_LARGE, Reason.SHUTDOWN})
@@ -28,6 +30,22 @@ LINGER_STEP: Final = 0.025
 """Seconds between the first checks of a lingering connection; they come further apart with time."""
 LONGEST_STEP: Final = 0.5
 _DISCARD_READS: Final = 4
+_ERRNOS: Final = {
+    Reason.RESET: "ECONNRESET EPIPE ECONNABORTED ENOTCONN ESHUTDOWN",
+    # The first five are told by name; the others are what ICMP's messages become (Linux,
+    # icmp_err_convert and icmpv6_err_convert), and EPERM is a packet filter's.
+    Reason.UNREACHABLE: "EHOSTUNREACH ENETUNREACH EHOSTDOWN ENETDOWN EACCES"
+    " ENONET ENETRESET ECONNREFUSED ENOPROTOOPT EPROTO EOPNOTSUPP EMSGSIZE EPERM",
+    Reason.TIMEOUT_PEER: "ETIMEDOUT",
+}
+_REASONS: Final = {
+    getattr(errno, name): reason
+    for reason, names in _ERRNOS.items()
+    for name in names.split()
+    if hasattr(errno, name)
+}
+"""Close reasons by the errno of a read or a write: the peer's doing, or the network's. Every other
+errno is a fault of ours, `error`."""
 
 
 class Verdict(Enum):
@@ -60,7 +78,7 @@ def discard_input(connection: Connection, now: float) -> bool:
     return True
 
 
-def note_break(connection: Connection, reason: Reason, words: str) -> None:
+def note_break(connection: Connection, error: OSError) -> None:
     """Keep in the machine why a connection that was ending has broken.
 
     A reason that was decided earlier stands, with the words behind its detail; but a peer that
@@ -68,15 +86,19 @@ def note_break(connection: Connection, reason: Reason, words: str) -> None:
     """
     machine = connection.machine
     if machine.closing is Reason.EOF and connection.unacked_bytes:
-        machine.overrule(reason, describe_loss(connection, words))
+        machine.overrule(_reason_for(error), describe_loss(connection, reason_of(error)))
     elif machine.closing is not None:
-        machine.add_detail(words)
+        machine.add_detail(reason_of(error))
 
 
-def close_broken(connection: Connection, reason: Reason, words: str) -> None:
+def close_broken(connection: Connection, error: OSError) -> None:
     """Close a connection that has broken, in the machine; an earlier reason as in `note_break`."""
-    note_break(connection, reason, words)
-    connection.machine.close(reason, words)
+    note_break(connection, error)
+    connection.machine.close(_reason_for(error), reason_of(error))
+
+
+def _reason_for(error: OSError) -> Reason:
+    return _REASONS.get(error.errno or 0, Reason.ERROR)
 
 
 def describe_loss(connection: Connection, words: str) -> str:

@@ -8,7 +8,9 @@ end, so the number of bytes that the kernel returns says which fields there are.
 
 from __future__ import annotations
 
+import errno
 import fcntl
+import os
 import socket
 import struct
 import sys
@@ -95,6 +97,17 @@ class SocketQueues:
     def peer_unread(self, fd: int) -> int | None:
         """Bytes that the peer's kernel holds for its program; None if it is on another machine."""
         return self._peers.unread(self._sockets[fd])
+
+    def take_error(self, fd: int) -> OSError:
+        """The error with which the kernel has ended a connection; it tells it once (SO_ERROR).
+
+        Behind the peer's FIN its RST is EPIPE (Linux, tcp_reset), which says nothing of the peer.
+        """
+        number = self._sockets[fd].getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if number == errno.EPIPE:
+            number = errno.ECONNRESET
+        number = number or errno.ENOTCONN  # a read or a write was told it before
+        return OSError(number, os.strerror(number))
 
     def close(self) -> None:
         """Give back the descriptor for asking about peers; another question opens it anew."""

@@ -16,7 +16,7 @@ from typing import Final
 from ..core.addresses import host_of
 from ..core.commands import CLOSE_BOUND
 from ..core.events import POLLIN, POLLOUT, Reason, TraceLevel
-from ..core.printable import in_words, printable, reason_of
+from ..core.printable import in_words, printable
 from ..core.settings import Settings
 from .closing import (
     LONGEST_STEP,
@@ -193,8 +193,8 @@ class Lifecycle:
         if connection.linger is None:
             try:
                 begin_linger(connection, self._sockets[connection.fd], now)
-            except OSError as error:
-                note_break(connection, Reason.RESET, reason_of(error))
+            except OSError:
+                note_break(connection, self._queues.take_error(connection.fd))
                 return True
         return check_linger(connection, now, self.settings.write_timeout) is Verdict.DONE
 
@@ -289,7 +289,7 @@ class Lifecycle:
                     machine.overrule(Reason.KILLED, f"mode close: {lost}")
                 machine.close()
             case Verdict.RESET:
-                close_broken(connection, Reason.RESET, "reset by the peer")
+                close_broken(connection, self._queues.take_error(connection.fd))
         self.apply_state(connection, now)
 
     def _time_out_write(self, connection: Connection, now: float) -> None:

@@ -22,7 +22,6 @@ Facts that surprise:
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Callable
 from math import floor
@@ -32,7 +31,6 @@ from typing import Final
 from ..core.events import Reason
 from ..core.framing import HEADER_SIZE, NO_BURST, burst_filling, frames_filling, read_length
 from ..core.histogram import TABLE_SIZE, index_of, index_table
-from ..core.printable import reason_of
 from ..core.settings import Settings
 from .closing import close_broken, discard_input
 from .connection import READ_SIZE, Connection
@@ -59,22 +57,6 @@ CLOCK_EVERY: Final = 4
 """Echoes in a row on the hot path that the clock is read once for, after the last of them; before
 anything that may take longer, it is read as well. So a service time is at most three echoes (some
 15 µs) too long, in a batch of several, and exact for a connection that is served alone."""
-_ERRNOS: Final = {
-    Reason.RESET: "ECONNRESET EPIPE ECONNABORTED ENOTCONN ESHUTDOWN",
-    # The first five are told by name; the others are what ICMP's messages become (Linux,
-    # icmp_err_convert and icmpv6_err_convert), and EPERM is a packet filter's.
-    Reason.UNREACHABLE: "EHOSTUNREACH ENETUNREACH EHOSTDOWN ENETDOWN EACCES"
-    " ENONET ENETRESET ECONNREFUSED ENOPROTOOPT EPROTO EOPNOTSUPP EMSGSIZE EPERM",
-    Reason.TIMEOUT_PEER: "ETIMEDOUT",
-}
-_REASONS: Final = {
-    getattr(errno, name): reason
-    for reason, names in _ERRNOS.items()
-    for name in names.split()
-    if hasattr(errno, name)
-}
-"""Close reasons by the errno of a read or a write: the peer's doing, or the network's. Every other
-errno is a fault of ours, `error`."""
 
 
 class Serving:
@@ -388,6 +370,4 @@ class Serving:
 
     def _close_broken(self, connection: Connection, error: OSError) -> None:
         """Close at once by the errno; a reason that was decided earlier stands, with the words."""
-        error = self._write_error or error
-        words = reason_of(error)
-        close_broken(connection, _REASONS.get(error.errno or 0, Reason.ERROR), words)
+        close_broken(connection, self._write_error or error)

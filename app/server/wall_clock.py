@@ -42,9 +42,12 @@ class WallClock:
         """When to wake for a comparison if nothing else happens, on `clock`."""
 
     def now(self) -> float:
-        """The wall clock's time, in Unix seconds; on the clock of the events if these agree."""
-        now, wall = self._clock() + self.epoch, self._wall()
-        return now if abs(wall - now) < STEP else wall
+        """The time on the clock of the events, in Unix seconds.
+
+        It follows the wall clock with them: a time that did so sooner would come before the notice
+        of the step, by which those who know it shift all that was before.
+        """
+        return self._clock() + self.epoch
 
     def compare(self) -> float:
         """Follow the wall clock; return the seconds that it was set by, or 0."""

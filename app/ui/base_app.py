@@ -62,6 +62,7 @@ class PersonalApp(App[int], inherit_bindings=False):
         """Whether the terminal is to be asked how wide it draws our glyphs."""
         self._drawing = self._plain
         self._few: list[LineFilter] = []
+        self._given_late = 0  # characters on their way to a field, see `_deliver`
         # Rich loads its table of widths at the first wide character: by then there may be no
         # descriptor left for it, and the screen would crash.
         cell_len("\N{FULLWIDTH LATIN SMALL LETTER W}")
@@ -157,17 +158,25 @@ class PersonalApp(App[int], inherit_bindings=False):
 
         Textual has sent them to the widget that had the focus before. A field consumes every
         character, so one that bubbles up while a field has the focus was never sent to the field.
+        Enter and the like act on the field at once, so they wait behind such characters.
         """
         if isinstance(event, Resize) and isinstance(self._driver, TerminalDriver):
             self._driver.resize(event.size)
-        has_bubbled_up = isinstance(event, Key) and event.is_forwarded and event.is_printable
-        field = self.focused if has_bubbled_up else None
-        if isinstance(field, Input) and isinstance(event, Key) and _consumes(field, event):
-            again = Key(event.key, event.character)
-            again._set_forwarded()
-            field.post_message(again)
-        else:
-            await super().on_event(event)
+        field = self.focused if isinstance(event, Key) and event.is_forwarded else None
+        if isinstance(event, Key) and isinstance(field, Input):
+            is_text = event.is_printable and _consumes(field, event)
+            if is_text or self._given_late:
+                again = Key(event.key, event.character)
+                again._set_forwarded()
+                field.post_message(again)
+                if is_text:
+                    self._given_late += 1
+                    field.call_later(self._note_taken)
+                return
+        await super().on_event(event)
+
+    def _note_taken(self) -> None:
+        self._given_late -= 1
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Return the filters of every line.

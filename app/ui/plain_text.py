@@ -73,9 +73,16 @@ _WIDE_IN: Final = ("ja", "ko", "zh")
 """Languages whose terminals may draw ambiguous characters two cells wide."""
 
 
+_COERCED: Final = ("C.UTF-8", "C.utf8", "UTF-8")
+
+
 def has_wide_glyphs(environment: Mapping[str, str]) -> bool:
-    """Whether the locale is one of a language with wide characters."""
-    names = (environment.get(name) for name in ("LC_ALL", "LC_CTYPE", "LANG"))
+    """Whether the locale is one of a language with wide characters.
+
+    Where it is not installed, CPython has set LC_CTYPE to a locale of no language (PEP 538).
+    """
+    kind = environment.get("LC_CTYPE")
+    names = environment.get("LC_ALL"), None if kind in _COERCED else kind, environment.get("LANG")
     return next(filter(None, names), "").partition("_")[0].lower() in _WIDE_IN
 
 

@@ -14,6 +14,8 @@ import psutil
 
 from ..core.statistics import ProcessStats
 
+SHORTEST_SPAN: Final = 0.1
+"""Seconds over which CPU is measured at least: the kernel counts it in steps of some 10 ms."""
 LONGEST_SPAN: Final = 2.5
 """Seconds over which CPU is measured at most: a longer time would hide what goes on now."""
 
@@ -124,15 +126,17 @@ class ProcessSampler:
         self._cpu_before = {os.getpid(): time.process_time()}
 
     def __call__(self) -> ProcessStats | None:
-        """Return the figures of now; None if CPU has to be measured anew: call again soon.
+        """Return the figures of now; None if CPU has to be measured first: call again soon.
 
         Raises `psutil.Error` or `OSError` if they cannot be read.
         """
+        if self._clock() - self._sampled_at < SHORTEST_SPAN:
+            return None
         own = os.getpid()
         used = {own: _read(own)}
         used |= {pid: one for pid in self._worker_pids() if (one := usage(pid)) is not None}
         now, before = self._clock(), self._cpu_before
-        span = max(now - self._sampled_at, 1e-3)
+        span = now - self._sampled_at
         cpu = sum(one.cpu_seconds - before[pid] for pid, one in used.items() if pid in before)
         self._sampled_at = now
         self._cpu_before = {pid: one.cpu_seconds for pid, one in used.items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import socket
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -59,6 +60,22 @@ def free_port() -> int:
 def test_the_echo_is_the_body(serve: Serve, body: bytes) -> None:
     port = serve(cap=2 << 20).server.port
     assert echo("127.0.0.1", port, body, PATIENCE) == body
+
+
+def test_a_reset_is_called_so() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def reset() -> None:
+            peer, _ = listener.accept()
+            peer.recv(100)
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            peer.close()
+
+        thread = threading.Thread(target=reset)
+        thread.start()
+        message = complaint(listener.getsockname()[1])
+        thread.join()
+    assert "reset the connection after 0 of 4 bytes of the header" in message
 
 
 def test_ipv6(serve: Serve) -> None:

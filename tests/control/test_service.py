@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
+import selectors
 import subprocess
 import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +23,7 @@ from app.control.protocol import (
     News,
     Refused,
 )
+from app.control.server_side import service as service_module
 from app.control.server_side.session import ANSWER_WITHIN, CLOSING_WITHIN
 from app.core.commands import Command, Kill, Set, Stop, Trace
 from app.core.events import (
@@ -210,6 +215,37 @@ def test_nobody_watching_means_no_figures_are_made(controlled: Controlled) -> No
         link.fetch_pages()
         until(lambda: controlled.stream.watched, "watched")
     until(lambda: not controlled.stream.watched, "unwatched again")
+
+
+class FailingSelector(selectors.DefaultSelector):
+    """epoll_ctl(2) has no watch left, as often as `fails` says."""
+
+    fails = 0
+
+    def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        if type(self).fails:
+            type(self).fails -= 1
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return super().register(fileobj, events, data)
+
+
+def test_a_client_that_cannot_be_watched_ends_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service_module, "make_selector", FailingSelector)
+    with Controlled(tmp_path / "s") as controlled, controlled.link() as other:
+        other.fetch_pages()
+        for fails in (1, 3):
+            # Of these the listener's, or the new client's: which is first depends on the threads.
+            monkeypatch.setattr(FailingSelector, "fails", fails)
+            raw = controlled.raw()
+            controlled.until(lambda: not FailingSelector.fails, "the failures")
+            raw.sock.close()
+            with controlled.link() as late:
+                assert late.fetch_pages()
+        controlled.watcher.wait_for(Notice, lambda event: "control socket: " in event.text)
+        connect(controlled.server.port).close()
+        assert news_until(other, lambda news: any(isinstance(e, Closed) for e in news.events))
 
 
 def test_the_last_words_reach_who_watches(tmp_path: Path) -> None:

@@ -96,7 +96,6 @@ def test_a_reader_of_both_outputs_that_goes_away_ends_the_log_and_nothing_else(
 ) -> None:
     """As with ``2>&1 | head -1``: what is published later is still taken from the queue."""
     reading, writing = os.pipe()
-    os.close(reading)
     stream = EventStream()
     with os.fdopen(writing, "w", buffering=1) as broken:
         monkeypatch.setattr("sys.stderr", broken)
@@ -105,7 +104,8 @@ def test_a_reader_of_both_outputs_that_goes_away_ends_the_log_and_nothing_else(
         for number in range(1, 1001):
             stream.publish(opened(number))
             if number == 1:
-                until(lambda: not stream.depth)
+                assert os.read(reading, 1000)
+                os.close(reading)
         until(lambda: not stream.depth)
         stream.publish(STOPPED)
         assert log.end(PATIENCE) == ""
@@ -113,6 +113,18 @@ def test_a_reader_of_both_outputs_that_goes_away_ends_the_log_and_nothing_else(
         assert not log._thread.is_alive()
         with contextlib.suppress(BrokenPipeError):  # of what stands in its buffer
             broken.close()
+
+
+def test_a_reader_that_has_gone_before_the_first_line_is_a_failure() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    stream = EventStream()
+    with os.fdopen(writing, "w"):
+        log = LogWriter(stream, writing, as_json)
+        log.start()
+        stream.publish(opened(1))
+        until(lambda: log.failure)
+    assert log.failure == "Broken pipe"
 
 
 @pytest.fixture

@@ -73,6 +73,18 @@ def test_a_keyframe_with_impossible_settings_is_damage() -> None:
         unpack(Keyframe, body)
 
 
+@pytest.mark.parametrize("keyframe", [Keyframe(opened=-9), Keyframe(closed=-7)])
+def test_a_negative_count_of_a_keyframe_is_damage(keyframe: Keyframe) -> None:
+    body = pack(keyframe, NOW)[24:]
+    with pytest.raises(DamageError, match=r"a record has (opened|closed) -\d"):
+        unpack(Keyframe, body)
+
+
+def test_a_negative_count_of_a_batch_is_damage() -> None:
+    with pytest.raises(DamageError, match="a record has dropped -4"):
+        read_back(RecordedBatch(dropped=-4))
+
+
 def test_no_text_of_a_recording_reaches_a_terminal_raw() -> None:
     events = (
         replaced(listening(), host=EVIL, notes=(EVIL, "fine"), poller=EVIL),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import struct
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -20,6 +22,7 @@ pytestmark = pytest.mark.slow
 Serve = Callable[..., Running]
 
 DRAINING = ConnectionState.DRAINING
+TCP_CLOSE = 7  # include/net/tcp_states.h
 SMALL = 4096
 """Bytes of a receive buffer that takes next to nothing."""
 ECHO = 200 * 1024
@@ -74,6 +77,39 @@ def test_a_peer_that_half_closed_and_reset_has_not_ended_in_order(serve: Serve) 
     closed = running.closed(connection_id)
     assert closed.reason is Reason.RESET
     assert "not acknowledged" in closed.detail
+
+
+@pytest.mark.parametrize(
+    ("number", "reason", "words"),
+    [
+        (errno.ETIMEDOUT, Reason.TIMEOUT_PEER, "Connection timed out"),
+        (errno.EHOSTUNREACH, Reason.UNREACHABLE, "No route to host"),
+        (errno.EPIPE, Reason.RESET, "Connection reset by peer"),
+    ],
+)
+def test_a_half_closed_peer_that_the_kernel_gave_up_has_the_reason_of_its_error(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, number: int, reason: Reason, words: str
+) -> None:
+    running = serve()
+    client, connection_id = running.connect_known(receive_buffer=SMALL)
+    client.sendall(frame(bytes(ECHO)))
+    client.shutdown(socket.SHUT_WR)
+    running.shown(connection_id, is_unacknowledged)
+    real = socket.socket.getsockopt
+
+    def getsockopt(sock: socket.socket, level: int, option: int, size: int = 0) -> Any:
+        if (level, option) == (socket.SOL_SOCKET, socket.SO_ERROR):
+            return number
+        found = real(sock, level, option, size)
+        if (level, option) == (socket.IPPROTO_TCP, socket.TCP_INFO):
+            return bytes([TCP_CLOSE]) + found[1:]
+        return found
+
+    monkeypatch.setattr(socket.socket, "getsockopt", getsockopt)
+    closed = running.closed(connection_id)
+    assert closed.reason is reason
+    assert closed.detail.startswith(f"{words}: ")
+    assert closed.detail.endswith(" bytes not acknowledged; it was ending as eof")
 
 
 @pytest.mark.parametrize("poller", ["epoll", "epoll-et", "poll", "select"])

@@ -49,9 +49,12 @@ def test_a_step_is_told_once_and_followed(step: float) -> None:
     assert clocks.pass_by(1.0) == 0.0
 
 
-def test_before_it_is_compared_the_time_is_right_already() -> None:
+def test_before_it_is_compared_the_time_stays_with_that_of_the_events() -> None:
     clocks = Clocks()
+    before = clocks.wall
     clocks.wall -= 9 * DAY
+    assert clocks.compared.now() == before
+    clocks.compared.compare()
     assert clocks.compared.now() == clocks.wall
 
 

@@ -146,9 +146,11 @@ class Socket:
         raise os_error(errno.ENOTCONN)
 
     def getsockopt(self, level: int, option: int, size: int = 0) -> Any:
-        """Read an option: TCP_INFO, or the size of the send buffer."""
+        """Read an option: TCP_INFO, the error, or the size of the send buffer."""
         if level == socket.IPPROTO_TCP and option == socket.TCP_INFO:
             return self.kernel.tcp_info(self, size)
+        if option == socket.SO_ERROR:
+            return self.broken
         return self.send_room
 
     def shutdown(self, how: int) -> None:

@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import socket
+from itertools import count
 
 import psutil
 import pytest
@@ -45,8 +46,9 @@ def test_workers_are_seen_and_none_is_left() -> None:
 def test_the_process_figures_are_those_of_all() -> None:
     child = psutil.Popen(["cat"], stdin=-1)
     pids = [child.pid]
-    sample = ProcessSampler(lambda: 1.0, lambda: pids)
-    alone = ProcessSampler(lambda: 1.0)()
+    seconds = count(0.0, 0.2)
+    sample = ProcessSampler(lambda: 1.0, lambda: pids, lambda: next(seconds))
+    alone = ProcessSampler(lambda: 1.0, clock=lambda: next(seconds))()
     with child.stdin:
         both = sample()
         assert both is not None
@@ -57,7 +59,8 @@ def test_the_process_figures_are_those_of_all() -> None:
         assert usage(child.pid) is not None
     child.wait()
     assert usage(child.pid) is None
-    again, own = sample(), ProcessSampler(lambda: 1.0)()
+    again = sample()
+    own = ProcessSampler(lambda: 1.0, clock=lambda: next(seconds))()
     assert again is not None
     assert own is not None
     assert again.threads == own.threads

@@ -91,6 +91,8 @@ async def test_all_that_was_drawn_is_drawn_anew_and_a_line_says_so() -> None:
         ({"LANG": "ja_JP.UTF-8"}, True),
         ({"LANG": "ja_JP.UTF-8", "LC_ALL": "C.UTF-8"}, False),
         ({"LANG": "en_GB.UTF-8", "LC_CTYPE": "zh_TW.UTF-8"}, True),
+        ({"LANG": "ko_KR.UTF-8", "LC_CTYPE": "C.UTF-8"}, True),
+        ({"LANG": "en_GB.UTF-8", "LC_CTYPE": "C.UTF-8"}, False),
         ({"LANG": "kok_IN.UTF-8"}, False),
         ({}, False),
     ],

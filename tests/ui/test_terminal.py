@@ -101,6 +101,17 @@ def test_keys_that_come_with_the_filters_key_are_the_filters() -> None:
         assert "PAUSED" not in terminal.text
 
 
+@pytest.mark.parametrize("keys", ["/id=7\r", "/id=75\x7f\r"])
+def test_a_filter_with_its_enter_in_one_read_filters(keys: str) -> None:
+    with Terminal("127.0.0.1", "0") as terminal:
+        port = wait_for_port(terminal)
+        with socket.create_connection(("127.0.0.1", port)) as peer:
+            own = f"127.0.0.1:{peer.getsockname()[1]}"
+            terminal.wait_for(lambda screen: f" {own} " in screen)
+            terminal.press(keys)
+            terminal.wait_for(lambda screen: "filter id=7 " in screen and f" {own} " not in screen)
+
+
 @pytest.mark.parametrize("controlling", [True, False])
 def test_a_lost_terminal_ends_the_program(controlling: bool) -> None:
     with Terminal("127.0.0.1", "0", controlling=controlling) as terminal:

@@ -74,6 +74,21 @@ def test_cpu_is_never_of_a_time_long_past(monkeypatch: pytest.MonkeyPatch) -> No
     assert busy.cpu_percent == pytest.approx(90)
 
 
+def test_cpu_is_never_of_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sampler is made at its first call, by whoever asks first."""
+    process = Process(monkeypatch)
+    assert process.sample() is None
+    process.work(FIRST_SPAN, 0.4)
+    first = process.sample()
+    assert first is not None
+    assert first.cpu_percent == pytest.approx(40)
+    assert process.sample() is None
+    process.work(0.2, 0.7)
+    second = process.sample()
+    assert second is not None
+    assert second.cpu_percent == pytest.approx(70)
+
+
 def test_who_begins_to_watch_is_told_of_the_present_after_a_moment(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

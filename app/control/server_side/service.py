@@ -20,6 +20,7 @@ from typing import Final, Protocol
 from ...core.commands import ClientCommand, Command, Record, Trace
 from ...core.events import CommandResult, Notice, Stopping
 from ...core.printable import printable, reason_of
+from ...core.selector import make_selector
 from ...core.wakeup import Wakeup
 from ...watch.fanout import Fanout
 from ...watch.stream import Drained
@@ -95,7 +96,7 @@ class Service:
         self._fanout = fanout
         self._submit_to_loop = submit
         self._clock = clock
-        self._selector = selectors.DefaultSelector()
+        self._selector = make_selector()
         self._wakeup = Wakeup()
         self._listener.setblocking(False)
         self._sessions: set[Session] = set()
@@ -159,9 +160,9 @@ class Service:
     # --- the thread ---
 
     def _run(self) -> None:
-        self._selector.register(self._listener, selectors.EVENT_READ)
-        self._selector.register(self._wakeup.fd, selectors.EVENT_READ)
         try:
+            self._selector.register(self._wakeup.fd, selectors.EVENT_READ)
+            self._resume_accepting()
             while not self._closing:
                 self._run_once()
                 if self._server_stops and self._is_open:
@@ -189,8 +190,7 @@ class Service:
         for session in list(self._sessions):
             self._step(session, session.sock in readable)
         if self._clock() >= self._accept_again:
-            self._accept_again = inf
-            self._selector.register(self._listener, selectors.EVENT_READ)
+            self._resume_accepting()
 
     def _stop_accepting(self) -> None:
         self._is_open = False
@@ -212,10 +212,11 @@ class Service:
         except (BlockingIOError, ConnectionAbortedError, InterruptedError):
             return
         except OSError as error:
-            self._pause_accepting(ACCEPT_PAUSE)
-            self._notice("warning", f"control socket: accepting pauses: {reason_of(error)}")
+            self._selector.unregister(self._listener)
+            self._pause_accepting(error)
             return
-        self._pause_accepting(ACCEPT_INTERVAL)
+        self._selector.unregister(self._listener)
+        self._accept_again = self._clock() + ACCEPT_INTERVAL
         sock.setblocking(False)
         objection = self._gate.objection(sock)
         if objection:
@@ -234,9 +235,17 @@ class Service:
         greeted = sum(session.hello is not None for session in self._sessions)
         return "" if greeted < MOST_CLIENTS else f"{MOST_CLIENTS} clients are attached already"
 
-    def _pause_accepting(self, seconds: float) -> None:
-        self._selector.unregister(self._listener)
-        self._accept_again = self._clock() + seconds
+    def _pause_accepting(self, error: OSError) -> None:
+        self._accept_again = self._clock() + ACCEPT_PAUSE
+        self._notice("warning", f"control socket: accepting pauses: {reason_of(error)}")
+
+    def _resume_accepting(self) -> None:
+        try:
+            self._selector.register(self._listener, selectors.EVENT_READ)
+        except OSError as error:  # epoll_ctl(2): no memory, or the last watch is another's
+            self._pause_accepting(error)
+        else:
+            self._accept_again = inf
 
     def _note_stranger(self, objection: str) -> None:
         self._strangers += 1
@@ -248,7 +257,8 @@ class Service:
     def _step(self, session: Session, readable: bool) -> None:
         try:
             session.step(readable)
-        except Exception as error:  # a fault of ours with one client: the others go on
+            self._choose_interest(session)
+        except Exception as error:  # with one client: the others go on
             self._notice("error", f"control socket: {type(error).__name__} in {_where(error)}")
             session.ended = True
         # A follower that has failed is told nothing more: a new connection gets a new one.
@@ -258,7 +268,6 @@ class Service:
         if session.hello and session.hello.announce and session not in self._announced:
             self._announced.add(session)
             self._notice("info", f"{self._name(session)} attached, {self._attached()}")
-        self._choose_interest(session)
 
     def _choose_interest(self, session: Session) -> None:
         wanted = selectors.EVENT_READ * session.wants_input

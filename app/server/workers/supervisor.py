@@ -26,6 +26,7 @@ import msgspec
 from ...core.commands import Command, Stop
 from ...core.events import Crashed, Notice, Reason, Stopping
 from ...core.printable import printable, reason_of
+from ...core.selector import make_selector
 from ...core.settings import Settings
 from ...watch.stream import EventStream
 from ..command_queue import CommandQueue
@@ -98,7 +99,7 @@ class Workers(ServerHandle):
         ]
         self._routing = Routing(settings, poller, self._slots, self._send, stream.publish, self.now)
         self._merging = Merging(stream, self._slots, self._routing, self.now)
-        self._selector = selectors.DefaultSelector()
+        self._selector = make_selector()
         self._selector.register(self._commands.fd, selectors.EVENT_READ, self._apply_commands)
         self._polls = 0
         self._stopping: str | None = None  # the cause, once a stop was asked for
@@ -391,7 +392,7 @@ class Workers(ServerHandle):
     def _dismiss_beginners(self) -> None:
         """End those that have not begun to serve, unless somebody waits in their queue."""
         try:
-            with selectors.DefaultSelector() as queues:
+            with make_selector() as queues:
                 for slot in self._slots:
                     for listener in slot.listeners:
                         queues.register(listener.sock, selectors.EVENT_READ, slot)
