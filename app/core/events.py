@@ -267,6 +267,10 @@ class StateChanged(EventStruct, frozen=True, tag="state_changed"):
     id: int
     old: ConnectionState
     new: ConnectionState
+    body_length: int | None = None
+    """In READ_BODY, what the header announces in bytes; else None, as in recordings of 0.2.2."""
+    body_read: int = 0
+    """In READ_BODY, the bytes of the body that have come."""
 
 
 class Toggled(EventStruct, frozen=True, tag="toggled"):

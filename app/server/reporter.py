@@ -264,9 +264,17 @@ class Reporter:
         if self.trace_all is TraceLevel.OFF and connection in self.inspected:
             wanted = self.tells_calls(connection)  # they belong to the calls that made them
         if wanted and self.stream.room_for_detail():
-            new = connection.machine.state
+            machine = connection.machine
+            length = machine.body_len if machine.state is ConnectionState.READ_BODY else None
             self.stream.publish_detail(
-                StateChanged(t=self.time(), id=connection.id, old=old, new=new)
+                StateChanged(
+                    t=self.time(),
+                    id=connection.id,
+                    old=old,
+                    new=machine.state,
+                    body_length=length,
+                    body_read=machine.body_bytes_read,
+                )
             )
 
     def tells_calls(self, connection: Connection) -> bool:

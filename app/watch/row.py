@@ -23,6 +23,7 @@ from ..core.events import (
     StateChanged,
     Toggled,
 )
+from ..core.framing import header
 from ..core.queues import Kernel
 from ..core.statistics import MeasuredRate
 from .figures import words_span
@@ -167,6 +168,10 @@ class Row:
             changes = {"state": event.new}
             if event.new is ConnectionState.READ_LEN:  # the next frame has a header of its own
                 changes |= {"header": b"", "body_read": 0, "body_length": 0, "frame_at": 0.0}
+            elif event.body_length is not None:
+                changes |= {"body_read": event.body_read, "body_length": event.body_length}
+                changes["header"] = header(event.body_length)
+                changes["frame_at"] = known.frame_at or event.t
         elif isinstance(event, Io):
             changes = _moved(known, event)
         if changes:

@@ -271,6 +271,8 @@ def test_tracing_tells_system_calls_and_states(serve: Serve, kind: Kind) -> None
         ConnectionState.READ_BODY,
         *by_way_of,
     ]
+    assert (changes[0].body_length, changes[0].body_read) == (6, 2)
+    assert {change.body_length for change in changes[1:]} == {None}
     told = len(watcher.all(Io))
     exchange(client, [whole], len(whole))
     running.submit(Trace, id=connection_id, level=TraceLevel.OFF)

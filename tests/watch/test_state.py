@@ -23,6 +23,7 @@ from app.core.events import (
     Stopping,
     Toggled,
 )
+from app.core.framing import header
 from app.core.statistics import ProcessStats
 from app.watch import journal
 from app.watch.row import RECENT_LIMIT
@@ -377,3 +378,27 @@ def test_between_frames_nothing_of_the_header_before_is_left() -> None:
     known = model.rows[1].snapshot
     assert known is not None
     assert (known.state, known.header, known.body_length) == (ConnectionState.READ_LEN, b"", 0)
+
+
+@pytest.mark.parametrize(("header_read", "length"), [(0, 6), (2, 6), (2, 0)])
+def test_in_a_body_the_row_has_the_length_that_the_change_tells(
+    header_read: int, length: int
+) -> None:
+    model = ScreenState()
+    known = msgspec.structs.replace(
+        snapshot(1, ConnectionState.READ_LEN, quiet=2), header=bytes(header_read)
+    )
+    model.apply(Drained([opened(1)], [known], loop_stats(NOW, 1, 1, 1), 0), NOW)
+    begun = StateChanged(
+        t=NOW,
+        id=1,
+        old=ConnectionState.READ_LEN,
+        new=ConnectionState.READ_BODY,
+        body_length=length,
+        body_read=length // 2,
+    )
+    model.apply(Drained([begun], [], None, 0), NOW)
+    found = model.rows[1].snapshot
+    assert found is not None
+    assert (found.header, found.body_read) == (header(length), length // 2)
+    assert (found.body_length, found.frame_at) == (length, NOW)
