@@ -69,6 +69,8 @@ class PeerProgress(NamedTuple):
     """Bytes that the peer offers to receive; None before Linux 5.4."""
     is_over: bool
     """Whether the connection has ended in the kernel: by an RST, or because it has given up."""
+    resent: int = 0
+    """Retransmissions since the connection was opened (tcpi_total_retrans)."""
 
 
 class SocketQueues:
@@ -164,6 +166,7 @@ def read_progress(sock: socket.socket) -> PeerProgress | None:
         _uint(data, _UNSENT_AT),
         _uint(data, _WINDOW_AT),
         field[_STATE] == _TCP_CLOSE,
+        field[_RETRANSMITS],
     )
 
 

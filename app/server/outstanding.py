@@ -52,7 +52,7 @@ class Outstanding:
     __slots__ = (
         "acked_at acked_bytes has_begun is_brisk looked_at longest_step marks moved_at owed "
         "peer_asked_at peer_unread_bytes points probed_at progress published read_bytes "
-        "settled_at since unacked_bytes written_at"
+        "resent_at resent_before settled_at since unacked_bytes written_at"
     ).split()
 
     def __init__(
@@ -103,6 +103,12 @@ class Outstanding:
         self.progress: PeerProgress | None = None
         self.probed_at = inf
         """When a probe of the peer's window was first seen that is not answered yet."""
+        self.resent_at = inf
+        """When a retransmission was first seen that is not answered yet. While the peer's window is
+        closed the kernel does not count these in `PeerProgress.retransmits` (tcp_retransmit_timer).
+        """
+        self.resent_before = 0
+        """The retransmissions that were answered, and those before the first look."""
         self.published: tuple[object, ...] = ()
         """The `figures` of the last look."""
 
@@ -180,7 +186,12 @@ class Outstanding:
 
     def note_progress(self, progress: PeerProgress | None, now: float) -> None:
         """Keep what the kernel says at `now` of how far the peer has come."""
-        self.progress = progress
+        before, self.progress = self.progress, progress
+        if progress is None or before is None or progress.last_ack_ago < now - self.looked_at:
+            self.resent_at = inf
+            self.resent_before = 0 if progress is None else progress.resent
+        elif progress.resent > self.resent_before and self.resent_at == inf:
+            self.resent_at = now
         if progress is None or not progress.probes:
             self.probed_at = inf
         elif self.probed_at == inf:
@@ -208,7 +219,9 @@ class Outstanding:
         if min(silence, progress.last_ack_ago) < ANSWER_TIME:
             return True
         is_probed = progress.probes > 1 or self.looked_at - self.probed_at >= PROBE_TIME
-        return not (progress.retransmits or is_probed)
+        is_resent = progress.resent - self.resent_before > 1
+        is_resent |= self.looked_at - self.resent_at >= PROBE_TIME
+        return not (progress.retransmits or is_probed or is_resent)
 
     def _cannot_leave(self, progress: PeerProgress) -> bool:
         """Whether bytes for which the peer's window has room have not been sent for so long.

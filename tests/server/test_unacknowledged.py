@@ -119,6 +119,34 @@ def test_a_probe_that_is_not_answered_for_a_second_is_enough() -> None:
     assert [now for now, answers in answered.items() if not answers] == [107.0]
 
 
+def test_a_retransmission_into_a_closed_window_that_is_not_answered_is_enough() -> None:
+    """The kernel does not count it among those in a row: Linux, tcp_retransmit_timer."""
+    bench = Bench()
+    answered = {}
+    # Those of 102.2 and 103.4 s are answered; that of 105.8 s is not, nor is the one of 110.6 s.
+    for now, resent, ago in (
+        (102.0, 2, 1.0), (102.5, 3, 0.3), (103.0, 3, 0.8), (103.5, 4, 0.1), (105.5, 4, 2.1),
+        (106.0, 5, 2.6), (106.5, 5, 3.1), (107.0, 5, 3.6), (110.5, 5, 7.1), (111.0, 6, 7.6),
+        (111.5, 6, 0.3), (112.0, 6, 0.8),
+    ):  # fmt: skip
+        bench.queues.peer = PeerProgress(ago, 0, 0, 5000, 0, False, resent)
+        queues = bench.look(now, 9000)
+        assert queues is not None
+        answered[now] = queues.answers
+    assert [now for now, answers in answered.items() if not answers] == [107.0, 110.5, 111.0]
+
+
+def test_two_retransmissions_into_a_closed_window_without_an_answer_are_enough() -> None:
+    bench = Bench()
+    answered = []
+    for now, resent in ((102.0, 2), (102.5, 3), (103.0, 4)):
+        bench.queues.peer = PeerProgress(now - 101.0, 0, 0, 5000, 0, False, resent)
+        queues = bench.look(now, 9000)
+        assert queues is not None
+        answered.append(queues.answers)
+    assert answered == [True, True, False]
+
+
 @pytest.mark.parametrize(
     ("unsent", "window", "seconds", "answers"),
     [
