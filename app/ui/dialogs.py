@@ -7,7 +7,7 @@ the server's event comes back. While it is open a dialog is a view of the state,
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import ClassVar, TypeVar
+from typing import ClassVar, Final, TypeVar
 
 from rich.text import Text
 from textual import events, on
@@ -25,7 +25,11 @@ from ..watch.what_if import effect_of_cap
 from . import palette
 from .clipboard import copy_text
 from .ctl_line import CtlLine, Words
+from .terminal import TerminalDriver
 
+NEAR: Final = 0.08
+"""Seconds for a piece of the screen up to which a link is quick: the ground around a dialog is only
+darkened there, since that sends nearly every cell, some 10 kB, when it opens and when it closes."""
 Answer = TypeVar("Answer")
 
 
@@ -50,7 +54,10 @@ class Dialog(ModalScreen[Answer | None]):
         """The last line of the box, of a dialog that `ctl` can stand in for."""
 
     def on_mount(self) -> None:
-        """Name the key that copies the last line."""
+        """Name the key that copies the last line; over a slow link leave the ground as it is."""
+        driver = self.app._driver
+        if isinstance(driver, TerminalDriver) and driver.piece_time > NEAR:
+            self.add_class("-over-link")
         if self.ctl_line.is_attached and self.ctl_line.display:
             self.query_one(".dialog").border_subtitle = "y copies the command"
 

@@ -1,8 +1,9 @@
-"""Every button of every dialog is visible in the smallest terminal."""
+"""Dialogs where there is little: in the smallest terminal, over a slow link."""
 
 import pytest
 from textual.widgets import Button
 
+from app.ui import dialogs
 from app.ui.app import SMALLEST
 from screenshots.scenes import overview
 from tests.making import FixedSource, opened
@@ -23,3 +24,15 @@ async def test_the_buttons_are_seen(keys: tuple[str, ...]) -> None:
         for button in buttons:
             assert button.region.area
             assert inside.contains_region(button.region), button
+
+
+@pytest.mark.parametrize(("piece_time", "is_darkened"), [(0.001, True), (0.15, False)])
+async def test_over_a_slow_link_a_dialog_leaves_the_ground_around_it_as_it_is(
+    monkeypatch: pytest.MonkeyPatch, piece_time: float, is_darkened: bool
+) -> None:
+    async with running(FixedSource(overview())) as (app, pilot):
+        monkeypatch.setattr(dialogs, "TerminalDriver", type(app._driver))
+        monkeypatch.setattr(app._driver, "piece_time", piece_time, raising=False)
+        await pilot.press("c")
+        await pilot.pause()
+        assert (app.screen.styles.background.a > 0) is is_darkened
