@@ -9,6 +9,7 @@ from rich.style import Style
 
 from ..core.events import Listening
 from ..core.settings import format_size
+from ..watch.beats import MEMORY, rate_over_beats
 from ..watch.figures import short_count, short_micros, short_rate, short_size, sparkline, uptime
 from ..watch.journal import address, addresses
 from ..watch.screen_state import Rates, ScreenState
@@ -143,7 +144,8 @@ def _room(cards: list[_Card], spark: int) -> int:
 
 def _cards(model: ScreenState) -> list[_Card]:
     rates, process, stats = model.rates, model.process, model.stats
-    history = tuple(model.history)[-_SPARK:]
+    recent = tuple(model.history)[-MEMORY:]
+    history = recent[-_SPARK:]
     armed = 0 if stats is None else stats.armed
 
     def over_time(
@@ -153,7 +155,8 @@ def _cards(model: ScreenState) -> list[_Card]:
         width: int,
         keep: int,
     ) -> _Card:
-        now = "-" if rates is None else words(value(rates))
+        told = [(each.t, value(each)) for each in recent]
+        now = words(rate_over_beats(told)) if told else "-"
         return _Card(label, now, history=tuple(map(value, history)), width=width, keep=keep)
 
     # Of one who came later, the model has seen only those that opened since.

@@ -34,6 +34,7 @@ from ..core.events import (
 )
 from ..core.settings import RUNTIME_SETTINGS
 from ..core.statistics import LoopStats, MeasuredRate, ProcessStats, WorkerStats
+from .beats import MEMORY, rate_over_beats
 from .kept_closed import KeptClosed
 from .row import Row, update_rows
 from .stream import Drained
@@ -57,17 +58,18 @@ class WorkerRow(NamedTuple):
     """Frames echoed."""
     cpu_share: float = 0.0
     """Share of one core."""
+    past: tuple[tuple[float, float], ...] = ()
+    """The latest times with the frames a second that were measured then."""
 
     def then(self, stats: WorkerStats) -> WorkerRow:
         """Return the same worker with newer figures."""
         span = stats.t - self.stats.t
         if span <= 0:
             return self._replace(stats=stats)
-        return WorkerRow(
-            stats,
-            frames=(stats.frames - self.stats.frames) / span,
-            cpu_share=(stats.cpu_seconds - self.stats.cpu_seconds) / span,
-        )
+        measured = stats.t, (stats.frames - self.stats.frames) / span
+        past = (*self.past[1 - MEMORY :], measured)
+        cpu_share = (stats.cpu_seconds - self.stats.cpu_seconds) / span
+        return WorkerRow(stats, rate_over_beats(past), cpu_share, past)
 
 
 def rates_of(rows: Iterable[Row]) -> dict[int, MeasuredRate]:
@@ -348,7 +350,10 @@ class State:
                 setattr(self, name, shifted(known, seconds))
         self._longest = deque((t + seconds, longest) for t, longest in self._longest)
         self.workers = {
-            number: known._replace(stats=shifted(known.stats, seconds))
+            number: known._replace(
+                stats=shifted(known.stats, seconds),
+                past=tuple((t + seconds, frames) for t, frames in known.past),
+            )
             for number, known in self.workers.items()
         }
 
