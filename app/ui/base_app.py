@@ -39,6 +39,7 @@ from .connection_page import ConnectionPage
 from .connection_pane import ConnectionPane
 from .connection_table import ConnectionTable
 from .few_colours import FEW, FewColours
+from .field import Field, takes
 from .hangul_keys import latin_keys
 from .pace import DrawingPace
 from .palette_commands import Offer, provider_of
@@ -62,7 +63,7 @@ class PersonalApp(App[int], inherit_bindings=False):
         """Whether the terminal is to be asked how wide it draws our glyphs."""
         self._drawing = self._plain
         self._few: list[LineFilter] = []
-        self._given_late = 0  # characters on their way to a field, see `_deliver`
+        self._been_there: list[Key] = []  # keys on their way through a field, see `_deliver`
         # Rich loads its table of widths at the first wide character: by then there may be no
         # descriptor left for it, and the screen would crash.
         cell_len("\N{FULLWIDTH LATIN SMALL LETTER W}")
@@ -156,27 +157,31 @@ class PersonalApp(App[int], inherit_bindings=False):
     async def _deliver(self, event: Event) -> None:
         """Give a field the keys that came in the same read as the key that opened it.
 
-        Textual has sent them to the widget that had the focus before. A field consumes every
-        character, so one that bubbles up while a field has the focus was never sent to the field.
-        Enter and the like act on the field at once, so they wait behind such characters.
+        Textual has sent them to the widget that had the focus before. A field takes each key that
+        is for it, so one that bubbles up while a field has the focus was never sent to the field.
+        Every other one goes through the field too, so that it acts behind those.
         """
         if isinstance(event, Resize) and isinstance(self._driver, TerminalDriver):
             self._driver.resize(event.size)
         field = self.focused if isinstance(event, Key) and event.is_forwarded else None
-        if isinstance(event, Key) and isinstance(field, Input):
-            is_text = event.is_printable and _consumes(field, event)
-            if is_text or self._given_late:
-                again = Key(event.key, event.character)
-                again._set_forwarded()
-                field.post_message(again)
-                if is_text:
-                    self._given_late += 1
-                    field.call_later(self._note_taken)
-                return
-        await super().on_event(event)
+        if not (
+            isinstance(event, Key) and isinstance(field, Input) and self._send_again(event, field)
+        ):
+            await super().on_event(event)
 
-    def _note_taken(self) -> None:
-        self._given_late -= 1
+    def _send_again(self, event: Key, field: Input) -> bool:
+        """Send a key to a field, unless it has been there; return whether it was sent."""
+        if any(event is each for each in self._been_there):
+            self._been_there = [each for each in self._been_there if each is not event]
+            return False
+        is_for_it = takes(field, event)
+        if not is_for_it and not isinstance(field, Field):
+            return False
+        again = Key(event.key, event.character)
+        again._set_forwarded()
+        if not is_for_it:
+            self._been_there.append(again)
+        return field.post_message(again)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Return the filters of every line.
@@ -316,8 +321,3 @@ class PersonalApp(App[int], inherit_bindings=False):
 
     async def _run_by_name(self, name: str) -> None:
         await self.run_action(RUN_AS[name], self._pane.table if name in OF_THE_TABLE else self)
-
-
-def _consumes(field: Input, event: Key) -> bool:
-    """Whether a field takes this key for text; a field of a dialog leaves one to the dialog."""
-    return field.check_consume_key(event.key, event.character)

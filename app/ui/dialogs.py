@@ -25,6 +25,7 @@ from ..watch.what_if import effect_of_cap
 from . import palette
 from .clipboard import copy_text
 from .ctl_line import CtlLine, Words
+from .field import Field
 from .terminal import TerminalDriver
 
 NEAR: Final = 0.08
@@ -104,7 +105,7 @@ def cancel_or(*others: Button) -> Horizontal:
     return Horizontal(Button("Cancel", id="cancel"), *others, classes="buttons")
 
 
-class DialogField(Input):
+class DialogField(Field):
     """A field of a dialog: no value has a ``y``, which copies the command of the dialog."""
 
     def check_consume_key(self, key: str, character: str | None) -> bool:

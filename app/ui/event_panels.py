@@ -21,6 +21,7 @@ from ..watch.journal import JournalEntry, entries
 from ..watch.row import Row
 from ..watch.screen_state import ScreenState
 from . import palette
+from .field import Field
 from .lines_panel import Line, LinesPanel, flow, pad
 
 _INDENT: Final = 9
@@ -42,7 +43,7 @@ class EventLog(Vertical):
         self._title = ""
         self.show_title("event log")
         self.lines = LogLines()
-        self._field = Input(placeholder="text in an event", id="log-search")
+        self._field = Field(placeholder="text in an event", id="log-search")
         self._field.cursor_blink = False
         self._field.can_focus = False
 

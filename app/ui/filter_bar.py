@@ -16,6 +16,7 @@ from ..watch.filter import LONGEST, Filter, FilterError, parse_filter
 from ..watch.filter_completion import Rows, common_start, complete
 from . import palette
 from .actions import Keys, signs
+from .field import Field
 from .lines_panel import Line, LinesPanel, clip, flow, line_width
 
 RECENT_LIMIT: Final = 10
@@ -87,7 +88,7 @@ class FilterBar(Vertical):
         self._counts = (0, 0)
         self.recent: deque[str] = deque(maxlen=RECENT_LIMIT)
         """Filters that were accepted, the latest first."""
-        self._field = Input(placeholder=_EXAMPLE, id="filter", max_length=LONGEST)
+        self._field = Field(placeholder=_EXAMPLE, id="filter", max_length=LONGEST)
         self._field.cursor_blink = False
         # Textual gives the focus also to what is not displayed: keys would vanish in the field.
         self._field.can_focus = False

@@ -137,7 +137,7 @@ def test_a_kill_dialog_over_a_server_that_is_restarted_says_why_it_closes(tmp_pa
         with Headless("--control", path) as again, connect(again.port) as client:
             terminal.wait_for(lambda text: "another server answers now" in text)
             terminal.wait_for(lambda text: "kill connection" not in text and "1 open" in text)
-            assert "1 tagged" not in terminal.text
+            terminal.wait_for(lambda text: "1 tagged" not in text)
             terminal.press("\r")  # the page of the new connection
             terminal.wait_for(lambda text: "queues, from the peer" in text)
 

@@ -101,7 +101,7 @@ def test_keys_that_come_with_the_filters_key_are_the_filters() -> None:
         assert "PAUSED" not in terminal.text
 
 
-@pytest.mark.parametrize("keys", ["/id=7\r", "/id=75\x7f\r"])
+@pytest.mark.parametrize("keys", ["/id=7\r", "/id=75\x7f\r", "/a\x15id=7\r", "/d=7\x1b[Hi\r"])
 def test_a_filter_with_its_enter_in_one_read_filters(keys: str) -> None:
     with Terminal("127.0.0.1", "0") as terminal:
         port = wait_for_port(terminal)
