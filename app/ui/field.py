@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from textual import events
+from textual.binding import Binding
 from textual.widgets import Input
+
+_ACTIONS: Final = {
+    key: binding.action
+    for binding in Input.BINDINGS
+    if isinstance(binding, Binding)
+    for key in binding.key.split(",")
+}
+"""The actions of a field that are not characters, by key."""
 
 
 class Field(Input):
@@ -15,17 +26,17 @@ class Field(Input):
     """
 
     async def _on_key(self, event: events.Key) -> None:
-        bindings = self._bindings.key_to_bindings.get(event.key)
-        if bindings and not event.is_printable:
-            event.stop()
-            event.prevent_default()
-            await self.run_action(bindings[0].action)
-        else:
+        action = _ACTIONS.get(event.key)
+        if action is None:
             await super()._on_key(event)
+            return
+        event.stop()
+        event.prevent_default()
+        await self.run_action(action)
 
 
 def takes(field: Input, event: events.Key) -> bool:
     """Whether a key is for a field, and not for what stands around it."""
     if event.is_printable:
         return field.check_consume_key(event.key, event.character)
-    return isinstance(field, Field) and event.key in field._bindings.key_to_bindings
+    return isinstance(field, Field) and event.key in _ACTIONS
