@@ -33,13 +33,14 @@ async def refresh(app: EchoApp, pilot: Pilot[int]) -> None:
 
 
 async def resize(app: EchoApp, pilot: Pilot[int], columns: int, lines: int) -> None:
-    """Give the terminal another size, and wait until every screen has it.
+    """Give the terminal another size, and wait until every screen has it, and is laid out for it.
 
     On a busy machine one pause is too short: it ends once this process gets no CPU time.
     """
     await pilot.resize_terminal(columns, lines)
     for _ in range(500):
-        if all(screen.size == (columns, lines) for screen in app.screen_stack):
+        have_it = all(screen.size == (columns, lines) for screen in app.screen_stack)
+        if have_it and app.screen._compositor.size == (columns, lines):
             return
         await pilot.pause()
     raise AssertionError(f"not {columns}x{lines} after 500 pauses: {app.screen.size}")
