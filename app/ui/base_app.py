@@ -179,9 +179,10 @@ class PersonalApp(App[int], inherit_bindings=False):
             return False
         again = Key(event.key, event.character)
         again._set_forwarded()
-        if not is_for_it:
+        is_sent = field.post_message(again)
+        if is_sent and not is_for_it:
             self._been_there.append(again)
-        return field.post_message(again)
+        return is_sent
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Return the filters of every line.

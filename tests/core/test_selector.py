@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import selectors
 import socket
+from typing import Any
 
 import pytest
 
@@ -16,12 +17,12 @@ class Forbidden(selectors.PollSelector):
     closed = False
     call = ""
 
-    def register(self, *args, **kwargs):  # type: ignore[no-untyped-def]
+    def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
         if self.call == "register":
             raise PermissionError(1, "Operation not permitted")
-        return super().register(*args, **kwargs)
+        return super().register(fileobj, events, data)
 
-    def select(self, timeout=None):  # type: ignore[no-untyped-def]
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if self.call == "select":
             raise PermissionError(1, "Operation not permitted")
         return super().select(timeout)
