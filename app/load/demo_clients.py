@@ -17,12 +17,16 @@ import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Final, TypeAlias
 
-from ..core.framing import FrameDecoder, frame, header
+from ..core.framing import HEADER_SIZE, FrameDecoder, frame, header
 from ..core.spawn import helper_command, start_helper
 from .clients import SLOW_RECEIVE_BUFFER, open_streams
 
 Client: TypeAlias = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
+SEGMENTS_OF: Final = 512 * 1024
+"""Bytes of a body after whose echo the kernel's segments on loopback have reached their size."""
+MORE_THAN_A_QUEUE: Final = 8 * 1024 * 1024
+"""Bytes, more than the queues of a connection hold: 4 MiB to send (tcp_wmem) and some to read."""
 RECONNECT: Final = 1.0
 """Seconds between the end of a connection and the next one."""
 
@@ -102,6 +106,28 @@ async def slow_reader(reader: asyncio.StreamReader, writer: asyncio.StreamWriter
         sending.cancel()
 
 
+async def frames_of_a_segment(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Send frames of one TCP segment each, and then read: shows EAGAIN.
+
+    The kernel takes such an echo whole or, once the queue is full, not at all: write(2) fails with
+    EAGAIN. Of other sizes it takes a part.
+    """
+    echoes = echoes_from(reader)
+    writer.write(frame(bytes(SEGMENTS_OF)))  # the segments have their size after some of them
+    await anext(echoes)
+    connection: socket.socket = writer.get_extra_info("socket")
+    segment = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG)
+    while True:
+        count = MORE_THAN_A_QUEUE // segment
+        for _ in range(count):
+            writer.write(frame(b"e" * (segment - HEADER_SIZE)))
+            await asyncio.sleep(0.012)
+        await asyncio.sleep(1)
+        for _ in range(count):
+            await anext(echoes)
+            await asyncio.sleep(0.03)
+
+
 async def dribbled_header(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Send a header one byte at a time, which shows READ_LEN at 1, 2 and 3 of 4 bytes."""
     echoes = echoes_from(reader)
@@ -170,6 +196,7 @@ CLIENTS: Final[tuple[tuple[Client, int], ...]] = (
     (pipeline, 1),
     (large_bodies, 2),
     (slow_reader, 2),
+    (frames_of_a_segment, 1),
     (dribbled_header, 2),
     (oversize, 1),
     (short_visit, 3),

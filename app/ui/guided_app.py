@@ -14,8 +14,8 @@ from . import palette
 from .app import EchoApp
 from .key_bar import KeyBar
 
-CAPTION_TIME: Final = 6.0
-"""Seconds that a caption stands: nine of them pass within a minute."""
+CAPTION_TIME: Final = 5.5
+"""Seconds that a caption stands: ten of them pass within a minute."""
 
 
 class GuidedApp(EchoApp):

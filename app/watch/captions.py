@@ -32,8 +32,8 @@ def next_caption(state: State, now: float, told: Sequence[str] = ()) -> Caption 
     `told` has the scenes in the order in which they were last told. Of several connections that
     play it, it is the latest one. None if no scene is played.
     """
-    for name in sorted(_SCENES, key=lambda name: told.index(name) if name in told else -1):
-        played = ((row.id, _SCENES[name](row, now)) for row in state.rows.values())
+    for name in sorted(SCENES, key=lambda name: told.index(name) if name in told else -1):
+        played = ((row.id, SCENES[name](row, now)) for row in state.rows.values())
         last = max((each for each in played if each[1]), default=None)
         if last is not None:
             return Caption(name, *last)
@@ -64,13 +64,23 @@ def _body(row: Row, _now: float) -> str:
 
 def _slow_reader(row: Row, now: float) -> str:
     seen = _open(row)
-    if seen is None or not seen.interest & POLLOUT or not seen.eagains:
+    if seen is None or not seen.interest & POLLOUT or not seen.partial_writes:
         return ""
     if why_code(row, now) is not WhyCode.READS_SLOWLY:
         return ""
     return (
-        f"reads slowly: WRITE_BODY, {seen.partial_writes:,} partial writes and {seen.eagains:,} "
-        "EAGAIN so far. Watch POLLOUT: it is armed only while an echo waits for room"
+        f"reads slowly: WRITE_BODY, partial writes so far: {seen.partial_writes:,}. "
+        "Watch POLLOUT: it is armed only while an echo waits for room"
+    )
+
+
+def _refused_write(row: Row, _now: float) -> str:
+    seen = _open(row)
+    if seen is None or not seen.interest & POLLOUT or not seen.eagains or not seen.pending:
+        return ""
+    return (
+        f"has a full queue in the kernel, which took no byte of an echo (EAGAIN so far: "
+        f"{seen.eagains:,}): {seen.pending:,} bytes wait for POLLOUT"
     )
 
 
@@ -133,11 +143,12 @@ def _just_closed(row: Row, now: float, *reasons: Reason) -> Closed | None:
     return closed
 
 
-_SCENES: Final[dict[str, Callable[[Row, float], str]]] = {
+SCENES: Final[dict[str, Callable[[Row, float], str]]] = {
     "pings": _pings,
     "header": _header,
     "body": _body,
     "slow reader": _slow_reader,
+    "refused write": _refused_write,
     "refused": _refused,
     "half-closed": _half_closed,
     "owes": _owes,

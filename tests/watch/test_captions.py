@@ -11,7 +11,8 @@ CAST: list[Event] = [
     snapshot(1, frames=90),
     snapshot(2, header=b"\0\0", quiet=0.3),
     snapshot(3, ConnectionState.READ_BODY, body=(400_000, 786_432)),
-    snapshot(4, WRITE, out=(100, 400_000), quiet=0.2, eagains=12, partial_writes=9),
+    snapshot(4, WRITE, out=(100, 400_000), quiet=0.2, partial_writes=9),
+    snapshot(10, WRITE, out=(0, 65_483), quiet=0.2, eagains=12),
     snapshot(6, ConnectionState.DRAINING, closing=Reason.EOF, unacked=98_304),
     snapshot(7, header=b"\0\0", quiet=8),
 ]
@@ -41,15 +42,17 @@ def told(state: State, count: int, now: float = NOW) -> list[Caption]:
 
 
 def test_every_scene_is_told_of_who_plays_it_before_one_is_told_again() -> None:
-    captions = told(state_of(*CAST, *ENDS), 10)
-    assert [caption.connection_id for caption in captions] == [1, 2, 3, 4, 5, 6, 7, 8, 9, 1]
+    captions = told(state_of(*CAST, *ENDS), 11)
+    ids = [caption.connection_id for caption in captions]
+    assert ids == [1, 2, 3, 4, 10, 5, 6, 7, 8, 9, 1]
     texts = [caption.text for caption in captions]
     assert "2 of the 4 bytes" in texts[1]
     assert "786,432 bytes" in texts[2]
-    assert "9 partial writes and 12 EAGAIN" in texts[3]
-    assert "HTTP" in texts[4]
-    assert "98,304 bytes" in texts[5]
-    assert "timeout_header: 2 of 4" in texts[7]
+    assert "partial writes so far: 9" in texts[3]
+    assert "(EAGAIN so far: 12): 65,483 bytes wait" in texts[4]
+    assert "HTTP" in texts[5]
+    assert "98,304 bytes" in texts[6]
+    assert "timeout_header: 2 of 4" in texts[8]
 
 
 def test_who_plays_nothing_is_not_told_of() -> None:
