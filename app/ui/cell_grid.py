@@ -6,6 +6,7 @@ less of their bytes, and updates that come before one is sent merge into one dif
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import compress
@@ -17,12 +18,14 @@ from rich.color import ColorSystem
 from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
 from textual.strip import Strip
 
-from .sgr import PLAIN, change, look_of
+from .sgr import PLAIN, change, is_ground_alone, look_of
 
 UNKNOWN: Final = "\0"
 """A cell whose content is not known; no drawing has it."""
 BRIDGE: Final = 3
 """Unchanged cells between two changed ones that are cheaper to write again than to skip."""
+LONG_BLANK: Final = re.compile(" {12,}")
+"""Blanks that cost more bytes than to erase them and to step over them."""
 SECOND_HALF: Final = ""
 """The content of the second cell of a wide character."""
 
@@ -88,7 +91,9 @@ class _Line:
 class CellGrid:
     """The cells of one terminal. Only one thread may call its methods."""
 
-    def __init__(self) -> None:
+    def __init__(self, erases: bool = False) -> None:
+        self.erases = erases
+        """Whether the terminal erases cells (ECH, ECMA-48 8.3.38) to the ground of the look."""
         self.size = (0, 0)
         """Columns and lines of the latest drawing."""
         self._wanted: list[_Line] = []
@@ -173,7 +178,7 @@ class CellGrid:
         while by_look:
             look = min(by_look, key=self._cost_of_look)
             for run in by_look.pop(look):
-                self._write(written, run)
+                self._write_plain(written, run)
         if self._cursor != cursor:
             written.append(_way(self._cursor, *cursor))
             self._cursor = cursor
@@ -182,13 +187,32 @@ class CellGrid:
     def _cost_of_look(self, look: str) -> int:
         return len(change(self._look, look))
 
-    def _write(self, written: list[str], run: _Run) -> None:
+    def _write_plain(self, written: list[str], run: _Run) -> None:
+        """Write cells of one plain character each, of which long blanks are erased."""
         y, x, cells, look = run
+        text = "".join(cells)
+        start = 0
+        if self.erases and is_ground_alone(look):
+            for blank in LONG_BLANK.finditer(text):
+                if blank.start() > start:
+                    self._write(written, _Run(y, x + start, cells[start : blank.start()], look))
+                self._begin(written, x + blank.start(), y, look)
+                start = blank.end()
+                written.append(f"\x1b[{start - blank.start()}X")
+        if start < len(text):
+            self._write(written, _Run(y, x + start, cells[start:], look))
+
+    def _begin(self, written: list[str], x: int, y: int, look: str) -> None:
         if self._cursor != (x, y):
             written.append(_way(self._cursor, x, y))
+            self._cursor = (x, y)
         if self._look != look:
             written.append(change(self._look, look))
             self._look = look
+
+    def _write(self, written: list[str], run: _Run) -> None:
+        y, x, cells, look = run
+        self._begin(written, x, y, look)
         text = "".join(cells)
         written.append(text)
         x += len(cells)

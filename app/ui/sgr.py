@@ -58,6 +58,11 @@ def change(before: str | None, after: str) -> str:
     return min(f"\x1b[{differing}m", anew, key=len) + link
 
 
+def is_ground_alone(look: str) -> bool:
+    """Whether nothing but its ground is seen of a blank in this look."""
+    return not look or ("\n" not in look and not _parts(look).attributes)
+
+
 def _difference(old: _Parts, new: _Parts) -> Iterator[str]:
     ends = {_ENDED_BY[each] for each in old.attributes - new.attributes}
     yield from map(str, sorted(ends))

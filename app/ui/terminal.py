@@ -207,6 +207,22 @@ def has_title() -> bool:
     return not os.environ.get("TERM", "").startswith("linux")
 
 
+def erases_to_ground(fd: int) -> bool:
+    """Whether erased cells have the ground that is set (terminfo(5): bce and ech).
+
+    False where that is not known.
+    """
+    try:
+        import curses  # noqa: PLC0415  CPython may be built without it
+    except ImportError:
+        return False
+    try:
+        curses.setupterm(fd=fd)
+    except curses.error:  # TERM is not in the database, or there is none
+        return False
+    return bool(curses.tigetflag("bce") > 0 and curses.tigetstr("ech"))
+
+
 def _title_sequence(title: str) -> str:
     return f"\x1b]2;{title}\a"
 
@@ -218,7 +234,7 @@ class TerminalDriver(LinuxDriver):
         super().__init__(*arguments, **options)
         assert self._file is not None  # the command line has checked that there is a terminal
         self._output = Output(self._file.fileno(), self._file.encoding, self._leave)
-        self._grid = CellGrid()
+        self._grid = CellGrid(erases_to_ground(self._file.fileno()))
         self._link = TerminalLink()
         self._size: tuple[int, int] | None = None
         self._cursor = (0, 0)

@@ -32,6 +32,7 @@ TEXTS = [
     "-",
     " ",
     "   ",
+    " " * 15,
     "12,345",
     "●",
     "│",
@@ -107,7 +108,7 @@ def partly(chance: random.Random, rows: list[Strip], width: int) -> ChopsUpdate:
 @pytest.mark.parametrize("seed", range(30))
 def test_no_cell_differs_from_what_textual_draws(seed: int, system: ColorSystem) -> None:
     chance = random.Random(seed)
-    grid = CellGrid()
+    grid = CellGrid(erases=seed % 2 == 1)
     width, height = chance.randrange(2, 40), chance.randrange(1, 10)
     screen: Any = pyte.Screen(width, height)
     screen.reset_mode(pyte.modes.DECAWM)
@@ -138,3 +139,28 @@ def test_no_cell_differs_from_what_textual_draws(seed: int, system: ColorSystem)
             assert not differences, differences[0]
             assert not wrote or (screen.cursor.x, screen.cursor.y) == cursor
             assert not grid.difference(cursor)
+
+
+@pytest.mark.parametrize(
+    ("erases", "style", "written"),
+    [
+        (True, Style(color="red", bgcolor="blue"), 10),
+        (False, Style(color="red", bgcolor="blue"), 40),
+        # Erased cells have no underline, whatever is set (xterm's ctlseqs; terminfo(5): bce).
+        (True, Style(bgcolor="blue", underline=True), 40),
+        (True, Style(bgcolor="blue", reverse=True), 40),
+    ],
+)
+def test_long_blanks_are_erased_where_only_the_ground_is_seen(
+    erases: bool, style: Style, written: int
+) -> None:
+    grid = CellGrid(erases)
+    texts = "a" * 5, " " * 30, "b" * 5
+    rows = [Strip([Segment(text, style) for text in texts])]
+    grid.draw(whole(rows, 40), ColorSystem.TRUECOLOR)
+    wrote = grid.difference((0, 0))
+    assert sum(wrote.count(each) for each in "ab ") == written
+    assert ("\x1b[30X" in wrote) == (written == 10)
+    screen: Any = pyte.Screen(40, 1)
+    pyte.Stream(screen).feed(wrote)
+    assert not differing(screen, drawn_by_textual(rows, 40, ColorSystem.TRUECOLOR))

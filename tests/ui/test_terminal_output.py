@@ -6,9 +6,12 @@ import errno
 import os
 import pty
 import select
+import subprocess
+import sys
 import threading
 import tty
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -94,3 +97,27 @@ def test_a_terminal_that_nobody_reads_finds_what_restores_it(terminal: tuple[int
         found += os.read(master, 1 << 20)
     assert found.endswith(CANCEL + b"\x1b[?1049l\x1b[?25h")
     assert len(found) < 20_000
+
+
+DATABASES = ("/etc/terminfo", "/lib/terminfo", "/usr/share/terminfo", "/usr/share/lib/terminfo")
+
+
+@pytest.mark.parametrize(
+    ("term", "erases"), [("xterm-256color", True), ("screen", False), ("not-a-terminal", False)]
+)
+def test_cells_are_erased_where_the_database_says_that_it_has_the_grounds_colour(
+    term: str, erases: bool
+) -> None:
+    if erases and not any(Path(each, term[0], term).exists() for each in DATABASES):
+        pytest.skip("this machine has no terminfo database")
+    asks = "import sys; from app.ui.terminal import erases_to_ground; print(erases_to_ground(0))"
+    # A process of its own: curses asks the database once.
+    asked = subprocess.run(
+        [sys.executable, "-c", asks],
+        env={**os.environ, "TERM": term},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (asked.stdout, asked.stderr) == (f"{erases}\n", "")
