@@ -11,10 +11,10 @@ from typing import Final
 
 import click
 
+from ..core.diagnosis import Diagnosis
 from ..core.printable import printable
 from ..core.settings import SettingError, Settings, rules_of
 from ..doctor.diagnose import MOST_JUDGED, describe_unnamed, diagnose
-from ..doctor.diagnosis import Diagnosis
 from ..doctor.numbers import explain_number
 from .options import option
 

@@ -14,7 +14,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from ..core.commands import ClientCommand, Kill, Stop, Trace
+from ..core.commands import ClientCommand, Kill, ReadBytes, Stop, Trace
 from ..core.events import Closed, Event, Listening, Opened, RecordingStatus, Snapshot
 from ..core.framing import frame
 from ..core.statistics import LoopStats, ProcessStats, WorkerStats
@@ -218,7 +218,7 @@ def _check(command: ClientCommand, size: int) -> None:
         numbers += command.ids
     elif size > LARGEST_HELLO:
         raise ProtocolError(f"a command that is no kill has {LARGEST_HELLO:,} bytes at the most")
-    elif isinstance(command, Trace):
+    elif isinstance(command, Trace | ReadBytes):
         numbers.append(command.id)
     elif isinstance(command, Stop) and not command.cause.strip():
         raise ProtocolError("a stop has a cause: the log and every dashboard name it")

@@ -31,7 +31,7 @@ class _Command(msgspec.Struct, frozen=True, tag_field="command", kw_only=True):
 
     @property
     def kind(self) -> str:
-        """The name of the command in its answers: ``kill``, ``set``, ``trace`` or ``stop``."""
+        """The name of the command in its answers: ``kill``, ``set``, ``trace``, ``bytes``…"""
         return str(self.__struct_config__.tag)
 
     def answer(
@@ -93,6 +93,15 @@ class Trace(_Command, frozen=True, tag="trace"):
     level: TraceLevel
 
 
+class ReadBytes(_Command, frozen=True, tag="bytes"):
+    """Ask for the bytes that are kept of one connection, open or closed.
+
+    They come as `KeptBytes` before the answer, and to the sender alone.
+    """
+
+    id: int
+
+
 class Stop(_Command, frozen=True, tag="stop"):
     """Stop accepting, echo the frames that were received whole, end within the grace time."""
 
@@ -117,7 +126,7 @@ class Record(_Command, frozen=True, tag="record"):
     """The file of a recording that is to start; absolute, and it must not exist."""
 
 
-Command: TypeAlias = Kill | Set | Trace | Stop
+Command: TypeAlias = Kill | Set | Trace | ReadBytes | Stop
 """The commands to a loop."""
 ClientCommand: TypeAlias = Command | Record
 """The commands that a control client may send."""

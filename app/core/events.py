@@ -19,6 +19,8 @@ from typing import Final, TypeAlias
 
 import msgspec
 
+from .diagnosis import Diagnosis
+from .kept_bytes import KeptBytes
 from .queues import Kernel, Queues
 from .statistics import EventStruct, LoopStats, ProcessStats, WorkerStats
 
@@ -165,6 +167,8 @@ class Closed(EventStruct, frozen=True, tag="closed"):
     toggles: int
     eagains: int
     partial_writes: int
+    diagnosis: Diagnosis | None = None
+    """The name of its bytes, where they did not fit: a refused header, an end inside a frame."""
 
 
 class SettingChanged(EventStruct, frozen=True, tag="setting_changed"):
@@ -356,6 +360,9 @@ class Snapshot(EventStruct, frozen=True, tag="snapshot"):
     """Since when the same bytes have waited there, in Unix seconds; 0 if none do."""
     is_held: bool = False
     """Whether the budget alone ended its wake-ups of the last second, with more to do."""
+    diagnosis: Diagnosis | None = None
+    """The name of all bytes received so far, where they do not fit and the connection stands
+    still."""
 
     @property
     def rested_at(self) -> float:
@@ -398,6 +405,7 @@ Event: TypeAlias = (
     | Io
     | Bytes
     | Kernel
+    | KeptBytes
     | Snapshot
     | LoopStats
     | ProcessStats

@@ -331,6 +331,21 @@ class Settings(Struct, frozen=True):
         int, bounds(0, 100_000, "Closed connections that `ctl list --closed` knows.")
     ] = 200
     """About 1 KiB of memory each. Failures are kept apart: see `app.watch.kept_closed`."""
+    capture: Annotated[
+        int,
+        bounds(
+            0,
+            MIB,
+            "Bytes kept of what each connection sends, from its first one; 0 = none.",
+            unit="bytes (1 MiB; 0 = none)",
+        ),
+    ] = 4 * KIB
+    """With the cuts and times of the reads, also once it has closed (`keep_closed`)."""
+    capture_total: Annotated[
+        int,
+        bounds(0, GIB, "Memory for the bytes of all connections.", unit="bytes (1 GiB)"),
+    ] = 16 * MIB
+    """Beyond it the oldest closed ones lose theirs, then open ones all but their last 64."""
     trace: Annotated[
         Literal["off", "state", "io"], Meta(description="Tell every state change, or every call.")
     ] = "off"

@@ -9,22 +9,25 @@ from __future__ import annotations
 
 from typing import Final
 
+from ..core.diagnosis import MOST_ALSO, Diagnosis
 from ..core.framing import HEADER_SIZE
 from .binary_protocols import BINARY_SIGNATURES
 from .databases import DATABASE_SIGNATURES
-from .diagnosis import MOST_ALSO, Diagnosis
 from .evidence import Stream
 from .formats import FORMAT_SIGNATURES, text_utf8
 from .framings import VARINT, walk
 from .hypotheses import Hypothesis, weigh
 from .messaging import MESSAGING_SIGNATURES
-from .right import Right, read_right_frames
+from .right import Right, is_whole_frames, read_right_frames
 from .signatures import Match
 from .text_protocols import TEXT_SIGNATURES
 from .words import describe_framing, describe_protocol, describe_silence
 
 MOST_JUDGED: Final = 1 << 16
 """Bytes that are judged; a longer stream is judged by its first ones, as one that goes on."""
+_MOST_OF_DENSE: Final = 1 << 13
+"""Bytes of a stream of tiny frames that are judged: of more frames nothing is to be learnt."""
+_DENSE_FRAMES: Final = 500
 _MOST_OF_PROTOCOL: Final = 1 << 13
 """Bytes that are compared with the signatures of protocols."""
 _FEWEST_ZEROS: Final = 64
@@ -39,30 +42,38 @@ _SIGNATURES: Final = (
 )
 
 
-def diagnose(data: bytes, before: int, ended: bool, cap: int) -> Diagnosis | None:
+def diagnose(data: bytes, before: int, ended: bool, cap: int, origin: int = 0) -> Diagnosis | None:
     """Name what `data` most probably is, or return `None`. Pure; any thread may call it.
 
     `data` are the first bytes of a connection, or bytes from a frame's boundary on. `before` are
     the frames that were read whole, in `data` and before it. `ended` tells that the peer closed
-    behind the last byte. `cap` is the CAP in bytes. Right frames give `None`.
+    behind the last byte. `cap` is the CAP in bytes. `origin` is the offset of `data` in the
+    connection, from which the diagnosis counts. Right frames give `None`.
     """
     if len(data) > MOST_JUDGED:
         data, ended = data[:MOST_JUDGED], False
-    if not data:
-        return None
-    stream = Stream(bytes(data), ended, cap)
-    if not data.strip(b"\0"):
-        return _judge_zeros(stream)
+    if len(data) > _MOST_OF_DENSE:
+        found, frames = _judge(Stream(bytes(data[:_MOST_OF_DENSE]), False, cap, origin), before)
+        if frames > _DENSE_FRAMES and (found or is_whole_frames(data, cap)):
+            return found
+    return _judge(Stream(bytes(data), ended, cap, origin), before)[0] if data else None
+
+
+def _judge(stream: Stream, before: int) -> tuple[Diagnosis | None, int]:
+    """Return the diagnosis, and the frames that it, or our own framing, reads in the stream."""
+    if not stream.data.strip(b"\0"):
+        return _judge_zeros(stream), 0
     right = read_right_frames(stream)
     is_first = before <= right.frames
     if is_first and (match := _find_protocol(stream, right)):
-        return _from_match(stream, match)
+        return _from_match(stream, match), 0
     found = weigh(stream, right)
     if found and (is_first or found[0].code != "u64be"):
-        return _from_hypotheses(stream, right, found)
+        walked = found[0].walk
+        return _from_hypotheses(stream, right, found), walked.frames if walked else 0
     if is_first and _may_be_foreign(stream, right) and (match := text_utf8(stream)):
-        return _from_text(stream, match)
-    return None
+        return _from_text(stream, match), 0
+    return None, 0 if right.is_refused else right.frames
 
 
 def describe_unnamed(data: bytes, ended: bool, cap: int) -> Diagnosis:
@@ -118,7 +129,7 @@ def _from_match(stream: Stream, match: Match) -> Diagnosis:
         match.code,
         describe_protocol(stream, match),
         match.also[:MOST_ALSO],
-        0,
+        stream.origin,
         header.hex(),
         match.words,
     )
@@ -134,7 +145,7 @@ def _from_hypotheses(stream: Stream, right: Right, found: list[Hypothesis]) -> D
         best.code,
         describe_framing(stream, right, best, others),
         tuple(also),
-        best.offset,
+        stream.origin + best.offset,
         stream.data[best.offset : best.offset + HEADER_SIZE].hex(),
         best.words,
     )

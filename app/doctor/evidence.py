@@ -58,9 +58,11 @@ _OWN_BITS: Final = tuple(
 class Stream:
     """The bytes to be judged, with what is known about them."""
 
-    __slots__ = ("cap", "classes", "data", "ended", "most", "size")
+    __slots__ = ("cap", "classes", "data", "ended", "known_bits", "most", "origin", "size")
 
-    def __init__(self, data: bytes, ended: bool, cap: int) -> None:
+    def __init__(self, data: bytes, ended: bool, cap: int, origin: int = 0) -> None:
+        """`origin` is the offset of the first of the bytes in the connection."""
+        self.origin = origin
         self.data = data
         self.size = len(data)
         self.ended = ended
@@ -68,6 +70,8 @@ class Stream:
         self.most = max(cap, 1 << 20)
         """The largest body, in bytes, that another framing than ours is believed to announce."""
         self.classes = data.translate(_CLASSES)
+        self.known_bits: dict[tuple[int, int], float] = {}
+        """Results of `unknown_bits`: many framings read the same headers."""
 
 
 def length_bits(length: int) -> float:
@@ -79,6 +83,13 @@ def length_bits(length: int) -> float:
 
 def unknown_bits(stream: Stream, start: int, end: int) -> float:
     """Bits that an unknown writer spends on ``data[start:end]``, given what stands around it."""
+    known = stream.known_bits.get((start, end))
+    if known is None:
+        known = stream.known_bits[start, end] = _unknown_bits(stream, start, end)
+    return known
+
+
+def _unknown_bits(stream: Stream, start: int, end: int) -> float:
     data, classes = stream.data, stream.classes
     piece = data[start:end]
     if not data[max(0, start - 1) : end + 1].strip(b"\0"):

@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from ..core.diagnosis import MOST_ALSO, Diagnosis
 from ..core.framing import HEADER_SIZE, MAX_LENGTH
 from ..core.printable import printable
-from .diagnosis import MOST_ALSO, Diagnosis
 from .evidence import length_bits
 from .hypotheses import over_cap_bits
-from .refused_header import HTTP_VERBS
 from .words import spell_bytes
 
 _SURE: Final = 14.0
@@ -23,9 +22,11 @@ _NEAR: Final = 8.0
 """Readings nearer than this to the best one are named beside it."""
 _ALL_BITS: Final = 32.0
 
+_HTTP_VERBS: Final = "GET |POST|PUT |HEAD|DELE|OPTI|PATC|TRAC|PROP|CONN".split("|")
+"""The first 4 bytes of HTTP requests."""
 _BEGINNINGS: Final = (
     (b"HTTP", "http1", "the first bytes of an HTTP response"),
-    *((verb, "http1", "the first bytes of an HTTP request") for verb in HTTP_VERBS),
+    *((verb.encode(), "http1", "the first bytes of an HTTP request") for verb in _HTTP_VERBS),
     (b"PRI ", "http2", "the first bytes of an HTTP/2 client"),
     (b"SSH-", "ssh", "the first bytes of an SSH banner"),
     (b"RTSP", "rtsp", "the first bytes of an RTSP answer"),

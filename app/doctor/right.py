@@ -67,6 +67,17 @@ def read_right_frames(stream: Stream) -> Right:
     return Right(len(heads) - is_cut, at, length, is_refused, bits, starts)
 
 
+def is_whole_frames(data: bytes, cap: int) -> bool:
+    """Whether no header in `data` announces more than `cap` bytes; the last frame may be cut."""
+    at, last = 0, len(data) - HEADER_SIZE
+    while at <= last:
+        (length,) = read_length(data, at)
+        if length > cap:
+            return False
+        at += HEADER_SIZE + length
+    return int.from_bytes(data[at:].ljust(HEADER_SIZE, b"\0"), "big") <= cap
+
+
 def _score(
     stream: Stream, heads: list[int], end: int
 ) -> tuple[float, tuple[tuple[int, float], ...]]:

@@ -60,15 +60,17 @@ def describe_framing(
     parts = []
     before = sum(start < best.offset for start, _ in right.starts if start or right.frames)
     if best.offset and before and best.code not in ("extra_bytes", "buffer_tail"):
-        parts.append(f"The bytes before offset {best.offset:,} are right frames.")
+        at = stream.origin + best.offset
+        parts.append(f"The bytes before offset {at:,} are right frames.")
     parts.append(describe_header(stream, best.offset))
     if best.code == "over_cap":
         parts.append("An honest body that is too large explains all bytes.")
     elif best.walk:
         frames = best.walk.frames
         count = "1 frame" if frames == 1 else f"{frames:,} frames"
-        parts.append(f"All bytes fit {best.words}: {count} from offset {_start(best):,} on.")
-    parts += [_describe_rival(right, best, other) for other in others]
+        start = stream.origin + _start(best)
+        parts.append(f"All bytes fit {best.words}: {count} from offset {start:,} on.")
+    parts += [_describe_rival(stream, right, best, other) for other in others]
     if best.code in MENDED_BY:
         parts.append(MENDED_BY[best.code])
     return " ".join(parts)
@@ -101,26 +103,27 @@ def _start(found: Hypothesis) -> int:
     return found.walk.heads[0][0] if found.walk else found.offset
 
 
-def _describe_rival(right: Right, best: Hypothesis, other: Hypothesis) -> str:
+def _describe_rival(stream: Stream, right: Right, best: Hypothesis, other: Hypothesis) -> str:
     """Name another explanation, and the first byte that the two read differently."""
     ends = [
         found.walk.end if found.walk else right.at + HEADER_SIZE + right.length
         for found in (best, other)
     ]
     words = other.words[0].upper() + other.words[1:]
-    return f"{words} ({other.code}): this fits too; the byte at offset {min(ends):,} would decide."
+    at = stream.origin + min(ends)
+    return f"{words} ({other.code}): this fits too; the byte at offset {at:,} would decide."
 
 
 def describe_header(stream: Stream, offset: int) -> str:
     """Say what the header at `offset` announces, and how much of it has come."""
     header = stream.data[offset : offset + HEADER_SIZE]
-    spelt = spell_bytes(header)
+    spelt, at = spell_bytes(header), stream.origin + offset
     if len(header) < HEADER_SIZE:
         verb = "stands" if len(header) == 1 else "stand"
-        return f"At offset {offset:,} {verb} {spelt}, where a header of 4 bytes is due."
+        return f"At offset {at:,} {verb} {spelt}, where a header of 4 bytes is due."
     length = int.from_bytes(header, "big")
     size = "1 byte" if length == 1 else f"{length:,} bytes"
-    said = f"At offset {offset:,} the header {spelt} announces {size}"
+    said = f"At offset {at:,} the header {spelt} announces {size}"
     if length > stream.cap:
         return f"{said}, over the CAP of {stream.cap:,}."
     come = stream.size - offset - HEADER_SIZE

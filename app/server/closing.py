@@ -74,7 +74,7 @@ def discard_input(connection: Connection, now: float) -> bool:
             return True
         if not data:
             return False
-        connection.discard(len(data), now)
+        connection.discard(data, now)
     return True
 
 

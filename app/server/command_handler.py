@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 
-from ..core.commands import Command, Kill, Set, Stop, Trace
+import msgspec
+
+from ..core.commands import Command, Kill, ReadBytes, Set, Stop, Trace
 from ..core.events import ConnectionState, KillMode, Reason, TraceLevel
 from ..core.printable import in_words, printable
 from ..core.settings import SettingError
@@ -43,6 +45,8 @@ class CommandHandler:
                 self._set(command)
             case Trace():
                 self._trace(command)
+            case ReadBytes():
+                self._read_bytes(command)
             case Stop():
                 grace = 0.0 if command.now else self._loop.settings.grace
                 self._loop.stop(command.cause, grace, command.now)
@@ -110,6 +114,18 @@ class CommandHandler:
             return
         self._loop.life.trace(connection, TraceLevel(command.level))
         self._answer(command, True, f"trace {command.level}", command.id)
+
+    def _read_bytes(self, command: ReadBytes) -> None:
+        life, reporter = self._loop.life, self._reporter
+        is_open = life.by_id.get(command.id)
+        kept = life.captures.read(command.id, is_open, reporter.epoch)
+        if kept is None:
+            self._answer(command, False, "no bytes of it are kept", command.id)
+            return
+        told = msgspec.structs.replace(kept, t=reporter.time(), request=command.request)
+        reporter.publish(told)
+        held = sum(len(piece.data) for piece in kept.pieces)
+        self._answer(command, True, f"{held:,} of {kept.size:,} bytes", command.id)
 
     def _answer(
         self, command: Command, ok: bool, message: str, connection_id: int | None = None

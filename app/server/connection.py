@@ -11,8 +11,10 @@ from math import inf
 from sys import getsizeof
 from typing import Final, NamedTuple
 
+from ..core.diagnosis import Diagnosis
 from ..core.events import POLLIN, Closed, Snapshot, TraceLevel
 from ..core.framing import NO_BURST
+from .capture import TAIL, Capture
 from .machine import BYTE_BUDGET, READ_LEN, EchoMachine
 from .outstanding import Outstanding
 
@@ -89,10 +91,10 @@ class Connection:
     """
 
     __slots__ = (
-        "acked_all_at active_at alike budget_hits burst changed eagains fd id interest is_held "
-        "linger machine offered opened_at outstanding partial_writes peer progress_at "
-        "quick_bytes quick_frames read_size seen seen_state served_from slot stalled_at "
-        "tallied toggled_at toggles told_at trace unread unread_at"
+        "acked_all_at active_at alike budget_hits burst capture changed diagnosis eagains fd id "
+        "interest is_held judged linger machine offered opened_at outstanding partial_writes peer "
+        "progress_at quick_bytes quick_frames read_size room seen seen_state served_from slot "
+        "stalled_at tail tallied toggled_at toggles told_at trace unread unread_at"
     ).split()
 
     def __init__(self, connection_id: int, fd: int, peer: str, now: float) -> None:
@@ -111,6 +113,17 @@ class Connection:
         self.stalled_at = 0.0
         """When the pending echo was first left unsent at the end of a wake-up."""
 
+        # Assigned by `app.server.captures`.
+        self.capture: Capture | None = None
+        """The bytes of it that are kept; None if none are to be, or none have come."""
+        self.room = 0
+        """Bytes that its capture has room for."""
+
+        # Assigned by `app.server.judging`.
+        self.diagnosis: Diagnosis | None = None
+        """The result of the judgement of its first `judged` bytes."""
+        self.judged = 0
+
         # Assigned by `app.server.serving`.
         self.active_at = now
         """When a byte last moved, in or out."""
@@ -126,6 +139,8 @@ class Connection:
         """When the pending echo's frames were complete."""
         self.eagains = 0
         self.partial_writes = 0
+        self.tail = b""
+        """The last bytes that were parsed, `app.server.capture.TAIL` at least if so many came."""
         self.budget_hits = 0
         """Wake-ups that ended on the budget with more to do."""
         self.offered = True
@@ -171,10 +186,31 @@ class Connection:
 
     # --- what the loop did ---
 
-    def discard(self, count: int, now: float) -> None:
-        """Note that `count` bytes were read and thrown away at `now`."""
-        self.machine.discard(count)
+    def discard(self, data: bytes, now: float) -> None:
+        """Note that `data` was read and echoed to nobody at `now`."""
+        self.machine.discard(len(data))
         self.active_at = now
+        if self.capture is not None:
+            self.tail = data[-TAIL:]
+            self.capture.add_discarded(data)
+            self.keep(data, now)
+
+    def keep(self, data: bytes, now: float) -> None:
+        """Keep the start of `data`, read at `now`, as far as the capture has room."""
+        if self.room and self.capture is not None:
+            held = data[: self.room]
+            self.room -= len(held)
+            self.capture.add(held, len(data), now)
+
+    def note_tail(self, data: bytes) -> None:
+        """Keep the last `TAIL` bytes that were parsed, of which `data` are the latest."""
+        self.tail = self.tail[-TAIL:] + data if len(data) < TAIL else data[-TAIL:]
+
+    def forget_first(self) -> None:
+        """Give up the first bytes that are kept; the last ones stay."""
+        self.room = 0
+        if self.capture is not None:
+            self.capture.forget_first()
 
     def begin_stall(self, now: float) -> None:
         """Time the pending echo from `now` on: the wake-up ended with some of it unsent."""
@@ -302,7 +338,13 @@ class Connection:
             is_held=self.is_held,
             offered=self.offered,
             queues=queues,
+            diagnosis=self.valid_diagnosis,
         )
+
+    @property
+    def valid_diagnosis(self) -> Diagnosis | None:
+        """The diagnosis of its bytes, if they were judged up to the last one."""
+        return self.diagnosis if self.judged == self.bytes_in else None
 
     def make_closed(self, t: float, epoch: float) -> Closed:
         """Make the event of the close at `t` (Unix seconds) from the counts that were tallied last.
@@ -325,6 +367,7 @@ class Connection:
             toggles=counts.toggles,
             eagains=counts.eagains,
             partial_writes=counts.partial_writes,
+            diagnosis=self.valid_diagnosis,
         )
 
 

@@ -23,6 +23,10 @@ SLOT: Final = 0.025
 """Seconds in one slot of the wheel: a deadline is met up to so much late."""
 GIVEN_UP: Final = 64
 """Numbers of slots given up that the heap may hold, besides as many as there are slots."""
+BY_ACKNOWLEDGED: Final = frozenset({Reason.TIMEOUT_WRITE, Reason.TIMEOUT_IDLE})
+"""The time-outs that depend on what is acknowledged."""
+BY_INPUT: Final = frozenset({Reason.TIMEOUT_HEADER, Reason.TIMEOUT_BODY, Reason.TIMEOUT_IDLE})
+"""The time-outs that depend on what has arrived."""
 
 
 def deadline(connection: Connection, settings: Settings) -> tuple[float, Reason]:

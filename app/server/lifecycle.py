@@ -11,13 +11,14 @@ import socket
 from collections.abc import Callable
 from itertools import count
 from math import inf
-from typing import Final
 
 from ..core.addresses import host_of
 from ..core.commands import CLOSE_BOUND
 from ..core.events import POLLIN, POLLOUT, Reason, TraceLevel
 from ..core.printable import in_words, printable
 from ..core.settings import Settings
+from . import deadlines
+from .captures import Captures
 from .closing import (
     LONGEST_STEP,
     Verdict,
@@ -31,8 +32,8 @@ from .closing import (
     reset_socket,
 )
 from .connection import Connection
-from .deadlines import TimingWheel, deadline, describe_unacknowledged, describe_wait
 from .descriptors import limit_reached_at
+from .judging import Judging
 from .kernel import SocketQueues
 from .machine import CLOSED, DRAINING, READ_BODY, READ_LEN, WRITE_BODY
 from .memory import SMALL, FreedMemory
@@ -40,11 +41,6 @@ from .poller import Poller
 from .reporter import Inspection, Reporter
 from .shard import Shard
 from .unacknowledged import Unacknowledged
-
-_UNACKNOWLEDGED: Final = frozenset({Reason.TIMEOUT_WRITE, Reason.TIMEOUT_IDLE})
-"""The time-outs that depend on what is acknowledged."""
-_INPUT: Final = frozenset({Reason.TIMEOUT_HEADER, Reason.TIMEOUT_BODY, Reason.TIMEOUT_IDLE})
-"""The time-outs that depend on what has arrived."""
 
 
 class Lifecycle:
@@ -64,12 +60,14 @@ class Lifecycle:
         self.may_be_quick = False  # assigned by `app.server.serving`
         self.quick: dict[int, Connection] = {}
         """The open connections, by descriptor, that the hot path may serve."""
-        self.wheel = TimingWheel()
+        self.wheel = deadlines.TimingWheel()
         self.ceiling = inf
         """The first descriptor that no connection may have: the rest is kept for operators."""
         self.quiet = inf
         """Seconds without a byte after which a stop ends a connection that waits for input."""
         self.freed = FreedMemory()
+        self.captures = Captures(settings)
+        self.judging = Judging(reporter)
         self._sockets: dict[int, socket.socket] = {}  # by descriptor
         self._queues = SocketQueues(self._sockets)
         self.unacknowledged = Unacknowledged(
@@ -103,6 +101,7 @@ class Lifecycle:
             return
         self.by_fd[fd] = self.by_id[connection.id] = connection
         self._sockets[fd] = sock
+        self.captures.begin(connection)
         if self.may_be_quick:
             self.quick[fd] = connection
         self.reporter.publish_opened(connection)
@@ -138,7 +137,7 @@ class Lifecycle:
         self.wheel.schedule(connection, self._deadline(connection)[0])
 
     def _deadline(self, connection: Connection) -> tuple[float, Reason]:
-        when, reason = deadline(connection, self.settings)
+        when, reason = deadlines.deadline(connection, self.settings)
         quiet_at = connection.active_at + self.quiet
         if quiet_at < when and connection.machine.state in (READ_LEN, READ_BODY):
             return quiet_at, Reason.SHUTDOWN
@@ -222,7 +221,8 @@ class Lifecycle:
             self.freed.note_close(received, self.reporter.now)
         if connection.interest & POLLOUT:
             self.reporter.armed -= 1
-        self.reporter.publish_closed(connection)
+        self.judging.judge_end(connection, self.settings.cap)
+        self.captures.end(connection, self.reporter.publish_closed(connection))
         for call in self._on_closed.pop(connection, ()):
             call(connection)
 
@@ -230,14 +230,14 @@ class Lifecycle:
         """Act on a connection's deadline if it has come, or schedule the next check."""
         machine = connection.machine
         when, reason = self._deadline(connection)
-        if when <= now and reason in _UNACKNOWLEDGED:
+        if when <= now and reason in deadlines.BY_ACKNOWLEDGED:
             # The last look may be half a second old.
             self.unacknowledged.examine(connection, now)
             when, reason = self._deadline(connection)
         if when > now:
             self._arrived.pop(connection, None)
             self.wheel.schedule(connection, when)
-        elif reason in _INPUT and self._must_read_first(connection):
+        elif reason in deadlines.BY_INPUT and self._must_read_first(connection):
             self.wheel.schedule(connection, now)
         elif machine.state is DRAINING and not machine.out:
             self._check_linger(connection, now)
@@ -249,7 +249,9 @@ class Lifecycle:
                 self._time_out_write(connection, now)
         else:
             stopping = reason is Reason.SHUTDOWN
-            self.begin_close(connection, reason, "" if stopping else describe_wait(connection, now))
+            self.begin_close(
+                connection, reason, "" if stopping else deadlines.describe_wait(connection, now)
+            )
 
     def _must_read_first(self, connection: Connection) -> bool:
         """Whether bytes are still to be read that had arrived when a time-out was first judged.
@@ -298,17 +300,14 @@ class Lifecycle:
         Without RST its send queue would hold its memory for minutes after close
         (tcp_orphan_retries, tcp(7)).
         """
-        detail = describe_unacknowledged(connection, now, self.settings.write_timeout)
+        detail = deadlines.describe_unacknowledged(connection, now, self.settings.write_timeout)
         self._resetting.add(connection.id)
         connection.machine.overrule(Reason.TIMEOUT_WRITE, detail)
         connection.machine.close()
         self.apply_state(connection, now)
 
     def begin_close(self, connection: Connection, reason: Reason, detail: str = "") -> None:
-        """End in order: the pending echo is finished first.
-
-        Raises `IllegalTransition` if the connection is ending already.
-        """
+        """End in order, the pending echo first. Raises `IllegalTransition` if it ends already."""
         connection.machine.begin_close(reason, detail)
         self.apply_state(connection, self.reporter.now)
 
@@ -370,8 +369,7 @@ class Lifecycle:
         """
         if connection.id in self.by_id:
             if connection.machine.state is not CLOSED:
-                detail = printable(in_words(error), 200)
-                connection.machine.overrule(Reason.ERROR, detail)
+                connection.machine.overrule(Reason.ERROR, printable(in_words(error), 200))
                 connection.machine.close()
             connection.seen_state = CLOSED
             self._remove(connection)

@@ -130,6 +130,7 @@ class Loop:
             self.reporter.next_round,
             self._resume_at,
             self.reporter.next_look,
+            self.life.judging.due,
             self._wall_clock.due,
             self.life.freed.due,
         )
@@ -176,6 +177,8 @@ class Loop:
         elif self._force_at <= now:
             self._force_at = inf
             self._for_each(life.by_id.values(), self._begin_close)
+        if self.life.judging.due <= now:
+            self.life.judging.judge_hanging(now, self.settings.cap)
         if self.reporter.next_look <= now:
             self.life.unacknowledged.look(now)
         if self.reporter.next_round <= now:

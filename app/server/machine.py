@@ -37,11 +37,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from typing import Final, TypeAlias
+from typing import Final
 
 from ..core.events import POLLIN, POLLOUT, ConnectionState, Reason
 from ..core.framing import HEADER_SIZE, read_length, whole_frames
-from ..doctor.refused_header import looks_like
+from .broken_frame import LEAD, MOST, BrokenFrame, Chunk, start_of
 
 READ_LEN: Final = ConnectionState.READ_LEN
 READ_BODY: Final = ConnectionState.READ_BODY
@@ -62,8 +62,6 @@ rest is copied too, as backlog, and both together would be twice the read."""
 WRITEV_MAX: Final = 64
 """Chunks given to one writev(2) at most; the kernel's limit is 1024 (IOV_MAX)."""
 
-Chunk: TypeAlias = bytes | bytearray | memoryview
-
 
 class IllegalTransition(RuntimeError):
     """A call that the state does not allow: a fault of ours, never of the peer."""
@@ -77,7 +75,7 @@ class EchoMachine:
     """
 
     __slots__ = (
-        "backlog body_bytes_read body_len bytes_in bytes_kept closing detail frame_at "
+        "backlog broken body_bytes_read body_len bytes_in bytes_kept closing detail frame_at "
         "frames_in held input_ended len_buf out out_bytes_sent out_frames out_len state"
     ).split()
 
@@ -87,6 +85,8 @@ class EchoMachine:
         """The reason of the close, once it is decided."""
         self.detail = ""
         """The cause of the reason, in a few words; may be empty."""
+        self.broken: BrokenFrame | None = None
+        """The frame that has failed, once the end is decided."""
         self.input_ended = False
         """Whether EOF was read: the peer sends no more."""
 
@@ -160,7 +160,7 @@ class EchoMachine:
             frames += 1
         if not frames:
             if refused:
-                self._refuse(data, cap)
+                self._refuse(data, 0, cap)
             else:
                 self._begin_frame(data, now)
             return False
@@ -176,7 +176,10 @@ class EchoMachine:
         self.out_frames = frames
         self.frames_in += frames
         if refused:
-            self._refuse(data[end:], cap)
+            lead = end
+            while start < end - LEAD:
+                start += HEADER_SIZE + read_length(data, start)[0]
+            self._refuse(data[start:], lead - start, cap)
         else:
             self.state = WRITE_BODY
             if end < size:
@@ -221,7 +224,7 @@ class EchoMachine:
                 return 0
             (length,) = read_length(self.len_buf)
             if length > cap:
-                self._refuse(self.len_buf + data[start:], cap)
+                self._refuse(self.len_buf + data[start:], 0, cap)
                 return 0
             self._begin_body(self.len_buf)
         end = start + self.body_len - self.body_bytes_read
@@ -249,11 +252,15 @@ class EchoMachine:
         self.held = _NOTHING
         self.frame_at = 0.0
 
-    def _refuse(self, rest: bytes, cap: int) -> None:
-        (length,) = read_length(rest)
-        guess = looks_like(rest, cap)
+    def _refuse(self, rest: bytes, lead: int, cap: int) -> None:
+        """Refuse the header at `lead` in `rest`, which is all that is received; before it stand
+        right frames.
+        """
+        (length,) = read_length(rest, lead)
+        at = self.bytes_in - len(rest) + lead
+        self.broken = BrokenFrame(at, lead, rest[: lead + MOST], cap)
         detail = f"header announces {length:,} bytes, CAP is {cap:,}"
-        self.begin_close(Reason.FRAME_TOO_LARGE, f"{guess}; {detail}" if guess else detail)
+        self.begin_close(Reason.FRAME_TOO_LARGE, detail)
 
     # --- bytes out ---
 
@@ -310,6 +317,7 @@ class EchoMachine:
         """
         if self.state is DRAINING or self.state is CLOSED:
             raise IllegalTransition(f"begin_close in {self.state}")
+        self.broken = self.broken or self.frame_in_flight()
         self.state = DRAINING
         self.closing = reason
         self.detail = detail
@@ -366,6 +374,7 @@ class EchoMachine:
         if self.closing is None:
             self.closing = reason or Reason.ERROR
             self.detail = detail
+        self.broken = self.broken or self.frame_in_flight()
         self.state = CLOSED
         self.backlog = b""
         self._forget_frame()
@@ -385,6 +394,13 @@ class EchoMachine:
         return self.out_frames
 
     # --- what others see ---
+
+    def frame_in_flight(self) -> BrokenFrame | None:
+        """Return the frame that is arriving, as far as it has come; None between frames."""
+        if not self.len_buf:
+            return None
+        at = self.bytes_in - len(self.backlog) - len(self.len_buf) - self.body_bytes_read
+        return BrokenFrame(at, 0, start_of(self.held or (self.len_buf,)))
 
     @property
     def wanted_interest(self) -> int:

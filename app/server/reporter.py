@@ -20,6 +20,7 @@ from ..core.events import (
     CALLS_A_ROUND,
     TRACED_BYTES,
     Bytes,
+    Closed,
     ConnectionState,
     Event,
     Io,
@@ -183,15 +184,17 @@ class Reporter:
             )
         )
 
-    def publish_closed(self, connection: Connection) -> None:
-        """Publish that a connection has closed, with its totals."""
+    def publish_closed(self, connection: Connection) -> Closed:
+        """Publish that a connection has closed, with its totals; return the event."""
         self.closed_count += 1
         self._has_closed = True
         self.changed.discard(connection)
         self.moved.discard(connection)
         self._tally(connection)
-        self.stream.publish(connection.make_closed(self.time(), self.epoch))
+        closed = connection.make_closed(self.time(), self.epoch)
+        self.stream.publish(closed)
         self.stream.forget(connection.id)
+        return closed
 
     def publish_notice(self, level: str, text: str) -> None:
         """Publish a `Notice`; `level` is ``info``, ``warning`` or ``error``."""

@@ -32,8 +32,10 @@ from ..core.events import Reason
 from ..core.framing import HEADER_SIZE, NO_BURST, burst_filling, frames_filling, read_length
 from ..core.histogram import TABLE_SIZE, index_of, index_table
 from ..core.settings import Settings
+from .broken_frame import Chunk
+from .capture import TAIL
 from .closing import close_broken, discard_input
-from .connection import READ_SIZE, Connection
+from .connection import READ_SIZE, SMALL_READ, Connection
 from .lifecycle import Lifecycle
 from .machine import (
     BYTE_BUDGET,
@@ -42,7 +44,6 @@ from .machine import (
     FRAME_BUDGET,
     READ_BODY,
     READ_LEN,
-    Chunk,
 )
 from .reporter import SAMPLE
 from .tracing import TracedCalls
@@ -76,6 +77,7 @@ class Serving:
         self._life.may_be_quick = self._direct and not self._until_eagain and self._calls_are_untold
         self._winding_down = False
         self._buckets = index_table()
+        self._captures = life.captures
         self._share = BYTE_BUDGET  # bytes that one connection may move in this batch
         # The first error of a write that `_receive` tries again: the kernel tells each error once.
         self._write_error: OSError | None = None
@@ -114,6 +116,7 @@ class Serving:
         sampling = self._reporter.stream.watched and len(self._reporter.bodies) < SAMPLE
         adapting = sampling or self._reporter.wakeups % ADAPT_EVERY == 0
         read, write, cap = os.read, os.write, self._life.settings.cap
+        keeps = self._captures.each > 0
         share = self._share = max(READ_SIZE, BATCH_BUDGET // (len(ready) or 1))
         clock, served, buckets = self._clock, self._reporter.service.counts, self._buckets
         waiting = iter(ready)
@@ -161,6 +164,11 @@ class Serving:
                             connection.quick_frames += frames
                             connection.quick_bytes += size
                             connection.active_at = now
+                            if keeps:  # the last read is kept as it is: no object is made for it
+                                if connection.room or not TAIL <= size < SMALL_READ:
+                                    self._captures.keep_parsed(connection, data, now)
+                                else:
+                                    connection.tail = data
                             untimed += frames
                             if skips:
                                 skips -= 1
@@ -243,6 +251,8 @@ class Serving:
             self._reporter.note_change(connection)
         machine = connection.machine
         state = machine.state
+        if state is READ_LEN or state is READ_BODY:
+            self._life.judging.watch(connection)
         between_frames = state is READ_LEN and not machine.len_buf and not machine.backlog
         if (
             between_frames
@@ -285,7 +295,10 @@ class Serving:
             machine.end_of_input()
             return
         cap = self._life.settings.cap
-        if machine.receive(data, cap, now, counted):
+        has_echo = machine.receive(data, cap, now, counted)
+        if self._captures.each:
+            self._captures.keep_parsed(connection, data, now, counted)
+        if has_echo:
             frames = machine.out_frames
             connection.served_from = now
             # Frames of one connection are often alike: read the next one at once.
@@ -301,7 +314,10 @@ class Serving:
                 connection.offered = False
             if machine.backlog and machine.state is READ_LEN:
                 if frames < FRAME_BUDGET:
-                    machine.receive(machine.take_backlog(), cap, now, True)
+                    data = machine.take_backlog()
+                    machine.receive(data, cap, now, True)
+                    if self._captures.each:
+                        self._captures.keep_parsed(connection, data, now, True)
                 else:
                     connection.budget_hits += 1
                     self.unfinished[connection] = None

@@ -7,8 +7,8 @@ import os
 from collections.abc import Mapping, Sequence
 
 from ..core.events import TraceLevel
+from .broken_frame import Chunk
 from .connection import Connection
-from .machine import Chunk
 from .reporter import Reporter
 
 

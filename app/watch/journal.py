@@ -32,6 +32,7 @@ from ..core.events import (
     Stopping,
     Toggled,
 )
+from ..core.kept_bytes import KeptBytes
 from ..core.queues import Kernel
 from ..core.settings import TIMEOUTS, format_size
 from .figures import words_size
@@ -120,6 +121,8 @@ def entries(event: Event) -> Iterator[JournalEntry]:
         return  # the dashboard traces the selected connection: it would log each move
     if isinstance(event, Notice) and event.level == "debug":
         return  # a traceback is for the log
+    if isinstance(event, KeptBytes):
+        return  # the bytes of a peer are for the client that has asked
     yield entry(event)
     if isinstance(event, Listening):
         for note in event.notes:
@@ -159,7 +162,9 @@ def entry(event: Event) -> JournalEntry:
 
 
 def _closed(event: Closed) -> JournalEntry:
-    detail = f" ({event.detail})" if event.detail else ""
+    known = (event.detail, "" if event.diagnosis is None else event.diagnosis.name)
+    what = "; ".join(filter(None, known))
+    detail = f" ({what})" if what else ""
     return JournalEntry(
         event.t,
         "close" if event.reason in ORDERLY else "error",

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from ..core.events import ORDERLY, Closed, Reason
-from .row import Row
 
+T = TypeVar("T")
 _UNEVENTFUL: Final = ORDERLY | {Reason.LIMIT, Reason.TIMEOUT_IDLE}
 """Reasons of a close that nobody looks for: in order, or one of very many."""
 _RESET: Final = Reason.RESET  # a member of an enumeration is found in 50 ns
@@ -24,36 +24,44 @@ def is_failure(closed: Closed) -> bool:
     return closed.bytes_in > 0 if reason is _RESET else reason not in _UNEVENTFUL
 
 
-class KeptClosed:
-    """The rows of the connections that closed last. One thread at a time may use it."""
+class KeptClosed(Generic[T]):
+    """The things kept of the connections that closed last. One thread at a time may use it."""
 
     def __init__(self, limit: int) -> None:
         """Keep `limit` of them; half of the room, rounded up, is for failures if there are any."""
         self._limit = limit
         self._for_failures = (limit + 1) // 2
         # With its number, which says in which order they closed.
-        self._failures: deque[tuple[int, Row]] = deque()
-        self._others: deque[tuple[int, Row]] = deque()
+        self._failures: deque[tuple[int, T]] = deque()
+        self._others: deque[tuple[int, T]] = deque()
         self._count = 0
         self._room = limit
         """How many more there is room for."""
 
-    def __iter__(self) -> Iterator[Row]:
-        """Iterate over the rows in the order in which they closed."""
-        return (row for _, row in sorted([*self._failures, *self._others], key=lambda one: one[0]))
+    def __iter__(self) -> Iterator[T]:
+        """Iterate over them in the order in which they closed."""
+        return (one for _, one in sorted([*self._failures, *self._others], key=lambda one: one[0]))
 
-    def add(self, row: Row, closed: Closed) -> None:
-        """Keep a row that has closed now; if there is no room, the oldest one goes."""
+    def add(self, item: T, closed: Closed) -> T | None:
+        """Keep `item` of a connection that has closed now; return what goes where there is no room.
+
+        With a limit of 0 that is `item` itself.
+        """
         if not self._limit:
-            return
+            return item
         self._count += 1
-        (self._failures if is_failure(closed) else self._others).append((self._count, row))
+        (self._failures if is_failure(closed) else self._others).append((self._count, item))
         if self._room:
             self._room -= 1
-        elif len(self._failures) <= self._for_failures:
-            self._others.popleft()
-        else:
-            self._oldest().popleft()
+            return None
+        return self._oldest().popleft()[1]
+
+    def drop_oldest(self) -> T | None:
+        """Give up the oldest one; return it, or None if there is none."""
+        if self._room == self._limit:
+            return None
+        self._room += 1
+        return self._oldest().popleft()[1]
 
     def clear(self) -> None:
         """Forget all of them."""
@@ -61,7 +69,9 @@ class KeptClosed:
         self._others.clear()
         self._room = self._limit
 
-    def _oldest(self) -> deque[tuple[int, Row]]:
-        """Return the group with the oldest one of all."""
+    def _oldest(self) -> deque[tuple[int, T]]:
+        """Return the group of which the oldest one goes."""
+        if self._others and len(self._failures) <= self._for_failures:
+            return self._others
         is_failure_older = not self._others or self._failures[0][0] < self._others[0][0]
         return self._failures if is_failure_older else self._others

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
+from ..core.diagnosis import Diagnosis
 from ..core.events import (
     POLLOUT,
     Bytes,
@@ -218,6 +219,14 @@ class Row:
             return self.closed.reason.value
         closing = None if self.snapshot is None else self.snapshot.closing
         return "" if closing is None else closing.value
+
+    @property
+    def diagnosis(self) -> Diagnosis | None:
+        """The name of its bytes, where they do not fit and it stands still or has ended
+        with a fault; else None.
+        """
+        known = self.closed or self.snapshot
+        return None if known is None else known.diagnosis
 
     @property
     def frames(self) -> int:

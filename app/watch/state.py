@@ -111,7 +111,7 @@ class State:
         self.closed = 0
         self.reasons: Counter[str] = Counter()
         """Closed connections by close reason."""
-        self.kept = KeptClosed(keep_closed)
+        self.kept = KeptClosed[Row](keep_closed)
         """The connections that closed last."""
         self.listening: Listening | None = None
         """The first event of the server, with the settings that are in force now."""

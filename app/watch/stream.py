@@ -39,6 +39,7 @@ from ..core.events import (
     SettingChanged,
     Snapshot,
 )
+from ..core.kept_bytes import KeptBytes
 from ..core.statistics import (
     LoopStats,
     MeasuredRate,
@@ -164,6 +165,8 @@ class EventStream:
         self._heard_dropped = max(self._heard_dropped, drained.dropped)
         for event in drained.events:
             kind = type(event)
+            if kind is KeptBytes:
+                continue  # the bytes of a peer are for the client that has asked alone
             if not watched and kind in _FOR_WATCHERS and _is_for_watchers(event):
                 continue
             if kind not in DETAIL:

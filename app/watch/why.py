@@ -125,7 +125,15 @@ def is_stuck(row: Row, now: float) -> bool:
 
 
 def why_waiting(row: Row, now: float) -> str:
-    """Explain what the connection waits for and for how long; the arguments are `why_code`'s."""
+    """Explain what the connection waits for and for how long; the arguments are `why_code`'s.
+
+    If its bytes do not fit, also say what they fit.
+    """
+    words, found = _waiting(row, now), row.diagnosis
+    return f"{words}; {found.name}" if found and row.closed is None else words
+
+
+def _waiting(row: Row, now: float) -> str:
     code, snapshot = why_code(row, now), row.snapshot
     if code is WhyCode.WORKER_SILENT:
         who = f"worker {row.opened.worker}" if row.opened.worker else "the server's loop"

@@ -47,7 +47,10 @@ def test_closed_ones_are_listed_and_shown(controlled: Controlled, ask: Ctl) -> N
             1, "frame_too_large", 2, "eof",
         )  # fmt: skip
         assert first["instance"] == controlled.server.instance
-        assert (first["diagnosis"], second["frames_out"]) == (None, 1)
+        assert (first["diagnosis"]["code"], first["diagnosis"]["header"]) == (
+            "over_cap", "40000000",
+        )  # fmt: skip
+        assert (second["diagnosis"], second["frames_out"]) == (None, 1)
         assert first["detail"]
         assert first["closed_at"] <= second["closed_at"]
         names, line = ask("list", "--closed", "--where", "reason:eof").stdout.splitlines()

@@ -9,8 +9,8 @@ import sys
 from collections import Counter
 from collections.abc import Iterable
 
+from app.core.diagnosis import Diagnosis
 from app.doctor.diagnose import diagnose
-from app.doctor.diagnosis import Diagnosis
 from tests.doctor.protocol_streams import PROTOCOL_KINDS
 from tests.doctor.streams import FRAMED_KINDS, QUIET_KINDS, Stream, draw, prose
 

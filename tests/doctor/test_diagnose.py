@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.core.diagnosis import MOST_ALSO, Diagnosis
 from app.core.framing import frame, header
 from app.doctor.diagnose import MOST_JUDGED, describe_unnamed, diagnose
-from app.doctor.diagnosis import MOST_ALSO, Diagnosis
 from tests.doctor.judging import ALL_KINDS, diagnosed, judge, tally
 from tests.doctor.streams import (
     FRAMED_KINDS,

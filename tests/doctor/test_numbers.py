@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.doctor.diagnosis import MOST_ALSO
+from app.core.diagnosis import MOST_ALSO
 from app.doctor.numbers import explain_number
 from tests.doctor.streams import MIB
 

@@ -45,7 +45,7 @@ def test_frames_of_the_hot_path_and_of_the_machine_add_up() -> None:
     connection = connection_at(10.0)
     connection.quick_frames, connection.quick_bytes = 5, 40
     connection.machine.receive(frame(b"1234567") + frame(b"x") + header(1)[:3], CAP, 11.0)
-    connection.discard(0, 11.0)
+    connection.discard(b"", 11.0)
     assert connection.active_at == 11.0
     assert (connection.frames_in, connection.frames_out) == (7, 5)
     assert (connection.bytes_in, connection.bytes_out) == (59, 40)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -19,6 +20,12 @@ Serve = Callable[..., Running]
 
 SMALL = frame(b"mark")
 LARGE = frame(b"mark" * 1000)
+
+
+@pytest.fixture
+def serve(serve: Serve) -> Serve:
+    """Start servers that serve a connection on the hot path from its second read on."""
+    return partial(serve, capture=1)
 
 
 @pytest.fixture

@@ -179,12 +179,6 @@ def test_earlier_frames_are_still_pending_at_a_refusal() -> None:
     assert machine.wanted_interest == POLLIN
 
 
-def test_a_refusal_says_what_the_peer_seems_to_speak() -> None:
-    driver = Driver()
-    driver.feed(b"GET / HT")
-    assert "looks like an HTTP request" in driver.machine.detail
-
-
 def test_a_body_is_finished_under_the_cap_it_started_with() -> None:
     machine = EchoMachine()
     assert not machine.receive(frame(b"x" * 100)[:50], 100, 1.0)

@@ -10,6 +10,7 @@ import click
 import msgspec
 
 from ...core.events import Snapshot
+from ...core.kept_bytes import KeptBytes
 from ...watch.columns import LISTED, OF_CLOSED, Column, column_named, facts_of
 from ...watch.filter import parse_filter
 from ...watch.row import Row
@@ -19,6 +20,7 @@ from ..completion import list_of, one_of
 from ..configuration import variable, views_of
 from ..exit_codes import EXIT_FAILED
 from ..options import ConnectionId, client_options
+from .kept_bytes_lines import describe_bytes
 from .linking import fetch_state, json_option, linked, passing_rows
 from .printing import cell, print_facts, print_objects, print_table
 
@@ -31,7 +33,9 @@ CLOSED_COLUMNS: Final = (
 """The columns of closed ones; `idle_seconds` is the time since the close, `why` its detail."""
 _NAMES: Final = tuple(column.json_name for column in LISTED)
 OFFSETS: Final = tuple(
-    name for name in Snapshot.__struct_fields__ if name != "t" and name not in _NAMES
+    name
+    for name in Snapshot.__struct_fields__
+    if name not in ("t", "diagnosis") and name not in _NAMES
 )
 """Fields of a connection's latest snapshot that `show` prints after those of `list`."""
 WAITING: Final = ("offered", "unread", "unread_at", "is_held")
@@ -65,14 +69,25 @@ def print_rows(
 def print_row_objects(rows: Sequence[Row], now: float, instance: str) -> None:
     """Print each connection as JSON, with all its columns and the server that it is named by."""
     named = {"instance": instance}
-    print_objects(named | facts_of(row, now) | NOTES | _end_of(row) for row in rows)
+    print_objects(
+        named | facts_of(row, now) | NOTES | _diagnosis_of(row) | _end_of(row) for row in rows
+    )
+
+
+def _diagnosis_of(row: Row, as_json: bool = True) -> dict[str, Any]:
+    """Return what its bytes are, if they do not fit: an object for programs, words for people."""
+    found = row.diagnosis
+    if found is None:
+        return {"diagnosis": None}
+    told = msgspec.structs.asdict(found) if as_json else f"{found.code}: {found.text}"
+    return {"diagnosis": told}
 
 
 def _end_of(row: Row) -> dict[str, Any]:
     """Return what only a closed connection has; empty for an open one."""
     if row.closed is None:
         return {}
-    return {"detail": row.closed.detail, "diagnosis": None, "closed_at": row.closed.t}
+    return {"detail": row.closed.detail, "closed_at": row.closed.t}
 
 
 def _find(state: State, connection_id: int) -> Row | None:
@@ -161,20 +176,25 @@ def list_command(
 @click.command()
 @client_options
 @json_option
+@click.option("--bytes", "with_bytes", is_flag=True, help="With the bytes kept of what it sent.")
 @click.argument("connection_id", metavar="ID", type=ConnectionId())
-def show(control: str | None, as_json: bool, connection_id: int) -> int:
+def show(control: str | None, as_json: bool, with_bytes: bool, connection_id: int) -> int:
     """All that is known of one connection that is open, or closed a while ago."""
     with linked(control, "show") as link:
         state, now = fetch_state(link, closed=True)
+        kept = link.read_bytes(connection_id) if with_bytes else None
     row = _find(state, connection_id)
     if row is None:
         return EXIT_FAILED
     facts: dict[str, Any] = {"instance": link.instance} | facts_of(row, now) | NOTES
-    facts["diagnosis"] = None
+    facts |= _diagnosis_of(row, as_json)
     if row.snapshot is not None:
         facts |= {name: getattr(row.snapshot, name) for name in OFFSETS}
         facts |= {"header": row.snapshot.header.hex(), "closing": row.snapshot.closing or ""}
     facts |= _end_of(row)
+    if with_bytes:
+        kept = kept or KeptBytes(t=now, request=0, id=row.id, size=row.count("bytes_in"))
+        facts |= describe_bytes(kept, as_json)
     print_facts(facts, as_json)
     return 0
 
@@ -193,7 +213,7 @@ def why(control: str | None, as_json: bool, connection_id: int) -> int:
     names = ("id", "why", "why_code", "state", "pending", "unacked_bytes", "in_flight_bytes")
     known = facts_of(row, now)
     facts: dict[str, Any] = {name: known[name] for name in names}
-    facts |= NOTES | {"diagnosis": None, "silent_since": row.silent_since}
+    facts |= NOTES | _diagnosis_of(row, as_json) | {"silent_since": row.silent_since}
     if row.snapshot is not None:
         facts |= {name: getattr(row.snapshot, name) for name in WAITING}
         if row.snapshot.queues is not None:

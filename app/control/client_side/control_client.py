@@ -13,12 +13,13 @@ from typing import Final
 
 import msgspec
 
-from ...core.commands import ClientCommand, Kill, answer_bound, results_left
+from ...core.commands import ClientCommand, Kill, ReadBytes, answer_bound, results_left
 from ...core.events import (
     CommandResult,
     Event,
 )
 from ...core.framing import FrameDecoder, TooLong
+from ...core.kept_bytes import KeptBytes
 from ...core.printable import reason_of
 from ...core.statistics import MeasuredRate
 from ...watch.stream import Drained
@@ -212,6 +213,20 @@ class Link:
         Raises `ControlError`; `Unanswered` if the command was sent and no answer came within
         `ANSWER_WITHIN` seconds, those that it may take by design added, or the server went away.
         """
+        for event in self._answers(command):
+            if isinstance(event, CommandResult):
+                yield event
+
+    def read_bytes(self, connection_id: int) -> KeptBytes | None:
+        """Ask for the bytes that are kept of a connection; None if none are, or it is unknown.
+
+        Raises `ControlError`, as `carry_out` does.
+        """
+        answers = list(self._answers(ReadBytes(request=1, id=connection_id)))
+        return next((event for event in answers if isinstance(event, KeptBytes)), None)
+
+    def _answers(self, command: ClientCommand) -> Iterator[CommandResult | KeptBytes]:
+        """Send a command, and wait for all that answers it; as `carry_out`."""
         expected = len(command.ids) if isinstance(command, Kill) else 1
         command = msgspec.structs.replace(command, instance=command.instance or self.instance)
         while self.receive_ready():
@@ -221,6 +236,8 @@ class Link:
         deadline = time.monotonic() + within
         while expected > 0:
             for event in self._events_of_next(deadline, within):
+                if isinstance(event, KeptBytes) and event.request == command.request:
+                    yield event
                 if isinstance(event, CommandResult) and event.request == command.request:
                     expected = results_left(expected, event)
                     deadline = time.monotonic() + within

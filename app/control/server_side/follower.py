@@ -34,6 +34,7 @@ from ...core.events import (
     RecordingStatus,
     Snapshot,
 )
+from ...core.kept_bytes import KeptBytes
 from ...core.statistics import LoopStats, ProcessStats, WorkerStats, carry_longest
 from ...watch.fanout import Fanout
 from ...watch.row import Row
@@ -147,6 +148,8 @@ class Follower:
                 self._fresh_from = min(self._fresh_from, event.t)
             if isinstance(event, CommandResult):
                 self._keep_result(event)
+            elif isinstance(event, KeptBytes):
+                self._keep_bytes(event)
             elif self.watched:
                 self._keep_event(event)
         if len(self._events) >= URGENT_EVENTS:
@@ -166,6 +169,12 @@ class Follower:
         elif self.watched:
             # Another's request may have the number of one of this client's.
             self._keep(msgspec.structs.replace(result, request=0))
+
+    def _keep_bytes(self, kept: KeptBytes) -> None:
+        """Keep the bytes of a peer that this client has asked for; nobody else is told them."""
+        own = self.requests.get(kept.request)
+        if own is not None:
+            self._append(msgspec.structs.replace(kept, request=own))
 
     def _keep_event(self, event: Event) -> None:
         if isinstance(event, ProcessStats):
@@ -197,7 +206,7 @@ class Follower:
         self._size += memory_of(event)
 
     def _drop_waiting(self) -> None:
-        """Drop and count the events that wait, except the client's own results.
+        """Drop and count the events that wait, except what the client has asked for.
 
         New pages follow, which tell what is known by then.
         """
@@ -205,7 +214,7 @@ class Follower:
         self._dropped += self._detail
         lifecycle, self._detail = len(waiting) - self._detail, 0
         for event in waiting:
-            if isinstance(event, CommandResult) and event.request:
+            if isinstance(event, CommandResult | KeptBytes) and event.request:
                 self._append(event)
         self._missed += lifecycle - len(self._events)
         self.lost += len(waiting) - len(self._events)

@@ -17,6 +17,7 @@ from ... import __version__
 from ...core.commands import (
     ClientCommand,
     Kill,
+    ReadBytes,
     Record,
     RecordAction,
     Stop,
@@ -261,7 +262,7 @@ class Session:
         command = msgspec.structs.replace(command, by_pid=self._by_pid, by_name=self._by_name)
         if isinstance(command, Stop):  # its cause goes to terminals, logs and systemd
             command = msgspec.structs.replace(command, cause=printable(command.cause))
-        if self.hello.read_only and not isinstance(command, Trace):
+        if self.hello.read_only and not isinstance(command, Trace | ReadBytes):
             self._answer(command, "refused: this client is attached read-only")
         elif objection := self._objection(command):
             self._answer(command, f"refused: {objection}")
@@ -299,7 +300,7 @@ class Session:
         if command.instance:
             meant = printable(command.instance, 32)
             return f"meant for the server {meant}, and this is {self._context.instance}"
-        if isinstance(command, Kill | Trace):
+        if isinstance(command, Kill | Trace | ReadBytes):
             return f"no instance is given; this server's is {self._context.instance}"
         return ""
 

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from ...core.commands import Command, Kill, Set, Trace, answer_bound
+from ...core.commands import Command, Kill, ReadBytes, Set, Trace, answer_bound
 from ...core.events import CommandResult, Event, Notice
 from ...core.settings import SettingError, Settings
 from ..descriptors import replace_setting
@@ -80,7 +80,7 @@ class Routing:
                 for index, ids in by_worker.items():
                     part = msgspec.structs.replace(command, ids=tuple(ids))
                     self._send_to(self._slots[index], part, part.ids)
-            case Trace():
+            case Trace() | ReadBytes():
                 self._send_to(self._slots[self._slot_index_of(command.id)], command, (command.id,))
             case Set():
                 self._set(command)

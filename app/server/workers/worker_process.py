@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from ...core.commands import Command, Kill, Set, Trace
+from ...core.commands import Command, Kill, ReadBytes, Set, Trace
 from ...core.events import (
     Closed,
     CommandResult,
@@ -154,7 +154,7 @@ class WorkerProcess:
             case Kill():
                 for connection_id in command.ids:
                     self.unanswered[command.request, connection_id] = asked
-            case Trace():
+            case Trace() | ReadBytes():
                 self.unanswered[command.request, command.id] = asked
             case Set():
                 self.unanswered[command.request, None] = asked
@@ -363,5 +363,6 @@ def _closed(opened: Opened, last: Snapshot | None, t: float, reason: Reason, det
         reason=reason,
         detail=detail,
         opened_at=opened.t,
+        diagnosis=None if last is None else last.diagnosis,
         **{name: getattr(last, name, 0) for name in COUNTED},
     )

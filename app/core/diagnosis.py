@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 
@@ -15,12 +17,17 @@ class Diagnosis(msgspec.Struct, frozen=True):
     also: tuple[str, ...] = ()
     """Other codes that explain all bytes as well, best first, at most `MOST_ALSO`."""
     offset: int = 0
-    """Offset of the first byte that is wrong, counted from the first byte judged."""
+    """Offset of the first byte that is wrong, counted from the connection's first byte."""
     header: str = ""
     """The (up to) 4 bytes at `offset` that a server reads as a header, in hex."""
     fits: str = ""
     """The framing or protocol that explains the bytes, in words."""
 
+    @property
+    def name(self) -> str:
+        """A sentence with `fits` and the code, for a line that has told the facts already."""
+        return f"the bytes from offset {self.offset:,} on fit {self.fits} ({self.code})"
 
-MOST_ALSO = 3
+
+MOST_ALSO: Final = 3
 """Codes in `also`."""

@@ -1,0 +1,154 @@
+"""Judges the bytes of connections that end with a fault, or stand still on what does not fit.
+
+The judgement itself is a pure function (`app.doctor.diagnose`); here is decided whose bytes are
+judged, when, and how much of the loop's time that may take. A connection is judged at its end, and
+while it stands still: in the middle of a frame, or between its first frames, where a client of
+another framing may wait for more than we know of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import inf
+from time import thread_time
+from typing import Final, NamedTuple
+
+from ..core.diagnosis import Diagnosis
+from ..core.events import Reason
+from ..doctor.diagnose import diagnose
+from .connection import Connection
+from .machine import CLOSED, READ_BODY, READ_LEN
+from .reporter import Reporter
+
+HANGS: Final = 2.0
+"""Seconds without a byte after which a connection is judged."""
+PASS_INTERVAL: Final = 0.25
+"""Seconds between two passes over the connections that may come to stand still."""
+SHARE: Final = 0.1
+"""Share of the loop's time that judging may take, after `AT_ONCE`."""
+AT_ONCE: Final = 0.25
+"""Seconds of CPU time that judging may take at once: some hundred streams."""
+_OURS: Final = frozenset({Reason.KILLED, Reason.SHUTDOWN, Reason.LIMIT, Reason.ERROR})
+"""Reasons of a close that says nothing of the peer's bytes."""
+_BY_PEER: Final = frozenset({Reason.EOF_MID_HEADER, Reason.EOF_MID_BODY, Reason.RESET})
+"""Reasons of a close after which the peer sends no more. A peer whose header is refused ends
+because of that, so its end says nothing of its bytes."""
+
+
+class _Evidence(NamedTuple):
+    """The bytes that are judged."""
+
+    data: bytes
+    origin: int
+    """Offset of the first of them in the connection."""
+    before: int
+    """Frames that were read whole; 0 where `data` begins with the connection's first byte."""
+
+
+class Judging:
+    """Decides whose bytes are judged, and when; in the loop's thread only."""
+
+    def __init__(self, reporter: Reporter, cpu_clock: Callable[[], float] = thread_time) -> None:
+        """`cpu_clock` gives the seconds of CPU time that the thread has used."""
+        self.due = inf
+        """When `judge_hanging` is to be called next, on the loop's clock."""
+        self._reporter = reporter
+        self._cpu_clock = cpu_clock
+        self._watched: dict[Connection, None] = {}  # those that may come to stand still
+        self._left = AT_ONCE
+        self._left_at = 0.0
+
+    def watch(self, connection: Connection) -> None:
+        """Judge a connection that waits for input, once no byte has come for `HANGS` seconds."""
+        if connection not in self._watched and _may_be_judged(connection):
+            self._watched[connection] = None
+            if self.due == inf:
+                self.due = connection.active_at + HANGS
+
+    def judge_hanging(self, now: float, cap: int) -> None:
+        """Judge the connections that stand still, and plan the next pass; `cap` is in force."""
+        due = inf
+        for connection in list(self._watched):
+            stands_at = connection.active_at + HANGS
+            if connection.machine.state is CLOSED or not _may_be_judged(connection):
+                del self._watched[connection]
+            elif stands_at > now:
+                due = min(due, stands_at)
+            elif self._has_time(now):
+                del self._watched[connection]
+                self._judge_hanging(connection, cap)
+            else:
+                due = now
+        self.due = max(due, now + PASS_INTERVAL)
+
+    def _judge_hanging(self, connection: Connection, cap: int) -> None:
+        is_known = connection.diagnosis is not None
+        found = self._judge(connection, cap, ended=False)
+        if found is None:
+            return
+        if not connection.changed:
+            self._reporter.note_change(connection)
+        if not is_known:
+            text = f"#{connection.id} {connection.peer} has sent nothing for {HANGS:g} s"
+            self._reporter.publish_notice("warning", f"{text}: {found.text} ({found.code})")
+
+    def judge_end(self, connection: Connection, cap: int) -> None:
+        """Judge a connection that has ended, unless it ended in order or by our will."""
+        self._watched.pop(connection, None)
+        machine = connection.machine
+        if machine.broken is None or machine.closing in _OURS:
+            return
+        if self._has_time(self._reporter.now):
+            self._judge(connection, machine.broken.cap or cap, ended=machine.closing in _BY_PEER)
+
+    def _has_time(self, now: float) -> bool:
+        self._left = min(AT_ONCE, self._left + (now - self._left_at) * SHARE)
+        self._left_at = now
+        return self._left > 0
+
+    def _judge(self, connection: Connection, cap: int, ended: bool) -> Diagnosis | None:
+        evidence = _evidence(connection)
+        if evidence is None:
+            return None
+        data, origin, before = evidence
+        received = connection.bytes_in
+        is_whole = origin + len(data) == received
+        began = self._cpu_clock()
+        try:
+            connection.diagnosis = diagnose(data, before, ended and is_whole, cap, origin)
+        except Exception as error:  # a fault of ours, and the connection is none the worse
+            connection.diagnosis = None
+            self._reporter.publish_fault(f"the diagnosis of connection {connection.id}", error)
+        connection.judged = received
+        self._left -= self._cpu_clock() - began
+        return connection.diagnosis
+
+
+def _may_be_judged(connection: Connection) -> bool:
+    """Whether a connection waits for input, and has sent what could be judged, and was not."""
+    machine = connection.machine
+    if machine.state is READ_BODY or machine.len_buf:
+        return connection.judged != connection.bytes_in
+    if machine.state is not READ_LEN or not connection.room:
+        return False
+    # Between frames all may be well: judged at twice the bytes, a ping costs nothing.
+    return connection.bytes_in >= 2 * connection.judged > 0 or not connection.judged
+
+
+def _evidence(connection: Connection) -> _Evidence | None:
+    """Choose the bytes that say most: all of them, else those around the frame that is not whole.
+
+    Bytes that do not begin at the boundary of a frame are never judged.
+    """
+    capture, machine = connection.capture, connection.machine
+    first = b"" if capture is None else bytes(capture.first)
+    broken = machine.broken or machine.frame_in_flight()
+    if broken is None:
+        return _Evidence(first, 0, 0) if first else None
+    origin = connection.quick_bytes + broken.at - broken.lead
+    data = broken.data
+    if capture is not None and not broken.is_cut:
+        data += capture.behind
+    if origin > len(first):
+        return _Evidence(data, origin, connection.frames_in)
+    return _Evidence(max(first, first[:origin] + data, key=len), 0, 0)
