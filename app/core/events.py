@@ -273,8 +273,7 @@ class StateChanged(EventStruct, frozen=True, tag="state_changed"):
     new: ConnectionState
     body_length: int | None = None
     """In READ_BODY, what the header announces in bytes; else None, as in recordings of 0.2.2."""
-    body_read: int = 0
-    """In READ_BODY, the bytes of the body that have come."""
+    body_read: int = 0  # the bytes of the body that have come
 
 
 class Toggled(EventStruct, frozen=True, tag="toggled"):
@@ -361,8 +360,7 @@ class Snapshot(EventStruct, frozen=True, tag="snapshot"):
     is_held: bool = False
     """Whether the budget alone ended its wake-ups of the last second, with more to do."""
     diagnosis: Diagnosis | None = None
-    """The name of all bytes received so far, where they do not fit and the connection stands
-    still."""
+    """The name of all bytes so far, where they do not fit and the connection stands still."""
 
     @property
     def rested_at(self) -> float:
