@@ -15,6 +15,8 @@ from ..core.framing import HEADER_SIZE
 
 TAIL: Final = 64 + HEADER_SIZE
 """Last bytes that are always kept: 64 before a header, of which some bytes may have come."""
+LAST: Final = slice(-TAIL, None)
+"""These bytes of what was read."""
 BEHIND: Final = 256
 """Bytes behind a refused header that are kept."""
 EACH: Final = 512
@@ -31,60 +33,73 @@ class Room:
         self.most = most
         self.used = 0
 
+    @property
+    def is_short(self) -> bool:
+        """Whether more is used than there is."""
+        return self.used > self.most
+
 
 class Capture:
-    """The bytes of one open connection; in the loop's thread only."""
+    """The bytes of one connection; in the loop's thread only."""
 
-    __slots__ = (
-        "_room", "_size", "_sizes", "_time", "_times", "before", "behind", "first", "weight",
-    )  # fmt: skip
+    __slots__ = ("_left", "_room", "_sizes", "_times", "before", "behind", "first", "weight")
 
-    def __init__(self, room: Room, data: bytes, size: int, now: float) -> None:
-        """Keep `data`, the start of the connection's first read of `size` bytes at `now`.
-
-        It is not copied: most connections that come and go send so little that this is all.
-        """
+    def __init__(self, room: Room, each: int) -> None:
+        """Keep `each` bytes at most, in a room."""
         self._room = room
-        self.first: bytes | bytearray = data
+        self._left = each
+        self.first = bytearray()
         """The connection's first bytes."""
         self.before = b""
         """Bytes before a refused header, once it is refused."""
         self.behind = b""
         """Bytes that came after the read with the refused header."""
-        self.weight = weight = EACH + EACH_READ + len(data)
-        room.used += weight
+        self.weight = 0
         """Bytes of memory that are counted for it."""
-        self._size = size
-        self._time = now
-        # The size and the time, on the loop's clock, of each read behind the first.
-        self._sizes: array[int] | None = None
-        self._times: array[float] | None = None
+        # The size and the time, on the loop's clock, of each read.
+        self._sizes, self._times = array("Q"), array("d")
+        self._count(EACH)
 
-    def add(self, data: bytes, size: int, now: float) -> None:
-        """Keep `data`, the start of the next read of `size` bytes at `now`."""
-        if self._sizes is None or self._times is None:
-            self.first = bytearray(self.first)
-            self._sizes, self._times = array("Q"), array("d")
-        self.first += data
-        self._sizes.append(size)
-        self._times.append(now)
-        self.weight += EACH_READ + len(data)
-        self._room.used += EACH_READ + len(data)
+    @property
+    def has_room(self) -> bool:
+        """Whether more of the first bytes will be kept."""
+        return self._left > 0
 
-    def forget_first(self) -> None:
-        """Give up the first bytes and their reads."""
-        self.first = b""
-        self._room.used -= self.weight
-        self.weight = self._size = 0
-        self._sizes = self._times = None
+    def add(self, data: bytes, now: float) -> None:
+        """Keep `data`, read at `now`, as far as there is room."""
+        held = data[: self._left]
+        if held:
+            self._left -= len(held)
+            self.first += held
+            self._sizes.append(len(data))
+            self._times.append(now)
+            self._count(EACH_READ + len(held))
 
-    def add_discarded(self, data: bytes) -> None:
+    def add_discarded(self, data: bytes, now: float) -> None:
         """Keep what was read behind a refused header."""
+        self.add(data, now)
         if len(self.behind) < BEHIND:
             self.behind += data[: BEHIND - len(self.behind)]
 
+    def add_broken(self, size: int) -> None:
+        """Count the `size` bytes that the machine keeps of a frame that has failed."""
+        self._count(size)
+
+    def forget_first(self) -> None:
+        """Give up the first bytes and their reads."""
+        self._left = 0
+        self.first = bytearray()
+        self._sizes, self._times = array("Q"), array("d")
+        self.leave()
+
+    def leave(self) -> None:
+        """Give its room to others."""
+        self._count(-self.weight)
+
     def reads(self) -> list[tuple[int, float]]:
         """Return size and time of each read that gave some of the first bytes."""
-        if not self._size:
-            return []
-        return [(self._size, self._time), *zip(self._sizes or (), self._times or (), strict=True)]
+        return list(zip(self._sizes, self._times, strict=True))
+
+    def _count(self, weight: int) -> None:
+        self.weight += weight
+        self._room.used += weight

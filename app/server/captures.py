@@ -6,40 +6,25 @@ others, and then the open ones, of which only the last bytes stay.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
-from itertools import accumulate, pairwise
-from typing import NamedTuple
+from itertools import accumulate, chain, pairwise
 
 from ..core.events import Closed, Reason
 from ..core.framing import HEADER_SIZE
 from ..core.kept_bytes import KeptBytes, Piece, ReadRecord
 from ..core.settings import Settings
 from ..watch.kept_closed import KeptClosed
-from .broken_frame import BrokenFrame
 from .capture import BEHIND, TAIL, Capture, Room
 from .connection import Connection
 
 
-class _Kept(NamedTuple):
-    """What is kept of a connection."""
-
-    id: int
-    received: int
-    capture: Capture | None
-    tail: bytes
-    tail_end: int
-    """Offset of the byte behind `tail`; -1 if it is not known."""
-    broken: BrokenFrame | None
-    header_at: int
-
-    @property
-    def weight(self) -> int:
-        """Bytes of memory that are counted for it."""
-        return 0 if self.capture is None else self.capture.weight
-
-
 class Captures:
-    """The captures of all connections of one loop; in its thread only."""
+    """The captures of all connections of one loop; in its thread only.
+
+    The first read of a connection is kept as it came, as its `tail`, if it is short: most of those
+    that come and go send no more, and need no `Capture`.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.each = settings.capture
@@ -47,11 +32,9 @@ class Captures:
         self._room = Room(settings.capture_total // max(1, settings.workers))
         # The open connections of which the first bytes are kept, in the order of these.
         self._open: dict[Connection, None] = {}
-        self._closed = KeptClosed[_Kept](settings.keep_closed)
-
-    def begin(self, connection: Connection) -> None:
-        """Keep bytes of a connection that has opened, if any are to be kept."""
-        connection.room = self.each
+        # Those that have closed, in order after one short read, and the others.
+        self._short_ones: deque[Connection] = deque(maxlen=settings.keep_closed)
+        self._closed = KeptClosed[Connection](settings.keep_closed)
 
     def keep_parsed(
         self, connection: Connection, data: bytes, now: float, counted: bool = False
@@ -61,43 +44,51 @@ class Captures:
         `counted` says that it was kept when it was read, and was not parsed then.
         """
         machine = connection.machine
-        if connection.room and not counted:
+        if connection.has_room and not counted:
             self._keep_first(connection, data, now)
         if machine.broken is not None and connection.capture is not None:  # a refused header
             joined = (connection.tail + data)[: machine.broken.at - machine.bytes_in]
             connection.capture.before = joined[HEADER_SIZE - TAIL :]
+            connection.capture.add_broken(len(machine.broken.data))
         elif machine.backlog:
             connection.note_tail(data[: -len(machine.backlog)])
         else:
             connection.note_tail(data)
 
     def _keep_first(self, connection: Connection, data: bytes, now: float) -> None:
-        if connection.capture is None:
-            connection.capture = Capture(self._room, data[: self.each], len(data), now)
-            connection.room = max(0, self.each - len(data))
+        capture = connection.capture
+        if capture is None:
+            capture = connection.capture = Capture(self._room, self.each)
+            if connection.tail:
+                capture.add(connection.tail, connection.first_at)
             self._open[connection] = None
-        else:
-            connection.keep(data, now)
-        if self._room.used > self._room.most:
+        capture.add(data, now)
+        if self._room.is_short:
             self._shrink()
 
     def _shrink(self) -> None:
         """Give up captures until the others have room."""
-        room = self._room
-        while room.used > room.most and (gone := self._closed.drop_oldest()) is not None:
-            room.used -= gone.weight
-        while room.used > room.most and self._open:
+        while self._room.is_short and (gone := self._closed.drop_oldest()) is not None:
+            self._leave(gone)
+        while self._room.is_short and self._open:
             connection = next(iter(self._open))
             del self._open[connection]
-            connection.forget_first()
+            if connection.capture is not None:
+                connection.capture.forget_first()
 
     def end(self, connection: Connection, closed: Closed) -> None:
         """Keep the bytes of a connection that has closed, and no others in their place."""
+        if connection.capture is None:
+            self._short_ones.append(connection)
+            return
         self._open.pop(connection, None)
-        if closed.bytes_in and self.each:
-            gone = self._closed.add(_kept(connection), closed)
-            if gone is not None:
-                self._room.used -= gone.weight
+        gone = self._closed.add(connection, closed)
+        if gone is not None:
+            self._leave(gone)
+
+    def _leave(self, connection: Connection) -> None:
+        if connection.capture is not None:
+            connection.capture.leave()
 
     def read(
         self, connection_id: int, is_open: Connection | None, epoch: float
@@ -107,49 +98,44 @@ class Captures:
         `is_open` is that connection, if it is; `epoch` plus the loop's clock is Unix time.
         """
         if is_open is not None:
-            return _tell(_kept(is_open), epoch)
-        closed = (one for one in self._closed if one.id == connection_id)
+            return _tell(is_open, epoch)
+        closed = (one for one in chain(self._closed, self._short_ones) if one.id == connection_id)
         kept = next(closed, None)
         return None if kept is None else _tell(kept, epoch)
 
 
-def _kept(connection: Connection) -> _Kept:
-    machine = connection.machine
-    received, capture = connection.bytes_in, connection.capture
+def _tell(connection: Connection, epoch: float) -> KeptBytes:
+    machine, capture, received = connection.machine, connection.capture, connection.bytes_in
     broken = machine.broken or machine.frame_in_flight()
-    tail_end = -1
-    if machine.broken is None and machine.closing in (None, Reason.EOF):
-        # Of other ends it is not known how much of the input was not parsed.
-        tail_end = received - len(machine.backlog)
-    header_at = 0 if broken is None else connection.quick_bytes + broken.at
-    return _Kept(connection.id, received, capture, connection.tail, tail_end, broken, header_at)
-
-
-def _tell(kept: _Kept, epoch: float) -> KeptBytes:
-    capture, broken = kept.capture, kept.broken
-    first = b"" if capture is None else bytes(capture.first)
-    before, behind = (b"", b"") if capture is None else (capture.before, capture.behind)
-    pieces, header = [(0, first)], b""
+    header, header_at = b"", 0
+    if capture is None:
+        first, before, behind = connection.tail, b"", b""
+    else:
+        first, before, behind = bytes(capture.first), capture.before, capture.behind
+    pieces = [(0, first)]
     if broken is not None:
-        at, lead = kept.header_at, broken.lead
+        lead = broken.lead
+        at = header_at = connection.quick_bytes + broken.at
         header = broken.data[lead : lead + HEADER_SIZE]
         pieces.append((at - len(before), before + broken.data[lead : lead + HEADER_SIZE + BEHIND]))
         end = at - lead + len(broken.data)
         if end < at + HEADER_SIZE + BEHIND:
             pieces.append((end, behind[: at + HEADER_SIZE + BEHIND - end]))
-    if kept.tail_end >= 0:
-        pieces.append((kept.tail_end - len(kept.tail), kept.tail))
-    if len(first) == kept.received:
+    if machine.broken is None and machine.closing in (None, Reason.EOF):
+        # Of other ends it is not known how much of the input was not parsed.
+        end = received - len(machine.backlog)
+        pieces.append((end - len(connection.tail), connection.tail))
+    if len(first) == received:
         del pieces[1:]
     return KeptBytes(
         t=0.0,
         request=0,
-        id=kept.id,
-        size=kept.received,
+        id=connection.id,
+        size=received,
         header=header,
-        header_at=kept.header_at,
+        header_at=header_at,
         pieces=_joined(pieces),
-        reads=() if capture is None else _reads(capture, len(first), epoch),
+        reads=_reads(connection, len(first), epoch),
     )
 
 
@@ -168,8 +154,13 @@ def _joined(pieces: Iterable[tuple[int, bytes]]) -> tuple[Piece, ...]:
     return tuple(Piece(offset, data) for offset, data in joined)
 
 
-def _reads(capture: Capture, kept: int, epoch: float) -> tuple[ReadRecord, ...]:
-    reads = capture.reads()
+def _reads(connection: Connection, kept: int, epoch: float) -> tuple[ReadRecord, ...]:
+    if connection.capture is not None:
+        reads = connection.capture.reads()
+    elif kept:
+        reads = [(kept, connection.first_at)]
+    else:
+        reads = []
     spans = pairwise(accumulate((size for size, _ in reads), initial=0))
     return tuple(
         ReadRecord(start, end - start, now + epoch, min(end, kept) - start)

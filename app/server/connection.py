@@ -6,10 +6,11 @@ a test holds it (`tests/server/test_connection.py`). Everything runs in the loop
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
 from sys import getsizeof
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from ..core.diagnosis import Diagnosis
 from ..core.events import POLLIN, Closed, Snapshot, TraceLevel
@@ -64,6 +65,13 @@ class Seen(NamedTuple):
 
 NOT_SEEN: Final = Seen(0, 0, 0, 0)
 
+KnownBurst: TypeAlias = tuple[
+    int, Callable[[bytes], tuple[int, ...]], tuple[int, ...], int, bool, slice | None
+]
+"""A layout (`app.core.framing.Burst`), and how the last bytes of a read in it are kept once the
+first ones are: the read as it is; or a part of it; or, with False and None, as captures do it."""
+NO_KNOWN_BURST: Final[KnownBurst] = (*NO_BURST, False, None)
+
 
 @dataclass(slots=True)
 class Linger:
@@ -82,6 +90,14 @@ class Linger:
         self.patience, self.until = 0.0, min(self.until, until)
 
 
+class Judgement(NamedTuple):
+    """What was found when the bytes of a connection were judged."""
+
+    diagnosis: Diagnosis | None
+    received: int
+    """Bytes that had been received by then."""
+
+
 class Connection:
     """One accepted connection. Counters only grow; times are seconds on the loop's clock.
 
@@ -91,11 +107,14 @@ class Connection:
     """
 
     __slots__ = (
-        "acked_all_at active_at alike budget_hits burst capture changed diagnosis eagains fd id "
-        "interest is_held judged linger machine offered opened_at outstanding partial_writes peer "
-        "progress_at quick_bytes quick_frames read_size room seen seen_state served_from slot "
+        "acked_all_at active_at alike budget_hits burst capture changed eagains fd first_at id "
+        "interest is_held judgement linger machine offered opened_at outstanding partial_writes "
+        "peer progress_at quick_bytes quick_frames read_size seen seen_state served_from slot "
         "stalled_at tail tallied toggled_at toggles told_at trace unread unread_at"
     ).split()
+
+    first_at: float
+    """When the first bytes were read, if they are in `tail` and in no capture yet."""
 
     def __init__(self, connection_id: int, fd: int, peer: str, now: float) -> None:
         self.id = connection_id
@@ -116,13 +135,10 @@ class Connection:
         # Assigned by `app.server.captures`.
         self.capture: Capture | None = None
         """The bytes of it that are kept; None if none are to be, or none have come."""
-        self.room = 0
-        """Bytes that its capture has room for."""
 
         # Assigned by `app.server.judging`.
-        self.diagnosis: Diagnosis | None = None
-        """The result of the judgement of its first `judged` bytes."""
-        self.judged = 0
+        self.judgement: Judgement | None = None
+        """The last judgement of its bytes."""
 
         # Assigned by `app.server.serving`.
         self.active_at = now
@@ -133,8 +149,8 @@ class Connection:
         """Frames echoed on the hot path."""
         self.quick_bytes = 0
         """Bytes of those frames, headers included."""
-        self.burst = NO_BURST
-        """Layout of the last uniform burst; a read of the same size is checked against it first."""
+        self.burst: KnownBurst = NO_KNOWN_BURST
+        """The last uniform burst; a read of the same size is checked against it first."""
         self.served_from = now
         """When the pending echo's frames were complete."""
         self.eagains = 0
@@ -192,25 +208,11 @@ class Connection:
         self.active_at = now
         if self.capture is not None:
             self.tail = data[-TAIL:]
-            self.capture.add_discarded(data)
-            self.keep(data, now)
-
-    def keep(self, data: bytes, now: float) -> None:
-        """Keep the start of `data`, read at `now`, as far as the capture has room."""
-        if self.room and self.capture is not None:
-            held = data[: self.room]
-            self.room -= len(held)
-            self.capture.add(held, len(data), now)
+            self.capture.add_discarded(data, now)
 
     def note_tail(self, data: bytes) -> None:
         """Keep the last `TAIL` bytes that were parsed, of which `data` are the latest."""
         self.tail = self.tail[-TAIL:] + data if len(data) < TAIL else data[-TAIL:]
-
-    def forget_first(self) -> None:
-        """Give up the first bytes that are kept; the last ones stay."""
-        self.room = 0
-        if self.capture is not None:
-            self.capture.forget_first()
 
     def begin_stall(self, now: float) -> None:
         """Time the pending echo from `now` on: the wake-up ended with some of it unsent."""
@@ -342,9 +344,17 @@ class Connection:
         )
 
     @property
+    def has_room(self) -> bool:
+        """Whether more of its first bytes are to be kept, if any are."""
+        return self.capture is None or self.capture.has_room
+
+    @property
     def valid_diagnosis(self) -> Diagnosis | None:
         """The diagnosis of its bytes, if they were judged up to the last one."""
-        return self.diagnosis if self.judged == self.bytes_in else None
+        judgement = self.judgement
+        if judgement is None or judgement.received != self.bytes_in:
+            return None
+        return judgement.diagnosis
 
     def make_closed(self, t: float, epoch: float) -> Closed:
         """Make the event of the close at `t` (Unix seconds) from the counts that were tallied last.
@@ -367,7 +377,7 @@ class Connection:
             toggles=counts.toggles,
             eagains=counts.eagains,
             partial_writes=counts.partial_writes,
-            diagnosis=self.valid_diagnosis,
+            diagnosis=None if self.judgement is None else self.valid_diagnosis,
         )
 
 

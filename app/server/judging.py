@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 from ..core.diagnosis import Diagnosis
 from ..core.events import Reason
 from ..doctor.diagnose import diagnose
-from .connection import Connection
+from .connection import Connection, Judgement
 from .machine import CLOSED, READ_BODY, READ_LEN
 from .reporter import Reporter
 
@@ -82,7 +82,8 @@ class Judging:
         self.due = max(due, now + PASS_INTERVAL)
 
     def _judge_hanging(self, connection: Connection, cap: int) -> None:
-        is_known = connection.diagnosis is not None
+        before = connection.judgement
+        is_known = before is not None and before.diagnosis is not None
         found = self._judge(connection, cap, ended=False)
         if found is None:
             return
@@ -94,7 +95,6 @@ class Judging:
 
     def judge_end(self, connection: Connection, cap: int) -> None:
         """Judge a connection that has ended, unless it ended in order or by our will."""
-        self._watched.pop(connection, None)
         machine = connection.machine
         if machine.broken is None or machine.closing in _OURS:
             return
@@ -111,28 +111,28 @@ class Judging:
         if evidence is None:
             return None
         data, origin, before = evidence
-        received = connection.bytes_in
+        received, found = connection.bytes_in, None
         is_whole = origin + len(data) == received
         began = self._cpu_clock()
         try:
-            connection.diagnosis = diagnose(data, before, ended and is_whole, cap, origin)
+            found = diagnose(data, before, ended and is_whole, cap, origin)
         except Exception as error:  # a fault of ours, and the connection is none the worse
-            connection.diagnosis = None
             self._reporter.publish_fault(f"the diagnosis of connection {connection.id}", error)
-        connection.judged = received
+        connection.judgement = Judgement(found, received)
         self._left -= self._cpu_clock() - began
-        return connection.diagnosis
+        return found
 
 
 def _may_be_judged(connection: Connection) -> bool:
     """Whether a connection waits for input, and has sent what could be judged, and was not."""
-    machine = connection.machine
+    machine, judgement = connection.machine, connection.judgement
+    judged = 0 if judgement is None else judgement.received
     if machine.state is READ_BODY or machine.len_buf:
-        return connection.judged != connection.bytes_in
-    if machine.state is not READ_LEN or not connection.room:
+        return judged != connection.bytes_in
+    if machine.state is not READ_LEN or not connection.has_room:
         return False
     # Between frames all may be well: judged at twice the bytes, a ping costs nothing.
-    return connection.bytes_in >= 2 * connection.judged > 0 or not connection.judged
+    return connection.bytes_in >= 2 * judged
 
 
 def _evidence(connection: Connection) -> _Evidence | None:
@@ -141,7 +141,7 @@ def _evidence(connection: Connection) -> _Evidence | None:
     Bytes that do not begin at the boundary of a frame are never judged.
     """
     capture, machine = connection.capture, connection.machine
-    first = b"" if capture is None else bytes(capture.first)
+    first = connection.tail if capture is None else bytes(capture.first)
     broken = machine.broken or machine.frame_in_flight()
     if broken is None:
         return _Evidence(first, 0, 0) if first else None

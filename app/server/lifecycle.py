@@ -70,9 +70,8 @@ class Lifecycle:
         self.judging = Judging(reporter)
         self._sockets: dict[int, socket.socket] = {}  # by descriptor
         self._queues = SocketQueues(self._sockets)
-        self.unacknowledged = Unacknowledged(
-            self._queues, reporter, self.schedule, self.fail, settings.write_timeout
-        )
+        told = self.schedule, self.fail, self.judging.watch
+        self.unacknowledged = Unacknowledged(self._queues, reporter, *told, settings.write_timeout)
         self._arrived: dict[Connection, int] = {}  # the bytes received, once all that had is read
         self._resetting: set[int] = set()  # ids to be closed with RST
         self._ids = count(shard.first_id, shard.workers)
@@ -101,7 +100,6 @@ class Lifecycle:
             return
         self.by_fd[fd] = self.by_id[connection.id] = connection
         self._sockets[fd] = sock
-        self.captures.begin(connection)
         if self.may_be_quick:
             self.quick[fd] = connection
         self.reporter.publish_opened(connection)
@@ -221,8 +219,11 @@ class Lifecycle:
             self.freed.note_close(received, self.reporter.now)
         if connection.interest & POLLOUT:
             self.reporter.armed -= 1
-        self.judging.judge_end(connection, self.settings.cap)
-        self.captures.end(connection, self.reporter.publish_closed(connection))
+        if connection.machine.broken is not None:
+            self.judging.judge_end(connection, self.settings.cap)
+        closed = self.reporter.publish_closed(connection)
+        if connection.tail:
+            self.captures.end(connection, closed)
         for call in self._on_closed.pop(connection, ()):
             call(connection)
 

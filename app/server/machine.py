@@ -253,9 +253,7 @@ class EchoMachine:
         self.frame_at = 0.0
 
     def _refuse(self, rest: bytes, lead: int, cap: int) -> None:
-        """Refuse the header at `lead` in `rest`, which is all that is received; before it stand
-        right frames.
-        """
+        """Refuse the header at `lead` in `rest`, all that is received; right frames come before."""
         (length,) = read_length(rest, lead)
         at = self.bytes_in - len(rest) + lead
         self.broken = BrokenFrame(at, lead, rest[: lead + MOST], cap)
@@ -317,7 +315,8 @@ class EchoMachine:
         """
         if self.state is DRAINING or self.state is CLOSED:
             raise IllegalTransition(f"begin_close in {self.state}")
-        self.broken = self.broken or self.frame_in_flight()
+        if self.len_buf and self.broken is None:
+            self.broken = self.frame_in_flight()
         self.state = DRAINING
         self.closing = reason
         self.detail = detail
@@ -374,7 +373,8 @@ class EchoMachine:
         if self.closing is None:
             self.closing = reason or Reason.ERROR
             self.detail = detail
-        self.broken = self.broken or self.frame_in_flight()
+            if self.len_buf:
+                self.broken = self.frame_in_flight()
         self.state = CLOSED
         self.backlog = b""
         self._forget_frame()

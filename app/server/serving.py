@@ -29,13 +29,20 @@ from operator import length_hint
 from typing import Final
 
 from ..core.events import Reason
-from ..core.framing import HEADER_SIZE, NO_BURST, burst_filling, frames_filling, read_length
+from ..core.framing import (
+    HEADER_SIZE,
+    NO_BURST,
+    Burst,
+    burst_filling,
+    frames_filling,
+    read_length,
+)
 from ..core.histogram import TABLE_SIZE, index_of, index_table
 from ..core.settings import Settings
 from .broken_frame import Chunk
-from .capture import TAIL
+from .capture import LAST, TAIL
 from .closing import close_broken, discard_input
-from .connection import READ_SIZE, SMALL_READ, Connection
+from .connection import NO_KNOWN_BURST, READ_SIZE, SMALL_READ, Connection, KnownBurst
 from .lifecycle import Lifecycle
 from .machine import (
     BYTE_BUDGET,
@@ -78,6 +85,8 @@ class Serving:
         self._winding_down = False
         self._buckets = index_table()
         self._captures = life.captures
+        # Bytes from which on a first read is not short; 0 if none are to be kept.
+        self._short = min(SMALL_READ, life.captures.each)
         self._share = BYTE_BUDGET  # bytes that one connection may move in this batch
         # The first error of a write that `_receive` tries again: the kernel tells each error once.
         self._write_error: OSError | None = None
@@ -90,7 +99,7 @@ class Serving:
         self._life.may_be_quick = self._direct and not self._until_eagain and self._calls_are_untold
         self._life.quick.clear()
         for connection in self._life.by_id.values():
-            connection.burst = NO_BURST  # it was within a CAP that may be lower now
+            connection.burst = NO_KNOWN_BURST  # it was within a CAP that may be lower now
 
     def wind_down(self, quiet: float) -> None:
         """Echo the frames that still arrive whole; end a connection after `quiet` idle seconds.
@@ -116,7 +125,7 @@ class Serving:
         sampling = self._reporter.stream.watched and len(self._reporter.bodies) < SAMPLE
         adapting = sampling or self._reporter.wakeups % ADAPT_EVERY == 0
         read, write, cap = os.read, os.write, self._life.settings.cap
-        keeps = self._captures.each > 0
+        short = self._short
         share = self._share = max(READ_SIZE, BATCH_BUDGET // (len(ready) or 1))
         clock, served, buckets = self._clock, self._reporter.service.counts, self._buckets
         waiting = iter(ready)
@@ -142,8 +151,9 @@ class Serving:
                         self._finish_wakeup(connection, now)
                         continue
                     size = len(data)
-                    burst_size, lengths_of, lengths, frames = connection.burst
+                    burst_size, lengths_of, lengths, frames, as_it_is, part = connection.burst
                     if size != burst_size or lengths_of(data) != lengths:
+                        as_it_is, part = False, None
                         if (
                             size >= HEADER_SIZE
                             and read_length(data)[0] == size - HEADER_SIZE <= cap
@@ -164,11 +174,16 @@ class Serving:
                             connection.quick_frames += frames
                             connection.quick_bytes += size
                             connection.active_at = now
-                            if keeps:  # the last read is kept as it is: no object is made for it
-                                if connection.room or not TAIL <= size < SMALL_READ:
-                                    self._captures.keep_parsed(connection, data, now)
-                                else:
+                            if as_it_is:
+                                connection.tail = data
+                            elif part is not None:
+                                connection.tail = data[part]
+                            elif short:
+                                if connection.tail or size >= short:
+                                    self._keep_echoed(connection, data, now)
+                                else:  # the first read, and of most that come and go the only one
                                     connection.tail = data
+                                    connection.first_at = now
                             untimed += frames
                             if skips:
                                 skips -= 1
@@ -207,7 +222,23 @@ class Serving:
         """Adapt the read size and the remembered burst to what was just read."""
         connection.adapt_read_size(len(data))
         if len(data) != connection.burst[0]:
-            connection.burst = burst_filling(data, cap) or NO_BURST
+            connection.burst = self._known(connection, burst_filling(data, cap) or NO_BURST)
+        elif self._captures.each and not (connection.burst[5] or connection.has_room):
+            connection.burst = self._known(connection, connection.burst[:4])
+
+    def _known(self, connection: Connection, burst: Burst) -> KnownBurst:
+        """Say with the layout how the last bytes of a read in it are kept."""
+        size = burst[0]
+        if not self._captures.each or size < TAIL or connection.has_room:
+            return (*burst, False, None)
+        return (*burst, size < SMALL_READ, LAST)
+
+    def _keep_echoed(self, connection: Connection, data: bytes, now: float) -> None:
+        """Keep what is wanted of whole frames that are echoed already."""
+        if connection.has_room or not TAIL <= len(data) < SMALL_READ:
+            self._captures.keep_parsed(connection, data, now)
+        else:
+            connection.tail = data
 
     def _count_frames(self, connection: Connection, data: bytes, cap: int) -> int:
         """The number of frames in `data` if the hot path may echo it; 0 for the general way."""
@@ -217,7 +248,7 @@ class Serving:
         burst = burst_filling(data, cap)
         if burst is None:
             return frames_filling(data, cap, FRAME_BUDGET)
-        connection.burst = burst
+        connection.burst = self._known(connection, burst)
         return burst[-1]
 
     def _serve(self, connection: Connection, now: float) -> None:
@@ -251,8 +282,6 @@ class Serving:
             self._reporter.note_change(connection)
         machine = connection.machine
         state = machine.state
-        if state is READ_LEN or state is READ_BODY:
-            self._life.judging.watch(connection)
         between_frames = state is READ_LEN and not machine.len_buf and not machine.backlog
         if (
             between_frames

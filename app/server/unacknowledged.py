@@ -49,16 +49,19 @@ class Unacknowledged:
         reporter: Reporter,
         schedule: Callable[[Connection], None],
         fail: Callable[[Connection, Exception], None],
+        seen: Callable[[Connection], None],
         patience: float,
     ) -> None:
         """`schedule` is called when a connection's deadline may have come nearer, `fail` to end
-        one that `look` cannot look at. `patience` is the write time-out, in seconds.
+        one that `look` cannot look at, `seen` for each that it has looked at. `patience` is the
+        write time-out, in seconds.
         """
         self.patience = patience
         self._queues = queues
         self._reporter = reporter
         self._schedule = schedule
         self._fail = fail
+        self._seen = seen
         self._kept: dict[Connection, Outstanding] = {}
         self._unread: set[Connection] = set()  # those with input in the receive queue
         self._waiting: deque[Connection] = deque()  # to be looked at, `LOOKS` in an iteration
@@ -78,6 +81,7 @@ class Unacknowledged:
             if connection.machine.state is not CLOSED:
                 try:
                     self.examine(connection, now)
+                    self._seen(connection)
                 except Exception as error:
                     self._fail(connection, error)
         reporter = self._reporter

@@ -56,6 +56,7 @@ class Bench:
             self.reporter,
             self.scheduled.append,
             lambda connection, error: self.failed.append(connection),
+            lambda connection: None,
             patience,
         )
         self.connection = Connection(1, 7, "peer", 100.0)

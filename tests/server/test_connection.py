@@ -78,7 +78,7 @@ def test_the_read_size_follows_what_is_read(before: int, size: int, after: int) 
 @pytest.mark.parametrize("size", [68, SMALL_READ, 1_088, READ_SIZE - 1])
 def test_bursts_of_one_size_are_read_with_one_byte_to_spare(size: int) -> None:
     connection = connection_at(0.0)
-    connection.burst = (size, lambda _: (), (), 1)
+    connection.burst = (size, lambda _: (), (), 1, False, None)
     for _ in range(STEADY - 1):
         connection.adapt_read_size(size)
         assert connection.read_size in (SMALL_READ, READ_SIZE)
@@ -89,7 +89,7 @@ def test_bursts_of_one_size_are_read_with_one_byte_to_spare(size: int) -> None:
 
 def test_another_size_in_between_begins_the_count_of_equal_ones_anew() -> None:
     connection = connection_at(0.0)
-    connection.burst = (100, lambda _: (), (), 1)
+    connection.burst = (100, lambda _: (), (), 1, False, None)
     for size in [*[100] * (STEADY - 1), 90, *[100] * (STEADY - 1)]:
         connection.adapt_read_size(size)
         assert connection.read_size == SMALL_READ
@@ -101,7 +101,7 @@ def test_another_size_in_between_begins_the_count_of_equal_ones_anew() -> None:
 
 def test_where_more_came_than_the_byte_to_spare_reads_stay_wide_for_long() -> None:
     connection = connection_at(0.0)
-    connection.burst = (100, lambda _: (), (), 1)
+    connection.burst = (100, lambda _: (), (), 1, False, None)
     connection.widen_reads(101)
     assert connection.read_size == READ_SIZE
     for _ in range(20 * STEADY):
