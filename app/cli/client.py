@@ -16,6 +16,8 @@ from ..core.addresses import SELF_CONNECTED, format_address, lacks_interface
 from ..core.framing import HEADER_SIZE, MAX_LENGTH, FrameDecoder, frame
 from ..core.printable import printable, reason_of
 from ..core.settings import PeerPort, Rule, bounds
+from ..doctor.answers import describe_answer
+from ..doctor.diagnose import MOST_JUDGED
 from ..server.kernel import send_queue
 from .options import Host, Judged, option
 
@@ -74,6 +76,7 @@ class _Exchange:
         self._unsent = memoryview(frame(body))
         self._size = len(self._unsent)
         self._decoder = FrameDecoder()
+        self._came = b""  # the first bytes of the answer
 
     def run(self, timeout: float) -> bytes:
         """Return the body of the echo. Raises `ClientError`, `OSError`."""
@@ -120,17 +123,37 @@ class _Exchange:
         if not chunk:
             raise self._ended("closed")
         decoder.feed(chunk)
+        self._came += chunk[: MOST_JUDGED - len(self._came)]
         announced = decoder.announced
         if announced is not None and announced != len(body):
             raise ClientError(
                 f"{self._where} announces an echo of {announced:,} bytes, sent were {len(body):,}"
+                + self._judge(self._read_rest())
             )
         return decoder.next_body()
+
+    def _read_rest(self) -> bool:
+        """Read what else of an answer is on its way; return whether the server has closed."""
+        while len(self._came) < MOST_JUDGED and select.select([self._sock], [], [], LOOK)[0]:
+            try:
+                chunk = self._sock.recv(MOST_JUDGED - len(self._came))
+            except OSError:
+                return False  # it was reset: more may have been on its way
+            if not chunk:
+                return True
+            self._came += chunk
+        return False
+
+    def _judge(self, ended: bool) -> str:
+        """Say what the answer fits; empty if that is not known."""
+        words = describe_answer(self._came, self._body, ended)
+        return f"; {words}" if words else ""
 
     def _ended(self, how: str) -> ClientError:
         return ClientError(
             f"{self._where} {how} the connection after {_progress(self._decoder)} of the echo"
             f" (sent: one frame of {len(self._body):,} bytes; a CAP below that refuses it)"
+            + self._judge(ended=how == "closed")
         )
 
     def _standstill(self, timeout: float) -> str:
@@ -148,6 +171,7 @@ class _Exchange:
         return (
             f"{self._where} did not {waited} within {timeout:g} s: {why};"
             f" came back {came:,}, missing {self._size - came:,} bytes of the echo"
+            + self._judge(ended=False)
         )
 
 

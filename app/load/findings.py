@@ -8,6 +8,8 @@ from typing import Final
 from msgspec import Struct
 
 from ..core.framing import HEADER_SIZE, read_length
+from ..doctor.answers import describe_answer
+from ..doctor.diagnose import MOST_JUDGED
 from .frame_loop import WINDOW, FrameLoop
 
 ENOUGH: Final = HEADER_SIZE + 4
@@ -75,9 +77,12 @@ def _explain(loop: FrameLoop, index: int, number: int, in_flight: int, got: byte
     expected = loop.frame(index)
     at = first_difference(got, expected)
     if at < HEADER_SIZE <= len(got):
+        fits = ""
+        if number == 0:  # behind right echoes it is no other protocol
+            fits = describe_answer(got[:MOST_JUDGED], expected[HEADER_SIZE:], ended=False)
         return (
             f"the echo announces a body of {read_length(got, 0)[0]:,} bytes, "
-            f"sent were {len(expected) - HEADER_SIZE:,}"
+            f"sent were {len(expected) - HEADER_SIZE:,}{f'; {fits}' if fits else ''}"
         )
     return f"this byte came back as 0x{got[at]:02x}, sent was 0x{expected[at]:02x}"
 

@@ -114,6 +114,10 @@ def test_an_unknown_host(host: str) -> None:
         (b"\0\0", "after 2 of 4 bytes of the header"),
         (header(4) + b"bo", "after 2 of 4 bytes of the body"),
         (frame(b"other than asked"), "announces an echo of 16 bytes, sent were 4"),
+        (b"\4\0\0\0body", "behind a 4-byte little-endian length (u32le)"),
+        (b"body", "the body came back without a header"),
+        (b"SSH-2.0-OpenSSH_9.2p1\r\n", "sent were 4; what came fits SSH (ssh)"),
+        (b"\x15\3\3\0\2\2\x46", "what came fits a TLS alert (tls)"),
     ],
 )
 def test_an_answer_that_is_no_echo(answering: Answering, answer: bytes, says: str) -> None:
@@ -156,6 +160,31 @@ def test_a_server_that_stops_in_the_middle_of_the_echo(accepted: Accepted) -> No
     said, _ = accepted(b"anyone?", header(7) + b"any")
     assert "did not go on within 0.2 s: its kernel has all 11 bytes" in said
     assert said.endswith("came back 7, missing 4 bytes of the echo")
+
+
+def test_a_server_that_waits_for_more_because_of_its_framing(accepted: Accepted) -> None:
+    said, _ = accepted(b"anyone?", b"\0\0\0\0\0\0\0\7anyo")
+    assert "announces an echo of 0 bytes, sent were 7" in said
+    assert said.endswith("; the body came back behind an 8-byte big-endian length (u64be)")
+
+
+def test_what_comes_in_two_parts_is_judged_as_one() -> None:
+    first, second = b"HTTP/1.1 400 Bad Request\r\n", b"Connection: close\r\n\r\n"
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer() -> None:
+            peer, _ = listener.accept()
+            with peer:
+                peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                peer.recv(100)
+                peer.sendall(first[:5])
+                peer.sendall(first[5:] + second)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        message = complaint(listener.getsockname()[1])
+        thread.join()
+    assert message.endswith("sent were 4; what came fits HTTP/1 (http1)")
 
 
 def test_a_server_that_does_not_read(accepted: Accepted) -> None:
