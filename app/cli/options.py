@@ -229,7 +229,11 @@ record_options: Final = together(
         type=Kept(),
         help="Keep the latest, in numbered files: 500MiB, 90m, 7d. The limits above do not count.",
     ),
-    click.option("--record-payload", is_flag=True, help="Record traced bytes of peers too."),
+    click.option(
+        "--record-payload",
+        is_flag=True,
+        help="Record kept bytes of peers too.",
+    ),
     click.option("--record-force", is_flag=True, help="Replace a recording that exists."),
 )
 """The options of every command that can record a server."""

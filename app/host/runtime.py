@@ -66,6 +66,7 @@ class Hosting:
         """
         stream = EventStream()
         self.server = make_server(settings, stream, passed)
+        stream.wants_bytes = sidecars.recording.has_payload
         self._stream = stream
         self._traces_all = settings.trace != "off"
         server = self.server

@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 
 from ..core.events import LAST_WORDS, Bytes
+from ..core.kept_bytes import KeptBytes
 from ..core.printable import printable, reason_of
 from ..core.settings import format_size
 from ..core.statistics import LoopStats
@@ -63,6 +64,10 @@ class Ending(Enum):
     """It is as large or as old as it may be."""
     FAILED = "error"
     """The disk failed, or somebody took the file away."""
+
+
+_OF_PEERS: Final = frozenset({Bytes, KeptBytes})
+"""The kinds of events with bytes that peers have sent."""
 
 
 class Recorder:
@@ -244,8 +249,9 @@ class Recorder:
             self.end(f"a fault of echo-tui: {type(fault).__name__}: {fault}", Ending.FAILED)
 
     def _batch(self, drained: Drained) -> RecordedBatch:
+        left_out = frozenset() if self._has_payload else _OF_PEERS
         return RecordedBatch(
-            events=tuple(e for e in drained.events if self._has_payload or type(e) is not Bytes),
+            events=tuple(event for event in drained.events if type(event) not in left_out),
             snapshots=tuple(drained.snapshots),
             stats=drained.stats,
             dropped=drained.dropped,

@@ -116,7 +116,7 @@ class Recordings:
     def start(self, path: Path, file: Sink, parts: Parts | None = None) -> None:
         """Begin to record into an open file. Raises `OSError`, after which there is no file."""
         stream = EventStream()
-        stream.watched = True
+        stream.watched, stream.wants_bytes = True, self._plan.has_payload
         plan, disk, now, where = self._plan, Disk(file), self._fanout.now, _File(path, parts)
         recorder = Recorder(
             stream,

@@ -114,6 +114,8 @@ def _judged(value: Any, tag: str) -> Any:
         return {_judged(key, tag): _judged(each, tag) for key, each in value.items()}
     if isinstance(value, msgspec.Struct):
         old = [getattr(value, name) for name in value.__struct_fields__]
+        if any(type(each) is int and each < 0 for each in old):
+            raise ImpossibleError(f"{tag} has a figure that is impossible")
         new = [_judged(each, tag) for each in old]
         is_same = all(one is other for one, other in zip(old, new, strict=True))
         return value if is_same else type(value)(*new)

@@ -17,6 +17,7 @@ from ..core.settings import Settings
 from ..watch.kept_closed import KeptClosed
 from .capture import BEHIND, TAIL, Capture, Room
 from .connection import Connection
+from .reporter import Reporter
 
 
 class Captures:
@@ -26,7 +27,8 @@ class Captures:
     that come and go send no more, and need no `Capture`.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, reporter: Reporter) -> None:
+        self._reporter = reporter
         self.each = settings.capture
         """Bytes kept of one connection, from its first one; with 0 none are, anywhere."""
         self._room = Room(settings.capture_total // max(1, settings.workers))
@@ -77,7 +79,9 @@ class Captures:
                 connection.capture.forget_first()
 
     def end(self, connection: Connection, closed: Closed) -> None:
-        """Keep the bytes of a connection that has closed, and no others in their place."""
+        """Keep the bytes of a connection that has closed, and tell them if that is wanted."""
+        if self._reporter.stream.wants_bytes:
+            self._reporter.publish(_tell(connection, self._reporter.epoch, closed.t))
         if connection.capture is None:
             self._short_ones.append(connection)
             return
@@ -90,21 +94,19 @@ class Captures:
         if connection.capture is not None:
             connection.capture.leave()
 
-    def read(
-        self, connection_id: int, is_open: Connection | None, epoch: float
-    ) -> KeptBytes | None:
+    def read(self, connection_id: int, is_open: Connection | None) -> KeptBytes | None:
         """Return what is kept of a connection; None if it is not open, and nothing is.
 
-        `is_open` is that connection, if it is; `epoch` plus the loop's clock is Unix time.
+        `is_open` is that connection, if it is.
         """
         if is_open is not None:
-            return _tell(is_open, epoch)
+            return _tell(is_open, self._reporter.epoch)
         closed = (one for one in chain(self._closed, self._short_ones) if one.id == connection_id)
         kept = next(closed, None)
-        return None if kept is None else _tell(kept, epoch)
+        return None if kept is None else _tell(kept, self._reporter.epoch)
 
 
-def _tell(connection: Connection, epoch: float) -> KeptBytes:
+def _tell(connection: Connection, epoch: float, t: float = 0.0) -> KeptBytes:
     machine, capture, received = connection.machine, connection.capture, connection.bytes_in
     broken = machine.broken or machine.frame_in_flight()
     header, header_at = b"", 0
@@ -128,7 +130,7 @@ def _tell(connection: Connection, epoch: float) -> KeptBytes:
     if len(first) == received:
         del pieces[1:]
     return KeptBytes(
-        t=0.0,
+        t=t,
         request=0,
         id=connection.id,
         size=received,

@@ -118,7 +118,7 @@ class CommandHandler:
     def _read_bytes(self, command: ReadBytes) -> None:
         life, reporter = self._loop.life, self._reporter
         is_open = life.by_id.get(command.id)
-        kept = life.captures.read(command.id, is_open, reporter.epoch)
+        kept = life.captures.read(command.id, is_open)
         if kept is None:
             self._answer(command, False, "no bytes of it are kept", command.id)
             return

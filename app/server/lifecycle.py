@@ -66,7 +66,7 @@ class Lifecycle:
         self.quiet = inf
         """Seconds without a byte after which a stop ends a connection that waits for input."""
         self.freed = FreedMemory()
-        self.captures = Captures(settings)
+        self.captures = Captures(settings, reporter)
         self.judging = Judging(reporter)
         self._sockets: dict[int, socket.socket] = {}  # by descriptor
         self._queues = SocketQueues(self._sockets)
@@ -222,7 +222,7 @@ class Lifecycle:
         if connection.machine.broken is not None:
             self.judging.judge_end(connection, self.settings.cap)
         closed = self.reporter.publish_closed(connection)
-        if connection.tail:
+        if connection.tail or connection.capture is not None:
             self.captures.end(connection, closed)
         for call in self._on_closed.pop(connection, ()):
             call(connection)

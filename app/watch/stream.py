@@ -81,6 +81,8 @@ class EventStream:
         """With `traced`, `hear` queues detail also while nobody watches."""
         self.watched = False
         """Whether the consumer needs snapshots, statistics and detail; if not, none are made."""
+        self.wants_bytes = False
+        """Whether the consumer needs the bytes that are kept of connections, as they close."""
         self.asked_at = 0.0
         """When figures were last requested, in Unix seconds. The producer, once woken, publishes a
         round at once if it has published none since."""
@@ -165,7 +167,7 @@ class EventStream:
         self._heard_dropped = max(self._heard_dropped, drained.dropped)
         for event in drained.events:
             kind = type(event)
-            if kind is KeptBytes:
+            if type(event) is KeptBytes and (event.request or not self.wants_bytes):
                 continue  # the bytes of a peer are for the client that has asked alone
             if not watched and kind in _FOR_WATCHERS and _is_for_watchers(event):
                 continue
@@ -255,8 +257,9 @@ def shorten(events: list[Event]) -> list[Event]:
 
     The notice counts the connections that opened and closed in `events`, by close reason, those
     that an earlier notice counts too. The latest `Opened` stays, and its `Closed`: it tells which
-    ids are used. Of the notices, the results of commands and the changed settings the latest
-    `MOST_WORDS` stay, and the latest of each setting; of the figures of a process the latest.
+    ids are used. The bytes of peers that nobody has asked for go. Of the notices, the results of
+    commands and the changed settings the latest `MOST_WORDS` stay, and the latest of each setting;
+    of the figures of a process the latest.
     """
     opened = {event.id for event in events if isinstance(event, Opened)}
     passing = opened.intersection(event.id for event in events if isinstance(event, Closed))
@@ -274,6 +277,8 @@ def shorten(events: list[Event]) -> list[Event]:
                 pass
             case Notice(skipped=dict(earlier)):
                 reasons.update(earlier)
+            case KeptBytes(request=0):
+                pass
             case ProcessStats() if has_process:
                 pass
             case ProcessStats():

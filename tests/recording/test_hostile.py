@@ -21,6 +21,7 @@ from app.core.events import (
     Reason,
     SettingChanged,
 )
+from app.core.kept_bytes import KeptBytes, Piece, ReadRecord
 from app.core.statistics import ProcessStats
 from app.recording.format import (
     DamageError,
@@ -58,6 +59,9 @@ def read_back(body: RecordedBatch) -> RecordedBatch:
         replaced(snapshot(1), frames_out=2**64 - 1),
         replaced(loop_stats(NOW, 1, 64, 1), service_us=((-1, 5),)),
         replaced(loop_stats(NOW, 1, 64, 1), iteration_us=((10**9, 5),)),
+        KeptBytes(t=NOW, request=0, id=1, size=4, pieces=(Piece(-1, b"a"),)),
+        KeptBytes(t=NOW, request=0, id=1, size=4, reads=(ReadRecord(0, 4, nan, 4),)),
+        KeptBytes(t=NOW, request=0, id=1, size=4, reads=(ReadRecord(0, -4, NOW, 4),)),
         SettingChanged(t=NOW, name="cap", old=1, new="\x1b"),
         SettingChanged(t=NOW, name="idle_timeout", old=nan, new=1),
     ],

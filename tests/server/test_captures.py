@@ -84,6 +84,29 @@ def test_a_refused_header_is_kept_with_what_stands_around_it(
     assert told.is_complete is (capture > len(whole))
 
 
+def test_a_client_that_is_refused_at_once_is_kept_once_it_has_closed(serve: Serve) -> None:
+    running = serve()
+    client, number = running.connect_known()
+    client.sendall(REFUSED + b"more")
+    read_to_end(client)
+    client.close()
+    running.closed(number)
+    told = kept(running, number)
+    assert [piece.data for piece in told.pieces] == [REFUSED + b"more"]
+    assert told.is_complete
+
+
+def test_a_short_first_read_is_kept_with_its_time_once_more_has_come(serve: Serve) -> None:
+    running = serve()
+    client, number = running.connect_known()
+    ping(client, 1)
+    [first] = kept(running, number).reads
+    ping(client, 1)
+    again, second = kept(running, number).reads
+    assert again == first
+    assert (second.offset, second.size) == (len(PING), len(PING))
+
+
 def test_large_frames_leave_their_last_bytes(serve: Serve) -> None:
     running = serve(capture=10)
     client, number = running.connect_known()

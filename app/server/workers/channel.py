@@ -35,6 +35,7 @@ class Assignment(msgspec.Struct, frozen=True, tag_field="command", tag="assignme
     first_id: int
     epoch: float
     watched: bool
+    wants_bytes: bool
 
 
 class WatchOrder(msgspec.Struct, frozen=True, tag_field="command", tag="watch"):

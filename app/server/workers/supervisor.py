@@ -244,6 +244,7 @@ class Workers(ServerHandle):
             first_id=slot.next_id,
             epoch=self._epoch,
             watched=self._stream.watched,
+            wants_bytes=self._stream.wants_bytes,
         )
         try:
             process = WorkerProcess(assignment, (*assignment.listeners, self._counts_fd), now)

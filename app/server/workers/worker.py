@@ -147,7 +147,7 @@ def main() -> None:
         if not isinstance(assignment, Assignment):
             return
         stream = EventStream()
-        stream.watched = assignment.watched
+        stream.watched, stream.wants_bytes = assignment.watched, assignment.wants_bytes
         server = Server(assignment.settings, stream, shard=shard_of(assignment))
         pipe = ParentPipe(channel, stream)
         threading.Thread(

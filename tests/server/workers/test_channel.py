@@ -62,6 +62,7 @@ END = Stopped(t=1, cause="test", opened=0, closed=0, frames_out=0, bytes_in=0, b
             8,
             1.5,
             True,
+            True,
         ),
         WatchOrder(True, 1.5),
         Kill(request=3, ids=(1, 2), mode=KillMode.DRAIN),
