@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from typing import Final
 
+from msgspec.structs import replace
+
 from ..core.diagnosis import MOST_ALSO, Diagnosis
 from ..core.framing import HEADER_SIZE
 from .binary_protocols import BINARY_SIGNATURES
 from .databases import DATABASE_SIGNATURES
 from .evidence import Stream
 from .formats import FORMAT_SIGNATURES, text_utf8
-from .framings import VARINT, walk
+from .framings import FRAMINGS, VARINT, walk
 from .hypotheses import Hypothesis, weigh
 from .messaging import MESSAGING_SIGNATURES
 from .right import Right, is_whole_frames, read_right_frames
@@ -32,6 +34,8 @@ _MOST_OF_PROTOCOL: Final = 1 << 13
 """Bytes that are compared with the signatures of protocols."""
 _FEWEST_ZEROS: Final = 64
 _SURE_SIZE: Final = 12
+_LIKELY_LENGTHS: Final = 4.0
+"""Evidence, in bits, from which lengths as text are told before plain text."""
 _HUGE: Final = 1 << 24
 _SIGNATURES: Final = (
     *DATABASE_SIGNATURES,
@@ -72,7 +76,7 @@ def _judge(stream: Stream, before: int) -> tuple[Diagnosis | None, int]:
         walked = found[0].walk
         return _from_hypotheses(stream, right, found), walked.frames if walked else 0
     if is_first and _may_be_foreign(stream, right) and (match := text_utf8(stream)):
-        return _from_text(stream, match), 0
+        return _from_text(stream, right, match), 0
     return None, 0 if right.is_refused else right.frames
 
 
@@ -88,7 +92,7 @@ def describe_unnamed(data: bytes, ended: bool, cap: int) -> Diagnosis:
     return Diagnosis("", text, (), right.at, header.hex(), fits)
 
 
-def _from_text(stream: Stream, match: Match) -> Diagnosis | None:
+def _from_text(stream: Stream, right: Right, match: Match) -> Diagnosis | None:
     """Text, unless its first character may be the length of what stands behind it."""
     found = walk(VARINT, stream, 0)
     if found and found.is_exact:
@@ -96,7 +100,31 @@ def _from_text(stream: Stream, match: Match) -> Diagnosis | None:
     is_bare = b"\r" in stream.data.replace(b"\r\n", b"")[:-1]
     if is_bare or (stream.data[1:2] == b"{" and not stream.data[:1].isspace()):
         return None
-    return _from_match(stream, match)
+    lengths = _lengths_as_text(stream)
+    text = _from_match(stream, match)
+    if lengths is None:
+        return text
+    framed = _from_hypotheses(stream, right, [lengths])
+    if framed is None or lengths.bits < _LIKELY_LENGTHS:
+        return _with_also(text, lengths.code, lengths.words)
+    return _with_also(framed, match.code, match.words)
+
+
+def _with_also(found: Diagnosis, code: str, words: str) -> Diagnosis:
+    text = f"{found.text} {words[0].upper()}{words[1:]} ({code}): this fits too."
+    return replace(found, text=text, also=(code,))
+
+
+def _lengths_as_text(stream: Stream) -> Hypothesis | None:
+    """Lengths in digits that the text consists of as well, as syslog counts its octets."""
+    for framing in FRAMINGS:
+        if framing.code != "ascii_length" or not (found := walk(framing, stream, 0)):
+            continue
+        has_bodies = any(head.body for _, head in found.heads)
+        if has_bodies and (found.is_exact or found.frames > 1):
+            bits = found.bits - framing.prior
+            return Hypothesis(framing.code, bits, 0, framing.words, found, framing)
+    return None
 
 
 def _judge_zeros(stream: Stream) -> Diagnosis | None:

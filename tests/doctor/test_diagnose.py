@@ -198,6 +198,24 @@ def test_a_code_that_is_another_word_for_the_same_is_told_too() -> None:
     assert named((frame(b"hello") + b"\n") * 3).also == ("short_length",)
 
 
+def test_text_with_its_length_before_it_is_told_as_both() -> None:
+    """Syslog with octet counting (RFC 6587), as `logger --octet-count` of util-linux sends it."""
+    log = (
+        "<13>1 2026-11-29T21:16:27.001336+00:00 vm root - - "
+        '[timeQuality tzKnown="1" isSynced="0"] {}'
+    )
+    first, second, third = (
+        f"{len(log.format(word))} {log.format(word)}".encode() for word in ("one", "two", "a third")
+    )
+    assert named(first + second + third).code == "ascii_length"
+    found = named(first + second)
+    assert (found.code, found.also) == ("ascii_length", ("text_utf8",))
+    assert "(text_utf8): this fits too." in found.text
+    found = named(b"99 <13>1 2026-11-29T21:16:26" + b" disk full".ljust(74, b"."))
+    assert (found.code, found.also) == ("text_utf8", ("ascii_length",))
+    assert named(b"10 green bottles hanging on the wall, and nothing else\n").also == ()
+
+
 def test_the_text_tells_the_facts_first() -> None:
     text = named(little(b"hello") + little(b"status of 7")).text
     assert text.startswith("At offset 0 the header 05 00 00 00 announces 83,886,080 bytes")
