@@ -167,7 +167,7 @@ _RDP_COOKIE: Final = re.compile(rb"Cookie: mst(?:shash|s)=[!-~]*\r\n|[ -~]{1,200
 def rdp(stream: Stream) -> Match | None:
     """A connection request: TPKT, X.224, a cookie and the security that the client can do."""
     if stream.data[:2] == b"\x03\0" and reads(
-        _rdp_request, FieldReader(stream.data), stream.ended, 9, False
+        _rdp_request, FieldReader(stream.data), stream.ended, 12, False
     ):
         return Match("rdp", "a Remote Desktop (RDP) client")
     return None
@@ -181,6 +181,8 @@ def _rdp_request(reader: FieldReader) -> None:
     reader.expect(b"\xe0\0\0")
     reader.skip(2)
     reader.expect(b"\0")
+    # Other clients of X.224 (Siemens S7) go on with 0xc0 to 0xc2.
+    check(reader.data[reader.at : reader.at + 1] < b"\x7f")
     rest = reader.take(size - 11)
     cookie = _RDP_COOKIE.match(rest)
     rest = rest[cookie.end() :] if cookie else rest

@@ -186,6 +186,8 @@ def _also_true(stream: Stream, best: Hypothesis) -> tuple[str, ...]:
     if best.code == "short_length" and best.walk:
         excess = {head.body - head.length for _, head in best.walk.heads}
         return ("extra_bytes",) if len(excess) == 1 else ()
+    if best.code == "ascii_length" and best.walk and best.walk.frames == 1:
+        return ("text_utf8",) if text_utf8(stream) else ()
     if best.code == "flag_u32be" and best.walk:
         flags = {stream.data[at] for at, _ in best.walk.heads}
         return ("grpc",) if flags <= {0, 1} else ()

@@ -145,6 +145,8 @@ def _is_telling(stream: Stream, framing: Framing, found: Walk) -> bool:
         return stream.data[at + HEADER_SIZE + head.length :] in _KNOWN_TAILS
     if framing.code == "flag_u32be":
         return stream.data[at] <= 1 and found.is_exact
+    if framing.code == "u32le" and (head.length == 1 or not any(stream.data[4:8])):
+        return False  # a flag and the start of a length; an 8-byte length, of which the body is cut
     if framing.code == "counts_itself":
         return _is_one_text(stream, found)  # a right body is cut there as easily
     if framing.code in _NEEDS_AN_END:

@@ -41,10 +41,10 @@ def http(stream: Stream) -> Match | None:
             begun = _BEGUN.fullmatch(data, at)
             if begun is None:
                 return None
-            is_rtsp = begun[1].startswith(b"rtsp") or begun[0].endswith((b" R", b" RT", b" RTS"))
-            return _http_match(
-                what or ("rtsp" if is_rtsp or b" RTSP" in begun[0] else "http1"), b""
-            )
+            is_rtsp = begun[1].startswith(b"rtsp") or b" R" in begun[0]
+            if not what and begun[1] == b"*" and not is_rtsp and b" H" not in begun[0]:
+                return Match("http1", "HTTP/1", ("rtsp",))  # the version would decide
+            return _http_match(what or ("rtsp" if is_rtsp else "http1"), b"")
         what = what or ("rtsp" if b"RTSP/" in (start[1], start[1][:5]) else "http1")
         fields_at = at = start.end()
         while field := _FIELD.match(data, at):

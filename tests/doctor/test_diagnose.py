@@ -216,6 +216,27 @@ def test_text_with_its_length_before_it_is_told_as_both() -> None:
     assert named(b"10 green bottles hanging on the wall, and nothing else\n").also == ()
 
 
+@pytest.mark.parametrize(
+    ("data", "codes"),
+    [
+        (b"\x01\0\0\0\x05", ()),  # the status and the length of Thrift's SASL (impyla)
+        (bytes(struct.pack("<Q", 58) + bytes(54)), ()),  # Dask's 8-byte length, cut
+        (bytes.fromhex("0300001611e00000000100c1020100c2020101c0010a"), ()),  # Siemens S7
+        (bytes.fromhex("0300001611e00000000100c1"), ()),
+        (b"OPTIONS *", ("http1", "rtsp")),
+        (b"OPTIONS * R", ("rtsp",)),
+        (b"OPTIONS * HT", ("http1",)),
+        (b"202 accepted, " + b"as it says: " * 15, ("text_utf8",)),
+        (b"0200" + b"accepted".ljust(200, b"."), ("ascii_length", "text_utf8")),
+    ],
+)
+def test_a_real_client_that_is_cut_is_named_by_all_that_it_may_be(
+    data: bytes, codes: tuple[str, ...]
+) -> None:
+    found = diagnose(data, 0, False, MIB)
+    assert (found and (found.code, *found.also)) == (codes or None)
+
+
 def test_the_text_tells_the_facts_first() -> None:
     text = named(little(b"hello") + little(b"status of 7")).text
     assert text.startswith("At offset 0 the header 05 00 00 00 announces 83,886,080 bytes")
