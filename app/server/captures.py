@@ -10,6 +10,8 @@ from collections import deque
 from collections.abc import Iterable
 from itertools import accumulate, chain, pairwise
 
+from msgspec.structs import replace
+
 from ..core.events import Closed, Reason
 from ..core.framing import HEADER_SIZE
 from ..core.kept_bytes import KeptBytes, Piece, ReadRecord
@@ -100,7 +102,9 @@ class Captures:
         `is_open` is that connection, if it is.
         """
         if is_open is not None:
-            return _tell(is_open, self._reporter.epoch)
+            told = _tell(is_open, self._reporter.epoch)
+            # What has come of a frame in flight is in memory, and yet not to be shown.
+            return told if self.each else replace(told, pieces=())
         closed = (one for one in chain(self._closed, self._short_ones) if one.id == connection_id)
         kept = next(closed, None)
         return None if kept is None else _tell(kept, self._reporter.epoch)

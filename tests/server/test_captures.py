@@ -11,6 +11,7 @@ from app.core.commands import ReadBytes
 from app.core.framing import frame, header
 from app.core.kept_bytes import KeptBytes
 from tests.peers import Running, exchange, read_to_end
+from tests.waiting import until
 
 Serve = Callable[..., Running]
 PING = frame(b"mark".ljust(20, b"."))
@@ -124,6 +125,11 @@ def test_none_are_kept_with_a_capture_of_0(serve: Serve) -> None:
     ping(client, 3)
     told = kept(running, number)
     assert (told.pieces, told.reads, told.size, told.is_complete) == ((), (), 72, False)
+    client, number = running.connect_known()
+    client.sendall(header(20) + b"secret")
+    until(lambda: kept(running, number).size == 10)
+    assert kept(running, number).pieces == ()
+    client, number = running.connect_known()
     client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
     read_to_end(client)
     client.close()
