@@ -98,7 +98,7 @@ def _mongo_message(reader: FieldReader) -> None:
     check(16 < size <= 48 << 20)
     reader.skip(4)
     answers, kind = reader.number(4, "little"), reader.number(4, "little")
-    check(kind in _MONGO_KINDS and (answers == 0 or kind == 2013))
+    check(kind in _MONGO_KINDS and (answers in (0, 0xFFFFFFFF) or kind == 2013))
     reader.skip(size - 16)
 
 

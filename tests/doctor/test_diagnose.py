@@ -223,6 +223,10 @@ def test_text_with_its_length_before_it_is_told_as_both() -> None:
         (bytes(struct.pack("<Q", 58) + bytes(54)), ()),  # Dask's 8-byte length, cut
         (bytes.fromhex("0300001611e00000000100c1020100c2020101c0010a"), ()),  # Siemens S7
         (bytes.fromhex("0300001611e00000000100c1"), ()),
+        (  # nmap's probe for MongoDB: it answers message -1
+            struct.pack("<IIiIi", 65, 0x303A, -1, 2004, 0) + b"test.$cmd\0".ljust(45, b"\xff"),
+            ("mongodb", "counts_itself_le"),
+        ),
         (b"OPTIONS *", ("http1", "rtsp")),
         (b"OPTIONS * R", ("rtsp",)),
         (b"OPTIONS * HT", ("http1",)),
