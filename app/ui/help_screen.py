@@ -237,6 +237,7 @@ def _legend(keys: Keys) -> Text:
         ("toggles", palette.STRONG, "times armed or disarmed"),
         ("pending", palette.STRONG, "echo that the kernel has not accepted yet"),
         (palette.TAG, palette.ACCENT, f"tagged{kills}"),
+        (palette.SUSPECT, palette.ERROR, "suspected: it stands still, and its bytes do not fit"),
         ("Shift", palette.ACCENT, "and the mouse select text (Option on a Mac), or --no-mouse"),
         ("^l  ^z", palette.ACCENT, "send the whole screen again; suspend, until `fg`"),
         ("y", palette.ACCENT, "in a dialog: copy its last line, the command of ctl"),
