@@ -89,13 +89,13 @@ def _width(digits: int, across: int) -> int:
 def _summary(kept: KeptBytes) -> Line:
     held = sum(len(piece.data) for piece in kept.pieces)
     if kept.is_complete:
-        text = f"complete: all {kept.size:,} bytes that it sent are kept"
+        text = f"complete: all {kept.size:,} bytes are kept"
         line: Line = [(text, palette.GOOD)]
     else:
         text = f"not complete: {held:,} of the {kept.size:,} bytes that it sent are kept"
         line = [(text, palette.WARNING)]
-    line.append((f" · {BAR} a read begins · ", palette.DIM))
-    return [*line, ("headers", HEADER), (" of right frames are coloured", palette.DIM)]
+    line += [(" · ", palette.DIM), (BAR, palette.WARNING), (" begins a read", palette.DIM)]
+    return [*line, (" · ", palette.DIM), ("header", HEADER), (" of a right frame", palette.DIM)]
 
 
 def _gap(start: int, end: int, digits: int) -> Line:

@@ -25,6 +25,8 @@ from .lines_panel import flow
 NOT_OF_A_RECORDING: Final = (
     "a recording does not hold the bytes that a server keeps: ask a server that runs"
 )
+_BELOW: Final = 6
+"""Lines from the failure on that are to be in view at first."""
 _ABOVE: Final = 3
 """Lines of the dump that are shown above the failure at first, if the page has to scroll."""
 
@@ -39,7 +41,7 @@ class BytesPage(ConnectionPage):
         "moment at which they were asked for; the same key asks again. Escape goes back."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("y", "copy_command", "Copy the command"),
+        Binding("y", "copy_command", "Copy command"),
     ]
 
     def __init__(
@@ -132,7 +134,7 @@ class BytesPage(ConnectionPage):
     def _show_line(self, line: int) -> None:
         """Scroll so far that the failure is in view."""
         height = self._scroll.size.height
-        if line + 2 > height:
+        if line + _BELOW > height:
             self._scroll.scroll_to(y=line - _ABOVE, animate=False)
 
     def action_copy_command(self) -> None:

@@ -6,7 +6,6 @@ from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
-from ..watch.columns import EVERY_COLUMN
 from ..watch.state import State
 from .actions import Keys
 from .column_layout import column_at, heading
@@ -101,7 +100,7 @@ def _title(table: ConnectionTable, model: State) -> str:
     if table.is_newest_first:
         return f"{title}  the newest first"
     if table.sort_key != "id" or table.descending:
-        title += f"  by {EVERY_COLUMN[table.sort_key].title}"
+        title += f"  by {table.sort_key.replace('_', ' ')}"
     return title
 
 

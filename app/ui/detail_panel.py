@@ -21,7 +21,7 @@ from ..watch.figures import (
 from ..watch.row import Row
 from ..watch.why import why_waiting
 from . import palette, state_machine
-from .diagnosis_lines import LABEL, diagnosis_lines, labelled_line
+from .diagnosis_lines import LABEL, detail_beside, diagnosis_lines, labelled_line
 from .lines_panel import Line, LinesPanel, flow, pad
 from .timeline import labelled
 
@@ -60,9 +60,12 @@ def _lines(row: Row, now: float, width: int, height: int, cap: int | None) -> li
             state_machine.drawing(row), _flowing(facts(row, now), width - left), left
         )
         told = [*peer_lines(row, now, width), *why_lines(row, now, width, cap)]
-        space: list[Line] = [[]] if len(told) + len(beside) + 3 <= height else []
-        return [*told, *space, *beside, *space, labelled(row, now, width)]
+        if row.diagnosis is None or len(told) + len(beside) <= height:
+            space: list[Line] = [[]] if len(told) + len(beside) + 3 <= height else []
+            return [*told, *space, *beside, *space, labelled(row, now, width)]
     strip = [state_machine.strip_drawing(row, width), *why_lines(row, now, width, cap)]
+    if row.diagnosis is not None:
+        strip = [*strip[1:], strip[0]]  # the words come first: of them nothing may be cut
     if width < 2 * _COLUMN:
         return [*strip, *_flowing(facts(row, now), width), *peer_lines(row, now, width)]
     all_facts = facts(row, now)
@@ -92,8 +95,10 @@ def why_lines(row: Row, now: float, width: int, cap: int | None = None) -> list[
         why = why_waiting(row, now)
         why = why if found is None else why.removesuffix(f"; {found.name}")
     else:
-        detail = f": {row.closed.detail}" if row.closed.detail else ""
-        why = f"closed, {row.closed.reason.value}{detail}"
+        detail = row.closed.detail
+        if found is not None:
+            detail = detail_beside(found, detail)
+        why = f"closed, {row.closed.reason.value}{f': {detail}' if detail else ''}"
     lines = flow([*labelled_line("why"), (why, palette.STRONG)], width, LABEL)
     return lines if found is None else [*lines, *diagnosis_lines(row, found, cap, width)]
 

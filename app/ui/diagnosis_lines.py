@@ -13,13 +13,32 @@ from .lines_panel import Line, flow
 
 LABEL: Final = 9
 """Width of a label, in cells."""
-_CAP: Final = re.compile(r"CAP is ([\d,]+)")
-"""The CAP that refused a header, in the detail of its close; the one in force may be another."""
+_REFUSED: Final = re.compile(r"header announces ([\d,]+) bytes, CAP is ([\d,]+)[;,]? ?")
+"""Length and CAP in the detail of a refused header; the CAP in force may be another one by now."""
+
+
+_TOLD: Final = re.compile(
+    r"At offset [\d,]+ the header [0-9a-f ]+ announces [\d,]+ bytes"
+    r"(, over the CAP of [\d,]+|; [\d,]+ have come)?\.( |$)"
+)
+"""The facts at the start of a diagnosis's words."""
 
 
 def labelled_line(text: str) -> Line:
     """Begin a line with a label."""
     return [(text.ljust(LABEL), palette.LABEL)]
+
+
+def detail_beside(found: Diagnosis, detail: str) -> str:
+    """Return the detail of a close without the facts that `diagnosis_lines` tells of it."""
+    told = _REFUSED.match(detail)
+    is_told = told is not None and told[1] == _announced(found)
+    return detail[told.end() :] if told is not None and is_told else detail
+
+
+def _announced(found: Diagnosis) -> str:
+    header = bytes.fromhex(found.header)
+    return f"{int.from_bytes(header, 'big'):,}" if len(header) == HEADER_SIZE else ""
 
 
 def diagnosis_lines(row: Row, found: Diagnosis, cap: int | None, width: int) -> list[Line]:
@@ -35,18 +54,19 @@ def diagnosis_lines(row: Row, found: Diagnosis, cap: int | None, width: int) -> 
     named.append((f"({found.code})", palette.WARNING))
     if found.also:
         named.append((f", or as well {', '.join(found.also)}", palette.WARNING))
-    words = [*labelled_line("in words"), (found.text, palette.PLAIN)]
-    return [part for line in (facts, named, words) for part in flow(line, width, LABEL)]
+    text = _TOLD.sub("", found.text)
+    words = [*labelled_line("in words"), (text, palette.PLAIN)] if text else []
+    return [part for line in (facts, named, words) if line for part in flow(line, width, LABEL)]
 
 
 def _facts(row: Row, found: Diagnosis, cap: int | None) -> list[tuple[str, str]]:
     header = bytes.fromhex(found.header)
     facts = []
-    if len(header) == HEADER_SIZE:
-        facts.append(("announced", f"{int.from_bytes(header, 'big'):,} bytes"))
-    refused_by = _CAP.search("" if row.closed is None else row.closed.detail)
-    if refused_by is not None:
-        facts.append(("CAP", refused_by[1]))
+    if announced := _announced(found):
+        facts.append(("announced", f"{announced} bytes"))
+    refused = _REFUSED.match("" if row.closed is None else row.closed.detail)
+    if refused is not None:
+        facts.append(("CAP", refused[2]))
     elif cap is not None:
         facts.append(("CAP", f"{cap:,}"))
     facts.append(("offset", f"{found.offset:,}"))
