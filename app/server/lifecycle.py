@@ -222,7 +222,7 @@ class Lifecycle:
         if connection.machine.broken is not None:
             self.judging.judge_end(connection, self.settings.cap)
         closed = self.reporter.publish_closed(connection)
-        if connection.tail:
+        if connection.tail or connection.capture is not None:
             self.captures.end(connection, closed)
         for call in self._on_closed.pop(connection, ()):
             call(connection)

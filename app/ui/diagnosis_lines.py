@@ -13,7 +13,7 @@ from .lines_panel import Line, flow
 
 LABEL: Final = 9
 """Width of a label, in cells."""
-_REFUSED: Final = re.compile(r"header announces ([\d,]+) bytes, CAP is ([\d,]+)[;,]? ?")
+_REFUSED: Final = re.compile(r"header announces ([\d,]+) bytes, CAP is ([\d,]+)[;,]? ?(?:then: )?")
 """Length and CAP in the detail of a refused header; the CAP in force may be another one by now."""
 
 
