@@ -48,7 +48,7 @@ class _Marks(NamedTuple):
     """The bytes of the refused header, or of that of the frame in flight."""
     is_refused: bool
     words: str
-    """What `wrong` is."""
+    """The words for `wrong`."""
     slip: int | None
     """The first byte that is wrong where that is no byte of `wrong`."""
     reads: frozenset[int]

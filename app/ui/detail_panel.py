@@ -49,7 +49,7 @@ class DetailPanel(LinesPanel):
         self.set_lines(_lines(row, now, self.size.width, self.size.height, cap))
 
 
-def _lines(row: Row, now: float, width: int, height: int, cap: int | None) -> list[Line]:
+def _lines(row: Row, now: float, width: int, height: int, cap: int | None = None) -> list[Line]:
     """Choose the layout that fits: drawing beside the facts, two columns of facts, or one.
 
     Texts wrap. The reason why it waits comes first where lines are few; the page has all the rest.

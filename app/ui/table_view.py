@@ -1,4 +1,4 @@
-"""What all lines of the table of connections share, and what it keeps of the list not shown."""
+"""The values that all lines of the table share, and what it keeps of the list not shown."""
 
 from __future__ import annotations
 
