@@ -33,6 +33,8 @@ _RECIPES: Final = (
      ("stuck",)),
     ("say why it waits", "{open} on it: the verdict, its figures, its queues, its events",
      ("open",)),
+    ("find what failed", "{closed} shows what closed last; {bytes} the bytes around a failure",
+     ("closed", "bytes")),
     ("end all of one host", "{filter} peer=127.0.0.1 Enter, then {kill_several}: it ends what the "
      "filter shows", ("filter", "kill_several")),
     ("keep the evidence", "{record} begins and ends a recording of all connections, with each call "
