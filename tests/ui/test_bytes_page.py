@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from app.core.commands import ReadBytes
+from app.recording.reader import Recording
 from app.ui.bytes_page import NOT_OF_A_RECORDING, BytesPage
 from app.ui.connection_page import ConnectionPage
 from app.ui.replay_app import ReplayApp
+from app.ui.replay_source import ReplaySource
 from tests.dashboards import Dashboard, dashboard, until
 from tests.making import INSTANCE, opened
 from tests.peers import connect, read_to_end
+from tests.recording.making import history, write_recording
 from tests.ui.driving import drawn_text, notices, refresh, running
 from tests.ui.failures import MANY, REFUSED, SUSPECTED, AnsweringSource, failures
 
@@ -92,18 +97,17 @@ async def test_the_command_of_ctl_is_copied() -> None:
         assert app.clipboard == f"echo-tui ctl show {MANY} --bytes --control /run/s"
 
 
-async def test_a_recording_says_in_a_line_that_it_has_none() -> None:
-    assert ReplayApp.NO_BYTES == NOT_OF_A_RECORDING
-    source = AnsweringSource()
-    async with running(source) as (app, pilot):
-        type(app).NO_BYTES = NOT_OF_A_RECORDING
-        try:
+async def test_a_recording_says_in_a_line_that_it_has_none(tmp_path: Path) -> None:
+    with Recording(write_recording(tmp_path / "life.rec", history(3))) as recording:
+        app = ReplayApp(ReplaySource(recording, clock=lambda: 0.0))
+        async with app.run_test(size=(100, 30)) as pilot:
+            await pilot.press("right_curly_bracket")
+            await refresh(app, pilot)
             await pilot.press("C", "b")
             await refresh(app, pilot)
-        finally:
-            type(app).NO_BYTES = ""
-        assert NOT_OF_A_RECORDING in drawn_text(app)
-        assert asked(source) == []
+            assert isinstance(app.screen, BytesPage)
+            assert NOT_OF_A_RECORDING in drawn_text(app)
+            assert "cannot be changed" not in notices(app)
 
 
 async def test_a_korean_layout_opens_it() -> None:

@@ -7,6 +7,7 @@ from textual.widgets import Static
 
 from app.core.commands import Trace
 from app.core.events import Reason
+from app.recording.keyframes import RecordedState, state_at
 from app.ui import palette
 from app.ui.cells import cells, row_mark
 from app.ui.column_layout import MARK, closed_layout
@@ -183,3 +184,13 @@ def test_the_detail_tells_the_facts_then_the_name_and_cuts_nothing(number: int) 
         places = [text.index(word) for word in ("announced", "CAP", "offset", f"({found.code})")]
         assert places == sorted(places)
         assert found.text.rpartition(". ")[2] in text, (width, height)
+
+
+def test_a_replay_that_begins_at_a_keyframe_knows_those_that_its_log_tells() -> None:
+    recorded = RecordedState()
+    recorded.apply(Drained(failures(), [], None, 0), NOW)
+    for now in (NOW, NOW + 60.0):
+        recorded.apply(Drained([], [], None, 0), now)
+        state = state_at(recorded.keyframe(), now)
+        assert sorted(row.id for row in state.kept) == sorted([MANY, GOOD, SLIPPED, REFUSED])
+        assert {row.opened.fd for row in state.kept} == {each + 8 for each in (21, 22, 23, 24)}
