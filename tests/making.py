@@ -37,6 +37,7 @@ class FixedSource:
     """A source that yields the events fed to it, and keeps the commands submitted to it."""
 
     grace = 5.0
+    keep_closed = 50
 
     def __init__(self, events: Iterable[Event] = ()) -> None:
         self.owns_server = True

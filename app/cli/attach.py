@@ -39,7 +39,7 @@ def attach(control: str | None, read_only: bool, says: bool, **_of_the_dashboard
             source.close()
     require_terminal("use `echo-tui ctl` for scripts, or --say for lines")
     preferences = dashboard_preferences()
-    source = _attached(control, read_only)
+    source = _attached(control, read_only, closed=True)
     title = "echo-tui attach, read-only" if read_only else "echo-tui attach"
     # Textual is slow to import: it is not needed where there is nothing to show.
     from ..ui.app import EchoApp
@@ -56,9 +56,9 @@ def attach(control: str | None, read_only: bool, says: bool, **_of_the_dashboard
     return code
 
 
-def _attached(control: str | None, read_only: bool) -> AttachedSource:
+def _attached(control: str | None, read_only: bool, closed: bool = False) -> AttachedSource:
     try:
-        return AttachedSource(choose_socket(control), read_only)
+        return AttachedSource(choose_socket(control), read_only, closed=closed)
     except NobodyThere as error:
         raise SettingError(f"{error}; {describe_running()}") from None
     except (ControlError, AddressError) as error:

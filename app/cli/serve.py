@@ -186,6 +186,7 @@ def serve_with_dashboard(
         server.now,
         unheard=lambda: hosting.fanout.failure_of(stream),
         grace=settings.grace,
+        keep_closed=settings.keep_closed,
     )
     app = (GuidedApp if guided else EchoApp)(
         source, preferences=preferences, recorder=hosting.recordings, control=hosting.control

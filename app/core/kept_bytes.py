@@ -31,7 +31,8 @@ class ReadRecord(msgspec.Struct, frozen=True):
 class KeptBytes(EventStruct, frozen=True, tag="kept_bytes"):
     """The bytes that are kept of one connection, open or closed.
 
-    It answers a `ReadBytes` command, and only its sender is told: no log, no recording, no screen.
+    It answers a `ReadBytes` command, and only its sender is told: no log, no recording, no other
+    screen.
     """
 
     t: float

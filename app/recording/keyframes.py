@@ -14,8 +14,9 @@ from typing import Final
 
 import msgspec
 
-from ..core.events import DETAIL, CommandResult, Event, SettingChanged, Snapshot
+from ..core.events import DETAIL, Closed, CommandResult, Event, Opened, SettingChanged, Snapshot
 from ..core.statistics import LoopStats, ProcessStats, WorkerStats
+from ..watch.row import Row
 from ..watch.screen_state import LOG_LIMIT, ScreenState
 from ..watch.state import State, rates_of, shifted
 from ..watch.stream import Drained
@@ -141,6 +142,7 @@ def state_at(keyframe: Keyframe, now: float) -> ScreenState:
     `now` is the time of the keyframe or later, in Unix seconds.
     """
     state = ScreenState()
+    _keep_closed(state, keyframe)
     events: list[Event] = [] if keyframe.listening is None else [keyframe.listening]
     # Recordings of earlier versions have apart what was changed since the server listened.
     changed = keyframe.settings.items()
@@ -158,3 +160,15 @@ def state_at(keyframe: Keyframe, now: float) -> ScreenState:
     state.opened, state.closed = keyframe.opened, keyframe.closed
     state.replace_log(keyframe.log, keyframe.deeds)
     return state
+
+
+def _keep_closed(state: ScreenState, keyframe: Keyframe) -> None:
+    """Keep the connections whose close the log tells, but those that have a row still."""
+    descriptors = {event.id: event.fd for event in keyframe.log if isinstance(event, Opened)}
+    departed = {closed.id for closed in keyframe.departed}
+    for event in keyframe.log:
+        if isinstance(event, Closed) and event.id not in departed:
+            fd = descriptors.get(event.id, 0)
+            row = Row(Opened(t=event.opened_at, id=event.id, fd=fd, peer=event.peer))
+            row.close(event)
+            state.kept.add(row, event)

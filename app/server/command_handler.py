@@ -119,13 +119,14 @@ class CommandHandler:
         life, reporter = self._loop.life, self._reporter
         is_open = life.by_id.get(command.id)
         kept = life.captures.read(command.id, is_open)
+        off = "" if life.captures.each else ": the server runs with --capture 0"
         if kept is None:
-            self._answer(command, False, "no bytes of it are kept", command.id)
+            self._answer(command, False, f"no bytes of it are kept{off}", command.id)
             return
         told = msgspec.structs.replace(kept, t=reporter.time(), request=command.request)
         reporter.publish(told)
         held = sum(len(piece.data) for piece in kept.pieces)
-        self._answer(command, True, f"{held:,} of {kept.size:,} bytes", command.id)
+        self._answer(command, True, f"{held:,} of {kept.size:,} bytes{off}", command.id)
 
     def _answer(
         self, command: Command, ok: bool, message: str, connection_id: int | None = None

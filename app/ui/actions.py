@@ -56,6 +56,7 @@ GROUPS: Final[dict[str, tuple[Action, ...]]] = {
         Action("reverse", "r", "reverse the order"),
         Action("columns", "o", "choose the columns", "Columns"),
         Action("tag", "space", "tag the connection", "Tag"),
+        Action("closed", "C", "closed ones, or the open", "Closed"),
         Action("groups", "O", "groups, the worst first", "Groups"),
         Action("undo", "escape", "out of group, view, charts"),
         Action("keep_view", "V", "make this a view"),
@@ -71,7 +72,8 @@ GROUPS: Final[dict[str, tuple[Action, ...]]] = {
     "view": (
         Action("pause", "p", "pause the screen", "Pause"),
         Action("charts", "v", "charts of the server", "Charts"),
-        Action("bytes", "b", "its last bytes, in hex"),
+        Action("bytes", "b", "the bytes that are kept", "Bytes"),
+        Action("last_bytes", "B", "its last bytes, in hex"),
         Action("log", "l", "detail or event log", "Log", vim="L"),
         Action("theme", "T", "the next theme"),
         Action("keep", "W", "keep theme, columns, order"),
@@ -95,7 +97,8 @@ ALWAYS: Final = {"ctrl+c": "quit", "ctrl+q": "quit", "ctrl+l": "redraw", "ctrl+z
 """Actions whose keys are always the same, however the others are bound."""
 IN_THE_FOOTER: Final = (
     "help", "quit", "kill", "filter", "open", "stuck", "pause", "charts", "sort", "columns",
-    "groups", "cap", "tag", "palette", "log", "settings", "audit", "copy", "export",
+    "groups", "cap", "tag", "palette", "log", "settings", "closed",
+    "bytes", "audit", "copy", "export",
 )  # fmt: skip
 """The actions in the key bar, the most important first; it shows as many as fit."""
 

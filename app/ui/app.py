@@ -17,19 +17,20 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from ..watch.explanations import COLUMNS as OF_COLUMNS
 from ..watch.explanations import HEADER
 from ..watch.screen_state import ScreenState
 from ..watch.source import RecorderControl, Source
 from . import palette
 from .actions import Keys, signs
 from .attention import Attention, StuckCounter
+from .bytes_page import BytesPage
 from .charts import ChartsPanel, charts
 from .commanding_app import CommandingApp
 from .connection_page import NOT_IN_ITS_HELP, NOT_ON_A_PAGE, ConnectionPage
 from .detail_panel import DetailPanel
 from .dialogs import FailureScreen
 from .event_panels import EventLog, LogLines, RecentEvents
+from .finding_app import NOT_OF_CLOSED
 from .groups_screen import GroupsScreen
 from .header_panel import HeaderPanel, header_figures
 from .help_screen import HelpScreen, help_for
@@ -39,6 +40,7 @@ from .preferences import Preferences
 from .questions import QuitDialog
 from .terminal import TerminalDriver
 from .topics import (
+    EXPLAINED,
     Topic,
     of_charts,
     of_columns,
@@ -64,6 +66,8 @@ class EchoApp(CommandingApp):
     CSS_PATH = "echo.tcss"
     NOT_HERE: ClassVar[frozenset[str]] = frozenset()
     """Actions that this dashboard does not have."""
+    NO_BYTES: ClassVar[str] = ""
+    """Why the bytes of peers cannot be asked for; empty where they can."""
     MAY_RING: ClassVar[bool] = True
     """Whether the bell may ring: what is shown happens now."""
 
@@ -134,9 +138,14 @@ class EchoApp(CommandingApp):
         Unless `anyway`, the pace decides whether it is drawn.
         """
         now = self._source.now()
-        self.model.pin(self._pane.table.selected_id)
-        for result in self.model.apply(self._source.drain(), now):
+        table = self._pane.table
+        self.model.pin(None if table.shows_closed else table.selected_id)
+        drained = self._source.drain()
+        for result in self.model.apply(drained, now):
             self._report(result)
+        if isinstance(self.open_page, BytesPage):
+            for event in drained.events:
+                self.open_page.apply(event)
         self._follow_instance()
         failure = self._source.failure()
         if failure is not None and not isinstance(self.screen, FailureScreen):
@@ -205,8 +214,8 @@ class EchoApp(CommandingApp):
         return f"{stands} {resumes} resumes"
 
     def _draw_selected(self, model: ScreenState, now: float) -> None:
-        row = model.rows.get(self._pane.table.selected_id or 0)
-        self._detail.render_row(row, now)
+        row = self._pane.table.selected_of(model)
+        self._detail.render_row(row, now, model.cap)
         self._recent.render_row(row)
         if self._shows_bytes:
             self._hex.render_row(row)
@@ -254,9 +263,12 @@ class EchoApp(CommandingApp):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Whether an action exists at present.
 
-        On a page there is no table to act on; a wide screen shows detail and log side by side.
+        On a page there is no table to act on; a wide screen shows detail and log side by side;
+        closed connections cannot be killed, and no view is of them.
         """
         if action == "log" and self.size.width >= WIDE:
+            return False
+        if action in NOT_OF_CLOSED and self._pane.table.shows_closed:
             return False
         return action not in NOT_ON_A_PAGE or self.open_page is None
 
@@ -310,7 +322,7 @@ class EchoApp(CommandingApp):
         if self.open_page is None and self.screen_stack[0].has_class("charting"):
             return put_first(of_charts(charts(model)), found)
         if self.open_page is None and table.chosen_column:
-            at = [topic.explained for topic in found].index(OF_COLUMNS[table.chosen_column])
+            at = [topic.explained for topic in found].index(EXPLAINED[table.chosen_column])
             return found[at:] + found[:at]
         return found
 
@@ -339,10 +351,28 @@ class EchoApp(CommandingApp):
         """Leave the charts, or else go back to what the table showed before."""
         if self.screen_stack[0].has_class("charting"):
             self.action_charts()
+        elif self._pane.table.shows_closed:
+            self.action_closed()
         else:
             super().action_undo()
 
     def action_bytes(self) -> None:
+        """Open the page of the bytes that are kept of a connection, or ask for them again."""
+        row, shown = self.subject, self.screen
+        if row is None:
+            self.notify("no connection is selected", severity="warning")
+            return
+        if isinstance(shown, BytesPage):
+            page = shown
+        else:
+            page = BytesPage(row, self.NOT_HERE, self._control, self.NO_BYTES)
+            self.push_screen(page)
+        if not self.NO_BYTES:
+            request = self._requests.read_bytes(page.row.id, self._instance)
+            page.expect(request)
+        self.call_after_refresh(self.refresh_view)
+
+    def action_last_bytes(self) -> None:
         """Show or hide the last bytes of the selected connection."""
         self.screen_stack[0].toggle_class("bytes")
         self._trace(self._trace_level)

@@ -77,7 +77,7 @@ class PersonalApp(App[int], inherit_bindings=False):
         self.keys = preferences.bindings()
         """The keys of each action."""
         self.set_keymap(keymap(self.keys))
-        self.model = ScreenState()
+        self.model = ScreenState(source.keep_closed)
         self._source = source
         self._frozen: tuple[ScreenState, float] | None = None
         """The model of a paused screen, and the time at which it was paused."""
@@ -92,8 +92,9 @@ class PersonalApp(App[int], inherit_bindings=False):
 
     @property
     def open_page(self) -> ConnectionPage | None:
-        """The page of a connection, also under a dialog; None if there is none."""
-        pages = (screen for screen in self._screen_stack if isinstance(screen, ConnectionPage))
+        """The uppermost page of a connection, also under a dialog; None if there is none."""
+        stack = reversed(self._screen_stack)
+        pages = (screen for screen in stack if isinstance(screen, ConnectionPage))
         return next(pages, None)
 
     @property
@@ -102,7 +103,7 @@ class PersonalApp(App[int], inherit_bindings=False):
         page = self.open_page
         if page is not None:
             return page.row
-        return self.shown_model()[0].rows.get(self._pane.table.selected_id or 0)
+        return self._pane.table.selected_of(self.shown_model()[0])
 
     def get_driver_class(self) -> type[Driver]:
         """Return Textual's driver, or ours where it replaces Textual's Linux driver."""

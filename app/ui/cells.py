@@ -5,6 +5,7 @@ A closed connection shows its reason in place of its offsets.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, Final, TypeAlias
@@ -15,23 +16,41 @@ from rich.style import Style
 from ..core.events import ORDERLY, Closed, ConnectionState
 from ..core.framing import HEADER_SIZE
 from ..watch.columns import AMOUNT_WIDTH, COLUMNS, Unit
-from ..watch.figures import bar, short_count, short_pair, short_rate, short_size, short_span
+from ..watch.figures import bar, clock, short_count, short_pair, short_rate, short_size, short_span
 from ..watch.row import Row
 from ..watch.why import why_in_brief
 from . import palette
-from .column_layout import GAP, FittedColumn, Layout
+from .column_layout import GAP, MARK, FittedColumn, Layout
 from .lines_panel import Line, clip, clip_start
 
 
-def cells(row: Row, columns: Layout, now: float) -> Line:
-    """One connection as a line, without the cursor's mark."""
-    if row.closed is not None:
+def cells(row: Row, columns: Layout, now: float, of_closed: bool = False) -> Line:
+    """One connection as a line, without the cursor's mark.
+
+    `of_closed` says that the columns are those of closed connections, which have all their values.
+    """
+    if row.closed is not None and not of_closed:
         return _closed_cells(row, row.closed, columns, now)
     line: Line = []
     for column in columns:
         _append_gap(line)
         line += CELLS[column.key](row, column, now)
     return line
+
+
+def row_mark(row: Row, selected: bool, tagged: bool) -> Line:
+    """The marks in front of a row: the cursor, a tag, and whether its bytes are suspected.
+
+    There are two cells for the three. A suspected row that is tagged has no bar of the cursor: the
+    ground of the whole row tells of it too.
+    """
+    cursor, tag = "▌" if selected else " ", palette.TAG if tagged else " "
+    if row.closed is not None or row.diagnosis is None:
+        return [((cursor + tag).ljust(MARK), palette.ACCENT)]
+    suspect: tuple[str, Style] = (palette.SUSPECT, palette.ERROR)
+    if tagged:
+        return [suspect, (tag, palette.ACCENT)]
+    return [(cursor, palette.ACCENT), suspect]
 
 
 def _append_gap(line: Line) -> None:
@@ -117,6 +136,30 @@ def _why(row: Row, column: FittedColumn, now: float) -> Line:
     return [(_align(text, column), palette.DIM)]
 
 
+def _reason(row: Row, column: FittedColumn, _now: float) -> Line:
+    is_failure = row.closed is not None and row.closed.reason not in ORDERLY
+    style = palette.ERROR if is_failure else palette.DIM if row.closed else palette.PLAIN
+    return _number(clip(row.reason, column.width), bool(row.reason), column, style)
+
+
+def _diagnosis(row: Row, column: FittedColumn, _now: float) -> Line:
+    code = "" if row.diagnosis is None else row.diagnosis.code
+    return _number(clip(code, column.width), bool(code), column, palette.WARNING)
+
+
+def _detail(row: Row, column: FittedColumn, _now: float) -> Line:
+    detail = "" if row.closed is None else row.closed.detail
+    return [(_align(clip(detail, column.width), column), palette.DIM)]
+
+
+def _closed_at(row: Row, column: FittedColumn, now: float) -> Line:
+    if row.closed is None:
+        return _number("", False, column)
+    at = row.closed.t
+    text = clock(at) if now - at < _DAY else time.strftime("%m-%d", time.localtime(at))
+    return [(_align(text, column), palette.PLAIN)]
+
+
 def _number(text: str, matters: bool, column: FittedColumn, style: Style = palette.PLAIN) -> Line:
     if not matters:
         return [(_align("·", column), palette.FAINT)]
@@ -178,12 +221,18 @@ CELLS: Final[Mapping[str, Cell]] = {
     "pending": _plain_cell("pending", palette.WARNING),
     "bytes_in": _bytes_cell(received=True),
     "bytes_out": _bytes_cell(received=False),
+    "reason": _reason,
+    "diagnosis": _diagnosis,
+    "detail": _detail,
+    "closed_at": _closed_at,
     "rate": _plain_cell("rate", palette.STRONG, short_rate),
     "age": _age,
     "idle": _idle,
     "why": _why,
 }
 """The drawing of each column of `app.watch.columns`, by its key."""
+_DAY: Final = 86_400.0
+"""Seconds after which a time is told as a date, as month and day."""
 _OFFSETS: Final = frozenset({"header", "body", "out", "pollout"})
 
 

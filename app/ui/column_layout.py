@@ -11,7 +11,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from rich.style import Style
 
-from ..watch.columns import AMOUNT_WIDTH, COLUMNS, ID_AT_LEAST, WHY_AT_LEAST
+from ..watch.columns import AMOUNT_WIDTH, COLUMNS, EVERY_COLUMN, ID_AT_LEAST, WHY_AT_LEAST
 from . import palette
 from .lines_panel import Line
 
@@ -35,7 +35,7 @@ class FittedColumn(NamedTuple):
 Layout: TypeAlias = tuple[FittedColumn, ...]
 _ALL: Final = {
     column.key: FittedColumn(column.key, column.title, column.width, column.right)
-    for column in COLUMNS.values()
+    for column in EVERY_COLUMN.values()
 }
 _AT_FIRST: Final = tuple(column.key for column in COLUMNS.values() if column.at_first)
 """The columns that are placed while nobody has chosen any; the words of `why` come after them."""
@@ -59,6 +59,24 @@ _SHRINK: Final = (
     ("header", 0),
 )
 """Steps that make a row narrower, in their order; a width of 0 removes the column."""
+_OF_CLOSED: Final = (
+    "id", "peer", "reason", "diagnosis", "closed_at", "age", "frames_in", "frames", "bytes_in",
+    "bytes_out",
+)  # fmt: skip
+"""The columns of closed connections; their detail comes after them, where there is room."""
+_SHRINK_CLOSED: Final = (
+    ("peer", 17),
+    ("frames_in", 0),
+    ("age", 0),
+    ("frames", 0),
+    ("peer", 15),
+    ("diagnosis", 16),
+    ("bytes_out", 0),
+    ("bytes_in", 0),
+    ("closed_at", 0),
+    ("diagnosis", 0),
+)
+"""Steps that make a row of a closed connection narrower, as `_SHRINK`."""
 _SHORT_TITLES: Final = {"pollout": "P.OUT", "toggles": "toggle"}
 _STEPS_FOR_WHY: Final = 3
 """Number of `_SHRINK` steps that are worth it to make room for the column `why`."""
@@ -80,6 +98,27 @@ def layout(
     if "id" in columns:
         columns["id"] = columns["id"]._replace(width=max(ID_AT_LEAST, id_width))
     return _fit_chosen(columns, width) if chosen else _fit_default(columns, width)
+
+
+@lru_cache(maxsize=32)
+def closed_layout(width: int, id_width: int = ID_AT_LEAST) -> Layout:
+    """The columns of closed connections that fit into `width` cells."""
+    columns = {key: _ALL[key] for key in _OF_CLOSED}
+    columns["id"] = columns["id"]._replace(width=max(ID_AT_LEAST, id_width))
+    columns["age"] = columns["age"]._replace(title="lasted", width=len("lasted"))
+    for key, smaller in _SHRINK_CLOSED:
+        if _width_of(columns) <= width:
+            break
+        if smaller:
+            columns[key] = _narrow(columns[key], smaller)
+        else:
+            del columns[key]
+    spare = width - _width_of(columns) - GAP
+    if spare >= WHY_AT_LEAST:
+        columns["detail"] = _ALL["detail"]._replace(width=spare)
+    elif spare >= 0:
+        columns["peer"] = _widen(columns["peer"], spare + GAP)
+    return tuple(columns.values())
 
 
 def _fit_chosen(columns: dict[str, FittedColumn], width: int) -> Layout:

@@ -49,14 +49,7 @@ class ConnectionPane(Vertical):
         table.render_state(model, now)
         self.filter_bar.render_counts(len(table.shown), table.hidden)
         self._draw_heading()
-        shown_closed = len(model.rows) - model.open
-        title = f"connections  {model.open:,} open"
-        if shown_closed:
-            title += f", {shown_closed:,} just closed"
-        if table.tagged:
-            title += f", {len(table.tagged):,} tagged"
-        if table.sort_key != "id" or table.descending:
-            title += f"  by {table.sort_key.replace('_', ' ')}"
+        title = _title(table, model)
         if self.border_title != title:
             self.border_title = title
         note = _note_on_cursor(table, model)
@@ -94,9 +87,28 @@ class ConnectionPane(Vertical):
             self.table.sort_by(column_at(self.table.columns, event.x) or "")
 
 
+def _title(table: ConnectionTable, model: State) -> str:
+    if table.shows_closed:
+        title = f"CLOSED connections  {len(model.kept):,} kept, {model.open:,} open"
+    else:
+        title = f"connections  {model.open:,} open"
+        shown_closed = len(model.rows) - model.open
+        if shown_closed:
+            title += f", {shown_closed:,} just closed"
+    if table.tagged:
+        title += f", {len(table.tagged):,} tagged"
+    if table.is_newest_first:
+        return f"{title}  the newest first"
+    if table.sort_key != "id" or table.descending:
+        title += f"  by {table.sort_key.replace('_', ' ')}"
+    return title
+
+
 def _note_on_cursor(table: ConnectionTable, model: State) -> str:
     """Return why a row is there, or none, that nobody would expect; mostly nothing."""
     number = table.selected_id
+    if table.is_cursor_lost and table.shows_closed:
+        return f"#{number} is not kept any more"
     if table.is_cursor_lost:
         return f"#{number} is not among the connections any more"
     if table.stays is not None:

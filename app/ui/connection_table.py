@@ -7,8 +7,8 @@ so it stays on its connection while rows come, go and change places.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Final, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Final
 
 from rich.style import Style
 from textual import events
@@ -17,29 +17,19 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from ..watch.columns import COLUMNS
+from ..watch.columns import EVERY_COLUMN
 from ..watch.filter import Filter
 from ..watch.row import Row
 from ..watch.state import State
 from . import palette
 from .bindings import TABLE_BINDINGS
-from .cells import cells
-from .column_layout import MARK, Layout, layout
+from .cells import cells, row_mark
+from .column_layout import MARK, Layout, closed_layout, layout
 from .lines_panel import strip_of
+from .table_view import ListChoices, View
 
 SORT_INTERVAL: Final = 1.0
 """Seconds between two sortings by a figure that changes, so that rows can be read."""
-
-
-class View(NamedTuple):
-    """The values that all lines of the table share; when one changes, every line is drawn anew."""
-
-    columns: Layout
-    width: int
-    ground: Style
-    focused: bool
-    second: int
-    """The present second: ages are shown in seconds."""
 
 
 class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
@@ -74,6 +64,10 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         self.descending = False
         self.chosen: tuple[str, ...] = ()
         """The columns that a person chose; none means those that fit."""
+        self.shows_closed = False
+        """Whether it shows the connections that closed last, and not those that are open."""
+        self._closed_rows: dict[int, Row] = {}  # these, by id
+        self._other = ListChoices("closed_at", True)
         self.hidden = 0
         """Number of rows that the filter hides."""
         self.tagged: set[int] = set()
@@ -130,13 +124,41 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
 
     def known_rows(self) -> Iterable[Row]:
         """Return all connections of the state that was rendered last, in the filter or not."""
-        return () if self._model is None else self._model.rows.values()
+        return () if self._model is None else self._rows_of(self._model).values()
+
+    def _rows_of(self, model: State) -> Mapping[int, Row]:
+        return self._closed_rows if self.shows_closed else model.rows
+
+    def selected_of(self, model: State) -> Row | None:
+        """Return the connection under the cursor as `model` knows it; None if there is none."""
+        return self._rows_of(model).get(self.selected_id or 0)
+
+    def show_closed(self, closed: bool) -> None:
+        """Show the connections that closed last, or the open ones, as they were shown before."""
+        if closed == self.shows_closed:
+            return
+        other, tagged = self._other, frozenset(self.tagged)
+        self._other = ListChoices(
+            self.sort_key, self.descending, self.selected_id, tagged, self._index
+        )
+        self.shows_closed = closed
+        self.sort_key, self.descending, self.selected_id, marked, self._index = other
+        self.tagged, self.chosen_column = set(marked), ""
+        self.stays, self.is_cursor_lost = None, False
+        self._order_anew()
+        self._publish_selected()
+
+    @property
+    def is_newest_first(self) -> bool:
+        """Whether closed connections stand in the usual order."""
+        return self.sort_key == "closed_at" and self.descending
 
     def forget_ids(self) -> None:
         """Drop the cursor and the tags: the ids are of another server from now on."""
         self.forget_cursor()
         self.tagged.clear()
         self._index = 0
+        self._other = self._other._replace(selected_id=None, tagged=frozenset(), line=0)
 
     def forget_cursor(self) -> None:
         """Drop the cursor: the row in its place, or the next one, gets it."""
@@ -150,12 +172,12 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
 
     def sort_by(self, key: str) -> None:
         """Sort by a column; the column that it is sorted by already is reversed."""
-        if key not in COLUMNS:
+        if key not in EVERY_COLUMN:
             return
         if key == self.sort_key:
             self.descending = not self.descending
         else:
-            self.sort_key, self.descending = key, COLUMNS[key].largest_first
+            self.sort_key, self.descending = key, EVERY_COLUMN[key].largest_first
         self._order_anew()
 
     def filter_by(self, chosen: Filter | None) -> None:
@@ -173,10 +195,15 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
     def columns(self) -> Layout:
         """The columns that fit the present width."""
         width = self.scrollable_content_region.width
+        if self.shows_closed:
+            return closed_layout(width, self._id_width)
         return layout(width, self._id_width, self.chosen, self._has_workers)
 
     def _is_order_old(self, model: State, now: float) -> bool:
-        is_steady = COLUMNS[self.sort_key].steady and self._filter is None
+        if self.shows_closed:
+            is_due = self._filter is not None or model.kept.version != self._membership
+            return self._membership < 0 or (is_due and self._is_sort_due(now))
+        is_steady = EVERY_COLUMN[self.sort_key].steady and self._filter is None
         if model.membership != self._membership:
             # Under churn rows come and go with every refresh: the ids alone are cheap to order.
             return is_steady or self._membership < 0 or self._is_sort_due(now)
@@ -186,36 +213,41 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         return not 0 <= now - self._sorted_at < SORT_INTERVAL  # the wall clock may be set back
 
     def _reorder(self, model: State, now: float) -> None:
-        rows = list(model.rows.values())
+        if self.shows_closed:
+            self._closed_rows = {row.id: row for row in model.kept}
+        known = self._rows_of(model)
+        rows = list(known.values())
         self.stays = None
         if self._filter is not None:
             passes = self._filter.passes
-            kept = None if self._is_filter_new else model.rows.get(self.selected_id or 0)
+            kept = None if self._is_filter_new else known.get(self.selected_id or 0)
             if kept is not None and self._is_cursor_on(kept.id) and not passes(kept, now):
                 self.stays = kept
             stays = self.stays
             rows = [row for row in rows if row is stays or passes(row, now)]
         self._is_filter_new = False
-        self.hidden = len(model.rows) - len(rows)
+        self.hidden = len(known) - len(rows)
         # The rows come in the order of opening, which is that of the ids of one worker only.
-        if self.sort_key != "id" or self._has_workers:
-            by = COLUMNS[self.sort_key].sort_value
+        if self.sort_key != "id" or self._has_workers or self.shows_closed:
+            by = EVERY_COLUMN[self.sort_key].sort_value
             rows.sort(key=lambda row: by(row, now), reverse=self.descending)
         elif self.descending:
             rows.reverse()
-        self.tagged &= model.rows.keys()
+        self.tagged &= known.keys()
         if len(rows) != len(self.shown):
             self.virtual_size = Size(self.scrollable_content_region.width, len(rows))
         if len(self._strips) > 2 * len(rows) + 256:
             self._strips.clear()
         self.shown = rows
-        self._id_width = len(str(max(model.rows, default=0)))
+        self._id_width = len(str(max(known, default=0)))
         self._membership, self._sorted_at = model.membership, now
-        self._keep_cursor(model)
+        if self.shows_closed:
+            self._membership = model.kept.version
+        self._keep_cursor(known)
 
-    def _keep_cursor(self, model: State) -> None:
+    def _keep_cursor(self, known: Mapping[int, Row]) -> None:
         """Keep the cursor on its connection; only if a new filter hides that, on the next row."""
-        selected = None if self.selected_id is None else model.rows.get(self.selected_id)
+        selected = None if self.selected_id is None else known.get(self.selected_id)
         self.is_cursor_lost = selected is None and self.selected_id is not None
         if self._index < len(self.shown) and self.shown[self._index] is selected:
             return
@@ -291,8 +323,10 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
     def _strip(self, row: Row) -> Strip:
         columns, width, ground, focused, _ = self._view
         selected = row.id == self.selected_id
-        mark = ("▌" if selected else " ") + (palette.TAG if row.id in self.tagged else " ")
-        line = [(mark.ljust(MARK), palette.ACCENT), *cells(row, columns, self._now)]
+        line = [
+            *row_mark(row, selected, row.id in self.tagged),
+            *cells(row, columns, self._now, self.shows_closed),
+        ]
         if selected and self.app.no_color:
             # Reversed greys would make a patchwork of the line: it gets one colour throughout.
             line = [(text, style + palette.SELECTED_WITHOUT_COLOUR) for text, style in line]

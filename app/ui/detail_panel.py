@@ -21,11 +21,10 @@ from ..watch.figures import (
 from ..watch.row import Row
 from ..watch.why import why_waiting
 from . import palette, state_machine
+from .diagnosis_lines import LABEL, detail_beside, diagnosis_lines, labelled_line
 from .lines_panel import Line, LinesPanel, flow, pad
 from .timeline import labelled
 
-LABEL: Final = 9
-"""Width of a label, in cells."""
 _BAR: Final = 14
 _COLUMN: Final = 47
 """Width of a column of facts, in cells."""
@@ -37,17 +36,20 @@ SIDE_BY_SIDE: Final = state_machine.WIDTH + 3 + 42
 class DetailPanel(LinesPanel):
     """The panel of the selected connection."""
 
-    def render_row(self, row: Row | None, now: float) -> None:
-        """Draw a connection at the time `now` (Unix seconds), or say that none is selected."""
+    def render_row(self, row: Row | None, now: float, cap: int | None = None) -> None:
+        """Draw a connection at the time `now` (Unix seconds), or say that none is selected.
+
+        `cap` is the CAP in force, in bytes, if it is known.
+        """
         if row is None:
             self.set_title("detail")
             self.set_lines([[], [("no connection selected", palette.DIM)]])
             return
         self.set_title(f"connection #{row.id}")
-        self.set_lines(_lines(row, now, self.size.width, self.size.height))
+        self.set_lines(_lines(row, now, self.size.width, self.size.height, cap))
 
 
-def _lines(row: Row, now: float, width: int, height: int) -> list[Line]:
+def _lines(row: Row, now: float, width: int, height: int, cap: int | None = None) -> list[Line]:
     """Choose the layout that fits: drawing beside the facts, two columns of facts, or one.
 
     Texts wrap. The reason why it waits comes first where lines are few; the page has all the rest.
@@ -57,10 +59,13 @@ def _lines(row: Row, now: float, width: int, height: int) -> list[Line]:
         beside = side_by_side(
             state_machine.drawing(row), _flowing(facts(row, now), width - left), left
         )
-        told = [*peer_lines(row, now, width), *why_lines(row, now, width)]
-        space: list[Line] = [[]] if len(told) + len(beside) + 3 <= height else []
-        return [*told, *space, *beside, *space, labelled(row, now, width)]
-    strip = [state_machine.strip_drawing(row, width), *why_lines(row, now, width)]
+        told = [*peer_lines(row, now, width), *why_lines(row, now, width, cap)]
+        if row.diagnosis is None or len(told) + len(beside) <= height:
+            space: list[Line] = [[]] if len(told) + len(beside) + 3 <= height else []
+            return [*told, *space, *beside, *space, labelled(row, now, width)]
+    strip = [state_machine.strip_drawing(row, width), *why_lines(row, now, width, cap)]
+    if row.diagnosis is not None:
+        strip = [*strip[1:], strip[0]]  # the words come first: of them nothing may be cut
     if width < 2 * _COLUMN:
         return [*strip, *_flowing(facts(row, now), width), *peer_lines(row, now, width)]
     all_facts = facts(row, now)
@@ -80,19 +85,22 @@ def side_by_side(left: Sequence[Line], right: Sequence[Line], width: int) -> lis
     return [[*pad(list(one), width, palette.PLAIN), *other] for one, other in both]
 
 
-def why_lines(row: Row, now: float, width: int) -> list[Line]:
-    """Draw why the connection waits, or how it ended, in as many lines of `width` as it takes."""
+def why_lines(row: Row, now: float, width: int, cap: int | None = None) -> list[Line]:
+    """Draw why the connection waits, or how it ended, in as many lines of `width` as it takes.
+
+    Behind it stands what its bytes are, where they do not fit; `cap` is the CAP in force.
+    """
+    found = row.diagnosis
     if row.closed is None:
         why = why_waiting(row, now)
+        why = why if found is None else why.removesuffix(f"; {found.name}")
     else:
-        detail = f": {row.closed.detail}" if row.closed.detail else ""
-        why = f"closed, {row.closed.reason.value}{detail}"
-    return flow([*labelled_line("why"), (why, palette.STRONG)], width, LABEL)
-
-
-def labelled_line(text: str) -> Line:
-    """Begin a line with a label."""
-    return [(text.ljust(LABEL), palette.LABEL)]
+        detail = row.closed.detail
+        if found is not None:
+            detail = detail_beside(found, detail)
+        why = f"closed, {row.closed.reason.value}{f': {detail}' if detail else ''}"
+    lines = flow([*labelled_line("why"), (why, palette.STRONG)], width, LABEL)
+    return lines if found is None else [*lines, *diagnosis_lines(row, found, cap, width)]
 
 
 def peer_lines(row: Row, now: float, width: int) -> list[Line]:

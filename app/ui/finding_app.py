@@ -15,12 +15,17 @@ from ..watch.source import Source
 from ..watch.views import SavedView
 from .actions import signs
 from .base_app import PersonalApp
+from .filter_bar import Choice
 from .groups_screen import Entered, GroupsScreen
 from .kept_choices import keep_choices
 from .palette_commands import Offer
 from .preferences import Preferences
 from .view_dialog import ViewDialog
 
+NOT_OF_CLOSED: Final = frozenset(
+    {"kill", "kill_several", "stuck", "columns", "groups", "view", "keep_view", "keep"}
+)
+"""Actions that make no sense while the table shows closed connections."""
 UNDONE_AT_MOST: Final = 20
 """Views and groups that can be undone one after the other."""
 
@@ -34,7 +39,26 @@ class FindingApp(PersonalApp):
         self.views = dict(preferences.views)
         """The views by their numbers: those of the file, and those made since."""
         self._grouped_by = next(iter(GROUPINGS))
+        self._other_filter: Choice = (None, True)
         self._undo: deque[Callable[[], None]] = deque(maxlen=UNDONE_AT_MOST)
+
+    # --- open or closed ones ---
+
+    def action_closed(self) -> None:
+        """Switch the table between the open connections and those that closed last.
+
+        Each has its own order, cursor, tags and filter.
+        """
+        if self.screen_stack[0].has_class("too-small"):
+            return
+        if not self._pane.display:
+            self.screen_stack[0].remove_class("charting")
+        table, bar = self._pane.table, self._pane.filter_bar
+        other, self._other_filter = self._other_filter, bar.choice
+        table.show_closed(not table.shows_closed)
+        bar.restore(other)
+        self._pane.render_state(*self.shown_model())
+        self.refresh_bindings()
 
     # --- views ---
 

@@ -33,6 +33,8 @@ _RECIPES: Final = (
      ("stuck",)),
     ("say why it waits", "{open} on it: the verdict, its figures, its queues, its events",
      ("open",)),
+    ("find what failed", "{closed} shows what closed last; {bytes} the bytes around a failure",
+     ("closed", "bytes")),
     ("end all of one host", "{filter} peer=127.0.0.1 Enter, then {kill_several}: it ends what the "
      "filter shows", ("filter", "kill_several")),
     ("keep the evidence", "{record} begins and ends a recording of all connections, with each call "
@@ -237,6 +239,7 @@ def _legend(keys: Keys) -> Text:
         ("toggles", palette.STRONG, "times armed or disarmed"),
         ("pending", palette.STRONG, "echo that the kernel has not accepted yet"),
         (palette.TAG, palette.ACCENT, f"tagged{kills}"),
+        (palette.SUSPECT, palette.ERROR, "suspected: it stands still, and its bytes do not fit"),
         ("Shift", palette.ACCENT, "and the mouse select text (Option on a Mac), or --no-mouse"),
         ("^l  ^z", palette.ACCENT, "send the whole screen again; suspend, until `fg`"),
         ("y", palette.ACCENT, "in a dialog: copy its last line, the command of ctl"),

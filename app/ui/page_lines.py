@@ -32,15 +32,8 @@ from ..watch.time_left import time_left
 from ..watch.why import why_code
 from . import palette, state_machine
 from .audit_screen import change_lines
-from .detail_panel import (
-    LABEL,
-    SIDE_BY_SIDE,
-    facts,
-    labelled_line,
-    peer_lines,
-    side_by_side,
-    why_lines,
-)
+from .detail_panel import SIDE_BY_SIDE, facts, peer_lines, side_by_side, why_lines
+from .diagnosis_lines import LABEL, labelled_line
 from .event_panels import newest_first
 from .lines_panel import Line, flow, line_width, pad
 from .timeline import labelled
@@ -62,13 +55,13 @@ def page_lines(
 
     `changes` are those of the audit, the oldest first; `settings` those in force.
     """
-    ends = time_left(row, settings, now)
+    ends, cap = time_left(row, settings, now), settings.get("cap")
     told = [(f"{'ends':<{LABEL}}", palette.LABEL), (ends, palette.PLAIN)]
     sections = (
         _title(row, now, width),
         [
             *peer_lines(row, now, width),
-            *why_lines(row, now, width),
+            *why_lines(row, now, width, cap if isinstance(cap, int) else None),
             *(flow(told, width, LABEL) if ends else []),
             *_judged_by(row, now, width),
         ],

@@ -34,6 +34,8 @@ SELECTED_UNFOCUSED: Final = Style(bgcolor=DARK.panel)
 SELECTED_WITHOUT_COLOUR: Final = Style(color=DARK.text, bold=True, reverse=True)
 
 TAG: Final = "◆"
+SUSPECT: Final = "⚑"
+"""The mark of an open connection whose bytes do not fit."""
 GLYPHS: Final = {
     ConnectionState.READ_LEN: "◔",
     ConnectionState.READ_BODY: "◑",

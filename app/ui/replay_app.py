@@ -13,6 +13,7 @@ from ..recording.keyframes import state_at
 from ..watch.screen_state import ScreenState
 from . import palette
 from .app import EchoApp
+from .bytes_page import NOT_OF_A_RECORDING
 from .moment_dialog import MomentDialog
 from .preferences import Preferences
 from .replay_source import ReplaySource
@@ -36,6 +37,7 @@ class ReplayApp(EchoApp):
 
     CSS_PATH = ["echo.tcss", "replay.tcss"]  # type: ignore[assignment]  # noqa: RUF012  as Textual's
     NOT_HERE = frozenset({"kill", "kill_several", "cap", "settings", "record", "pause"})
+    NO_BYTES = NOT_OF_A_RECORDING
     MAY_RING = False
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("p", "pause", "Play/pause"),

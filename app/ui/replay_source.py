@@ -18,6 +18,7 @@ from ..core.events import FIGURES, Event
 from ..core.queues import Kernel
 from ..recording.format import Keyframe, Mark, marks_of
 from ..recording.reader import Item, Recording
+from ..watch.screen_state import KEEP_CLOSED
 from ..watch.source import Failure
 from ..watch.stream import Drained
 
@@ -43,6 +44,7 @@ class ReplaySource:
 
     owns_server: Final = False
     grace: Final = 0.0
+    keep_closed: Final = KEEP_CLOSED
     """Seconds: nothing stops when a replay is left."""
 
     def __init__(

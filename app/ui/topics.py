@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from ..watch.columns import COLUMNS
+from ..watch.columns import COLUMNS, EVERY_COLUMN
 from ..watch.explanations import (
     CHARTS,
     EVENTS,
     GROUPED,
     HEADER,
+    OF_CLOSED,
     QUEUES,
     REASONS,
     SOURCE_DOCUMENT,
@@ -32,10 +33,12 @@ from .charts import Chart
 from .column_layout import FittedColumn
 from .lines_panel import Line, LinesPanel, flow
 
+EXPLAINED: Final[Table] = {**OF_COLUMNS, **OF_CLOSED}
+"""The explanation of each column, of open and of closed connections, by key."""
 _NAME: Final = 18
 """Cells of a name in the list of all explanations."""
 GROUPS: Final[tuple[tuple[str, Table], ...]] = (
-    ("columns of the table", OF_COLUMNS),
+    ("columns of the table", EXPLAINED),
     ("header and workers", HEADER),
     ("charts", CHARTS),
     ("groups", GROUPED),
@@ -89,7 +92,7 @@ def of_columns(keys: Iterable[str], row: Row | None, now: float) -> list[Topic]:
     order = [*keys]
     order += [key for key in COLUMNS if key not in order]
     return [
-        Topic(f"column {COLUMNS[key].title}", _value(key, row, now), OF_COLUMNS[key])
+        Topic(f"column {EVERY_COLUMN[key].title}", _value(key, row, now), EXPLAINED[key])
         for key in order
     ]
 
@@ -99,7 +102,7 @@ def _value(key: str, row: Row | None, now: float) -> str:
         return ""
     if key == "why" and row.closed is None:
         return why_waiting(row, now)
-    column = COLUMNS[key]
+    column = EVERY_COLUMN[key]
     fitted = FittedColumn(key, column.title, max(column.width, len(row.peer)), column.right)
     return _text(CELLS[key](row, fitted, now))
 
@@ -166,7 +169,7 @@ def _all_lines(width: int) -> Sequence[Line]:
     for title, table in GROUPS:
         lines += [[], [(title, palette.HEADING)]]
         for name, explained in table.items():
-            shown = COLUMNS[name].title if table is OF_COLUMNS else name
+            shown = EVERY_COLUMN[name].title if table is EXPLAINED else name
             line: Line = [
                 (f"{shown:<{_NAME}} ", palette.STRONG),
                 (f"{explained.text} ", palette.PLAIN),

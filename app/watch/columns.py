@@ -142,6 +142,10 @@ def _why_code(row: Row, now: float) -> str:
     return why_code(row, now).value
 
 
+def _diagnosis(row: Row, _now: float) -> str:
+    return "" if row.diagnosis is None else row.diagnosis.code
+
+
 def _unacked(row: Row, _now: float) -> int:
     return 0 if row.snapshot is None or row.closed is not None else row.snapshot.unacked_bytes
 
@@ -198,6 +202,7 @@ COLUMNS: Final[Mapping[str, Column]] = {
                 json_name="age_seconds", largest_first=False, at_first=True),
         _column("idle", 5, "since a byte last moved", Row.idle, Unit.SECONDS,
                 json_name="idle_seconds", at_first=True),
+        _column("diagnosis", 18, "what its bytes are, in a code", _diagnosis),
         _column("why_code", 23, "why it waits, in a code", _why_code, title="why code",
                 choices=tuple(WhyCode)),
         _column("why", WHY_AT_LEAST, "why it waits, in words", _why, sort_value=_why_in_brief),
@@ -214,12 +219,14 @@ OF_CLOSED: Final[Mapping[str, Column]] = {
     for column in (
         _column("detail", WHY_AT_LEAST, "the cause of the reason",
                 lambda row, _now: "" if row.closed is None else row.closed.detail),
-        _column("closed_at", 17, "when it closed, in Unix seconds",
+        _column("closed_at", 8, "when it closed, in Unix seconds",
                 lambda row, _now: 0.0 if row.closed is None else row.closed.t, Unit.SECONDS,
-                decimals=9),
+                decimals=9, title="closed", steady=True),
     )
 }  # fmt: skip
 """Columns that only a list of closed connections has, by key."""
+EVERY_COLUMN: Final[Mapping[str, Column]] = {**COLUMNS, **OF_CLOSED}
+"""The columns of open and of closed connections, by key."""
 
 
 def column_named(name: str) -> Column | None:

@@ -159,10 +159,18 @@ COLUMNS: Final[Table] = _table(
     ("idle", "The time since the server last read or wrote a byte of it, or since the close: "
      "what the kernel still sends from its queue does not count.",
      "14.2", "epoll_wait(2)"),
+    ("diagnosis", "The code of what its bytes most probably are, where they do not fit and all of "
+     "them are explained.", "12", "tcp(7)"),
     ("why_code", "What it waits for, in one word that scripts can rely on.", "10.6", "ss(8)"),
     ("why", "What it waits for, judged by its state and the kernel's queues.", "10.6", "ss(8)"),
 )
 """By key of a column of `app.watch.columns`."""
+OF_CLOSED: Final[Table] = _table(
+    ("detail", "The cause of the close reason in a few words, as the log tells it.",
+     "10.2", "close(2)"),
+    ("closed_at", "The time at which the connection closed.", "10.2", "close(2)"),
+)
+"""By key of a column that only closed connections have."""
 HEADER: Final[Table] = _table(
     ("address", "The address and port at which the server listens.", "7.2", "listen(2)"),
     ("CAP", "The largest body that is accepted: a header that announces more ends its connection.",

@@ -9,7 +9,9 @@ import os
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+import msgspec
 
 from .columns import LISTED, Value, facts_of
 from .row import Row
@@ -20,14 +22,21 @@ _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 
 def as_json(rows: Iterable[Row], now: float, filtered_by: str) -> str:
     """One object: the time `now`, the filter, and the connections in the order of the table."""
-    connections = [facts_of(row, now) for row in rows]
+    connections = [_objects_of(row, now) for row in rows]
     whole = {"t": now, "filter": filtered_by, "connections": connections}
     return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
 
 
 def one_as_json(row: Row, now: float) -> str:
     """One connection as one line of JSON."""
-    return json.dumps(facts_of(row, now), ensure_ascii=False)
+    return json.dumps(_objects_of(row, now), ensure_ascii=False)
+
+
+def _objects_of(row: Row, now: float) -> dict[str, Any]:
+    """The facts for JSON, in which a diagnosis is an object, as in `ctl`."""
+    found = row.diagnosis
+    told = None if found is None else msgspec.to_builtins(found)
+    return facts_of(row, now) | {"diagnosis": told}
 
 
 def one_as_text(row: Row, now: float) -> str:

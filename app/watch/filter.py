@@ -22,7 +22,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple, TypeAlias, cast
 
 from ..core.settings import SettingError
-from .columns import COLUMNS, Column, Unit, column_named
+from .columns import COLUMNS, OF_CLOSED, Column, Unit, column_named
 from .row import Row
 from .why import is_stuck
 from .written_figures import FORMS, RATE
@@ -39,6 +39,8 @@ Predicate: TypeAlias = Callable[[Row, float], bool]
 _COMPARISON: Final = re.compile(
     r"([A-Za-z_]+)(?:(:)|\s*(!=|<=|>=|=|<|>)\s*)(\"[^\"]*\"?|[^\s()\"]*)"
 )
+_OF_CLOSED: Final = {key: each for key, each in OF_CLOSED.items() if each.unit is Unit.TEXT}
+"""Columns that only closed connections have, and that can be filtered by."""
 _WILD: Final = {"*": ".*", "?": "."}
 _WORD: Final = re.compile(r"\"[^\"]*\"?|[^\s()\"]+")
 _COMPARE: Final[dict[str, Callable[[float, float], bool]]] = {
@@ -142,7 +144,7 @@ class _Parser:
             if name in SPECIAL:
                 words = " or ".join(f"{name}:{word}" for word in SPECIAL[name])
                 raise FilterError(f"write {words}", start)
-            column = column_named(name)
+            column = column_named(name) or _OF_CLOSED.get(name)
             if column is None:
                 known = ", ".join(COLUMNS)
                 raise FilterError(f"no column {name!r}; there are {known}", start)

@@ -6,6 +6,7 @@ out the one connection that an operator looks for.
 
 from __future__ import annotations
 
+import copy
 from collections import deque
 from collections.abc import Iterator
 from typing import Final, Generic, TypeVar
@@ -34,9 +35,20 @@ class KeptClosed(Generic[T]):
         # With its number, which says in which order they closed.
         self._failures: deque[tuple[int, T]] = deque()
         self._others: deque[tuple[int, T]] = deque()
-        self._count = 0
+        self.version = 0
+        """Grows with each one that is kept, and when all are forgotten."""
         self._room = limit
         """How many more there is room for."""
+
+    def __len__(self) -> int:
+        """Return how many are kept."""
+        return self._limit - self._room
+
+    def copy(self) -> KeptClosed[T]:
+        """Return a copy that stays as it is; the things themselves are the same."""
+        kept = copy.copy(self)
+        kept._failures, kept._others = self._failures.copy(), self._others.copy()
+        return kept
 
     def __iter__(self) -> Iterator[T]:
         """Iterate over them in the order in which they closed."""
@@ -49,8 +61,8 @@ class KeptClosed(Generic[T]):
         """
         if not self._limit:
             return item
-        self._count += 1
-        (self._failures if is_failure(closed) else self._others).append((self._count, item))
+        self.version += 1
+        (self._failures if is_failure(closed) else self._others).append((self.version, item))
         if self._room:
             self._room -= 1
             return None
@@ -65,6 +77,7 @@ class KeptClosed(Generic[T]):
 
     def clear(self) -> None:
         """Forget all of them."""
+        self.version += 1
         self._failures.clear()
         self._others.clear()
         self._room = self._limit

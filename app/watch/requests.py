@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Final, NamedTuple
 
-from ..core.commands import Command, Kill, Set, Trace, results_left
+from ..core.commands import Command, Kill, ReadBytes, Set, Trace, results_left
 from ..core.events import CommandResult, KillMode, TraceLevel
 
 FAILURES_NAMED: Final = 3
@@ -44,6 +44,15 @@ class Requests:
         """Choose the trace level of one connection of `instance`; its result is not reported."""
         request = next(self._numbers)
         self._submit(Trace(request=request, instance=instance, id=connection_id, level=level))
+
+    def read_bytes(self, connection_id: int, instance: str = "") -> int:
+        """Ask for the bytes that are kept of a connection; return the number of the request.
+
+        Its result is not reported: the page that shows the bytes tells it.
+        """
+        request = next(self._numbers)
+        self._submit(ReadBytes(request=request, instance=instance, id=connection_id))
+        return request
 
     def _expect(self, results: int) -> int:
         request = next(self._numbers)

@@ -23,6 +23,11 @@ WINDOW: Final = 1.0
 """Seconds over which the server's rates are taken."""
 
 
+KEEP_CLOSED: Final = 200
+"""Closed connections that a dashboard knows, where the server does not say how many it keeps."""
+_LIFE: Final = frozenset({Opened, Closed})
+
+
 class Rates(NamedTuple):
     """Rates of the server per second, measured over about a second."""
 
@@ -47,8 +52,9 @@ class Rates(NamedTuple):
 class ScreenState(State):
     """The state of one server that a dashboard shows."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, keep_closed: int = KEEP_CLOSED) -> None:
+        """Keep up to `keep_closed` connections that have closed, apart from the rows."""
+        super().__init__(keep_closed=keep_closed)
         self.rates: Rates | None = None
         self.history: deque[Rates] = deque(maxlen=HISTORY_LIMIT)
         self.bodies: deque[tuple[float, int, int]] = deque(maxlen=BODIES_LIMIT)
@@ -61,7 +67,7 @@ class ScreenState(State):
         self._longest_us = 0
 
     def apply_event(self, event: Event, is_news: bool = True) -> None:
-        """Apply one event; a connection that opened long ago (not `is_news`) gets no log line."""
+        """Apply one event; what opened or closed long ago (not `is_news`) gets no log line."""
         super().apply_event(event, is_news)
         kind = type(event)
         # Detail stays with its connection: it would drown the log.
@@ -73,7 +79,7 @@ class ScreenState(State):
             self._add_rates(event)
         elif kind is Listening:
             self._forget_rates()
-        if kind not in DETAIL and kind not in FIGURES and (is_news or kind is not Opened):
+        if kind not in DETAIL and kind not in FIGURES and (is_news or kind not in _LIFE):
             self._add_to_log(event)
             self.audit.apply(event)
 
@@ -90,6 +96,7 @@ class ScreenState(State):
         """Return a copy that stays as it is while this one goes on, for a paused screen."""
         state = copy.copy(self)
         state.rows = {connection_id: row.frozen() for connection_id, row in self.rows.items()}
+        state.kept = self.kept.copy()
         state.history = self.history.copy()
         state.bodies = self.bodies.copy()
         state.log = self.log.copy()

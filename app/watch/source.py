@@ -9,8 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from ..core.commands import Command
+from ..core.commands import Command, ReadBytes
 from ..core.events import Crashed
+from .screen_state import KEEP_CLOSED
 from .stream import Drained, EventStream
 
 
@@ -33,6 +34,10 @@ class Source(Protocol):
     @property
     def grace(self) -> float:
         """Seconds that the server's stop may take; of no meaning for one that is not owned."""
+
+    @property
+    def keep_closed(self) -> int:
+        """Closed connections to keep: as many as the server does, where that is known."""
 
     def now(self) -> float:
         """Seconds on the clock that stamps the events."""
@@ -72,18 +77,27 @@ class StreamSource:
         now: Callable[[], float],
         unheard: Callable[[], str] = str,
         grace: float = 0.0,
+        keep_closed: int = KEEP_CLOSED,
     ) -> None:
         """`unheard` says why the stream is told nothing more; empty while it is. `grace` is how
-        long the server's stop may take, in seconds.
+        long the server's stop may take, in seconds. `keep_closed` is how many closed connections
+        the server keeps.
         """
         stream.watched = True
         self.owns_server = True
         self.grace = grace
-        self.submit = submit
+        self.keep_closed = keep_closed
         self.now = now
+        self._submit = submit
         self._stream = stream
         self._unheard = unheard
         self._crash = ""
+
+    def submit(self, command: Command) -> None:
+        """Send a command; bytes of a peer that it asks for come back through the stream."""
+        if isinstance(command, ReadBytes):
+            self._stream.expect_bytes(command.request)
+        self._submit(command)
 
     def drain(self) -> Drained:
         """Take everything that has gathered."""

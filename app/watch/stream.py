@@ -51,6 +51,8 @@ from ..core.statistics import (
 MOST_WAITING: Final = 16_384
 """Events that may wait before the queue is shortened: 6 MB, as an `Opened` and its `Closed` take
 0.7 kB; at 600 connections a second it is full after 13 s."""
+MOST_ASKED: Final = 16
+"""Requests for the bytes of a peer that are remembered, the latest ones."""
 MOST_WORDS: Final = 1024
 """Notices, results and changed settings that outlive a shortening, the latest ones."""
 
@@ -93,6 +95,7 @@ class EventStream:
         self._detail_out = 0  # written under `_events_lock` only
         self._bound = MOST_WAITING
         self._events_lock = Lock()
+        self._asked_bytes: deque[int] = deque(maxlen=MOST_ASKED)
         self.dropped = 0
         """Detail events dropped since the server's start."""
         self.lost = 0
@@ -167,8 +170,8 @@ class EventStream:
         self._heard_dropped = max(self._heard_dropped, drained.dropped)
         for event in drained.events:
             kind = type(event)
-            if type(event) is KeptBytes and (event.request or not self.wants_bytes):
-                continue  # the bytes of a peer are for the client that has asked alone
+            if kind is KeptBytes and not self._takes_bytes(event.request):
+                continue  # the bytes of a peer are for whoever has asked alone
             if not watched and kind in _FOR_WATCHERS and _is_for_watchers(event):
                 continue
             if kind not in DETAIL:
@@ -199,6 +202,14 @@ class EventStream:
         return len(self._events)
 
     # --- consumer ---
+
+    def _takes_bytes(self, request: int) -> bool:
+        """Whether the consumer is told the bytes that answer a command; 0 is a close."""
+        return request in self._asked_bytes if request else self.wants_bytes
+
+    def expect_bytes(self, request: int) -> None:
+        """Let the bytes of a peer pass that the command `request` of this consumer asks for."""
+        self._asked_bytes.append(request)
 
     def drain(self, limit: int | None = None) -> Drained:
         """Take everything that has gathered; or at most `limit` events, and no figures.

@@ -57,6 +57,8 @@ def test_closed_ones_are_listed_and_shown(controlled: Controlled, ask: Ctl) -> N
         assert (names.split()[:3], line.split()[0], line.split()[2]) == (
             ["id", "peer", "reason"], "2", "eof",
         )  # fmt: skip
+        told = ask("list", "--closed", "--where", "diagnosis:over").stdout.splitlines()
+        assert [line.split()[3] for line in told] == ["diagnosis", "over_cap"]
         chosen = ask(
             "list", "--closed", "--json", "--columns", "id, reason ,closed_at", "--reverse"
         )

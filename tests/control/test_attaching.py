@@ -30,7 +30,7 @@ from app.core.events import (
 from app.core.framing import frame
 from app.watch.screen_state import ScreenState
 from tests.control.serving import Controlled, Copy, is_well, news_until
-from tests.peers import connect, exchange, read_exactly
+from tests.peers import connect, exchange, read_exactly, read_to_end
 from tests.waiting import until
 
 
@@ -151,6 +151,29 @@ def test_attaching_and_detaching_often_loses_nothing(controlled: Controlled) -> 
     watcher.until(lambda: len(watcher.all(Closed)) == 500, "all closed")
     assert {closed.frames_out for closed in watcher.all(Closed)} == {len(rounds)}
     until(lambda: controlled.service.clients == 0, "all have gone")
+
+
+def test_who_asks_is_told_of_those_that_closed_before_and_logs_none_of_them(
+    controlled: Controlled,
+) -> None:
+    with connect(controlled.server.port) as client:
+        client.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        read_to_end(client)
+    controlled.watcher.wait_for(Closed, lambda event: event.id == 1)
+    for closed, number in ((True, 1), (False, 0)):
+        source, model = AttachedSource(controlled.path, closed=closed), ScreenState()
+
+        def is_told(source: AttachedSource = source, model: ScreenState = model) -> bool:
+            model.apply(source.drain(), source.now())
+            return model.listening is not None
+
+        try:
+            until(is_told, "pages")
+        finally:
+            source.close()
+        assert len(model.kept) == number
+        assert [row.diagnosis.code for row in model.kept if row.diagnosis] == ["http1"] * number
+        assert not [line for line in model.log if "closed" in line.word]
 
 
 def rows_seen(controlled: Controlled) -> int:

@@ -12,6 +12,7 @@ class Told:
 
     owns_server = False
     grace = 0.0
+    keep_closed = 20
 
     def __init__(self, *drains: Drained) -> None:
         self.drains = list(drains)

@@ -174,3 +174,17 @@ def test_only_as_many_closed_ones_are_kept_as_the_server_knows(serve: Serve) -> 
         running.closed(number)
         numbers.append(number)
     assert [running.submit(ReadBytes, id=number).ok for number in numbers] == [False, True]
+
+
+def test_a_header_refused_in_the_first_read_is_kept_with_all_behind_it(serve: Serve) -> None:
+    running = serve()
+    request = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+    client, number = running.connect_known()
+    client.sendall(request)
+    read_to_end(client)
+    client.close()
+    running.closed(number)
+    told = kept(running, number)
+    assert told.is_complete
+    assert bytes_at(told, 0, len(request)) == request
+    assert (told.header, told.header_at) == (request[:4], 0)

@@ -50,6 +50,12 @@ def screen_text(app: EchoApp) -> str:
     return app.export_screenshot(simplify=True).replace("&#160;", " ")
 
 
+def drawn_text(app: EchoApp) -> str:
+    """Return the uppermost screen as it is drawn, whatever its colours."""
+    lines = (strip.text.rstrip() for strip in app.screen._compositor.render_strips())
+    return "\n".join(lines)
+
+
 def notices(app: EchoApp) -> str:
     """Return what the notices on the screen say, one a line."""
     return "\n".join(str(notice.message) for notice in app._notifications)

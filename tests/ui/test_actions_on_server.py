@@ -106,7 +106,7 @@ async def test_the_bytes_are_those_that_the_client_sent(dashboard: Dashboard) ->
         with clients(server, 1) as (client,):
             await until(app, pilot, lambda: len(app.model.rows) == 1)
             assert not app.model.rows[1].last_in  # nobody asked for them yet
-            await pilot.press("home", "b")
+            await pilot.press("home", "B")
 
             def is_told() -> bool:
                 assert echo(client, b"\xfe\xffA") == frame(b"\xfe\xffA")

@@ -38,7 +38,9 @@ RANDOM_SIZES = 4
 OPEN = {
     "table": (),
     "charts": ("v",),
+    "last-bytes": ("B",),
     "bytes": ("b",),
+    "closed": ("C",),
     "log": ("l",),
     "filter": ("slash", *"id>3"),
     "mistake": ("slash", *"idle>5 or peer:127 nothing("),

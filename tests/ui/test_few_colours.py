@@ -15,6 +15,7 @@ from app.ui.themes import THEMES
 from screenshots.scenes import overview
 from tests.making import FixedSource
 from tests.ui.driving import refresh, running
+from tests.ui.failures import AnsweringSource
 
 READING = (("escape", "enter"), ("escape", "right"), ("l", "tab", "up"), ("escape", "l", "left"))
 """The page of a connection, a chosen column, the event log with its cursor, and back."""
@@ -71,6 +72,24 @@ async def test_no_text_has_the_colour_of_its_ground(
                 assert not list(faults(app))[:3], (name, keys)
             assert len(grounds := grounds_of_rows(app)) > 3
             assert min(Counter(grounds).values()) == 1, f"{name}: which row is selected?"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("term", ["xterm", "linux"])
+async def test_failures_are_seen_on_16_colours(term: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Suspected, refused and closed connections, and the bytes that are kept of them."""
+    monkeypatch.setenv("TERM", term)
+    monkeypatch.delenv("COLORTERM", raising=False)
+    async with running(AnsweringSource(), (120, 36)) as (app, pilot):
+        for name in THEMES:
+            app.theme = name
+            await pilot.press("g", "down", "down")
+            for keys in ((), ("b",), ("escape", "C"), ("end", "b"), ("escape", "up", "b")):
+                await pilot.press(*keys)
+                for _ in range(2):
+                    await refresh(app, pilot)
+                assert not list(faults(app))[:3], (name, keys)
+            await pilot.press("escape", "C")
 
 
 @pytest.mark.parametrize("is_grey", [False, True])

@@ -50,13 +50,13 @@ async def test_the_bytes_are_asked_for_while_they_are_shown() -> None:
     source = FixedSource([listening(), opened(1), opened(2)])
     async with running(source) as (app, pilot):
         source.commands.clear()
-        await pilot.press("b")
+        await pilot.press("B")
         source.feed(told("read", b"\0\0\0\x02hi"))
         await refresh(app, pilot)
         assert "00 00 00 02 68 69" in screen_text(app)
         await pilot.press("down")
         await refresh(app, pilot)
-        await pilot.press("b")
+        await pilot.press("B")
         await refresh(app, pilot)
         levels = [(asked.id, asked.level) for asked in source.commands if isinstance(asked, Trace)]
         assert levels == [

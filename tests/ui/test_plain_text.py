@@ -30,7 +30,9 @@ SCREENS = {
     "filtered": ("slash", *"write", "enter"),
     "toast": ("y",),
     "charts": ("v",),
+    "last-bytes": ("B",),
     "bytes": ("b",),
+    "closed": ("C",),
 }
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from rich.color import ColorSystem
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -13,10 +14,12 @@ from app.ui.preferences import THEMES, Preferences
 from app.ui.replay_app import ReplayApp
 from app.ui.replay_source import ReplaySource
 from app.watch.source import Source
+from screenshots.__main__ import UsualPalette
 from screenshots.recorded import OVERVIEW, held
 from screenshots.scenes import overview
 from tests.making import NOW, FixedSource
 from tests.recording.making import history, write_recording
+from tests.ui.failures import AnsweringSource
 
 SIZES = [(160, 50), (100, 30), (80, 24)]
 Compare = Callable[..., bool]
@@ -75,7 +78,7 @@ def prepared(
         pytest.param(("t", *"2.5", *["down"] * 4, *"armed"), id="settings"),
         pytest.param(("a",), id="audit"),
         pytest.param(("v",), id="charts"),
-        pytest.param(("b",), id="bytes"),
+        pytest.param(("B",), id="bytes"),
         pytest.param(("slash", *"pending>lots"), id="filter-mistake"),
         pytest.param(("o", "down", "space", "down", "shift+down"), id="columns"),
         pytest.param(("ctrl+p", *"the"), id="palette"),
@@ -87,6 +90,42 @@ def test_screen(
     snap_compare: Compare, recording: Recording, size: tuple[int, int], keys: tuple[str, ...]
 ) -> None:
     app, prepare = prepared(held(recording), *keys)
+    assert snap_compare(app, terminal_size=size, run_before=prepare)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("colours", ["true", "16"])
+@pytest.mark.parametrize(
+    "keys",
+    [
+        pytest.param(("down",) * 2, id="suspected"),
+        pytest.param(("C", "down", "down"), id="closed"),
+        pytest.param(("C", "down", "down", "b"), id="kept-bytes"),
+        pytest.param(("C", "b"), id="kept-in-pieces"),
+    ],
+)
+def test_failures(
+    snap_compare: Compare, size: tuple[int, int], colours: str, keys: tuple[str, ...]
+) -> None:
+    app = EchoApp(AnsweringSource(), control="/run/user/1000/echo-tui/9000.sock")
+    if colours == "16":
+        app.console._color_system = ColorSystem.STANDARD
+        app.watch_theme(app.theme)
+        app._few.append(UsualPalette())
+
+    async def prepare(pilot: Pilot[int]) -> None:
+        await pilot.pause()
+        app.refresh_view()
+        for key in ("g", *keys):
+            await pilot.press(key)
+            await pilot.pause()
+            app.refresh_view()
+        for _ in range(2):
+            await pilot.pause()
+            app.refresh_view()
+        await pilot.pause()
+
     assert snap_compare(app, terminal_size=size, run_before=prepare)
 
 

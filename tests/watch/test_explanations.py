@@ -22,7 +22,7 @@ from app.core.events import (
     Toggled,
 )
 from app.watch import explanations
-from app.watch.columns import COLUMNS
+from app.watch.columns import COLUMNS, OF_CLOSED
 from app.watch.explanations import EVENTS, REASONS, STATES, WHYS, Explanation
 from app.watch.journal import entries
 from app.watch.why import WhyCode
@@ -33,7 +33,18 @@ SECTIONS = {
     *("14.1", "14.2", "14.3", "15", "16"),
 }
 """The sections of the source document."""
-TABLES = ("COLUMNS", "HEADER", "EVENTS", "REASONS", "STATES", "WHYS", "QUEUES", "CHARTS", "GROUPED")
+TABLES = (
+    "COLUMNS",
+    "OF_CLOSED",
+    "HEADER",
+    "EVENTS",
+    "REASONS",
+    "STATES",
+    "WHYS",
+    "QUEUES",
+    "CHARTS",
+    "GROUPED",
+)
 ALL = [
     pytest.param(explained, id=f"{name}-{key}")
     for name in TABLES
@@ -52,6 +63,7 @@ def test_an_explanation_is_one_sentence_with_its_references(explained: Explanati
 
 def test_every_column_is_explained() -> None:
     assert explanations.COLUMNS.keys() == COLUMNS.keys()
+    assert explanations.OF_CLOSED.keys() == OF_CLOSED.keys()
 
 
 @pytest.mark.parametrize(

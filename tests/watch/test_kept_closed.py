@@ -101,3 +101,17 @@ def test_a_close_is_what_it_was() -> None:
     assert isinstance(row.closed, Closed)
     assert (row.reason, row.count("bytes_in")) == ("eof_mid_body", 12)
     assert row.snapshot == snapshot(1)
+
+
+def test_a_copy_stays_as_it_is_and_the_version_tells_of_each_change() -> None:
+    server = Server(keep=2)
+    server.close(Reason.EOF, 2)
+    before = server.state.kept.copy()
+    server.close(Reason.RESET, bytes_in=1)
+    assert [row.id for row in before] == [1, 2]
+    assert (server.kept(), len(server.state.kept), len(before)) == ([2, 3], 2, 2)
+    version = server.state.kept.version
+    assert version > before.version
+    server.state.kept.clear()
+    assert (len(server.state.kept), server.kept()) == (0, [])
+    assert server.state.kept.version > version

@@ -28,7 +28,7 @@ DEFAULT_COLUMNS: Final = (
     "id,peer,state,armed,pending,toggles,frames_out,frames_per_second,age_seconds,idle_seconds,why"
 )
 CLOSED_COLUMNS: Final = (
-    "id,peer,reason,frames_in,frames_out,bytes_in,bytes_out,age_seconds,idle_seconds,why"
+    "id,peer,reason,diagnosis,frames_in,frames_out,bytes_in,bytes_out,age_seconds,idle_seconds,why"
 )
 """The columns of closed ones; `idle_seconds` is the time since the close, `why` its detail."""
 _NAMES: Final = tuple(column.json_name for column in LISTED)

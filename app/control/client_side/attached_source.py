@@ -15,7 +15,7 @@ from typing import Final
 
 import msgspec
 
-from ...core.commands import Command, Kill, Stop, Trace, results_left
+from ...core.commands import Command, Kill, ReadBytes, Stop, Trace, results_left
 from ...core.events import (
     CommandResult,
     Crashed,
@@ -27,6 +27,7 @@ from ...core.events import (
     TraceLevel,
 )
 from ...core.statistics import carry_longest
+from ...watch.screen_state import KEEP_CLOSED
 from ...watch.source import Failure
 from ...watch.stream import Drained
 from ..protocol import Do, News, Page, Watch, Welcome
@@ -50,19 +51,26 @@ class AttachedSource:
     """The server goes on when the dashboard ends."""
     grace = 0.0
     """Unused: the server goes on when an attached dashboard ends."""
+    keep_closed = KEEP_CLOSED
+    """As many as a server keeps unless it was told another number."""
 
     def __init__(
         self,
         address: Path,
         read_only: bool = False,
         clock: Callable[[], float] = time.monotonic,
+        closed: bool = False,
     ) -> None:
-        """Connect to the control socket at `address`. Raises `ControlError` if that fails."""
+        """Connect to the control socket at `address`. Raises `ControlError` if that fails.
+
+        With `closed` the server also tells of the connections that closed last.
+        """
         self.address = address
         self._hello = hello("dashboard", read_only, announce=True)
         self._clock = clock
         self._link: Link | None = Link.open(address, self._hello)
-        self._link.send(Watch())
+        self._watch = Watch(closed=closed)
+        self._link.send(self._watch)
         assert self._link.welcome is not None
         self._offset = self._link.welcome.t - clock()
         self._instance = self._link.welcome.instance
@@ -123,7 +131,7 @@ class AttachedSource:
             self._traces[command.id] = TraceLevel(command.level)
             if command.level == TraceLevel.OFF:
                 del self._traces[command.id]
-        elif self._hello.read_only:
+        elif self._hello.read_only and not isinstance(command, ReadBytes):
             self._answer(command, "refused: attached read-only")
             return
         if self._link is None:
@@ -232,7 +240,7 @@ class AttachedSource:
         for command, _ in self._under_way.values():
             self._answer(command, ANOTHER_SINCE if is_another else CONNECTION_LOST)
         self._under_way.clear()
-        self._link.send(Watch())
+        self._link.send(self._watch)
         if is_another:
             self._instance = welcome.instance
             self._arrival = "attached again, to another server"
