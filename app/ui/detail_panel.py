@@ -18,6 +18,7 @@ from ..watch.figures import (
     words_size,
     words_span,
 )
+from ..watch.notes import notes_of
 from ..watch.row import Row
 from ..watch.why import why_waiting
 from . import palette, state_machine
@@ -81,13 +82,20 @@ def side_by_side(left: Sequence[Line], right: Sequence[Line], width: int) -> lis
 
 
 def why_lines(row: Row, now: float, width: int) -> list[Line]:
-    """Draw why the connection waits, or how it ended, in as many lines of `width` as it takes."""
+    """Draw why the connection waits, or how it ended, and the notes about its peer.
+
+    They wrap at `width` cells.
+    """
     if row.closed is None:
         why = why_waiting(row, now)
     else:
         detail = f": {row.closed.detail}" if row.closed.detail else ""
         why = f"closed, {row.closed.reason.value}{detail}"
-    return flow([*labelled_line("why"), (why, palette.STRONG)], width, LABEL)
+    lines = flow([*labelled_line("why"), (why, palette.STRONG)], width, LABEL)
+    for note in notes_of(row, now):
+        told = [(f"{note.word}: ", palette.WARNING), (note.text, palette.PLAIN)]
+        lines += flow([*labelled_line("note"), *told], width, LABEL)
+    return lines
 
 
 def labelled_line(text: str) -> Line:

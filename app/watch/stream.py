@@ -39,6 +39,7 @@ from ..core.events import (
     SettingChanged,
     Snapshot,
 )
+from ..core.habits import HostNote
 from ..core.kept_bytes import KeptBytes
 from ..core.statistics import (
     LoopStats,
@@ -69,6 +70,8 @@ class Drained(NamedTuple):
     """Why nothing comes from the server at present, in plain words; empty while all is well."""
     rates: Mapping[int, MeasuredRate] = {}
     """The measured rates of connections, by id, that go with snapshots told `afresh`."""
+    host_notes: tuple[HostNote, ...] = ()
+    """The notes about peer hosts that stand, told `afresh`."""
 
 
 class EventStream:

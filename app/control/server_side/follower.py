@@ -317,6 +317,7 @@ class Follower:
             process=state.process if first else None,
             workers=tuple(row.stats for row in state.workers.values()) if first else (),
             recording=self._new_recording(always=True) if first else None,
+            host_notes=tuple(state.hosts.standing(self._fanout.now())) if first else (),
             silent_since=silent_since,
         )
 
