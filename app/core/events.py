@@ -168,7 +168,7 @@ class Closed(EventStruct, frozen=True, tag="closed"):
     diagnosis: Diagnosis | None = None
     """The name of its bytes, where they did not fit: a refused header, an end inside a frame."""
     habits: Habits | None = None
-    """How the peer has sent and ended; None where nothing was remarkable."""
+    """Figures of how the peer has sent and ended; None where nothing was remarkable."""
 
 
 class SettingChanged(EventStruct, frozen=True, tag="setting_changed"):

@@ -1,4 +1,4 @@
-"""How a peer sends and ends: the figures that the notes about it are judged by.
+"""Figures of how a peer sends and ends: those that the notes about it are judged by.
 
 They are counted where a frame does not come whole in one read, and at the end of a connection; most
 connections have none. `app.watch.notes` judges them.
@@ -13,10 +13,10 @@ import msgspec
 LATE_FROM: Final = 0.030
 """Seconds between a header and its body from which on the gap is like that of Nagle's algorithm
 against delayed acknowledgements: 40 ms on Linux (TCP_DELACK_MIN), and what a timer adds."""
-LATE_TO: Final = 0.060
+LATE_TO: Final = 0.065
 WHOLE_WITHIN: Final = 0.020
 """Seconds within which the rest of such a body comes: one that is sent in pieces says nothing."""
-LATE_AGAIN: Final = 4
+LATE_AGAIN: Final = 3
 """Bodies, one after the other, that are late."""
 SINGLE_AGAIN: Final = 32
 """Reads of one byte. The last of a frame does not count: who sends it in pieces of any size may
@@ -34,7 +34,7 @@ class Habits(msgspec.Struct, frozen=True, omit_defaults=True):
     headers_alone: int = 0
     """Frames whose header was read without a byte of their body."""
     late_bodies: int = 0
-    """Those of them whose body came `LATE_FROM` to `LATE_TO` seconds later, and then at once."""
+    """The ones of these whose body came `LATE_FROM` to `LATE_TO` seconds later, then at once."""
     late_least_us: int = 0
     """The shortest of these gaps in the present run, in microseconds."""
     late_most_us: int = 0
@@ -43,13 +43,13 @@ class Habits(msgspec.Struct, frozen=True, omit_defaults=True):
     pieces: int = 0
     """Reads that went on with a frame, from the first one on that gave one byte."""
     single_bytes: int = 0
-    """Those of them that gave one byte, and not the last one of the frame."""
+    """The ones of these that gave one byte, and not the last one of the frame."""
     single_since: float = 0.0
     """Since when one of `SINGLE_SHARE` pieces, `SINGLE_AGAIN` in all, is so; in Unix seconds."""
     sampled: int = 0
     """Frames whose length was looked at, since one was empty or came in pieces."""
     empty: int = 0
-    """Those of them without a body."""
+    """The ones of these without a body."""
     empty_since: float = 0.0
     """Since when at least a third of `EMPTY_AGAIN` or more are empty, in Unix seconds."""
     stopped_since: float = 0.0

@@ -19,7 +19,7 @@ from ..core.habits import (
 
 _MOST_SCORE = 2 * LATE_AGAIN
 _MISS = 2
-"""How many late bodies one that is not late outweighs: two of three must be late."""
+"""Late bodies that one which is not late outweighs: two of three must be late."""
 
 
 class Arrivals:

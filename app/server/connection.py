@@ -135,7 +135,7 @@ class Connection:
 
         # Assigned by `app.server.noting`.
         self.arrivals: Arrivals | None = None
-        """How its frames arrive and how it ends; None while nothing was remarkable."""
+        """Figures of how its frames arrive and it ends; None while nothing was remarkable."""
 
         # Assigned by `app.server.captures`.
         self.capture: Capture | None = None

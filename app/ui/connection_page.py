@@ -18,7 +18,7 @@ from .lines_panel import LinesPanel
 from .page_lines import page_lines
 
 NOT_ON_A_PAGE: Final = frozenset(
-    {"open", "filter", "toggle_filter", "stuck", "noted", "sort", "reverse", "columns", 
+    {"open", "filter", "toggle_filter", "stuck", "noted", "sort", "reverse", "columns",
      "kill_several", "charts", "bytes", "log", "export", "groups", "undo", "view",
      "keep_view"}
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""How the connections of each peer host have ended, and the notes that follow from that.
+"""The ends of the connections of each peer host, and the notes that follow from them.
 
 One connection that breaks off proves little. So a note needs several that closed one after the
 other, each opened after the one before had closed: those that end together, as with their program,
@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
+from math import inf
 from typing import Final, NamedTuple
 
 import msgspec
 
 from ..core.addresses import host_of
-from ..core.events import ORDERLY, Closed, Reason
+from ..core.events import Closed, Reason
 from ..core.habits import HostNote
 
 MOST_HOSTS: Final = 512
@@ -23,53 +24,69 @@ LATEST: Final = 12
 """Closed connections of a host that are remembered."""
 FORGOTTEN_AFTER: Final = 600.0
 """Seconds after which a note lapses if no connection has closed so again."""
-AT_ONCE: Final = 0.5
+AT_ONCE: Final = 0.2
 """Seconds after a close within which a peer reconnects fast."""
+FAILS_WITHIN: Final = 0.5
+"""Seconds that a connection lasts at the most which counts as a failed attempt."""
+OVERLAP: Final = 0.1
+"""Seconds before the close of one connection in which the next may have been opened: the loop may
+accept it before it reads the end of the other."""
 BRIEF: Final = 5.0
 """Seconds that a connection made for one frame lasts at the most."""
 JUDGED_AGAIN: Final = 1.0
 """Seconds after which a note that stands is judged again: thousands may close in each."""
 
 
-class End(NamedTuple):
+class HostEnd(NamedTuple):
     """The end of one connection."""
 
     closed: Closed
     after: float
     """Seconds from the latest close of the same host to the opening of this connection; negative
-    if it was opened before, and for the first."""
+    if it was opened before."""
 
 
-def is_for_one_frame(end: End) -> bool:
+def is_for_one_frame(end: HostEnd) -> bool:
     """Whether a connection was opened for a single frame."""
     closed = end.closed
     lasted = closed.t - closed.opened_at
     return closed.frames_in == 1 and closed.reason is Reason.EOF and lasted <= BRIEF
 
 
-def is_fast_return(end: End) -> bool:
-    """Whether a connection was opened at once after a close, and failed or brought no frame."""
-    is_bare = end.closed.reason not in ORDERLY or not end.closed.frames_in
-    is_ours = end.closed.reason in {Reason.KILLED, Reason.SHUTDOWN, Reason.ERROR}
-    return is_bare and not is_ours and 0 <= end.after <= AT_ONCE
+def is_fast_return(end: HostEnd) -> bool:
+    """Whether a connection was opened at once after a close, and ended at once without a frame."""
+    closed = end.closed
+    is_bare = not closed.frames_in and closed.reason not in _NOT_A_FAILURE
+    is_brief = closed.t - closed.opened_at <= FAILS_WITHIN
+    return is_bare and is_brief and -OVERLAP <= end.after <= AT_ONCE
 
 
-def is_half_counted(end: End) -> bool:
+def is_half_counted(end: HostEnd) -> bool:
     """Whether a body was short by exactly the 4 bytes of a header that counts itself."""
     return _missing(end.closed) == 4 and end.closed.reason in _IN_BODY
 
 
-def is_mid_frame(end: End) -> bool:
+def is_mid_frame(end: HostEnd) -> bool:
     """Whether the peer ended inside a frame, of which not just 4 bytes were missing."""
     return end.closed.reason in _MID_FRAME and not is_half_counted(end)
 
 
-def is_unread(end: End) -> bool:
+def is_unread(end: HostEnd) -> bool:
     """Whether the peer closed before it had read its echo: its kernel answers that with RST."""
     closed = end.closed
     return closed.reason is Reason.RESET and closed.bytes_out > 0 and not _missing(closed)
 
 
+_NOT_A_FAILURE: Final = frozenset(
+    {
+        Reason.KILLED,
+        Reason.SHUTDOWN,
+        Reason.ERROR,
+        Reason.EOF_MID_HEADER,
+        Reason.EOF_MID_BODY,
+    }
+)
+"""Close reasons of our own, and those that say more than that it came back."""
 _IN_BODY: Final = frozenset({Reason.EOF_MID_BODY, Reason.TIMEOUT_BODY})
 _MID_FRAME: Final = frozenset({Reason.EOF_MID_HEADER, Reason.EOF_MID_BODY})
 
@@ -80,7 +97,7 @@ def _missing(closed: Closed) -> int:
 
 class _Rule(NamedTuple):
     note: str
-    counts: Callable[[End], bool]
+    counts: Callable[[HostEnd], bool]
     times: int
     """Connections, one after the other, from which on it is a habit."""
     within: float
@@ -140,7 +157,11 @@ RULES: Final = (
     _Rule("ends_mid_frame", is_mid_frame, 3, FORGOTTEN_AFTER, _mid),
     _Rule("closes_unread", is_unread, 3, FORGOTTEN_AFTER, _unread),
 )
-"""What is judged by the ends of connections, each by one function of one end."""
+"""The notes that are judged by the ends of connections, each by one function of one end."""
+
+
+_PACES: Final = frozenset({"connection_per_frame", "reconnects_fast"})
+"""Notes about how quickly connections follow each other."""
 
 
 class HostEnds:
@@ -159,7 +180,8 @@ class HostEnds:
 
     def add(self, closed: Closed) -> None:
         """Note that a connection has closed, and judge the latest ones anew."""
-        end = End(closed, -1.0 if self._latest is None else closed.opened_at - self._latest)
+        after = -inf if self._latest is None else closed.opened_at - self._latest
+        end = HostEnd(closed, after)
         self._latest = max(closed.t, self._latest or 0.0)
         rules = tuple(rule for rule in RULES if rule.counts(end))
         self._ends.append((closed, rules))
@@ -213,15 +235,24 @@ class HostEnds:
 
 
 def is_valid(note: HostNote, now: float) -> bool:
-    """Whether a note about a host still stands at `now`, in Unix seconds."""
+    """Whether a note about a host has not lapsed at `now`, in Unix seconds."""
     return now - note.last <= FORGOTTEN_AFTER
+
+
+def has_held(note: HostNote, now: float, seconds: float) -> bool:
+    """Whether a note has held for so many seconds.
+
+    A pace must have been kept for as long: a burst of connections is no habit.
+    """
+    until = note.last if note.note in _PACES else now
+    return until - note.since >= seconds and is_valid(note, now)
 
 
 def _in_turn(ends: list[Closed]) -> int:
     """Count ends, each of a connection that was opened after the one before had closed."""
-    count, closed_at = 0, float("-inf")
+    count, closed_at = 0, -inf
     for one in ends:
-        if one.opened_at >= closed_at:
+        if one.opened_at >= closed_at - OVERLAP:
             count, closed_at = count + 1, one.t
     return count
 

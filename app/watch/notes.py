@@ -17,7 +17,7 @@ from ..core.events import ConnectionState, Snapshot
 from ..core.framing import HEADER_SIZE
 from ..core.habits import EMPTY_AGAIN, Habits
 from .figures import words_size, words_span
-from .host_ends import RULES, HostTable, is_valid
+from .host_ends import RULES, HostTable, has_held
 from .row import Row
 
 HELD: Final = 1.0
@@ -163,7 +163,7 @@ CONNECTION_NOTES: Final[dict[str, Callable[[Row, float], Found]]] = {
     "half_counted": half_counted,
     "window_closes": window_closes,
 }
-"""What is judged by the figures of one connection."""
+"""The notes that are judged by the figures of one connection."""
 WORDS: Final = tuple(dict.fromkeys((*CONNECTION_NOTES, *(rule.note for rule in RULES))))
 """The words of all notes."""
 
@@ -171,7 +171,7 @@ WORDS: Final = tuple(dict.fromkeys((*CONNECTION_NOTES, *(rule.note for rule in R
 def notes_of(row: Row, now: float) -> list[Note]:
     """Return the notes about a connection that have held for `HELD` seconds at `now`.
 
-    Those about its host are among them. Of a closed one: those that stood at its end.
+    The notes about its host are among them. A closed connection has those that stood at its end.
     """
     if row.closed is not None:
         now = row.closed.t
@@ -196,7 +196,7 @@ def lint(rows: Iterable[Row], hosts: HostTable, now: float) -> list[Lint]:
     """
     found: dict[tuple[str, str], Lint] = {}
     for note in hosts.standing(now):
-        if now - note.since >= HELD:
+        if has_held(note, now, HELD):
             found[note.host, note.note] = Lint(note.host, note.note, note.text, note.ids)
     for row in rows:
         host = host_of(row.peer)
@@ -220,8 +220,8 @@ def _of_host(row: Row, now: float) -> Iterator[Note]:
     """Yield the notes about its host that stood when a connection was opened, and fit it still."""
     assert row.host is not None
     for note in row.host.notes.values():
-        was_known = row.opened.t >= note.since and is_valid(note, now)
-        if was_known and now - note.since >= HELD and _fits(note.note, row, now):
+        was_known = row.opened.t >= note.since
+        if was_known and has_held(note, now, HELD) and _fits(note.note, row, now):
             yield Note(note.note, note.text, note.since)
 
 

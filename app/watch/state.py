@@ -120,7 +120,7 @@ class State:
         self.kept = KeptClosed[Row](keep_closed)
         """The connections that closed last."""
         self.hosts = HostTable()
-        """How the connections of each peer host have ended, and the notes that follow."""
+        """The ends of the connections of each peer host, and the notes that follow from them."""
         self.listening: Listening | None = None
         """The first event of the server, with the settings that are in force now."""
         self.stats: LoopStats | None = None
