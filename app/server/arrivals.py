@@ -17,7 +17,7 @@ from ..core.habits import (
     Habits,
 )
 
-_MOST_SCORE = 2 * LATE_AGAIN
+_MOST_SCORE = 5 * LATE_AGAIN
 _MISS = 2
 """Late bodies that one which is not late outweighs: two of three must be late."""
 
@@ -89,7 +89,7 @@ class Arrivals:
 
     def _miss(self) -> None:
         self._late_score = max(0, self._late_score - _MISS)
-        if self._late_score < LATE_AGAIN:
+        if not self._late_score:  # a busy machine lengthens a gap now and then
             self.late_since = 0.0
 
     def to_habits(self, epoch: float) -> Habits:

@@ -112,10 +112,11 @@ def pipelines_without_reading(row: Row, now: float) -> Found:
     snapshot, habits = _stopped(row)
     if not snapshot or not habits or not snapshot.pending or habits.waiting < MUCH:
         return None
+    left = words_size(snapshot.pending + snapshot.unacked_bytes)
     text = (
-        f"it has sent {words_size(habits.waiting)} more while {words_size(snapshot.pending)} of "
-        f"its echo wait, and has taken nothing for {words_span(now - habits.stopped_since)}: both "
-        "sides will block, so read echoes while sending"
+        f"it has sent {words_size(habits.waiting)} more while {left} of its echo wait, of which it "
+        f"has taken nothing for {words_span(now - habits.stopped_since)}: both sides will block, "
+        "so read echoes while sending"
     )
     return text, habits.stopped_since + _patience(snapshot, BLOCKED)
 
