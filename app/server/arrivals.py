@@ -6,6 +6,8 @@ nothing of it.
 
 from __future__ import annotations
 
+from typing import Final
+
 from ..core.habits import (
     EMPTY_AGAIN,
     LATE_AGAIN,
@@ -17,8 +19,8 @@ from ..core.habits import (
     Habits,
 )
 
-_MOST_SCORE = 5 * LATE_AGAIN
-_MISS = 2
+_MOST_SCORE: Final = 5 * LATE_AGAIN
+_MISS: Final = 2
 """Late bodies that one which is not late outweighs: two of three must be late."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import chain
+from typing import Final
 
 import click
 
@@ -13,7 +14,7 @@ from ..options import client_options
 from .linking import fetch_state, json_option, linked
 from .printing import print_objects
 
-SHOWN_IDS = 8
+SHOWN_IDS: Final = 8
 """Connections that a line names; the JSON has all of them."""
 
 
