@@ -29,7 +29,6 @@ def end(
     detail: str = "",
 ) -> Closed:
     """A close at `at` seconds after `NOW`."""
-    totals = dict.fromkeys(("toggles", "eagains", "partial_writes"), 0)
     return Closed(
         t=NOW + at,
         id=number,
@@ -42,7 +41,9 @@ def end(
         bytes_in=9 * frames,
         bytes_out=9 * frames,
         habits=Habits(missing=missing, lost=lost) if missing or lost else None,
-        **totals,
+        toggles=0,
+        eagains=0,
+        partial_writes=0,
     )
 
 
