@@ -28,9 +28,11 @@ AT_ONCE: Final = 0.2
 """Seconds after a close within which a peer reconnects fast."""
 FAILS_WITHIN: Final = 0.5
 """Seconds that a connection lasts at the most which counts as a failed attempt."""
-OVERLAP: Final = 0.1
+OVERLAP: Final = 0.05
 """Seconds before the close of one connection in which the next may have been opened: the loop may
 accept it before it reads the end of the other."""
+LONG_OVERLAP: Final = 0.5
+"""The same for a pace that keeps the loop busy: thousands of connections a second."""
 BRIEF: Final = 5.0
 """Seconds that a connection made for one frame lasts at the most."""
 JUDGED_AGAIN: Final = 1.0
@@ -58,7 +60,7 @@ def is_fast_return(end: HostEnd) -> bool:
     closed = end.closed
     is_bare = not closed.frames_in and closed.reason not in _NOT_A_FAILURE
     is_brief = closed.t - closed.opened_at <= FAILS_WITHIN
-    return is_bare and is_brief and -OVERLAP <= end.after <= AT_ONCE
+    return is_bare and is_brief and end.after <= AT_ONCE
 
 
 def is_half_counted(end: HostEnd) -> bool:
@@ -104,6 +106,8 @@ class _Rule(NamedTuple):
     """Seconds in which these must have closed."""
     words: Callable[[int, int, list[Closed]], str]
     """Makes the sentence of the number that count, the number of all, and those that count."""
+    is_pace: bool = False
+    """Whether it is about how quickly connections follow each other."""
 
 
 def _one_frame(count: int, of: int, ends: list[Closed]) -> str:
@@ -151,8 +155,8 @@ def _reasons(ends: list[Closed]) -> str:
 
 
 RULES: Final = (
-    _Rule("connection_per_frame", is_for_one_frame, 8, 60.0, _one_frame),
-    _Rule("reconnects_fast", is_fast_return, 8, 30.0, _fast),
+    _Rule("connection_per_frame", is_for_one_frame, 8, 60.0, _one_frame, is_pace=True),
+    _Rule("reconnects_fast", is_fast_return, 8, 30.0, _fast, is_pace=True),
     _Rule("half_counted", is_half_counted, 2, FORGOTTEN_AFTER, _half),
     _Rule("ends_mid_frame", is_mid_frame, 3, FORGOTTEN_AFTER, _mid),
     _Rule("closes_unread", is_unread, 3, FORGOTTEN_AFTER, _unread),
@@ -160,8 +164,7 @@ RULES: Final = (
 """The notes that are judged by the ends of connections, each by one function of one end."""
 
 
-_PACES: Final = frozenset({"connection_per_frame", "reconnects_fast"})
-"""Notes about how quickly connections follow each other."""
+_PACES: Final = frozenset(rule.note for rule in RULES if rule.is_pace)
 
 
 class HostEnds:
@@ -198,7 +201,7 @@ class HostEnds:
         recent = [one for one in counting if latest.t - one.t <= rule.within]
         if len(recent) < rule.times or not self._are_most(counting):
             return
-        if _in_turn(recent) < rule.times:
+        if _in_turn(recent, LONG_OVERLAP if rule.is_pace else OVERLAP) < rule.times:
             return
         since = known.since if known is not None and is_valid(known, latest.t) else latest.t
         text = rule.words(len(counting), len(self._ends), counting)
@@ -248,11 +251,14 @@ def has_held(note: HostNote, now: float, seconds: float) -> bool:
     return until - note.since >= seconds and is_valid(note, now)
 
 
-def _in_turn(ends: list[Closed]) -> int:
-    """Count ends, each of a connection that was opened after the one before had closed."""
+def _in_turn(ends: list[Closed], overlap: float) -> int:
+    """Count ends, each of a connection that was opened after the one before had closed.
+
+    It may have been opened `overlap` seconds earlier.
+    """
     count, closed_at = 0, -inf
     for one in ends:
-        if one.opened_at >= closed_at - OVERLAP:
+        if one.opened_at >= closed_at - overlap:
             count, closed_at = count + 1, one.t
     return count
 

@@ -139,8 +139,16 @@ def test_of_good_clients_nothing_is_noted(ends: list[Closed]) -> None:
         assert linted(state, one.t - NOW + 1.2) == []
 
 
-def test_a_tight_loop_is_noted_though_the_loop_sees_the_next_open_before_the_close() -> None:
-    ends = [end(n, n / 2_000, lasted=0.002, frames=0) for n in range(1, 4_000)]
+def test_connections_that_all_break_off_in_their_first_moment_are_one_end() -> None:
+    ends = [end(n, 0.4, MID, lasted=0.3 - n / 1_000, missing=9) for n in range(16)]
+    assert linted(state_after(ends), 3.0) == []
+
+
+@pytest.mark.parametrize("behind", [0.002, 0.3])
+def test_a_tight_loop_is_noted_though_the_loop_sees_the_next_open_before_the_close(
+    behind: float,
+) -> None:
+    ends = [end(n, n / 2_000, lasted=behind, frames=0) for n in range(1, 4_000)]
     assert linted(state_after(ends), 3.0) == ["reconnects_fast"]
 
 
