@@ -37,6 +37,7 @@ class Crowd:
 
     owns_server = False
     grace = 0.0
+    keep_closed = 0
 
     def __init__(self, count: int) -> None:
         self._count = count

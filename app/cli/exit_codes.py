@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 EXIT_FAILED: Final = 1
-"""A crash; of `client`, `load` and `ctl`: not all was well."""
+"""A crash; of `client`, `load` and `ctl`: not all was well; of `ctl lint`: there is a note."""
 EXIT_USAGE: Final = 2
 """A mistake in the command line or at start-up, or an output that cannot be written."""
 EXIT_DAMAGED: Final = 3

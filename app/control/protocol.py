@@ -17,6 +17,7 @@ import msgspec
 from ..core.commands import ClientCommand, Kill, ReadBytes, Stop, Trace
 from ..core.events import Closed, Event, Listening, Opened, RecordingStatus, Snapshot
 from ..core.framing import frame
+from ..core.habits import HostNote
 from ..core.statistics import LoopStats, ProcessStats, WorkerStats
 from .escaping import with_safe_text
 
@@ -139,6 +140,8 @@ class Page(_Message, frozen=True, tag="page"):
     """On number 1: the latest figures of each worker process."""
     recording: RecordingStatus | None = None
     """On number 1: the recording of the server."""
+    host_notes: tuple[HostNote, ...] = ()
+    """On number 1: the notes about peer hosts that stand."""
     silent_since: float = 0.0
     """On number 1: when the loop was asked for figures that have not come; 0 if they have."""
 

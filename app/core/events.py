@@ -20,6 +20,7 @@ from typing import Final, TypeAlias
 import msgspec
 
 from .diagnosis import Diagnosis
+from .habits import Habits
 from .kept_bytes import KeptBytes
 from .queues import Kernel, Queues
 from .statistics import EventStruct, LoopStats, ProcessStats, WorkerStats
@@ -48,8 +49,7 @@ class Reason(StrEnum):
     TIMEOUT_WRITE = "timeout_write"
     TIMEOUT_IDLE = "timeout_idle"
     TIMEOUT_PEER = "timeout_peer"
-    """The kernel gave up: ETIMEDOUT, nothing was acknowledged in spite of retransmissions or probes
-    (tcp(7), tcp_retries2, tcp_keepalive_probes)."""
+    """The kernel gave up: ETIMEDOUT, see tcp(7), tcp_retries2 and tcp_keepalive_probes."""
     UNREACHABLE = "unreachable"
     """The network says that the peer cannot be reached (ICMP, icmp(7))."""
     KILLED = "killed"
@@ -126,8 +126,7 @@ class Listening(EventStruct, frozen=True, tag="listening"):
     write_timeout: float
     idle_timeout: float
     instance: str = ""
-    """16 hex digits chosen by the server at its start: a connection is named by its instance and
-    its id. Empty in a recording of a version that had none."""
+    """16 hex digits chosen by the server at its start; empty in old recordings."""
     workers: int = 0
     """Number of worker processes; 0 if the loop is a thread of this process."""
     notes: tuple[str, ...] = ()
@@ -135,8 +134,7 @@ class Listening(EventStruct, frozen=True, tag="listening"):
     max_per_peer: int = 0
     """Connections that one address may hold open; 0 is off."""
     listeners: tuple[Endpoint, ...] = ()
-    """Each address at which it listens; the first is `host` and `port`. Empty in a recording of a
-    version that had one only."""
+    """Each address at which it listens; the first is `host` and `port`. Empty in old recordings."""
 
 
 class Opened(EventStruct, frozen=True, tag="opened"):
@@ -169,6 +167,8 @@ class Closed(EventStruct, frozen=True, tag="closed"):
     partial_writes: int
     diagnosis: Diagnosis | None = None
     """The name of its bytes, where they did not fit: a refused header, an end inside a frame."""
+    habits: Habits | None = None
+    """Figures of how the peer has sent and ended; None where nothing was remarkable."""
 
 
 class SettingChanged(EventStruct, frozen=True, tag="setting_changed"):
@@ -300,8 +300,7 @@ class Io(EventStruct, frozen=True, tag="io"):
     """Bytes moved; 0 from a read is EOF; -1 is an error, whose name is in `error`."""
     error: str = ""
     gap_follows: bool = False
-    """Whether the next calls are left out: `CALLS_A_ROUND` of a connection are published between
-    two rounds, which is more than anybody can read."""
+    """Whether the next calls are left out: `CALLS_A_ROUND` are published between two rounds."""
 
 
 class Bytes(EventStruct, frozen=True, tag="bytes"):
@@ -361,6 +360,7 @@ class Snapshot(EventStruct, frozen=True, tag="snapshot"):
     """Whether the budget alone ended its wake-ups of the last second, with more to do."""
     diagnosis: Diagnosis | None = None
     """The name of all bytes so far, where they do not fit and the connection stands still."""
+    habits: Habits | None = None  # how the peer sends; None where nothing is remarkable
 
     @property
     def rested_at(self) -> float:

@@ -15,6 +15,7 @@ from typing import Final, NamedTuple, TypeAlias
 from ..core.diagnosis import Diagnosis
 from ..core.events import POLLIN, Closed, Snapshot, TraceLevel
 from ..core.framing import NO_BURST
+from .arrivals import Arrivals
 from .capture import TAIL, Capture
 from .machine import BYTE_BUDGET, READ_LEN, EchoMachine
 from .outstanding import Outstanding
@@ -107,10 +108,10 @@ class Connection:
     """
 
     __slots__ = (
-        "acked_all_at active_at alike budget_hits burst capture changed eagains fd first_at id "
-        "interest is_held judgement linger machine offered opened_at outstanding partial_writes "
-        "peer progress_at quick_bytes quick_frames read_size seen seen_state served_from slot "
-        "stalled_at tail tallied toggled_at toggles told_at trace unread unread_at"
+        "acked_all_at active_at alike arrivals budget_hits burst capture changed eagains fd "
+        "first_at id interest is_held judgement linger machine offered opened_at outstanding "
+        "partial_writes peer progress_at quick_bytes quick_frames read_size seen seen_state "
+        "served_from slot stalled_at tail tallied toggled_at toggles told_at trace unread unread_at"
     ).split()
 
     first_at: float
@@ -131,6 +132,10 @@ class Connection:
         """Adaptations in a row that met a burst of the same size."""
         self.stalled_at = 0.0
         """When the pending echo was first left unsent at the end of a wake-up."""
+
+        # Assigned by `app.server.noting`.
+        self.arrivals: Arrivals | None = None
+        """Figures of how its frames arrive and it ends; None while nothing was remarkable."""
 
         # Assigned by `app.server.captures`.
         self.capture: Capture | None = None
@@ -341,6 +346,7 @@ class Connection:
             offered=self.offered,
             queues=queues,
             diagnosis=self.valid_diagnosis,
+            habits=None if self.arrivals is None else self.arrivals.to_habits(epoch),
         )
 
     @property
@@ -378,6 +384,7 @@ class Connection:
             eagains=counts.eagains,
             partial_writes=counts.partial_writes,
             diagnosis=None if self.judgement is None else self.valid_diagnosis,
+            habits=None if self.arrivals is None else self.arrivals.to_habits(epoch),
         )
 
 

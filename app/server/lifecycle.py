@@ -37,6 +37,7 @@ from .judging import Judging
 from .kernel import SocketQueues
 from .machine import CLOSED, DRAINING, READ_BODY, READ_LEN, WRITE_BODY
 from .memory import SMALL, FreedMemory
+from .noting import ENDS_BY_PEER, note_end
 from .poller import Poller
 from .reporter import Inspection, Reporter
 from .shard import Shard
@@ -201,6 +202,8 @@ class Lifecycle:
             self.unacknowledged.examine(connection, self.reporter.now)
         if connection.interest:
             self.poller.remove(fd)
+        if connection.machine.closing in ENDS_BY_PEER:
+            note_end(connection, self._queues.unacked(fd))
         sock = self._sockets.pop(fd)
         if connection.id in self._resetting:
             self._resetting.discard(connection.id)
@@ -364,10 +367,7 @@ class Lifecycle:
                 self._check_linger(connection, now)
 
     def fail(self, connection: Connection, error: Exception) -> None:
-        """End one connection that could not be served as `error`; the others go on.
-
-        The reporter tells of the fault, with the traceback at level ``debug``.
-        """
+        """End one connection that could not be served as `error`, and tell of the fault."""
         if connection.id in self.by_id:
             if connection.machine.state is not CLOSED:
                 connection.machine.overrule(Reason.ERROR, printable(in_words(error), 200))

@@ -8,7 +8,7 @@ Protocol at 64 connections x 64 bytes; with the hot path it is 1.02 (`benchmarks
 its time for a frame are the read and the write; what the rest is for, and what was tried, is in
 `docs/decisions.md`. `os.read` and `os.write` on the descriptor cost 0.1 µs less than `socket.recv`
 and `send`, which check for a time-out that a non-blocking socket does not have. A read that returns
-fresh bytes also means that no buffer is shared: what outlives the wake-up is kept without a copy.
+fresh bytes shares no buffer: what outlives the wake-up is kept without a copy.
 
 Facts that surprise:
 
@@ -44,14 +44,8 @@ from .capture import LAST, TAIL
 from .closing import close_broken, discard_input
 from .connection import NO_KNOWN_BURST, READ_SIZE, SMALL_READ, Connection, KnownBurst
 from .lifecycle import Lifecycle
-from .machine import (
-    BYTE_BUDGET,
-    CLOSED,
-    DRAINING,
-    FRAME_BUDGET,
-    READ_BODY,
-    READ_LEN,
-)
+from .machine import BYTE_BUDGET, CLOSED, DRAINING, FRAME_BUDGET, READ_BODY, READ_LEN
+from .noting import note_length, note_piece
 from .reporter import SAMPLE
 from .tracing import TracedCalls
 
@@ -118,8 +112,7 @@ class Serving:
     def batch(self, ready: list[tuple[int, int]], now: float) -> list[int]:
         """Serve the connections that are ready; return the other descriptors.
 
-        A connection that cannot be served ends as `error`; the others are served all the same.
-        """
+        One that cannot be served ends as `error`; the others are served all the same."""
         others: list[int] = []
         quick, by_fd = self._life.quick, self._life.by_fd
         sampling = self._reporter.stream.watched and len(self._reporter.bodies) < SAMPLE
@@ -318,6 +311,8 @@ class Serving:
     ) -> None:
         """Move the state machine by what was read, of which `sent` bytes are echoed already."""
         machine = connection.machine
+        if machine.len_buf:
+            note_piece(connection, len(data), now)
         if not counted:
             connection.active_at = now
         if not data:
@@ -362,6 +357,8 @@ class Serving:
         while len(bodies) < SAMPLE and len(echo) - offset >= HEADER_SIZE:
             (length,) = read_length(echo, offset)
             bodies.append((connection.id, length))
+            if not length or connection.arrivals is not None:
+                note_length(connection, length, self._reporter.now)
             offset += HEADER_SIZE + length
 
     def _read_failed(self, connection: Connection, error: OSError) -> None:

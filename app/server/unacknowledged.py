@@ -26,7 +26,8 @@ from typing import Final
 
 from .connection import READ_SIZE, Connection
 from .kernel import SocketQueues
-from .machine import CLOSED, DRAINING, READ_BODY, READ_LEN
+from .machine import CLOSED, DRAINING, READ_BODY, READ_LEN, WRITE_BODY
+from .noting import note_stop
 from .outstanding import Outstanding
 from .reporter import LOOK_AFTER, Reporter
 
@@ -141,10 +142,21 @@ class Unacknowledged:
         known.unacked_bytes = unacked
         known.owed = connection.bytes_out + pending
         known.looked_at = now
+        self._note_stop(connection, known)
         if known.is_brisk:
             return
         if known.figures != known.published:
             known.published = known.figures
+            self._reporter.changed.add(connection)
+
+    def _note_stop(self, connection: Connection, known: Outstanding) -> None:
+        """Note since when the peer takes nothing, and the input that waits behind its echo."""
+        since, waiting, machine = 0.0, 0, connection.machine
+        if known.has_stopped:
+            since = known.moved_at
+            if machine.state is WRITE_BODY:
+                waiting = len(machine.backlog) + (self._queues.unread(connection.fd) or 0)
+        if note_stop(connection, since, waiting):
             self._reporter.changed.add(connection)
 
     def close(self) -> None:

@@ -51,6 +51,7 @@ GROUPS: Final[dict[str, tuple[Action, ...]]] = {
         Action("filter", "/", "filter the table", "Filter"),
         Action("toggle_filter", "f", "filter off, on"),
         Action("stuck", "w", "only what is stuck, or all", "Stuck"),
+        Action("noted", "!", "only what is noted, or all"),
         Action("sort", "s,>", "sort by the next column", "Sort", vim="s,>,l"),
         Action("sort_back", "<", "sort by the one before", vim="<,h"),
         Action("reverse", "r", "reverse the order"),

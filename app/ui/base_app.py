@@ -232,8 +232,16 @@ class PersonalApp(App[int], inherit_bindings=False):
 
     def action_stuck(self) -> None:
         """Show only the stuck connections, or all."""
+        self._choose_or_leave("stuck")
+
+    def action_noted(self) -> None:
+        """Show only the connections with notes about their peer, or all."""
+        self._choose_or_leave("is:noted")
+
+    def _choose_or_leave(self, text: str) -> None:
+        """Filter by `text`, or show all if that is the filter."""
         shown = self._pane.filter_bar.active
-        self._pane.filter_bar.choose("" if shown and shown.text == "stuck" else "stuck")
+        self._pane.filter_bar.choose("" if shown and shown.text == text else text)
 
     def action_sort(self, step: int = 1) -> None:
         """Sort by the next column that is shown, or with -1 by the previous one."""

@@ -17,6 +17,7 @@ from ..core.events import ORDERLY, Closed, ConnectionState
 from ..core.framing import HEADER_SIZE
 from ..watch.columns import AMOUNT_WIDTH, COLUMNS, Unit
 from ..watch.figures import bar, clock, short_count, short_pair, short_rate, short_size, short_span
+from ..watch.notes import words_of
 from ..watch.row import Row
 from ..watch.why import why_in_brief
 from . import palette
@@ -160,6 +161,12 @@ def _closed_at(row: Row, column: FittedColumn, now: float) -> Line:
     return [(_align(text, column), palette.PLAIN)]
 
 
+def _notes(row: Row, column: FittedColumn, now: float) -> Line:
+    count = len(words_of(row, now))
+    mark = "" if not count else "!" if count == 1 else str(count)
+    return [(_align(mark, column), palette.WARNING)]
+
+
 def _number(text: str, matters: bool, column: FittedColumn, style: Style = palette.PLAIN) -> Line:
     if not matters:
         return [(_align("·", column), palette.FAINT)]
@@ -228,6 +235,7 @@ CELLS: Final[Mapping[str, Cell]] = {
     "rate": _plain_cell("rate", palette.STRONG, short_rate),
     "age": _age,
     "idle": _idle,
+    "notes": _notes,
     "why": _why,
 }
 """The drawing of each column of `app.watch.columns`, by its key."""

@@ -88,12 +88,14 @@ def layout(
     id_width: int = ID_AT_LEAST,
     chosen: tuple[str, ...] = (),
     with_worker: bool = False,
+    with_notes: bool = False,
 ) -> Layout:
     """The columns that fit into `width` cells: the chosen ones, or those that matter most.
 
     `id_width` is the number of cells of the largest id: an id is never cut.
     """
-    keys = chosen or (key for key in _AT_FIRST if key != "worker" or with_worker)
+    left_out = {"worker": not with_worker, "notes": not with_notes}
+    keys = chosen or (key for key in _AT_FIRST if not left_out.get(key))
     columns = {key: _ALL[key] for key in keys}
     if "id" in columns:
         columns["id"] = columns["id"]._replace(width=max(ID_AT_LEAST, id_width))

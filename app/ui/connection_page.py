@@ -18,8 +18,8 @@ from .lines_panel import LinesPanel
 from .page_lines import page_lines
 
 NOT_ON_A_PAGE: Final = frozenset(
-    {"open", "filter", "toggle_filter", "stuck", "sort", "reverse", "columns", "kill_several",
-     "charts", "last_bytes", "closed", "log", "export", "groups", "undo", "view",
+    {"open", "filter", "toggle_filter", "stuck", "noted", "sort", "reverse", "columns",
+     "kill_several", "charts", "last_bytes", "closed", "log", "export", "groups", "undo", "view",
      "keep_view"}
 )  # fmt: skip
 """Actions on the table, which a page covers."""

@@ -18,7 +18,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from ..watch.columns import EVERY_COLUMN
-from ..watch.filter import Filter
+from ..watch.filter import Filter, is_noted
 from ..watch.row import Row
 from ..watch.state import State
 from . import palette
@@ -82,6 +82,7 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         """Whether the connection under the cursor is not among those that are known now."""
         self._id_width = 0
         self._has_workers = False
+        self._has_notes = False  # and had, so that the columns stay in place
         self._index = 0
         """The cursor's last line: when its row leaves, the next row gets the cursor."""
         self._is_cursor_in_view = True
@@ -107,8 +108,11 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
             self._reorder(model, now)
             if was_in_view:
                 self._scroll_to_cursor()
-        self._view = self._make_view()
         top = self.scroll_offset.y
+        if not self._has_notes:
+            seen = self.shown[top : top + self.size.height]
+            self._has_notes = any(is_noted(row, now) for row in seen)
+        self._view = self._make_view()
         if self.size.height:
             self._is_cursor_in_view = self._is_cursor_shown()
         drawn = [self._key(top + y) for y in range(self.size.height)]
@@ -197,7 +201,7 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         width = self.scrollable_content_region.width
         if self.shows_closed:
             return closed_layout(width, self._id_width)
-        return layout(width, self._id_width, self.chosen, self._has_workers)
+        return layout(width, self._id_width, self.chosen, self._has_workers, self._has_notes)
 
     def _is_order_old(self, model: State, now: float) -> bool:
         if self.shows_closed:

@@ -18,6 +18,7 @@ from ..watch.figures import (
     words_size,
     words_span,
 )
+from ..watch.notes import notes_of
 from ..watch.row import Row
 from ..watch.why import why_waiting
 from . import palette, state_machine
@@ -88,7 +89,8 @@ def side_by_side(left: Sequence[Line], right: Sequence[Line], width: int) -> lis
 def why_lines(row: Row, now: float, width: int, cap: int | None = None) -> list[Line]:
     """Draw why the connection waits, or how it ended, in as many lines of `width` as it takes.
 
-    Behind it stands what its bytes are, where they do not fit; `cap` is the CAP in force.
+    Behind it stand what its bytes are, where they do not fit, and the notes about its peer; `cap`
+    is the CAP in force.
     """
     found = row.diagnosis
     if row.closed is None:
@@ -100,7 +102,12 @@ def why_lines(row: Row, now: float, width: int, cap: int | None = None) -> list[
             detail = detail_beside(found, detail)
         why = f"closed, {row.closed.reason.value}{f': {detail}' if detail else ''}"
     lines = flow([*labelled_line("why"), (why, palette.STRONG)], width, LABEL)
-    return lines if found is None else [*lines, *diagnosis_lines(row, found, cap, width)]
+    if found is not None:
+        lines += diagnosis_lines(row, found, cap, width)
+    for note in notes_of(row, now):
+        told = [(f"{note.word}: ", palette.WARNING), (note.text, palette.PLAIN)]
+        lines += flow([*labelled_line("note"), *told], width, LABEL)
+    return lines
 
 
 def peer_lines(row: Row, now: float, width: int) -> list[Line]:

@@ -31,6 +31,8 @@ _RECIPES: Final = (
     ("find the slow reader", "{filter} why:slow Enter", ("filter",)),
     ("find what hangs", "{stuck} shows only what stands still, which a slow reader does not",
      ("stuck",)),
+    ("find bad habits", "{noted} shows only what has notes (column !); {open} tells each with its "
+     "evidence", ("noted", "open")),
     ("say why it waits", "{open} on it: the verdict, its figures, its queues, its events",
      ("open",)),
     ("find what failed", "{closed} shows what closed last; {bytes} the bytes around a failure",

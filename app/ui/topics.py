@@ -11,6 +11,7 @@ from ..watch.explanations import (
     EVENTS,
     GROUPED,
     HEADER,
+    NOTES,
     OF_CLOSED,
     QUEUES,
     REASONS,
@@ -25,6 +26,7 @@ from ..watch.explanations import (
 )
 from ..watch.figures import clock
 from ..watch.journal import JournalEntry
+from ..watch.notes import notes_of
 from ..watch.row import Row
 from ..watch.why import why_code, why_waiting
 from . import palette
@@ -45,6 +47,7 @@ GROUPS: Final[tuple[tuple[str, Table], ...]] = (
     ("page of a connection", QUEUES),
     ("events", EVENTS),
     ("why a connection waits", WHYS),
+    ("notes about a peer", NOTES),
     ("states", STATES),
     ("why a connection closed", REASONS),
 )
@@ -84,7 +87,8 @@ def of_row(row: Row, now: float) -> list[Topic]:
         value = f"{row.closed.reason.value}{detail}"
         return [Topic(f"why #{row.id} closed", value, REASONS[row.closed.reason]), state]
     why = Topic(f"why #{row.id} waits", why_waiting(row, now), WHYS[why_code(row, now)])
-    return [why, state]
+    notes = [Topic(f"note {each.word}", each.text, NOTES[each.word]) for each in notes_of(row, now)]
+    return [why, *notes, state]
 
 
 def of_columns(keys: Iterable[str], row: Row | None, now: float) -> list[Topic]:

@@ -14,11 +14,12 @@ from enum import Enum, auto
 from typing import Any, Final, TypeAlias
 
 from ..core.events import ConnectionState, Reason
+from .notes import WORDS, words_of
 from .peer_order import sort_key_of
 from .row import Row
 from .why import WhyCode, why_code, why_in_brief, why_waiting
 
-Value: TypeAlias = int | float | str | bool
+Value: TypeAlias = int | float | str | bool | list[str]
 Getter: TypeAlias = Callable[[Row, float], Value]
 """Reads a value of a row at a time, in seconds on the clock of the events."""
 
@@ -146,6 +147,10 @@ def _diagnosis(row: Row, _now: float) -> str:
     return "" if row.diagnosis is None else row.diagnosis.code
 
 
+def _notes(row: Row, now: float) -> str:
+    return " ".join(words_of(row, now))
+
+
 def _unacked(row: Row, _now: float) -> int:
     return 0 if row.snapshot is None or row.closed is not None else row.snapshot.unacked_bytes
 
@@ -203,6 +208,9 @@ COLUMNS: Final[Mapping[str, Column]] = {
         _column("idle", 5, "since a byte last moved", Row.idle, Unit.SECONDS,
                 json_name="idle_seconds", at_first=True),
         _column("diagnosis", 18, "what its bytes are, in a code", _diagnosis),
+        _column("notes", 1, "notes about its peer", _notes, title="!", choices=WORDS,
+                full_value=words_of, sort_value=lambda row, now: len(words_of(row, now)),
+                largest_first=True, at_first=True),
         _column("why_code", 23, "why it waits, in a code", _why_code, title="why code",
                 choices=tuple(WhyCode)),
         _column("why", WHY_AT_LEAST, "why it waits, in words", _why, sort_value=_why_in_brief),
@@ -212,6 +220,7 @@ COLUMNS: Final[Mapping[str, Column]] = {
 LISTED: Final = tuple(column for column in COLUMNS.values() if column.listed)
 """The columns of `ctl list --json` and of the exports, in their order."""
 _BY_NAME: Final = {column.json_name: column for column in COLUMNS.values()} | dict(COLUMNS)
+_BY_NAME["note"] = COLUMNS["notes"]  # `note:nagle` looks for one of them
 
 
 OF_CLOSED: Final[Mapping[str, Column]] = {

@@ -161,6 +161,8 @@ COLUMNS: Final[Table] = _table(
      "14.2", "epoll_wait(2)"),
     ("diagnosis", "The code of what its bytes most probably are, where they do not fit and all of "
      "them are explained.", "12", "tcp(7)"),
+    ("notes", "The number of notes about its peer, `!` for one: habits that cost it time or will "
+     "stall it.", "12", "tcp(7)"),
     ("why_code", "What it waits for, in one word that scripts can rely on.", "10.6", "ss(8)"),
     ("why", "What it waits for, judged by its state and the kernel's queues.", "10.6", "ss(8)"),
 )
@@ -275,6 +277,29 @@ QUEUES: Final[Table] = _table(
      "armed.", "10.6", "poll(2)"),
 )
 """By label on the page of a connection."""
+NOTES: Final[Table] = _table(
+    ("nagle", "Header and body are written apart, and each body comes some 40 ms late: Nagle's "
+     "algorithm holds it back until our delayed acknowledgement of the header.", "12", "tcp(7)"),
+    ("byte_by_byte", "Frames are written one byte at a time, a system call and often a segment for "
+     "each.", "5.1", "send(2)"),
+    ("connection_per_frame", "Each frame gets a connection of its own, with a handshake and an "
+     "ephemeral port.", "10.1", "connect(2)"),
+    ("pipelines_without_reading", "The peer sends on and reads no echo: once all buffers are full, "
+     "both sides wait for ever.", "10.6", "tcp(7)"),
+    ("empty_frames", "Many frames have a length of 0, which is legal and mostly not meant.",
+     "5.2", "send(2)"),
+    ("half_counted", "A body is exactly 4 bytes short: the length counts the header, too.",
+     "5.2", "recv(2)"),
+    ("closes_unread", "The peer closes before it has read its echo, so its kernel sends an RST.",
+     "10.2", "close(2)"),
+    ("window_closes", "The peer's receive window stays closed: its program does not read.",
+     "10.6", "tcp(7)"),
+    ("reconnects_fast", "The peer opens a new connection at once after each that failed or brought "
+     "nothing.", "10.1", "connect(2)"),
+    ("ends_mid_frame", "The peer ends its connections inside a frame, again and again.",
+     "10.4", "close(2)"),
+)
+"""By word of a note about a peer (`app.watch.notes`)."""
 EVENTS: Final[Table] = _table(
     ("opened", "A connection was accepted, made non-blocking and registered with the poller.",
      "10.1", "accept(2)"),

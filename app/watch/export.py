@@ -45,8 +45,12 @@ def one_as_text(row: Row, now: float) -> str:
 
 
 def _quoted(value: Value) -> str:
-    text = str(value)
+    text = _text_of(value)
     return json.dumps(text, ensure_ascii=False) if " " in text or not text else text
+
+
+def _text_of(value: Value) -> str:
+    return ",".join(value) if isinstance(value, list) else str(value)
 
 
 def as_csv(rows: Iterable[Row], now: float) -> str:
@@ -61,6 +65,7 @@ def as_csv(rows: Iterable[Row], now: float) -> str:
 
 def _harmless(value: Value) -> Value:
     """Quote a peer's text that a spreadsheet would run as a formula."""
+    value = _text_of(value) if isinstance(value, list) else value
     is_formula = isinstance(value, str) and value.startswith(_FORMULA_STARTS)
     return f"'{value}" if is_formula else value
 

@@ -8,6 +8,7 @@
     pending>64K           a column of figures, as the table writes them: 12,345, 1.5M, 1m30s, 2m03
     armed=yes             a column that is yes or no
     stuck, is:stuck       stands still for a reason to look into (`app.watch.why.is_stuck`)
+    note:nagle, is:noted  has this note about its peer, has any (`app.watch.notes`)
     and or not ( )        side by side means `and`
 
 A column has two names here, its key and its JSON name: ``rate`` and ``frames_per_second``. Every
@@ -23,6 +24,7 @@ from typing import Final, NamedTuple, TypeAlias, cast
 
 from ..core.settings import SettingError
 from .columns import COLUMNS, OF_CLOSED, Column, Unit, column_named
+from .notes import words_of
 from .row import Row
 from .why import is_stuck
 from .written_figures import FORMS, RATE
@@ -31,10 +33,17 @@ LONGEST: Final = 200
 """Characters that a filter may have."""
 DEEPEST: Final = 20
 """Levels of parentheses and ``not`` that a filter may have."""
-SPECIAL: Final = {"is": ("stuck",)}
-"""Names that are no columns, and the words that may stand behind them and a colon."""
 Predicate: TypeAlias = Callable[[Row, float], bool]
 """Tests a row at a time, in seconds on the clock of the events."""
+
+
+def is_noted(row: Row, now: float) -> bool:
+    """Whether there is any note about the connection's peer."""
+    return bool(words_of(row, now))
+
+
+SPECIAL: Final[dict[str, dict[str, Predicate]]] = {"is": {"stuck": is_stuck, "noted": is_noted}}
+"""Names that are no columns, the words that may stand behind them and a colon, and their tests."""
 
 _COMPARISON: Final = re.compile(
     r"([A-Za-z_]+)(?:(:)|\s*(!=|<=|>=|=|<|>)\s*)(\"[^\"]*\"?|[^\s()\"]*)"
@@ -139,9 +148,9 @@ class _Parser:
             self._at = comparison.end()
             name, sign = comparison[1].lower(), comparison[2] or comparison[3]
             value = _unquoted(comparison[4], comparison.start(4))
-            if (name, sign, value.lower()) == ("is", ":", "stuck"):
-                return is_stuck
             if name in SPECIAL:
+                if sign == ":" and value.lower() in SPECIAL[name]:
+                    return SPECIAL[name][value.lower()]
                 words = " or ".join(f"{name}:{word}" for word in SPECIAL[name])
                 raise FilterError(f"write {words}", start)
             column = column_named(name) or _OF_CLOSED.get(name)
@@ -238,6 +247,8 @@ def _compare_text(column: Column, name: str, sign: str, value: str, position: in
     is_wanted = sign != "!="
     if column.key == "peer" and sign != ":":
         return lambda row, _now: any(map(matches, _peer_and_host(row))) is is_wanted
+    if column.key == "notes" and (wanted or sign == ":"):
+        return lambda row, now: any(map(matches, words_of(row, now))) is is_wanted
     return lambda row, now: bool(matches(get(row, now).lower())) is is_wanted
 
 

@@ -56,7 +56,7 @@ def complete(text: str, cursor: int, rows: Rows) -> Completion:
         return _names(begun, start, is_first=not text[:start].strip())
     name, sign, value = condition.groups()
     if name.lower() in SPECIAL:
-        words = SPECIAL[name.lower()] if sign == ":" else ()
+        words = tuple(SPECIAL[name.lower()]) if sign == ":" else ()
         return _values(name, value, cursor, words)
     column = column_named(name.lower())
     if column is None:

@@ -28,6 +28,7 @@ from ..core.framing import header
 from ..core.queues import Kernel
 from ..core.statistics import MeasuredRate
 from .figures import words_span
+from .host_ends import HostEnds
 
 RECENT_LIMIT: Final = 64
 """Detail events kept for one connection."""
@@ -53,12 +54,14 @@ class Row:
     """The state of one connection; `State` applies events and snapshots to it."""
 
     __slots__ = (
-        "_frame_at _rate_frames _rate_from _seen_at _unordered closed id kernel last_in last_out "
-        "measured_rate opened recent recent_version silent_since snapshot toggled version"
+        "_frame_at _rate_frames _rate_from _seen_at _unordered closed host id kernel last_in "
+        "last_out measured_rate opened recent recent_version silent_since snapshot toggled version"
     ).split()
 
-    def __init__(self, opened: Opened) -> None:
+    def __init__(self, opened: Opened, host: HostEnds | None = None) -> None:
+        """`host` is what is known of the peer's host; None if nothing is."""
         self.opened = opened
+        self.host = host
         self.id = opened.id
         self.snapshot: Snapshot | None = None
         """The latest; of a closed connection the last."""
@@ -327,6 +330,7 @@ def _shifted(snapshot: Snapshot | None, seconds: float) -> Snapshot | None:
         active_at=snapshot.active_at + seconds,
         unread_at=snapshot.unread_at and snapshot.unread_at + seconds,
         queues=queues,
+        habits=snapshot.habits and snapshot.habits.shifted(seconds),
     )
 
 

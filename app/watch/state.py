@@ -35,6 +35,7 @@ from ..core.events import (
 from ..core.settings import RUNTIME_SETTINGS
 from ..core.statistics import LoopStats, MeasuredRate, ProcessStats, WorkerStats
 from .beats import MEMORY, rate_over_beats
+from .host_ends import HostTable
 from .kept_closed import KeptClosed
 from .row import Row, update_rows
 from .stream import Drained
@@ -94,12 +95,17 @@ class State:
     """The state of one server. One thread at a time may use it."""
 
     def __init__(
-        self, closed_limit: int = CLOSED_LIMIT, keep_closed: int = 0, tells_changes: bool = False
+        self,
+        closed_limit: int = CLOSED_LIMIT,
+        keep_closed: int = 0,
+        tells_changes: bool = False,
+        judges: bool = True,
     ) -> None:
         """Keep the rows of up to `closed_limit` closed connections; with 0, of open ones only.
 
         `keep_closed` is how many closed ones are kept in `kept`, apart from the rows. Only with
-        `tells_changes` it is known what `changed_since` asks for.
+        `tells_changes` it is known what `changed_since` asks for. With `judges`, notes about peer
+        hosts are judged by the connections that close.
         """
         self.rows: dict[int, Row] = {}
         """By connection id, in the order of opening; the lately closed ones are among them."""
@@ -113,6 +119,8 @@ class State:
         """Closed connections by close reason."""
         self.kept = KeptClosed[Row](keep_closed)
         """The connections that closed last."""
+        self.hosts = HostTable()
+        """The ends of the connections of each peer host, and the notes that follow from them."""
         self.listening: Listening | None = None
         """The first event of the server, with the settings that are in force now."""
         self.stats: LoopStats | None = None
@@ -130,6 +138,7 @@ class State:
         self.crashed: Crashed | None = None
         self.gone = ""
         """Why nothing comes from the server at present; empty while all is well."""
+        self._judges = judges
         self._longest: deque[tuple[float, int]] = deque()  # each longer than all behind it
         self._closed_limit = closed_limit
         self._departing: deque[Row] = deque()
@@ -152,6 +161,7 @@ class State:
             self.apply_event(event, is_news)
             if type(event) is CommandResult:
                 results.append(event)
+        self.hosts.adopt(drained.host_notes)
         if drained.stats is not None:
             self.apply_event(drained.stats)
         self._apply_snapshots(drained.snapshots)
@@ -264,6 +274,7 @@ class State:
         self.open = self.opened = self.closed = 0
         self.reasons = Counter()
         self.kept.clear()
+        self.hosts.clear()
         self.listening = self.stats = self.process = None
         self.workers = {}
         self.drops = self.detail_drops = 0
@@ -275,7 +286,7 @@ class State:
             self._changed_in.clear()
 
     def _apply_opened(self, event: Opened) -> None:
-        row = self.rows[event.id] = Row(event)
+        row = self.rows[event.id] = Row(event, self.hosts.of(event.peer))
         if event.worker in self.workers:
             row.silent_since = self.workers[event.worker].stats.silent_since
         self.opened += 1
@@ -289,6 +300,8 @@ class State:
         if row is None or row.closed is not None:
             return
         row.close(event)
+        if self._judges and row.host is not None:
+            row.host.add(event)
         self.open -= 1
         self.kept.add(row, event)
         if self._changed_in:
@@ -342,6 +355,7 @@ class State:
         for row in self.rows.values():
             if row.opened.worker == worker:
                 row.shift_times(seconds)
+        self.hosts.shift(seconds)
         if worker:
             return
         for name in ("listening", "stats", "process", "stopping"):

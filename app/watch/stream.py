@@ -39,6 +39,7 @@ from ..core.events import (
     SettingChanged,
     Snapshot,
 )
+from ..core.habits import HostNote
 from ..core.kept_bytes import KeptBytes
 from ..core.statistics import (
     LoopStats,
@@ -71,6 +72,8 @@ class Drained(NamedTuple):
     """Why nothing comes from the server at present, in plain words; empty while all is well."""
     rates: Mapping[int, MeasuredRate] = {}
     """The measured rates of connections, by id, that go with snapshots told `afresh`."""
+    host_notes: tuple[HostNote, ...] = ()
+    """The notes about peer hosts that stand, told `afresh`."""
 
 
 class EventStream:
@@ -170,7 +173,7 @@ class EventStream:
         self._heard_dropped = max(self._heard_dropped, drained.dropped)
         for event in drained.events:
             kind = type(event)
-            if kind is KeptBytes and not self._takes_bytes(event.request):
+            if type(event) is KeptBytes and not self._takes_bytes(event.request):
                 continue  # the bytes of a peer are for whoever has asked alone
             if not watched and kind in _FOR_WATCHERS and _is_for_watchers(event):
                 continue

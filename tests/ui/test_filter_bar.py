@@ -1,14 +1,17 @@
 """The filter bar while a filter is typed, and the rows that the table then shows."""
 
+import msgspec
 import pytest
 from textual.widgets import Input
 
 from app.core.events import Reason
+from app.core.habits import Habits
+from app.ui.detail_panel import DetailPanel
 from app.ui.filter_bar import FilterBar
 from app.watch.filter import parse_filter
 from screenshots.scenes import overview
-from tests.making import FixedSource, closed, opened, snapshot
-from tests.ui.driving import actions, order, refresh, running, screen_text, table
+from tests.making import NOW, FixedSource, closed, listening, opened, snapshot
+from tests.ui.driving import actions, order, panel_text, refresh, running, screen_text, table
 
 
 async def test_a_filter_is_in_force_while_it_is_typed() -> None:
@@ -159,3 +162,25 @@ async def test_tab_says_so_where_nothing_can_be_completed() -> None:
         await refresh(app, pilot)
         assert "pending takes" not in screen_text(app)
         assert app.query_one("#filter", Input).value == "pending>64"
+
+
+async def test_one_key_shows_what_has_a_note_and_all_again() -> None:
+    habits = Habits(headers_alone=9, late_bodies=9, late_since=NOW - 3)
+    late = msgspec.structs.replace(snapshot(2, frames=9), habits=habits)
+    source = FixedSource([listening(), opened(1), opened(2), snapshot(1, frames=9), late])
+    async with running(source, size=(110, 40)) as (app, pilot):
+        assert [column.key for column in table(app).columns].count("notes") == 1
+        await pilot.press("exclamation_mark")
+        await refresh(app, pilot)
+        assert order(app) == [2]
+        assert "shows 1, hides 1" in screen_text(app)
+        panel = panel_text(app.query_one(DetailPanel))
+        assert "note     nagle: 9 of 9 bodies whose header came alone" in panel
+        await pilot.press("exclamation_mark")
+        await refresh(app, pilot)
+        assert order(app) == [1, 2]
+
+
+async def test_without_notes_the_column_takes_no_room() -> None:
+    async with running(FixedSource(overview())) as (app, _pilot):
+        assert "notes" not in [column.key for column in table(app).columns]

@@ -37,7 +37,7 @@ def completed(text: str, cursor: int | None = None) -> Completion:
         ("reason:timeout_i", ("timeout_idle",)),
         ("pollout=", ("yes", "no")),
         ("worker=", ("0",)),
-        ("is:", ("stuck",)),
+        ("is:", ("stuck", "noted")),
         ("peer:10", ("10.0.0.7:*", "10.0.0.7:4000")),
         ("peer:127", ("127.0.0.1:*", "127.0.0.1:50001", "127.0.0.1:50002")),
         ("peer:", ("127.0.0.1:*", "10.0.0.7:*", "[::1]:*")),

@@ -31,6 +31,7 @@ from ..exit_codes import EXIT_FAILED, EXIT_INTERRUPTED
 from ..options import client_options
 from .killing import kill
 from .linking import fetch_process, fetch_state, json_option, linked
+from .lint_command import lint_command
 from .listing import list_command, show, why
 from .printing import print_facts, print_result
 from .record_command import record
@@ -65,7 +66,7 @@ def ctl() -> None:
     """Look at a running server and change it, from scripts."""
 
 
-for command in (list_command, show, why, kill, record):
+for command in (list_command, show, why, lint_command, kill, record):
     ctl.add_command(command)
 
 

@@ -49,7 +49,9 @@ def fetch_state(link: Link, closed: bool = False) -> tuple[State, float]:
     say since when. Raises `ControlError`.
     """
     pages = link.fetch_pages(closed)
-    state, now = State(closed_limit=0, keep_closed=sys.maxsize if closed else 0), pages[-1].t
+    # The server has judged the hosts; of the closed ones we are told a part only.
+    state = State(closed_limit=0, keep_closed=sys.maxsize if closed else 0, judges=False)
+    now = pages[-1].t
     state.apply(join_pages(pages), now)
     if pages[0].silent_since:
         _mark_silent(state.live(), pages[0].silent_since)

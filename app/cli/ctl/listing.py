@@ -13,6 +13,7 @@ from ...core.events import Snapshot
 from ...core.kept_bytes import KeptBytes
 from ...watch.columns import LISTED, OF_CLOSED, Column, column_named, facts_of
 from ...watch.filter import parse_filter
+from ...watch.notes import notes_of
 from ...watch.row import Row
 from ...watch.state import State
 from ...watch.views import NUMBERS, view_numbered
@@ -40,8 +41,6 @@ OFFSETS: Final = tuple(
 """Fields of a connection's latest snapshot that `show` prints after those of `list`."""
 WAITING: Final = ("offered", "unread", "unread_at", "is_held")
 """Fields of it that the code of `why` is judged by, besides those of the kernel."""
-NOTES: Final[dict[str, Any]] = {"notes": ()}
-"""No connection has a note yet."""
 
 
 def columns_named(names: str) -> list[Column]:
@@ -69,9 +68,7 @@ def print_rows(
 def print_row_objects(rows: Sequence[Row], now: float, instance: str) -> None:
     """Print each connection as JSON, with all its columns and the server that it is named by."""
     named = {"instance": instance}
-    print_objects(
-        named | facts_of(row, now) | NOTES | _diagnosis_of(row) | _end_of(row) for row in rows
-    )
+    print_objects(named | facts_of(row, now) | _diagnosis_of(row) | _end_of(row) for row in rows)
 
 
 def _diagnosis_of(row: Row, as_json: bool = True) -> dict[str, Any]:
@@ -81,6 +78,12 @@ def _diagnosis_of(row: Row, as_json: bool = True) -> dict[str, Any]:
         return {"diagnosis": None}
     told = msgspec.structs.asdict(found) if as_json else f"{found.code}: {found.text}"
     return {"diagnosis": told}
+
+
+def _notes_of(row: Row, now: float, as_json: bool) -> dict[str, Any]:
+    """Return the notes about its peer: words for programs, with their sentences for people."""
+    notes = notes_of(row, now)
+    return {"notes": [note.word if as_json else f"{note.word}: {note.text}" for note in notes]}
 
 
 def _end_of(row: Row) -> dict[str, Any]:
@@ -186,8 +189,8 @@ def show(control: str | None, as_json: bool, with_bytes: bool, connection_id: in
     row = _find(state, connection_id)
     if row is None:
         return EXIT_FAILED
-    facts: dict[str, Any] = {"instance": link.instance} | facts_of(row, now) | NOTES
-    facts |= _diagnosis_of(row, as_json)
+    facts: dict[str, Any] = {"instance": link.instance} | facts_of(row, now)
+    facts |= _notes_of(row, now, as_json) | _diagnosis_of(row, as_json)
     if row.snapshot is not None:
         facts |= {name: getattr(row.snapshot, name) for name in OFFSETS}
         facts |= {"header": row.snapshot.header.hex(), "closing": row.snapshot.closing or ""}
@@ -213,7 +216,8 @@ def why(control: str | None, as_json: bool, connection_id: int) -> int:
     names = ("id", "why", "why_code", "state", "pending", "unacked_bytes", "in_flight_bytes")
     known = facts_of(row, now)
     facts: dict[str, Any] = {name: known[name] for name in names}
-    facts |= NOTES | _diagnosis_of(row, as_json) | {"silent_since": row.silent_since}
+    facts |= _notes_of(row, now, as_json) | _diagnosis_of(row, as_json)
+    facts |= {"silent_since": row.silent_since}
     if row.snapshot is not None:
         facts |= {name: getattr(row.snapshot, name) for name in WAITING}
         if row.snapshot.queues is not None:

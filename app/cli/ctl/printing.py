@@ -19,6 +19,8 @@ def cell(value: object) -> str:
     """A value as one word where it is one, so that a line can be split; `-` for nothing."""
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, list):
+        value = ",".join(map(str, value))
     return "-" if value is None or value == "" else str(value)
 
 

@@ -272,7 +272,9 @@ def join_pages(pages: list[Page]) -> Drained:
         for one in known
         if one.frames_per_second is not None
     }
-    return Drained(events, snapshots, first.stats, 0, afresh=True, rates=rates)
+    return Drained(
+        events, snapshots, first.stats, 0, True, rates=rates, host_notes=first.host_notes
+    )
 
 
 def split_kill(kill: Kill) -> Iterator[Kill]:

@@ -63,7 +63,7 @@ class WorkerProcess:
         """`inherited` are the descriptors that the process gets besides its channel."""
         self.worker = assignment.worker
         self.started_at = now
-        self.state = State(closed_limit=0)
+        self.state = State(closed_limit=0, judges=False)
         """The state of the worker; `rows` are its open connections."""
         self.ended = False
         """Whether the channel has come to its end."""
@@ -364,5 +364,6 @@ def _closed(opened: Opened, last: Snapshot | None, t: float, reason: Reason, det
         detail=detail,
         opened_at=opened.t,
         diagnosis=None if last is None else last.diagnosis,
+        habits=None if last is None else last.habits,
         **{name: getattr(last, name, 0) for name in COUNTED},
     )
