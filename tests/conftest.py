@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from hypothesis import settings as hypothesis_settings
+from textual.app import App
 
 from app.core.settings import RULES
 from app.server.poller import available_pollers
@@ -31,6 +32,14 @@ def own_runtime_directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_RUNTIME_DIR", str(directory))
         patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def notices_stay() -> Iterator[None]:
+    """Keep the notices of a dashboard until they are looked at, however slow the machine is."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(App, "NOTIFICATION_TIMEOUT", 3600.0)
         yield
 
 

@@ -17,7 +17,7 @@ from app.host import metrics, metrics_page
 from app.host.metrics_page import MOST
 from tests.control.serving import Controlled
 from tests.host.test_metrics_page import Page
-from tests.peers import read_to_end
+from tests.peers import PATIENCE, read_to_end
 from tests.waiting import until
 
 CROWD: Final = 40
@@ -90,6 +90,9 @@ def test_many_scrapers_at_once_are_all_answered(
 
     monkeypatch.setattr(metrics, "PATIENCE", 0.5)
     monkeypatch.setattr(metrics_page, "GRACE", 0.01)
+    # All of them may take a busy machine longer than one client is given.
+    monkeypatch.setattr(metrics_page, "TIMEOUT", PATIENCE)
+    monkeypatch.setattr(metrics_page._Handler, "timeout", PATIENCE)
     monkeypatch.setattr(metrics_page._Server, "process_request_thread", serve_late)
     with contextlib.ExitStack() as clients:
         scrapers = [clients.enter_context(page.silent()) for _ in range(MOST)]
