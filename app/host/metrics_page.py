@@ -86,6 +86,12 @@ class MetricsPage:
 class _Handler(WSGIRequestHandler):
     timeout = TIMEOUT
 
+    def setup(self) -> None:
+        """Have the server know of each read: see `_Server.read`."""
+        super().setup()
+        if isinstance(self.server, _Server):
+            self.rfile = io.BufferedReader(_Reading(self.server, self.connection))
+
     def parse_request(self) -> bool:
         """Parse the request line and the headers; the client is not mute any more."""
         is_request = super().parse_request()
@@ -101,6 +107,20 @@ class _Handler(WSGIRequestHandler):
         return io.StringIO()
 
 
+class _Reading(io.RawIOBase):
+    """The reads of one fetch."""
+
+    def __init__(self, server: _Server, sock: socket.socket) -> None:
+        self._server = server
+        self._sock = sock
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        return self._server.read(self._sock, buffer)
+
+
 class _Server(ThreadingWSGIServer):
     request_queue_size = 128
 
@@ -114,6 +134,7 @@ class _Server(ThreadingWSGIServer):
         self._lock = threading.Lock()
         self._fetching: set[socket.socket] = set()
         self._mute: dict[socket.socket, float] = {}  # no request yet, the oldest first; since when
+        self._parsed: set[socket.socket] = set()  # those whose thread has read something, and works
         super().__init__(address, _Handler)
 
     def server_bind(self) -> None:
@@ -139,10 +160,27 @@ class _Server(ThreadingWSGIServer):
             self._mute[request] = time.monotonic()
         super().process_request(request, client_address)
 
+    def read(self, request: socket.socket, buffer: Any) -> int:
+        """Read what a client has sent, in the thread of the fetch. Raises `OSError`.
+
+        Between the read and the end of the parsing the client must not be taken for mute: the
+        thread may wait for the CPU there. So reading and noting it are one step for `_make_room`.
+        """
+        with self._lock:
+            self._parsed.discard(request)  # what it had sent was no whole request
+        waiting = select.poll()
+        waiting.register(request, select.POLLIN)
+        if not waiting.poll((request.gettimeout() or TIMEOUT) * 1000):
+            raise TimeoutError("timed out")
+        with self._lock:
+            self._parsed.add(request)
+            return request.recv_into(buffer)
+
     def note_request(self, request: socket.socket) -> None:
         """Note that a client has sent its whole request, in the thread of the fetch."""
         with self._lock:
             self._mute.pop(request, None)
+            self._parsed.discard(request)
 
     def _acquire_slot(self) -> bool:
         deadline = time.monotonic() + TIMEOUT
@@ -159,8 +197,8 @@ class _Server(ThreadingWSGIServer):
             for request, since in self._mute.items():
                 if (rest := since + GRACE - time.monotonic()) > 0:
                     return rest
-                if _has_said_something(request):
-                    continue  # its thread has not come to read that yet
+                if request in self._parsed or _has_said_something(request):
+                    continue  # its thread has not come to look at that yet
                 del self._mute[request]
                 with contextlib.suppress(OSError):  # its client has gone
                     request.shutdown(socket.SHUT_RDWR)
@@ -170,6 +208,7 @@ class _Server(ThreadingWSGIServer):
     def shutdown_request(self, request: Any) -> None:
         with self._lock:  # a socket in the table is open
             self._mute.pop(request, None)
+            self._parsed.discard(request)
             if request in self._fetching:
                 self._fetching.discard(request)
                 self._slots.release()

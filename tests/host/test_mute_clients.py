@@ -108,6 +108,31 @@ def test_many_scrapers_at_once_are_all_answered(
 
 
 @pytest.mark.slow
+def test_a_client_is_answered_whose_thread_waits_for_the_cpu_behind_its_read(
+    page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parse = metrics_page._Handler.parse_request
+    resumed = threading.Event()
+
+    def parse_late(handler: metrics_page._Handler) -> bool:
+        resumed.wait(PATIENCE)
+        return parse(handler)
+
+    monkeypatch.setattr(metrics_page, "GRACE", 0.01)
+    monkeypatch.setattr(metrics_page._Handler, "parse_request", parse_late)
+    with contextlib.ExitStack() as clients:
+        scrapers = [clients.enter_context(page.silent()) for _ in range(MOST + 4)]
+        for each in scrapers:
+            each.sendall(REQUEST)
+        served = page.page._server
+        until(lambda: len(served._parsed) == MOST, "all threads have read, and parse")
+        threading.Event().wait(10 * metrics_page.GRACE)  # the others want their places
+        resumed.set()
+        texts = [read_to_end(each) for each in scrapers]
+    assert all(b"echo_tui_connections" in text for text in texts)
+
+
+@pytest.mark.slow
 def test_mute_clients_of_the_control_socket_keep_nobody_out(controlled: Controlled) -> None:
     with mute_crowd(lambda: controlled.raw().sock) as times:
         until(lambda: min(times) >= 1, "all of them are there")
