@@ -75,8 +75,7 @@ class Lifecycle:
         self.unacknowledged = Unacknowledged(self._queues, reporter, *told, settings.write_timeout)
         self._arrived: dict[Connection, int] = {}  # the bytes received, once all that had is read
         self._resetting: set[int] = set()  # ids to be closed with RST
-        self._ids = count(shard.first_id, shard.workers)
-        self._limit = shard.limit
+        self._ids, self._limit = count(shard.first_id, shard.workers), shard.limit
         self._on_closed: dict[Connection, list[Callable[[Connection], None]]] = {}
 
     def open(self, sock: socket.socket, peer: str, now: float) -> None:
@@ -197,12 +196,13 @@ class Lifecycle:
         return check_linger(connection, now, self.settings.write_timeout) is Verdict.DONE
 
     def _remove(self, connection: Connection) -> None:
-        fd = connection.fd
-        if connection in self._on_closed:  # who waits for the close wants to know what was lost
-            self.unacknowledged.examine(connection, self.reporter.now)
+        fd, machine, reporter = connection.fd, connection.machine, self.reporter
+        if self._on_closed and connection in self._on_closed:
+            # Who waits for the close wants to know what was lost.
+            self.unacknowledged.examine(connection, reporter.now)
         if connection.interest:
             self.poller.remove(fd)
-        if connection.machine.closing in ENDS_BY_PEER:
+        if machine.closing in ENDS_BY_PEER:
             note_end(connection, self._queues.unacked(fd))
         sock = self._sockets.pop(fd)
         if connection.id in self._resetting:
@@ -215,19 +215,20 @@ class Lifecycle:
         self.quick.pop(fd, None)
         self.wheel.cancel(connection)
         self.unacknowledged.forget(connection)
-        self._arrived.pop(connection, None)
-        self.reporter.inspected.pop(connection, None)
-        received = connection.quick_bytes + connection.machine.bytes_in
-        if received > SMALL:
-            self.freed.note_close(received, self.reporter.now)
+        if self._arrived:
+            self._arrived.pop(connection, None)
+        if reporter.inspected:
+            reporter.inspected.pop(connection, None)
+        if connection.quick_bytes + machine.bytes_in > SMALL:
+            self.freed.note_close(connection.bytes_in, reporter.now)
         if connection.interest & POLLOUT:
-            self.reporter.armed -= 1
-        if connection.machine.broken is not None:
+            reporter.armed -= 1
+        if machine.broken is not None:
             self.judging.judge_end(connection, self.settings.cap)
-        closed = self.reporter.publish_closed(connection)
+        closed = reporter.publish_closed(connection)
         if connection.tail or connection.capture is not None:
             self.captures.end(connection, closed)
-        for call in self._on_closed.pop(connection, ()):
+        for call in self._on_closed.pop(connection, ()) if self._on_closed else ():
             call(connection)
 
     def on_deadline(self, connection: Connection, now: float) -> None:

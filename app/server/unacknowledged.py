@@ -165,8 +165,10 @@ class Unacknowledged:
 
     def forget(self, connection: Connection) -> None:
         """Forget a connection that has closed."""
-        self._kept.pop(connection, None)
-        self._unread.discard(connection)
+        if connection.outstanding is not None:
+            self._kept.pop(connection, None)
+        if connection.unread:
+            self._unread.discard(connection)
 
     def _begin(self, connection: Connection, acked: int, now: float) -> Outstanding:
         """Bytes of the connection are unacknowledged from here on, or anew."""
