@@ -171,25 +171,34 @@ _PACES: Final = frozenset(rule.note for rule in RULES if rule.is_pace)
 class HostEnds:
     """The latest ends of the connections of one host, and the notes about it."""
 
-    __slots__ = ("_ends", "_judged_at", "_latest", "host", "notes")
+    __slots__ = ("_ends", "_judged_at", "_latest", "_next", "host", "notes")
 
     def __init__(self, host: str) -> None:
         self.host = host
         self.notes: dict[str, HostNote] = {}
         """By word; some may have lapsed (`is_valid`)."""
-        # The latest ends, each with the rules that it counts for.
-        self._ends: deque[tuple[Closed, tuple[_Rule, ...]]] = deque(maxlen=LATEST)
+        # The latest ends, each with what `HostEnd.after` says, and the rules that it counts for;
+        # None if it was not asked yet.
+        self._ends: deque[tuple[Closed, float, tuple[_Rule, ...] | None]] = deque(maxlen=LATEST)
         self._judged_at: dict[str, float] = {}  # by word, of those that stand
+        self._next = -inf  # when the latest ends are judged again, however many there are
         self._latest: float | None = None  # when a connection of it last closed
 
     def add(self, closed: Closed) -> None:
         """Note that a connection has closed, and judge the latest ones anew."""
-        after = -inf if self._latest is None else closed.opened_at - self._latest
-        end = HostEnd(closed, after)
-        self._latest = max(closed.t, self._latest or 0.0)
-        is_fine = closed.reason is _EOF and closed.frames_in > 1  # most are: no rule is asked
-        rules = () if is_fine else tuple(rule for rule in RULES if rule.counts(end))
-        self._ends.append((closed, rules))
+        ends, latest, t = self._ends, self._latest, closed.t
+        after = -inf if latest is None else closed.opened_at - latest
+        if latest is None or t > latest:
+            self._latest = t
+        if t < self._next and len(ends) == LATEST and t - ends[0][0].t < JUDGED_AGAIN:
+            ends.append((closed, after, None))  # thousands may close in a second
+            return
+        self._next = t + JUDGED_AGAIN
+        ends.append((closed, after, None))
+        for number, (one, since, known) in enumerate(ends):
+            if known is None:
+                ends[number] = one, since, _rules_of(one, since)
+        rules = ends[-1][2] or ()
         for rule in rules:
             self._judge(rule, closed)
         if len(rules) < len(self.notes):
@@ -212,7 +221,7 @@ class HostEnds:
         self._judged_at[rule.note] = latest.t
 
     def _counting_for(self, rule: _Rule) -> list[Closed]:
-        return [closed for closed, rules in self._ends if rule in rules]
+        return [closed for closed, _, rules in self._ends if rules and rule in rules]
 
     def _are_most(self, counting: list[Closed]) -> bool:
         return 2 * len(counting) >= len(self._ends)
@@ -231,12 +240,19 @@ class HostEnds:
     def shift(self, seconds: float) -> None:
         """Forget the ends: their times are of before the wall clock was set by `seconds`."""
         self._ends.clear()
-        self._latest = None
+        self._latest, self._next = None, -inf
         for note in list(self.notes.values()):
             moved = msgspec.structs.replace(
                 note, since=note.since + seconds, last=note.last + seconds
             )
             self.adopt(moved)
+
+
+def _rules_of(closed: Closed, after: float) -> tuple[_Rule, ...]:
+    if closed.reason is _EOF and closed.frames_in > 1:  # most are: no rule is asked
+        return ()
+    end = HostEnd(closed, after)
+    return tuple(rule for rule in RULES if rule.counts(end))
 
 
 def is_valid(note: HostNote, now: float) -> bool:
@@ -270,17 +286,18 @@ class HostTable:
 
     def __init__(self) -> None:
         self._hosts: OrderedDict[str, HostEnds] = OrderedDict()
+        self._last: HostEnds | None = None  # the one that was asked for last
 
     def of(self, peer: str) -> HostEnds:
         """Return what is known of the host of a peer's address."""
         host = host_of(peer)
-        known = self._hosts.get(host)
-        if known is None:
+        if (known := self._hosts.get(host)) is None:
             known = self._hosts[host] = HostEnds(host)
             if len(self._hosts) > MOST_HOSTS:
                 self._hosts.popitem(last=False)
-        else:
+        elif known is not self._last:
             self._hosts.move_to_end(host)
+        self._last = known
         return known
 
     def standing(self, now: float) -> list[HostNote]:
