@@ -30,7 +30,8 @@ class KeptClosed(Generic[T]):
 
     def __init__(self, limit: int) -> None:
         """Keep `limit` of them; half of the room, rounded up, is for failures if there are any."""
-        self._limit = limit
+        self.limit = limit
+        """How many are kept at most."""
         self._for_failures = (limit + 1) // 2
         # With its number, which says in which order they closed.
         self._failures: deque[tuple[int, T]] = deque()
@@ -42,7 +43,7 @@ class KeptClosed(Generic[T]):
 
     def __len__(self) -> int:
         """Return how many are kept."""
-        return self._limit - self._room
+        return self.limit - self._room
 
     def copy(self) -> KeptClosed[T]:
         """Return a copy that stays as it is; the things themselves are the same."""
@@ -59,7 +60,7 @@ class KeptClosed(Generic[T]):
 
         With a limit of 0 that is `item` itself.
         """
-        if not self._limit:
+        if not self.limit:
             return item
         self.version += 1
         (self._failures if is_failure(closed) else self._others).append((self.version, item))
@@ -70,7 +71,7 @@ class KeptClosed(Generic[T]):
 
     def drop_oldest(self) -> T | None:
         """Give up the oldest one; return it, or None if there is none."""
-        if self._room == self._limit:
+        if self._room == self.limit:
             return None
         self._room += 1
         return self._oldest().popleft()[1]
@@ -80,7 +81,7 @@ class KeptClosed(Generic[T]):
         self.version += 1
         self._failures.clear()
         self._others.clear()
-        self._room = self._limit
+        self._room = self.limit
 
     def _oldest(self) -> deque[tuple[int, T]]:
         """Return the group of which the oldest one goes."""

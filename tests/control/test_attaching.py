@@ -171,6 +171,7 @@ def test_who_asks_is_told_of_those_that_closed_before_and_logs_none_of_them(
             until(is_told, "pages")
         finally:
             source.close()
+        assert source.keep_closed == controlled.fanout.state.kept.limit > 0
         assert len(model.kept) == number
         assert [row.diagnosis.code for row in model.kept if row.diagnosis] == ["http1"] * number
         assert not [line for line in model.log if "closed" in line.word]

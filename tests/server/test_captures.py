@@ -8,6 +8,7 @@ from functools import partial
 import pytest
 
 from app.core.commands import ReadBytes
+from app.core.events import Opened
 from app.core.framing import frame, header
 from app.core.kept_bytes import KeptBytes
 from tests.peers import Running, exchange, read_to_end
@@ -174,6 +175,13 @@ def test_only_as_many_closed_ones_are_kept_as_the_server_knows(serve: Serve) -> 
         running.closed(number)
         numbers.append(number)
     assert [running.submit(ReadBytes, id=number).ok for number in numbers] == [False, True]
+    told = kept(running, numbers[1])
+    assert [piece.data for piece in told.pieces] == [PING]
+    assert told.is_complete
+    [read] = told.reads
+    assert (read.offset, read.size, read.held) == (0, len(PING), len(PING))
+    [opened] = [event for event in running.watcher.all(Opened) if event.id == numbers[1]]
+    assert opened.t <= read.t <= running.closed(numbers[1]).t
 
 
 def test_a_header_refused_in_the_first_read_is_kept_with_all_behind_it(serve: Serve) -> None:

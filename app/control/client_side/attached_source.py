@@ -27,7 +27,6 @@ from ...core.events import (
     TraceLevel,
 )
 from ...core.statistics import carry_longest
-from ...watch.screen_state import KEEP_CLOSED
 from ...watch.source import Failure
 from ...watch.stream import Drained
 from ..protocol import Do, News, Page, Watch, Welcome
@@ -51,8 +50,6 @@ class AttachedSource:
     """The server goes on when the dashboard ends."""
     grace = 0.0
     """Unused: the server goes on when an attached dashboard ends."""
-    keep_closed = KEEP_CLOSED
-    """As many as a server keeps unless it was told another number."""
 
     def __init__(
         self,
@@ -74,6 +71,8 @@ class AttachedSource:
         assert self._link.welcome is not None
         self._offset = self._link.welcome.t - clock()
         self._instance = self._link.welcome.instance
+        self.keep_closed = self._link.welcome.keep_closed
+        """As many as the server keeps."""
         self._arrival = "attached"
         self._heard_at = clock()
         self._retry_at = clock()

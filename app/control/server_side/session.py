@@ -254,6 +254,7 @@ class Session:
                 pid=context.pid,
                 instance=context.instance,
                 t=context.fanout.now(),
+                keep_closed=context.fanout.state.kept.limit,
             )
         )
 
