@@ -226,6 +226,10 @@ def proxy_v2(stream: Stream) -> Match | None:
     return Match("proxy_v2", "the PROXY protocol, version 2")
 
 
+_NO_CONTROL: Final = bytes(byte for byte in range(256) if byte >= 32 or byte in b"\t\n\r")
+"""All bytes but control characters, of which a text has none."""
+
+
 def websocket(stream: Stream) -> Match | None:
     """Masked frames without a handshake: text that is UTF-8, or several frames."""
     if stream.data[:1] not in (b"\x81", b"\x82", b"\x01", b"\x89"):
@@ -246,7 +250,7 @@ def websocket(stream: Stream) -> Match | None:
         here = reader.data[reader.at : reader.at + min(size, 4096)]
         plain = bytes(byte ^ mask[index & 3] for index, byte in enumerate(here))
         if first in (0x81, 0x01):
-            check(_is_utf8_begun(plain) and b"\0" not in plain)
+            check(_is_utf8_begun(plain) and not plain.translate(None, _NO_CONTROL))
             found.append(plain)
         reader.skip(size)
 

@@ -53,6 +53,8 @@ _COUNTED: Final = {
     **dict.fromkeys(b"\x8d\x8e\x96", 8),
 }
 """Opcodes with a little-endian length of so many bytes, and so many bytes behind it."""
+_MOST_PICKLED: Final = 1 << 24
+"""Bytes of one string in a pickle that are believed: any bytes fit a larger one."""
 _LINES: Final = {**dict.fromkeys(b"ILFSVPgp", 1), **dict.fromkeys(b"ic", 2)}
 """Opcodes with so many lines behind them."""
 
@@ -80,7 +82,9 @@ def _pickled(reader: FieldReader) -> None:
         if opcode in _FIXED:
             reader.skip(_FIXED[opcode])
         elif opcode in _COUNTED:
-            reader.skip(reader.number(_COUNTED[opcode], "little"))
+            size = reader.number(_COUNTED[opcode], "little")
+            check(size < _MOST_PICKLED)
+            reader.skip(size)
         elif opcode in _LINES:
             for _ in range(_LINES[opcode]):
                 end = reader.data.find(b"\n", reader.at)

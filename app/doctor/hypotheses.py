@@ -101,7 +101,7 @@ def _candidates(stream: Stream, right: Right) -> Iterator[Hypothesis]:
             found = walk(framing, stream, start)
             if found and _is_telling(stream, framing, found):
                 bits = before + found.bits - framing.prior - against
-                bits += _tail_bits(stream, framing, found)
+                bits += _tail_bits(stream, framing, found) + _body_bits(stream, framing, found)
                 if framing.code in _NARROW and not found.is_exact:
                     bits -= _NARROW_BITS
                 if framing.code in _NARROW and not _has_text_bodies(stream, found):
@@ -125,6 +125,13 @@ _NO_REFUSAL_BITS: Final = 4.0
 """Against a slip where the server met no header that it must refuse."""
 _NO_TEXT_ENDS: Final = (b" ", b",", b":", b"\t")
 """Characters that a whole text does not end with."""
+_ONE_TEXT: Final = frozenset({"counts_itself", "u16be", "u16le", "u24be", "varint", "flag_u32be"})
+"""Framings of which a single header is more if it stands before one whole text."""
+_TEXT_BODY_BITS: Final = 4.0
+"""Evidence of a single body that is a whole text; twice that of one that only begins with a
+bracket: nothing else begins or ends one."""
+_COMMA_BITS: Final = 3.0
+"""Evidence of the comma behind a netstring."""
 _ALL: Final = (*FRAMINGS, *LONG, *EXTRA, *SHORT, *INTERLEAVED, *BUFFERS)
 
 
@@ -166,7 +173,9 @@ def _is_one_text(stream: Stream, found: Walk) -> bool:
     at, head = found.heads[0]
     body = stream.classes[at + head.size :]
     is_text = len(body) >= 3 and body.count(b"t") == len(body)
-    ends = {b"{": b"}", b"[": b"]"}.get(stream.data[at + head.size : at + head.size + 1])
+    ends = {b"{": b"}", b"[": b"]", b"<": b">"}.get(
+        stream.data[at + head.size : at + head.size + 1]
+    )
     last = stream.data[-1:]
     has_lines = b"\n" in stream.data[at + head.size :]
     is_whole = last == (ends or b"\n") if ends or has_lines else last not in _NO_TEXT_ENDS
@@ -185,8 +194,6 @@ def _offset(framing: Framing, found: Walk) -> int:
 
 def _tail_bits(stream: Stream, framing: Framing, found: Walk) -> float:
     """Evidence in the bytes between a body and the next header."""
-    if framing.code == "counts_itself":
-        return 4.0 if found.frames == 1 else 0.0  # one whole text, see `_is_telling`
     if framing.code not in ("extra_bytes", "buffer_tail"):
         return 0.0
     tails = []
@@ -208,6 +215,16 @@ def _tail_bits(stream: Stream, framing: Framing, found: Walk) -> float:
         for start, tail in whole[1:3]:
             bits += min(unknown_bits(stream, start, start + len(tail)), 16.0) - 1.0
     return bits
+
+
+def _body_bits(stream: Stream, framing: Framing, found: Walk) -> float:
+    """Evidence in whole bodies that begin and end as texts do."""
+    if framing.code == "netstring":
+        return _COMMA_BITS if found.is_exact or found.frames > 1 else 0.0
+    if found.frames == 1 and framing.code in _ONE_TEXT and _is_one_text(stream, found):
+        is_document = stream.data[found.heads[0][1].size] in b"{[<"
+        return 2 * _TEXT_BODY_BITS if is_document else _TEXT_BODY_BITS
+    return 0.0
 
 
 def _is_length(tail: bytes, cap: int) -> bool:

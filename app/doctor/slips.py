@@ -171,4 +171,13 @@ BUFFERS: Final = tuple(
         must_differ=True,
     )
     for size in sorted(set(BUFFER_SIZES))
+) + tuple(
+    Framing(
+        "buffer_tail",
+        f"right headers, each with a whole buffer of {size:,} bytes behind it, the rest zeros",
+        5,
+        _filled_up(HEADER_SIZE + size),
+        must_differ=True,
+    )
+    for size in sorted(set(BUFFER_SIZES))
 )
