@@ -26,7 +26,8 @@ class Diagnosis(msgspec.Struct, frozen=True):
     @property
     def name(self) -> str:
         """A sentence with `fits` and the code, for a line that has told the facts already."""
-        return f"the bytes from offset {self.offset:,} on fit {self.fits} ({self.code})"
+        wrong = f", wrong from offset {self.offset:,} on" if self.offset else ""
+        return f"its bytes fit {self.fits} ({self.code}){wrong}"
 
 
 MOST_ALSO: Final = 3

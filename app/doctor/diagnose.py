@@ -22,6 +22,7 @@ from .hypotheses import Hypothesis, weigh
 from .messaging import MESSAGING_SIGNATURES
 from .right import Right, is_whole_frames, read_right_frames
 from .signatures import Match
+from .slips import TWICE
 from .text_protocols import TEXT_SIGNATURES
 from .words import describe_framing, describe_protocol, describe_silence
 
@@ -182,7 +183,7 @@ def _from_hypotheses(stream: Stream, right: Right, found: list[Hypothesis]) -> D
 def _also_true(stream: Stream, best: Hypothesis) -> tuple[str, ...]:
     """Codes that are other words for the same bytes."""
     if best.code == "extra_bytes":
-        return ("short_length",)
+        return () if best.framing is TWICE else ("short_length",)
     if best.code == "short_length" and best.walk:
         excess = {head.body - head.length for _, head in best.walk.heads}
         return ("extra_bytes",) if len(excess) == 1 else ()

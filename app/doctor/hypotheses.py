@@ -10,7 +10,7 @@ from ..core.framing import HEADER_SIZE, read_length
 from .evidence import Stream, unknown_bits
 from .framings import FRAMINGS, Framing, Walk, walk
 from .right import Right
-from .slips import BUFFERS, CHARACTERS, EXTRA, INTERLEAVED, LONG, SHORT
+from .slips import BUFFERS, CHARACTERS, EXTRA, INTERLEAVED, LONG, SHORT, TWICE
 
 LATER_BITS: Final = 2.0
 """Against a fault that begins only behind right frames."""
@@ -108,11 +108,30 @@ def _candidates(stream: Stream, right: Right) -> Iterator[Hypothesis]:
                     bits -= _NARROW_BITS
                 if framing.code in _SLIPPED and not right.is_refused:
                     bits -= _NO_REFUSAL_BITS
-                yield Hypothesis(
-                    framing.code, bits, _offset(framing, found), framing.words, found, framing
-                )
+                words = _words(stream, framing, found)
+                yield Hypothesis(framing.code, bits, _offset(framing, found), words, found, framing)
 
 
+def _words(stream: Stream, framing: Framing, found: Walk) -> str:
+    """The framing in words; of extra bytes with their name, if they are always the same."""
+    if framing.code != "extra_bytes" or framing is TWICE:
+        return framing.words
+    tails = set()
+    for at, head in found.heads:
+        if (end := at + head.size + head.body) <= stream.size:
+            tails.add(stream.data[at + HEADER_SIZE + head.length : end])
+    known = _NAMED_TAILS.get(tails.pop()) if len(tails) == 1 else None
+    told = f"right frames, each followed by {known} that the length leaves out"
+    return told if known else framing.words
+
+
+_NAMED_TAILS: Final = {
+    b"\n": "a newline (0a)",
+    b"\r": "a carriage return (0d)",
+    b"\r\n": "a line end (0d 0a)",
+    b"\0": "a NUL (00)",
+    b"\n\0": "a newline and a NUL (0a 00)",
+}
 _TAILED: Final = frozenset({"extra_bytes", "buffer_tail", "short_length"})
 _NARROW: Final = frozenset({"u16be", "u16le", "varint"})
 _NARROW_BITS: Final = 4.0
@@ -132,13 +151,13 @@ _TEXT_BODY_BITS: Final = 4.0
 bracket: nothing else begins or ends one."""
 _COMMA_BITS: Final = 3.0
 """Evidence of the comma behind a netstring."""
-_ALL: Final = (*FRAMINGS, *LONG, *EXTRA, *SHORT, *INTERLEAVED, *BUFFERS)
+_ALL: Final = (*FRAMINGS, *LONG, *EXTRA, *SHORT, *INTERLEAVED, TWICE, *BUFFERS)
 
 
 def _is_telling(stream: Stream, framing: Framing, found: Walk) -> bool:
     """Whether a walk shows more than right frames or a chance would."""
     heads = found.heads
-    if framing.must_differ:
+    if framing.must_differ or framing is TWICE:
         return True
     if framing.code == "u64be":
         # Right frames with an empty one before each look the same.
@@ -187,14 +206,14 @@ def _offset(framing: Framing, found: Walk) -> int:
     at, head = found.heads[0]
     if framing.must_differ:
         at, head = next((at, head) for at, head in found.heads if head.body != head.length)
-    if framing.code == "interleaved":
+    if framing.code == "interleaved" or framing is TWICE:
         return at + HEADER_SIZE
     return at + HEADER_SIZE + head.length if framing.code in _TAILED else at
 
 
 def _tail_bits(stream: Stream, framing: Framing, found: Walk) -> float:
     """Evidence in the bytes between a body and the next header."""
-    if framing.code not in ("extra_bytes", "buffer_tail"):
+    if framing.code not in ("extra_bytes", "buffer_tail") or framing is TWICE:
         return 0.0
     tails = []
     for at, head in found.heads:

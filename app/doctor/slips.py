@@ -159,6 +159,20 @@ CHARACTERS: Final = SHORT[:2]
 INTERLEAVED: Final = (
     Framing("interleaved", "two writers on one connection", 5, _interleaved, must_differ=True),
 )
+
+
+def _twice(data: bytes, at: int, most: int) -> FrameHead | None:
+    """A header, the same one again, and the body."""
+    length = _length(data, at, most)
+    if length < 0:
+        return CUT if length == -1 else None
+    header, again = data[at : at + HEADER_SIZE], data[at + HEADER_SIZE : at + 2 * HEADER_SIZE]
+    if not length or not header.startswith(again):
+        return None
+    return CUT if len(again) < HEADER_SIZE else FrameHead(2 * HEADER_SIZE, length, length)
+
+
+TWICE: Final = Framing("extra_bytes", "right frames, each with its header written twice", 5, _twice)
 BUFFER_SIZES: Final = tuple(1 << power for power in range(4, 17)) + tuple(
     count * unit for unit in (100, 1000) for count in range(1, 11)
 )

@@ -9,6 +9,7 @@ from .evidence import Stream
 from .hypotheses import Hypothesis
 from .right import Right
 from .signatures import Match
+from .slips import TWICE
 
 MENDED_BY: Final = {
     "u32le": "Write the length in network byte order (big-endian).",
@@ -58,20 +59,29 @@ def describe_framing(
 ) -> str:
     """Say what a server reads at the offset, what explains all bytes, and what would decide."""
     parts = []
-    before = sum(start < best.offset for start, _ in right.starts if start or right.frames)
-    if best.offset and before and best.code not in ("extra_bytes", "buffer_tail"):
-        at = stream.origin + best.offset
-        parts.append(f"The bytes before offset {at:,} are right frames.")
-    parts.append(describe_header(stream, best.offset))
+    start = _start(best)
+    if start:
+        parts.append(f"The bytes before offset {stream.origin + start:,} are right frames.")
+    if right.is_refused and best.offset != right.at:
+        refused = describe_header(stream, right.at).removesuffix(".")
+        wrong = stream.data[best.offset : best.offset + HEADER_SIZE]
+        at = f"{stream.origin + best.offset:,}: {spell_bytes(wrong)}"
+        parts.append(f"{refused}; the first wrong byte is at offset {at}.")
+    else:
+        parts.append(describe_header(stream, best.offset))
     if best.code == "over_cap":
         parts.append("An honest body that is too large explains all bytes.")
     elif best.walk:
         frames = best.walk.frames
         count = "1 frame" if frames == 1 else f"{frames:,} frames"
-        start = stream.origin + _start(best)
-        parts.append(f"All bytes fit {best.words}: {count} from offset {start:,} on.")
+        number = stream.size - start
+        all_bytes = f"All {number:,} bytes from offset {stream.origin + start:,} on"
+        framed = f"frames with {best.words}" if best.words.startswith("a") else best.words
+        parts.append(f"{all_bytes} fit {framed}: {count}.")
     parts += [_describe_rival(stream, right, best, other) for other in others]
-    if best.code in MENDED_BY:
+    if best.framing is TWICE:
+        parts.append("Write the header once; a layer below may write it, too.")
+    elif best.code in MENDED_BY:
         parts.append(MENDED_BY[best.code])
     return " ".join(parts)
 

@@ -126,7 +126,12 @@ class CommandHandler:
         told = msgspec.structs.replace(kept, t=reporter.time(), request=command.request)
         reporter.publish(told)
         held = sum(len(piece.data) for piece in kept.pieces)
-        self._answer(command, True, f"{held:,} of {kept.size:,} bytes{off}", command.id)
+        self._answer(
+            command,
+            True,
+            f"{held:,} of the {kept.size:,} bytes that it sent are kept{off}",
+            command.id,
+        )
 
     def _answer(
         self, command: Command, ok: bool, message: str, connection_id: int | None = None

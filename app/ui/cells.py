@@ -16,7 +16,16 @@ from rich.style import Style
 from ..core.events import ORDERLY, Closed, ConnectionState
 from ..core.framing import HEADER_SIZE
 from ..watch.columns import AMOUNT_WIDTH, COLUMNS, Unit
-from ..watch.figures import bar, clock, short_count, short_pair, short_rate, short_size, short_span
+from ..watch.figures import (
+    bar,
+    clock,
+    short_count,
+    short_micros,
+    short_pair,
+    short_rate,
+    short_size,
+    short_span,
+)
 from ..watch.notes import words_of
 from ..watch.row import Row
 from ..watch.why import why_in_brief
@@ -124,7 +133,9 @@ def _pollout(row: Row, column: FittedColumn, _now: float) -> Line:
 
 
 def _age(row: Row, column: FittedColumn, now: float) -> Line:
-    return [(_align(short_span(row.age(now)), column), palette.DIM)]
+    age = row.age(now)
+    text = short_span(age) if row.closed is None or age >= 1 else short_micros(age * 1e6)
+    return [(_align(text, column), palette.DIM)]
 
 
 def _idle(row: Row, column: FittedColumn, now: float) -> Line:

@@ -99,7 +99,7 @@ def why_lines(row: Row, now: float, width: int, cap: int | None = None) -> list[
     else:
         detail = row.closed.detail
         if found is not None:
-            detail = detail_beside(found, detail)
+            detail = detail_beside(detail)
         why = f"closed, {row.closed.reason.value}{f': {detail}' if detail else ''}"
     lines = flow([*labelled_line("why"), (why, palette.STRONG)], width, LABEL)
     if found is not None:
@@ -112,8 +112,10 @@ def why_lines(row: Row, now: float, width: int, cap: int | None = None) -> list[
 
 def peer_lines(row: Row, now: float, width: int) -> list[Line]:
     """Draw the peer, the descriptor and the times of a connection in lines of `width` cells."""
-    age = words_span(row.age(now))
+    seconds = row.age(now)
+    age = words_span(seconds)
     if row.closed is not None:
+        age = age if seconds >= 10 else short_micros(seconds * 1e6)
         times = f"   fd was {row.opened.fd}   was open for {age}"
     else:
         quiet = row.idle(now)

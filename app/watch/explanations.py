@@ -55,7 +55,7 @@ STATES: Final[Table] = _table(
 )
 """By state."""
 REASONS: Final[Table] = _table(
-    (Reason.EOF, "The peer ended its stream between two frames, and everything was echoed.",
+    (Reason.EOF, "The peer ended its stream, and not inside a frame; all that it sent was echoed.",
      "10.4", "recv(2)"),
     (Reason.EOF_MID_HEADER, "The peer ended its stream inside the 4 bytes of a header.",
      "10.3", "recv(2)"),
@@ -63,8 +63,8 @@ REASONS: Final[Table] = _table(
      "10.4", "recv(2)"),
     (Reason.RESET, "The peer sent an RST: it closed with unread data, or it died.",
      "10.2", "tcp(7)"),
-    (Reason.FRAME_TOO_LARGE, "A header announced a body larger than the CAP; most often the client "
-     "speaks another framing or protocol.", "12", "tcp(7)"),
+    (Reason.FRAME_TOO_LARGE, "A header announced a body larger than the CAP: the body is too "
+     "large, or these bytes are no header of ours.", "12", "tcp(7)"),
     (Reason.TIMEOUT_HEADER, "A header was begun and not completed within the header time-out.",
      "14.2", "epoll_wait(2)"),
     (Reason.TIMEOUT_BODY, "A body was begun and not completed within the body time-out.",
@@ -89,11 +89,11 @@ REASONS: Final[Table] = _table(
 WHYS: Final[Table] = _table(
     (WhyCode.NO_BYTES_YET, "It was accepted, and its peer has sent nothing yet.",
      "9.1", "accept(2)"),
-    (WhyCode.BETWEEN_FRAMES, "Every frame was echoed and acknowledged: the peer has nothing to say "
-     "at present.", "10.3", "recv(2)"),
+    (WhyCode.BETWEEN_FRAMES, "Every frame was echoed, and the peer has begun no other.",
+     "10.3", "recv(2)"),
     (WhyCode.NEEDS_HEADER, "Some of the 4 header bytes are here, and the peer has not sent the "
      "rest.", "10.3", "recv(2)"),
-    (WhyCode.NEEDS_BODY, "The header is complete, and the peer has not sent all of the body.",
+    (WhyCode.NEEDS_BODY, "The header is complete, and a part of the body has not come.",
      "10.4", "recv(2)"),
     (WhyCode.ARMED_FIRST, "In the write mode armed POLLOUT is awaited before the first write: "
      "nothing was offered to the kernel yet.", "10.6", "poll(2)"),

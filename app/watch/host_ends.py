@@ -119,9 +119,10 @@ def _one_frame(count: int, of: int, ends: list[Closed]) -> str:
 
 
 def _fast(count: int, of: int, ends: list[Closed]) -> str:
+    silent = "" if any(each.bytes_in for each in ends) else ", without a byte from it"
     return (
         f"{count} of its last {of} connections were opened within {AT_ONCE:g} s after the one "
-        f"before had closed, and ended as {_reasons(ends)}: wait longer before each attempt"
+        f"before had closed, and ended as {_reasons(ends)}{silent}: wait longer before each attempt"
     )
 
 
@@ -133,7 +134,9 @@ def _half(count: int, of: int, _ends: list[Closed]) -> str:
 
 
 def _mid(count: int, of: int, ends: list[Closed]) -> str:
-    details = f", the last with {ends[-1].detail}" if ends[-1].detail else ""
+    details = f", the latest with {ends[-1].detail}" if ends[-1].detail else ""
+    if len(short := {_missing(each) for each in ends}) == 1 and len(ends) > 1 and any(short):
+        details += f", each time {short.pop():,} bytes short"
     return (
         f"{count} of its last {of} connections ended inside a frame{details}: it closes before all "
         "is sent, or announces more than it sends"

@@ -99,6 +99,18 @@ def test_one_connection_less_is_no_habit(word: str) -> None:
     assert next_words(state, last + 5) == []
 
 
+def test_the_sentence_says_what_the_ends_have_in_common() -> None:
+    def text(ends: list[Closed]) -> str:
+        (note,) = lint((), state_after(ends).hosts, ends[-1].t + 1.2)
+        return note.text
+
+    broken = [end(n, 2.0 * n, MID, frames=3, missing=200) for n in range(5)]
+    assert ", each time 200 bytes short: " in text(broken)
+    assert "each time" not in text([*broken, end(9, 12.0, MID, frames=3, missing=7)])
+    fast = [end(n, 0.1 * n, lasted=0.02, frames=0) for n in range(20)]
+    assert "ended as eof, without a byte from it: " in text(fast)
+
+
 @pytest.mark.parametrize("word", ["half_counted", "ends_mid_frame", "closes_unread"])
 def test_it_is_told_once_it_has_held_for_a_second(word: str) -> None:
     ends = BAD[word]

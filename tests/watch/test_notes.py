@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from app.core.diagnosis import Diagnosis
 from app.core.events import ConnectionState, Reason, Snapshot
 from app.core.habits import Habits
 from app.watch.columns import COLUMNS, column_named
@@ -82,6 +83,25 @@ def test_the_evidence_has_the_figures() -> None:
     )
     (note,) = notes_of(BAD["pipelines_without_reading"], NOW)
     assert note.text.startswith("it has sent 448 KiB more while 4.8 KiB of its echo wait, of which")
+
+
+def test_empty_frames_in_turn_with_others_may_be_a_length_of_8_bytes() -> None:
+    def told(empty: int) -> str:
+        habits = Habits(empty=empty, sampled=66, empty_since=NOW - 2)
+        (note,) = notes_of(row_of(snapshot(1, frames=66), habits), NOW)
+        return note.text
+
+    assert told(33).startswith("33 of 66 frames that were looked at are empty (length 0), every")
+    assert "8 bytes" in told(33)
+    assert "8 bytes" not in told(40)
+
+
+def test_zeros_that_a_diagnosis_explains_are_no_empty_frames() -> None:
+    row = row_of(snapshot(1, frames=66), Habits(empty=33, sampled=66, empty_since=NOW - 2))
+    assert row.snapshot is not None
+    found = Diagnosis("buffer_tail", "")
+    row.snapshot = msgspec.structs.replace(row.snapshot, diagnosis=found)
+    assert words_of(row, NOW) == []
 
 
 @pytest.mark.parametrize(
