@@ -98,7 +98,8 @@ def _title(table: ConnectionTable, model: State) -> str:
     if table.tagged:
         title += f", {len(table.tagged):,} tagged"
     if table.is_newest_first:
-        return f"{title}  the newest first"
+        above = table.scroll_offset.y  # the cursor stays on its row, however many come
+        return f"{title}  the newest first{f', {above:,} above' if above else ''}"
     if table.sort_key != "id" or table.descending:
         title += f"  by {table.sort_key.replace('_', ' ')}"
     return title

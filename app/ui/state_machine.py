@@ -6,7 +6,7 @@ from typing import Final
 
 from rich.style import Style
 
-from ..core.events import ConnectionState
+from ..core.events import ConnectionState, Reason
 from ..core.framing import HEADER_SIZE
 from ..watch.figures import short_count
 from ..watch.row import Row
@@ -27,6 +27,8 @@ def _edges(row: Row) -> tuple[str, str, str]:
         and snapshot.state is ConnectionState.READ_BODY
         and snapshot.header_read == HEADER_SIZE
     )
+    if row.closed is not None:
+        in_body = row.closed.reason in (Reason.EOF_MID_BODY, Reason.TIMEOUT_BODY)
     counts = (row.count("frames_in") + in_body, row.count("frames_in"), row.frames)
     return short_count(counts[0]), short_count(counts[1]), short_count(counts[2])
 

@@ -65,6 +65,28 @@ async def test_one_that_closes_comes_to_the_top_and_the_cursor_stays() -> None:
         assert table(app).selected_id == GOOD
 
 
+async def test_the_title_says_how_many_newer_ones_stand_above_those_in_view() -> None:
+    source = FixedSource(failures())
+    async with running(source) as (app, pilot):
+        await pilot.press("C", "G")
+        for number in range(100, 160):
+            source.feed(opened(number), closed(number, Reason.EOF, ago=0.0))
+        source.time += 1.0
+        await refresh(app, pilot)
+        await refresh(app, pilot)
+        above = table(app).scroll_offset.y
+        assert above > 0
+        assert f"the newest first, {above} above" in drawn_text(app)
+
+
+def test_a_frame_that_ended_in_its_body_had_its_header_complete() -> None:
+    state = ScreenState()
+    end = closed(1, Reason.EOF_MID_BODY, ago=0.0, detail="3 of 9 body bytes", frames_in=0)
+    state.apply(Drained([opened(1), end], [], None, 0), NOW)
+    lines = _lines(next(iter(state.kept)), NOW, 98, 9, None)
+    assert "READ_LEN  ─1▶" in "".join(part for line in lines for part, _ in line)
+
+
 async def test_sort_and_filter_work_on_closed_ones_and_leave_the_open_ones_alone() -> None:
     async with running(FixedSource(failures())) as (app, pilot):
         await pilot.press("C", "slash", *"diagnosis:http1 or detail:body", "enter")
