@@ -1,0 +1,219 @@
+"""A fault on purpose: what becomes of the echo of one connection, byte for byte.
+
+It decides; `app.server.faulty_writing` does. No clock is read and no socket touched here. Bytes
+and frames are counted over the whole connection, so a SPEC that comes late to a connection may
+find its byte gone by.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from enum import Enum
+from math import inf
+from random import Random
+from typing import Final, NamedTuple
+
+from ..core.fault_receipt import MOST_DEEDS, MOST_SIZES, FaultDeed, FaultReceipt
+from ..core.fault_spec import FaultSpec
+from ..core.framing import HEADER_SIZE, header, read_length
+from .broken_frame import Chunk
+
+RATE_STEP: Final = 0.05
+"""Seconds between two looks at what a `rate` allows; what two of them allow is sent at once."""
+_LARGEST: Final = 0xFFFF_FFFF
+
+
+class Act(Enum):
+    """What is to be done next with the pending echo."""
+
+    SEND = "send"
+    WAIT = "wait"
+    FIN = "fin"
+    RST = "rst"
+
+
+class Step(NamedTuple):
+    """What is to be done next."""
+
+    act: Act
+    size: int = 0
+    """Bytes to be written with one call, of `SEND`; 0 if nothing is pending."""
+    until: float = inf
+    """When to ask again, of `WAIT`; ``inf`` is never."""
+
+
+class FaultyEcho:
+    """The fault of one connection; in the loop's thread only. Times are on the loop's clock."""
+
+    def __init__(self, spec: FaultSpec, seed: int, bytes_out: int = 0, frames_out: int = 0) -> None:
+        """`bytes_out` and `frames_out` are those of the connection so far."""
+        self.spec = spec
+        self.seed = seed
+        self._random = Random(seed)
+        self._let_out = bytes_out
+        self._ready = bytes_out  # bytes of echo that `prepare` has had
+        self._frame = frames_out + 1  # the number of the frame that is being sent
+        self._byte = 0  # the next byte of it
+        self._sizes: deque[int] = deque()  # of the echoes that are pending, the first as it was
+        self._piece = 0  # bytes left of the piece that was begun
+        self._piece_at = 0.0  # when the next piece may begin
+        self._delayed = 0  # the frame whose delay is over, or runs
+        self._delay_until = 0.0
+        self._rated_at: float | None = None
+        self._allowance = 0.0  # bytes that `rate` allows
+        self._deeds: list[FaultDeed] = []
+        self._pieces: list[int] = []  # of the frame that is being sent
+        self._sizes_listed = 0
+        self._more = 0
+        self._told: set[tuple[str, int]] = set()
+
+    def receipt(self) -> FaultReceipt:
+        """Return what was done so far."""
+        deeds = list(self._deeds)
+        if self._pieces:
+            deeds.append(FaultDeed("slice", self._frame, 0, tuple(self._pieces)))
+        return FaultReceipt(self.spec.text, self.seed, tuple(deeds), self._more)
+
+    # --- the bytes ---
+
+    def prepare(self, chunks: Iterable[Chunk]) -> Sequence[Chunk]:
+        """Change the echo that becomes pending: whole frames. Its size stays what it is."""
+        spec, echo = self.spec, b"".join(chunks)
+        frames = _frames(echo)
+        first = self._frame + len(self._sizes)
+        if spec.swap:
+            for index in range(0, len(frames) - 1, 2):
+                frames[index], frames[index + 1] = frames[index + 1], frames[index]
+                self._note("swap", first + index, 0)
+                self._note("swap", first + index + 1, 0)
+        changed = bytearray().join(frames)
+        at = 0
+        for number, frame in enumerate(frames, first):
+            if spec.length:
+                (length,) = read_length(frame)
+                wrong = min(max(0, length + spec.length), _LARGEST)
+                if wrong != length:
+                    changed[at : at + HEADER_SIZE] = header(wrong)
+                    self._note("length", number, 0)
+            if spec.corrupt is not None:
+                byte = spec.corrupt - self._ready
+                if at <= byte < at + len(frame):
+                    changed[byte] ^= 1 << self._random.randrange(8)
+                    self._note("corrupt", number, byte - at)
+            at += len(frame)
+            self._sizes.append(len(frame))
+        self._ready += len(echo)
+        return [bytes(changed)]
+
+    # --- when and how much ---
+
+    def next_step(self, now: float) -> Step:
+        """Say what to do next; to be asked again after each `sent`, also with nothing pending."""
+        spec = self.spec
+        end = self._end_of(spec)
+        if end is not None and self._let_out >= end[0] and (self._sizes or self._let_out):
+            word, act = end[1:]
+            self._note_once(word, self._frame, self._byte)
+            return Step(act)
+        if not self._sizes:
+            return Step(Act.SEND)
+        if spec.delay and self._delayed != self._frame and not self._byte:
+            self._delayed, self._delay_until = self._frame, now + spec.delay
+            self._note("delay", self._frame, 0)
+        wait_until = max(self._delay_until, self._piece_at)
+        if now < wait_until:
+            return Step(Act.WAIT, until=wait_until)
+        count = self._sizes[0] - self._byte if spec.slice or spec.delay else self._left()
+        if spec.slice:
+            if not self._piece:
+                self._piece = self._random.randint(*spec.slice)
+            count = min(count, self._piece)
+        if end is not None:
+            count = min(count, end[0] - self._let_out)
+        if spec.rate:
+            allowed = self._allowed(now)
+            if allowed < 1:
+                self._note_once("rate", self._frame, self._byte)
+                return Step(Act.WAIT, until=now + RATE_STEP)
+            count = min(count, allowed)
+        return Step(Act.SEND, count)
+
+    def sent(self, count: int, now: float) -> None:
+        """Note that the kernel took `count` bytes of what `next_step` asked for, in one call."""
+        spec = self.spec
+        self._let_out += count
+        self._allowance -= count
+        if spec.slice:
+            self._note_piece(count)
+            self._piece -= count
+            if not self._piece or self._byte + count == self._sizes[0]:
+                self._piece = 0
+                if spec.gap:
+                    self._piece_at = now + spec.gap
+                    self._note_once("gap", self._frame, self._byte + count)
+        while count:
+            step = min(count, self._sizes[0] - self._byte)
+            self._byte += step
+            count -= step
+            if self._byte == self._sizes[0]:
+                self._finish_frame()
+
+    def _end_of(self, spec: FaultSpec) -> tuple[int, str, Act] | None:
+        if spec.stall is not None:
+            return spec.stall, "stall", Act.WAIT
+        if spec.reset is not None:
+            return spec.reset, "reset", Act.RST
+        return None if spec.eof is None else (spec.eof, "eof", Act.FIN)
+
+    def _left(self) -> int:
+        return sum(self._sizes) - self._byte
+
+    def _allowed(self, now: float) -> int:
+        if self._rated_at is not None:
+            self._allowance += (now - self._rated_at) * self.spec.rate
+        self._rated_at = now
+        self._allowance = min(self._allowance, 1.0 + 2 * RATE_STEP * self.spec.rate)
+        return int(self._allowance)
+
+    def _finish_frame(self) -> None:
+        if self._pieces:
+            self._list(FaultDeed("slice", self._frame, 0, tuple(self._pieces)))
+            self._pieces.clear()
+        self._sizes.popleft()
+        self._frame += 1
+        self._byte = 0
+
+    # --- the receipt ---
+
+    def _note_piece(self, size: int) -> None:
+        if len(self._deeds) >= MOST_DEEDS or self._sizes_listed >= MOST_SIZES:
+            self._more += 1
+        else:
+            self._sizes_listed += 1
+            self._pieces.append(size)
+
+    def _note_once(self, what: str, frame: int, byte: int) -> None:
+        if (what, frame) not in self._told:
+            if len(self._told) > MOST_DEEDS:
+                self._told.clear()
+            self._told.add((what, frame))
+            self._note(what, frame, byte)
+
+    def _note(self, what: str, frame: int, byte: int) -> None:
+        self._list(FaultDeed(what, frame, byte))
+
+    def _list(self, deed: FaultDeed) -> None:
+        if len(self._deeds) < MOST_DEEDS:
+            self._deeds.append(deed)
+        else:
+            self._more += 1
+
+
+def _frames(echo: bytes) -> list[bytes]:
+    frames, at = [], 0
+    while at < len(echo):
+        end = at + HEADER_SIZE + read_length(echo, at)[0]
+        frames.append(echo[at:end])
+        at = end
+    return frames
