@@ -102,6 +102,18 @@ class ReadBytes(_Command, frozen=True, tag="bytes"):
     id: int
 
 
+class Fault(_Command, frozen=True, tag="fault"):
+    """Give connections a fault on purpose, or take it away; each id has its own answer.
+
+    With `next` instead of ids exactly the next so many that are accepted get it.
+    """
+
+    ids: tuple[int, ...] = ()
+    spec: str = ""
+    """A SPEC (`app.core.fault_spec`); empty to take the fault away."""
+    next: int = 0
+
+
 class Stop(_Command, frozen=True, tag="stop"):
     """Stop accepting, echo the frames that were received whole, end within the grace time."""
 
@@ -126,7 +138,7 @@ class Record(_Command, frozen=True, tag="record"):
     """The file of a recording that is to start; absolute, and it must not exist."""
 
 
-Command: TypeAlias = Kill | Set | Trace | ReadBytes | Stop
+Command: TypeAlias = Kill | Set | Trace | ReadBytes | Fault | Stop
 """The commands to a loop."""
 ClientCommand: TypeAlias = Command | Record
 """The commands that a control client may send."""

@@ -179,21 +179,21 @@ def parse_fault(text: str) -> FaultSpec:
     for word in text.split(","):
         name = _name_of(word.strip())
         if name in found:
-            raise SettingError(f"fault {_shown(text)}: {name} is given twice: leave one out")
+            raise SettingError(f"{_shown(text)}: {name} is given twice: leave one out")
         match = WORDS[name].pattern.fullmatch(word.strip())
         if match is None:
-            raise SettingError(f"fault {_shown(word)}: write {WORDS[name].form}")
+            raise SettingError(f"{_shown(word)}: write {WORDS[name].form}")
         try:
             found[name] = WORDS[name].read(match)
         except SettingError as error:
-            raise SettingError(f"fault {_shown(word.strip())}: {error}") from None
+            raise SettingError(f"{_shown(word.strip())}: {error}") from None
     if not found.keys() - {"seed"}:
-        raise SettingError(f"fault {_shown(text)}: a seed alone does nothing: add a word")
+        raise SettingError(f"{_shown(text)}: a seed alone does nothing: add a word")
     for one, other in _EXCLUDE:
         if one in found and other in found:
-            raise SettingError(f"fault {_shown(text)}: {one} excludes {other}: leave one out")
+            raise SettingError(f"{_shown(text)}: {one} excludes {other}: leave one out")
     if "gap" in found and "slice" not in found:
-        raise SettingError(f"fault {_shown(text)}: gap is between pieces: add slice=N")
+        raise SettingError(f"{_shown(text)}: gap is between pieces: add slice=N")
     return FaultSpec(text.strip(), **found)
 
 
@@ -202,10 +202,10 @@ def _name_of(word: str) -> str:
     if name in WORDS:
         return name
     if not word:
-        raise SettingError("a fault has no empty word: write words with commas, as in slice=1")
+        raise SettingError("an empty word stands in it: write words with commas, as in slice=1")
     near = get_close_matches(name, WORDS, 1)
     hint = f"is it {WORDS[near[0]].form}?" if near else f"one of {', '.join(WORDS)}"
-    raise SettingError(f"fault {_shown(word)} is no word that is known: {hint}")
+    raise SettingError(f"{_shown(word)} is no word of a fault: {hint}")
 
 
 def _shown(text: str) -> str:

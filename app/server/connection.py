@@ -16,8 +16,10 @@ from ..core.diagnosis import Diagnosis
 from ..core.events import POLLIN, Closed, Snapshot, TraceLevel
 from ..core.framing import NO_BURST
 from .arrivals import Arrivals
+from .budgets import BYTE_BUDGET
 from .capture import TAIL, Capture
-from .machine import BYTE_BUDGET, READ_LEN, EchoMachine
+from .faulty_echo import FaultyEcho
+from .machine import READ_LEN, EchoMachine
 from .outstanding import Outstanding
 
 READ_SIZE: Final = 64 * 1024
@@ -108,10 +110,11 @@ class Connection:
     """
 
     __slots__ = (
-        "acked_all_at active_at alike arrivals budget_hits burst capture changed eagains fd "
-        "first_at id interest is_held judgement linger machine offered opened_at outstanding "
-        "partial_writes peer progress_at quick_bytes quick_frames read_size seen seen_state "
-        "served_from slot stalled_at tail tallied toggled_at toggles told_at trace unread unread_at"
+        "acked_all_at active_at alike arrivals budget_hits burst capture changed eagains faulty "
+        "fd first_at held_until id interest is_held judgement linger machine offered opened_at "
+        "outstanding partial_writes peer progress_at quick_bytes quick_frames read_size seen "
+        "seen_state served_from slot stalled_at tail tallied toggled_at toggles told_at trace "
+        "unread unread_at"
     ).split()
 
     first_at: float
@@ -136,6 +139,12 @@ class Connection:
         # Assigned by `app.server.noting`.
         self.arrivals: Arrivals | None = None
         """Figures of how its frames arrive and it ends; None while nothing was remarkable."""
+
+        # Assigned by `app.server.faults`.
+        self.faulty: FaultyEcho | None = None
+        """The fault on purpose that it has; None for nearly all."""
+        self.held_until = 0.0
+        """When what a fault holds back may go on; ``inf`` is never, 0 if it holds nothing."""
 
         # Assigned by `app.server.captures`.
         self.capture: Capture | None = None
@@ -347,6 +356,8 @@ class Connection:
             queues=queues,
             diagnosis=self.valid_diagnosis,
             habits=None if self.arrivals is None else self.arrivals.to_habits(epoch),
+            fault="" if self.faulty is None else self.faulty.spec.text,
+            fault_holds=self.faulty is not None and bool(self.held_until or self.faulty.aside),
         )
 
     @property
@@ -385,6 +396,7 @@ class Connection:
             partial_writes=counts.partial_writes,
             diagnosis=None if self.judgement is None else self.valid_diagnosis,
             habits=None if self.arrivals is None else self.arrivals.to_habits(epoch),
+            fault=None if self.faulty is None else self.faulty.receipt(),
         )
 
 

@@ -50,6 +50,10 @@ class FaultyEcho:
         """`bytes_out` and `frames_out` are those of the connection so far."""
         self.spec = spec
         self.seed = seed
+        self.aside: Sequence[Chunk] = ()
+        """Echoes that wait until more frames are complete, in order."""
+        self.aside_frames = 0
+        """How many they are."""
         self._random = Random(seed)
         self._let_out = bytes_out
         self._ready = bytes_out  # bytes of echo that `prepare` has had
@@ -85,8 +89,8 @@ class FaultyEcho:
         if spec.swap:
             for index in range(0, len(frames) - 1, 2):
                 frames[index], frames[index + 1] = frames[index + 1], frames[index]
-                self._note("swap", first + index, 0)
-                self._note("swap", first + index + 1, 0)
+                self.note("swap", first + index, 0)
+                self.note("swap", first + index + 1, 0)
         changed = bytearray().join(frames)
         at = 0
         for number, frame in enumerate(frames, first):
@@ -95,12 +99,12 @@ class FaultyEcho:
                 wrong = min(max(0, length + spec.length), _LARGEST)
                 if wrong != length:
                     changed[at : at + HEADER_SIZE] = header(wrong)
-                    self._note("length", number, 0)
+                    self.note("length", number, 0)
             if spec.corrupt is not None:
                 byte = spec.corrupt - self._ready
                 if at <= byte < at + len(frame):
                     changed[byte] ^= 1 << self._random.randrange(8)
-                    self._note("corrupt", number, byte - at)
+                    self.note("corrupt", number, byte - at)
             at += len(frame)
             self._sizes.append(len(frame))
         self._ready += len(echo)
@@ -112,7 +116,8 @@ class FaultyEcho:
         """Say what to do next; to be asked again after each `sent`, also with nothing pending."""
         spec = self.spec
         end = self._end_of(spec)
-        if end is not None and self._let_out >= end[0] and (self._sizes or self._let_out):
+        is_reached = end is not None and self._let_out >= end[0]
+        if end is not None and is_reached and (self._sizes or (end[0] and spec.stall is None)):
             word, act = end[1:]
             self._note_once(word, self._frame, self._byte)
             return Step(act)
@@ -120,7 +125,7 @@ class FaultyEcho:
             return Step(Act.SEND)
         if spec.delay and self._delayed != self._frame and not self._byte:
             self._delayed, self._delay_until = self._frame, now + spec.delay
-            self._note("delay", self._frame, 0)
+            self.note("delay", self._frame, 0)
         wait_until = max(self._delay_until, self._piece_at)
         if now < wait_until:
             return Step(Act.WAIT, until=wait_until)
@@ -198,9 +203,10 @@ class FaultyEcho:
             if len(self._told) > MOST_DEEDS:
                 self._told.clear()
             self._told.add((what, frame))
-            self._note(what, frame, byte)
+            self.note(what, frame, byte)
 
-    def _note(self, what: str, frame: int, byte: int) -> None:
+    def note(self, what: str, frame: int, byte: int) -> None:
+        """List that `what` was done to a byte of a frame."""
         self._list(FaultDeed(what, frame, byte))
 
     def _list(self, deed: FaultDeed) -> None:
