@@ -149,6 +149,20 @@ def answer_bound(command: ClientCommand) -> float:
     return CLOSE_BOUND if isinstance(command, Kill) and command.mode is KillMode.CLOSE else 0.0
 
 
+def ids_of(command: ClientCommand) -> tuple[int, ...]:
+    """Return the connections that a command names."""
+    if isinstance(command, Kill | Fault):
+        return command.ids
+    return (command.id,) if isinstance(command, Trace | ReadBytes) else ()
+
+
+def expected_results(command: ClientCommand) -> int:
+    """Return how many results a command has: one for each connection that it is to change."""
+    if isinstance(command, Stop):
+        return 0
+    return len(command.ids) if isinstance(command, Kill) else len(ids_of(command)) or 1
+
+
 def results_left(expected: int, result: CommandResult) -> int:
     """Return how many results of a command are to come after `result`, of `expected` with it.
 
