@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 COMMANDS: Final = {
     "attach": ".attach:attach",
+    "check": ".check:check",
     "client": ".client:client",
     "completion": ".completion:completion",
     "ctl": ".ctl.ctl_commands:ctl",

@@ -34,6 +34,9 @@ class FaultSpec(msgspec.Struct, frozen=True):
     """The SPEC as it was given."""
     slice: tuple[int, int] | None = None
     """Least and most bytes of each piece of an echo."""
+    cuts: tuple[int, ...] = ()
+    """Bytes of the first pieces of each echo, the rest being one more: no word asks for it, the
+    cases of `check client` do."""
     gap: float = 0.0
     """Seconds between two pieces."""
     delay: float = 0.0

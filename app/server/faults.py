@@ -130,7 +130,7 @@ class Faults:
             self._reset(connection, now)
         elif step.act is Act.FIN:
             self._end(connection, Reason.KILLED, f"fault eof@{faulty.spec.eof}")
-        elif faulty.spec.slice and self._is_unsent(connection):
+        elif faulty.is_cut and self._is_unsent(connection):
             self._hold(connection, now + SOON, now)  # the kernel would join the pieces
         else:
             return min(step.size, share)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Sequence
 from enum import Enum
+from itertools import accumulate
 from math import inf
 from random import Random
 from typing import Final, NamedTuple
@@ -50,6 +51,8 @@ class FaultyEcho:
         """`bytes_out` and `frames_out` are those of the connection so far."""
         self.spec = spec
         self.seed = seed
+        self.is_cut = bool(spec.slice or spec.cuts)
+        """Whether its pieces are to be segments of their own."""
         self.aside: Sequence[Chunk] = ()
         """Echoes that wait until more frames are complete, in order."""
         self.aside_frames = 0
@@ -129,10 +132,10 @@ class FaultyEcho:
         wait_until = max(self._delay_until, self._piece_at)
         if now < wait_until:
             return Step(Act.WAIT, until=wait_until)
-        count = self._sizes[0] - self._byte if spec.slice or spec.delay else self._left()
-        if spec.slice:
+        count = self._sizes[0] - self._byte if self.is_cut or spec.delay else self._left()
+        if self.is_cut:
             if not self._piece:
-                self._piece = self._random.randint(*spec.slice)
+                self._piece = self._next_piece()
             count = min(count, self._piece)
         if end is not None:
             count = min(count, end[0] - self._let_out)
@@ -149,7 +152,7 @@ class FaultyEcho:
         spec = self.spec
         self._let_out += count
         self._allowance -= count
-        if spec.slice:
+        if self.is_cut:
             self._note_piece(count)
             self._piece -= count
             if not self._piece or self._byte + count == self._sizes[0]:
@@ -170,6 +173,13 @@ class FaultyEcho:
         if spec.reset is not None:
             return spec.reset, "reset", Act.RST
         return None if spec.eof is None else (spec.eof, "eof", Act.FIN)
+
+    def _next_piece(self) -> int:
+        """Draw the size of the piece that begins, or take it from the `cuts`."""
+        if self.spec.slice:
+            return self._random.randint(*self.spec.slice)
+        ends = (end - self._byte for end in accumulate(self.spec.cuts))
+        return next((size for size in ends if size > 0), self._sizes[0] - self._byte)
 
     def _left(self) -> int:
         return sum(self._sizes) - self._byte

@@ -7,7 +7,7 @@ from math import inf
 import pytest
 
 from app.core.fault_receipt import MOST_DEEDS, MOST_SIZES, FaultDeed
-from app.core.fault_spec import parse_fault
+from app.core.fault_spec import FaultSpec, parse_fault
 from app.core.framing import frame, header
 from app.server.faulty_echo import Act, FaultyEcho
 
@@ -18,8 +18,9 @@ FRAMES = [frame(body) for body in BODIES]
 class Played:
     """An echo that is sent under a fault, into a kernel that takes all that it is offered."""
 
-    def __init__(self, spec: str, seed: int = 1, takes: int = 1 << 30) -> None:
-        self.fault = FaultyEcho(parse_fault(spec), seed)
+    def __init__(self, spec: str | FaultSpec, seed: int = 1, takes: int = 1 << 30) -> None:
+        read = parse_fault(spec) if isinstance(spec, str) else spec
+        self.fault = FaultyEcho(read, seed)
         self.takes = takes
         self.now = 100.0
         self.sent: list[tuple[float, bytes]] = []
@@ -77,6 +78,12 @@ def test_a_slice_cuts_each_echo_into_pieces_of_its_size(size: int) -> None:
         at += len(sizes)
 
 
+def test_cuts_are_the_first_pieces_of_each_echo() -> None:
+    played = Played(FaultSpec("", cuts=(1, 3, 2))).echo(*FRAMES[:3])
+    assert played.sizes == [1, 3, 2, 3, 1, 3, 1, 3, 2, 9]
+    assert played.data == b"".join(FRAMES[:3])
+
+
 def test_the_same_seed_makes_the_same_pieces_and_another_others() -> None:
     def receipt(seed: int) -> object:
         return Played("slice=1..9", seed).echo(frame(bytes(300))).fault.receipt().done
@@ -117,6 +124,9 @@ def test_a_rate_is_kept_over_any_second(rate: int) -> None:
 def test_an_end_lets_exactly_so_many_bytes_out(word: str, end: str, at: int, cut: str) -> None:
     played = Played(f"{cut}{word}@{at}").echo(FRAMES[0], FRAMES[1])
     assert played.data == (FRAMES[0] + FRAMES[1])[:at]
+    if at == 13 and word == "stall":  # all is out, and nothing more is pending
+        assert played.end == ""
+        played.echo(FRAMES[2])
     assert played.end == end
     (deed,) = [deed for deed in played.fault.receipt().done if deed.what == word]
     inside = 9 if at >= 9 else 0

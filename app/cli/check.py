@@ -1,0 +1,167 @@
+"""`echo-tui check`: grade a client, or a server, of frames with a 4-byte length."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import sys
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from ..core.printable import printable, reason_of
+from ..proving.client_cases import CLIENT_CASES, ClientCase
+from ..proving.client_check import ClientCheck
+from ..proving.client_run import ClientCommand, shown_words
+from ..proving.verdict import Grade, Verdict
+from .exit_codes import EXIT_FAILED
+
+_MOST_SEED: Final = (1 << 63) - 1
+_WIDEST: Final = 120
+
+
+@click.group(no_args_is_help=False)
+def check() -> None:
+    """Grade a client or a server: one case after the other, a verdict in a sentence each."""
+
+
+def check_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that both checks have."""
+    for each in reversed(
+        (
+            click.option("--json", "as_json", is_flag=True, help="Print one JSON object."),
+            click.option(
+                "--junit", metavar="FILE", type=click.Path(path_type=Path), help="Write a report."
+            ),
+            click.option(
+                "--case", "names", metavar="NAME", multiple=True, help="Only this case; repeatable."
+            ),
+            click.option("--list", "lists", is_flag=True, help="List the cases, and run nothing."),
+            click.option(
+                "--seed",
+                type=click.IntRange(0, _MOST_SEED),
+                help="The same seed, the same pieces.  [default: any]",
+            ),
+            click.option(
+                "--timeout",
+                type=click.FloatRange(0.5, 600),
+                default=10.0,
+                metavar="S",
+                show_default=True,
+                help="Seconds for each case.",
+            ),
+        )
+    ):
+        command = each(command)
+    return command
+
+
+@check.command(context_settings={"ignore_unknown_options": True})
+@check_options
+@click.option(
+    "--keep",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Keep the evidence: what it sent, what it printed, what was done to it.",
+)
+@click.option(
+    "--env",
+    "variables",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="A variable for the client; {host} and {port} in it are filled in, too.",
+)
+@click.argument("words", metavar="-- CMD … {host} {port}", nargs=-1, type=click.UNPROCESSED)
+def client(
+    as_json: bool,
+    junit: Path | None,
+    names: tuple[str, ...],
+    lists: bool,
+    seed: int | None,
+    timeout: float,
+    keep: Path | None,
+    variables: tuple[str, ...],
+    words: tuple[str, ...],
+) -> int:
+    """Run a client once for each case, each against a server of its own.
+
+    A right client exits with 0 where its echo was whole, cut or late, and with another code, in
+    time, where the echo was wrong or missing. {host} and {port} in CMD stand for the server's.
+    """
+    cases = _chosen(names)
+    if lists:
+        for case in cases:
+            print(f"{case.name:20} {case.meets}")
+        return 0
+    if not words:
+        raise click.UsageError("CMD is missing: check client -- ./my-client {host} {port}")
+    env = dict(_divided(variable) for variable in variables)
+    command = ClientCommand(words, env)
+    if not any(mark in text for mark in ("{port}",) for text in (*words, *env.values())):
+        raise click.UsageError("CMD has no {port}: write it where the client is told its port")
+    seed = random.randrange(_MOST_SEED) if seed is None else seed
+    checked = ClientCheck(command, timeout, seed, keep)
+    try:
+        verdicts = list(_told(checked.play(cases), as_json, len(cases)))
+    except OSError as error:
+        raise click.UsageError(f"{printable(words[0])}: {reason_of(error)}") from None
+    return _report(Grade(shown_words(words), seed, verdicts), as_json, junit)
+
+
+def _chosen(names: Sequence[str]) -> list[ClientCase]:
+    known = {case.name: case for case in CLIENT_CASES}
+    for name in names:
+        if name not in known:
+            raise click.UsageError(f"{printable(name)!r} is no case: --list names them")
+    return [case for case in CLIENT_CASES if not names or case.name in names]
+
+
+def _divided(variable: str) -> tuple[str, str]:
+    name, is_given, value = variable.partition("=")
+    if not (name and is_given):
+        raise click.UsageError(f"--env {printable(variable)!r} is not NAME=VALUE")
+    return name, value
+
+
+def _told(verdicts: Iterator[Verdict], as_json: bool, count: int) -> Iterator[Verdict]:
+    """Print each verdict as it comes, and on a terminal which case is under way."""
+    is_live = sys.stderr.isatty()
+    width = min(shutil.get_terminal_size().columns, _WIDEST)
+    number = 0
+    while True:
+        if is_live:
+            print(f"\r{number + 1} of {count} …", end="", file=sys.stderr, flush=True)
+        verdict = next(verdicts, None)
+        if is_live:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+        if verdict is None:
+            return
+        number += 1
+        if not as_json:
+            _print_verdict(verdict, width)
+        yield verdict
+
+
+def _print_verdict(verdict: Verdict, width: int) -> None:
+    word = "skip" if verdict.skipped else "ok" if verdict.ok else "FAIL"
+    head = f"{word:5}{verdict.case:20} {verdict.seconds:5.1f} s  "
+    indent = " " * len(head)
+    print(
+        textwrap.fill(verdict.text, max(width, 60), initial_indent=head, subsequent_indent=indent)
+    )
+
+
+def _report(grade: Grade, as_json: bool, junit: Path | None) -> int:
+    if as_json:
+        print(grade.to_json())
+    else:
+        print(f"{grade.summary} (seed {grade.seed})")
+    if junit is not None:
+        try:
+            junit.write_text(grade.to_junit(), "utf-8")
+        except OSError as error:
+            raise click.UsageError(f"--junit {junit}: {reason_of(error)}") from None
+    return 0 if grade.ok else EXIT_FAILED
