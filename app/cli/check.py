@@ -6,18 +6,23 @@ import random
 import shutil
 import sys
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import click
 
 from ..core.printable import printable, reason_of
+from ..core.settings import PeerPort, Rule, Settings, rules_of
 from ..proving.client_cases import CLIENT_CASES, ClientCase
 from ..proving.client_check import ClientCheck
 from ..proving.client_run import ClientCommand, shown_words
+from ..proving.server_cases import SERVER_CASES, STORM, ServerCase
+from ..proving.server_check import check_server
+from ..proving.server_target import Target, is_loopback
 from ..proving.verdict import Grade, Verdict
 from .exit_codes import EXIT_FAILED
+from .options import Host, Judged, option
 
 _MOST_SEED: Final = (1 << 63) - 1
 _WIDEST: Final = 120
@@ -91,11 +96,9 @@ def client(
     A right client exits with 0 where its echo was whole, cut or late, and with another code, in
     time, where the echo was wrong or missing. {host} and {port} in CMD stand for the server's.
     """
-    cases = _chosen(names)
+    cases = _chosen(CLIENT_CASES, names)
     if lists:
-        for case in cases:
-            print(f"{case.name:20} {case.meets}")
-        return 0
+        return _list(cases)
     if not words:
         raise click.UsageError("CMD is missing: check client -- ./my-client {host} {port}")
     env = dict(_divided(variable) for variable in variables)
@@ -111,12 +114,60 @@ def client(
     return _report(Grade(shown_words(words), seed, verdicts), as_json, junit)
 
 
-def _chosen(names: Sequence[str]) -> list[ClientCase]:
-    known = {case.name: case for case in CLIENT_CASES}
+@check.command()
+@check_options
+@option(rules_of(Settings)["cap"], default=None, help="Its largest body, if that is known.")
+@click.option("--pid", type=click.IntRange(1), help="Its process: also CPU, descriptors, memory.")
+@click.option("--yes-really", is_flag=True, help="Also a server that is not on this machine.")
+@click.argument("host", type=Host())
+@click.argument("port", type=Judged(Rule("port", PeerPort)))
+def server(
+    as_json: bool,
+    junit: Path | None,
+    names: tuple[str, ...],
+    lists: bool,
+    seed: int | None,
+    timeout: float,
+    cap: int | None,
+    pid: int | None,
+    yes_really: bool,
+    host: str,
+    port: int,
+) -> int:
+    """Grade a server that runs already and echoes frames with a 4-byte big-endian length.
+
+    It gets up to 200 connections at once and some 100 MB of frames; one on another machine only
+    with --yes-really.
+    """
+    cases = _chosen(SERVER_CASES, names)
+    if lists:
+        return _list(cases)
+    if not yes_really and not is_loopback(host):
+        raise click.UsageError(
+            f"{printable(host)} is not this machine: {STORM} connections and some 100 MB of frames"
+            " would go there; give --yes-really if it is yours"
+        )
+    seed = random.randrange(_MOST_SEED) if seed is None else seed
+    target = Target(host, port, timeout, seed, cap, pid)
+    verdicts = list(_told(check_server(target, cases), as_json, len(cases)))
+    return _report(Grade(f"{host} {port}", seed, verdicts), as_json, junit)
+
+
+Case = TypeVar("Case", ClientCase, ServerCase)
+
+
+def _chosen(cases: Sequence[Case], names: Sequence[str]) -> list[Case]:
+    known = {case.name: case for case in cases}
     for name in names:
         if name not in known:
             raise click.UsageError(f"{printable(name)!r} is no case: --list names them")
-    return [case for case in CLIENT_CASES if not names or case.name in names]
+    return [case for case in cases if not names or case.name in names]
+
+
+def _list(cases: Iterable[ClientCase | ServerCase]) -> int:
+    for case in cases:
+        print(f"{case.name:20} {case.meets}")
+    return 0
 
 
 def _divided(variable: str) -> tuple[str, str]:

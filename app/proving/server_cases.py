@@ -1,0 +1,302 @@
+"""The cases that `check server` plays against a server that echoes length-prefixed frames.
+
+Each is one function of a `Target`: it returns if all is well, and raises `Wrong` with what it saw,
+or `NotPossible` if the case cannot be met. Section numbers are the source document's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import time
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from ..core.framing import HEADER_SIZE, frame, header
+from ..core.settings import KIB, MIB
+from .server_target import Target, Wrong
+
+STORM: Final = 200
+"""Connections that are open at once."""
+UNREAD: Final = 24 * MIB
+"""Bytes of frames that are sent while no echo is read, at the most."""
+PENDING: Final = 12 * MIB
+"""Bytes of frames before the end of our direction: more than the kernels hold, so that some of the
+echo is pending at the server."""
+QUICK: Final = 1.0
+"""Seconds within which a quick client is answered beside a slow one."""
+IDLE: Final = 2.0
+"""Seconds of the shortened idle minute."""
+IDLE_CPU: Final = 0.1
+"""Share of a core that a server may use while nothing happens."""
+GIVEN_BACK: Final = 3.0
+"""Seconds within which descriptors are given back."""
+MOST_LEFT: Final = 64 * MIB
+"""Bytes of memory that may stay once all peers have left."""
+
+
+class ServerCase(NamedTuple):
+    """One case."""
+
+    name: str
+    meets: str
+    """What the server meets, in words."""
+    section: str
+    """The section of the source document that explains it."""
+    bug: str
+    """The likely bug of a server that fails."""
+    play: Callable[[Target], None]
+
+
+def _body(rng: random.Random, size: int) -> bytes:
+    return rng.randbytes(size)
+
+
+def _echo(target: Target) -> None:
+    with target.connect() as peer:
+        for size in (1, 5, 60, 1000):
+            peer.exchange(frame(_body(target.rng, target.fit(size))))
+
+
+def _sizes(target: Target) -> None:
+    with target.connect() as peer:
+        for power in range(17):
+            for size in ((1 << power) - 1, 1 << power, (1 << power) + 1):
+                if size and target.fit(size) == size:
+                    peer.exchange(frame(_body(target.rng, size)))
+
+
+def _single_bytes(target: Target) -> None:
+    with target.connect() as peer:
+        sent = frame(_body(target.rng, target.fit(40))) * 2
+        for byte in sent:
+            peer.send(bytes((byte,)))
+            time.sleep(0.002)
+        peer.expect(sent)
+
+
+def _cut_headers(target: Target) -> None:
+    with target.connect() as peer:
+        sent = frame(_body(target.rng, target.fit(60)))
+        for cut in (1, 2, 3, HEADER_SIZE, HEADER_SIZE + 1):
+            peer.send(sent[:cut])
+            time.sleep(0.02)
+            peer.send(sent[cut:])
+            peer.expect(sent)
+
+
+def _behind_a_frame(target: Target) -> None:
+    with target.connect() as peer:
+        one, two = (frame(_body(target.rng, target.fit(50))) for _ in range(2))
+        peer.send(one + two[:3])
+        peer.expect(one)
+        time.sleep(0.02)
+        peer.send(two[3:])
+        peer.expect(two)
+
+
+def _empty_frame(target: Target) -> None:
+    with target.connect() as peer:
+        peer.exchange(frame(b""))
+        peer.exchange(frame(b"behind it"))
+        peer.exchange(frame(b"") * 3 + frame(b"x"))
+
+
+def _large(target: Target) -> None:
+    with target.connect() as peer:
+        peer.exchange(frame(_body(target.rng, target.fit(MIB))))
+
+
+def _pipelined(target: Target) -> None:
+    with target.connect() as peer:
+        sizes = (target.fit(target.rng.randrange(300)) for _ in range(300))
+        peer.exchange(b"".join(frame(_body(target.rng, size)) for size in sizes))
+
+
+def _without_reading(target: Target) -> None:
+    with target.connect() as peer:
+        sent = peer.send_unread(frame(_body(target.rng, target.fit(16 * KIB))), UNREAD)
+        peer.exchange_rest(sent)
+
+
+def _half_close(target: Target) -> None:
+    few = b"".join(frame(_body(target.rng, target.fit(500))) for _ in range(20))
+    many = frame(_body(target.rng, target.fit(64 * KIB)))
+    for sent in (few, many * (PENDING // len(many))):
+        _end_ours(target, sent)
+
+
+def _end_ours(target: Target, sent: bytes) -> None:
+    with target.connect() as peer:
+        peer.send_reluctantly(sent)
+        peer.shut_down()
+        peer.expect(sent, "after its peer had ended its own direction (FIN)")
+        peer.expect_end("after all echoes of a peer that has ended")
+
+
+def _cap(target: Target) -> None:
+    cap = target.known_cap
+    with target.connect() as peer:
+        peer.exchange(frame(_body(target.rng, cap)))
+
+
+def _over_cap(target: Target) -> None:
+    cap = target.known_cap
+    with target.connect() as peer:
+        peer.exchange(frame(b"first"))
+        peer.send(header(cap + 1) + bytes(min(cap + 1, 64 * KIB)))
+        peer.expect_end(f"after a header that announces {cap + 1:,} bytes, one over the CAP")
+
+
+def _huge_length(target: Target) -> None:
+    with target.connect() as peer:
+        peer.send(header(0xFFFF_FFFF) + b"x")
+        if target.cap is not None:
+            peer.expect_end("after a header that announces 4 GiB")
+    _echo(target)
+
+
+def _slow_reader(target: Target) -> None:
+    with target.connect() as slow, target.connect() as quick:
+        slow.send_unread(frame(_body(target.rng, target.fit(64 * KIB))), UNREAD)
+        for _ in range(20):
+            began = time.monotonic()
+            quick.exchange(frame(b"quick"))
+            took = time.monotonic() - began
+            if took > QUICK:
+                raise Wrong(f"a quick client waited {took:.1f} s beside one that does not read")
+
+
+def _apart(target: Target) -> None:
+    with contextlib.ExitStack() as stack:
+        peers = [stack.enter_context(target.connect()) for _ in range(10)]
+        sent = [frame(_body(target.rng, target.fit(200))) for _ in peers]
+        for peer, one in zip(peers, sent, strict=True):
+            peer.send(one[:70])
+        for peer, one in zip(peers, sent, strict=True):
+            peer.send(one[70:])
+        for peer, one in zip(reversed(peers), reversed(sent), strict=True):
+            peer.expect(one)
+
+
+def _reset_in_the_middle(target: Target) -> None:
+    with target.connect() as other:
+        for cut in (2, HEADER_SIZE, 30):
+            with target.connect() as peer:
+                peer.send(frame(_body(target.rng, target.fit(100)))[:cut])
+                time.sleep(0.02)
+                peer.reset()
+        with target.connect() as peer:  # and inside its echo
+            peer.send_unread(frame(_body(target.rng, target.fit(64 * KIB))), MIB)
+            peer.reset()
+        other.exchange(frame(b"still there"))
+    _echo(target)
+
+
+def _end_in_the_middle(target: Target) -> None:
+    for cut in (2, 30):
+        with target.connect() as peer:
+            peer.send(frame(_body(target.rng, target.fit(100)))[:cut])
+            peer.shut_down()
+            peer.expect_end("after the end of a peer inside a frame")
+    _echo(target)
+
+
+def _storm(target: Target) -> None:
+    with contextlib.ExitStack() as stack:
+        peers = [stack.enter_context(target.connect()) for _ in range(STORM)]
+        for number, peer in enumerate(peers):
+            peer.send(frame(b"peer %d" % number))
+        for number, peer in enumerate(peers):
+            peer.expect(frame(b"peer %d" % number))
+
+
+def _idle(target: Target) -> None:
+    with target.connect() as peer:
+        peer.exchange(frame(b"before"))
+        time.sleep(IDLE)
+        peer.exchange(frame(b"after"))
+
+
+def _idle_cpu(target: Target) -> None:
+    process = target.process
+    with target.connect() as peer:
+        sent = peer.send_unread(frame(_body(target.rng, target.fit(64 * KIB))), UNREAD)
+        peer.exchange_rest(sent)
+        time.sleep(0.2)
+        before = sum(process.cpu_times()[:2])
+        time.sleep(1.0)
+        used = sum(process.cpu_times()[:2]) - before
+    if used > IDLE_CPU:
+        raise Wrong(
+            f"it uses {used:.0%} of a core while nothing happens, after a slow reader has read all"
+        )
+
+
+def _given_back(target: Target) -> None:
+    process = target.process
+    before, memory = process.num_fds(), process.memory_info().rss
+    _storm(target)
+    with target.connect() as peer:
+        peer.send_unread(frame(_body(target.rng, target.fit(64 * KIB))), UNREAD)
+        peer.reset()
+    until = time.monotonic() + GIVEN_BACK
+    while process.num_fds() > before and time.monotonic() < until:
+        time.sleep(0.05)
+    left = process.num_fds() - before
+    if left > 0:
+        raise Wrong(f"{left:,} descriptors are still open {GIVEN_BACK:g} s after all have left")
+    while process.memory_info().rss - memory > MOST_LEFT and time.monotonic() < until:
+        time.sleep(0.05)
+    grown = process.memory_info().rss - memory
+    if grown > MOST_LEFT:
+        raise Wrong(f"{grown // MIB:,} MiB of memory stay after all have left")
+
+
+SERVER_CASES: Final = (
+    ServerCase("echo", "frames one after the other", "5.2",
+               "it does not echo header and body as they were", _echo),
+    ServerCase("sizes", "bodies of every size around the powers of two, to 64 KiB", "10.4",
+               "it counts a length wrong at some size", _sizes),
+    ServerCase("single_bytes", "frames that come byte by byte", "5.1",
+               "it takes what one recv returns for a whole header or body", _single_bytes),
+    ServerCase("cut_headers", "frames in two pieces, cut in and behind the header", "10.3",
+               "it does not keep what has come of a header", _cut_headers),
+    ServerCase("behind_a_frame", "the start of a frame in one segment with the frame before", "5.1",
+               "it throws away what stands behind a frame in its buffer", _behind_a_frame),
+    ServerCase("empty_frame", "frames with a body of 0 bytes", "10.4",
+               "it calls recv for 0 bytes, which returns 0, and takes that for the end",
+               _empty_frame),
+    ServerCase("large_frame", "a body of 1 MiB", "10.5",
+               "it ignores that send takes a part of an echo", _large),
+    ServerCase("pipelined", "300 frames that are sent at once", "5.1",
+               "it loses what is behind the first frame of a read", _pipelined),
+    ServerCase("pipelined_unread", "frames as far as it takes them, with no echo read", "10.6",
+               "it loses echoes that the kernel does not take at once", _without_reading),
+    ServerCase("half_close", "a peer that ends its direction and still reads", "10.4",
+               "it drops echoes that are pending when recv returns 0", _half_close),
+    ServerCase("cap", "a body of exactly the CAP", "12.5",
+               "it refuses a length that is allowed", _cap),
+    ServerCase("over_cap", "a header that announces one byte over the CAP", "12.5",
+               "it does not bound the length, and a peer can take all its memory", _over_cap),
+    ServerCase("huge_length", "a header that announces 4 GiB", "12.5",
+               "it makes room for what is announced, or reads the length as a negative number",
+               _huge_length),
+    ServerCase("slow_reader", "a peer that reads nothing, beside a quick one", "1.2",
+               "it blocks in send, so that one peer holds up all", _slow_reader),
+    ServerCase("apart", "ten peers whose frames come in turns", "8.1",
+               "its connections share a buffer", _apart),
+    ServerCase("reset_in_the_middle", "peers that reset inside a frame and inside an echo", "10.2",
+               "it ends at ECONNRESET or EPIPE (SIGPIPE)", _reset_in_the_middle),
+    ServerCase("end_in_the_middle", "peers that end inside a frame", "10.4",
+               "it waits for ever for the rest", _end_in_the_middle),
+    ServerCase("connect_storm", f"{STORM} connections at once", "10.1",
+               "it accepts one connection for each readiness, or has too short a queue", _storm),
+    ServerCase("idle", f"a connection that rests for {IDLE:g} s", "14.2",
+               "its time-out is shorter than a moment's rest", _idle),
+    ServerCase("idle_cpu", "nothing, after a slow reader has read all (--pid)", "12.2",
+               "it leaves POLLOUT on", _idle_cpu),
+    ServerCase("given_back", "peers that have left (--pid)", "10.2",
+               "it does not close descriptors, or keeps their buffers", _given_back),
+)  # fmt: skip
+"""In the order in which they are played."""
