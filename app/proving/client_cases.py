@@ -14,8 +14,8 @@ from ..core.fault_spec import FaultSpec, parse_fault
 
 MOST_WAIT: Final = 0.8
 """Seconds that an echo is late, or takes, at the most: nothing is later than 1 s."""
-ALL_WAITS: Final = 4.0
-"""Seconds that all echoes of a run are late, or take, together."""
+ALL_WAITS: Final = 0.4
+"""Share of a case's time-out in which all echoes of a run are late, or take, together."""
 
 
 class Echo(Enum):
@@ -42,6 +42,8 @@ class Seen(NamedTuple):
     """Bytes of all of them, headers included."""
     most_out: int
     """Frames that were under way at once, at most."""
+    timeout: float
+    """Seconds for each case."""
 
 
 class ClientCase(NamedTuple):
@@ -74,12 +76,13 @@ def _half(word: str) -> Callable[[Seen], FaultSpec | None]:
 
 
 def _rate(seen: Seen) -> FaultSpec:
-    rate = max(seen.first_echo / MOST_WAIT, seen.size / ALL_WAITS)
+    rate = max(seen.first_echo / MOST_WAIT, seen.size / (ALL_WAITS * seen.timeout))
     return parse_fault(f"rate={max(16, int(rate))}")
 
 
 def _late(seen: Seen) -> FaultSpec:
-    return parse_fault(f"delay={min(MOST_WAIT, ALL_WAITS / max(1, seen.frames)):.3f}")
+    delay = min(MOST_WAIT, ALL_WAITS * seen.timeout / max(1, seen.frames))
+    return parse_fault(f"delay={delay:.3f}")
 
 
 def _flipped(seen: Seen) -> FaultSpec:

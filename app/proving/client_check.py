@@ -16,7 +16,7 @@ from .watched_server import SeenConnection, WatchedServer
 
 PROBED: Final = 0.7
 """Seconds without a byte after which a client that gets no echo has sent what it sends at once."""
-_NOTHING: Final = Seen(0, 0, 0, 0)
+_NOTHING: Final = Seen(0, 0, 0, 0, 1.0)
 
 
 class ClientCheck:
@@ -60,7 +60,7 @@ class ClientCheck:
             quiet = _Quiet()
             run = run_client(self._command, server, self._timeout, quiet.has_come)
         most = max((one.frames_in for one in run.connections), default=0)
-        self._seen = Seen(_first_echo(first), frames, size, most)
+        self._seen = Seen(_first_echo(first), frames, size, most, self._timeout)
 
     def _run(self, fault: FaultSpec | None, refused: bool = False) -> ClientRun:
         if refused:
