@@ -35,6 +35,7 @@ COMMANDS: Final = {
     "explain": ".explain:explain",
     "load": ".load:load",
     "replay": ".replay:replay",
+    "send": ".send:send",
 }
 """Commands that are imported when they are run, as ``module:function``."""
 

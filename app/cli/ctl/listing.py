@@ -93,7 +93,7 @@ def _end_of(row: Row) -> dict[str, Any]:
     return {"detail": row.closed.detail, "closed_at": row.closed.t}
 
 
-def _find(state: State, connection_id: int) -> Row | None:
+def find_row(state: State, connection_id: int) -> Row | None:
     """Return a connection that is open, or closed a while ago; None, after saying so, if none."""
     row = ({row.id: row for row in state.kept} | state.rows).get(connection_id)
     if row is None:
@@ -186,7 +186,7 @@ def show(control: str | None, as_json: bool, with_bytes: bool, connection_id: in
     with linked(control, "show") as link:
         state, now = fetch_state(link, closed=True)
         kept = link.read_bytes(connection_id) if with_bytes else None
-    row = _find(state, connection_id)
+    row = find_row(state, connection_id)
     if row is None:
         return EXIT_FAILED
     facts: dict[str, Any] = {"instance": link.instance} | facts_of(row, now)
@@ -210,7 +210,7 @@ def why(control: str | None, as_json: bool, connection_id: int) -> int:
     """Why one connection waits, and the figures that say so."""
     with linked(control, "why") as link:
         state, now = fetch_state(link, closed=True)
-    row = _find(state, connection_id)
+    row = find_row(state, connection_id)
     if row is None:
         return EXIT_FAILED
     names = ("id", "why", "why_code", "state", "pending", "unacked_bytes", "in_flight_bytes")
