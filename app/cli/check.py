@@ -20,7 +20,7 @@ from ..proving.client_run import ClientCommand, shown_words
 from ..proving.server_cases import SERVER_CASES, STORM, ServerCase
 from ..proving.server_check import check_server
 from ..proving.server_target import Target, is_loopback
-from ..proving.verdict import Grade, Verdict
+from ..proving.verdict import CaseVerdict, Grade
 from .exit_codes import EXIT_FAILED
 from .options import Host, Judged, option
 
@@ -177,7 +177,7 @@ def _divided(variable: str) -> tuple[str, str]:
     return name, value
 
 
-def _told(verdicts: Iterator[Verdict], as_json: bool, count: int) -> Iterator[Verdict]:
+def _told(verdicts: Iterator[CaseVerdict], as_json: bool, count: int) -> Iterator[CaseVerdict]:
     """Print each verdict as it comes, and on a terminal which case is under way."""
     is_live = sys.stderr.isatty()
     width = min(shutil.get_terminal_size().columns, _WIDEST)
@@ -196,7 +196,7 @@ def _told(verdicts: Iterator[Verdict], as_json: bool, count: int) -> Iterator[Ve
         yield verdict
 
 
-def _print_verdict(verdict: Verdict, width: int) -> None:
+def _print_verdict(verdict: CaseVerdict, width: int) -> None:
     word = "skip" if verdict.skipped else "ok" if verdict.ok else "FAIL"
     head = f"{word:5}{verdict.case:20} {verdict.seconds:5.1f} s  "
     indent = " " * len(head)

@@ -91,7 +91,7 @@ class Welcome(_Message, frozen=True, tag="welcome"):
     """16 hex digits that name this server: see `Listening.instance`."""
     t: float
     keep_closed: int = 0
-    """How many of the connections that close the server keeps."""
+    """The number of closed connections that the server keeps."""
 
 
 class Refused(_Message, frozen=True, tag="refused"):

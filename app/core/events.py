@@ -166,12 +166,9 @@ class Closed(EventStruct, frozen=True, tag="closed"):
     toggles: int
     eagains: int
     partial_writes: int
-    diagnosis: Diagnosis | None = None
-    """The name of its bytes, where they did not fit: a refused header, an end inside a frame."""
-    habits: Habits | None = None
-    """Figures of how the peer has sent and ended; None where nothing was remarkable."""
-    fault: FaultReceipt | None = None
-    """What was done to its echo on purpose."""
+    diagnosis: Diagnosis | None = None  # of a refused header, or an end inside a frame
+    habits: Habits | None = None  # how the peer has sent and ended, where that was remarkable
+    fault: FaultReceipt | None = None  # what was done to its echo on purpose
 
 
 class SettingChanged(EventStruct, frozen=True, tag="setting_changed"):
@@ -359,15 +356,11 @@ class Snapshot(EventStruct, frozen=True, tag="snapshot"):
     """Bytes in the receive queue that the loop wants to read, when it was last asked (SIOCINQ)."""
     unread_at: float = 0.0
     """Since when the same bytes have waited there, in Unix seconds; 0 if none do."""
-    is_held: bool = False
-    """Whether the budget alone ended its wake-ups of the last second, with more to do."""
-    diagnosis: Diagnosis | None = None
-    """The name of all bytes so far, where they do not fit and the connection stands still."""
+    is_held: bool = False  # the budget alone ended its wake-ups of the last second
+    diagnosis: Diagnosis | None = None  # of all bytes so far, while the connection stands still
     habits: Habits | None = None  # how the peer sends; None where nothing is remarkable
-    fault: str = ""
-    """The SPEC of what is done to its echo on purpose; mostly empty."""
-    fault_holds: bool = False
-    """Whether that holds its echo back."""
+    fault: str = ""  # the SPEC of what is done to its echo on purpose
+    fault_holds: bool = False  # whether that holds its echo back
 
     @property
     def rested_at(self) -> float:

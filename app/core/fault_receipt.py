@@ -6,13 +6,13 @@ from typing import Final
 
 import msgspec
 
-MOST_DEEDS: Final = 256
-"""Deeds that a receipt lists."""
+MOST_EFFECTS: Final = 256
+"""Effects that a receipt lists."""
 MOST_SIZES: Final = 1024
 """Sizes of pieces that a receipt lists, of all frames together."""
 
 
-class FaultDeed(msgspec.Struct, frozen=True):
+class FaultEffect(msgspec.Struct, frozen=True):
     """One thing that was done to one frame's echo."""
 
     what: str
@@ -30,6 +30,6 @@ class FaultReceipt(msgspec.Struct, frozen=True):
 
     spec: str
     seed: int
-    done: tuple[FaultDeed, ...] = ()
+    done: tuple[FaultEffect, ...] = ()
     more: int = 0
-    """Deeds and sizes of pieces that are not listed."""
+    """Effects and sizes of pieces that are not listed."""

@@ -54,18 +54,18 @@ class FaultSpec(msgspec.Struct, frozen=True):
     corrupt: int | None = None
     """The byte of which one bit is flipped."""
     length: int = 0
-    """What is added to the length in each header."""
+    """A number that is added to the length in each header."""
     swap: bool = False
     """Two echoes that are ready together change places."""
     noread: bool = False
     """Nothing is read any more."""
     seed: int | None = None
-    """What the sizes of the pieces and the flipped bit are drawn from; None: any."""
+    """The seed of the sizes of pieces and of the flipped bit; None: any."""
 
 
 class _Word(NamedTuple):
     form: str
-    """How it is written, for a message."""
+    """The way to write it, for a message."""
     meaning: str
     pattern: re.Pattern[str]
     read: Callable[[re.Match[str]], Any]

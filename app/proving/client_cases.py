@@ -19,7 +19,7 @@ ALL_WAITS: Final = 0.4
 
 
 class Echo(Enum):
-    """What the client gets of its echo."""
+    """The echo that the client gets."""
 
     RIGHT = "right"
     """All of it, cut or late at most."""
@@ -31,8 +31,8 @@ class Echo(Enum):
     """No server at all."""
 
 
-class Seen(NamedTuple):
-    """What the client did where nothing was wrong; the other cases are made from it."""
+class Baseline(NamedTuple):
+    """The client where nothing was wrong; the other cases are made from it."""
 
     first_echo: int
     """Bytes of the first frame's echo."""
@@ -51,41 +51,41 @@ class ClientCase(NamedTuple):
 
     name: str
     meets: str
-    """What the client meets, in words."""
+    """The fault that the client meets, in words."""
     echo: Echo
     bug: str
     """The likely bug of a client that fails, in words."""
-    spec: Callable[[Seen], FaultSpec | None]
+    spec: Callable[[Baseline], FaultSpec | None]
     """Makes the fault; None for a server that has none."""
     frames: int = 1
     """Frames that must be under way at once for the case to be met."""
 
 
-def _spec(text: str) -> Callable[[Seen], FaultSpec | None]:
+def _spec(text: str) -> Callable[[Baseline], FaultSpec | None]:
     fault = parse_fault(text)
     return lambda _seen: fault
 
 
-def _cut(*sizes: int) -> Callable[[Seen], FaultSpec | None]:
+def _cut(*sizes: int) -> Callable[[Baseline], FaultSpec | None]:
     fault = FaultSpec("cut " + "|".join(map(str, sizes)), cuts=sizes, gap=0.02)
     return lambda _seen: fault
 
 
-def _half(word: str) -> Callable[[Seen], FaultSpec | None]:
+def _half(word: str) -> Callable[[Baseline], FaultSpec | None]:
     return lambda seen: parse_fault(f"{word}@{max(1, seen.first_echo // 2)}")
 
 
-def _rate(seen: Seen) -> FaultSpec:
+def _rate(seen: Baseline) -> FaultSpec:
     rate = max(seen.first_echo / MOST_WAIT, seen.size / (ALL_WAITS * seen.timeout))
     return parse_fault(f"rate={max(16, int(rate))}")
 
 
-def _late(seen: Seen) -> FaultSpec:
+def _late(seen: Baseline) -> FaultSpec:
     delay = min(MOST_WAIT, ALL_WAITS * seen.timeout / max(1, seen.frames))
     return parse_fault(f"delay={delay:.3f}")
 
 
-def _flipped(seen: Seen) -> FaultSpec:
+def _flipped(seen: Baseline) -> FaultSpec:
     return parse_fault(f"corrupt@{4 + (seen.first_echo - 4) // 2 if seen.first_echo > 4 else 3}")
 
 

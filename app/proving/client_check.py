@@ -9,14 +9,14 @@ from typing import Final
 import msgspec
 
 from ..core.fault_spec import FaultSpec, parse_fault
-from .client_cases import CLIENT_CASES, ClientCase, Echo, Seen
+from .client_cases import CLIENT_CASES, Baseline, ClientCase, Echo
 from .client_run import ClientCommand, ClientRun, describe_exit, run_client
-from .verdict import Verdict
+from .verdict import CaseVerdict
 from .watched_server import SeenConnection, WatchedServer
 
 PROBED: Final = 0.7
 """Seconds without a byte after which a client that gets no echo has sent what it sends at once."""
-_NOTHING: Final = Seen(0, 0, 0, 0, 1.0)
+_NOTHING: Final = Baseline(0, 0, 0, 0, 1.0)
 
 
 class ClientCheck:
@@ -32,7 +32,7 @@ class ClientCheck:
         self._keep = keep
         self._seen = _NOTHING
 
-    def play(self, cases: Sequence[ClientCase] = CLIENT_CASES) -> Iterator[Verdict]:
+    def play(self, cases: Sequence[ClientCase] = CLIENT_CASES) -> Iterator[CaseVerdict]:
         """Play the cases, and yield each verdict as soon as it is known.
 
         Raises OSError if the client cannot be started.
@@ -41,13 +41,13 @@ class ClientCheck:
         for case in cases:
             skipped = self._skipped(case)
             if skipped:
-                yield Verdict(case.name, True, True, skipped, 0.0)
+                yield CaseVerdict(case.name, True, True, skipped, 0.0)
                 continue
             run = self._run(case.spec(self._seen), case.echo is Echo.NONE)
             if self._keep is not None:
                 self._write_evidence(case, run)
             ok, text = self._judge(case, run)
-            yield Verdict(case.name, ok, False, text, run.seconds)
+            yield CaseVerdict(case.name, ok, False, text, run.seconds)
 
     def _prepare(self) -> None:
         """Find out what the client sends, and how many frames it has under way at once."""
@@ -60,7 +60,7 @@ class ClientCheck:
             quiet = _Quiet()
             run = run_client(self._command, server, self._timeout, quiet.has_come)
         most = max((one.frames_in for one in run.connections), default=0)
-        self._seen = Seen(_first_echo(first), frames, size, most, self._timeout)
+        self._seen = Baseline(_first_echo(first), frames, size, most, self._timeout)
 
     def _run(self, fault: FaultSpec | None, refused: bool = False) -> ClientRun:
         if refused:

@@ -23,7 +23,7 @@ MOST_OUTPUT: Final = 1 << 20
 
 
 class ClientRun(NamedTuple):
-    """What a client did in one case."""
+    """The run of a client in one case."""
 
     exit_code: int | None
     """None if it had not ended in time; negative for a signal, as in `subprocess`."""

@@ -1,4 +1,4 @@
-"""What one connection has sent, with its cuts, as a file that `echo-tui send` sends again."""
+"""The bytes of one connection, with their cuts, as a file that `echo-tui send` sends again."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ENDS: Final = {
     Reason.EOF_MID_HEADER: "fin",
     Reason.RESET: "reset",
 }
-"""How the peer ended, by the reason of the close; of every other close it is not known."""
+"""The end of the peer, by the reason of the close; of every other close it is not known."""
 _HEX_LINE: Final = re.compile(r"(\d+(?:\.\d+)?)\s+((?:[0-9a-fA-F]{2})*)")
 _ENDED: Final = re.compile(r"# ended (fin|reset|open)")
 _MOST: Final = 64 * 1024**2
@@ -149,7 +149,7 @@ while len(echo) < len(EXPECTED) and (piece := sock.recv(65536)):
 sys.exit(echo != EXPECTED)
 '''
 FORMATS: Final = {"json": to_json, "hex": to_hex, "python": to_python}
-"""How a stream is written, by the word of ``--as``."""
+"""The writers of a stream, by the word of ``--as``."""
 
 
 def read_stream(text: str) -> RecordedStream:

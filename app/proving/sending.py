@@ -26,8 +26,8 @@ Piece = tuple[float, bytes]
 """The seconds before a piece, and its bytes."""
 
 
-class Outcome(NamedTuple):
-    """What came back."""
+class SendOutcome(NamedTuple):
+    """The answer to a stream."""
 
     ok: bool
     """Whether all was sent and the echo was as expected."""
@@ -77,7 +77,7 @@ def _pieces(data: bytes, size: Callable[[], int]) -> list[Piece]:
 
 def send(
     host: str, port: int, stream: RecordedStream, pieces: Sequence[Piece], timeout: float
-) -> Outcome:
+) -> SendOutcome:
     """Send the pieces, end as the connection ended, and say what came back.
 
     Raises OSError if there is no connection.
@@ -89,7 +89,9 @@ def send(
         for number, (gap, data) in enumerate(pieces):
             if not talk.wait(gap) or not talk.send(data):
                 left = sum(len(data) for _, data in pieces[number:])
-                return Outcome(False, f"{talk.ended}, {left:,} bytes unsent{_came(talk, expected)}")
+                return SendOutcome(
+                    False, f"{talk.ended}, {left:,} bytes unsent{_came(talk, expected)}"
+                )
         if stream.ended == "reset":
             talk.wait_for(len(expected))
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -98,7 +100,7 @@ def send(
             talk.wait_for_end()
         else:
             talk.wait_for(len(expected))
-    return Outcome(talk.came == expected, f"all was sent{_came(talk, expected)}")
+    return SendOutcome(talk.came == expected, f"all was sent{_came(talk, expected)}")
 
 
 class _Talk:

@@ -40,7 +40,7 @@ class ServerCase(NamedTuple):
 
     name: str
     meets: str
-    """What the server meets, in words."""
+    """The peers that the server meets, in words."""
     section: str
     """The section of the source document that explains it."""
     bug: str

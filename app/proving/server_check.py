@@ -7,17 +7,19 @@ from collections.abc import Iterator, Sequence
 
 from .server_cases import SERVER_CASES, ServerCase
 from .server_target import NotPossible, NotReached, Target, Wrong
-from .verdict import Verdict
+from .verdict import CaseVerdict
 
 
-def check_server(target: Target, cases: Sequence[ServerCase] = SERVER_CASES) -> Iterator[Verdict]:
+def check_server(
+    target: Target, cases: Sequence[ServerCase] = SERVER_CASES
+) -> Iterator[CaseVerdict]:
     """Play the cases, and yield each verdict as soon as it is known."""
     failed_before = ""
     for case in cases:
         began = time.monotonic()
         ok, skipped, text = _play(case, target, failed_before)
         failed_before = failed_before if ok else case.name
-        yield Verdict(case.name, ok, skipped, text, time.monotonic() - began)
+        yield CaseVerdict(case.name, ok, skipped, text, time.monotonic() - began)
 
 
 def _play(case: ServerCase, target: Target, failed_before: str) -> tuple[bool, bool, str]:

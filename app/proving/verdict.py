@@ -9,8 +9,8 @@ from xml.etree import ElementTree as ET
 import msgspec
 
 
-class Verdict(NamedTuple):
-    """What became of one case."""
+class CaseVerdict(NamedTuple):
+    """The verdict on one case."""
 
     case: str
     ok: bool
@@ -25,9 +25,9 @@ class Grade(NamedTuple):
     """All verdicts of one check."""
 
     what: str
-    """Who was graded: a command line, or an address."""
+    """The client or server that was graded: a command line, or an address."""
     seed: int
-    verdicts: Sequence[Verdict]
+    verdicts: Sequence[CaseVerdict]
 
     @property
     def ok(self) -> bool:

@@ -24,7 +24,7 @@ LATE_AFTER: Final = 0.2
 
 
 class SeenConnection(NamedTuple):
-    """What was seen of one connection."""
+    """The figures and bytes of one connection."""
 
     id: int
     frames_in: int
@@ -84,7 +84,7 @@ class WatchedServer:
 
     @property
     def open(self) -> int:
-        """How many connections are open, as far as was drained."""
+        """The number of open connections, as far as was drained."""
         return len(self._opened) - len(self._closed)
 
     @property

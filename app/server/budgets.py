@@ -1,4 +1,4 @@
-"""What one wake-up may do: the bounds that keep the loop fair between connections."""
+"""The bounds of one wake-up, which keep the loop fair between connections."""
 
 from __future__ import annotations
 

@@ -144,7 +144,7 @@ class Connection:
         self.faulty: FaultyEcho | None = None
         """The fault on purpose that it has; None for nearly all."""
         self.held_until = 0.0
-        """When what a fault holds back may go on; ``inf`` is never, 0 if it holds nothing."""
+        """The time when what a fault holds back may go on; ``inf`` is never, 0 is at once."""
 
         # Assigned by `app.server.captures`.
         self.capture: Capture | None = None

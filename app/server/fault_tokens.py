@@ -1,4 +1,4 @@
-"""How many of the next connections are to have a fault: exactly so many, in all processes together.
+"""Tokens for the faults of the next connections: exactly so many, in all processes together.
 
 A token is a byte in a pipe. read(2) takes it for one process alone, so no lock is needed.
 """

@@ -15,7 +15,7 @@ from math import inf
 from random import Random
 from typing import Final, NamedTuple
 
-from ..core.fault_receipt import MOST_DEEDS, MOST_SIZES, FaultDeed, FaultReceipt
+from ..core.fault_receipt import MOST_EFFECTS, MOST_SIZES, FaultEffect, FaultReceipt
 from ..core.fault_spec import FaultSpec
 from ..core.framing import HEADER_SIZE, header, read_length
 from .broken_frame import Chunk
@@ -26,7 +26,7 @@ _LARGEST: Final = 0xFFFF_FFFF
 
 
 class Act(Enum):
-    """What is to be done next with the pending echo."""
+    """The next thing to be done with the pending echo."""
 
     SEND = "send"
     WAIT = "wait"
@@ -35,13 +35,13 @@ class Act(Enum):
 
 
 class Step(NamedTuple):
-    """What is to be done next."""
+    """The next step."""
 
     act: Act
     size: int = 0
     """Bytes to be written with one call, of `SEND`; 0 if nothing is pending."""
     until: float = inf
-    """When to ask again, of `WAIT`; ``inf`` is never."""
+    """The time to ask again, of `WAIT`; ``inf`` is never."""
 
 
 class FaultyEcho:
@@ -56,7 +56,7 @@ class FaultyEcho:
         self.aside: Sequence[Chunk] = ()
         """Echoes that wait until more frames are complete, in order."""
         self.aside_frames = 0
-        """How many they are."""
+        """The number of them."""
         self._random = Random(seed)
         self._let_out = bytes_out
         self._ready = bytes_out  # bytes of echo that `prepare` has had
@@ -69,7 +69,7 @@ class FaultyEcho:
         self._delay_until = 0.0
         self._rated_at: float | None = None
         self._allowance = 0.0  # bytes that `rate` allows
-        self._deeds: list[FaultDeed] = []
+        self._effects: list[FaultEffect] = []
         self._pieces: list[int] = []  # of the frame that is being sent
         self._sizes_listed = 0
         self._more = 0
@@ -77,10 +77,10 @@ class FaultyEcho:
 
     def receipt(self) -> FaultReceipt:
         """Return what was done so far."""
-        deeds = list(self._deeds)
+        effects = list(self._effects)
         if self._pieces:
-            deeds.append(FaultDeed("slice", self._frame, 0, tuple(self._pieces)))
-        return FaultReceipt(self.spec.text, self.seed, tuple(deeds), self._more)
+            effects.append(FaultEffect("slice", self._frame, 0, tuple(self._pieces)))
+        return FaultReceipt(self.spec.text, self.seed, tuple(effects), self._more)
 
     # --- the bytes ---
 
@@ -193,7 +193,7 @@ class FaultyEcho:
 
     def _finish_frame(self) -> None:
         if self._pieces:
-            self._list(FaultDeed("slice", self._frame, 0, tuple(self._pieces)))
+            self._list(FaultEffect("slice", self._frame, 0, tuple(self._pieces)))
             self._pieces.clear()
         self._sizes.popleft()
         self._frame += 1
@@ -202,7 +202,7 @@ class FaultyEcho:
     # --- the receipt ---
 
     def _note_piece(self, size: int) -> None:
-        if len(self._deeds) >= MOST_DEEDS or self._sizes_listed >= MOST_SIZES:
+        if len(self._effects) >= MOST_EFFECTS or self._sizes_listed >= MOST_SIZES:
             self._more += 1
         else:
             self._sizes_listed += 1
@@ -210,18 +210,18 @@ class FaultyEcho:
 
     def _note_once(self, what: str, frame: int, byte: int) -> None:
         if (what, frame) not in self._told:
-            if len(self._told) > MOST_DEEDS:
+            if len(self._told) > MOST_EFFECTS:
                 self._told.clear()
             self._told.add((what, frame))
             self.note(what, frame, byte)
 
     def note(self, what: str, frame: int, byte: int) -> None:
         """List that `what` was done to a byte of a frame."""
-        self._list(FaultDeed(what, frame, byte))
+        self._list(FaultEffect(what, frame, byte))
 
-    def _list(self, deed: FaultDeed) -> None:
-        if len(self._deeds) < MOST_DEEDS:
-            self._deeds.append(deed)
+    def _list(self, effect: FaultEffect) -> None:
+        if len(self._effects) < MOST_EFFECTS:
+            self._effects.append(effect)
         else:
             self._more += 1
 

@@ -17,7 +17,7 @@ from app.proving.client_check import ClientCheck
 from app.proving.client_run import ClientCommand
 from app.proving.server_check import check_server
 from app.proving.server_target import Target
-from app.proving.verdict import Verdict
+from app.proving.verdict import CaseVerdict
 from tests.proving import echo_client, poll_server
 from tests.waiting import until
 
@@ -59,11 +59,11 @@ SERVER_BUGS = {
 """The cases in which a server with each bug must fail: once it has died, in all that follow."""
 
 
-def failed(verdicts: list[Verdict]) -> set[str]:
+def failed(verdicts: list[CaseVerdict]) -> set[str]:
     return {verdict.case for verdict in verdicts if not verdict.ok}
 
 
-def check_client(*words: str) -> list[Verdict]:
+def check_client(*words: str) -> list[CaseVerdict]:
     command = ClientCommand((*words, "{host}", "{port}"))
     return list(ClientCheck(command, TIMEOUT, 5, keep=None).play(CLIENT_CASES))
 

@@ -15,7 +15,7 @@ from app.cli.main import cli
 from app.proving.client_cases import CLIENT_CASES, Echo
 from app.proving.client_check import ClientCheck
 from app.proving.client_run import ClientCommand
-from app.proving.verdict import Verdict
+from app.proving.verdict import CaseVerdict
 
 CLIENT = str(Path(__file__).parent / "echo_client.py")
 NAMES = [case.name for case in CLIENT_CASES]
@@ -31,7 +31,7 @@ QUICK = {
 """Some of the cases of each bug that do not wait for a time-out; `tests/faults` has all."""
 
 
-def check(bug: str, names: list[str], timeout: float = 5.0, **more: object) -> list[Verdict]:
+def check(bug: str, names: list[str], timeout: float = 5.0, **more: object) -> list[CaseVerdict]:
     command = ClientCommand((sys.executable, CLIENT, "{host}", "{port}", *([bug] if bug else [])))
     cases = [case for case in CLIENT_CASES if case.name in names]
     return list(ClientCheck(command, timeout, 5, keep=None).play(cases))
@@ -108,7 +108,7 @@ def test_the_command_tells_json_and_junit_and_keeps_the_evidence(tmp_path: Path)
     folder = kept / "slice_header_2_2"
     assert len((folder / "1.sent.bin").read_bytes()) > 4
     receipt = json.loads((folder / "1.receipt.json").read_text())
-    (cut,) = [deed for deed in receipt["done"] if deed["what"] == "slice"]
+    (cut,) = [effect for effect in receipt["done"] if effect["what"] == "slice"]
     assert (cut["frame"], cut["pieces"][0]) == (1, 2)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from app.core.commands import Fault, Kill
 from app.core.events import Closed, KillMode, Reason
-from app.core.fault_receipt import FaultDeed, FaultReceipt
+from app.core.fault_receipt import FaultEffect, FaultReceipt
 from app.core.framing import frame, header
 from tests.peers import Running, exchange, read_exactly
 
@@ -52,7 +52,7 @@ def test_pieces_are_segments_of_their_own(serve: Serve) -> None:
     client.close()
     told = receipt(running.closed(number))
     assert (told.spec, told.seed) == ("slice=1,seed=3", 3)
-    assert told.done[0] == FaultDeed("slice", 1, 0, (1,) * 9)
+    assert told.done[0] == FaultEffect("slice", 1, 0, (1,) * 9)
     assert told.done[1].pieces == (1,) * 304
 
 
@@ -83,7 +83,7 @@ def test_exactly_so_many_bytes_come_before_an_end(
     closed = running.closed(number)
     assert closed.reason is Reason.KILLED
     assert f"fault {word}@{at}" in closed.detail
-    assert receipt(closed).done == (FaultDeed(word, 1, at),)
+    assert receipt(closed).done == (FaultEffect(word, 1, at),)
 
 
 @pytest.mark.parametrize(("word", "end"), [("reset", "rst"), ("eof", "fin")])
@@ -95,7 +95,7 @@ def test_an_end_in_the_second_frame_leaves_the_first_whole(
     assert exchange(client, [SMALL], len(SMALL)) == SMALL
     client.sendall(SMALL)
     assert read_all(client) == (SMALL[:2], end)
-    assert receipt(running.closed(number)).done == (FaultDeed(word, 2, 2),)
+    assert receipt(running.closed(number)).done == (FaultEffect(word, 2, 2),)
 
 
 @pytest.mark.parametrize("at", [0, 3, 524_288])
@@ -182,7 +182,7 @@ def test_one_bit_is_flipped(serve: Serve, at: int) -> None:
     echo = exchange(client, [LARGE], len(LARGE))
     assert [place for place in range(len(LARGE)) if echo[place] != LARGE[place]] == [at]
     client.close()
-    assert receipt(running.closed(number)).done == (FaultDeed("corrupt", 1, at),)
+    assert receipt(running.closed(number)).done == (FaultEffect("corrupt", 1, at),)
 
 
 def test_a_kill_ends_what_a_fault_holds(serve: Serve) -> None:

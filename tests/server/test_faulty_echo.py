@@ -6,7 +6,7 @@ from math import inf
 
 import pytest
 
-from app.core.fault_receipt import MOST_DEEDS, MOST_SIZES, FaultDeed
+from app.core.fault_receipt import MOST_EFFECTS, MOST_SIZES, FaultEffect
 from app.core.fault_spec import FaultSpec, parse_fault
 from app.core.framing import frame, header
 from app.server.faulty_echo import Act, FaultyEcho
@@ -59,8 +59,8 @@ class Played:
         return [len(piece) for _, piece in self.sent]
 
     @property
-    def deeds(self) -> list[tuple[str, int, int]]:
-        return [(deed.what, deed.frame, deed.byte) for deed in self.fault.receipt().done]
+    def effects(self) -> list[tuple[str, int, int]]:
+        return [(effect.what, effect.frame, effect.byte) for effect in self.fault.receipt().done]
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 100])
@@ -72,7 +72,7 @@ def test_a_slice_cuts_each_echo_into_pieces_of_its_size(size: int) -> None:
         whole, rest = divmod(len(each), size)
         sizes = [size] * whole + [rest] * bool(rest)
         assert played.sizes[at : at + len(sizes)] == sizes
-        assert played.fault.receipt().done[number - 1] == FaultDeed(
+        assert played.fault.receipt().done[number - 1] == FaultEffect(
             "slice", number, 0, tuple(sizes)
         )
         at += len(sizes)
@@ -106,7 +106,7 @@ def test_a_gap_stands_between_two_pieces_and_no_other() -> None:
 def test_a_delay_comes_before_each_echo() -> None:
     played = Played("delay=2").echo(FRAMES[0], FRAMES[2])
     assert played.sent == [(102.0, FRAMES[0]), (104.0, FRAMES[2])]
-    assert played.deeds == [("delay", 1, 0), ("delay", 2, 0)]
+    assert played.effects == [("delay", 1, 0), ("delay", 2, 0)]
 
 
 @pytest.mark.parametrize("rate", [100, 5_000, 1_000_000])
@@ -128,9 +128,9 @@ def test_an_end_lets_exactly_so_many_bytes_out(word: str, end: str, at: int, cut
         assert played.end == ""
         played.echo(FRAMES[2])
     assert played.end == end
-    (deed,) = [deed for deed in played.fault.receipt().done if deed.what == word]
+    (effect,) = [effect for effect in played.fault.receipt().done if effect.what == word]
     inside = 9 if at >= 9 else 0
-    assert (deed.frame, deed.byte) == (2 if inside else 1, at - inside) if at < 13 else (3, 0)
+    assert (effect.frame, effect.byte) == (2 if inside else 1, at - inside) if at < 13 else (3, 0)
 
 
 def test_an_end_in_a_later_echo_waits_for_it() -> None:
@@ -138,7 +138,7 @@ def test_an_end_in_a_later_echo_waits_for_it() -> None:
     assert (played.data, played.end) == (FRAMES[0], "")
     played.echo(FRAMES[2])
     assert (played.data, played.end) == (FRAMES[0] + FRAMES[2][:3], "rst")
-    assert played.deeds == [("reset", 2, 3)]
+    assert played.effects == [("reset", 2, 3)]
 
 
 @pytest.mark.parametrize(("at", "number", "byte"), [(0, 1, 0), (8, 1, 8), (9, 2, 0), (14, 3, 1)])
@@ -150,14 +150,14 @@ def test_one_bit_of_one_byte_is_flipped(at: int, number: int, byte: int) -> None
     wrong = [index for index in range(len(right)) if right[index] != played.data[index]]
     assert wrong == [at]
     assert (right[at] ^ played.data[at]).bit_count() == 1
-    assert played.deeds == [("corrupt", number, byte)]
+    assert played.effects == [("corrupt", number, byte)]
 
 
 def test_a_length_is_wrong_in_each_header_and_never_below_0() -> None:
     assert Played("length+3").echo(*FRAMES[:1]).data == header(8) + b"alpha"
     played = Played("length-2").echo(FRAMES[0], FRAMES[3], FRAMES[1])
     assert played.data == header(3) + b"alpha" + header(0) + b"d" + header(0)
-    assert played.deeds == [("length", 1, 0), ("length", 2, 0)]
+    assert played.effects == [("length", 1, 0), ("length", 2, 0)]
 
 
 def test_two_that_are_ready_together_change_places() -> None:
@@ -165,7 +165,7 @@ def test_two_that_are_ready_together_change_places() -> None:
     assert played.data == FRAMES[1] + FRAMES[0] + FRAMES[2]
     played.echo(FRAMES[3])
     assert played.data.endswith(FRAMES[3])
-    assert played.deeds == [("swap", 1, 0), ("swap", 2, 0)]
+    assert played.effects == [("swap", 1, 0), ("swap", 2, 0)]
 
 
 def test_a_piece_that_the_kernel_takes_in_parts_is_told_as_the_parts() -> None:
@@ -180,7 +180,7 @@ def test_a_fault_that_comes_later_counts_from_the_connections_first_byte() -> No
     assert fault.next_step(0.0).size == 3
     fault.sent(3, 0.0)
     assert fault.next_step(0.0).act is Act.RST
-    assert fault.receipt().done == (FaultDeed("reset", 2, 3),)
+    assert fault.receipt().done == (FaultEffect("reset", 2, 3),)
     late = FaultyEcho(parse_fault("reset@12"), 1, bytes_out=30, frames_out=3)
     late.prepare([FRAMES[2]])
     assert late.next_step(0.0).act is Act.RST
@@ -191,9 +191,9 @@ def test_a_receipt_is_bounded_and_counts_the_rest() -> None:
     for _ in range(2):
         played.echo(frame(bytes(700)))
     receipt = played.fault.receipt()
-    assert sum(len(deed.pieces) for deed in receipt.done) == MOST_SIZES
+    assert sum(len(effect.pieces) for effect in receipt.done) == MOST_SIZES
     assert receipt.more == 2 * 704 - MOST_SIZES
     played = Played("delay=1")
-    for _ in range(MOST_DEEDS + 30):
+    for _ in range(MOST_EFFECTS + 30):
         played.echo(FRAMES[1])
-    assert (len(played.fault.receipt().done), played.fault.receipt().more) == (MOST_DEEDS, 30)
+    assert (len(played.fault.receipt().done), played.fault.receipt().more) == (MOST_EFFECTS, 30)

@@ -1,4 +1,4 @@
-"""Whom a verb of `ctl` changes: the connections, by their ids or by a filter, and the question."""
+"""The connections that a verb of `ctl` changes, by ids or by a filter, and the question before."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def targets_of(
 ) -> tuple[tuple[int, ...], bool]:
     """Return the ids that are meant, and whether some that pass the filter are not judged.
 
-    What nobody expects is told on stderr; `done` is what becomes of them, as in ``ended``.
+    Stderr tells of those and of none; `done` is the word for the change, as in ``ended``.
     """
     unjudged = 0
     if chosen is not None:
