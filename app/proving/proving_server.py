@@ -106,6 +106,11 @@ class ProvingServer:
         if not self._results[request].ok:
             raise LookupError(f"connection {id}: {self._results[request].message}")
 
+    def kept_of(self, id: int) -> KeptBytes | None:  # noqa: A002
+        """Return what is kept of the bytes of a connection, open or closed; None if nothing is."""
+        self._ask_for_bytes([id])
+        return self._kept.get(id)
+
     def describe(self) -> str:
         """Say what it saw of each connection: its state, why, what its bytes are, the last ones."""
         self._look()
@@ -113,7 +118,7 @@ class ProvingServer:
             rows = sorted((*self._state.kept, *self._state.rows.values()), key=lambda row: row.id)
         if not rows:
             return "no client has connected"
-        self._ask_for_bytes(rows[-_SHOWN:])
+        self._ask_for_bytes(row.id for row in rows[-_SHOWN:])
         with self._lock:
             lines = [self._describe(row) for row in rows[-_SHOWN:]]
         left = len(rows) - len(lines)
@@ -136,12 +141,12 @@ class ProvingServer:
             lines.append(f"    last bytes that it sent: {last.hex(' ')}  {last!r}")
         return "\n".join(lines)
 
-    def _ask_for_bytes(self, rows: Iterable[Row]) -> None:
+    def _ask_for_bytes(self, ids: Iterable[int]) -> None:
         """Ask for the bytes that are kept of connections; they are there once it returns."""
         requests = []
-        for row in rows:
+        for connection_id in ids:
             requests.append(next(self._requests))
-            self._server.submit(ReadBytes(request=requests[-1], id=row.id))
+            self._server.submit(ReadBytes(request=requests[-1], id=connection_id))
         until = time.monotonic() + _ANSWER_WITHIN
         while not self._results.keys() >= set(requests) and time.monotonic() < until:
             time.sleep(_STEP)
