@@ -74,6 +74,7 @@ GROUPS: Final[dict[str, tuple[Action, ...]]] = {
         Action("pause", "p", "pause the screen", "Pause"),
         Action("charts", "v", "charts of the server", "Charts"),
         Action("bytes", "b", "the bytes that are kept", "Bytes"),
+        Action("chop_map", "m", "how its bytes were cut"),
         Action("last_bytes", "B", "its last bytes, in hex"),
         Action("log", "l", "detail or event log", "Log", vim="L"),
         Action("theme", "T", "the next theme"),
