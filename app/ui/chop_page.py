@@ -33,7 +33,7 @@ class ChopPage(BytesPage):
 
     def draw(self, row: Row, kept: KeptBytes, width: int) -> BytesView:
         """Draw the map in lines of at most `width` cells."""
-        lines = chop_map(kept, self._cap)
+        lines = self._map(kept)
         shown: list[Line] = [part for line in lines for part in flow(_drawn(line), width, 32)]
         known = lines[-1].offset + lines[-1].size if lines else 0
         if known < kept.size:
@@ -41,12 +41,15 @@ class ChopPage(BytesPage):
             shown += [[], *flow([(text, palette.DIM)], width)]
         return BytesView(shown, 0)
 
+    def _map(self, kept: KeptBytes) -> list[ChopLine]:
+        return chop_map(kept, self._cap)
+
     def action_copy_command(self) -> None:
         """Copy the map as text."""
         if self._kept is None:
             self.notify("the server has not answered yet", severity="warning")
             return
-        lines = ["".join(text for text, _ in _drawn(line)) for line in chop_map(self._kept)]
+        lines = ["".join(text for text, _ in _drawn(line)) for line in self._map(self._kept)]
         copy_text(self.app, "\n".join(lines) + "\n", "the chop map")
 
 
