@@ -66,6 +66,7 @@ GROUPS: Final[dict[str, tuple[Action, ...]]] = {
     "act": (
         Action("kill", "k", "kill the connection", "Kill", vim="x"),
         Action("kill_several", "K", "kill the tagged or filtered", vim="X"),
+        Action("fault", "F", "a fault on purpose"),
         Action("cap", "c", "change the CAP", "CAP"),
         Action("settings", "t", "timeouts, write mode", "Timeouts"),
         Action("audit", "a", "what was done", "Audit"),
