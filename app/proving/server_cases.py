@@ -219,19 +219,30 @@ def _idle(target: Target) -> None:
         peer.exchange(frame(b"after"))
 
 
+def _pending_cpu(target: Target) -> None:
+    process = target.process
+    with target.connect() as peer:
+        sent = peer.send_unread(frame(_body(target.rng, target.fit(64 * KIB))), UNREAD)
+        _rest_quietly(process, "while its peer reads nothing and has sent more")
+        peer.exchange_rest(sent)
+
+
 def _idle_cpu(target: Target) -> None:
     process = target.process
     with target.connect() as peer:
         sent = peer.send_unread(frame(_body(target.rng, target.fit(64 * KIB))), UNREAD)
         peer.exchange_rest(sent)
-        time.sleep(0.2)
-        before = sum(process.cpu_times()[:2])
-        time.sleep(1.0)
-        used = sum(process.cpu_times()[:2]) - before
+        _rest_quietly(process, "while nothing happens, after a slow reader has read all")
+
+
+def _rest_quietly(process: psutil.Process, when: str) -> None:
+    """Look at the CPU that a server uses in a second in which it has nothing to do."""
+    time.sleep(0.2)
+    before = sum(process.cpu_times()[:2])
+    time.sleep(1.0)
+    used = sum(process.cpu_times()[:2]) - before
     if used > IDLE_CPU:
-        raise Wrong(
-            f"it uses {used:.0%} of a core while nothing happens, after a slow reader has read all"
-        )
+        raise Wrong(f"it uses {used:.0%} of a core {when}")
 
 
 def _given_back(target: Target) -> None:
@@ -295,6 +306,8 @@ SERVER_CASES: Final = (
                "it accepts one connection for each readiness, or has too short a queue", _storm),
     ServerCase("idle", f"a connection that rests for {IDLE:g} s", "14.2",
                "its time-out is shorter than a moment's rest", _idle),
+    ServerCase("pending_cpu", "a peer that reads nothing and sends on (--pid)", "10.6",
+               "it leaves POLLIN on while an echo is pending", _pending_cpu),
     ServerCase("idle_cpu", "nothing, after a slow reader has read all (--pid)", "12.2",
                "it leaves POLLOUT on", _idle_cpu),
     ServerCase("given_back", "peers that have left (--pid)", "10.2",

@@ -1,6 +1,6 @@
 """A small poll(2) server with the source document's structure, right or with one named bug.
 
-``python poll_server.py PORT_FILE [BUG]`` serves on a free port of 127.0.0.1, which it writes there.
+``python poll_server.py BUG PORT_FILE`` serves on a free port of 127.0.0.1, which it writes there.
 """
 
 from __future__ import annotations
@@ -110,11 +110,11 @@ class PollServer:
 
 
 def main() -> None:
-    server = PollServer(sys.argv[2] if len(sys.argv) > 2 else "")
-    written = f"{sys.argv[1]}.new"
+    server = PollServer(sys.argv[1])
+    written = f"{sys.argv[2]}.new"
     with open(written, "w", encoding="ascii") as file:
         file.write(str(server.listener.getsockname()[1]))
-    os.replace(written, sys.argv[1])
+    os.replace(written, sys.argv[2])
     server.serve()
 
 
