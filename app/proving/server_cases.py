@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+import psutil
+
 from ..core.framing import HEADER_SIZE, frame, header
 from ..core.settings import KIB, MIB
 from .server_target import Target, Wrong
