@@ -165,6 +165,7 @@ COLUMNS: Final[Table] = _table(
      "them are explained.", "12", "tcp(7)"),
     ("notes", "The number of notes about its peer, `!` for one: habits that cost it time or will "
      "stall it.", "12", "tcp(7)"),
+    ("fault", "The fault on purpose that it has (--fault, `ctl fault`).", "10.5", "send(2)"),
     ("why_code", "What it waits for, in one word that scripts can rely on.", "10.6", "ss(8)"),
     ("why", "What it waits for, judged by its state and the kernel's queues.", "10.6", "ss(8)"),
 )
