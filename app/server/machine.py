@@ -315,13 +315,13 @@ class EchoMachine:
         """
         if self.state is DRAINING or self.state is CLOSED:
             raise IllegalTransition(f"begin_close in {self.state}")
-        if self.len_buf and self.broken is None:
-            self.broken = self.frame_in_flight()
+        if self.len_buf:
+            self.broken = self.broken or self.frame_in_flight()
+            self._forget_frame()
         self.state = DRAINING
         self.closing = reason
         self.detail = detail
         self.backlog = b""
-        self._forget_frame()
 
     def end_of_input(self) -> None:
         """Note that a read gave 0 bytes: the peer sends no more, and the end is decided.
@@ -377,10 +377,12 @@ class EchoMachine:
                 self.broken = self.frame_in_flight()
         self.state = CLOSED
         self.backlog = b""
-        self._forget_frame()
-        unsent = self._unsent_frames()
-        self._forget_echo()
-        self.out_frames = unsent
+        if self.len_buf:
+            self._forget_frame()
+        if self.out_frames:
+            unsent = self._unsent_frames()
+            self._forget_echo()
+            self.out_frames = unsent
 
     def add_detail(self, words: str) -> None:
         """Add to the cause of the reason what happened later."""

@@ -175,13 +175,7 @@ class Reporter:
         self.opened_count += 1
         self.note_change(connection)
         self.stream.publish(
-            Opened(
-                t=self.time(),
-                id=connection.id,
-                fd=connection.fd,
-                peer=connection.peer,
-                worker=self._worker,
-            )
+            Opened(self.time(), connection.id, connection.fd, connection.peer, self._worker)
         )
 
     def publish_closed(self, connection: Connection) -> Closed:
