@@ -320,8 +320,8 @@ class Serving:
         if not counted:
             connection.active_at = now
         if not data:
-            if self._life.faults.release(connection):  # the end will be read again
-                self._write(connection, now)
+            if connection.faulty is not None and self._life.faults.release(connection):
+                self._write(connection, now)  # the end will be read again
             else:
                 machine.end_of_input()
             return

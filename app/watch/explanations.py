@@ -97,8 +97,6 @@ WHYS: Final[Table] = _table(
      "10.4", "recv(2)"),
     (WhyCode.ARMED_FIRST, "In the write mode armed POLLOUT is awaited before the first write: "
      "nothing was offered to the kernel yet.", "10.6", "poll(2)"),
-    (WhyCode.HELD_BY_FAULT, "A fault on purpose (--fault, `ctl fault`) holds its echo back.",
-     "10.5", "send(2)"),
     (WhyCode.READS_SLOWLY, "The peer takes its echo more slowly than we could write it, but it "
      "does take it.", "10.6", "tcp(7)"),
     (WhyCode.WINDOW_CLOSED, "The peer takes nothing, mostly because its receive buffer is full: "
@@ -115,6 +113,8 @@ WHYS: Final[Table] = _table(
      "of its echo.", "10.2", "shutdown(2)"),
     (WhyCode.DRAINING_PEER, "We have sent everything and our FIN, and wait for the peer's.",
      "10.2", "shutdown(2)"),
+    (WhyCode.HELD_BY_FAULT, "A fault on purpose (--fault, `ctl fault`) holds its echo back.",
+     "10.5", "send(2)"),
     (WhyCode.WORKER_SILENT, "Its loop gives no sign of life, so all that is shown of it is old.",
      "14.3", "sched(7)"),
     (WhyCode.CLOSED, "It has ended; the reason says how.", "10.2", "close(2)"),
