@@ -34,6 +34,10 @@ def refusals_reach(number: int, screen: str) -> bool:
     return screen.count("frame_too_large") >= number
 
 
+def is_selected(number: int, screen: str) -> bool:
+    return any(line.startswith(f"│▌{number:>5} ") for line in screen.splitlines())
+
+
 @pytest.mark.parametrize("bytes_sent", HOSTILE)
 def test_events_and_lines_carry_it_escaped(
     serve: Callable[..., Running], bytes_sent: bytes
@@ -60,7 +64,13 @@ def test_the_terminal_receives_none_of_it_raw() -> None:
                 peer.sendall(bytes_sent)
                 assert peer.recv(1) == b""
             terminal.wait_for(partial(refusals_reach, number))
-        terminal.wait_for(lambda screen: "'[red]\\x1b[31m'" in screen)
+        terminal.press("C")
+        terminal.wait_for(partial(is_selected, len(HOSTILE)))
+        terminal.press("\x1b[F")
+        terminal.wait_for(partial(is_selected, 1))
+        terminal.press("b")
+        terminal.wait_for(lambda screen: "5b 72 65 64 5d 1b 5b 33 31 6d" in screen)
+        assert "[red]·[31m" in terminal.text
         assert b"owned" not in terminal.output.replace(b";owned\\x", b"")
         assert b"\x1b]0;owned" not in terminal.output
         assert b"\x9b2J" not in terminal.output
