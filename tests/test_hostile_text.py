@@ -65,7 +65,7 @@ def test_the_terminal_receives_none_of_it_raw() -> None:
                 assert peer.recv(1) == b""
             terminal.wait_for(partial(refusals_reach, number))
         terminal.press("C")
-        terminal.wait_for(partial(is_selected, len(HOSTILE)))
+        terminal.wait_for(lambda screen: "CLOSED connections" in screen)
         terminal.press("\x1b[F")
         terminal.wait_for(partial(is_selected, 1))
         terminal.press("b")
