@@ -76,4 +76,6 @@ def test_the_terminal_receives_none_of_it_raw() -> None:
         assert b"\x9b2J" not in terminal.output
         assert "\u202e".encode() not in terminal.output
         terminal.press("q")
+        terminal.wait_for(lambda screen: "CLOSED connections" in screen)
+        terminal.press("q")
         assert terminal.exit_code() == 0
