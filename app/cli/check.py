@@ -8,12 +8,13 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Annotated, Any, Final, TypeAlias, TypeVar
 
 import click
 
+from ..core.fault_spec import MOST_SEED
 from ..core.printable import printable, reason_of
-from ..core.settings import PeerPort, Rule, Settings, rules_of
+from ..core.settings import PeerPort, Rule, Settings, bounds, rules_of
 from ..proving.client_cases import CLIENT_CASES, ClientCase
 from ..proving.client_check import ClientCheck
 from ..proving.client_run import ClientCommand, shown_words
@@ -24,8 +25,18 @@ from ..proving.verdict import CaseVerdict, Grade
 from .exit_codes import EXIT_FAILED
 from .options import Host, Judged, option
 
-_MOST_SEED: Final = (1 << 63) - 1
 _WIDEST: Final = 120
+
+Seed: TypeAlias = Annotated[
+    int, bounds(0, MOST_SEED, "The same seed, the same pieces.  [default: any]")
+]
+CaseTimeout: TypeAlias = Annotated[
+    float, bounds(0.5, 600, "Seconds for each case.", unit="seconds")
+]
+ProcessId: TypeAlias = Annotated[
+    int, bounds(1, 1 << 22, "Its process: also CPU, descriptors, memory.")
+]
+"""Linux has no larger one (proc_sys_kernel(5), pid_max)."""
 
 
 @click.group(no_args_is_help=False)
@@ -45,19 +56,8 @@ def check_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 "--case", "names", metavar="NAME", multiple=True, help="Only this case; repeatable."
             ),
             click.option("--list", "lists", is_flag=True, help="List the cases, and run nothing."),
-            click.option(
-                "--seed",
-                type=click.IntRange(0, _MOST_SEED),
-                help="The same seed, the same pieces.  [default: any]",
-            ),
-            click.option(
-                "--timeout",
-                type=click.FloatRange(0.5, 600),
-                default=10.0,
-                metavar="S",
-                show_default=True,
-                help="Seconds for each case.",
-            ),
+            option(Rule("seed", Seed), default=None, show_default=False),
+            option(Rule("timeout", CaseTimeout, 10.0)),
         )
     ):
         command = each(command)
@@ -105,7 +105,7 @@ def client(
     command = ClientCommand(words, env)
     if not any(mark in text for mark in ("{port}",) for text in (*words, *env.values())):
         raise click.UsageError("CMD has no {port}: write it where the client is told its port")
-    seed = random.randrange(_MOST_SEED) if seed is None else seed
+    seed = random.randrange(MOST_SEED) if seed is None else seed
     checked = ClientCheck(command, timeout, seed, keep)
     try:
         verdicts = list(_told(checked.play(cases), as_json, len(cases)))
@@ -117,7 +117,7 @@ def client(
 @check.command()
 @check_options
 @option(rules_of(Settings)["cap"], default=None, help="Its largest body, if that is known.")
-@click.option("--pid", type=click.IntRange(1), help="Its process: also CPU, descriptors, memory.")
+@option(Rule("pid", ProcessId))
 @click.option("--yes-really", is_flag=True, help="Also a server that is not on this machine.")
 @click.argument("host", type=Host())
 @click.argument("port", type=Judged(Rule("port", PeerPort)))
@@ -147,7 +147,7 @@ def server(
             f"{printable(host)} is not this machine: {STORM} connections and some 100 MB of frames"
             " would go there; give --yes-really if it is yours"
         )
-    seed = random.randrange(_MOST_SEED) if seed is None else seed
+    seed = random.randrange(MOST_SEED) if seed is None else seed
     target = Target(host, port, timeout, seed, cap, pid)
     verdicts = list(_told(check_server(target, cases), as_json, len(cases)))
     return _report(Grade(f"{host} {port}", seed, verdicts), as_json, junit)

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Annotated, Final, TypeAlias
 
 import click
 
 from ..core.addresses import format_address
 from ..core.printable import printable, reason_of
-from ..core.settings import PeerPort, Rule, SettingError
+from ..core.settings import PeerPort, Rule, SettingError, bounds
 from ..proving.recorded_stream import RecordedStream, read_stream
 from ..proving.sending import MOST_GAP, chopped
 from ..proving.sending import send as send_stream
 from .exit_codes import EXIT_FAILED
-from .options import Host, Judged
+from .options import Host, Judged, option
 
 _MOST: Final = 256 * 1024**2
+
+Silence: TypeAlias = Annotated[
+    float,
+    bounds(
+        0.1, 600, "Seconds without a byte after which nothing more is waited for.", unit="seconds"
+    ),
+]
 
 
 @click.command()
@@ -33,14 +40,7 @@ _MOST: Final = 256 * 1024**2
     metavar="S",
     help=f"Seconds between two pieces, or as-recorded ({MOST_GAP:g} at the most).",
 )
-@click.option(
-    "--timeout",
-    type=click.FloatRange(0.1, 600),
-    default=5.0,
-    show_default=True,
-    metavar="S",
-    help="Seconds without a byte after which nothing more is waited for.",
-)
+@option(Rule("timeout", Silence, 5.0))
 @click.argument("host", type=Host())
 @click.argument("port", type=Judged(Rule("port", PeerPort)))
 @click.argument("file", type=click.Path(allow_dash=True))

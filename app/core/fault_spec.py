@@ -205,7 +205,7 @@ def _name_of(word: str) -> str:
     if name in WORDS:
         return name
     if not word:
-        raise SettingError("an empty word stands in it: write words with commas, as in slice=1")
+        raise SettingError("'' is no word of a fault: write words with commas, as in slice=1,gap=1")
     near = get_close_matches(name, WORDS, 1)
     hint = f"is it {WORDS[near[0]].form}?" if near else f"one of {', '.join(WORDS)}"
     raise SettingError(f"{_shown(word)} is no word of a fault: {hint}")

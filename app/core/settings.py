@@ -51,6 +51,7 @@ _KINDS: Final = {
     "text": "text: write it in quotes",
     "host": "text: write it in quotes",
     "addresses": "a list of HOST:PORT: write each in quotes",
+    "fault": "a SPEC: write it in quotes, as in 'slice=1'",
 }
 
 
@@ -191,7 +192,7 @@ class Rule:
         try:
             return parse_fault(text).text if text else ""
         except SettingError as error:
-            raise SettingError(f"{self.option}: {error}") from None
+            raise SettingError(f"{self.option} {error}") from None
 
     def _judge_address(self, text: str) -> Address:
         divided = split_host_port(text)

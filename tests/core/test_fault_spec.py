@@ -39,8 +39,8 @@ def test_a_spec_is_read(text: str, read: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("", "empty word"),
-        ("slice=1,,gap=1", "empty word"),
+        ("", "no word"),
+        ("slice=1,,gap=1", "no word"),
         ("slice", "write slice=N"),
         ("slice=0", "0 is not from 1"),
         ("slice=9..3", "turn them round"),
