@@ -23,11 +23,9 @@ The rules:
 6. Memory for a body grows with the bytes that arrive, never with the length that was announced.
 7. The wanted interest is a pure function of the state (`wanted_interest`).
 
-`state` is assigned in this file only. A call that is not legal in the current state raises
-`IllegalTransition` and changes nothing. The table of all transitions is in the tests
-(`tests/server/test_machine.py`), which drive the machine with random input and check every change
-against it. Each assignment here follows the condition that makes it legal. So a look-up at run time
-would find nothing, and would cost 0.1 µs a change.
+`state` is assigned in this file only. A call that is not legal in it raises `IllegalTransition` and
+changes nothing. The tests have the table of all transitions (`tests/server/test_machine.py`): a
+look-up at run time would find nothing, and would cost 0.1 µs a change.
 
 The offsets have the source document's names (its section 8): ``len_bytes_read``,
 ``body_bytes_read`` of ``body_len``, ``out_bytes_sent`` of ``out_len``.
