@@ -7,9 +7,10 @@ count once. And at least half of the latest ones of the host must have closed so
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable
+from collections import OrderedDict, defaultdict, deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import inf
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 import msgspec
@@ -19,7 +20,7 @@ from ..core.events import Closed, Reason
 from ..core.habits import HostNote
 
 MOST_HOSTS: Final = 512
-"""Hosts that are remembered; the ones that were longest without a connection go first."""
+"""Hosts that are remembered; those of which no connection has closed for longest go first."""
 LATEST: Final = 12
 """Closed connections of a host that are remembered."""
 FORGOTTEN_AFTER: Final = 600.0
@@ -36,7 +37,8 @@ LONG_OVERLAP: Final = 0.5
 BRIEF: Final = 5.0
 """Seconds that a connection made for one frame lasts at the most."""
 JUDGED_AGAIN: Final = 1.0
-"""Seconds after which a note that stands is judged again: thousands may close in each."""
+"""Seconds after which a note that stands is judged again."""
+_NO_NOTES: Final[Mapping[str, HostNote]] = MappingProxyType({})
 
 
 class HostEnd(NamedTuple):
@@ -167,54 +169,46 @@ RULES: Final = (
 """The notes that are judged by the ends of connections, each by one function of one end."""
 
 
-_EOF: Final = Reason.EOF  # a member of an enumeration is found in 50 ns
 _PACES: Final = frozenset(rule.note for rule in RULES if rule.is_pace)
 
 
 class HostEnds:
     """The latest ends of the connections of one host, and the notes about it."""
 
-    __slots__ = ("_ends", "_judged_at", "_latest", "_next", "host", "notes")
+    __slots__ = ("_ends", "_judged_at", "_latest", "host", "notes")
 
     def __init__(self, host: str) -> None:
         self.host = host
         self.notes: dict[str, HostNote] = {}
         """By word; some may have lapsed (`is_valid`)."""
-        # The latest ends, each with what `HostEnd.after` says, and the rules that it counts for;
-        # None if it was not asked yet.
-        self._ends: deque[tuple[Closed, float, tuple[_Rule, ...] | None]] = deque(maxlen=LATEST)
+        # The latest ends, each with the rules that it counts for.
+        self._ends: deque[tuple[Closed, tuple[_Rule, ...]]] = deque(maxlen=LATEST)
         self._judged_at: dict[str, float] = {}  # by word, of those that stand
-        self._next = -inf  # when the latest ends are judged again, however many there are
         self._latest: float | None = None  # when a connection of it last closed
 
-    def add(self, closed: Closed) -> None:
-        """Note that a connection has closed, and judge the latest ones anew."""
-        ends, latest, t = self._ends, self._latest, closed.t
-        after = -inf if latest is None else closed.opened_at - latest
-        if latest is None or t > latest:
-            self._latest = t
-        if t < self._next and len(ends) == LATEST and t - ends[0][0].t < JUDGED_AGAIN:
-            ends.append((closed, after, None))  # thousands may close in a second
-            return
-        self._next = t + JUDGED_AGAIN
-        ends.append((closed, after, None))
-        for number, (one, since, known) in enumerate(ends):
-            if known is None:
-                ends[number] = one, since, _rules_of(one, since)
-        rules = ends[-1][2] or ()
-        for rule in rules:
-            self._judge(rule, closed)
-        if len(rules) < len(self.notes):
+    def add(self, closed: Sequence[Closed]) -> None:
+        """Note that connections have closed, and judge the latest ones anew."""
+        counting: set[_Rule] = set()
+        for one in closed[-2 * LATEST :]:  # those before are told by none that is kept
+            after = -inf if self._latest is None else one.opened_at - self._latest
+            self._latest = one.t if self._latest is None else max(self._latest, one.t)
+            rules = _rules_of(one, after)
+            self._ends.append((one, rules))
+            counting.update(rules)
+        for rule in RULES if counting else ():
+            if rule in counting:
+                self._judge(rule)
+        if self.notes:
             self._take_back()
 
-    def _judge(self, rule: _Rule, latest: Closed) -> None:
-        known = self.notes.get(rule.note)
+    def _judge(self, rule: _Rule) -> None:
+        counting = self._counting_for(rule)
+        if len(counting) < rule.times or not self._are_most(counting):
+            return
+        latest, known = counting[-1], self.notes.get(rule.note)
         if known is not None and 0 <= latest.t - self._judged_at[rule.note] < JUDGED_AGAIN:
             return
-        counting = self._counting_for(rule)
         recent = [one for one in counting if latest.t - one.t <= rule.within]
-        if len(recent) < rule.times or not self._are_most(counting):
-            return
         if _in_turn(recent, LONG_OVERLAP if rule.is_pace else OVERLAP) < rule.times:
             return
         since = known.since if known is not None and is_valid(known, latest.t) else latest.t
@@ -224,7 +218,7 @@ class HostEnds:
         self._judged_at[rule.note] = latest.t
 
     def _counting_for(self, rule: _Rule) -> list[Closed]:
-        return [closed for closed, _, rules in self._ends if rules and rule in rules]
+        return [closed for closed, rules in self._ends if rule in rules]
 
     def _are_most(self, counting: list[Closed]) -> bool:
         return 2 * len(counting) >= len(self._ends)
@@ -243,7 +237,7 @@ class HostEnds:
     def shift(self, seconds: float) -> None:
         """Forget the ends: their times are of before the wall clock was set by `seconds`."""
         self._ends.clear()
-        self._latest, self._next = None, -inf
+        self._latest = None
         for note in list(self.notes.values()):
             moved = msgspec.structs.replace(
                 note, since=note.since + seconds, last=note.last + seconds
@@ -252,8 +246,6 @@ class HostEnds:
 
 
 def _rules_of(closed: Closed, after: float) -> tuple[_Rule, ...]:
-    if closed.reason is _EOF and closed.frames_in > 1:  # most are: no rule is asked
-        return ()
     end = HostEnd(closed, after)
     return tuple(rule for rule in RULES if rule.counts(end))
 
@@ -289,35 +281,66 @@ class HostTable:
 
     def __init__(self) -> None:
         self._hosts: OrderedDict[str, HostEnds] = OrderedDict()
-        self._last: HostEnds | None = None  # the one that was asked for last
+        self._noted: dict[str, dict[str, HostNote]] = {}  # the notes of those that have some
+        self._fresh: list[Closed] = []
 
-    def of(self, peer: str) -> HostEnds:
-        """Return what is known of the host of a peer's address."""
-        host = host_of(peer)
+    def add(self, closed: Closed) -> None:
+        """Note that a connection has closed. Its host is judged by the next `settle`."""
+        self._fresh.append(closed)
+
+    def settle(self) -> None:
+        """Judge the hosts of the connections that have closed since the last time.
+
+        Once for all of a round: thousands may close in each second.
+        """
+        by_host: defaultdict[str, list[Closed]] = defaultdict(list)
+        for closed in self._fresh:
+            by_host[host_of(closed.peer)].append(closed)
+        self._fresh.clear()
+        for host, ends in by_host.items():
+            known = self._of(host)
+            known.add(ends)
+            self._note(known)
+
+    def _of(self, host: str) -> HostEnds:
         if (known := self._hosts.get(host)) is None:
             known = self._hosts[host] = HostEnds(host)
             if len(self._hosts) > MOST_HOSTS:
-                self._hosts.popitem(last=False)
-        elif known is not self._last:
+                self._noted.pop(self._hosts.popitem(last=False)[0], None)
+        else:
             self._hosts.move_to_end(host)
-        self._last = known
         return known
+
+    def _note(self, host: HostEnds) -> None:
+        if host.notes:
+            self._noted[host.host] = host.notes
+        else:
+            self._noted.pop(host.host, None)
+
+    def notes_about(self, peer: str) -> Mapping[str, HostNote]:
+        """Return the notes about the host of a peer's address, by word; some may have lapsed."""
+        return self._noted.get(host_of(peer), _NO_NOTES) if self._noted else _NO_NOTES
 
     def standing(self, now: float) -> list[HostNote]:
         """Return the notes about hosts that stand at `now`, in Unix seconds."""
-        notes = [note for host in self._hosts.values() for note in host.notes.values()]
+        notes = [note for noted in self._noted.values() for note in noted.values()]
         return [note for note in notes if is_valid(note, now)]
 
     def adopt(self, notes: Iterable[HostNote]) -> None:
         """Take over notes that another state has made; they replace its own."""
         for note in notes:
-            self._hosts.setdefault(note.host, HostEnds(note.host)).adopt(note)
+            host = self._of(note.host)
+            host.adopt(note)
+            self._note(host)
 
     def shift(self, seconds: float) -> None:
         """Add `seconds` to the times of all notes: the wall clock was set by so many."""
+        self.settle()
         for host in self._hosts.values():
             host.shift(seconds)
 
     def clear(self) -> None:
         """Forget all hosts."""
         self._hosts.clear()
+        self._noted.clear()
+        self._fresh.clear()

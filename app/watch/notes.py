@@ -15,7 +15,7 @@ from typing import Final, NamedTuple, TypeAlias
 from ..core.addresses import host_of
 from ..core.events import ConnectionState, Snapshot
 from ..core.framing import HEADER_SIZE
-from ..core.habits import EMPTY_AGAIN, Habits
+from ..core.habits import EMPTY_AGAIN, Habits, HostNote
 from .figures import words_size, words_span
 from .host_ends import RULES, HostTable, has_held
 from .row import Row
@@ -182,9 +182,10 @@ def notes_of(row: Row, now: float) -> list[Note]:
     notes = []
     if _may_have_notes(row):
         notes = [note for note in _of_connection(row, now) if now - note.since >= HELD]
-    if row.host is not None and row.host.notes:
+    if row.hosts is not None and (known := row.hosts.notes_about(row.peer)):
         words = {note.word for note in notes}
-        notes += [note for note in _of_host(row, now) if note.word not in words]
+        found = _of_host(known.values(), row, now)
+        notes += [note for note in found if note.word not in words]
     return notes
 
 
@@ -220,10 +221,9 @@ def _of_connection(row: Row, now: float) -> Iterator[Note]:
             yield Note(word, *found)
 
 
-def _of_host(row: Row, now: float) -> Iterator[Note]:
+def _of_host(known: Iterable[HostNote], row: Row, now: float) -> Iterator[Note]:
     """Yield the notes about its host that stood when a connection was opened, and fit it still."""
-    assert row.host is not None
-    for note in row.host.notes.values():
+    for note in known:
         was_known = row.opened.t >= note.since
         if was_known and has_held(note, now, HELD) and _fits(note.note, row, now):
             yield Note(note.note, note.text, note.since)

@@ -28,7 +28,7 @@ from ..core.framing import header
 from ..core.queues import Kernel
 from ..core.statistics import MeasuredRate
 from .figures import words_span
-from .host_ends import HostEnds
+from .host_ends import HostTable
 
 RECENT_LIMIT: Final = 64
 """Detail events kept for one connection."""
@@ -54,14 +54,14 @@ class Row:
     """The state of one connection; `State` applies events and snapshots to it."""
 
     __slots__ = (
-        "_frame_at _rate_frames _rate_from _seen_at _unordered closed host id kernel last_in "
+        "_frame_at _rate_frames _rate_from _seen_at _unordered closed hosts id kernel last_in "
         "last_out measured_rate opened recent recent_version silent_since snapshot toggled version"
     ).split()
 
-    def __init__(self, opened: Opened, host: HostEnds | None = None) -> None:
-        """`host` is what is known of the peer's host; None if nothing is."""
+    def __init__(self, opened: Opened, hosts: HostTable | None = None) -> None:
+        """`hosts` is what is known of peer hosts; None if nothing is."""
         self.opened = opened
-        self.host = host
+        self.hosts = hosts
         self.id = opened.id
         self.snapshot: Snapshot | None = None
         """The latest; of a closed connection the last."""

@@ -161,6 +161,7 @@ class State:
             self.apply_event(event, is_news)
             if type(event) is CommandResult:
                 results.append(event)
+        self.hosts.settle()
         self.hosts.adopt(drained.host_notes)
         if drained.stats is not None:
             self.apply_event(drained.stats)
@@ -286,7 +287,7 @@ class State:
             self._changed_in.clear()
 
     def _apply_opened(self, event: Opened) -> None:
-        row = self.rows[event.id] = Row(event, self.hosts.of(event.peer))
+        row = self.rows[event.id] = Row(event, self.hosts)
         if event.worker in self.workers:
             row.silent_since = self.workers[event.worker].stats.silent_since
         self.opened += 1
@@ -300,8 +301,8 @@ class State:
         if row is None or row.closed is not None:
             return
         row.close(event)
-        if self._judges and row.host is not None:
-            row.host.add(event)
+        if self._judges:
+            self.hosts.add(event)
         self.open -= 1
         self.kept.add(row, event)
         if self._changed_in:

@@ -173,9 +173,10 @@ class EventStream:
         self._heard_dropped = max(self._heard_dropped, drained.dropped)
         for event in drained.events:
             kind = type(event)
-            if type(event) is KeptBytes and not self._takes_bytes(event.request):
-                continue  # the bytes of a peer are for whoever has asked alone
-            if not watched and kind in _FOR_WATCHERS and _is_for_watchers(event):
+            if kind is KeptBytes and isinstance(event, KeptBytes):
+                if not self._takes_bytes(event.request):
+                    continue  # the bytes of a peer are for whoever has asked alone
+            elif not watched and kind in _FOR_WATCHERS and _is_for_watchers(event):
                 continue
             if kind not in DETAIL:
                 self.publish(event)

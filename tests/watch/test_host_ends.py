@@ -198,7 +198,9 @@ def test_another_state_takes_the_notes_over() -> None:
 def test_the_number_of_hosts_is_bounded() -> None:
     table = HostTable()
     for number in range(2 * MOST_HOSTS):
-        table.of(f"10.0.{number // 256}.{number % 256}:7").add(end(number, 0.0))
+        peer = f"10.0.{number // 256}.{number % 256}:7"
+        table.add(msgspec.structs.replace(end(number, 0.0), peer=peer))
+    table.settle()
     assert len(table._hosts) == MOST_HOSTS
 
 
