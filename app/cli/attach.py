@@ -25,7 +25,7 @@ from .say import say
 def attach(control: str | None, read_only: bool, says: bool, **_of_the_dashboard: Any) -> int:
     """The dashboard, on a server that runs already.
 
-    The server goes on when the dashboard ends. Any number of them may be attached.
+    The server goes on when the dashboard ends. Up to 32 clients may be attached.
 
     With --say it needs no terminal: a line tells when a connection gets stuck, goes on, or ends
     badly, at most one a second, and a line on stdin is a command: why 9, list stuck, kill 9, help,

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
-from ..core.events import FIGURES
+from ..core.events import FIGURES, Notice
 from ..core.printable import printable
 from ..core.settings import SettingError
 from ..host.log import as_json
 from ..recording.reader import Recording, RecordingError
 from ..recording.times import outside, parse_moment
+from ..watch.row import Row
 from .configuration import ConfiguredCommand, file_option
 from .dashboard import dashboard_preferences, require_terminal, run_dashboard
 from .exit_codes import EXIT_DAMAGED
@@ -115,7 +117,8 @@ def _print_events(
     begin = recording.start if since is None else since
     end = recording.end if until is None else until
     for item in recording.items(begin, end):
-        if not isinstance(item.event, left_out):
+        is_repeated = isinstance(item.event, Notice) and item.event.is_repeated
+        if not isinstance(item.event, left_out) and not is_repeated:
             print(as_json(item.event))
 
 
@@ -128,10 +131,12 @@ def _print_table(recording: Recording, at: float) -> None:
     source.seek(at)
     now = source.now()
     keyframe = source.restart()
-    assert keyframe is not None  # nothing has been played yet
-    model = state_at(keyframe, now)
-    model.apply(source.drain(), now)
-    print(table_as_json(model.rows.values(), now, ""), end="")
+    rows: Iterable[Row] = ()
+    if keyframe is not None:  # None: nothing of it can be read
+        model = state_at(keyframe, now)
+        model.apply(source.drain(), now)
+        rows = model.rows.values()
+    print(table_as_json(rows, now, ""), end="")
 
 
 def _show(recording: Recording, since: float | None, until: float | None, at: float | None) -> int:

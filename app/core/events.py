@@ -231,6 +231,11 @@ class Notice(EventStruct, frozen=True, tag="notice"):
     worker: int = 0
     """Number of the worker whose times follow it; 0 for those of the server itself."""
 
+    @property
+    def is_repeated(self) -> bool:
+        """Whether it tells of a step of the clock that the server tells of, too."""
+        return self.worker > 0 and self.clock_step != 0.0
+
 
 class Stopping(EventStruct, frozen=True, tag="stopping"):
     """The server accepts no more, and echoes the frames that it has received whole."""

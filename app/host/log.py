@@ -132,7 +132,7 @@ class LogWriter:
             drained = self._stream.drain(AT_ONCE)
             if not self._is_silent:
                 self._write_events(drained)
-            is_last = any(type(event) in LAST_WORDS for event in drained.events)
+            is_last = not LAST_WORDS.isdisjoint(map(type, drained.events))
 
     def _write_events(self, drained: Drained) -> None:
         try:

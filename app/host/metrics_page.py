@@ -179,8 +179,11 @@ class _Server(ThreadingWSGIServer):
     def note_request(self, request: socket.socket) -> None:
         """Note that a client has sent its whole request, in the thread of the fetch."""
         with self._lock:
-            self._mute.pop(request, None)
-            self._parsed.discard(request)
+            self._forget(request)
+
+    def _forget(self, request: socket.socket) -> None:
+        self._mute.pop(request, None)
+        self._parsed.discard(request)
 
     def _acquire_slot(self) -> bool:
         deadline = time.monotonic() + TIMEOUT
@@ -207,8 +210,7 @@ class _Server(ThreadingWSGIServer):
 
     def shutdown_request(self, request: Any) -> None:
         with self._lock:  # a socket in the table is open
-            self._mute.pop(request, None)
-            self._parsed.discard(request)
+            self._forget(request)
             if request in self._fetching:
                 self._fetching.discard(request)
                 self._slots.release()

@@ -45,6 +45,9 @@ def passed_socket(environment: Mapping[str, str]) -> socket.socket | None:
     return sock
 
 
+_TOLD: Final = frozenset({Listening, Stopping})
+
+
 class Notifier:
     """Tells systemd how the service is; an observer, for the server's stop."""
 
@@ -74,6 +77,8 @@ class Notifier:
 
     def hear(self, drained: Drained) -> None:
         """Tell systemd that the server serves, or stops; called in the fan-out's thread."""
+        if _TOLD.isdisjoint(map(type, drained.events)):
+            return
         for event in drained.events:
             if type(event) is Listening:
                 self.ready(entry(event).brief)

@@ -275,4 +275,7 @@ def _only_known(value: Any) -> Any:
 
 
 def _is_unknown(value: Any) -> bool:
-    return isinstance(value, dict) and "event" in value and value["event"] not in _KNOWN
+    if not isinstance(value, dict) or "event" not in value:
+        return False
+    tag = value["event"]
+    return not isinstance(tag, str) or tag not in _KNOWN

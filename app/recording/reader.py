@@ -230,6 +230,8 @@ class Recording:
             if body.stats is not None and self._parts[entry.file].header.version >= 2:
                 stats = restored(body.stats, self._base_of(batch))
                 body = msgspec.structs.replace(body, stats=stats)
+            if batch >= len(self.batches):  # the keyframe before it holds something else
+                return Played([], 0)
             after = self.keyframes[self._keyframes_known(batch) - 1][1].t
             if batch:
                 after = max(after, self.batches[batch - 1].t)

@@ -121,11 +121,14 @@ class Unacknowledged:
             acked, waiting = connection.bytes_out - unacked, unacked
         # Whether the peer takes what it gets: all that was written by the last look.
         keeps_up = acked >= connection.seen.bytes_out
+        is_news = connection.bytes_out > connection.seen.bytes_out
         self._read_input(connection, keeps_up, unacked == 0, now)
         known = connection.outstanding
         if not waiting:
             if known is not None:
                 self._end(connection, known, now)
+            elif is_news and now - connection.active_at > 2 * LOOK_AFTER:
+                self._note_late(connection, now)
             return
         if known is None or acked >= known.owed:
             known = self._begin(connection, acked, now)
@@ -190,6 +193,13 @@ class Unacknowledged:
         connection.outstanding = self._kept[connection] = known
         self._schedule(connection)
         return known
+
+    def _note_late(self, connection: Connection, now: float) -> None:
+        """Keep when all was acknowledged that no look has found in time: the process was stopped,
+        and meanwhile the peer has fetched its echo."""
+        progress = self._queues.progress(connection.fd)
+        if progress is not None:
+            connection.acked_all_at = max(connection.active_at, now - progress.last_ack_ago)
 
     def _end(self, connection: Connection, known: Outstanding, now: float) -> None:
         """All is acknowledged."""

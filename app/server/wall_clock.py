@@ -67,5 +67,6 @@ class WallClock:
 def describe_step(seconds: float) -> str:
     """Say by how much the wall clock was set."""
     direction = "forward" if seconds > 0 else "back"
-    span = words_span(abs(seconds)) if abs(seconds) >= 10 else f"{abs(seconds):.1f} s"
+    size = abs(seconds)
+    span = words_span(round(size)) if size >= 10 else f"{size:.1f} s"
     return f"the wall clock went {direction} by {span}; times follow it from here on"

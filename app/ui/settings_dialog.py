@@ -22,7 +22,7 @@ FIELDS: Final = (*TIMEOUTS, "write_mode")
 _EXPLAINED: Final = {
     "header_timeout": "s, from a header's 1st byte to its 4th",
     "body_timeout": "s, from a frame's 1st byte to its last",
-    "write_timeout": "s, since the peer last took some echo",
+    "write_timeout": "s, with under 1 KiB/s acknowledged",
     "idle_timeout": "s, between frames",
     "write_mode": "direct: at once; armed: after POLLOUT",
 }

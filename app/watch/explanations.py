@@ -89,8 +89,8 @@ REASONS: Final[Table] = _table(
 WHYS: Final[Table] = _table(
     (WhyCode.NO_BYTES_YET, "It was accepted, and its peer has sent nothing yet.",
      "9.1", "accept(2)"),
-    (WhyCode.BETWEEN_FRAMES, "Every frame was echoed, and the peer has begun no other.",
-     "10.3", "recv(2)"),
+    (WhyCode.BETWEEN_FRAMES, "All that was read is echoed and acknowledged: the next frame is "
+     "awaited.", "10.3", "recv(2)"),
     (WhyCode.NEEDS_HEADER, "Some of the 4 header bytes are here, and the peer has not sent the "
      "rest.", "10.3", "recv(2)"),
     (WhyCode.NEEDS_BODY, "The header is complete, and a part of the body has not come.",

@@ -41,46 +41,40 @@ JUDGED_AGAIN: Final = 1.0
 _NO_NOTES: Final[Mapping[str, HostNote]] = MappingProxyType({})
 
 
-class HostEnd(NamedTuple):
-    """The end of one connection."""
-
-    closed: Closed
-    after: float
-    """Seconds from the latest close of the same host to the opening of this connection; negative
-    if it was opened before."""
-
-
-def is_for_one_frame(end: HostEnd) -> bool:
+def is_for_one_frame(closed: Closed, _after: float) -> bool:
     """Whether a connection was opened for a single frame."""
-    closed = end.closed
     lasted = closed.t - closed.opened_at
-    return closed.frames_in == 1 and closed.reason is Reason.EOF and lasted <= BRIEF
+    return closed.frames_in == 1 and closed.reason is _EOF and lasted <= BRIEF
 
 
-def is_fast_return(end: HostEnd) -> bool:
-    """Whether a connection was opened at once after a close, and ended at once without a frame."""
-    closed = end.closed
-    is_bare = not closed.frames_in and closed.reason not in _NOT_A_FAILURE
-    is_brief = closed.t - closed.opened_at <= FAILS_WITHIN
-    return is_bare and is_brief and end.after <= AT_ONCE
+def is_fast_return(closed: Closed, after: float) -> bool:
+    """Whether a connection was opened at once after a close, and ended at once without a frame.
+
+    `after` is in seconds from the latest close of the same host to the opening of this connection;
+    negative if it was opened before.
+    """
+    if closed.frames_in or after > AT_ONCE:
+        return False
+    return closed.t - closed.opened_at <= FAILS_WITHIN and closed.reason not in _NOT_A_FAILURE
 
 
-def is_half_counted(end: HostEnd) -> bool:
+def is_half_counted(closed: Closed, _after: float) -> bool:
     """Whether a body was short by exactly the 4 bytes of a header that counts itself."""
-    return _missing(end.closed) == 4 and end.closed.reason in _IN_BODY
+    return closed.reason in _IN_BODY and _missing(closed) == 4
 
 
-def is_mid_frame(end: HostEnd) -> bool:
+def is_mid_frame(closed: Closed, after: float) -> bool:
     """Whether the peer ended inside a frame, of which not just 4 bytes were missing."""
-    return end.closed.reason in _MID_FRAME and not is_half_counted(end)
+    return closed.reason in _MID_FRAME and not is_half_counted(closed, after)
 
 
-def is_unread(end: HostEnd) -> bool:
+def is_unread(closed: Closed, _after: float) -> bool:
     """Whether the peer closed before it had read its echo: its kernel answers that with RST."""
-    closed = end.closed
-    return closed.reason is Reason.RESET and closed.bytes_out > 0 and not _missing(closed)
+    return closed.reason is _RESET and closed.bytes_out > 0 and not _missing(closed)
 
 
+_EOF: Final = Reason.EOF  # a member of an enumeration is found in 50 ns
+_RESET: Final = Reason.RESET
 _NOT_A_FAILURE: Final = frozenset(
     {
         Reason.KILLED,
@@ -101,7 +95,7 @@ def _missing(closed: Closed) -> int:
 
 class _Rule(NamedTuple):
     note: str
-    counts: Callable[[HostEnd], bool]
+    counts: Callable[[Closed, float], bool]
     times: int
     """Connections, one after the other, from which on it is a habit."""
     within: float
@@ -181,33 +175,39 @@ class HostEnds:
         self.host = host
         self.notes: dict[str, HostNote] = {}
         """By word; some may have lapsed (`is_valid`)."""
-        # The latest ends, each with the rules that it counts for.
-        self._ends: deque[tuple[Closed, tuple[_Rule, ...]]] = deque(maxlen=LATEST)
+        # The latest ends, each with the notes that it counts for.
+        self._ends: deque[tuple[Closed, list[str]]] = deque(maxlen=LATEST)
         self._judged_at: dict[str, float] = {}  # by word, of those that stand
         self._latest: float | None = None  # when a connection of it last closed
 
     def add(self, closed: Sequence[Closed]) -> None:
         """Note that connections have closed, and judge the latest ones anew."""
-        counting: set[_Rule] = set()
-        for one in closed[-2 * LATEST :]:  # those before are told by none that is kept
+        counting: set[str] = set()
+        first = max(0, len(closed) - LATEST)  # those before are not kept
+        for index in range(max(0, first - LATEST), len(closed)):
+            one = closed[index]
             after = -inf if self._latest is None else one.opened_at - self._latest
             self._latest = one.t if self._latest is None else max(self._latest, one.t)
-            rules = _rules_of(one, after)
-            self._ends.append((one, rules))
-            counting.update(rules)
+            if index >= first:
+                rules = [rule.note for rule in RULES if rule.counts(one, after)]
+                self._ends.append((one, rules))
+                counting.update(rules)
         for rule in RULES if counting else ():
-            if rule in counting:
+            if rule.note in counting:
                 self._judge(rule)
         if self.notes:
             self._take_back()
 
     def _judge(self, rule: _Rule) -> None:
+        known = self.notes.get(rule.note)
+        if known is not None:
+            newest, _ = self._ends[-1]
+            if 0 <= newest.t - self._judged_at[rule.note] < JUDGED_AGAIN:
+                return
         counting = self._counting_for(rule)
         if len(counting) < rule.times or not self._are_most(counting):
             return
-        latest, known = counting[-1], self.notes.get(rule.note)
-        if known is not None and 0 <= latest.t - self._judged_at[rule.note] < JUDGED_AGAIN:
-            return
+        latest = counting[-1]
         recent = [one for one in counting if latest.t - one.t <= rule.within]
         if _in_turn(recent, LONG_OVERLAP if rule.is_pace else OVERLAP) < rule.times:
             return
@@ -218,7 +218,7 @@ class HostEnds:
         self._judged_at[rule.note] = latest.t
 
     def _counting_for(self, rule: _Rule) -> list[Closed]:
-        return [closed for closed, rules in self._ends if rule in rules]
+        return [closed for closed, rules in self._ends if rule.note in rules]
 
     def _are_most(self, counting: list[Closed]) -> bool:
         return 2 * len(counting) >= len(self._ends)
@@ -243,11 +243,6 @@ class HostEnds:
                 note, since=note.since + seconds, last=note.last + seconds
             )
             self.adopt(moved)
-
-
-def _rules_of(closed: Closed, after: float) -> tuple[_Rule, ...]:
-    end = HostEnd(closed, after)
-    return tuple(rule for rule in RULES if rule.counts(end))
 
 
 def is_valid(note: HostNote, now: float) -> bool:
@@ -282,21 +277,15 @@ class HostTable:
     def __init__(self) -> None:
         self._hosts: OrderedDict[str, HostEnds] = OrderedDict()
         self._noted: dict[str, dict[str, HostNote]] = {}  # the notes of those that have some
-        self._fresh: list[Closed] = []
 
-    def add(self, closed: Closed) -> None:
-        """Note that a connection has closed. Its host is judged by the next `settle`."""
-        self._fresh.append(closed)
+    def add(self, ended: Iterable[Closed]) -> None:
+        """Note that connections have closed, in this order, and judge their hosts.
 
-    def settle(self) -> None:
-        """Judge the hosts of the connections that have closed since the last time.
-
-        Once for all of a round: thousands may close in each second.
+        To be called once for all of a batch: thousands may close in each second.
         """
         by_host: defaultdict[str, list[Closed]] = defaultdict(list)
-        for closed in self._fresh:
+        for closed in ended:
             by_host[host_of(closed.peer)].append(closed)
-        self._fresh.clear()
         for host, ends in by_host.items():
             known = self._of(host)
             known.add(ends)
@@ -335,7 +324,6 @@ class HostTable:
 
     def shift(self, seconds: float) -> None:
         """Add `seconds` to the times of all notes: the wall clock was set by so many."""
-        self.settle()
         for host in self._hosts.values():
             host.shift(seconds)
 
@@ -343,4 +331,3 @@ class HostTable:
         """Forget all hosts."""
         self._hosts.clear()
         self._noted.clear()
-        self._fresh.clear()

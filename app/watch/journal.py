@@ -162,8 +162,9 @@ def entry(event: Event) -> JournalEntry:
 
 
 def _closed(event: Closed) -> JournalEntry:
-    known = (event.detail, "" if event.diagnosis is None else event.diagnosis.name)
-    what = "; ".join(filter(None, known))
+    what = event.detail
+    if event.diagnosis is not None:
+        what = f"{what}; {event.diagnosis.name}" if what else event.diagnosis.name
     detail = f" ({what})" if what else ""
     return JournalEntry(
         event.t,

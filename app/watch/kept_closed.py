@@ -67,6 +67,8 @@ class KeptClosed(Generic[T]):
         if self._room:
             self._room -= 1
             return None
+        if self._others and len(self._failures) <= self._for_failures:  # mostly: without a call
+            return self._others.popleft()[1]
         return self._oldest().popleft()[1]
 
     def drop_oldest(self) -> T | None:

@@ -139,6 +139,7 @@ class State:
         self.gone = ""
         """Why nothing comes from the server at present; empty while all is well."""
         self._judges = judges
+        self._ended: list[Closed] = []  # of the batch that is being applied
         self._longest: deque[tuple[float, int]] = deque()  # each longer than all behind it
         self._closed_limit = closed_limit
         self._departing: deque[Row] = deque()
@@ -152,16 +153,15 @@ class State:
 
         Return the results of commands, for whoever sent them.
         """
-        results: list[CommandResult] = []
         self.gone = drained.gone
         if drained.afresh:
             self._begin_afresh()
         is_news = not drained.afresh
         for event in drained.events:
             self.apply_event(event, is_news)
-            if type(event) is CommandResult:
-                results.append(event)
-        self.hosts.settle()
+        if self._ended:
+            self.hosts.add(self._ended)
+            self._ended = []
         self.hosts.adopt(drained.host_notes)
         if drained.stats is not None:
             self.apply_event(drained.stats)
@@ -173,7 +173,9 @@ class State:
         self.drops = max(self.drops, drained.dropped)
         if self._departing:
             self._drop_closed(now)
-        return results
+        if CommandResult not in set(map(type, drained.events)):
+            return []
+        return [event for event in drained.events if isinstance(event, CommandResult)]
 
     def apply_event(self, event: Event, is_news: bool = True) -> None:
         """Apply one event; not `is_news` if it happened before this state began."""
@@ -276,6 +278,7 @@ class State:
         self.reasons = Counter()
         self.kept.clear()
         self.hosts.clear()
+        self._ended = []
         self.listening = self.stats = self.process = None
         self.workers = {}
         self.drops = self.detail_drops = 0
@@ -302,7 +305,7 @@ class State:
             return
         row.close(event)
         if self._judges:
-            self.hosts.add(event)
+            self._ended.append(event)
         self.open -= 1
         self.kept.add(row, event)
         if self._changed_in:
@@ -357,6 +360,7 @@ class State:
             if row.opened.worker == worker:
                 row.shift_times(seconds)
         self.hosts.shift(seconds)
+        self._ended = []  # their times do not compare with those that come
         if worker:
             return
         for name in ("listening", "stats", "process", "stopping"):

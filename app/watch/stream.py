@@ -93,7 +93,7 @@ class EventStream:
         round at once if it has published none since."""
         self._capacity = journal_capacity
         self._traced = traced
-        self._events: deque[tuple[bool, Event]] = deque()
+        self._events: deque[Event] = deque()
         self._detail_in = 0  # written by the producer only
         self._detail_out = 0  # written under `_events_lock` only
         self._bound = MOST_WAITING
@@ -113,7 +113,7 @@ class EventStream:
 
     def publish(self, event: Event) -> None:
         """Append an event that must arrive; from any thread."""
-        self._events.append((False, event))
+        self._events.append(event)
         if len(self._events) > self._bound:
             self._shorten()
         if self._notify is not None:
@@ -122,7 +122,7 @@ class EventStream:
     def publish_first(self, event: Event) -> None:
         """Put an event before all that wait, for a consumer yet to begin; from any thread."""
         with self._events_lock:
-            self._events.appendleft((False, event))
+            self._events.appendleft(event)
         if self._notify is not None:
             self._call_notify()
 
@@ -134,12 +134,12 @@ class EventStream:
         return False
 
     def publish_detail(self, event: Event) -> None:
-        """Append a detail event; the caller has asked `room_for_detail` first.
+        """Append an event of a type in `DETAIL`; the caller has asked `room_for_detail` first.
 
         Who watches drains on a timer. Where nobody does, all is traced for a log, which sleeps.
         """
         self._detail_in += 1
-        self._events.append((True, event))
+        self._events.append(event)
         if not self.watched and self._notify is not None:
             self._call_notify()
 
@@ -171,7 +171,16 @@ class EventStream:
         if with_detail and not drained.afresh:
             self.count_drops(max(0, drained.dropped - self._heard_dropped))
         self._heard_dropped = max(self._heard_dropped, drained.dropped)
-        for event in drained.events:
+        if not self._latest and _LIFE.issuperset(map(type, drained.events)):
+            self._publish_all(drained.events)  # without a step for each: under churn it is most
+        else:
+            self._hear_each(drained.events, with_detail)
+        if drained.stats is not None and watched:
+            self.publish_latest(drained.snapshots, drained.stats)
+
+    def _hear_each(self, events: list[Event], with_detail: bool) -> None:
+        watched = self.watched
+        for event in events:
             kind = type(event)
             if kind is KeptBytes and isinstance(event, KeptBytes):
                 if not self._takes_bytes(event.request):
@@ -184,20 +193,25 @@ class EventStream:
                     self.forget(event.id)
             elif with_detail and self.room_for_detail():
                 self.publish_detail(event)
-        if drained.stats is not None and watched:
-            self.publish_latest(drained.snapshots, drained.stats)
+
+    def _publish_all(self, events: list[Event]) -> None:
+        self._events.extend(events)
+        if len(self._events) > self._bound:
+            self._shorten()
+        if events and self._notify is not None:
+            self._call_notify()
 
     def _shorten(self) -> None:
         """Drop detail, old notices, and connections that have opened and closed meanwhile."""
         with self._events_lock:
-            waiting = [self._events.popleft() for _ in range(len(self._events))]
-            detail = sum(is_detail for is_detail, _ in waiting)
-            lasting = [event for is_detail, event in waiting if not is_detail]
+            waiting = self._take(len(self._events))
+            lasting = [event for event in waiting if type(event) not in DETAIL]
+            detail = len(waiting) - len(lasting)
             kept = shorten(lasting)
             self._detail_out += detail
             self.dropped += detail
             self.lost += _count_published(lasting) - _count_published(kept)
-            self._events.extendleft((False, event) for event in reversed(kept))
+            self._events.extendleft(reversed(kept))
             self._bound = max(MOST_WAITING, 2 * len(kept))
 
     @property
@@ -226,15 +240,11 @@ class EventStream:
         stats = None
         if limit is None:
             latest, stats = self._take_latest()
-        events: list[Event] = []
-        detail = 0
         with self._events_lock:
             waiting = len(self._events)
-            for _ in range(waiting if limit is None else min(waiting, limit)):
-                is_detail, event = self._events.popleft()
-                detail += is_detail
-                events.append(event)
-            self._detail_out += detail
+            events = self._take(waiting if limit is None else min(waiting, limit))
+            if self._detail_out != self._detail_in:
+                self._detail_out += sum(map(DETAIL.__contains__, map(type, events)))
             if len(self._events) < MOST_WAITING // 2:
                 self._bound = MOST_WAITING
         if limit is None and events and type(events[-1]) in LAST_WORDS:
@@ -243,6 +253,10 @@ class EventStream:
             latest |= later
             stats = last_stats or stats
         return Drained(events, list(latest.values()), stats, self.dropped)
+
+    def _take(self, count: int) -> list[Event]:
+        take = self._events.popleft  # the producer may append meanwhile
+        return [take() for _ in range(count)]
 
     def _take_latest(self) -> tuple[dict[int, Snapshot], LoopStats | None]:
         with self._latest_lock:
@@ -329,6 +343,8 @@ def _skip_notice(t: float, reasons: Counter[str]) -> Notice:
     return Notice(t=t, level="warning", text=text, skipped=dict(reasons))
 
 
+_LIFE: Final = frozenset({Opened, Closed})
+"""The kinds that every consumer is told."""
 _FOR_WATCHERS: Final = frozenset({CommandResult, ProcessStats, WorkerStats})
 """The kinds of which `_is_for_watchers` has to be asked."""
 

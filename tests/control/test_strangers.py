@@ -29,7 +29,7 @@ from app.control.protocol import (
     pack,
 )
 from app.control.server_side.owner import OwnerGate
-from app.control.server_side.service import MOST_CLIENTS
+from app.control.server_side.service import MOST_CLIENTS, MOST_MUTE
 from app.control.server_side.session import HELLO_WITHIN, MESSAGE_WITHIN, Session
 from app.core.commands import Set
 from app.core.events import (
@@ -229,6 +229,18 @@ def test_there_is_a_limit_on_clients(controlled: Controlled) -> None:
     finally:
         for link in links:
             link.close()
+
+
+def test_the_oldest_of_those_that_say_nothing_gives_way(controlled: Controlled) -> None:
+    oldest = controlled.raw()
+    others = [controlled.raw() for _ in range(MOST_MUTE)]
+    try:
+        assert oldest.receive() is None  # and not `Refused`, which comes after five seconds
+        others[0].greet()
+        assert is_well(controlled)
+    finally:
+        for one in (oldest, *others):
+            one.sock.close()
 
 
 def test_a_message_that_came_while_the_process_was_stopped_is_read_before_its_time_is_judged(

@@ -77,6 +77,12 @@ def test_who_else_has_taken_everything_is_closed_at_once(reason: Reason) -> None
     assert checks(lingering(reason), 110.0) == [100.0]
 
 
+def test_who_has_ended_and_acknowledged_all_is_waited_for_no_longer() -> None:
+    connection = lingering(Reason.FRAME_TOO_LARGE)
+    connection.machine.input_ended = True
+    assert checks(connection, 110.0) == [100.0]
+
+
 def test_a_stop_does_not_wait_for_who_has_long_been_silent() -> None:
     assert checks(lingering(Reason.SHUTDOWN, quiet=LINGER), 110.0) == [100.0]
     assert checks(lingering(Reason.SHUTDOWN, quiet=LINGER - 0.1), 110.0)[-1] == 101.0

@@ -89,6 +89,14 @@ def test_an_idle_peer_is_told_of_for_as_long_as_the_time_out_counts(
     assert why_waiting(row, when) == "no frame yet for 5 s"
 
 
+def test_an_echo_that_no_look_has_found_yet_is_timed_from_the_end_of_a_stall() -> None:
+    connection = stalled()
+    connection.restamp(500.1, 560.0)
+    assert deadline(connection, SETTINGS) == (800.0, WRITE)
+    connection.restamp(499.0, 560.0)
+    assert deadline(connection, SETTINGS) == (860.0, WRITE)
+
+
 def test_in_a_frame_the_earlier_of_two_deadlines_counts() -> None:
     connection = unacknowledged(WHOLE[:9])
     assert deadline(connection, SETTINGS) == (420.0, Reason.TIMEOUT_BODY)

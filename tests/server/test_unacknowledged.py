@@ -359,6 +359,16 @@ def test_who_has_acknowledged_all_while_the_process_was_stopped_is_timed_from_th
     assert bench.connection.outstanding is known
 
 
+@pytest.mark.parametrize(("at", "rested"), [(101.0, 100.0), (110.0, 108.0)])
+def test_who_has_fetched_all_while_the_process_was_stopped_rests_from_then_on(
+    at: float, rested: float
+) -> None:
+    bench = Bench()
+    bench.queues.peer = PeerProgress(2.0, 0, 0, 0, 0, False)
+    bench.look(at, 0)
+    assert bench.connection.rested_at == rested
+
+
 def test_less_than_the_floor_over_the_patience_is_too_little_however_much_came_before() -> None:
     known = Outstanding(50.0, 50.0, 0)
     for second in range(51, 200):

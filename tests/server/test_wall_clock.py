@@ -85,6 +85,8 @@ def test_a_small_step_back_never_makes_a_time_come_before_another() -> None:
     [
         (7200.4, "the wall clock went forward by 2 h; times follow it from here on"),
         (-1.5, "the wall clock went back by 1.5 s; times follow it from here on"),
+        (-20.9999995, "the wall clock went back by 21 s; times follow it from here on"),
+        (86_399.99999, "the wall clock went forward by 1 d; times follow it from here on"),
     ],
 )
 def test_the_notice_says_by_how_much(seconds: float, words: str) -> None:

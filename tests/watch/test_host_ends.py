@@ -199,8 +199,7 @@ def test_the_number_of_hosts_is_bounded() -> None:
     table = HostTable()
     for number in range(2 * MOST_HOSTS):
         peer = f"10.0.{number // 256}.{number % 256}:7"
-        table.add(msgspec.structs.replace(end(number, 0.0), peer=peer))
-    table.settle()
+        table.add([msgspec.structs.replace(end(number, 0.0), peer=peer)])
     assert len(table._hosts) == MOST_HOSTS
 
 

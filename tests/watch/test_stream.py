@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from app.core.events import (
     ConnectionState,
     Event,
+    Io,
     Notice,
     Reason,
     SettingChanged,
@@ -41,9 +42,10 @@ def process(t: float) -> ProcessStats:
     return ProcessStats(t=t, cpu_percent=1.0, rss=1, fds=1, threads=1)
 
 
-def publish_detail(stream: EventStream, event: Event) -> None:
+def publish_detail(stream: EventStream, number: int) -> None:
     if stream.room_for_detail():
-        stream.publish_detail(event)
+        call = Io(t=float(number), id=1, call="read", asked=1, result=1, error="")
+        stream.publish_detail(call)
 
 
 def test_nothing_that_must_arrive_is_lost_while_nobody_drains_for_a_while() -> None:
@@ -59,20 +61,20 @@ def test_nothing_that_must_arrive_is_lost_while_nobody_drains_for_a_while() -> N
 def test_detail_is_bounded_and_what_is_dropped_is_counted() -> None:
     stream = EventStream(journal_capacity=3)
     for number in range(10):
-        publish_detail(stream, notice(number))
+        publish_detail(stream, number)
     assert stream.dropped == 7
     drained = stream.drain()
     assert [event.t for event in drained.events] == [0.0, 1.0, 2.0]
     assert drained.dropped == 7
-    publish_detail(stream, notice(11))
+    publish_detail(stream, 11)
     drained = stream.drain()
     assert ([event.t for event in drained.events], drained.dropped) == ([11.0], 7)
 
 
 def test_a_full_journal_does_not_hold_back_what_must_arrive() -> None:
     stream = EventStream(journal_capacity=1)
-    publish_detail(stream, notice(0))
-    publish_detail(stream, notice(1))
+    publish_detail(stream, 0)
+    publish_detail(stream, 1)
     stream.publish(notice(2))
     assert [event.t for event in stream.drain().events] == [0.0, 2.0]
 
@@ -86,7 +88,7 @@ def test_order_is_kept_and_every_event_is_told_or_counted(
     must = set()
     for number, (is_detail, drain) in enumerate(steps):
         if is_detail:
-            publish_detail(stream, notice(number))
+            publish_detail(stream, number)
         else:
             stream.publish(notice(number))
             must.add(float(number))
@@ -150,7 +152,7 @@ def test_detail_and_figures_do_not_wake_who_watches() -> None:
     stream.watched = True
     calls: list[int] = []
     stream.notify_once(lambda: calls.append(1))
-    publish_detail(stream, notice(1))
+    publish_detail(stream, 1)
     stream.publish_latest([snapshot(1, 1)], stats(1))
     assert calls == []
 
@@ -162,7 +164,7 @@ def test_a_producer_in_another_thread_loses_nothing() -> None:
     def produce() -> None:
         for number in range(count):
             stream.publish(notice(2 * number))
-            publish_detail(stream, notice(2 * number + 1))
+            publish_detail(stream, 2 * number + 1)
 
     producer = threading.Thread(target=produce)
     producer.start()

@@ -10,7 +10,7 @@ import click
 
 from ...control.client_side.control_client import Link, join_pages
 from ...control.protocol import News, Page
-from ...core.events import FIGURES, Event
+from ...core.events import FIGURES, Event, Notice
 from ...watch.filter import Filter
 from ...watch.state import State
 from ...watch.stream import Drained
@@ -49,7 +49,8 @@ class Watcher:
             for event in (*message.events, *message.snapshots, *stats):
                 # One at a time: whether it passes is judged as things are at this event.
                 self._state.apply(Drained([event], [], None, 0), event.t)
-                if self._is_chosen(event, message.t):
+                is_repeated = isinstance(event, Notice) and event.is_repeated
+                if self._is_chosen(event, message.t) and not is_repeated:
                     yield encode(event)
             yield from self._drops(message)
 
