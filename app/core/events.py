@@ -63,33 +63,6 @@ ORDERLY: Final = frozenset({Reason.EOF, Reason.KILLED, Reason.SHUTDOWN})
 """The reasons of a close that is in good order, or was asked for."""
 
 
-class KillMode(StrEnum):
-    """The ways in which a kill ends a connection."""
-
-    DRAIN = "drain"
-    """Finish the pending echo, then SHUT_WR, linger and close."""
-    CLOSE = "close"
-    """Give up the pending echo; what the kernel has already accepted is delivered, within 10 s."""
-    RESET = "reset"
-    """RST: everything in flight is destroyed."""
-
-
-class TraceLevel(StrEnum):
-    """The amount of detail that is published of one connection, or of all."""
-
-    OFF = "off"
-    STATE = "state"
-    IO = "io"
-    """Every system call, and the connection's figures in the kernel."""
-    BYTES = "bytes"
-    """The same, and the last `TRACED_BYTES` bytes of each call."""
-
-    @property
-    def tells_calls(self) -> bool:
-        """Whether system calls are published at this level."""
-        return self is TraceLevel.IO or self is TraceLevel.BYTES
-
-
 CALLS_A_ROUND = 64
 """System calls published of one traced connection between two rounds of snapshots."""
 TRACED_BYTES = 256
@@ -166,9 +139,12 @@ class Closed(EventStruct, frozen=True, tag="closed"):
     toggles: int
     eagains: int
     partial_writes: int
-    diagnosis: Diagnosis | None = None  # of a refused header, or an end inside a frame
-    habits: Habits | None = None  # how the peer has sent and ended, where that was remarkable
-    fault: FaultReceipt | None = None  # what was done to its echo on purpose
+    diagnosis: Diagnosis | None = None
+    """The name of its bytes, where they did not fit: a refused header, an end inside a frame."""
+    habits: Habits | None = None
+    """Figures of how the peer has sent and ended; None where nothing was remarkable."""
+    fault: FaultReceipt | None = None
+    """What was done to its echo on purpose."""
 
 
 class SettingChanged(EventStruct, frozen=True, tag="setting_changed"):
@@ -361,11 +337,16 @@ class Snapshot(EventStruct, frozen=True, tag="snapshot"):
     """Bytes in the receive queue that the loop wants to read, when it was last asked (SIOCINQ)."""
     unread_at: float = 0.0
     """Since when the same bytes have waited there, in Unix seconds; 0 if none do."""
-    is_held: bool = False  # the budget alone ended its wake-ups of the last second
-    diagnosis: Diagnosis | None = None  # of all bytes so far, while the connection stands still
-    habits: Habits | None = None  # how the peer sends; None where nothing is remarkable
-    fault: str = ""  # the SPEC of what is done to its echo on purpose
-    fault_holds: bool = False  # whether that holds its echo back
+    is_held: bool = False
+    """Whether the budget alone ended its wake-ups of the last second, with more to do."""
+    diagnosis: Diagnosis | None = None
+    """The name of all bytes so far, where they do not fit and the connection stands still."""
+    habits: Habits | None = None
+    """Figures of how the peer sends; None where nothing is remarkable."""
+    fault: str = ""
+    """The SPEC of what is done to its echo on purpose."""
+    fault_holds: bool = False
+    """Whether that holds its echo back."""
 
     @property
     def rested_at(self) -> float:

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable
 from itertools import count
 from typing import Any, Final, Self
 
-from ..core.commands import Kill, ReadBytes
-from ..core.events import CommandResult, KillMode
+from ..core.commands import Kill, KillMode, ReadBytes
+from ..core.events import CommandResult
 from ..core.kept_bytes import KeptBytes
 from ..core.settings import Settings
 from ..doctor.diagnose import diagnose

@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 import pytest
 
-from app.core.commands import Fault, Kill
-from app.core.events import Closed, KillMode, Reason
+from app.core.commands import Fault, Kill, KillMode
+from app.core.events import Closed, Reason
 from app.core.fault_receipt import FaultEffect, FaultReceipt
 from app.core.framing import frame, header
 from tests.peers import Running, exchange, read_exactly

@@ -8,8 +8,7 @@ import click
 import msgspec
 
 from ...control.client_side.control_client import split
-from ...core.commands import Kill
-from ...core.events import KillMode
+from ...core.commands import Kill, KillMode
 from ...core.settings import rules_of
 from ..exit_codes import EXIT_FAILED
 from ..options import ConnectionId, client_options, option

@@ -21,19 +21,11 @@ from ...core.commands import (
     Kill,
     ReadBytes,
     Trace,
+    TraceLevel,
     expected_results,
     results_left,
 )
-from ...core.events import (
-    CommandResult,
-    Crashed,
-    Event,
-    Notice,
-    RecordingStatus,
-    Snapshot,
-    Stopped,
-    TraceLevel,
-)
+from ...core.events import CommandResult, Crashed, Event, Notice, RecordingStatus, Snapshot, Stopped
 from ...core.statistics import carry_longest
 from ...watch.source import Failure
 from ...watch.stream import Drained
