@@ -17,7 +17,8 @@ from statistics import median
 from typing import Final
 
 from app.core.addresses import Address
-from app.core.events import POLLIN, TraceLevel
+from app.core.commands import TraceLevel
+from app.core.events import POLLIN
 from app.core.framing import frame
 from app.core.settings import Settings
 from app.server.connection import READ_SIZE, SMALL_READ, STEADY

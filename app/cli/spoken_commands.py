@@ -10,8 +10,8 @@ from typing import Final
 
 import click
 
-from ..core.commands import Command
-from ..core.events import CommandResult, KillMode
+from ..core.commands import Command, KillMode
+from ..core.events import CommandResult
 from ..watch.filter import FilterError, parse_filter
 from ..watch.requests import Requests
 from ..watch.row import Row

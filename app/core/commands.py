@@ -11,10 +11,37 @@ from typing import Annotated, Final, TypeAlias
 import msgspec
 from msgspec import Meta
 
-from .events import CommandResult, KillMode, RecordingStatus, SettingChanged, TraceLevel
+from .events import CommandResult, RecordingStatus, SettingChanged
 
 CLOSE_BOUND: Final = 10.0
 """Seconds that a kill of mode `close` waits for the peer to acknowledge what was written."""
+
+
+class KillMode(StrEnum):
+    """The ways in which a kill ends a connection."""
+
+    DRAIN = "drain"
+    """Finish the pending echo, then SHUT_WR, linger and close."""
+    CLOSE = "close"
+    """Give up the pending echo; what the kernel has already accepted is delivered, within 10 s."""
+    RESET = "reset"
+    """RST: everything in flight is destroyed."""
+
+
+class TraceLevel(StrEnum):
+    """The amount of detail that is published of one connection, or of all."""
+
+    OFF = "off"
+    STATE = "state"
+    IO = "io"
+    """Every system call, and the connection's figures in the kernel."""
+    BYTES = "bytes"
+    """The same, and the last `TRACED_BYTES` bytes of each call."""
+
+    @property
+    def tells_calls(self) -> bool:
+        """Whether system calls are published at this level."""
+        return self is TraceLevel.IO or self is TraceLevel.BYTES
 
 
 class _Command(msgspec.Struct, frozen=True, tag_field="command", kw_only=True):

@@ -62,33 +62,6 @@ ORDERLY: Final = frozenset({Reason.EOF, Reason.KILLED, Reason.SHUTDOWN})
 """The reasons of a close that is in good order, or was asked for."""
 
 
-class KillMode(StrEnum):
-    """The ways in which a kill ends a connection."""
-
-    DRAIN = "drain"
-    """Finish the pending echo, then SHUT_WR, linger and close."""
-    CLOSE = "close"
-    """Give up the pending echo; what the kernel has already accepted is delivered, within 10 s."""
-    RESET = "reset"
-    """RST: everything in flight is destroyed."""
-
-
-class TraceLevel(StrEnum):
-    """The amount of detail that is published of one connection, or of all."""
-
-    OFF = "off"
-    STATE = "state"
-    IO = "io"
-    """Every system call, and the connection's figures in the kernel."""
-    BYTES = "bytes"
-    """The same, and the last `TRACED_BYTES` bytes of each call."""
-
-    @property
-    def tells_calls(self) -> bool:
-        """Whether system calls are published at this level."""
-        return self is TraceLevel.IO or self is TraceLevel.BYTES
-
-
 CALLS_A_ROUND = 64
 """System calls published of one traced connection between two rounds of snapshots."""
 TRACED_BYTES = 256

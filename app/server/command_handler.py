@@ -6,8 +6,8 @@ from functools import partial
 
 import msgspec
 
-from ..core.commands import Command, Kill, ReadBytes, Set, Stop, Trace
-from ..core.events import ConnectionState, KillMode, Reason, TraceLevel
+from ..core.commands import Command, Kill, KillMode, ReadBytes, Set, Stop, Trace, TraceLevel
+from ..core.events import ConnectionState, Reason
 from ..core.printable import in_words, printable
 from ..core.settings import SettingError
 from .connection import Connection

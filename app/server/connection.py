@@ -12,8 +12,9 @@ from math import inf
 from sys import getsizeof
 from typing import Final, NamedTuple, TypeAlias
 
+from ..core.commands import TraceLevel
 from ..core.diagnosis import Diagnosis
-from ..core.events import POLLIN, Closed, Snapshot, TraceLevel
+from ..core.events import POLLIN, Closed, Snapshot
 from ..core.framing import NO_BURST
 from .arrivals import Arrivals
 from .capture import TAIL, Capture

@@ -13,8 +13,8 @@ from itertools import count
 from math import inf
 
 from ..core.addresses import host_of
-from ..core.commands import CLOSE_BOUND
-from ..core.events import POLLIN, POLLOUT, Reason, TraceLevel
+from ..core.commands import CLOSE_BOUND, TraceLevel
+from ..core.events import POLLIN, POLLOUT, Reason
 from ..core.printable import in_words, printable
 from ..core.settings import Settings
 from . import deadlines

@@ -15,7 +15,7 @@ from operator import add, sub
 from time import perf_counter, thread_time
 from typing import Final
 
-from ..core.commands import Set
+from ..core.commands import Set, TraceLevel
 from ..core.events import (
     CALLS_A_ROUND,
     TRACED_BYTES,
@@ -29,7 +29,6 @@ from ..core.events import (
     Snapshot,
     StateChanged,
     Toggled,
-    TraceLevel,
 )
 from ..core.histogram import TABLE_SIZE, Histogram, index_table
 from ..core.printable import in_words, one_line_traceback, printable

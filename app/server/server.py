@@ -10,7 +10,8 @@ import traceback
 from collections.abc import Callable
 
 from ..core.addresses import Address
-from ..core.events import Crashed, Endpoint, Listening, TraceLevel
+from ..core.commands import TraceLevel
+from ..core.events import Crashed, Endpoint, Listening
 from ..core.printable import printable
 from ..core.settings import Settings
 from ..watch.stream import EventStream

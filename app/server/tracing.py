@@ -6,7 +6,7 @@ import errno
 import os
 from collections.abc import Mapping, Sequence
 
-from ..core.events import TraceLevel
+from ..core.commands import TraceLevel
 from .broken_frame import Chunk
 from .connection import Connection
 from .reporter import Reporter

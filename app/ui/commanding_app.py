@@ -13,7 +13,8 @@ from typing import Any, Final
 from textual.command import CommandPalette
 from textual.screen import Screen
 
-from ..core.events import CommandResult, KillMode, TraceLevel
+from ..core.commands import KillMode, TraceLevel
+from ..core.events import CommandResult
 from ..core.printable import printable, reason_of
 from ..watch.job_control import has_job_control
 from ..watch.requests import Requests

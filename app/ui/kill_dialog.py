@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.widgets import Button, Static
 
-from ..core.events import KillMode
+from ..core.commands import KillMode
 from ..watch.figures import words_size
 from ..watch.row import Row
 from ..watch.screen_state import ScreenState

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Final, NamedTuple
 
-from ..core.commands import Command, Kill, ReadBytes, Set, Trace, results_left
-from ..core.events import CommandResult, KillMode, TraceLevel
+from ..core.commands import Command, Kill, KillMode, ReadBytes, Set, Trace, TraceLevel, results_left
+from ..core.events import CommandResult
 
 FAILURES_NAMED: Final = 3
 """Failures of one command that are told one by one."""

@@ -13,8 +13,7 @@ from typing import Final
 
 import msgspec
 
-from ..core.commands import Command, Trace
-from ..core.events import TraceLevel
+from ..core.commands import Command, Trace, TraceLevel
 
 _LEVELS: Final = tuple(TraceLevel)  # from the least to the most
 

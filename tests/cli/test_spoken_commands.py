@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from app.cli.spoken_commands import HELP, LISTED_AT_MOST, SpokenCommands
-from app.core.commands import Kill
-from app.core.events import CommandResult, KillMode
+from app.core.commands import Kill, KillMode
+from app.core.events import CommandResult
 from app.watch.state import State
 from app.watch.stream import Drained
 from screenshots.scenes import overview

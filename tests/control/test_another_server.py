@@ -9,8 +9,7 @@ import pytest
 from textual.command import CommandPalette
 from textual.screen import Screen
 
-from app.core.commands import Set, Trace
-from app.core.events import TraceLevel
+from app.core.commands import Set, Trace, TraceLevel
 from app.ui.app import EchoApp
 from app.ui.connection_page import ConnectionPage
 from app.ui.dialogs import CapDialog

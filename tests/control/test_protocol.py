@@ -30,13 +30,8 @@ from app.control.protocol import (
     read_to_server,
     version_of,
 )
-from app.core.commands import Kill, Set, Stop, Trace
-from app.core.events import (
-    Crashed,
-    KillMode,
-    Notice,
-    TraceLevel,
-)
+from app.core.commands import Kill, KillMode, Set, Stop, Trace, TraceLevel
+from app.core.events import Crashed, Notice
 from app.core.framing import FrameDecoder, TooLong
 from tests.making import INSTANCE, listening, loop_stats, opened, snapshot
 

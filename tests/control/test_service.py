@@ -25,7 +25,7 @@ from app.control.protocol import (
 )
 from app.control.server_side import service as service_module
 from app.control.server_side.session import ANSWER_WITHIN, CLOSING_WITHIN
-from app.core.commands import Command, Kill, Set, Stop, Trace
+from app.core.commands import Command, Kill, Set, Stop, Trace, TraceLevel
 from app.core.events import (
     Closed,
     CommandResult,
@@ -35,7 +35,6 @@ from app.core.events import (
     SettingChanged,
     Stopped,
     Stopping,
-    TraceLevel,
 )
 from app.core.framing import frame, header
 from tests.control.serving import Clock, Controlled, ask, is_well, news_until

@@ -11,8 +11,8 @@ import pytest
 
 from app.control.protocol import VERSION, Do, Hello, Watch, pack
 from app.control.server_side.session import ANSWER_WITHIN, Session, SessionContext
-from app.core.commands import Kill, Record, Set, Stop
-from app.core.events import CommandResult, Event, KillMode
+from app.core.commands import Kill, KillMode, Record, Set, Stop
+from app.core.events import CommandResult, Event
 from app.watch.fanout import Fanout
 from app.watch.stream import Drained, EventStream
 from tests.control.serving import Clock

@@ -27,18 +27,8 @@ from app.control.protocol import (
     pack,
     read_to_server,
 )
-from app.core.commands import Kill, Set, Trace
-from app.core.events import (
-    CommandResult,
-    Event,
-    KillMode,
-    Notice,
-    Opened,
-    Reason,
-    Snapshot,
-    Stopped,
-    TraceLevel,
-)
+from app.core.commands import Kill, KillMode, Set, Trace, TraceLevel
+from app.core.events import CommandResult, Event, Notice, Opened, Reason, Snapshot, Stopped
 from app.core.framing import FrameDecoder
 from app.watch.screen_state import ScreenState
 from app.watch.source import Source

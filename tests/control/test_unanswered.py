@@ -13,8 +13,7 @@ from app.control.client_side import control_client
 from app.control.client_side.control_client import Link, ServerGone, Unanswered, hello
 from app.control.protocol import VERSION, News, Welcome, pack
 from app.control.server_side.listening import SocketFile
-from app.core.commands import Kill, Set
-from app.core.events import KillMode
+from app.core.commands import Kill, KillMode, Set
 from app.core.framing import FrameDecoder
 
 SET = Set(request=1, name="cap", value=64)

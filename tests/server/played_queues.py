@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.core.events import TraceLevel
+from app.core.commands import TraceLevel
 from app.core.queues import Queues
 from app.server.connection import Connection
 from app.server.kernel import PeerProgress, SocketQueues

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from app.core.events import POLLIN, POLLOUT, TraceLevel
+from app.core.commands import TraceLevel
+from app.core.events import POLLIN, POLLOUT
 from app.core.framing import frame
 from app.core.settings import Settings
 from app.server import serving as serving_module

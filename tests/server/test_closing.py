@@ -11,8 +11,8 @@ from time import monotonic
 
 import pytest
 
-from app.core.commands import Kill
-from app.core.events import Closed, ConnectionState, KillMode, Reason, TraceLevel
+from app.core.commands import Kill, KillMode, TraceLevel
+from app.core.events import Closed, ConnectionState, Reason
 from app.core.framing import frame, header
 from app.core.settings import Settings
 from app.server.closing import (

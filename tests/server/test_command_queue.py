@@ -6,16 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from app.core.commands import Kill, Set, Stop
+from app.core.commands import Kill, KillMode, Set, Stop, TraceLevel
 from app.core.commands import Trace as TraceCommand
-from app.core.events import (
-    CommandResult,
-    KillMode,
-    Reason,
-    SettingChanged,
-    Stopped,
-    TraceLevel,
-)
+from app.core.events import CommandResult, Reason, SettingChanged, Stopped
 from app.core.framing import frame, header
 from app.server.command_queue import CommandQueue
 from app.server.loop import COMMAND_BUDGET

@@ -9,8 +9,8 @@ from functools import partial
 
 import pytest
 
-from app.core.commands import Kill, Set, Trace
-from app.core.events import KillMode, Reason, TraceLevel
+from app.core.commands import Kill, KillMode, Set, Trace, TraceLevel
+from app.core.events import Reason
 from app.core.framing import frame
 from app.server.connection import READ_SIZE, SMALL_READ, STEADY
 from app.server.serving import ADAPT_EVERY

@@ -11,16 +11,8 @@ from collections.abc import Callable, Iterator
 import msgspec
 import pytest
 
-from app.core.commands import Trace
-from app.core.events import (
-    CALLS_A_ROUND,
-    TRACED_BYTES,
-    Bytes,
-    ConnectionState,
-    Io,
-    StateChanged,
-    TraceLevel,
-)
+from app.core.commands import Trace, TraceLevel
+from app.core.events import CALLS_A_ROUND, TRACED_BYTES, Bytes, ConnectionState, Io, StateChanged
 from app.core.framing import frame
 from app.core.queues import Kernel
 from app.server import kernel

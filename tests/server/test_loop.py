@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from app.core.commands import Kill, Set, Trace
+from app.core.commands import Kill, KillMode, Set, Trace, TraceLevel
 from app.core.events import (
     POLLIN,
     POLLOUT,
@@ -16,14 +16,12 @@ from app.core.events import (
     CommandResult,
     ConnectionState,
     Io,
-    KillMode,
     Listening,
     Reason,
     StateChanged,
     Stopped,
     Stopping,
     Toggled,
-    TraceLevel,
 )
 from app.core.framing import frame, header
 from app.server.connection import Connection

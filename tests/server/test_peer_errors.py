@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from app.core.commands import Kill
-from app.core.events import KillMode, Reason
+from app.core.commands import Kill, KillMode
+from app.core.events import Reason
 from app.core.framing import frame
 from app.server.machine import EchoMachine
 from tests.peers import Running, exchange

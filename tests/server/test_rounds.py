@@ -6,7 +6,8 @@ from itertools import count
 
 import pytest
 
-from app.core.events import Reason, Toggled, TraceLevel
+from app.core.commands import TraceLevel
+from app.core.events import Reason, Toggled
 from app.server.connection import Connection
 from app.server.reporter import (
     BUSY_INTERVAL,

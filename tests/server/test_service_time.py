@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from app.core.commands import Trace
-from app.core.events import POLLIN, TraceLevel
+from app.core.commands import Trace, TraceLevel
+from app.core.events import POLLIN
 from app.core.framing import frame
 from app.core.histogram import Histogram
 from app.core.settings import Settings

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from app.core.commands import Kill
-from app.core.events import Closed, CommandResult, ConnectionState, KillMode, Reason, Snapshot
+from app.core.commands import Kill, KillMode
+from app.core.events import Closed, CommandResult, ConnectionState, Reason, Snapshot
 from app.core.framing import frame, header
 from app.server import lifecycle
 from tests.peers import Running, exchange, read_exactly, read_to_end

@@ -7,12 +7,8 @@ from contextlib import closing
 
 import pytest
 
-from app.core.commands import Trace
-from app.core.events import (
-    Closed,
-    Opened,
-    TraceLevel,
-)
+from app.core.commands import Trace, TraceLevel
+from app.core.events import Closed, Opened
 from app.core.framing import frame
 from tests.peers import Running
 

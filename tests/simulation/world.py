@@ -25,8 +25,7 @@ from typing import Any, Final, cast
 
 import pytest
 
-from app.core.commands import Kill, Set, Trace
-from app.core.events import KillMode, TraceLevel
+from app.core.commands import Kill, KillMode, Set, Trace, TraceLevel
 from app.core.settings import Settings
 from app.server import closing, command_queue, loop, memory, serving, tracing
 from app.server import kernel as kernel_figures

@@ -7,15 +7,8 @@ from textual.geometry import Region
 from textual.widget import Widget
 from textual.widgets import Button, Input, Static
 
-from app.core.commands import Kill, Set, Trace
-from app.core.events import (
-    CommandResult,
-    ConnectionState,
-    KillMode,
-    Reason,
-    SettingChanged,
-    TraceLevel,
-)
+from app.core.commands import Kill, KillMode, Set, Trace, TraceLevel
+from app.core.events import CommandResult, ConnectionState, Reason, SettingChanged
 from app.ui.app import EchoApp
 from app.ui.dialogs import CapDialog, FailureScreen
 from app.ui.kill_dialog import KillDialog

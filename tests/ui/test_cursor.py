@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from app.core.commands import Trace
-from app.core.events import ConnectionState, Reason, TraceLevel
+from app.core.commands import Trace, TraceLevel
+from app.core.events import ConnectionState, Reason
 from app.ui.app import EchoApp
 from app.ui.connection_table import ConnectionTable
 from app.ui.kill_dialog import KillDialog

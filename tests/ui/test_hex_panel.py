@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from app.core.commands import Trace
-from app.core.events import (
-    Bytes,
-    TraceLevel,
-)
+from app.core.commands import Trace, TraceLevel
+from app.core.events import Bytes
 from app.ui.hex_panel import _dump
 from app.watch.row import BYTES_LIMIT, Row
 from tests.making import FixedSource, listening, opened

@@ -2,13 +2,8 @@
 
 from textual.widgets import Static
 
-from app.core.commands import Command, Kill
-from app.core.events import (
-    CommandResult,
-    KillMode,
-    Reason,
-    TraceLevel,
-)
+from app.core.commands import Command, Kill, KillMode, TraceLevel
+from app.core.events import CommandResult, Reason
 from app.ui import palette
 from app.ui.kill_dialog import NAMED, KillDialog
 from app.watch.requests import RequestOutcome, Requests

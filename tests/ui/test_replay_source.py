@@ -11,17 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.core.commands import Kill, Trace
-from app.core.events import (
-    POLLOUT,
-    Closed,
-    ConnectionState,
-    Event,
-    Io,
-    Reason,
-    Toggled,
-    TraceLevel,
-)
+from app.core.commands import Kill, Trace, TraceLevel
+from app.core.events import POLLOUT, Closed, ConnectionState, Event, Io, Reason, Toggled
 from app.recording.format import Mark
 from app.recording.keyframes import state_at
 from app.recording.reader import Recording

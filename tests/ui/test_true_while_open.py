@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from textual.widgets import Input, Static
 
-from app.core.commands import Kill, Set
-from app.core.events import ConnectionState, KillMode, Reason, SettingChanged
+from app.core.commands import Kill, KillMode, Set
+from app.core.events import ConnectionState, Reason, SettingChanged
 from app.ui.app import EchoApp
 from app.ui.dialogs import CapDialog, Dialog
 from app.ui.kill_dialog import LISTED, KillDialog

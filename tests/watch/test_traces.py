@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from itertools import count
 
-from app.core.commands import Command, Trace
-from app.core.events import TraceLevel
+from app.core.commands import Command, Trace, TraceLevel
 from app.watch.traces import Traces
 
 OFF, IO, BYTES = TraceLevel.OFF, TraceLevel.IO, TraceLevel.BYTES

@@ -9,8 +9,7 @@ import click
 import msgspec
 
 from ...control.client_side.control_client import Link, split_kill
-from ...core.commands import Kill
-from ...core.events import KillMode
+from ...core.commands import Kill, KillMode
 from ...core.settings import rules_of
 from ...watch.filter import Filter, parse_filter
 from ..exit_codes import EXIT_FAILED

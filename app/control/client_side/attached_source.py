@@ -15,17 +15,8 @@ from typing import Final
 
 import msgspec
 
-from ...core.commands import Command, Kill, ReadBytes, Stop, Trace, results_left
-from ...core.events import (
-    CommandResult,
-    Crashed,
-    Event,
-    Notice,
-    RecordingStatus,
-    Snapshot,
-    Stopped,
-    TraceLevel,
-)
+from ...core.commands import Command, Kill, ReadBytes, Stop, Trace, TraceLevel, results_left
+from ...core.events import CommandResult, Crashed, Event, Notice, RecordingStatus, Snapshot, Stopped
 from ...core.statistics import carry_longest
 from ...watch.source import Failure
 from ...watch.stream import Drained

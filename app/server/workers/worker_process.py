@@ -11,15 +11,8 @@ from typing import Final
 
 import msgspec
 
-from ...core.commands import Command, Kill, ReadBytes, Set, Trace
-from ...core.events import (
-    Closed,
-    CommandResult,
-    Opened,
-    Reason,
-    Snapshot,
-    TraceLevel,
-)
+from ...core.commands import Command, Kill, ReadBytes, Set, Trace, TraceLevel
+from ...core.events import Closed, CommandResult, Opened, Reason, Snapshot
 from ...core.framing import FrameDecoder
 from ...core.spawn import helper_command, start_helper
 from ...core.statistics import LoopStats

@@ -13,16 +13,8 @@ from time import monotonic
 import pytest
 
 from app.core.addresses import Address
-from app.core.commands import Kill, Stop, Trace
-from app.core.events import (
-    Crashed,
-    Event,
-    Io,
-    KillMode,
-    Opened,
-    Stopped,
-    TraceLevel,
-)
+from app.core.commands import Kill, KillMode, Stop, Trace, TraceLevel
+from app.core.events import Crashed, Event, Io, Opened, Stopped
 from app.core.framing import HEADER_SIZE, FrameDecoder
 from app.core.settings import Settings
 from app.server.connection_limit import (

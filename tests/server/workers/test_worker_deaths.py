@@ -11,8 +11,8 @@ from typing import Any, cast
 
 import pytest
 
-from app.core.commands import Set, Trace
-from app.core.events import CommandResult, Crashed, Notice, Opened, Reason, Stopped, TraceLevel
+from app.core.commands import Set, Trace, TraceLevel
+from app.core.events import CommandResult, Crashed, Notice, Opened, Reason, Stopped
 from app.core.framing import frame
 from app.core.statistics import WorkerStats
 from app.server.workers import slot as slots

@@ -13,11 +13,10 @@ from typing import Any, cast
 import psutil
 import pytest
 
-from app.core.commands import Kill, Set, Trace
+from app.core.commands import Kill, KillMode, Set, Trace, TraceLevel
 from app.core.events import (
     Closed,
     CommandResult,
-    KillMode,
     Listening,
     Notice,
     Opened,
@@ -26,7 +25,6 @@ from app.core.events import (
     Snapshot,
     Stopped,
     Stopping,
-    TraceLevel,
 )
 from app.core.framing import frame, header
 from app.core.settings import SettingError, Settings

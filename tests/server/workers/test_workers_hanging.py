@@ -10,8 +10,8 @@ from typing import cast
 
 import pytest
 
-from app.core.commands import CLOSE_BOUND, Kill, Set, Trace
-from app.core.events import CommandResult, Crashed, Notice, Reason, SettingChanged, TraceLevel
+from app.core.commands import CLOSE_BOUND, Kill, Set, Trace, TraceLevel
+from app.core.events import CommandResult, Crashed, Notice, Reason, SettingChanged
 from app.core.statistics import WorkerStats
 from app.server.workers import worker_process
 from app.server.workers.routing import ANSWER_PATIENCE
