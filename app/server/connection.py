@@ -111,8 +111,9 @@ class Connection:
     __slots__ = (
         "acked_all_at active_at alike arrivals budget_hits burst capture changed eagains fd "
         "first_at id interest is_held judgement linger machine offered opened_at outstanding "
-        "partial_writes peer progress_at quick_bytes quick_frames read_size seen seen_state "
-        "served_from slot stalled_at tail tallied toggled_at toggles told_at trace unread unread_at"
+        "partial_writes peer progress_at quick_bytes quick_frames read_size repeats seen "
+        "seen_state served_from slot stalled_at tail tallied toggled_at toggles told_at trace "
+        "unread unread_at"
     ).split()
 
     first_at: float
@@ -152,9 +153,11 @@ class Connection:
         self.progress_at = now
         """When the kernel last took a byte of an echo, or the echo began to stall."""
         self.quick_frames = 0
-        """Frames echoed on the hot path."""
+        """Frames echoed on the hot path, without those of `repeats`."""
         self.quick_bytes = 0
         """Bytes of those frames, headers included."""
+        self.repeats = 0
+        """How often the burst has come again: one count for its frames and its bytes."""
         self.burst: KnownBurst = NO_KNOWN_BURST
         """The last uniform burst; a read of the same size is checked against it first."""
         self.served_from = now
@@ -242,6 +245,13 @@ class Connection:
         else:
             self.read_size = count if count < BYTE_BUDGET else BYTE_BUDGET
 
+    def remember_burst(self, burst: KnownBurst) -> None:
+        """Count by itself what came in the layout so far, and take `burst` for the next reads."""
+        self.quick_frames += self.repeats * self.burst[3]
+        self.quick_bytes += self.repeats * self.burst[0]
+        self.repeats = 0
+        self.burst = burst
+
     def adapt_read_size(self, size: int) -> None:
         """Adapt the size of the next read to `size`, the bytes of one on the hot path."""
         self.alike = self.alike + 1 if size == self.burst[0] else min(self.alike, 0)
@@ -268,7 +278,7 @@ class Connection:
     @property
     def frames_in(self) -> int:
         """Frames received in full."""
-        return self.quick_frames + self.machine.frames_in
+        return self.quick_frames + self.repeats * self.burst[3] + self.machine.frames_in
 
     @property
     def frames_out(self) -> int:
@@ -278,7 +288,12 @@ class Connection:
     @property
     def bytes_in(self) -> int:
         """Bytes received, headers included."""
-        return self.quick_bytes + self.machine.bytes_in
+        return self.hot_bytes + self.machine.bytes_in
+
+    @property
+    def hot_bytes(self) -> int:
+        """Bytes received, and echoed, on the hot path."""
+        return self.quick_bytes + self.repeats * self.burst[0]
 
     @property
     def bytes_out(self) -> int:
@@ -300,6 +315,9 @@ class Connection:
         machine = self.machine
         frames_in = self.quick_frames + machine.frames_in
         bytes_in = self.quick_bytes + machine.bytes_in
+        if self.repeats:
+            frames_in += self.repeats * self.burst[3]
+            bytes_in += self.repeats * self.burst[0]
         return Counts(
             frames_in,
             frames_in - machine.out_frames,
