@@ -128,7 +128,7 @@ def _tell(connection: Connection, epoch: float, t: float = 0.0) -> KeptBytes:
     pieces = [(0, first)]
     if broken is not None:
         lead = broken.lead
-        at = header_at = connection.quick_bytes + broken.at
+        at = header_at = connection.hot_bytes + broken.at
         header = broken.data[lead : lead + HEADER_SIZE]
         pieces.append((at - len(before), before + broken.data[lead : lead + HEADER_SIZE + BEHIND]))
         end = at - lead + len(broken.data)

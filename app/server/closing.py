@@ -19,7 +19,8 @@ from typing import Final
 
 from ..core.events import Reason
 from ..core.printable import reason_of
-from .connection import READ_SIZE, Connection, Linger
+from .connection import READ_SIZE, Connection
+from .linger import Linger
 
 UNEXPECTED: Final = frozenset({Reason.FRAME_TOO_LARGE, Reason.SHUTDOWN})
 """Close reasons after which the peer may still be sending: after our FIN, wait up to `LINGER`

@@ -7,8 +7,6 @@ a test holds it (`tests/server/test_connection.py`). Everything runs in the loop
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from math import inf
 from sys import getsizeof
 from typing import Final, NamedTuple, TypeAlias
 
@@ -20,6 +18,7 @@ from .arrivals import Arrivals
 from .budgets import BYTE_BUDGET
 from .capture import TAIL, Capture
 from .faulty_echo import FaultyEcho
+from .linger import Linger
 from .machine import READ_LEN, EchoMachine
 from .outstanding import Outstanding
 
@@ -77,23 +76,6 @@ first ones are: the read as it is; or a part of it; or, with False and None, as 
 NO_KNOWN_BURST: Final[KnownBurst] = (*NO_BURST, False, None)
 
 
-@dataclass(slots=True)
-class Linger:
-    """The wait, after our FIN, for the peer to acknowledge what was written, and to end too."""
-
-    begun_at: float
-    patience: float
-    """Seconds to wait for the peer's FIN once everything is acknowledged."""
-    due: float
-    """When it is checked next."""
-    until: float = inf
-    """When it ends at the latest, whatever is unacknowledged then."""
-
-    def bound(self, until: float) -> None:
-        """Wait for the peer's FIN no more, and for its acknowledgements until `until` at most."""
-        self.patience, self.until = 0.0, min(self.until, until)
-
-
 class Judgement(NamedTuple):
     """What was found when the bytes of a connection were judged."""
 
@@ -113,9 +95,9 @@ class Connection:
     __slots__ = (
         "acked_all_at active_at alike arrivals budget_hits burst capture changed eagains faulty "
         "fd first_at held_until id interest is_held judgement linger machine offered opened_at "
-        "outstanding partial_writes peer progress_at quick_bytes quick_frames read_size seen "
-        "seen_state served_from slot stalled_at tail tallied toggled_at toggles told_at trace "
-        "unread unread_at"
+        "outstanding partial_writes peer progress_at quick_bytes quick_frames read_size repeats "
+        "seen seen_state served_from slot stalled_at tail tallied toggled_at toggles told_at "
+        "trace unread unread_at"
     ).split()
 
     first_at: float
@@ -161,9 +143,11 @@ class Connection:
         self.progress_at = now
         """When the kernel last took a byte of an echo, or the echo began to stall."""
         self.quick_frames = 0
-        """Frames echoed on the hot path."""
+        """Frames echoed on the hot path, without those of `repeats`."""
         self.quick_bytes = 0
         """Bytes of those frames, headers included."""
+        self.repeats = 0
+        """How often the burst has come again: one count for its frames and its bytes."""
         self.burst: KnownBurst = NO_KNOWN_BURST
         """The last uniform burst; a read of the same size is checked against it first."""
         self.served_from = now
@@ -251,6 +235,13 @@ class Connection:
         else:
             self.read_size = count if count < BYTE_BUDGET else BYTE_BUDGET
 
+    def remember_burst(self, burst: KnownBurst) -> None:
+        """Count by itself what came in the layout so far, and take `burst` for the next reads."""
+        self.quick_frames += self.repeats * self.burst[3]
+        self.quick_bytes += self.repeats * self.burst[0]
+        self.repeats = 0
+        self.burst = burst
+
     def adapt_read_size(self, size: int) -> None:
         """Adapt the size of the next read to `size`, the bytes of one on the hot path."""
         self.alike = self.alike + 1 if size == self.burst[0] else min(self.alike, 0)
@@ -277,7 +268,7 @@ class Connection:
     @property
     def frames_in(self) -> int:
         """Frames received in full."""
-        return self.quick_frames + self.machine.frames_in
+        return self.quick_frames + self.repeats * self.burst[3] + self.machine.frames_in
 
     @property
     def frames_out(self) -> int:
@@ -287,7 +278,12 @@ class Connection:
     @property
     def bytes_in(self) -> int:
         """Bytes received, headers included."""
-        return self.quick_bytes + self.machine.bytes_in
+        return self.hot_bytes + self.machine.bytes_in
+
+    @property
+    def hot_bytes(self) -> int:
+        """Bytes received, and echoed, on the hot path."""
+        return self.quick_bytes + self.repeats * self.burst[0]
 
     @property
     def bytes_out(self) -> int:
@@ -309,6 +305,9 @@ class Connection:
         machine = self.machine
         frames_in = self.quick_frames + machine.frames_in
         bytes_in = self.quick_bytes + machine.bytes_in
+        if self.repeats:
+            frames_in += self.repeats * self.burst[3]
+            bytes_in += self.repeats * self.burst[0]
         return Counts(
             frames_in,
             frames_in - machine.out_frames,

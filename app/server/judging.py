@@ -145,7 +145,7 @@ def _evidence(connection: Connection) -> _Evidence | None:
     broken = machine.broken or machine.frame_in_flight()
     if broken is None:
         return _Evidence(first, 0, 0) if first else None
-    origin = connection.quick_bytes + broken.at - broken.lead
+    origin = connection.hot_bytes + broken.at - broken.lead
     data = broken.data
     if capture is not None and not broken.is_cut:
         data += capture.behind

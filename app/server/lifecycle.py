@@ -214,13 +214,13 @@ class Lifecycle:
             self._arrived.pop(connection, None)
         if reporter.inspected:
             reporter.inspected.pop(connection, None)
-        if connection.quick_bytes + machine.bytes_in > SMALL:
-            self.freed.note_close(connection.bytes_in, reporter.now)
         if connection.interest & POLLOUT:
             reporter.armed -= 1
         if machine.broken is not None:
             self.judging.judge_end(connection, self.settings.cap)
         closed = reporter.publish_closed(connection)
+        if closed.bytes_in > SMALL:
+            self.freed.note_close(closed.bytes_in, reporter.now)
         if connection.tail or connection.capture is not None:
             self.captures.end(connection, closed)
         for call in self._on_closed.pop(connection, ()) if self._on_closed else ():

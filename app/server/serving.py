@@ -42,7 +42,7 @@ from ..core.settings import Settings
 from .budgets import BATCH_BUDGET, BYTE_BUDGET, FRAME_BUDGET, PIECE_BUDGET
 from .capture import LAST, TAIL
 from .closing import close_broken, discard_input
-from .connection import NO_KNOWN_BURST, READ_SIZE, SMALL_READ, Connection, KnownBurst
+from .connection import READ_SIZE, SMALL_READ, Connection
 from .lifecycle import Lifecycle
 from .machine import CLOSED, DRAINING, READ_BODY, READ_LEN
 from .noting import note_piece, note_sample
@@ -95,7 +95,7 @@ class Serving:
         self._life.may_be_quick = self._direct and not self._until_eagain and self._calls_are_untold
         self._life.quick.clear()
         for connection in self._life.by_id.values():
-            connection.burst = NO_KNOWN_BURST  # it was within a CAP that may be lower now
+            self._remember(connection, NO_BURST)  # it was within a CAP that may be lower now
 
     def wind_down(self, quiet: float) -> None:
         """Echo the frames that still arrive whole; end a connection after `quiet` idle seconds.
@@ -166,17 +166,18 @@ class Serving:
                             self._write_error = error
                         if sent == size:
                             # READ_LEN, READ_BODY, WRITE_BODY and back in one wake-up.
-                            connection.quick_frames += frames
-                            connection.quick_bytes += size
                             connection.active_at = now
                             if as_it_is:
+                                connection.repeats += 1
                                 connection.tail = data
-                            elif part is not None:
-                                connection.tail = data[part]
-                            elif short:
-                                if connection.tail or size >= short:
+                            else:
+                                connection.quick_frames += frames
+                                connection.quick_bytes += size
+                                if part is not None:
+                                    connection.tail = data[part]
+                                elif short and (connection.tail or size >= short):
                                     self._keep_echoed(connection, data, now)
-                                else:  # the first read, and of most that come and go the only one
+                                elif short:  # the first read; of most that come and go the only one
                                     connection.tail = data
                                     connection.first_at = now
                             untimed += frames
@@ -217,16 +218,16 @@ class Serving:
         """Adapt the read size and the remembered burst to what was just read."""
         connection.adapt_read_size(len(data))
         if len(data) != connection.burst[0]:
-            connection.burst = self._known(connection, burst_filling(data, cap) or NO_BURST)
+            self._remember(connection, burst_filling(data, cap) or NO_BURST)
         elif self._captures.each and not (connection.burst[5] or connection.has_room):
-            connection.burst = self._known(connection, connection.burst[:4])
+            self._remember(connection, connection.burst[:4])
 
-    def _known(self, connection: Connection, burst: Burst) -> KnownBurst:
-        """Say with the layout how the last bytes of a read in it are kept."""
+    def _remember(self, connection: Connection, burst: Burst) -> None:
+        """Take a layout for the next reads, and say how the last bytes of a read in it are kept."""
         size = burst[0]
-        if not self._captures.each or size < TAIL or connection.has_room:
-            return (*burst, False, None)
-        return (*burst, size <= KEPT_WHOLE, LAST)
+        is_kept = self._captures.each and size >= TAIL and not connection.has_room
+        part = LAST if is_kept else None
+        connection.remember_burst((*burst, bool(is_kept and size <= KEPT_WHOLE), part))
 
     def _keep_echoed(self, connection: Connection, data: bytes, now: float) -> None:
         """Keep what is wanted of whole frames that are echoed already."""
@@ -243,7 +244,7 @@ class Serving:
         burst = burst_filling(data, cap)
         if burst is None:
             return frames_filling(data, cap, FRAME_BUDGET)
-        connection.burst = self._known(connection, burst)
+        self._remember(connection, burst)
         return burst[-1]
 
     def _serve(self, connection: Connection, now: float) -> None:

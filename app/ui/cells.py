@@ -19,8 +19,8 @@ from ..watch.columns import AMOUNT_WIDTH, COLUMNS, Unit
 from ..watch.figures import (
     bar,
     clock,
+    narrow_micros,
     short_count,
-    short_micros,
     short_pair,
     short_rate,
     short_size,
@@ -138,7 +138,7 @@ def _pollout(row: Row, column: FittedColumn, _now: float) -> Line:
 
 def _age(row: Row, column: FittedColumn, now: float) -> Line:
     age = row.age(now)
-    text = short_span(age) if row.closed is None or age >= 1 else short_micros(age * 1e6)
+    text = short_span(age) if row.closed is None or age >= 1 else narrow_micros(age * 1e6)
     return [(_align(text, column), palette.DIM)]
 
 

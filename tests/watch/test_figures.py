@@ -112,3 +112,21 @@ def test_sparklines_and_clips() -> None:
     assert lines_panel.clip_start("[::1]:9000", 6) == "…:9000"
     assert figures.uptime(90_061) == "1d 01:01:01"
     assert figures.exact_clock(1_760_000_000.25) == "08:53:20.250"
+
+
+@pytest.mark.parametrize(
+    ("micros", "text"),
+    [
+        (0.2, "0µs"),
+        (85.0, "85µs"),
+        (999.4, "999µs"),
+        (999.6, "1.0ms"),
+        (9_949.0, "9.9ms"),
+        (9_960.0, "10ms"),
+        (250_000.0, "250ms"),
+        (999_900.0, "999ms"),
+    ],
+)
+def test_a_time_under_a_second_fits_five_cells(micros: float, text: str) -> None:
+    assert figures.narrow_micros(micros) == text
+    assert len(text) <= 5
