@@ -11,19 +11,21 @@ from pathlib import Path
 from typing import Annotated, Any, Final, TypeAlias, TypeVar
 
 import click
+import msgspec
 
 from ..core.fault_spec import MOST_SEED
 from ..core.printable import printable, reason_of
 from ..core.settings import PeerPort, Rule, Settings, bounds, rules_of
 from ..proving.client_cases import CLIENT_CASES, ClientCase
 from ..proving.client_check import ClientCheck
-from ..proving.client_run import ClientCommand, shown_words
+from ..proving.client_run import CannotCheck, ClientCommand, shown_words
 from ..proving.server_cases import SERVER_CASES, STORM, ServerCase
 from ..proving.server_check import check_server
 from ..proving.server_target import Target, is_loopback
 from ..proving.verdict import CaseVerdict, Grade
 from .exit_codes import EXIT_FAILED
 from .options import Host, Judged, option
+from .signals import ended_by_signals
 
 _WIDEST: Final = 120
 
@@ -64,7 +66,7 @@ def check_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-@check.command(context_settings={"ignore_unknown_options": True})
+@check.command(context_settings={"allow_interspersed_args": False})
 @check_options
 @click.option(
     "--keep",
@@ -98,19 +100,21 @@ def client(
     """
     cases = _chosen(CLIENT_CASES, names)
     if lists:
-        return _list(cases)
+        return _list(cases, as_json)
     if not words:
         raise click.UsageError("CMD is missing: check client -- ./my-client {host} {port}")
     env = dict(_divided(variable) for variable in variables)
     command = ClientCommand(words, env)
     if not any(mark in text for mark in ("{port}",) for text in (*words, *env.values())):
         raise click.UsageError("CMD has no {port}: write it where the client is told its port")
+    _judge_report(junit)
     seed = random.randrange(MOST_SEED) if seed is None else seed
     checked = ClientCheck(command, timeout, seed, keep)
-    try:
-        verdicts = list(_told(checked.play(cases), as_json, len(cases)))
-    except OSError as error:
-        raise click.UsageError(f"{printable(words[0])}: {reason_of(error)}") from None
+    with ended_by_signals():
+        try:
+            verdicts = list(_told(checked.play(cases), as_json, len(cases)))
+        except CannotCheck as error:
+            raise click.UsageError(str(error)) from None
     return _report(Grade(shown_words(words), seed, verdicts), as_json, junit)
 
 
@@ -119,8 +123,8 @@ def client(
 @option(rules_of(Settings)["cap"], default=None, help="Its largest body, if that is known.")
 @option(Rule("pid", ProcessId))
 @click.option("--yes-really", is_flag=True, help="Also a server that is not on this machine.")
-@click.argument("host", type=Host())
-@click.argument("port", type=Judged(Rule("port", PeerPort)))
+@click.argument("host", type=Host(), required=False)
+@click.argument("port", type=Judged(Rule("port", PeerPort)), required=False)
 def server(
     as_json: bool,
     junit: Path | None,
@@ -131,8 +135,8 @@ def server(
     cap: int | None,
     pid: int | None,
     yes_really: bool,
-    host: str,
-    port: int,
+    host: str | None,
+    port: int | None,
 ) -> int:
     """Grade a server that runs already and echoes frames with a 4-byte big-endian length.
 
@@ -141,12 +145,15 @@ def server(
     """
     cases = _chosen(SERVER_CASES, names)
     if lists:
-        return _list(cases)
+        return _list(cases, as_json)
+    if host is None or port is None:
+        raise click.UsageError("HOST and PORT of the server are missing: check server HOST PORT")
     if not yes_really and not is_loopback(host):
         raise click.UsageError(
             f"{printable(host)} is not this machine: {STORM} connections and some 100 MB of frames"
             " would go there; give --yes-really if it is yours"
         )
+    _judge_report(junit)
     seed = random.randrange(MOST_SEED) if seed is None else seed
     target = Target(host, port, timeout, seed, cap, pid)
     verdicts = list(_told(check_server(target, cases), as_json, len(cases)))
@@ -164,10 +171,27 @@ def _chosen(cases: Sequence[Case], names: Sequence[str]) -> list[Case]:
     return [case for case in cases if not names or case.name in names]
 
 
-def _list(cases: Iterable[ClientCase | ServerCase]) -> int:
+def _list(cases: Iterable[ClientCase | ServerCase], as_json: bool) -> int:
+    if as_json:
+        listed = [{"case": case.name, "meets": case.meets} for case in cases]
+        print(msgspec.json.encode({"cases": listed}).decode())
+        return 0
     for case in cases:
         print(f"{case.name:20} {case.meets}")
     return 0
+
+
+def _judge_report(junit: Path | None) -> None:
+    """Refuse a report that cannot be written, before minutes are spent."""
+    if junit is not None:
+        try:
+            junit.open("a").close()
+        except OSError as error:
+            raise click.UsageError(_cannot_write(junit, error)) from None
+
+
+def _cannot_write(junit: Path, error: OSError) -> str:
+    return f"--junit {printable(str(junit))}: {reason_of(error)}"
 
 
 def _divided(variable: str) -> tuple[str, str]:
@@ -214,5 +238,5 @@ def _report(grade: Grade, as_json: bool, junit: Path | None) -> int:
         try:
             junit.write_text(grade.to_junit(), "utf-8")
         except OSError as error:
-            raise click.UsageError(f"--junit {junit}: {reason_of(error)}") from None
+            raise click.UsageError(_cannot_write(junit, error)) from None
     return 0 if grade.ok else EXIT_FAILED

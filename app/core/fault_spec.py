@@ -35,8 +35,14 @@ class FaultSpec(msgspec.Struct, frozen=True):
     slice: tuple[int, int] | None = None
     """Least and most bytes of each piece of an echo."""
     cuts: tuple[int, ...] = ()
-    """Bytes of the first pieces of each echo, the rest being one more: no word asks for it, the
-    cases of `check client` do."""
+    """Bytes of the first pieces of each echo, the rest being one more. No word asks for this, nor
+    for the next three: the cases of `check client` do."""
+    has_whole_headers: bool = False
+    """Whether `rate` begins an echo with a whole header, and cuts it only behind that."""
+    is_of_first: bool = False
+    """Whether `coalesce` holds only the first frames of a connection."""
+    most_aside: int = 0
+    """Bytes that `coalesce` may hold; 0 is what a connection may hold anyway."""
     gap: float = 0.0
     """Seconds between two pieces."""
     delay: float = 0.0
@@ -195,6 +201,13 @@ def parse_fault(text: str) -> FaultSpec:
     for one, other in _EXCLUDE:
         if one in found and other in found:
             raise SettingError(f"{_shown(text)}: {one} excludes {other}: leave one out")
+    ends = [(word, found[word]) for word in _ENDS if word in found]
+    if ends and "corrupt" in found and found["corrupt"] >= ends[0][1]:
+        word, at = ends[0]
+        raise SettingError(
+            f"{_shown(text)}: {word}@{at} lets {at} bytes out, and byte {found['corrupt']} is not"
+            " among them"
+        )
     if "gap" in found and "slice" not in found:
         raise SettingError(f"{_shown(text)}: gap is between pieces: add slice=N")
     return FaultSpec(text.strip(), **found)

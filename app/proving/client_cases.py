@@ -10,8 +10,12 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Final, NamedTuple
 
+import msgspec
+
 from ..core.fault_spec import FaultSpec, parse_fault
 
+SINGLE: Final = 64
+"""Bytes of each echo that come one by one; the rest comes in one piece."""
 MOST_WAIT: Final = 0.8
 """Seconds that an echo is late, or takes, at the most: nothing is later than 1 s."""
 ALL_WAITS: Final = 0.4
@@ -40,10 +44,27 @@ class Baseline(NamedTuple):
     """Frames that it sends."""
     size: int
     """Bytes of all of them, headers included."""
+    exit_code: int | None
+    """That of the run; None if it had not ended in time."""
     most_out: int
     """Frames that were under way at once, at most."""
+    ends_first: bool
+    """Whether it ends its own direction (FIN) before its echo has come."""
     timeout: float
     """Seconds for each case."""
+
+
+class Failing(Enum):
+    """The way in which a client fails a case."""
+
+    GAVE_UP = "gave up"
+    """It ended with another code than 0."""
+    WAS_CONTENT = "was content"
+    """It ended with 0."""
+    HUNG = "hung"
+    """It had not ended in time."""
+    OTHER = "other"
+    """It crashed, did not connect, or never came as far."""
 
 
 class ClientCase(NamedTuple):
@@ -54,11 +75,15 @@ class ClientCase(NamedTuple):
     """The fault that the client meets, in words."""
     echo: Echo
     bug: str
-    """The likely bug of a client that fails, in words."""
+    """The likely bug of a client that fails as `shows` says, in words."""
     spec: Callable[[Baseline], FaultSpec | None]
     """Makes the fault; None for a server that has none."""
     frames: int = 1
     """Frames that must be under way at once for the case to be met."""
+    shows: frozenset[Failing] = frozenset()
+    """The ways to fail that speak for the bug; of others no cause is named."""
+    least_body: int = 0
+    """Bytes of a body that the client must send for the case to be met."""
 
 
 def _spec(text: str) -> Callable[[Baseline], FaultSpec | None]:
@@ -71,13 +96,23 @@ def _cut(*sizes: int) -> Callable[[Baseline], FaultSpec | None]:
     return lambda _seen: fault
 
 
+def _single(_seen: Baseline) -> FaultSpec:
+    return FaultSpec(f"{SINGLE} pieces of 1 byte", cuts=(1,) * SINGLE)
+
+
 def _half(word: str) -> Callable[[Baseline], FaultSpec | None]:
     return lambda seen: parse_fault(f"{word}@{max(1, seen.first_echo // 2)}")
 
 
 def _rate(seen: Baseline) -> FaultSpec:
     rate = max(seen.first_echo / MOST_WAIT, seen.size / (ALL_WAITS * seen.timeout))
-    return parse_fault(f"rate={max(16, int(rate))}")
+    fault = parse_fault(f"rate={max(16, int(rate))}")
+    return msgspec.structs.replace(fault, has_whole_headers=True)
+
+
+def _together(text: str) -> Callable[[Baseline], FaultSpec | None]:
+    fault = msgspec.structs.replace(parse_fault(text), is_of_first=True)
+    return lambda _seen: fault
 
 
 def _late(seen: Baseline) -> FaultSpec:
@@ -98,51 +133,55 @@ _HEADER_RECV: Final = (
 )
 _NOT_COMPARED: Final = "it does not compare the echo with what it sent"
 _EOF_IS_WELL: Final = "it takes an end of the stream inside an echo for success"
+_RST_IS_WELL: Final = "it does not tell a reset from an answer"
 _NO_TIMEOUT: Final = "it has no time-out for an answer that does not come"
+_GAVE_UP: Final = frozenset({Failing.GAVE_UP})
+_CUT: Final = frozenset({Failing.GAVE_UP, Failing.HUNG, Failing.WAS_CONTENT})
+_CONTENT: Final = frozenset({Failing.WAS_CONTENT})
+_HUNG: Final = frozenset({Failing.HUNG})
 
 CLIENT_CASES: Final = (
-    ClientCase("whole", "every echo whole and at once", Echo.RIGHT, "it fails where nothing is"
-               " wrong: its own exit code says why", lambda _seen: None),
+    ClientCase("whole", "every echo whole and at once", Echo.RIGHT, "", lambda _seen: None),
     ClientCase("slice_single_bytes", "its echoes in segments of one byte", Echo.RIGHT, _ONE_RECV,
-               _spec("slice=1,seed=1")),
+               _single, shows=_CUT),
     ClientCase("slice_header_1_3", "the header of each echo cut after 1 byte", Echo.RIGHT,
-               _HEADER_RECV, _cut(1, 3)),
+               _HEADER_RECV, _cut(1, 3), shows=_CUT),
     ClientCase("slice_header_2_2", "the header of each echo cut after 2 bytes", Echo.RIGHT,
-               _HEADER_RECV, _cut(2, 2)),
+               _HEADER_RECV, _cut(2, 2), shows=_CUT),
     ClientCase("slice_header_body", "header and body of each echo apart", Echo.RIGHT, _ONE_RECV,
-               _cut(4)),
+               _cut(4), shows=_CUT),
     ClientCase("slice_powers", "each body cut after 1, 2, 4, 8 bytes and so on", Echo.RIGHT,
-               _ONE_RECV, _cut(4, *(1 << power for power in range(16)))),
+               _ONE_RECV, _cut(4, *(1 << power for power in range(16))), shows=_CUT),
     ClientCase("two_together", "two echoes in one segment", Echo.RIGHT,
                "it throws away what stands behind the first echo in its buffer",
-               _spec("coalesce=2"), frames=2),
+               _together("coalesce=2"), frames=2, shows=_CUT),
     ClientCase("slow", "echoes that take their time", Echo.RIGHT,
                "it takes a part of an echo for all of it, or its time-out is too short",
-               _rate),
+               _rate, shows=_GAVE_UP),
     ClientCase("late", "echoes that come late, by less than a second", Echo.RIGHT,
-               "its time-out is shorter than a second", _late),
+               "its time-out is shorter than a second", _late, shows=_GAVE_UP),
     ClientCase("half_then_end", "half of the first echo, then the end (FIN)", Echo.MISSING,
-               _EOF_IS_WELL, _half("eof")),
+               _EOF_IS_WELL, _half("eof"), shows=_CONTENT),
     ClientCase("half_then_reset", "half of the first echo, then a reset (RST)", Echo.MISSING,
-               "it does not tell a reset from an answer", _half("reset")),
+               _RST_IS_WELL, _half("reset"), shows=_CONTENT),
     ClientCase("reset_at_once", "a reset instead of the first echo", Echo.MISSING,
-               "it does not tell a reset from an answer", _spec("reset@0")),
+               _RST_IS_WELL, _spec("reset@0"), shows=_CONTENT),
     ClientCase("length_plus_1", "a header that announces one byte too much", Echo.WRONG,
-               _NOT_COMPARED, _spec("length+1")),
+               _NOT_COMPARED, _spec("length+1"), shows=_CONTENT),
     ClientCase("length_minus_1", "a header that announces one byte too little", Echo.WRONG,
-               _NOT_COMPARED, _spec("length-1")),
+               _NOT_COMPARED, _spec("length-1"), shows=_CONTENT, least_body=1),
     ClientCase("length_huge", "a header that announces 2 GiB more", Echo.WRONG,
                "it believes any length: bound it, and wait for a bounded time",
-               _spec(f"length+{1 << 31}")),
-    ClientCase("flipped_bit", "one bit of the first echo is another one", Echo.WRONG, _NOT_COMPARED,
-               _flipped),
+               _spec(f"length+{1 << 31}"), shows=_HUNG),
+    ClientCase("flipped_bit", "a flipped bit in the first echo", Echo.WRONG, _NOT_COMPARED,
+               _flipped, shows=_CONTENT),
     ClientCase("swapped", "the first two echoes in the wrong order", Echo.WRONG, _NOT_COMPARED,
-               _spec("coalesce=2,swap"), frames=2),
+               _together("coalesce=2,swap"), frames=2, shows=_CONTENT),
     ClientCase("silence", "a server that reads and never answers", Echo.MISSING, _NO_TIMEOUT,
-               _spec("stall@0")),
+               _spec("stall@0"), shows=_HUNG),
     ClientCase("no_reading", "a server that accepts and reads nothing", Echo.MISSING, _NO_TIMEOUT,
-               _spec("noread")),
+               _spec("noread"), shows=_HUNG),
     ClientCase("refused", "a port at which nobody listens", Echo.NONE,
-               "it does not tell that it could not connect", lambda _seen: None),
+               "it does not tell that it could not connect", lambda _seen: None, shows=_CONTENT),
 )  # fmt: skip
 """In the order in which they are played; `whole` is first, since others are made from it."""

@@ -9,14 +9,20 @@ from typing import Final
 import msgspec
 
 from ..core.fault_spec import FaultSpec, parse_fault
-from .client_cases import CLIENT_CASES, Baseline, ClientCase, Echo
-from .client_run import ClientCommand, ClientRun, describe_exit, run_client
+from ..core.printable import printable, reason_of
+from ..core.settings import MIB
+from .client_cases import CLIENT_CASES, Baseline, ClientCase, Echo, Failing
+from .client_run import CannotCheck, ClientCommand, ClientRun, describe_exit, run_client
 from .verdict import CaseVerdict
 from .watched_server import SeenConnection, WatchedServer
 
 PROBED: Final = 0.7
 """Seconds without a byte after which a client that gets no echo has sent what it sends at once."""
-_NOTHING: Final = Baseline(0, 0, 0, 0, 1.0)
+_NOTHING: Final = Baseline(0, 0, 0, None, 0, False, 1.0)
+_PROBE: Final = msgspec.structs.replace(parse_fault("coalesce=10000"), most_aside=64 * MIB)
+"""Holds every echo back, and reads on: what comes then is under way at once."""
+_HELD_BACK: Final = "its echo was held back by a fault"
+"""The detail of a close by the peer's FIN (`app.server.faults`)."""
 
 
 class ClientCheck:
@@ -35,18 +41,28 @@ class ClientCheck:
     def play(self, cases: Sequence[ClientCase] = CLIENT_CASES) -> Iterator[CaseVerdict]:
         """Play the cases, and yield each verdict as soon as it is known.
 
-        Raises OSError if the client cannot be started.
+        Raises `CannotCheck` if the client cannot be started, or the evidence not be kept.
         """
         self._prepare()
         for case in cases:
-            skipped = self._skipped(case)
-            if skipped:
+            if why := self._is_in_vain(case):
+                yield CaseVerdict(case.name, False, False, why, 0.0)
+                continue
+            if skipped := self._skipped(case):
                 yield CaseVerdict(case.name, True, True, skipped, 0.0)
                 continue
             run = self._run(case.spec(self._seen), case.echo is Echo.NONE)
             if self._keep is not None:
                 self._write_evidence(case, run)
             ok, text = self._judge(case, run)
+            is_cut_off = any(one.detail == _HELD_BACK for one in run.connections)
+            if not ok and self._seen.ends_first and is_cut_off:
+                text = (
+                    "it ended its own direction (FIN) before all of its echo had come, and a server"
+                    " that holds an echo back closes then"
+                )
+                yield CaseVerdict(case.name, True, True, text, run.seconds)
+                continue
             yield CaseVerdict(case.name, ok, False, text, run.seconds)
 
     def _prepare(self) -> None:
@@ -55,12 +71,14 @@ class ClientCheck:
         frames = sum(one.frames_in for one in whole.connections)
         size = sum(one.bytes_in for one in whole.connections)
         first = next((one for one in whole.connections if one.frames_in), None)
-        silent = parse_fault("coalesce=10000")
-        with WatchedServer(silent) as server:
+        with WatchedServer(_PROBE) as server:
             quiet = _Quiet()
             run = run_client(self._command, server, self._timeout, quiet.has_come)
         most = max((one.frames_in for one in run.connections), default=0)
-        self._seen = Baseline(_first_echo(first), frames, size, most, self._timeout)
+        echo = _first_echo(first)
+        # What is held back is let out at its FIN: without one it cannot have ended well.
+        ends_first = run.exit_code == 0
+        self._seen = Baseline(echo, frames, size, whole.exit_code, most, ends_first, self._timeout)
 
     def _run(self, fault: FaultSpec | None, refused: bool = False) -> ClientRun:
         if refused:
@@ -70,13 +88,21 @@ class ClientCheck:
         with WatchedServer(fault) as server:
             return run_client(self._command, server, self._timeout)
 
-    def _skipped(self, case: ClientCase) -> str:
+    def _is_in_vain(self, case: ClientCase) -> str:
+        """Say why no case can be judged; empty if it can."""
         if case.name == "whole":
             return ""
-        if not self._seen.first_echo and case.echo is not Echo.NONE:
-            return "it sends no whole frame where nothing is wrong: see the case whole"
+        if not self._seen.first_echo:
+            return "It sends no whole frame where nothing is wrong: see the case whole."
+        return ""
+
+    def _skipped(self, case: ClientCase) -> str:
+        if case.name == "whole" or case.echo is Echo.NONE:
+            return ""
         if self._seen.most_out < case.frames:
             return f"it never has {case.frames} frames under way, so this cannot happen to it"
+        if self._seen.size < 4 * self._seen.frames + case.least_body:
+            return "its frames are all empty, so this cannot happen to it"
         return ""
 
     # --- the verdict ---
@@ -84,18 +110,20 @@ class ClientCheck:
     def _judge(self, case: ClientCase, run: ClientRun) -> tuple[bool, str]:
         reached = [one for one in run.connections if one.bytes_in or case.name == "no_reading"]
         if case.echo is not Echo.NONE and not run.connections:
-            return False, self._say(case, run, "it never connected to {host}:{port}")
+            return False, self._say(case, run, "it never connected", Failing.OTHER)
         if case.echo is Echo.RIGHT:
             return self._judge_right(case, run, reached)
         if run.exit_code is None:
             wrong = f"it had not ended after {self._timeout:g} s"
-            return False, self._say(case, run, wrong)
+            return False, self._say(case, run, wrong, Failing.HUNG)
         if case.echo is not Echo.NONE and not any(_was_done(one) for one in run.connections):
-            return False, self._say(case, run, "it ended before it met this")
+            return False, self._say(case, run, "it ended before it met this", Failing.OTHER)
         if run.exit_code == 0:
-            return False, self._say(case, run, "it ended with 0, as if all were well")
+            wrong = "it ended with 0, as if all were well"
+            return False, self._say(case, run, wrong, Failing.WAS_CONTENT)
         if run.exit_code < 0:
-            return False, self._say(case, run, f"it ended by {describe_exit(run.exit_code)}")
+            wrong = f"it ended by {describe_exit(run.exit_code)}"
+            return False, self._say(case, run, wrong, Failing.OTHER)
         late = sum(one.sent_late for one in run.connections)
         if late:
             wrong = f"it sent {late:,} bytes more after the end of the stream"
@@ -109,35 +137,49 @@ class ClientCheck:
         self, case: ClientCase, run: ClientRun, reached: Sequence[SeenConnection]
     ) -> tuple[bool, str]:
         if run.exit_code is None:
-            return False, self._say(case, run, f"it had not ended after {self._timeout:g} s")
+            wrong = f"it had not ended after {self._timeout:g} s"
+            return False, self._say(case, run, wrong, Failing.HUNG)
         if run.exit_code != 0:
-            got = "though every byte was right" if case.name != "whole" else "with every echo right"
+            how = Failing.GAVE_UP if run.exit_code > 0 else Failing.OTHER
+            left = sum(one.bytes_in - one.bytes_out for one in reached)
+            got = (
+                f"with {left:,} bytes of its echo still to come"
+                if left > 0
+                else ("though every byte was right")
+            )
             wrong = f"it ended with {describe_exit(run.exit_code)}, {got}"
-            return False, self._say(case, run, wrong)
+            return False, self._say(case, run, wrong, how)
         frames = sum(one.frames_in for one in reached)
         if not frames:
-            return False, self._say(case, run, "it sent no whole frame")
+            return False, self._say(case, run, "it sent no whole frame", Failing.OTHER)
         if frames < self._seen.frames:
             wrong = f"it ended with 0 after {frames:,} of its {self._seen.frames:,} frames"
-            return False, self._say(case, run, wrong)
+            return False, self._say(case, run, wrong, Failing.WAS_CONTENT)
         missing = sum(one.bytes_in - one.bytes_out for one in reached)
         if missing > 0:
             wrong = f"it ended with 0, and {missing:,} bytes of its echo were not sent yet"
-            return False, self._say(case, run, wrong)
-        return True, f"It met {case.meets}, and got all of it."
+            return False, self._say(case, run, wrong, Failing.WAS_CONTENT)
+        return True, f"It met {case.meets}, and ended with 0."
 
-    def _say(self, case: ClientCase, run: ClientRun, wrong: str) -> str:
+    def _say(self, case: ClientCase, run: ClientRun, wrong: str, how: Failing) -> str:
         """One sentence with the likely bug, and what its bytes are if they do not fit."""
         found = next((one.diagnosis for one in run.connections if one.diagnosis), None)
         if found is not None and case.name == "whole":
             return f"It met {case.meets}: {wrong}; its bytes fit {found.fits} ({found.code})."
-        return f"It met {case.meets}: {wrong}; probably {case.bug}."
+        probably = f"; probably {case.bug}" if how in case.shows else ""
+        return f"It met {case.meets}: {wrong}{probably}."
 
     # --- the evidence ---
 
     def _write_evidence(self, case: ClientCase, run: ClientRun) -> None:
         assert self._keep is not None
         folder = self._keep / case.name
+        try:
+            self._write_files(folder, run)
+        except OSError as error:
+            raise CannotCheck(f"--keep {printable(str(folder))}: {reason_of(error)}") from None
+
+    def _write_files(self, folder: Path, run: ClientRun) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "output.txt").write_bytes(run.output)
         for one in run.connections:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
+from ..core.printable import printable, reason_of
 from .watched_server import SeenConnection, WatchedServer
 
 _STEP: Final = 0.01
@@ -20,6 +21,10 @@ _SETTLES: Final = 1.5
 """Seconds for its connections to be closed once it has ended."""
 MOST_OUTPUT: Final = 1 << 20
 """Bytes of its output that are kept."""
+
+
+class CannotCheck(Exception):
+    """A client that cannot be started, or evidence that cannot be kept; its text is one line."""
 
 
 class ClientRun(NamedTuple):
@@ -57,20 +62,24 @@ def run_client(
 ) -> ClientRun:
     """Run a client once, `timeout` seconds at most, or until `is_over`.
 
-    Without a server it gets a port at which nobody listens. Raises OSError if it cannot be started.
+    Without a server it gets a port at which nobody listens. Raises `CannotCheck` if it cannot be
+    started.
     """
     port = free_port() if server is None else server.port
     words, env = command.fill(port)
     with tempfile.TemporaryFile() as output:
         began = time.monotonic()
-        process = subprocess.Popen(
-            words,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env=env,
-            start_new_session=True,
-        )
+        try:
+            process = subprocess.Popen(
+                words,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=env,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise CannotCheck(f"{printable(words[0])}: {reason_of(error)}") from None
         try:
             while process.poll() is None and time.monotonic() < began + timeout:
                 time.sleep(_STEP)
@@ -121,4 +130,4 @@ def describe_exit(code: int) -> str:
 
 def shown_words(words: Sequence[str]) -> str:
     """The command line as it was given, for a report."""
-    return " ".join(words)
+    return printable(" ".join(words), 1000)

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable
 from itertools import count
 from typing import Any, Final, Self
 
+import msgspec
+
 from ..core.commands import Kill, KillMode, ReadBytes
 from ..core.events import CommandResult
 from ..core.kept_bytes import KeptBytes
@@ -35,9 +37,10 @@ class ProvingServer:
     def __init__(self, **settings: Any) -> None:
         """`settings` are those of the server: ``cap``, ``fault``, ``idle_timeout`` and so on.
 
-        Raises `SettingError`.
+        One that is None is as if it were not given. Raises `SettingError`.
         """
-        self._settings = Settings(**{"port": 0, "keep_closed": 10_000, **settings})
+        given = {name: value for name, value in settings.items() if value is not None}
+        self._settings = Settings(**{"port": 0, "keep_closed": 10_000, **given})
         self._stream = EventStream()
         self._stream.watched = True
         self._server = Server(self._settings, self._stream)
@@ -46,6 +49,7 @@ class ProvingServer:
         self._kept: dict[int, KeptBytes] = {}
         self._requests = count(1)
         self._lock = threading.Lock()
+        self._last_words: str | None = None
 
     def start(self) -> Self:
         """Begin to serve."""
@@ -53,7 +57,8 @@ class ProvingServer:
         return self
 
     def stop(self) -> None:
-        """End at once, with all connections."""
+        """End at once, with all connections; `describe` still tells how they were before."""
+        self._last_words = self.describe()
         self._server.stop("the test is over", now=True)
         self._server.join(_ANSWER_WITHIN)
         self._look()
@@ -113,6 +118,8 @@ class ProvingServer:
 
     def describe(self) -> str:
         """Say what it saw of each connection: its state, why, what its bytes are, the last ones."""
+        if self._last_words is not None:
+            return self._last_words
         self._look()
         with self._lock:
             rows = sorted((*self._state.kept, *self._state.rows.values()), key=lambda row: row.id)
@@ -157,7 +164,9 @@ class ProvingServer:
         now = self._server.now()
         named = {"instance": self._server.instance}
         with self._lock:
-            return [named | objects_of(row, now) for row in rows(self._state)]
+            told = [named | objects_of(row, now) for row in rows(self._state)]
+        found: list[dict[str, Any]] = msgspec.json.decode(msgspec.json.encode(told))
+        return found
 
     def _look(self) -> None:
         """Apply what has happened, with figures of this moment."""

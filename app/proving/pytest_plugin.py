@@ -57,7 +57,9 @@ def pytest_runtest_makereport(
     """Add what the servers saw to the report of a test that has failed."""
     report = yield
     if report.failed:
-        servers = [*item.stash.get(_SERVERS, []), *item.config.stash.get(_STARTED, [])]
+        servers = [*item.stash.get(_SERVERS, [])]
+        if "session_echo_server" in getattr(item, "fixturenames", ()):
+            servers += [*item.config.stash.get(_STARTED, [])]
         for server in servers:
             report.sections.append((f"echo-tui at {server.host}:{server.port}", server.describe()))
     return report

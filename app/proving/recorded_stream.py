@@ -24,6 +24,8 @@ _ENDS: Final = {
 """The end of the peer, by the reason of the close; of every other close it is not known."""
 _HEX_LINE: Final = re.compile(r"(\d+(?:\.\d+)?)\s+((?:[0-9a-fA-F]{2})*)")
 _ENDED: Final = re.compile(r"# ended (fin|reset|open)")
+_ECHO: Final = re.compile(r"# echo (\d{1,12}) bytes", re.ASCII)
+_NOT_COMPLETE: Final = "# not complete: more was sent than is kept"
 _MOST: Final = 64 * 1024**2
 """Bytes of a file that are read."""
 
@@ -101,7 +103,8 @@ def to_hex(stream: RecordedStream) -> str:
     """Write a stream as lines: the seconds before a read, and its bytes in hex."""
     lines = [f"# connection {stream.id} of {stream.peer}: {stream.reason or 'open'}"]
     if not stream.complete:
-        lines.append("# not complete: more was sent than is kept")
+        lines.append(_NOT_COMPLETE)
+    lines.append(f"# echo {len(stream.expected) // 2} bytes")
     lines += [f"{gap:.6f} {data.hex()}" for gap, data in stream.reads()]
     return "\n".join([*lines, f"# ended {stream.ended}"]) + "\n"
 
@@ -138,14 +141,14 @@ sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 for gap, data in READS:
     time.sleep(gap)
     sock.sendall(data)
-if ENDED == "reset":
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    sys.exit(sock.close())
 if ENDED == "fin":
     sock.shutdown(socket.SHUT_WR)
 echo = b""
 while len(echo) < len(EXPECTED) and (piece := sock.recv(65536)):
     echo += piece
+if ENDED == "reset":
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock.close()
 sys.exit(echo != EXPECTED)
 '''
 FORMATS: Final = {"json": to_json, "hex": to_hex, "python": to_python}
@@ -173,10 +176,13 @@ def read_stream(text: str) -> RecordedStream:
 
 def _read_hex(text: str) -> RecordedStream:
     reads: list[tuple[float, bytes]] = []
-    ended = "open"
+    ended, echo, complete = "open", None, True
     for number, line in enumerate(text.splitlines(), 1):
         if match := _ENDED.fullmatch(line.strip()):
             ended = match[1]
+        elif match := _ECHO.fullmatch(line.strip()):
+            echo = int(match[1])
+        complete = complete and line.strip() != _NOT_COMPLETE
         if not line.strip() or line.startswith("#"):
             continue
         match = _HEX_LINE.fullmatch(line.strip())
@@ -188,10 +194,12 @@ def _read_hex(text: str) -> RecordedStream:
         reads.append((float(match[1]), bytes.fromhex(match[2])))
     if not reads:
         raise SettingError("it has no bytes: write what `ctl export` writes")
-    return _joined(reads, ended)
+    return _joined(reads, ended, echo, complete)
 
 
-def _joined(reads: Sequence[tuple[float, bytes]], ended: str) -> RecordedStream:
+def _joined(
+    reads: Sequence[tuple[float, bytes]], ended: str, echo: int | None, complete: bool
+) -> RecordedStream:
     data, cuts = b"", []
     for _, piece in reads:
         cuts.append(len(data))
@@ -201,5 +209,6 @@ def _joined(reads: Sequence[tuple[float, bytes]], ended: str) -> RecordedStream:
         cuts=tuple(cuts[1:]),
         gaps=tuple(gap for gap, _ in reads[1:]),
         ended=ended,
-        expected=expected_echo(data, _MOST).hex(),
+        expected=(expected_echo(data, _MOST) if echo is None else data[:echo]).hex(),
+        complete=complete,
     )

@@ -100,6 +100,9 @@ def send(
             talk.wait_for_end()
         else:
             talk.wait_for(len(expected))
+    if not stream.complete:
+        kept = f"the {len(stream.data):,} bytes that were kept were sent, but there were more"
+        return SendOutcome(False, f"{kept}{_came(talk, expected)}")
     return SendOutcome(talk.came == expected, f"all was sent{_came(talk, expected)}")
 
 

@@ -25,6 +25,8 @@ UNREAD: Final = 24 * MIB
 PENDING: Final = 12 * MIB
 """Bytes of frames before the end of our direction: more than the kernels hold, so that some of the
 echo is pending at the server."""
+REST: Final = 0.2
+"""Seconds for which a peer rests between its end and its first read."""
 QUICK: Final = 1.0
 """Seconds within which a quick client is answered beside a slow one."""
 IDLE: Final = 2.0
@@ -106,7 +108,8 @@ def _empty_frame(target: Target) -> None:
 
 def _large(target: Target) -> None:
     with target.connect() as peer:
-        peer.exchange(frame(_body(target.rng, target.fit(MIB))))
+        size = MIB if target.cap is None else min(MIB, target.cap - target.cap // 8)
+        peer.exchange(frame(_body(target.rng, size)))
 
 
 def _pipelined(target: Target) -> None:
@@ -132,6 +135,7 @@ def _end_ours(target: Target, sent: bytes) -> None:
     with target.connect() as peer:
         peer.send_reluctantly(sent)
         peer.shut_down()
+        time.sleep(REST)  # the end is read while some of the echo is pending
         peer.expect(sent, "after its peer had ended its own direction (FIN)")
         peer.expect_end("after all echoes of a peer that has ended")
 
@@ -184,6 +188,10 @@ def _apart(target: Target) -> None:
 
 def _reset_in_the_middle(target: Target) -> None:
     with target.connect() as other:
+        waits = b""
+        with contextlib.suppress(Wrong):
+            _without_reading(target)  # a server that fails in this alone fails in that case
+            waits = other.send_unread(frame(_body(target.rng, target.fit(64 * KIB))), UNREAD)
         for cut in (2, HEADER_SIZE, 30):
             with target.connect() as peer:
                 peer.send(frame(_body(target.rng, target.fit(100)))[:cut])
@@ -192,6 +200,8 @@ def _reset_in_the_middle(target: Target) -> None:
         with target.connect() as peer:  # and inside its echo
             peer.send_unread(frame(_body(target.rng, target.fit(64 * KIB))), MIB)
             peer.reset()
+        if waits:  # its echo was pending meanwhile
+            other.exchange_rest(waits)
         other.exchange(frame(b"still there"))
     _echo(target)
 

@@ -18,7 +18,7 @@ def check_server(
     for case in cases:
         began = time.monotonic()
         ok, skipped, text = _play(case, target, failed_before)
-        failed_before = failed_before if ok else case.name
+        failed_before = failed_before or ("" if ok else case.name)
         yield CaseVerdict(case.name, ok, skipped, text, time.monotonic() - began)
 
 
@@ -28,9 +28,13 @@ def _play(case: ServerCase, target: Target, failed_before: str) -> tuple[bool, b
     except NotPossible as why:
         return True, True, str(why)
     except NotReached as why:
-        since = f"; the last case that failed is {failed_before}" if failed_before else ""
+        since = f"; the first case that failed is {failed_before}" if failed_before else ""
         return False, False, f"For {case.meets}: {why}{since}."
     except Wrong as wrong:
-        about = f"see section {case.section} of the source document"
-        return False, False, f"It met {case.meets}: {wrong}; probably {case.bug} ({about})."
+        about = f"section {case.section} of the source document"
+        if failed_before:  # one bug fails several cases: the first is the one to look at
+            cause = f"the case {failed_before} failed before, and may be why (else see {about})"
+        else:
+            cause = f"probably {case.bug} (see {about})"
+        return False, False, f"It met {case.meets}: {wrong}; {cause}."
     return True, False, f"It met {case.meets}, and did what it should."

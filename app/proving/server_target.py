@@ -231,6 +231,8 @@ class Peer:
                 f"it reset the connection after {received:,} of {expected:,} bytes of echo"
                 f" ({error.strerror})"
             ) from None
+        if not piece and not expected:
+            raise Wrong("it ended while it was sent frames, before an echo was due")
         if not piece:
             raise Wrong(f"it ended after {received:,} of {expected:,} bytes of echo")
         return piece

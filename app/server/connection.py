@@ -13,6 +13,7 @@ from typing import Final, NamedTuple, TypeAlias
 from ..core.commands import TraceLevel
 from ..core.diagnosis import Diagnosis
 from ..core.events import POLLIN, Closed, Snapshot
+from ..core.fault_receipt import FaultReceipt
 from ..core.framing import NO_BURST
 from .arrivals import Arrivals
 from .budgets import BYTE_BUDGET
@@ -95,9 +96,9 @@ class Connection:
     __slots__ = (
         "acked_all_at active_at alike arrivals budget_hits burst capture changed eagains faulty "
         "fd first_at held_until id interest is_held judgement linger machine offered opened_at "
-        "outstanding partial_writes peer progress_at quick_bytes quick_frames read_size repeats "
-        "seen seen_state served_from slot stalled_at tail tallied toggled_at toggles told_at "
-        "trace unread unread_at"
+        "outstanding partial_writes past_fault peer progress_at quick_bytes quick_frames read_size "
+        "repeats seen seen_state served_from slot stalled_at tail tallied toggled_at toggles "
+        "told_at trace unread unread_at"
     ).split()
 
     first_at: float
@@ -126,6 +127,8 @@ class Connection:
         # Assigned by `app.server.faults`.
         self.faulty: FaultyEcho | None = None
         """The fault on purpose that it has; None for nearly all."""
+        self.past_fault: FaultReceipt | None = None
+        """What faults have done that were taken away, or replaced."""
         self.held_until = 0.0
         """The time when what a fault holds back may go on; ``inf`` is never, 0 is at once."""
 
@@ -398,7 +401,7 @@ class Connection:
             partial,
             None if self.judgement is None else self.valid_diagnosis,
             None if self.arrivals is None else self.arrivals.to_habits(epoch),
-            None if self.faulty is None else self.faulty.receipt(),
+            self.past_fault if self.faulty is None else self.faulty.receipt(),
         )
 
 

@@ -21,7 +21,7 @@ from .budgets import BYTE_BUDGET
 from .closing import close_broken
 from .connection import Connection
 from .fault_tokens import MOST_NEXT, Tokens
-from .faulty_echo import Act, FaultyEcho
+from .faulty_echo import Act, FaultyEcho, sizes_left
 from .kernel import SocketQueues
 from .machine import DRAINING, READ_LEN
 
@@ -33,6 +33,12 @@ LOOK: Final = 0.5
 SOON: Final = 0.025
 """Seconds until the next look at what is soon over: a segment that is not sent, an acknowledgement
 that has not come."""
+AT_ONCE: Final = 0.002
+"""Seconds for which a piece that would be read together with the one before is tried again in each
+iteration: a peer that is at its recv takes it within a tenth of that."""
+JOINED_AFTER: Final = 0.25
+"""Seconds after which it is sent all the same: the peer does not read, or reads one byte at a
+time."""
 
 
 class Faults:
@@ -74,19 +80,28 @@ class Faults:
 
     def put_on(self, connection: Connection, spec: FaultSpec | None, now: float) -> None:
         """Give an open connection a fault, or take it away: what was held back is sent then."""
-        machine = connection.machine
+        machine, old = connection.machine, connection.faulty
         aside, frames = _take_aside(connection)
+        if old is None:
+            pending = sizes_left(b"".join(machine.out), machine.out_bytes_sent)
+        else:
+            pending, connection.past_fault = old.pending_sizes, old.receipt()
         connection.faulty, connection.held_until = None, 0.0
         if spec is not None:
             seed = randbelow(MOST_SEED) if spec.seed is None else spec.seed
-            out = connection.bytes_out + machine.pending + sum(map(len, aside))
-            connection.faulty = FaultyEcho(spec, seed, out, connection.frames_in)
+            sent = connection.frames_in - len(pending) - frames
+            past = connection.past_fault
+            faulty = FaultyEcho(spec, seed, connection.bytes_out, sent, pending, past)
+            connection.faulty = faulty
             self._life.quick.pop(connection.fd, None)
             if spec.noread:
-                connection.faulty.note("noread", connection.frames_in + 1, 0)
+                faulty.note("noread", connection.frames_in + 1, 0)
                 self._hold(connection, inf, now)
+            aside = faulty.prepare(aside) if aside else ()
         if aside:
             machine.set_echo(aside, frames)
+        if not connection.changed:
+            self._life.reporter.note_change(connection)
         self._life.apply_state(connection, now)
 
     # --- an echo ---
@@ -98,8 +113,11 @@ class Faults:
         aside, frames = _take_aside(connection)
         frames += machine.out_frames
         together = [*aside, *machine.out]
-        may_wait = frames < faulty.spec.coalesce and machine.state is not DRAINING
-        if may_wait and sum(map(len, together)) <= BYTE_BUDGET:
+        spec = faulty.spec
+        may_wait = frames < spec.coalesce and machine.state is not DRAINING
+        if spec.is_of_first and connection.frames_in > spec.coalesce:
+            may_wait = False
+        if may_wait and sum(map(len, together)) <= (spec.most_aside or BYTE_BUDGET):
             faulty.aside, faulty.aside_frames = together, frames
             machine.set_echo((), frames)
             return False
@@ -109,7 +127,7 @@ class Faults:
     def release(self, connection: Connection) -> bool:
         """Make pending what waits for more frames, since none will come; False if nothing does."""
         machine, faulty = connection.machine, connection.faulty
-        if faulty is None or not faulty.aside or machine.state is not READ_LEN:
+        if faulty is None or not faulty.aside or machine.state not in (READ_LEN, DRAINING):
             return False
         aside, frames = _take_aside(connection)
         machine.set_echo(faulty.prepare(aside), frames)
@@ -130,15 +148,28 @@ class Faults:
             self._reset(connection, now)
         elif step.act is Act.FIN:
             self._end(connection, Reason.KILLED, f"fault eof@{faulty.spec.eof}")
-        elif faulty.is_cut and self._is_unsent(connection):
-            self._hold(connection, now + SOON, now)  # the kernel would join the pieces
+        elif step.size and faulty.is_cut and self._would_join(connection, now):
+            if now - faulty.joined_at >= AT_ONCE:
+                self._hold(connection, now + SOON, now)
         else:
             return min(step.size, share)
         return 0
 
-    def _is_unsent(self, connection: Connection) -> bool:
-        progress = self._queues.progress(connection.fd)
-        return progress is not None and bool(progress.unsent_bytes)
+    def _would_join(self, connection: Connection, now: float) -> bool:
+        """Whether a piece would come to the peer together with the one before.
+
+        Our kernel joins what it has not sent yet, and that of a peer what its program has not read.
+        The second is known of peers on this machine; `gap` is for others.
+        """
+        faulty, fd = connection.faulty, connection.fd
+        assert faulty is not None
+        progress = self._queues.progress(fd)
+        is_joined_here = progress is not None and bool(progress.unsent_bytes)
+        may_wait = now - faulty.joined_at < JOINED_AFTER
+        if not is_joined_here and not (may_wait and self._queues.peer_unread(fd)):
+            return False
+        faulty.joined_at = min(faulty.joined_at, now)
+        return True
 
     def _hold(self, connection: Connection, until: float, now: float) -> None:
         connection.held_until = until

@@ -47,8 +47,19 @@ class Step(NamedTuple):
 class FaultyEcho:
     """The fault of one connection; in the loop's thread only. Times are on the loop's clock."""
 
-    def __init__(self, spec: FaultSpec, seed: int, bytes_out: int = 0, frames_out: int = 0) -> None:
-        """`bytes_out` and `frames_out` are those of the connection so far."""
+    def __init__(
+        self,
+        spec: FaultSpec,
+        seed: int,
+        bytes_out: int = 0,
+        frames_out: int = 0,
+        pending: Sequence[int] = (),
+        before: FaultReceipt | None = None,
+    ) -> None:
+        """`bytes_out` and `frames_out` are those of the connection so far, and `pending` has the
+        sizes of the parts of its echo that are pending: the rest of a frame, and frames behind it.
+        Nothing of that is changed any more. `before` is what earlier faults have done.
+        """
         self.spec = spec
         self.seed = seed
         self.is_cut = bool(spec.slice or spec.cuts)
@@ -59,20 +70,24 @@ class FaultyEcho:
         """The number of them."""
         self._random = Random(seed)
         self._let_out = bytes_out
-        self._ready = bytes_out  # bytes of echo that `prepare` has had
+        self._ready = bytes_out + sum(pending)  # bytes of echo that `prepare` has had
         self._frame = frames_out + 1  # the number of the frame that is being sent
         self._byte = 0  # the next byte of it
-        self._sizes: deque[int] = deque()  # of the echoes that are pending, the first as it was
+        self._sizes = deque(pending)  # of the echoes that are pending, the first as it was
+        self.joined_at = inf
+        """Since when the next piece has waited for the peer to read the one before; ``inf``: no."""
         self._piece = 0  # bytes left of the piece that was begun
         self._piece_at = 0.0  # when the next piece may begin
         self._delayed = 0  # the frame whose delay is over, or runs
         self._delay_until = 0.0
         self._rated_at: float | None = None
         self._allowance = 0.0  # bytes that `rate` allows
-        self._effects: list[FaultEffect] = []
+        # What was changed, each with the number of its byte among all of echo, until that has left.
+        self._planned: deque[tuple[int, FaultEffect]] = deque()
+        self._effects: list[FaultEffect] = [] if before is None else list(before.done)
         self._pieces: list[int] = []  # of the frame that is being sent
         self._sizes_listed = 0
-        self._more = 0
+        self._more = 0 if before is None else before.more
         self._told: set[tuple[str, int]] = set()
 
     def receipt(self) -> FaultReceipt:
@@ -81,6 +96,12 @@ class FaultyEcho:
         if self._pieces:
             effects.append(FaultEffect("slice", self._frame, 0, tuple(self._pieces)))
         return FaultReceipt(self.spec.text, self.seed, tuple(effects), self._more)
+
+    @property
+    def pending_sizes(self) -> list[int]:
+        """The bytes that are pending of the frame that is being sent, and of those behind it."""
+        sizes = list(self._sizes)
+        return [sizes[0] - self._byte, *sizes[1:]] if sizes else []
 
     # --- the bytes ---
 
@@ -92,22 +113,25 @@ class FaultyEcho:
         if spec.swap:
             for index in range(0, len(frames) - 1, 2):
                 frames[index], frames[index + 1] = frames[index + 1], frames[index]
-                self.note("swap", first + index, 0)
-                self.note("swap", first + index + 1, 0)
+        swapped = 2 * (len(frames) // 2) if spec.swap else 0
+        if spec.coalesce and len(frames) > 1:
+            self._plan(0, "coalesce", first, 0)
         changed = bytearray().join(frames)
         at = 0
         for number, frame in enumerate(frames, first):
+            if number - first < swapped:
+                self._plan(at, "swap", number, 0)
             if spec.length:
                 (length,) = read_length(frame)
                 wrong = min(max(0, length + spec.length), _LARGEST)
                 if wrong != length:
                     changed[at : at + HEADER_SIZE] = header(wrong)
-                    self.note("length", number, 0)
+                    self._plan(at, "length", number, 0)
             if spec.corrupt is not None:
                 byte = spec.corrupt - self._ready
                 if at <= byte < at + len(frame):
                     changed[byte] ^= 1 << self._random.randrange(8)
-                    self.note("corrupt", number, byte - at)
+                    self._plan(byte, "corrupt", number, byte - at)
             at += len(frame)
             self._sizes.append(len(frame))
         self._ready += len(echo)
@@ -141,7 +165,8 @@ class FaultyEcho:
             count = min(count, end[0] - self._let_out)
         if spec.rate:
             allowed = self._allowed(now)
-            if allowed < 1:
+            least = min(HEADER_SIZE + 1, self._sizes[0])
+            if allowed < (least if spec.has_whole_headers and not self._byte else 1):
                 self._note_once("rate", self._frame, self._byte)
                 return Step(Act.WAIT, until=now + RATE_STEP)
             count = min(count, allowed)
@@ -152,6 +177,9 @@ class FaultyEcho:
         spec = self.spec
         self._let_out += count
         self._allowance -= count
+        self.joined_at = inf
+        while self._planned and self._planned[0][0] < self._let_out:
+            self._list(self._planned.popleft()[1])
         if self.is_cut:
             self._note_piece(count)
             self._piece -= count
@@ -188,7 +216,7 @@ class FaultyEcho:
         if self._rated_at is not None:
             self._allowance += (now - self._rated_at) * self.spec.rate
         self._rated_at = now
-        self._allowance = min(self._allowance, 1.0 + 2 * RATE_STEP * self.spec.rate)
+        self._allowance = min(self._allowance, HEADER_SIZE + 1 + 2 * RATE_STEP * self.spec.rate)
         return int(self._allowance)
 
     def _finish_frame(self) -> None:
@@ -200,6 +228,10 @@ class FaultyEcho:
         self._byte = 0
 
     # --- the receipt ---
+
+    def _plan(self, at: int, what: str, frame: int, byte: int) -> None:
+        """List a change of the echo that becomes pending once byte `at` of it has left."""
+        self._planned.append((self._ready + at, FaultEffect(what, frame, byte)))
 
     def _note_piece(self, size: int) -> None:
         if len(self._effects) >= MOST_EFFECTS or self._sizes_listed >= MOST_SIZES:
@@ -224,6 +256,14 @@ class FaultyEcho:
             self._effects.append(effect)
         else:
             self._more += 1
+
+
+def sizes_left(echo: bytes, sent: int) -> list[int]:
+    """Return `FaultyEcho.pending_sizes` of an unchanged echo of which `sent` bytes have left."""
+    sizes = list(map(len, _frames(echo)))
+    while sizes and sent >= sizes[0]:
+        sent -= sizes.pop(0)
+    return [sizes[0] - sent, *sizes[1:]] if sizes else []
 
 
 def _frames(echo: bytes) -> list[bytes]:

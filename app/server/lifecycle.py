@@ -312,6 +312,7 @@ class Lifecycle:
     def begin_close(self, connection: Connection, reason: Reason, detail: str = "") -> None:
         """End in order, the pending echo first. Raises `IllegalTransition` if it ends already."""
         connection.machine.begin_close(reason, detail)
+        self.faults.release(connection)
         self.apply_state(connection, self.reporter.now)
 
     def close(self, connection: Connection, reason: Reason, detail: str = "") -> None:

@@ -15,9 +15,8 @@ Facts that surprise:
 - An EAGAIN after POLLIN or POLLOUT is normal (source document, section 12): wait for the next.
 - A short write means that the send queue is full; trying again at once would only say EAGAIN.
 - POLLHUP and POLLERR are not acted upon: the next read or write says more, and data may still
-  stand before the end (the source document removes the descriptor and loses that data). poll
-  reports them even for an empty interest, so a connection is registered for the one event that it
-  will handle, or not at all: after the peer's FIN only time is waited for.
+  stand before the end (the source document loses it). poll reports them even for an empty interest,
+  so a connection is registered for the one event that it will handle, or not at all.
 """
 
 from __future__ import annotations
@@ -372,13 +371,15 @@ class Serving:
 
     def _write(self, connection: Connection, now: float) -> None:
         """Offer the pending echo to the kernel, as much as the connection's share allows."""
-        machine, faulty = connection.machine, connection.faulty
-        share, frames = self._share, machine.out_frames
+        machine, faulty, share = connection.machine, connection.faulty, self._share
+        frames = machine.out_frames
         connection.offered = True
         while share > 0:
             size = share if faulty is None else self._life.faults.allow(connection, share, now)
             if not size:
-                return
+                if connection.held_until or not machine.pending:
+                    return
+                break
             chunks = machine.unsent(size)
             try:
                 count = self._calls.write(connection.fd, chunks)
@@ -401,7 +402,7 @@ class Serving:
                 connection.partial_writes += 1
                 return
             share -= count if faulty is None else max(count, BYTE_BUDGET // PIECE_BUDGET)
-        connection.budget_hits += 1
+        connection.budget_hits += share <= 0
         self.unfinished[connection] = None
 
     def continue_unfinished(self, now: float) -> None:

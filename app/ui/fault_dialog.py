@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from typing import ClassVar
+
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.widgets import Button, Input, Static
 
@@ -20,11 +24,16 @@ from .field import Field
 class FaultDialog(FieldDialog[str]):
     """Asks for a SPEC, checked while it is typed; the answer is empty to take the fault away."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("pageup", "page(-1)", show=False),
+        Binding("pagedown", "page(1)", show=False),
+    ]
     COPIES = "ctrl+y"  # "delay" has a y
     HELP = (
         "Type words with commas: slice=1..3,gap=0.05. N counts the bytes of echo of the connection "
-        "from 0, headers included. Enter does it, Take away ends it, Escape changes nothing. What "
-        "was really done stands on the page of the connection, and in the list of closed ones."
+        "from 0, headers included. PageDown shows the rest of the words. Enter does it, Take away "
+        "ends it, Escape changes nothing. What was really done stands on the page of the "
+        "connection, and in the list of closed ones."
     )
 
     def __init__(self, row: Row, control: str = "") -> None:
@@ -69,8 +78,15 @@ class FaultDialog(FieldDialog[str]):
         text = Text(f"✓ {answer}", palette.GOOD)
         for word in answer.split(","):
             name = next(name for name in WORDS if word.strip().startswith(name))
-            text.append(f"\n  {word.strip()}: {WORDS[name].meaning}", palette.DIM)
+            given = re.split("[=@]|(?<=length)", word.strip(), maxsplit=1)[-1]
+            meaning = re.sub(r"\b[NK]\b", given, WORDS[name].meaning)
+            text.append(f"\n  {word.strip()}: {meaning}", palette.DIM)
         return text
+
+    def action_page(self, pages: int) -> None:
+        """Scroll the list of words."""
+        words = self.query_one(VerticalScroll)
+        words.scroll_relative(y=pages * words.size.height, animate=False)
 
     @on(Button.Pressed, "#none")
     def take_away(self) -> None:

@@ -55,8 +55,8 @@ STATES: Final[Table] = _table(
 )
 """By state."""
 REASONS: Final[Table] = _table(
-    (Reason.EOF, "The peer ended its stream, and not inside a frame; all that it sent was echoed.",
-     "10.4", "recv(2)"),
+    (Reason.EOF, "The peer ended its stream, and not inside a frame; all that it sent was echoed, "
+     "unless a fault on purpose held it back.", "10.4", "recv(2)"),
     (Reason.EOF_MID_HEADER, "The peer ended its stream inside the 4 bytes of a header.",
      "10.3", "recv(2)"),
     (Reason.EOF_MID_BODY, "The peer ended its stream before the body was complete.",

@@ -92,11 +92,12 @@ def write_files(now: float, contents: Mapping[str, str]) -> list[Path]:
     written = []
     for suffix, text in contents.items():
         path = Path(f"{name}.{suffix}")
-        with open(path, "x", encoding="utf-8", newline="", opener=_open_private) as file:
+        with open(path, "x", encoding="utf-8", newline="", opener=open_private) as file:
             file.write(text)
         written.append(path.absolute())
     return written
 
 
-def _open_private(path: str, flags: int) -> int:
+def open_private(path: str, flags: int) -> int:
+    """Open a file for `open`; a new one is for its user alone. Raises `OSError`."""
     return os.open(path, flags, 0o600)

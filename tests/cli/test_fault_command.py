@@ -87,7 +87,8 @@ def test_a_mistake_is_one_line(ask: Ctl, words: tuple[str, ...], says: str) -> N
 
 def test_one_that_is_not_open_and_too_many_are_refused(ask: Ctl) -> None:
     assert ask("fault", "99", "slice=1").returncode == 1
-    assert ask("fault", "--next", "10001", "slice=1").returncode == 1
+    assert ask("fault", "--next", "10001", "slice=1").returncode == 2
+    assert ask("fault", "--next", "2", "--dry-run", "slice=1").returncode == 2
 
 
 def test_what_was_sent_is_exported(controlled: Controlled, ask: Ctl, tmp_path: Path) -> None:

@@ -219,7 +219,8 @@ def test_one_connection_gets_a_fault_and_loses_it_again(serve: Serve) -> None:
     assert exchange(client, [SMALL], len(SMALL)) == SMALL
     client.close()
     other.close()
-    assert running.closed(number).fault is running.closed(other_number).fault is None
+    assert running.closed(other_number).fault is None
+    assert receipt(running.closed(number)).done == (FaultEffect("stall", 2, 3),)
 
 
 @pytest.mark.parametrize("spec", ["slice=0", "explode", "stall@1,eof@2"])

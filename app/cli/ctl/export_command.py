@@ -10,6 +10,7 @@ from ...core.kept_bytes import KeptBytes
 from ...core.printable import reason_of
 from ...core.settings import MIB
 from ...proving.recorded_stream import FORMATS, stream_of
+from ...watch.export import open_private
 from ..exit_codes import EXIT_FAILED
 from ..options import ConnectionId, client_options
 from .linking import fetch_state, linked
@@ -51,7 +52,7 @@ def export(control: str | None, form: str, connection_id: int, file: str) -> int
         print(text, end="")
         return 0
     try:
-        with open(file, "w", encoding="utf-8") as opened:
+        with open(file, "w", encoding="utf-8", opener=open_private) as opened:
             opened.write(text)
     except OSError as error:
         raise click.UsageError(f"{file}: {reason_of(error)}") from None

@@ -12,6 +12,7 @@ from ...control.client_side.control_client import Link, split
 from ...core.commands import Fault
 from ...core.fault_spec import parse_fault
 from ...core.settings import SettingError
+from ...server.fault_tokens import MOST_NEXT
 from ..exit_codes import EXIT_FAILED
 from ..options import ConnectionId, client_options
 from .linking import json_option, linked
@@ -56,6 +57,8 @@ def fault(
     if of_next:
         if where is not None:
             raise click.UsageError("fault takes --where FILTER or --next, and not both")
+        if dry_run:
+            raise click.UsageError("--dry-run has nothing to list: the next ones are not there yet")
         return _of_next(control, as_json, instance, spec, numbers)
     ids = tuple(dict.fromkeys(ConnectionId().convert(word, None, None) for word in numbers))
     if bool(ids) == (chosen is not None):
@@ -81,6 +84,8 @@ def _of_next(
     if len(numbers) > 1 or not all(one.isascii() and one.isdigit() for one in numbers):
         raise click.UsageError("--next takes one number and a SPEC, as in --next 3 slice=1")
     number = int(numbers[0]) if numbers else 1
+    if not 1 <= number <= MOST_NEXT:
+        raise click.UsageError(f"--next {number:,}: it must be 1 to {MOST_NEXT:,}")
     with linked(control, "fault") as link:
         command = Fault(request=1, instance=instance, spec=spec, next=number if spec else 0)
         return EXIT_FAILED if _carry_out(link, [command], as_json) else 0
