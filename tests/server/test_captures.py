@@ -8,9 +8,10 @@ from functools import partial
 import pytest
 
 from app.core.commands import ReadBytes
-from app.core.events import Opened
+from app.core.events import Closed, Opened
 from app.core.framing import frame, header
 from app.core.kept_bytes import KeptBytes
+from app.server.serving import ADAPT_EVERY
 from tests.peers import Running, exchange, read_to_end
 from tests.waiting import until
 
@@ -118,6 +119,28 @@ def test_large_frames_leave_their_last_bytes(serve: Serve) -> None:
     told = kept(running, number)
     assert bytes_at(told, 0, 10) == echo[:10]
     assert bytes_at(told, len(echo) - 64, len(echo)) == echo[-64:]
+
+
+@pytest.mark.parametrize("capture", [0, 1])
+def test_counts_and_offsets_are_right_while_bursts_come_again_and_after(
+    serve: Serve, capture: int
+) -> None:
+    running = serve(capture=capture)
+    client, number = running.connect_known()
+    frames = size = 0
+    for burst in (frame(b"x" * 90), frame(b"y" * 90) * 3, frame(b"z" * 200), frame(b"x" * 90)):
+        for _ in range(3 * ADAPT_EVERY):
+            assert exchange(client, [burst], len(burst)) == burst
+            size += len(burst)
+            frames += burst.count(burst[:4])
+        if capture:
+            assert kept(running, number).size == size
+    client.sendall(REFUSED)
+    closed = running.watcher.wait_for(Closed)
+    assert (closed.frames_in, closed.frames_out) == (frames, frames)
+    assert (closed.bytes_in, closed.bytes_out) == (size + 4, size)
+    if capture:
+        assert kept(running, number).header_at == size
 
 
 def test_none_are_kept_with_a_capture_of_0(serve: Serve) -> None:
