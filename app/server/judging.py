@@ -23,12 +23,14 @@ from .reporter import Reporter
 
 HANGS: Final = 2.0
 """Seconds without a byte after which a connection is judged."""
-PASS_INTERVAL: Final = 0.25
+PASS_INTERVAL: Final = 0.05
 """Seconds between two passes over the connections that may come to stand still."""
 SHARE: Final = 0.1
 """Share of the loop's time that judging may take, after `AT_ONCE`."""
 AT_ONCE: Final = 0.25
-"""Seconds of CPU time that judging may take at once: some hundred streams."""
+"""Seconds of CPU time that judging may take in a row of iterations: some hundred streams."""
+IN_ONE: Final = 0.02
+"""Seconds of CPU time that it may take in one iteration: all others wait meanwhile."""
 SHARE_BETWEEN: Final = 0.01
 """The same for connections that stand still between frames: nearly all of them are right."""
 AT_ONCE_BETWEEN: Final = 0.05
@@ -62,17 +64,21 @@ class _Share:
     def __init__(self, share: float, at_once: float) -> None:
         self._share = share
         self._at_once = self._left = at_once
+        self._left_in_one = IN_ONE
         self._at = 0.0
 
     def has_time(self, now: float) -> bool:
         """Whether some of it is left."""
-        self._left = min(self._at_once, self._left + (now - self._at) * self._share)
-        self._at = now
-        return self._left > 0
+        if now != self._at:
+            self._left = min(self._at_once, self._left + (now - self._at) * self._share)
+            self._left_in_one = IN_ONE
+            self._at = now
+        return self._left > 0 and self._left_in_one > 0
 
     def spend(self, seconds: float) -> None:
         """Take some of it."""
         self._left -= seconds
+        self._left_in_one -= seconds
 
 
 class Judging:
@@ -166,6 +172,10 @@ class Judging:
         data, origin, before = evidence
         received, found = connection.bytes_in, None
         is_whole = origin + len(data) == received
+        if not is_whole and connection.machine.closing is not Reason.FRAME_TOO_LARGE:
+            # Nothing was refused, and bytes that are not kept may say that all is well.
+            connection.judgement = Judgement(None, received)
+            return None
         began = self._cpu_clock()
         try:
             found = self._diagnose(data, before, ended and is_whole, cap, origin)

@@ -188,6 +188,24 @@ def test_closed_ones_lose_their_bytes_before_open_ones_and_the_oldest_first(serv
     assert bytes_at(kept(running, first_number), 504 - 64, 504) == (PING * 21)[-64:]
 
 
+def test_of_a_failure_the_bytes_around_it_stay_whatever_comes_after(serve: Serve) -> None:
+    running = serve(capture=1000, capture_total=4400, keep_closed=10)
+    client, number = running.connect_known()
+    sent = ping(client, 20)
+    client.sendall(REFUSED + b"behind it".ljust(300, b"."))
+    running.closed(number)
+    for _ in range(9):
+        other, other_number = running.connect_known()
+        ping(other, 20)
+        other.sendall(REFUSED)
+        running.closed(other_number)
+    told = kept(running, number)
+    assert (told.header, told.header_at, told.is_complete) == (REFUSED, 480, False)
+    assert bytes_at(told, 0, 64) == sent[:64]
+    assert bytes_at(told, 480 - 64, 480 + 4 + 256)[:68] == sent[-64:] + REFUSED
+    assert sum(len(piece.data) for piece in told.pieces) < 500
+
+
 def test_only_as_many_closed_ones_are_kept_as_the_server_knows(serve: Serve) -> None:
     running = serve(keep_closed=1)
     numbers = []

@@ -178,3 +178,26 @@ def test_those_between_frames_do_not_keep_one_in_a_frame_from_its_name(
     running.watcher.wait_for(Notice, lambda event: "(postgres)" in event.text)
     told = [event.text for event in running.watcher.all(Notice)]
     assert not [text for text in told if "u64be" in text]
+
+
+def test_bytes_that_are_not_kept_may_be_right_so_nothing_is_said(serve: Serve) -> None:
+    """What is kept looks like another framing; all that came is one frame that still arrives."""
+    running = serve(capture=64)
+    client, number = running.connect_known()
+    client.sendall(header(900_000) + little(*[b"a record of a batch"] * 400))
+    running.shown(number, lambda snapshot: snapshot.bytes_in > 9_000)
+    time.sleep(0.3)
+    told = [event for event in running.watcher.all(Notice) if f"#{number} " in event.text]
+    assert told == []
+
+
+def test_judging_stops_for_the_others_in_each_iteration(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(judging, "IN_ONE", 0.0)  # not even one
+    running = serve()
+    client, _ = running.connect_known()
+    client.sendall(b"\x00\x00\x00\x08\x04\xd2\x16\x2f")
+    time.sleep(0.3)
+    assert exchange(client, [b"...." + frame(b"hi")], 18)[-6:] == frame(b"hi")
+    assert not [event for event in running.watcher.all(Notice) if "(postgres)" in event.text]
