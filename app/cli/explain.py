@@ -48,9 +48,10 @@ class _Explain(click.Command):
 def explain(what: str, as_json: bool, cap: int, ended: bool) -> int:
     """Say what bytes, or a length that somebody read, most probably are.
 
-    NUMBER is a length as an error message has it (369295616, 1,347,375,956, -1). HEX is 0x and hex digits, or an even
-    number of hex digits with a letter among them (0d0a0000). FILE holds the first bytes of a
-    connection, as does stdin (-, the default); a FILE whose name is a number or hex is ./NAME.
+    NUMBER is a length as an error message has it (369295616, 1,347,375,956, -1). HEX is 0x and hex
+    digits, or an even number of hex digits with a letter among them (0d0a0000). FILE holds the
+    first bytes of a connection, as does stdin (-, the default); a FILE whose name is a number or
+    hex is ./NAME.
     """
     found = _explain(what, cap, ended)
     if as_json:
