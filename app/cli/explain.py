@@ -18,7 +18,9 @@ from ..doctor.diagnose import MOST_JUDGED, describe_unnamed, diagnose
 from ..doctor.numbers import explain_number
 from .options import option
 
-_NUMBER: Final = re.compile(r"\d+", re.ASCII)
+_NUMBER: Final = re.compile(r"\d+|\d{1,3}(?:,\d{3})+", re.ASCII)
+_NEGATIVE: Final = re.compile(r"-(\d{1,10})", re.ASCII)
+"""As languages without unsigned numbers print a length of 4 bytes."""
 _MOST_DIGITS: Final = 20
 """Digits of the largest number of 8 bytes."""
 _HEX: Final = re.compile(r"(?:[0-9A-Fa-f]{2})+", re.ASCII)
@@ -27,7 +29,18 @@ _LENGTH_DIGITS: Final = 8
 _WIDEST: Final = 100
 
 
-@click.command()
+class _Explain(click.Command):
+    """A command whose argument may be a negative number, which is no option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put a negative number behind all options."""
+        negative = [word for word in args if _NEGATIVE.fullmatch(word)]
+        if negative and "--" not in args:
+            args = [*(word for word in args if word not in negative), "--", *negative]
+        return super().parse_args(ctx, args)
+
+
+@click.command(cls=_Explain)
 @click.argument("what", metavar="[NUMBER|HEX|FILE|-]", default="-", type=click.Path())
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @option(rules_of(Settings)["cap"], help="The CAP that was in force.")
@@ -35,9 +48,10 @@ _WIDEST: Final = 100
 def explain(what: str, as_json: bool, cap: int, ended: bool) -> int:
     """Say what bytes, or a length that somebody read, most probably are.
 
-    NUMBER is a length as an error message has it (369295616). HEX is 0x and hex digits, or an even
-    number of hex digits with a letter among them (0d0a0000). FILE holds the first bytes of a
-    connection, as does stdin (-, the default); a FILE whose name is a number or hex is ./NAME.
+    NUMBER is a length as an error message has it (369295616, 1,347,375,956, -1). HEX is 0x and hex
+    digits, or an even number of hex digits with a letter among them (0d0a0000). FILE holds the
+    first bytes of a connection, as does stdin (-, the default); a FILE whose name is a number or
+    hex is ./NAME.
     """
     found = _explain(what, cap, ended)
     if as_json:
@@ -48,8 +62,10 @@ def explain(what: str, as_json: bool, cap: int, ended: bool) -> int:
 
 
 def _explain(what: str, cap: int, ended: bool) -> Diagnosis:
+    if match := _NEGATIVE.fullmatch(what):
+        return explain_number(-int(match[1]) & 0xFFFF_FFFF, cap)
     if _NUMBER.fullmatch(what):
-        number = what.lstrip("0") or "0"
+        number = what.replace(",", "").lstrip("0") or "0"
         if len(number) > _MOST_DIGITS:  # Python refuses to read some thousands of them
             text = f"A number of {len(number):,} digits does not fit into 8 bytes: it is no length."
             return Diagnosis("", text, (), 0, "", "")

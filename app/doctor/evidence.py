@@ -13,6 +13,9 @@ import itertools
 import math
 from typing import Final
 
+MOST_STEPS: Final = 4000
+"""64 KiB of the smallest frames, for some framings: a few milliseconds. More are not
+read, and a framing that would need them is not named."""
 SWITCH_BITS: Final = 4.0
 """Bits for a change between text, small numbers and anything else, by an unknown writer."""
 _REPEATED_BITS: Final = 1.5
@@ -58,7 +61,9 @@ _OWN_BITS: Final = tuple(
 class Stream:
     """The bytes to be judged, with what is known about them."""
 
-    __slots__ = ("cap", "classes", "data", "ended", "known_bits", "most", "origin", "size")
+    __slots__ = (
+        "cap", "classes", "data", "ended", "known_bits", "most", "origin", "size", "steps_left"
+    )  # fmt: skip
 
     def __init__(self, data: bytes, ended: bool, cap: int, origin: int = 0) -> None:
         """`origin` is the offset of the first of the bytes in the connection."""
@@ -72,6 +77,8 @@ class Stream:
         self.classes = data.translate(_CLASSES)
         self.known_bits: dict[tuple[int, int], float] = {}
         """Results of `unknown_bits`: many framings read the same headers."""
+        self.steps_left = MOST_STEPS
+        """Frames that may still be read behind those that are weighed, of all framings together."""
 
 
 def length_bits(length: int) -> float:

@@ -66,6 +66,9 @@ class Walk(NamedTuple):
 
 
 _HEADS_KEPT: Final = 64
+_STEP: Final = 2
+_IN_VAIN: Final = 1000
+"""Steps that are counted for a reading that a byte contradicts."""
 _HOPELESS: Final = -14.0
 _REPEATS_COUNTED: Final = 2
 """Equal headers that count in full: a stream that repeats a pattern proves little by it."""
@@ -106,11 +109,18 @@ def walk(framing: Framing, stream: Stream, start: int) -> Walk | None:
     last = heads[-1][1].size + heads[-1][1].body
     frames = len(heads)
     if frames == _HEADS_KEPT and at < size:
-        found = framing.finish(data, at, most) if framing.finish else _finish(read, data, at, most)
+        if stream.steps_left <= 0:
+            return None
+        if framing.finish:
+            found = framing.finish(data, at, most)
+        else:
+            found = _finish(read, data, at, most, stream.steps_left // _STEP)
         if found is None:
+            stream.steps_left -= _IN_VAIN if framing.finish else stream.steps_left // 2
             return None
         at, more = found
         frames += more
+        stream.steps_left -= more if framing.finish is None else more // 4
     bits += end_bits(stream, at == size, last)
     return Walk(frames, bits, at == size, tuple(heads), at)
 
@@ -124,9 +134,13 @@ def _says_something(framing: Framing, heads: list[tuple[int, FrameHead]]) -> boo
     return sum(head.length <= least for _, head in heads) * 2 < len(heads)
 
 
-def _finish(read: Read, data: bytes, at: int, most: int) -> tuple[int, int] | None:
+def _finish(
+    read: Read, data: bytes, at: int, most: int, most_frames: int
+) -> tuple[int, int] | None:
     size, frames = len(data), 0
     while at < size:
+        if frames >= most_frames:
+            return None
         head = read(data, at, most)
         if head is None:
             return None
@@ -303,6 +317,54 @@ def delimited(end: bytes) -> Read:
     return read
 
 
+_MOST_KINDS: Final = 1 << 12
+
+
+def _read_typed(data: bytes, at: int, most: int) -> FrameHead | None:
+    """A type and a length, both of 4 bytes and big-endian."""
+    field = data[at : at + 8]
+    if len(field) < 8:
+        return CUT if not field[:1].strip(b"\0") else None
+    kind, length = int.from_bytes(field[:4], "big"), int.from_bytes(field[4:], "big")
+    # A type of 0 is the upper half of a longer length, and an equal one a header twice.
+    if not 0 < kind < _MOST_KINDS or kind == length or length > most:
+        return None
+    return FrameHead(8, length, length)
+
+
+def _read_segments(data: bytes, at: int, most: int) -> FrameHead | None:
+    """Cap'n Proto: the number of segments less 1, here 0, and the length in words of 8 bytes."""
+    field = data[at : at + 8]
+    if field[:4].strip(b"\0"):
+        return None
+    if len(field) < 8:
+        return CUT
+    length = 8 * int.from_bytes(field[4:], "little")
+    return FrameHead(8, length, length) if length <= most else None
+
+
+def _read_padded(data: bytes, at: int, most: int) -> FrameHead | None:
+    """XDR: the body is filled up with zeros to a multiple of 4 bytes."""
+    field = data[at : at + 4]
+    if len(field) < 4:
+        return CUT if not field[:1].strip(b"\0") else None
+    length = int.from_bytes(field, "big")
+    end = at + 4 + length
+    padding = -length % 4
+    if length > most or data[end : end + padding].strip(b"\0"):
+        return None
+    return FrameHead(4, length + padding, length)
+
+
+UNNAMED: Final = (
+    Framing("", "", 4, _read_typed),
+    Framing("", "", 5, number(8, "big", -8), finish_numbers(">Q", -8)),
+    Framing("", "", 5, number(8, "little", -8), finish_numbers("<Q", -8)),
+    Framing("", "", 6, number(6, "big")),
+    Framing("", "", 6, _read_segments),
+    Framing("", "", 5, _read_padded, must_differ=True),
+)
+"""Framings that have no name: where one of them explains a stream, nothing is said of it."""
 VARINT: Final = Framing(
     "varint", "a variable-length integer (7 bits a byte)", 6, read_varint, finish_varints
 )

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from ..core.framing import HEADER_SIZE, read_length
 from .evidence import Stream, unknown_bits
-from .framings import FRAMINGS, Framing, Walk, walk
+from .framings import FRAMINGS, UNNAMED, Framing, Walk, finish_numbers, number, walk
 from .right import Right
 from .slips import BUFFERS, CHARACTERS, EXTRA, INTERLEAVED, LONG, SHORT, TWICE
 
@@ -58,6 +58,8 @@ def weigh(stream: Stream, right: Right) -> list[Hypothesis]:
     is_doubtful = ranked[0].code == "over_cap" and ranked[0].bits < least + DOUBT_MARGIN
     if is_doubtful and any(found.bits >= ranked[0].bits - RIVAL_MARGIN for found in ranked[1:]):
         return []  # any body fits a length over the CAP
+    if any(not found.code and found.bits >= ranked[0].bits - RIVAL_MARGIN for found in ranked):
+        return []  # what remains beside the others cannot be told
     strides = {_stride(found) for found in ranked if found.bits >= least}
     ranked = [found for found in ranked if not _is_multiple(_stride(found), strides)]
     near = max(ranked[0].bits - RIVAL_MARGIN, least)
@@ -93,6 +95,7 @@ def _candidates(stream: Stream, right: Right) -> Iterator[Hypothesis]:
     over = _over_cap(stream, right)
     if over:
         yield over
+    holds_records = None
     for start, before in reversed(right.starts):
         if start >= stream.size:
             continue
@@ -100,6 +103,11 @@ def _candidates(stream: Stream, right: Right) -> Iterator[Hypothesis]:
         for framing in _ALL:
             found = walk(framing, stream, start)
             if found and _is_telling(stream, framing, found):
+                if not right.is_refused and framing.code != "u64be":
+                    if holds_records is None:
+                        holds_records = _holds_records(stream, right)
+                    if holds_records:
+                        continue
                 bits = before + found.bits - framing.prior - against
                 bits += _tail_bits(stream, framing, found) + _body_bits(stream, framing, found)
                 if framing.code in _NARROW and not found.is_exact:
@@ -110,6 +118,21 @@ def _candidates(stream: Stream, right: Right) -> Iterator[Hypothesis]:
                     bits -= _NO_REFUSAL_BITS
                 words = _words(stream, framing, found)
                 yield Hypothesis(framing.code, bits, _offset(framing, found), words, found, framing)
+
+
+def _holds_records(stream: Stream, right: Right) -> bool:
+    """Whether the body of the last right frame is framed itself: many records in one frame.
+
+    Read from the connection's start on, many framings come into step with the records by chance,
+    and explain all behind them.
+    """
+    starts = (start for start, _ in right.starts if start < right.at)
+    last = right.at if right.length >= 0 else max(starts, default=0)
+    for framing in (_OURS, *FRAMINGS):
+        inner = walk(framing, stream, last + HEADER_SIZE)
+        if inner and inner.frames >= _RECORDS and inner.bits - framing.prior >= _RECORD_BITS:
+            return True
+    return False
 
 
 def _words(stream: Stream, framing: Framing, found: Walk) -> str:
@@ -151,12 +174,19 @@ _TEXT_BODY_BITS: Final = 4.0
 bracket: nothing else begins or ends one."""
 _COMMA_BITS: Final = 3.0
 """Evidence of the comma behind a netstring."""
-_ALL: Final = (*FRAMINGS, *LONG, *EXTRA, *SHORT, *INTERLEAVED, TWICE, *BUFFERS)
+_OURS: Final = Framing("u32be", "", 2, number(4, "big"), finish_numbers(">I"))
+_RECORDS: Final = 3
+"""Records in one body, from which on it is a batch of them."""
+_RECORD_BITS: Final = 12.0
+"""Evidence of them."""
+_ALL: Final = (*FRAMINGS, *UNNAMED, *LONG, *EXTRA, *SHORT, *INTERLEAVED, TWICE, *BUFFERS)
 
 
 def _is_telling(stream: Stream, framing: Framing, found: Walk) -> bool:
     """Whether a walk shows more than right frames or a chance would."""
     heads = found.heads
+    if not framing.code:
+        return found.frames >= _RECORDS or (found.frames > 1 and found.is_exact)
     if framing.must_differ or framing is TWICE:
         return True
     if framing.code == "u64be":
@@ -223,7 +253,8 @@ def _tail_bits(stream: Stream, framing: Framing, found: Walk) -> float:
         zeros = sum(len(tail) for _, tail in tails)
         return -8.0 if zeros < 8 else min(zeros / 16, 8.0)
     first = tails[0][1]
-    if all(_is_length(tail, stream.cap) for _, tail in tails):
+    present = [tail for _, tail in tails if tail]
+    if present and all(_is_length(tail, stream.cap) for tail in present):
         return -99.0  # empty frames, the tail of a buffer, or frames in frames
     whole = [(start, tail) for start, tail in tails if len(tail) == len(first)]
     if any(tail != first for _, tail in whole):

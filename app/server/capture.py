@@ -92,6 +92,15 @@ class Capture:
         self._sizes, self._times = array("Q"), array("d")
         self.leave()
 
+    def shorten(self) -> None:
+        """Keep only `TAIL` of the first bytes, and the reads that gave them."""
+        del self.first[TAIL:]
+        count = at = 0
+        while count < len(self._sizes) and at < TAIL:
+            at += self._sizes[count]
+            count += 1
+        self._sizes, self._times = self._sizes[:count], self._times[:count]
+
     def leave(self) -> None:
         """Give its room to others."""
         self._count(-self.weight)

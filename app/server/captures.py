@@ -1,7 +1,8 @@
 """The captures of all connections of one loop, within one room.
 
 Once the room is used up, closed connections lose their bytes first, the oldest ones before the
-others, and then the open ones, of which only the last bytes stay.
+others, and then the open ones, of which only the last bytes stay. A closed one that failed keeps a
+few hundred bytes in any case: its first ones, and those around the failure.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ class Captures:
         # The open connections of which the first bytes are kept, in the order of these.
         self._open: dict[Connection, None] = {}
         self._closed = KeptClosed[Connection](settings.keep_closed)
+        # What stays of those that failed and have lost their bytes to others.
+        self._remains: deque[KeptBytes] = deque(maxlen=settings.keep_closed)
         # Those that closed after one short read: the bytes of it, and when they were read. The
         # objects of nearly all that come and go are free again at once so, which saves 2%.
         self._closed_short: deque[tuple[Closed, bytes, float]] = deque(maxlen=settings.keep_closed)
@@ -74,6 +77,9 @@ class Captures:
     def _shrink(self) -> None:
         """Give up captures until the others have room."""
         while self._room.is_short and (gone := self._closed.drop_oldest()) is not None:
+            if gone.machine.broken is not None and gone.capture is not None:
+                gone.capture.shorten()
+                self._remains.append(_tell(gone, self._reporter.epoch))
             self._leave(gone)
         while self._room.is_short and self._open:
             connection = next(iter(self._open))
@@ -109,6 +115,9 @@ class Captures:
         for one in self._closed:
             if one.id == connection_id:
                 return _tell(one, self._reporter.epoch)
+        for remains in self._remains:
+            if remains.id == connection_id:
+                return remains
         for closed, data, read_at in self._closed_short:
             if closed.id == connection_id:
                 read = ReadRecord(0, len(data), read_at + self._reporter.epoch, len(data))

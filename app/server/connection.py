@@ -150,7 +150,7 @@ class Connection:
         self.quick_bytes = 0
         """Bytes of those frames, headers included."""
         self.repeats = 0
-        """How often the burst has come again: one count for its frames and its bytes."""
+        """Times that the burst has come again: one count for its frames and its bytes."""
         self.burst: KnownBurst = NO_KNOWN_BURST
         """The last uniform burst; a read of the same size is checked against it first."""
         self.served_from = now

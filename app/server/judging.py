@@ -8,8 +8,9 @@ another framing may wait for more than we know of.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
-from math import inf
+from math import ceil, inf
 from time import thread_time
 from typing import Final, NamedTuple
 
@@ -22,12 +23,24 @@ from .reporter import Reporter
 
 HANGS: Final = 2.0
 """Seconds without a byte after which a connection is judged."""
-PASS_INTERVAL: Final = 0.25
+PASS_INTERVAL: Final = 0.05
 """Seconds between two passes over the connections that may come to stand still."""
 SHARE: Final = 0.1
 """Share of the loop's time that judging may take, after `AT_ONCE`."""
 AT_ONCE: Final = 0.25
-"""Seconds of CPU time that judging may take at once: some hundred streams."""
+"""Seconds of CPU time that judging may take in a row of iterations: some hundred streams."""
+IN_ONE: Final = 0.02
+"""Seconds of CPU time that it may take in one iteration: all others wait meanwhile."""
+SHARE_BETWEEN: Final = 0.01
+"""The same for connections that stand still between frames: nearly all of them are right."""
+AT_ONCE_BETWEEN: Final = 0.05
+"""The same at once."""
+MOST_BETWEEN: Final = 4096
+"""Connections that wait for that share; of more the oldest are not judged."""
+MOST_KNOWN: Final = 64
+"""Streams of which the judgement is remembered: many clients begin with the same bytes."""
+MOST_ALIKE: Final = 1024
+"""Bytes of such a stream at the most."""
 _OURS: Final = frozenset({Reason.KILLED, Reason.SHUTDOWN, Reason.LIMIT, Reason.ERROR})
 """Reasons of a close that says nothing of the peer's bytes."""
 _BY_PEER: Final = frozenset({Reason.EOF_MID_HEADER, Reason.EOF_MID_BODY, Reason.RESET})
@@ -45,6 +58,29 @@ class _Evidence(NamedTuple):
     """Frames that were read whole; 0 where `data` begins with the connection's first byte."""
 
 
+class _Share:
+    """A share of the loop's time, on the loop's clock; what is spent is CPU time."""
+
+    def __init__(self, share: float, at_once: float) -> None:
+        self._share = share
+        self._at_once = self._left = at_once
+        self._left_in_one = IN_ONE
+        self._at = 0.0
+
+    def has_time(self, now: float) -> bool:
+        """Whether some of it is left."""
+        if now != self._at:
+            self._left = min(self._at_once, self._left + (now - self._at) * self._share)
+            self._left_in_one = IN_ONE
+            self._at = now
+        return self._left > 0 and self._left_in_one > 0
+
+    def spend(self, seconds: float) -> None:
+        """Take some of it."""
+        self._left -= seconds
+        self._left_in_one -= seconds
+
+
 class Judging:
     """Decides whose bytes are judged, and when; in the loop's thread only."""
 
@@ -54,37 +90,62 @@ class Judging:
         """When `judge_hanging` is to be called next, on the loop's clock."""
         self._reporter = reporter
         self._cpu_clock = cpu_clock
-        self._watched: dict[Connection, None] = {}  # those that may come to stand still
-        self._left = AT_ONCE
-        self._left_at = 0.0
+        self._watched: set[Connection] = set()  # those that may come to stand still
+        # By number of the pass in which they are looked at: each once in `HANGS`, not in each pass.
+        self._passes: dict[int, list[Connection]] = {}
+        self._between: deque[Connection] = deque()  # those that stand still, and wait for a share
+        self._share = _Share(SHARE, AT_ONCE)
+        self._share_between = _Share(SHARE_BETWEEN, AT_ONCE_BETWEEN)
+        self._known: dict[tuple[bytes, int, bool, int, int], Diagnosis | None] = {}
 
     def watch(self, connection: Connection) -> None:
         """Judge a connection that waits for input, once no byte has come for `HANGS` seconds."""
         if connection not in self._watched and _may_be_judged(connection):
-            self._watched[connection] = None
-            if self.due == inf:
-                self.due = connection.active_at + HANGS
+            self._watched.add(connection)
+            self._plan(connection, connection.active_at + HANGS)
+
+    def _plan(self, connection: Connection, when: float) -> None:
+        number = ceil(when / PASS_INTERVAL)
+        self._passes.setdefault(number, []).append(connection)
+        self.due = min(self.due, number * PASS_INTERVAL)
 
     def judge_hanging(self, now: float, cap: int) -> None:
         """Judge the connections that stand still, and plan the next pass; `cap` is in force."""
-        due = inf
-        for connection in list(self._watched):
-            stands_at = connection.active_at + HANGS
-            if connection.machine.state is CLOSED or not _may_be_judged(connection):
-                del self._watched[connection]
-            elif stands_at > now:
-                due = min(due, stands_at)
-            elif self._has_time(now):
-                del self._watched[connection]
-                self._judge_hanging(connection, cap)
-            else:
-                due = now
-        self.due = max(due, now + PASS_INTERVAL)
+        for number in sorted(number for number in self._passes if number * PASS_INTERVAL <= now):
+            for connection in self._passes.pop(number):
+                if not self._stands_still(connection, now):
+                    continue
+                if _is_between_frames(connection):
+                    self._between.append(connection)
+                elif self._share.has_time(now):
+                    self._judge_hanging(connection, cap, self._share)
+                else:
+                    self._plan(connection, now + PASS_INTERVAL)
+        while len(self._between) > MOST_BETWEEN:
+            self._watched.discard(self._between.popleft())
+        while self._between and self._share_between.has_time(now):
+            connection = self._between.popleft()
+            if self._stands_still(connection, now):
+                self._judge_hanging(connection, cap, self._share_between)
+        self.due = min(self._passes, default=inf) * PASS_INTERVAL
+        if self._between:
+            self.due = min(self.due, now + PASS_INTERVAL)
 
-    def _judge_hanging(self, connection: Connection, cap: int) -> None:
+    def _stands_still(self, connection: Connection, now: float) -> bool:
+        """Whether a watched connection is to be judged now; else it is planned or forgotten."""
+        if connection.machine.state is CLOSED or not _may_be_judged(connection):
+            self._watched.discard(connection)
+            return False
+        if (stands_at := connection.active_at + HANGS) > now:
+            self._plan(connection, stands_at)
+            return False
+        return True
+
+    def _judge_hanging(self, connection: Connection, cap: int, share: _Share) -> None:
+        self._watched.discard(connection)
         before = connection.judgement
         is_known = before is not None and before.diagnosis is not None
-        found = self._judge(connection, cap, ended=False)
+        found = self._judge(connection, cap, False, share)
         if found is None:
             return
         if not connection.changed:
@@ -98,29 +159,41 @@ class Judging:
         machine = connection.machine
         if machine.broken is None or machine.closing in _OURS:
             return
-        if self._has_time(self._reporter.now):
-            self._judge(connection, machine.broken.cap or cap, ended=machine.closing in _BY_PEER)
+        if self._share.has_time(self._reporter.now):
+            ended = machine.closing in _BY_PEER
+            self._judge(connection, machine.broken.cap or cap, ended, self._share)
 
-    def _has_time(self, now: float) -> bool:
-        self._left = min(AT_ONCE, self._left + (now - self._left_at) * SHARE)
-        self._left_at = now
-        return self._left > 0
-
-    def _judge(self, connection: Connection, cap: int, ended: bool) -> Diagnosis | None:
+    def _judge(
+        self, connection: Connection, cap: int, ended: bool, share: _Share
+    ) -> Diagnosis | None:
         evidence = _evidence(connection)
         if evidence is None:
             return None
         data, origin, before = evidence
         received, found = connection.bytes_in, None
         is_whole = origin + len(data) == received
+        if not is_whole and connection.machine.closing is not Reason.FRAME_TOO_LARGE:
+            # Nothing was refused, and bytes that are not kept may say that all is well.
+            connection.judgement = Judgement(None, received)
+            return None
         began = self._cpu_clock()
         try:
-            found = diagnose(data, before, ended and is_whole, cap, origin)
+            found = self._diagnose(data, before, ended and is_whole, cap, origin)
         except Exception as error:  # a fault of ours, and the connection is none the worse
             self._reporter.publish_fault(f"the diagnosis of connection {connection.id}", error)
         connection.judgement = Judgement(found, received)
-        self._left -= self._cpu_clock() - began
+        share.spend(self._cpu_clock() - began)
         return found
+
+    def _diagnose(self, *stream: *tuple[bytes, int, bool, int, int]) -> Diagnosis | None:
+        """Return what the doctor says, or has said of the same bytes."""
+        if len(stream[0]) > MOST_ALIKE:
+            return diagnose(*stream)
+        if stream not in self._known:
+            if len(self._known) >= MOST_KNOWN:
+                del self._known[next(iter(self._known))]
+            self._known[stream] = diagnose(*stream)
+        return self._known[stream]
 
 
 def _may_be_judged(connection: Connection) -> bool:
@@ -133,6 +206,11 @@ def _may_be_judged(connection: Connection) -> bool:
         return False
     # Between frames all may be well: judged at twice the bytes, a ping costs nothing.
     return connection.bytes_in >= 2 * judged
+
+
+def _is_between_frames(connection: Connection) -> bool:
+    machine = connection.machine
+    return machine.state is READ_LEN and not machine.len_buf
 
 
 def _evidence(connection: Connection) -> _Evidence | None:

@@ -6,6 +6,7 @@ import json
 import random
 import struct
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -274,3 +275,54 @@ def test_64_kib_are_judged_in_a_few_milliseconds(kind: str) -> None:
 
 def test_each_framing_has_its_streams() -> None:
     assert set(FRAMED_KINDS) >= {"u32le", "varint", "interleaved", "over_cap"}
+
+
+RECORDS = {
+    "u16be": lambda body: struct.pack(">H", len(body)) + body,
+    "u24be": lambda body: header(len(body))[1:] + body,
+    "u32be": frame,
+    "u16le": lambda body: struct.pack("<H", len(body)) + body,
+    "u32le": little,
+    "varint": lambda body: bytes([len(body)]) + body,
+}
+
+
+@pytest.mark.parametrize("kind", RECORDS)
+def test_a_large_frame_of_records_is_right_wherever_it_is_cut(kind: str) -> None:
+    rng = random.Random(SEED)
+    for number in range(60):
+        words = (rng.randbytes(9).hex()[: rng.randint(3, 18)].encode() for _ in range(1200))
+        same = b"abcdefghijkl"[: rng.randint(1, 12)]
+        bodies = [same if number % 2 else word for word in words]
+        batch = b"".join(map(RECORDS[kind], bodies))
+        length = rng.choice([65_536, 131_072, 262_144, 900_000, rng.randint(9_000, MIB)])
+        sent = header(length) + batch[: rng.choice([4092, rng.randint(200, 5000)])]
+        assert diagnose(sent, 0, False, MIB) is None, (kind, length, len(sent))
+
+
+def test_right_frames_in_right_frames_are_right() -> None:
+    rng = random.Random(SEED)
+    for number in range(300):
+        sizes = [rng.randint(1, 40) for _ in range(8)] if number % 2 else [rng.randint(1, 40)] * 8
+        whole = b"".join(frame(frame(rng.randbytes(size))) for size in sizes)
+        sent = whole[: rng.randint(9, len(whole))] if number % 3 else whole
+        assert diagnose(sent, 0, False, MIB) is None, sent.hex()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda body: header(4) + frame(body),
+        lambda body: header(2) + frame(body),
+        lambda body: (len(body) + 8).to_bytes(8, "big") + body,
+        lambda body: (len(body) + 8).to_bytes(8, "little") + body,
+        lambda body: bytes(4) + struct.pack("<I", 2) + body.ljust(16, b"\0"),
+    ],
+    ids=["type 4", "type 2", "u64be that counts itself", "u64le that counts itself", "words"],
+)  # fmt: skip
+def test_a_framing_without_a_name_gets_none(make: Callable[[bytes], bytes]) -> None:
+    rng = random.Random(SEED)
+    for _ in range(40):
+        words = (b"login ada", b"status of 7", b"list accounts", b"move 12 to 9", b"quit now")
+        sent = b"".join(make(rng.choice(words)) for _ in range(rng.randint(3, 9)))
+        assert diagnose(sent, 0, bool(rng.random() < 0.3), MIB) is None, sent.hex()

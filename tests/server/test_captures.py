@@ -8,9 +8,10 @@ from functools import partial
 import pytest
 
 from app.core.commands import ReadBytes
-from app.core.events import Opened
+from app.core.events import Closed, Opened
 from app.core.framing import frame, header
 from app.core.kept_bytes import KeptBytes
+from app.server.serving import ADAPT_EVERY
 from tests.peers import Running, exchange, read_to_end
 from tests.waiting import until
 
@@ -120,6 +121,28 @@ def test_large_frames_leave_their_last_bytes(serve: Serve) -> None:
     assert bytes_at(told, len(echo) - 64, len(echo)) == echo[-64:]
 
 
+@pytest.mark.parametrize("capture", [0, 1])
+def test_counts_and_offsets_are_right_while_bursts_come_again_and_after(
+    serve: Serve, capture: int
+) -> None:
+    running = serve(capture=capture)
+    client, number = running.connect_known()
+    frames = size = 0
+    for burst in (frame(b"x" * 90), frame(b"y" * 90) * 3, frame(b"z" * 200), frame(b"x" * 90)):
+        for _ in range(3 * ADAPT_EVERY):
+            assert exchange(client, [burst], len(burst)) == burst
+            size += len(burst)
+            frames += burst.count(burst[:4])
+        if capture:
+            assert kept(running, number).size == size
+    client.sendall(REFUSED)
+    closed = running.watcher.wait_for(Closed)
+    assert (closed.frames_in, closed.frames_out) == (frames, frames)
+    assert (closed.bytes_in, closed.bytes_out) == (size + 4, size)
+    if capture:
+        assert kept(running, number).header_at == size
+
+
 def test_none_are_kept_with_a_capture_of_0(serve: Serve) -> None:
     running = serve(capture=0)
     client, number = running.connect_known()
@@ -163,6 +186,24 @@ def test_closed_ones_lose_their_bytes_before_open_ones_and_the_oldest_first(serv
     assert kept(running, clients[-1][1]).is_complete
     ping(first, 1)
     assert bytes_at(kept(running, first_number), 504 - 64, 504) == (PING * 21)[-64:]
+
+
+def test_of_a_failure_the_bytes_around_it_stay_whatever_comes_after(serve: Serve) -> None:
+    running = serve(capture=1000, capture_total=4400, keep_closed=10)
+    client, number = running.connect_known()
+    sent = ping(client, 20)
+    client.sendall(REFUSED + b"behind it".ljust(300, b"."))
+    running.closed(number)
+    for _ in range(9):
+        other, other_number = running.connect_known()
+        ping(other, 20)
+        other.sendall(REFUSED)
+        running.closed(other_number)
+    told = kept(running, number)
+    assert (told.header, told.header_at, told.is_complete) == (REFUSED, 480, False)
+    assert bytes_at(told, 0, 64) == sent[:64]
+    assert bytes_at(told, 480 - 64, 480 + 4 + 256)[:68] == sent[-64:] + REFUSED
+    assert sum(len(piece.data) for piece in told.pieces) < 500
 
 
 def test_only_as_many_closed_ones_are_kept_as_the_server_knows(serve: Serve) -> None:

@@ -11,6 +11,7 @@ from app.core.events import Closed, Notice, Reason, Snapshot
 from app.core.framing import frame, header
 from app.server import judging
 from tests.peers import Running, exchange, read_to_end
+from tests.waiting import until
 
 Serve = Callable[..., Running]
 
@@ -124,3 +125,79 @@ def test_a_snapshot_has_none_at_first(serve: Serve) -> None:
     client, number = running.connect_known()
     exchange(client, [frame(b"hi")], 6)
     assert isinstance(running.shown(number, lambda snapshot: snapshot.bytes_in == 6), Snapshot)
+
+
+# Right frames to us: an empty one, and a body, again and again.
+EIGHT_BYTES = [
+    len(body).to_bytes(8, "big") + body for body in (b"hello", b"status of 7", b"list accounts")
+]
+
+
+def test_a_length_of_8_bytes_is_told_while_its_client_waits_between_our_frames(
+    serve: Serve,
+) -> None:
+    running = serve()
+    client, number = running.connect_known()
+    client.sendall(EIGHT_BYTES[0])
+    time.sleep(0.12)  # it stands still, and goes on
+    client.sendall(b"".join(EIGHT_BYTES[1:]))
+    shown = running.shown(number, lambda snapshot: snapshot.diagnosis)
+    assert shown.diagnosis is not None
+    assert shown.diagnosis.code == "u64be"
+
+
+def test_the_same_bytes_of_many_clients_are_judged_once(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged = []
+
+    def diagnose(*stream: object) -> None:
+        judged.append(stream)
+
+    monkeypatch.setattr(judging, "diagnose", diagnose)
+    running = serve()
+    for body in [b"one"] * 30 + [b"two", b"three"]:
+        exchange(running.connect(), [frame(body)], 4 + len(body))
+    until(lambda: len(judged) >= 3)
+    assert [stream[0] for stream in judged] == list(map(frame, (b"one", b"two", b"three")))
+
+
+def test_those_between_frames_do_not_keep_one_in_a_frame_from_its_name(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(judging, "AT_ONCE_BETWEEN", -1.0)
+    monkeypatch.setattr(judging, "MOST_BETWEEN", 3)
+    running = serve()
+    numbers = []
+    for _ in range(5):
+        client, number = running.connect_known()
+        client.sendall(b"".join(EIGHT_BYTES))
+        numbers.append(number)
+    client, number = running.connect_known()
+    client.sendall(b"\x00\x00\x00\x08\x04\xd2\x16\x2f")
+    running.watcher.wait_for(Notice, lambda event: "(postgres)" in event.text)
+    told = [event.text for event in running.watcher.all(Notice)]
+    assert not [text for text in told if "u64be" in text]
+
+
+def test_bytes_that_are_not_kept_may_be_right_so_nothing_is_said(serve: Serve) -> None:
+    """What is kept looks like another framing; all that came is one frame that still arrives."""
+    running = serve(capture=64)
+    client, number = running.connect_known()
+    client.sendall(header(900_000) + little(*[b"a record of a batch"] * 400))
+    running.shown(number, lambda snapshot: snapshot.bytes_in > 9_000)
+    time.sleep(0.3)
+    told = [event for event in running.watcher.all(Notice) if f"#{number} " in event.text]
+    assert told == []
+
+
+def test_judging_stops_for_the_others_in_each_iteration(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(judging, "IN_ONE", 0.0)  # not even one
+    running = serve()
+    client, _ = running.connect_known()
+    client.sendall(b"\x00\x00\x00\x08\x04\xd2\x16\x2f")
+    time.sleep(0.3)
+    assert exchange(client, [b"...." + frame(b"hi")], 18)[-6:] == frame(b"hi")
+    assert not [event for event in running.watcher.all(Notice) if "(postgres)" in event.text]

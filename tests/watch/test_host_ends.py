@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import msgspec
 import pytest
 
-from app.core.events import Closed, Opened, Reason
+from app.core.events import Closed, Notice, Opened, Reason
 from app.core.habits import Habits
 from app.watch.host_ends import FORGOTTEN_AFTER, MOST_HOSTS, HostTable
 from app.watch.notes import lint, words_of
@@ -162,6 +162,26 @@ def test_a_tight_loop_is_noted_though_the_loop_sees_the_next_open_before_the_clo
 ) -> None:
     ends = [end(n, n / 2_000, lasted=behind, frames=0) for n in range(1, 4_000)]
     assert linted(state_after(ends), 3.0) == ["reconnects_fast"]
+
+
+def test_the_first_end_kept_of_many_is_compared_with_the_one_before_it() -> None:
+    """Of twenty in one batch seven come at once after another: one less than a habit."""
+    times = [*(5.0 * n for n in range(9)), *(40 + 0.15 * n for n in range(1, 8)), 46, 51, 56, 61]
+    table = HostTable()
+    table.add([end(n, at, frames=0, lasted=0.01) for n, at in enumerate(times)])
+    assert table.standing(NOW + 62) == []
+
+
+def test_ends_from_before_the_wall_clock_was_set_are_forgotten() -> None:
+    """Also those that come in one batch with the step: their times do not compare."""
+    first, second, third = BAD["ends_mid_frame"]
+    third = msgspec.structs.replace(third, t=third.t + 60, opened_at=third.opened_at + 60)
+    step = Notice(t=NOW + 60, level="info", text="", clock_step=60.0)
+    opens = [Opened(t=one.opened_at, id=one.id, fd=9, peer=one.peer) for one in (first, second)]
+    state = State(closed_limit=0)
+    state.apply(Drained([*opens, first, second, step], [], None, 0), NOW + 60)
+    apply(state, Opened(t=third.opened_at, id=third.id, fd=9, peer=third.peer), third)
+    assert linted(state, 72.0) == []
 
 
 def test_a_connection_that_does_better_is_not_noted() -> None:

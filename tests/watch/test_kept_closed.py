@@ -60,7 +60,9 @@ def test_failures_do_not_push_out_each_other_before_the_others() -> None:
     server.close(Reason.EOF, 10)
     server.close(Reason.ERROR)
     assert server.kept() == [1, 10, 11, 12]
-    server.close(Reason.ERROR, 3)
+    server.close(Reason.ERROR)
+    assert server.kept() == [10, 11, 12, 13]
+    server.close(Reason.ERROR, 2)
     assert server.kept() == [12, 13, 14, 15]
 
 

@@ -147,6 +147,16 @@ def test_a_sleeping_consumer_is_woken_once() -> None:
     assert calls == [1, 2, 3]
 
 
+def test_a_fan_out_wakes_a_sleeping_consumer_too() -> None:
+    stream = EventStream()
+    calls: list[int] = []
+    stream.notify_once(lambda: calls.append(1))
+    stream.hear(Drained([], [], None, 0))
+    assert calls == []
+    stream.hear(Drained([opened(1), closed(1, Reason.EOF)], [], None, 0))
+    assert calls == [1]
+
+
 def test_detail_and_figures_do_not_wake_who_watches() -> None:
     stream = EventStream()
     stream.watched = True
