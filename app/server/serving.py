@@ -15,8 +15,8 @@ Facts that surprise:
 - An EAGAIN after POLLIN or POLLOUT is normal (source document, section 12): wait for the next.
 - A short write means that the send queue is full; trying again at once would only say EAGAIN.
 - POLLHUP and POLLERR are not acted upon: the next read or write says more, and data may still
-  stand before the end (the source document loses it). poll reports them even for an empty interest,
-  so a connection is registered for the one event that it will handle, or not at all.
+  stand before the end (the source document loses it). poll reports them for an empty interest too:
+  a connection is registered for the event that it will handle, or not at all.
 """
 
 from __future__ import annotations
@@ -395,8 +395,7 @@ class Serving:
             if machine.sent(count):
                 if faulty is not None:
                     self._life.faults.allow(connection, 0, now)  # it may end here
-                took = self._clock() - connection.served_from
-                self._reporter.service.record(int(took * 1e6), frames)
+                self._time(frames, connection.served_from)
                 return
             if count < sum(map(len, chunks)):
                 connection.partial_writes += 1
