@@ -42,7 +42,7 @@ from ..core.settings import Settings
 from .broken_frame import Chunk
 from .capture import LAST, TAIL
 from .closing import close_broken, discard_input
-from .connection import READ_SIZE, SMALL_READ, Connection
+from .connection import READ_SIZE, Connection
 from .lifecycle import Lifecycle
 from .machine import BYTE_BUDGET, CLOSED, DRAINING, FRAME_BUDGET, READ_BODY, READ_LEN
 from .noting import note_length, note_piece
@@ -83,8 +83,6 @@ class Serving:
         self._winding_down = False
         self._buckets = index_table()
         self._captures = life.captures
-        # Bytes from which on a first read is not short; 0 if none are to be kept.
-        self._short = min(SMALL_READ, life.captures.each)
         self._share = BYTE_BUDGET  # bytes that one connection may move in this batch
         # The first error of a write that `_receive` tries again: the kernel tells each error once.
         self._write_error: OSError | None = None
@@ -122,7 +120,7 @@ class Serving:
         sampling = self._reporter.stream.watched and len(self._reporter.bodies) < SAMPLE
         adapting = sampling or self._reporter.wakeups % ADAPT_EVERY == 0
         read, write, cap = os.read, os.write, self._life.settings.cap
-        short = self._short
+        short = self._captures.short
         share = self._share = max(READ_SIZE, BATCH_BUDGET // (len(ready) or 1))
         clock, served, buckets = self._clock, self._reporter.service.counts, self._buckets
         waiting = iter(ready)
@@ -180,8 +178,7 @@ class Serving:
                                 elif short and (connection.tail or size >= short):
                                     self._keep_echoed(connection, data, now)
                                 elif short:  # the first read; of most that come and go the only one
-                                    connection.tail = data
-                                    connection.first_at = now
+                                    connection.note_first(data, now)
                             untimed += frames
                             if skips:
                                 skips -= 1
