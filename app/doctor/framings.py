@@ -131,7 +131,7 @@ def _says_something(framing: Framing, heads: list[tuple[int, FrameHead]]) -> boo
         return any(head.body != head.length for _, head in heads)
     # A reading with half of the frames empty splits the headers of another framing.
     least = 1 if framing.code == "varint" else 0
-    return sum(head.length <= least for _, head in heads) * 2 < len(heads)
+    return sum(head.body <= least for _, head in heads) * 2 < len(heads)
 
 
 def _finish(
@@ -330,6 +330,15 @@ def _read_typed(data: bytes, at: int, most: int) -> FrameHead | None:
     if not 0 < kind < _MOST_KINDS or kind == length or length > most:
         return None
     return FrameHead(8, length, length)
+
+
+def read_kind(data: bytes, at: int, most: int) -> FrameHead | None:
+    """A type of 1 byte and a length of 2, big-endian, as records in a body often have them."""
+    field = data[at : at + 3]
+    if len(field) < 3:
+        return CUT
+    length = int.from_bytes(field[1:], "big")
+    return FrameHead(3, length, length) if 0 < length <= most else None
 
 
 def _read_segments(data: bytes, at: int, most: int) -> FrameHead | None:

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from ..core.framing import HEADER_SIZE, read_length
 from .evidence import Stream, unknown_bits
-from .framings import FRAMINGS, UNNAMED, Framing, Walk, finish_numbers, number, walk
+from .framings import FRAMINGS, UNNAMED, Framing, Walk, finish_numbers, number, read_kind, walk
 from .right import Right
 from .slips import BUFFERS, CHARACTERS, EXTRA, INTERLEAVED, LONG, SHORT, TWICE
 
@@ -102,8 +102,13 @@ def _candidates(stream: Stream, right: Right) -> Iterator[Hypothesis]:
         against = LATER_BITS if start else 0.0
         for framing in _ALL:
             found = walk(framing, stream, start)
+            if found and start and framing.code == "flag_u32be" and _is_a_tail(stream, found):
+                continue
+            if start and not right.is_refused and framing.code == "counts_itself":
+                continue  # right frames of which the last is 4 bytes short for now
             if found and _is_telling(stream, framing, found):
-                if not right.is_refused and framing.code != "u64be":
+                is_large = right.is_refused and over is not None and framing.code in _NARROW
+                if (is_large or not right.is_refused) and framing.code != "u64be":
                     if holds_records is None:
                         holds_records = _holds_records(stream, right)
                     if holds_records:
@@ -128,10 +133,11 @@ def _holds_records(stream: Stream, right: Right) -> bool:
     """
     starts = (start for start, _ in right.starts if start < right.at)
     last = right.at if right.length >= 0 else max(starts, default=0)
-    for framing in (_OURS, *FRAMINGS):
-        inner = walk(framing, stream, last + HEADER_SIZE)
-        if inner and inner.frames >= _RECORDS and inner.bits - framing.prior >= _RECORD_BITS:
-            return True
+    for lead in (0, 2, 4, 1, 8) if not right.is_refused else (0,):  # a number of them, or a kind
+        for framing in (_OURS, _KIND, *FRAMINGS):
+            inner = walk(framing, stream, last + HEADER_SIZE + lead)
+            if inner and inner.frames >= _RECORDS and inner.bits - framing.prior >= _RECORD_BITS:
+                return True
     return False
 
 
@@ -175,6 +181,7 @@ bracket: nothing else begins or ends one."""
 _COMMA_BITS: Final = 3.0
 """Evidence of the comma behind a netstring."""
 _OURS: Final = Framing("u32be", "", 2, number(4, "big"), finish_numbers(">I"))
+_KIND: Final = Framing("", "", 4, read_kind)
 _RECORDS: Final = 3
 """Records in one body, from which on it is a batch of them."""
 _RECORD_BITS: Final = 12.0
@@ -208,6 +215,12 @@ def _is_telling(stream: Stream, framing: Framing, found: Walk) -> bool:
     if framing.code in _NEEDS_AN_END:
         return found.is_exact
     return framing.code != "long_length"
+
+
+def _is_a_tail(stream: Stream, found: Walk) -> bool:
+    """Whether the flag before each frame is rather a byte behind each, also behind the last."""
+    flags = {stream.data[at] for at, _ in found.heads}
+    return found.end == stream.size - 1 and flags == {stream.data[-1]}
 
 
 def _has_text_bodies(stream: Stream, found: Walk) -> bool:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+import msgspec
+
+from ..core.diagnosis import Diagnosis
 from ..core.framing import HEADER_SIZE
 from .evidence import Stream
 from .hypotheses import Hypothesis
@@ -107,6 +110,12 @@ def describe_silence(stream: Stream, right: Right) -> str:
         f"All bytes are right so far: {frames}, and {come:,} of the {right.length:,} bytes of the"
         " next body."
     )
+
+
+def told_of_a_part(found: Diagnosis, judged: int, received: int) -> Diagnosis:
+    """Return a diagnosis whose text says that only `judged` of the bytes `received` are kept."""
+    kept = f"Of the {received:,} bytes that came, {judged:,} are kept and were judged. "
+    return msgspec.structs.replace(found, text=kept + found.text)
 
 
 def _start(found: Hypothesis) -> int:

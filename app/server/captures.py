@@ -19,7 +19,7 @@ from ..core.kept_bytes import KeptBytes, Piece, ReadRecord
 from ..core.settings import Settings
 from ..watch.kept_closed import KeptClosed
 from .capture import BEHIND, TAIL, Capture, Room
-from .connection import Connection
+from .connection import SMALL_READ, Connection
 from .reporter import Reporter
 
 
@@ -34,6 +34,8 @@ class Captures:
         self._reporter = reporter
         self.each = settings.capture
         """Bytes kept of one connection, from its first one; with 0 none are, anywhere."""
+        self.short = min(SMALL_READ, settings.capture)
+        """Bytes from which on a first read is not short; 0 if none are to be kept."""
         self._room = Room(settings.capture_total // max(1, settings.workers))
         # The open connections of which the first bytes are kept, in the order of these.
         self._open: dict[Connection, None] = {}
@@ -52,6 +54,11 @@ class Captures:
         `counted` says that it was kept when it was read, and was not parsed then.
         """
         machine = connection.machine
+        is_first = connection.capture is None and not connection.tail
+        is_parsed = machine.broken is None and not machine.backlog
+        if is_first and is_parsed and len(data) < self.short:
+            connection.note_first(data, now)
+            return
         if connection.has_room and not counted:
             self._keep_first(connection, data, now)
         if machine.broken is not None and connection.capture is not None:  # a refused header

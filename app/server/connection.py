@@ -216,6 +216,10 @@ class Connection:
         """Keep the last `TAIL` bytes that were parsed, of which `data` are the latest."""
         self.tail = self.tail[-TAIL:] + data if len(data) < TAIL else data[-TAIL:]
 
+    def note_first(self, data: bytes, now: float) -> None:
+        """Keep a short first read, made at `now`, as it is."""
+        self.tail, self.first_at = data, now
+
     def begin_stall(self, now: float) -> None:
         """Time the pending echo from `now` on: the wake-up ended with some of it unsent."""
         self.progress_at = self.stalled_at = now

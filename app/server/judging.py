@@ -8,7 +8,6 @@ another framing may wait for more than we know of.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from math import ceil, inf
 from time import thread_time
@@ -16,7 +15,9 @@ from typing import Final, NamedTuple
 
 from ..core.diagnosis import Diagnosis
 from ..core.events import Reason
+from ..core.framing import HEADER_SIZE
 from ..doctor.diagnose import diagnose
+from ..doctor.words import told_of_a_part
 from .connection import Connection, Judgement
 from .machine import CLOSED, READ_BODY, READ_LEN
 from .reporter import Reporter
@@ -90,10 +91,11 @@ class Judging:
         """When `judge_hanging` is to be called next, on the loop's clock."""
         self._reporter = reporter
         self._cpu_clock = cpu_clock
-        self._watched: set[Connection] = set()  # those that may come to stand still
-        # By number of the pass in which they are looked at: each once in `HANGS`, not in each pass.
-        self._passes: dict[int, list[Connection]] = {}
-        self._between: deque[Connection] = deque()  # those that stand still, and wait for a share
+        # Those that may come to stand still, and the number of the pass in which each is looked at:
+        # once in `HANGS`, not in each pass. Those that wait for a share stand in `_between`.
+        self._watched: dict[Connection, int] = {}
+        self._passes: dict[int, dict[Connection, None]] = {}
+        self._between: dict[Connection, None] = {}
         self._share = _Share(SHARE, AT_ONCE)
         self._share_between = _Share(SHARE_BETWEEN, AT_ONCE_BETWEEN)
         self._known: dict[tuple[bytes, int, bool, int, int], Diagnosis | None] = {}
@@ -101,12 +103,17 @@ class Judging:
     def watch(self, connection: Connection) -> None:
         """Judge a connection that waits for input, once no byte has come for `HANGS` seconds."""
         if connection not in self._watched and _may_be_judged(connection):
-            self._watched.add(connection)
             self._plan(connection, connection.active_at + HANGS)
 
+    def forget(self, connection: Connection) -> None:
+        """Hold a connection that has closed no longer."""
+        number = self._watched.pop(connection, None)
+        if number is not None:
+            self._passes.get(number, self._between).pop(connection, None)
+
     def _plan(self, connection: Connection, when: float) -> None:
-        number = ceil(when / PASS_INTERVAL)
-        self._passes.setdefault(number, []).append(connection)
+        number = self._watched[connection] = ceil(when / PASS_INTERVAL)
+        self._passes.setdefault(number, {})[connection] = None
         self.due = min(self.due, number * PASS_INTERVAL)
 
     def judge_hanging(self, now: float, cap: int) -> None:
@@ -116,25 +123,30 @@ class Judging:
                 if not self._stands_still(connection, now):
                     continue
                 if _is_between_frames(connection):
-                    self._between.append(connection)
+                    self._between[connection] = None
                 elif self._share.has_time(now):
                     self._judge_hanging(connection, cap, self._share)
                 else:
                     self._plan(connection, now + PASS_INTERVAL)
         while len(self._between) > MOST_BETWEEN:
-            self._watched.discard(self._between.popleft())
+            self._watched.pop(self._take_between())
         while self._between and self._share_between.has_time(now):
-            connection = self._between.popleft()
+            connection = self._take_between()
             if self._stands_still(connection, now):
                 self._judge_hanging(connection, cap, self._share_between)
         self.due = min(self._passes, default=inf) * PASS_INTERVAL
         if self._between:
             self.due = min(self.due, now + PASS_INTERVAL)
 
+    def _take_between(self) -> Connection:
+        connection = next(iter(self._between))
+        del self._between[connection]
+        return connection
+
     def _stands_still(self, connection: Connection, now: float) -> bool:
         """Whether a watched connection is to be judged now; else it is planned or forgotten."""
         if connection.machine.state is CLOSED or not _may_be_judged(connection):
-            self._watched.discard(connection)
+            self._watched.pop(connection, None)
             return False
         if (stands_at := connection.active_at + HANGS) > now:
             self._plan(connection, stands_at)
@@ -142,7 +154,7 @@ class Judging:
         return True
 
     def _judge_hanging(self, connection: Connection, cap: int, share: _Share) -> None:
-        self._watched.discard(connection)
+        self._watched.pop(connection, None)
         before = connection.judgement
         is_known = before is not None and before.diagnosis is not None
         found = self._judge(connection, cap, False, share)
@@ -179,6 +191,10 @@ class Judging:
         began = self._cpu_clock()
         try:
             found = self._diagnose(data, before, ended and is_whole, cap, origin)
+            if found is not None and found.code == "zeros" and _came_as_frames(connection):
+                found = None
+            elif found is not None and not is_whole:
+                found = told_of_a_part(found, len(data), received)
         except Exception as error:  # a fault of ours, and the connection is none the worse
             self._reporter.publish_fault(f"the diagnosis of connection {connection.id}", error)
         connection.judgement = Judgement(found, received)
@@ -206,6 +222,12 @@ def _may_be_judged(connection: Connection) -> bool:
         return False
     # Between frames all may be well: judged at twice the bytes, a ping costs nothing.
     return connection.bytes_in >= 2 * judged
+
+
+def _came_as_frames(connection: Connection) -> bool:
+    """Whether the first reads gave 4 bytes each: empty frames one by one, as heartbeats are."""
+    reads = connection.capture.reads()[:16] if connection.capture is not None else ()
+    return len(reads) > 1 and all(size == HEADER_SIZE for size, _ in reads)
 
 
 def _is_between_frames(connection: Connection) -> bool:

@@ -210,8 +210,8 @@ class Lifecycle:
         self.quick.pop(fd, None)
         self.wheel.cancel(connection)
         self.unacknowledged.forget(connection)
-        if self._arrived:
-            self._arrived.pop(connection, None)
+        self._arrived.pop(connection, None)
+        self.judging.forget(connection)
         if reporter.inspected:
             reporter.inspected.pop(connection, None)
         if connection.interest & POLLOUT:

@@ -41,7 +41,7 @@ from ..core.settings import Settings
 from .budgets import BATCH_BUDGET, BYTE_BUDGET, FRAME_BUDGET, PIECE_BUDGET
 from .capture import LAST, TAIL
 from .closing import close_broken, discard_input
-from .connection import READ_SIZE, SMALL_READ, Connection
+from .connection import READ_SIZE, Connection
 from .lifecycle import Lifecycle
 from .machine import CLOSED, DRAINING, READ_BODY, READ_LEN
 from .noting import note_piece, note_sample
@@ -80,8 +80,6 @@ class Serving:
         life.faults.resume = self._serve
         self._buckets = index_table()
         self._captures = life.captures
-        # Bytes from which on a first read is not short; 0 if none are to be kept.
-        self._short = min(SMALL_READ, life.captures.each)
         self._share = BYTE_BUDGET  # bytes that one connection may move in this batch
         # The first error of a write that `_receive` tries again: the kernel tells each error once.
         self._write_error: OSError | None = None
@@ -119,7 +117,7 @@ class Serving:
         sampling = self._reporter.stream.watched and len(self._reporter.bodies) < SAMPLE
         adapting = sampling or self._reporter.wakeups % ADAPT_EVERY == 0
         read, write, cap = os.read, os.write, self._life.settings.cap
-        short = self._short
+        short = self._captures.short
         share = self._share = max(READ_SIZE, BATCH_BUDGET // (len(ready) or 1))
         clock, served, buckets = self._clock, self._reporter.service.counts, self._buckets
         waiting = iter(ready)
@@ -177,8 +175,7 @@ class Serving:
                                 elif short and (connection.tail or size >= short):
                                     self._keep_echoed(connection, data, now)
                                 elif short:  # the first read; of most that come and go the only one
-                                    connection.tail = data
-                                    connection.first_at = now
+                                    connection.note_first(data, now)
                             untimed += frames
                             if skips:
                                 skips -= 1

@@ -326,3 +326,26 @@ def test_a_framing_without_a_name_gets_none(make: Callable[[bytes], bytes]) -> N
         words = (b"login ada", b"status of 7", b"list accounts", b"move 12 to 9", b"quit now")
         sent = b"".join(make(rng.choice(words)) for _ in range(rng.randint(3, 9)))
         assert diagnose(sent, 0, bool(rng.random() < 0.3), MIB) is None, sent.hex()
+
+
+def test_a_large_frame_over_the_cap_is_no_stream_of_its_records() -> None:
+    rng = random.Random(SEED)
+    for kind in ("varint", "u16be", "u32be"):
+        for _ in range(40):
+            words = (rng.randbytes(9).hex()[: rng.randint(3, 18)].encode() for _ in range(400))
+            batch = b"".join(map(RECORDS[kind], words))
+            sent = header(rng.choice([2, 3, 4]) * MIB) + batch[: rng.choice([256, 4092])]
+            found = diagnose(sent, 0, False, MIB)
+            assert found is None or found.code == "over_cap", (kind, sent.hex())
+
+
+@pytest.mark.parametrize("count", [2, 6, 12, 30])
+def test_a_nul_behind_each_body_is_no_flag_before_each_header(count: int) -> None:
+    words = (b"login ada", b"list accounts", b"get user 17", b"buy EURUSD", b"status 4")
+    sent = b"".join(frame(words[number % 5]) + b"\0" for number in range(count))
+    assert named(sent).code == "extra_bytes"
+
+
+def test_a_last_field_that_comes_late_is_no_length_that_counts_itself() -> None:
+    frames = [frame((0x019A_D312_3468 + at).to_bytes(8, "big") + header(at)) for at in range(6)]
+    assert diagnose(b"".join(frames)[:-4], 5, False, MIB) is None

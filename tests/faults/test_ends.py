@@ -16,7 +16,7 @@ FOREIGN = {
     b"POST /form HTTP/1.1\r\nContent-Length: 3\r\n\r\na=b": "http1",
     b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(32): "tls",
     b"SSH-2.0-OpenSSH_9.6\r\n": "ssh",
-    (300).to_bytes(4, "little") + bytes(300): "u32le",
+    (300).to_bytes(4, "little") + b"abc" * 100: "u32le",
     (2**31).to_bytes(4, "big") + b"some of it": None,
     (2**32 - 1).to_bytes(4, "big"): None,
     (CAP + 4).to_bytes(4, "big") + body(CAP): "over_cap",

@@ -201,3 +201,19 @@ def test_judging_stops_for_the_others_in_each_iteration(
     time.sleep(0.3)
     assert exchange(client, [b"...." + frame(b"hi")], 18)[-6:] == frame(b"hi")
     assert not [event for event in running.watcher.all(Notice) if "(postgres)" in event.text]
+
+
+def test_heartbeats_of_empty_frames_are_no_stream_of_zeros(serve: Serve) -> None:
+    running = serve()
+    client, number = running.connect_known()
+    for _ in range(24):
+        assert exchange(client, [frame(b"")], 4) == frame(b"")
+    time.sleep(0.3)
+    assert not [event for event in running.watcher.all(Notice) if f"#{number} " in event.text]
+
+
+def test_of_bytes_that_are_not_all_kept_the_text_says_so(serve: Serve) -> None:
+    closed = end_of(serve(capture=64), little(*[b"a record of a stream"] * 2000))
+    assert closed.diagnosis is not None
+    assert closed.diagnosis.code == "u32le"
+    assert f"Of the {closed.bytes_in:,} bytes that came" in closed.diagnosis.text
