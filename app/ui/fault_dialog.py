@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import ClassVar
+from typing import ClassVar, Final
 
+from rich.table import Table
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
@@ -19,6 +20,9 @@ from . import palette
 from .ctl_line import Words
 from .dialogs import FieldDialog, boxed, cancel_or
 from .field import Field
+
+MOST_EXPLAINED: Final = 2
+"""Words of a SPEC that are explained while it is typed."""
 
 
 class FaultDialog(FieldDialog[str]):
@@ -44,11 +48,11 @@ class FaultDialog(FieldDialog[str]):
 
     def compose(self) -> ComposeResult:
         """Compose the words, the field, the line that checks its value, and the buttons."""
-        form = max(len(word.form) for word in WORDS.values())
-        words = Text("\n").join(
-            Text.assemble((f"{word.form:<{form}}  ", palette.STRONG), (word.meaning, palette.DIM))
-            for word in WORDS.values()
-        )
+        words = Table.grid(padding=(0, 2))
+        words.add_column(no_wrap=True)
+        words.add_column()
+        for word in WORDS.values():
+            words.add_row(Text(word.form, palette.STRONG), Text(word.meaning, palette.DIM))
         typed = Field(self._was, placeholder="slice=1..3,gap=0.05", id="fault")
         typed.cursor_blink = False
         yield boxed(
@@ -76,7 +80,7 @@ class FaultDialog(FieldDialog[str]):
         """Return in words what the SPEC does."""
         assert answer is not None
         text = Text(f"✓ {answer}", palette.GOOD)
-        for word in answer.split(","):
+        for word in answer.split(",")[-MOST_EXPLAINED:]:  # the latest: there is no room for all
             name = next(name for name in WORDS if word.strip().startswith(name))
             given = re.split("[=@]|(?<=length)", word.strip(), maxsplit=1)[-1]
             meaning = re.sub(r"\b[NK]\b", given, WORDS[name].meaning)
