@@ -72,7 +72,7 @@ def check_options(command: Callable[..., Any]) -> Callable[..., Any]:
     "--keep",
     metavar="DIR",
     type=click.Path(path_type=Path),
-    help="Keep the evidence: what it sent, what it printed, what was done to it.",
+    help="Keep the evidence: the bytes both ways, its output, what was done to it.",
 )
 @click.option(
     "--env",

@@ -36,13 +36,15 @@ class FaultSpec(msgspec.Struct, frozen=True):
     """Least and most bytes of each piece of an echo."""
     cuts: tuple[int, ...] = ()
     """Bytes of the first pieces of each echo, the rest being one more. No word asks for this, nor
-    for the next three: the cases of `check client` do."""
+    for the next four: the cases of `check client` do."""
     has_whole_headers: bool = False
     """Whether `rate` begins an echo with a whole header, and cuts it only behind that."""
     is_of_first: bool = False
     """Whether `coalesce` holds only the first frames of a connection."""
     most_aside: int = 0
     """Bytes that `coalesce` may hold; 0 is what a connection may hold anyway."""
+    keep: int = 0
+    """Bytes of echo that are kept as they were let out, for `KeptBytes.echo`."""
     gap: float = 0.0
     """Seconds between two pieces."""
     delay: float = 0.0

@@ -18,6 +18,8 @@ from .watched_server import SeenConnection, WatchedServer
 
 PROBED: Final = 0.7
 """Seconds without a byte after which a client that gets no echo has sent what it sends at once."""
+_MOST_ECHO: Final = MIB
+"""Bytes of each connection's echo that are kept as evidence."""
 _NOTHING: Final = Baseline(0, 0, 0, None, 0, False, 1.0)
 _PROBE: Final = msgspec.structs.replace(parse_fault("coalesce=10000"), most_aside=64 * MIB)
 """Holds every echo back, and reads on: what comes then is under way at once."""
@@ -83,8 +85,9 @@ class ClientCheck:
     def _run(self, fault: FaultSpec | None, refused: bool = False) -> ClientRun:
         if refused:
             return run_client(self._command, None, self._timeout)
-        if fault is not None and fault.seed is None:
-            fault = msgspec.structs.replace(fault, seed=self._seed)
+        if fault is not None:
+            seed = self._seed if fault.seed is None else fault.seed
+            fault = msgspec.structs.replace(fault, seed=seed, keep=_MOST_ECHO)
         with WatchedServer(fault) as server:
             return run_client(self._command, server, self._timeout)
 
@@ -185,8 +188,13 @@ class ClientCheck:
         for one in run.connections:
             receipt = msgspec.json.format(msgspec.json.encode(one.receipt))
             (folder / f"{one.id}.receipt.json").write_bytes(receipt + b"\n")
-            sent = one.kept.pieces if one.kept else ()
-            (folder / f"{one.id}.sent.bin").write_bytes(b"".join(piece.data for piece in sent))
+            pieces = one.kept.pieces if one.kept else ()
+            sent = b"".join(piece.data for piece in pieces)
+            (folder / f"{one.id}.sent.bin").write_bytes(sent)
+            echo = one.kept.echo if one.kept else b""
+            if not echo:  # it had no fault, and a whole echo is what was sent
+                echo = sent[: one.bytes_out]
+            (folder / f"{one.id}.echo.bin").write_bytes(echo)
             reads = one.kept.reads if one.kept else ()
             lines = [f"{read.offset} {read.size} {read.t:.6f}\n" for read in reads]
             (folder / f"{one.id}.reads.txt").write_text("".join(lines), "utf-8")

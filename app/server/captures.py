@@ -167,6 +167,7 @@ def _tell(connection: Connection, epoch: float, t: float = 0.0) -> KeptBytes:
         header_at=header_at,
         pieces=_joined(pieces),
         reads=_reads(connection, len(first), epoch),
+        echo=b"" if connection.faulty is None else connection.faulty.echo,
     )
 
 

@@ -89,6 +89,7 @@ class FaultyEcho:
         self._sizes_listed = 0
         self._more = 0 if before is None else before.more
         self._told: set[tuple[str, int]] = set()
+        self._kept = bytearray()  # the first bytes of echo that became pending
 
     def receipt(self) -> FaultReceipt:
         """Return what was done so far."""
@@ -102,6 +103,11 @@ class FaultyEcho:
         """The bytes that are pending of the frame that is being sent, and of those behind it."""
         sizes = list(self._sizes)
         return [sizes[0] - self._byte, *sizes[1:]] if sizes else []
+
+    @property
+    def echo(self) -> bytes:
+        """The first bytes that were let out, where the SPEC keeps them."""
+        return bytes(self._kept[: self._let_out])
 
     # --- the bytes ---
 
@@ -135,6 +141,7 @@ class FaultyEcho:
             at += len(frame)
             self._sizes.append(len(frame))
         self._ready += len(echo)
+        self._kept += changed[: max(0, spec.keep - len(self._kept))]
         return [bytes(changed)]
 
     # --- when and how much ---

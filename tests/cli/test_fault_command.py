@@ -102,4 +102,6 @@ def test_what_was_sent_is_exported(controlled: Controlled, ask: Ctl, tmp_path: P
     file = tmp_path / "stream.hex"
     assert ask("export", "1", "--as", "hex", str(file)).returncode == 0
     assert file.read_text().endswith("# ended open\n")
+    assert f"# echo {len(HELLO)} bytes" in file.read_text().splitlines()
+    assert file.stat().st_mode & 0o777 == 0o600
     assert ask("export", "9").returncode == 1

@@ -64,6 +64,7 @@ def test_a_spec_is_read(text: str, read: dict[str, Any]) -> None:
         ("slice=1,seed=-1", "-1 is not from 0"),
         ("stall@1,reset@2", "stall excludes reset"),
         ("eof@1,stall@1", "stall excludes eof"),
+        ("eof@3,corrupt@3", "lets 3 bytes out"),
         ("noread,slice=1", "noread excludes slice"),
         ("slice=1,slice=2", "given twice"),
         ("slise=1", "is it slice=N"),

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
 import sys
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import click
+import psutil
 import pytest
 from click.testing import CliRunner
 
@@ -16,6 +20,7 @@ from app.proving.client_cases import CLIENT_CASES, Echo
 from app.proving.client_check import ClientCheck
 from app.proving.client_run import ClientCommand
 from app.proving.verdict import CaseVerdict
+from tests.program import PATIENCE, ROOT, environment
 
 CLIENT = str(Path(__file__).parent / "echo_client.py")
 NAMES = [case.name for case in CLIENT_CASES]
@@ -113,6 +118,24 @@ def test_the_command_tells_json_and_junit_and_keeps_the_evidence(tmp_path: Path)
     assert (cut["frame"], cut["pieces"][0]) == (1, 2)
 
 
+def test_the_evidence_has_the_bytes_both_ways(tmp_path: Path) -> None:
+    cases = ("whole", "flipped_bit", "half_then_end", "silence")
+    chosen = [word for case in cases for word in ("--case", case)]
+    words = ("--", sys.executable, CLIENT, "{host}", "{port}")
+    run("--keep", str(tmp_path), "--timeout", "2", *chosen, *words)
+    both = [
+        [(tmp_path / case / f"1.{way}.bin").read_bytes() for way in ("sent", "echo")]
+        for case in cases
+    ]
+    (whole, its_echo), (flipped, wrong), (_, half), (_, none) = both
+    assert whole == its_echo
+    first = 4 + int.from_bytes(flipped[:4], "big")
+    assert sum((a ^ b).bit_count() for a, b in zip(flipped, wrong, strict=False)) == 1
+    assert flipped[:4] == wrong[:4]
+    assert half == whole[: first // 2]
+    assert none == b""
+
+
 def test_a_variable_and_a_file_may_tell_the_port() -> None:
     script = (
         "import os,socket; s=socket.create_connection(('127.0.0.1', int(os.environ['P'])), 3);"
@@ -143,3 +166,24 @@ def test_the_cases_can_be_listed() -> None:
     code, output = run("--list")
     assert code == 0
     assert [line.split()[0] for line in output.splitlines()] == NAMES
+    code, output = run("--list", "--json")
+    assert code == 0
+    assert [case["case"] for case in json.loads(output)["cases"]] == NAMES
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_ends_the_client_too(tmp_path: Path, number: signal.Signals) -> None:
+    told = tmp_path / "pid"
+    os.mkfifo(told)
+    script = f"import os,time; open({str(told)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
+    words = (sys.executable, "-m", "app", "check", "client", "--timeout", "60")
+    client = ("--", sys.executable, "-c", script, "{port}")
+    checking = subprocess.Popen([*words, *client], env=environment(), cwd=ROOT)
+    try:
+        pid = int(told.read_text())
+        checking.send_signal(number)
+        assert checking.wait(PATIENCE) == 128 + number
+    finally:
+        checking.kill()
+        checking.wait()
+    assert not psutil.pid_exists(pid)

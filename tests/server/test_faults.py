@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from app.core.commands import Fault, Kill, KillMode
-from app.core.events import Closed, Reason
+from app.core.events import Closed, ConnectionState, Reason
 from app.core.fault_receipt import FaultEffect, FaultReceipt
 from app.core.framing import frame, header
 from tests.peers import Running, exchange, read_exactly
@@ -221,6 +221,56 @@ def test_one_connection_gets_a_fault_and_loses_it_again(serve: Serve) -> None:
     other.close()
     assert running.closed(other_number).fault is None
     assert receipt(running.closed(number)).done == (FaultEffect("stall", 2, 3),)
+
+
+def test_an_echo_that_is_pending_already_stays_as_it_is(serve: Serve) -> None:
+    running = serve(cap=1 << 24)
+    client, number = running.connect_known(receive_buffer=4096)
+    client.sendall(frame(bytes(1 << 23)))
+    running.shown(number, lambda snapshot: snapshot.state is ConnectionState.WRITE_BODY)
+    size = 4 + (1 << 23)
+    assert running.submit(Fault, ids=(number,), spec=f"length+1,stall@{size + 7}").ok
+    assert read_exactly(client, size) == frame(bytes(1 << 23))
+    client.sendall(SMALL)
+    assert read_exactly(client, 7) == header(6) + SMALL[4:7]
+    running.shown(number, lambda snapshot: snapshot.fault_holds)
+    client.close()
+    told = receipt(running.closed(number)).done
+    assert told == (FaultEffect("length", 2, 0), FaultEffect("stall", 2, 7))
+
+
+def test_a_receipt_has_what_earlier_faults_did(serve: Serve) -> None:
+    running = serve()
+    client, number = running.connect_known()
+    assert running.submit(Fault, ids=(number,), spec="length+1").ok
+    assert exchange(client, [SMALL], 9) == header(6) + b"hello"
+    assert running.submit(Fault, ids=(number,)).ok
+    assert exchange(client, [SMALL], 9) == SMALL
+    assert running.submit(Fault, ids=(number,), spec="slice=3").ok
+    assert exchange(client, [SMALL], 9) == SMALL
+    client.close()
+    told = receipt(running.closed(number)).done
+    assert told == (FaultEffect("length", 1, 0), FaultEffect("slice", 3, 0, (3, 3, 3)))
+
+
+def test_a_row_says_at_once_that_it_is_faulty(serve: Serve) -> None:
+    running = serve(idle_timeout=0)
+    client, number = running.connect_known()
+    assert running.submit(Fault, ids=(number,), spec="delay=1").ok
+    assert not running.shown(number, lambda snapshot: snapshot.fault == "delay=1").frames_in
+    assert running.submit(Fault, ids=(number,)).ok
+    running.shown(number, lambda snapshot: not snapshot.fault)
+    client.close()
+
+
+def test_a_drain_lets_out_what_waits_for_more_frames(serve: Serve) -> None:
+    running = serve(fault="coalesce=3")
+    client, number = running.connect_known()
+    client.sendall(SMALL)
+    running.shown(number, lambda snapshot: snapshot.fault_holds and snapshot.frames_in == 1)
+    assert running.submit(Kill, ids=(number,), mode=KillMode.DRAIN).ok
+    assert read_all(client) == (SMALL, "fin")
+    assert running.closed(number).frames_out == 1
 
 
 @pytest.mark.parametrize("spec", ["slice=0", "explode", "stall@1,eof@2"])
