@@ -70,7 +70,7 @@ class Crowd:
 def loop_of(crowd: Crowd, shard: Shard) -> Serve:
     """The loop's `batch` over all of them, as a poll would call it."""
     reporter = Reporter(EventStream(), shard.epoch, TraceLevel.OFF)
-    life = Lifecycle(Settings(), make_poller("epoll"), reporter, shard)
+    life = Lifecycle(Settings(), make_poller("epoll"), reporter, shard, time.monotonic)
     serving = Serving(life, time.monotonic)
     for sock in crowd.served:
         life.open(sock, "peer", time.monotonic())

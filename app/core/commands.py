@@ -33,6 +33,8 @@ class TraceLevel(StrEnum):
 
     OFF = "off"
     STATE = "state"
+    LOOP = "loop"
+    """The loop's iterations, and changes of state; of all connections together."""
     IO = "io"
     """Every system call, and the connection's figures in the kernel."""
     BYTES = "bytes"
@@ -129,6 +131,18 @@ class ReadBytes(_Command, frozen=True, tag="bytes"):
     id: int
 
 
+class Look(_Command, frozen=True, tag="look"):
+    """Have the loop observed for a while: its iterations are told as `Iteration` events.
+
+    With `last`, that many of the latest ones that are kept come as `Iterations` before the answer,
+    and to the sender alone.
+    """
+
+    seconds: float = 2.0
+    """At most `app.core.iteration.MOST_LOOKED`; whoever goes on looking repeats the command."""
+    last: int = 0
+
+
 class Fault(_Command, frozen=True, tag="fault"):
     """Give connections a fault on purpose, or take it away; each id has its own answer.
 
@@ -165,7 +179,7 @@ class Record(_Command, frozen=True, tag="record"):
     """The file of a recording that is to start; absolute, and it must not exist."""
 
 
-Command: TypeAlias = Kill | Set | Trace | ReadBytes | Fault | Stop
+Command: TypeAlias = Kill | Set | Trace | ReadBytes | Look | Fault | Stop
 """The commands to a loop."""
 ClientCommand: TypeAlias = Command | Record
 """The commands that a control client may send."""

@@ -22,6 +22,7 @@ import msgspec
 from .diagnosis import Diagnosis
 from .fault_receipt import FaultReceipt
 from .habits import Habits
+from .iteration import Iteration, Iterations
 from .kept_bytes import KeptBytes
 from .queues import Kernel, Queues
 from .statistics import EventStruct, LoopStats, ProcessStats, WorkerStats
@@ -390,6 +391,8 @@ Event: TypeAlias = (
     | Bytes
     | Kernel
     | KeptBytes
+    | Iteration
+    | Iterations
     | Snapshot
     | LoopStats
     | ProcessStats
@@ -397,7 +400,7 @@ Event: TypeAlias = (
 )
 
 
-DETAIL: Final = frozenset({StateChanged, Toggled, Io, Bytes, Kernel, WorkerStats})
+DETAIL: Final = frozenset({StateChanged, Toggled, Io, Bytes, Kernel, Iteration, WorkerStats})
 """The types of events that may be dropped when nobody drains them. Check with ``type(event) in``:
 `isinstance` calls the metaclass of a msgspec type, 50 ns for each of the six."""
 FIGURES: Final = (Snapshot, LoopStats, ProcessStats, WorkerStats)

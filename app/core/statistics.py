@@ -64,6 +64,19 @@ class LoopStats(EventStruct, frozen=True, tag="loop_stats"):
     """A sample of the frames since the last statistics: connection id, body length."""
     oldest_at: float = 0.0
     """The time of the oldest figures, if these are of several loops together; 0 if of one."""
+    reads: int = 0
+    """Calls of read(2) on connections; with `writes` and `ctls` those of the calls since the start
+    that `polls` does not count."""
+    writes: int = 0
+    ctls: int = 0
+    """Changes of what the poller watches; epoll_ctl(2) has a call for each."""
+    observed: int = 0
+    """Iterations that were observed (`app.core.iteration`); of them are the four that follow."""
+    asleep_us: int = 0
+    polling_us: int = 0
+    """CPU time inside poll(2), epoll_wait(2) or select(2)."""
+    serving_us: int = 0
+    telling_us: int = 0
     accepts: tuple[int, ...] = ()
     """Connections accepted since the start at each of `Listening.listeners`, in their order."""
 

@@ -26,12 +26,12 @@ class Wakeup:
             # Full (EAGAIN): a wakeup is already on its way. Closed: no poller is left to return.
             return
 
-    def clear(self) -> bool:
-        """Take back every `wake` until now; True if there was one. Only the poller's thread."""
+    def clear(self) -> int:
+        """Take back every `wake` until now; return how many it were. Only the poller's thread."""
         try:
-            return bool(self._reader.recv(64 * 1024))
+            return len(self._reader.recv(64 * 1024))
         except BlockingIOError:
-            return False
+            return 0
 
     def close(self) -> None:
         """Give both descriptors back. Only the poller's thread, after its last poll."""

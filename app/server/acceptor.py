@@ -24,6 +24,7 @@ from typing import Any, Final
 
 from ..core.addresses import format_address
 from ..core.printable import reason_of
+from .calls import Calls
 from .listener import Listener
 
 ACCEPT_BUDGET: Final = 128
@@ -69,7 +70,7 @@ class Acceptor:
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
 
-    def accept(self) -> Iterator[tuple[socket.socket, Any]]:
+    def accept(self, calls: Calls) -> Iterator[tuple[socket.socket, Any]]:
         """Yield the connections that wait, `ACCEPT_BUDGET` at most, non-blocking, with TCP_NODELAY.
 
         Raises OSError if the listening socket itself is broken.
@@ -78,7 +79,7 @@ class Acceptor:
         self.more = False
         for _ in range(ACCEPT_BUDGET):
             try:
-                sock, address = self.sock.accept()
+                sock, address = calls.accept(self.sock)
             except BlockingIOError:
                 return
             except OSError as error:
@@ -97,7 +98,7 @@ class Acceptor:
             except OSError:
                 # The peer is gone already; only this connection ends.
                 self.errors += 1
-                sock.close()
+                calls.close(sock)
                 continue
             yield sock, address
         self.more = True

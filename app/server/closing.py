@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import os
 import socket
 import struct
 from enum import Enum, auto
@@ -19,6 +18,7 @@ from typing import Final
 
 from ..core.events import Reason
 from ..core.printable import reason_of
+from .calls import Calls
 from .connection import READ_SIZE, Connection
 from .linger import Linger
 
@@ -63,14 +63,14 @@ class Verdict(Enum):
     """The write time-out."""
 
 
-def discard_input(connection: Connection, now: float) -> bool:
+def discard_input(connection: Connection, calls: Calls, now: float) -> bool:
     """Read and throw away what has arrived, a bounded amount; return False at EOF.
 
     Raises OSError if the connection has broken.
     """
     for _ in range(_DISCARD_READS):
         try:
-            data = os.read(connection.fd, READ_SIZE)
+            data = calls.discard(connection.fd, READ_SIZE)
         except BlockingIOError:
             return True
         if not data:
@@ -111,25 +111,25 @@ def describe_loss(connection: Connection, words: str) -> str:
     return f"{words}: {', '.join(lost)}" if lost else words
 
 
-def refuse_socket(sock: socket.socket) -> None:
+def refuse_socket(sock: socket.socket, calls: Calls) -> None:
     """Close a socket that was just accepted: the peer sees a FIN, though it has sent something.
 
     close(2) with unread input sends RST; behind a FIN that changes nothing for a peer that reads.
     """
     with contextlib.suppress(OSError):  # the peer has gone
-        sock.shutdown(socket.SHUT_WR)
-    sock.close()
+        calls.shutdown(sock)
+    calls.close(sock)
 
 
-def reset_socket(sock: socket.socket) -> None:
+def reset_socket(sock: socket.socket, calls: Calls) -> None:
     """Close a socket with RST: what is in flight is destroyed and nothing lingers."""
     # An error: the connection is gone already, and there is nothing left to reset.
     with contextlib.suppress(OSError):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    sock.close()
+    calls.close(sock)
 
 
-def begin_linger(connection: Connection, sock: socket.socket, now: float) -> None:
+def begin_linger(connection: Connection, sock: socket.socket, calls: Calls, now: float) -> None:
     """Send our FIN, and begin to wait for the peer. Raises OSError if the connection has broken."""
     machine = connection.machine
     reason = machine.closing
@@ -137,9 +137,9 @@ def begin_linger(connection: Connection, sock: socket.socket, now: float) -> Non
     waits_for_fin = reason in UNEXPECTED and not (is_quiet and reason is Reason.SHUTDOWN)
     if connection.faulty is not None and connection.faulty.spec.eof is not None:
         waits_for_fin = True  # what the peer does behind our FIN is what is to be seen
-    sock.shutdown(socket.SHUT_WR)
+    calls.shutdown(sock)
     connection.linger = Linger(now, LINGER if waits_for_fin else 0.0, now)
-    if not machine.input_ended and not discard_input(connection, now):
+    if not machine.input_ended and not discard_input(connection, calls, now):
         machine.end_of_input()
 
 

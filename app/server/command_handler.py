@@ -6,8 +6,20 @@ from functools import partial
 
 import msgspec
 
-from ..core.commands import Command, Fault, Kill, KillMode, ReadBytes, Set, Stop, Trace, TraceLevel
+from ..core.commands import (
+    Command,
+    Fault,
+    Kill,
+    KillMode,
+    Look,
+    ReadBytes,
+    Set,
+    Stop,
+    Trace,
+    TraceLevel,
+)
 from ..core.events import ConnectionState, Reason
+from ..core.iteration import MOST_KEPT, MOST_LOOKED, Iterations
 from ..core.printable import in_words, printable
 from ..core.settings import SettingError
 from .connection import Connection
@@ -48,6 +60,8 @@ class CommandHandler:
                 self._trace(command)
             case ReadBytes():
                 self._read_bytes(command)
+            case Look():
+                self._look(command)
             case Fault():
                 self._fault(command)
             case Stop():
@@ -115,6 +129,9 @@ class CommandHandler:
         if connection is None:
             self._answer(command, False, "no such connection", command.id)
             return
+        if command.level is TraceLevel.LOOP:
+            self._answer(command, False, "loop is not of one connection: use look", command.id)
+            return
         self._loop.life.trace(connection, TraceLevel(command.level))
         self._answer(command, True, f"trace {command.level}", command.id)
 
@@ -135,6 +152,14 @@ class CommandHandler:
             f"{held:,} of the {kept.size:,} bytes that it sent are kept{off}",
             command.id,
         )
+
+    def _look(self, command: Look) -> None:
+        observer, reporter = self._loop.observer, self._reporter
+        observer.look(reporter.now + min(max(command.seconds, 0.0), MOST_LOOKED))
+        told = observer.latest(min(command.last, MOST_KEPT)) if command.last > 0 else ()
+        if command.last > 0:
+            reporter.publish(Iterations(t=reporter.time(), request=command.request, told=told))
+        self._answer(command, True, f"{len(told):,} iterations are told")
 
     def _fault(self, command: Fault) -> None:
         try:

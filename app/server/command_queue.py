@@ -14,6 +14,8 @@ class CommandQueue:
     def __init__(self) -> None:
         self._commands: deque[Command] = deque()
         self._wakeup = Wakeup()
+        self.woken = 0
+        """Bytes that the last `take` has cleared of the wakeup."""
         self.fd = self._wakeup.fd
         """Readable when `take` is to be called."""
         self.wake = self._wakeup.wake
@@ -26,7 +28,7 @@ class CommandQueue:
 
     def take(self, limit: int) -> list[Command]:
         """Remove and return at most `limit` commands; the rest wakes the loop again."""
-        self._wakeup.clear()
+        self.woken = self._wakeup.clear()
         count = min(limit, len(self._commands))
         taken = [self._commands.popleft() for _ in range(count)]
         if self._commands:

@@ -18,6 +18,7 @@ from ..core.events import POLLIN, POLLOUT, Reason
 from ..core.printable import in_words, printable
 from ..core.settings import Settings
 from . import deadlines
+from .calls import Calls
 from .captures import Captures
 from .closing import (
     LONGEST_STEP,
@@ -50,12 +51,19 @@ class Lifecycle:
     """Opens and closes connections, and registers what they wait for; in the loop's thread only."""
 
     def __init__(
-        self, settings: Settings, poller: Poller, reporter: Reporter, shard: Shard
+        self,
+        settings: Settings,
+        poller: Poller,
+        reporter: Reporter,
+        shard: Shard,
+        clock: Callable[[], float],
     ) -> None:
         self.settings = settings
         """The settings in force."""
         self.reporter = reporter
         self.poller = poller
+        self.calls = Calls(poller, clock, reporter.calls)
+        """The loop's system calls; the poller's, too, but for the poll itself."""
         self.by_id: dict[int, Connection] = {}
         """The open connections by id."""
         self.by_fd: dict[int, Connection] = {}
@@ -96,7 +104,7 @@ class Lifecycle:
             self._refuse(connection, sock, Reason.LIMIT, limit)
             return
         try:
-            self.poller.add(fd, POLLIN)
+            self.calls.add(fd, POLLIN)
         except Exception as error:
             self._limit.leave(connection.peer, self.settings)
             words = getattr(error, "strerror", None) or in_words(error)
@@ -117,7 +125,7 @@ class Lifecycle:
     ) -> None:
         self.reporter.publish_opened(connection)
         connection.machine.close(reason, detail)
-        refuse_socket(sock)
+        refuse_socket(sock, self.calls)
         self.reporter.publish_closed(connection)
 
     def schedule(self, connection: Connection) -> None:
@@ -158,12 +166,12 @@ class Lifecycle:
         wanted = machine.wanted_interest if not connection.held_until else 0
         if wanted != connection.interest:
             if not connection.interest:
-                self.poller.add(connection.fd, wanted)
+                self.calls.add(connection.fd, wanted)
             elif wanted:
-                self.poller.modify(connection.fd, wanted)
+                self.calls.modify(connection.fd, wanted)
             else:
                 # Only time is waited for, and POLLHUP would be reported for no interest too.
-                self.poller.remove(connection.fd)
+                self.calls.remove(connection.fd)
             if (wanted ^ connection.interest) & POLLOUT:
                 connection.toggles += 1
                 connection.toggled_at = now
@@ -184,7 +192,7 @@ class Lifecycle:
             return True
         if connection.linger is None:
             try:
-                begin_linger(connection, self._sockets[connection.fd], now)
+                begin_linger(connection, self._sockets[connection.fd], self.calls, now)
             except OSError:
                 note_break(connection, self._queues.take_error(connection.fd))
                 return True
@@ -196,15 +204,15 @@ class Lifecycle:
             # Who waits for the close wants to know what was lost.
             self.unacknowledged.examine(connection, reporter.now)
         if connection.interest:
-            self.poller.remove(fd)
+            self.calls.remove(fd)
         if machine.closing in ENDS_BY_PEER:
             note_end(connection, self._queues.unacked(fd))
         sock = self._sockets.pop(fd)
         if connection.id in self._resetting:
             self._resetting.discard(connection.id)
-            reset_socket(sock)
+            reset_socket(sock, self.calls)
         else:
-            sock.close()
+            self.calls.close(sock)
         del self.by_fd[fd], self.by_id[connection.id]
         self._limit.leave(connection.peer, self.settings)
         self.quick.pop(fd, None)
@@ -319,7 +327,7 @@ class Lifecycle:
         """End at once, with FIN: the kernel still delivers what it has accepted."""
         # Also in DRAINING: close(2) with unread input would destroy what the kernel has accepted.
         with contextlib.suppress(OSError):
-            discard_input(connection, self.reporter.now)
+            discard_input(connection, self.calls, self.reporter.now)
         connection.machine.close(reason, detail)
         self.apply_state(connection, self.reporter.now)
 

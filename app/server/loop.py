@@ -12,7 +12,7 @@ from math import inf
 from typing import Final
 
 from ..core.addresses import format_address
-from ..core.commands import Command
+from ..core.commands import Command, TraceLevel
 from ..core.events import POLLIN, Reason, Stopping
 from ..core.fault_spec import parse_fault
 from ..core.printable import reason_of
@@ -23,6 +23,7 @@ from .command_queue import CommandQueue
 from .connection import Connection
 from .descriptors import connection_ceiling
 from .lifecycle import Lifecycle
+from .loop_observer import LoopObserver
 from .machine import DRAINING
 from .poller import MAX_EVENTS, Poller
 from .reporter import Reporter
@@ -61,12 +62,15 @@ class Loop:
         wall_clock: WallClock,
     ) -> None:
         self.reporter = reporter
-        self.life = Lifecycle(settings, poller, reporter, shard)
+        self.life = Lifecycle(settings, poller, reporter, shard, clock)
         self._serving = Serving(self.life, clock)
         self.life.faults.put_on_all(parse_fault(settings.fault) if settings.fault else None)
         self._poller = poller
         self._acceptors = [Acceptor(listener) for listener in shard.listeners]
         reporter.accepts = [0] * len(self._acceptors)
+        self.observer = LoopObserver(self.life.calls, poller, self.life.by_fd, reporter, clock)
+        if reporter.trace_all is TraceLevel.LOOP:
+            self.observer.look(inf)
         self._commands = commands
         self._clock = clock
         self._wall_clock = wall_clock
@@ -89,13 +93,18 @@ class Loop:
         clock, poll, reporter = self._clock, self._poller.poll, self.reporter
         record_iteration = reporter.record_iteration
         serving, wall_clock = self._serving, self._wall_clock
-        commands_fd = self._commands.fd
+        commands_fd, observer = self._commands.fd, self.observer
+        observer.wakeup, observer.listeners = commands_fd, [each.fd for each in self._acceptors]
         for acceptor in self._acceptors:
-            self._poller.add(acceptor.fd, POLLIN)
-        self._poller.add(commands_fd, POLLIN)
+            self.life.calls.add(acceptor.fd, POLLIN)
+        self.life.calls.add(commands_fd, POLLIN)
         now = clock()
         while True:
-            ready = poll(self._patience(now))
+            timeout = self._patience(now)
+            if observer.is_on:
+                ready = observer.poll(timeout, reporter.polls + 1, reporter.telling)
+            else:
+                ready = poll(timeout)
             began = now = reporter.now = clock()
             if now >= wall_clock.compare_at:
                 self._follow_wall_clock()
@@ -112,7 +121,9 @@ class Loop:
                 self._accept(others)
             if commands_fd in others:
                 reporter.now = clock()
-                for command in self._commands.take(COMMAND_BUDGET):
+                commands = self._commands.take(COMMAND_BUDGET)
+                self.life.calls.note_wakeup(commands_fd, self._commands.woken)
+                for command in commands:
                     apply(command)
             if self._due <= now:
                 self._keep_time(now)
@@ -120,6 +131,8 @@ class Loop:
                 return self._stopping
             now = clock()
             record_iteration(now - began)
+            if observer.is_on:
+                observer.end(now, reporter.telling)
             if now - began >= STALL:
                 # Stopped at a point that nobody knows: what has the iteration's time may be of now.
                 for connection in self.life.by_id.values():
@@ -185,6 +198,8 @@ class Loop:
             self.life.unacknowledged.look(now)
         if self.reporter.next_round <= now:
             self.life.publish_round()
+            if self.observer.is_on:
+                self.observer.publish_new()
 
     def _for_each(
         self, connections: Iterable[Connection], act: Callable[[Connection], None]
@@ -231,7 +246,7 @@ class Loop:
         self._resume_at = inf
         for acceptor in self._acceptors:
             if acceptor.resume_at == inf:
-                self._poller.remove(acceptor.fd)
+                self.life.calls.remove(acceptor.fd)
             acceptor.close()
         self._force_at = now + max(grace / 2, grace - LINGER - 0.5)
         self.reporter.publish(
@@ -252,7 +267,7 @@ class Loop:
         for index, acceptor in enumerate(self._acceptors):
             if acceptor.more or acceptor.fd in ready:
                 self.life.ceiling = connection_ceiling()
-                for sock, address in acceptor.accept():
+                for sock, address in acceptor.accept(self.life.calls):
                     now = self.reporter.now = self._clock()
                     try:
                         self.life.open(sock, format_address(address), now)
@@ -265,7 +280,7 @@ class Loop:
         self.reporter.accept_errors = sum(acceptor.errors for acceptor in self._acceptors)
 
     def _pause_accepting(self, acceptor: Acceptor, now: float) -> None:
-        self._poller.remove(acceptor.fd)
+        self.life.calls.remove(acceptor.fd)
         self._begin_pause(acceptor, now)
 
     def _begin_pause(self, acceptor: Acceptor, now: float) -> None:
@@ -279,7 +294,7 @@ class Loop:
             if acceptor.resume_at <= now:
                 acceptor.resume_at = inf
                 try:
-                    self._poller.add(acceptor.fd, POLLIN)
+                    self.life.calls.add(acceptor.fd, POLLIN)
                 except OSError as error:
                     # epoll_ctl(2) may have no memory yet, or another process the last watch.
                     acceptor.failure = reason_of(error)

@@ -36,6 +36,7 @@ from ..core.statistics import LoopStats
 from ..watch.pacing import pause_beside
 from ..watch.stream import EventStream
 from . import kernel
+from .calls import CallCounts
 from .connection import NO_COUNTS, Connection, Counts
 from .wall_clock import describe_step
 
@@ -90,7 +91,8 @@ class Reporter:
         self._round_at = 0.0
         self._answered = 0.0  # the `asked_at` that the last round answered; no time is compared
         self.stream = stream
-        self._worker = worker
+        self.worker = worker
+        """The worker's number, from 1; 0 if there are none."""
         self.epoch = epoch
         """Unix time minus the loop's clock, in seconds."""
         self.changed: set[Connection] = set()
@@ -121,9 +123,13 @@ class Reporter:
         self.refused = 0
         self.armed = 0
         self.accept_errors = 0
+        self.calls = CallCounts()
+        self.observed = self.asleep_us = self.polling_us = self.serving_us = self.telling_us = 0
         self.accepts: list[int] = []
         """Connections accepted at each listener, in their order."""
         self._totals = NO_COUNTS
+        self.telling = 0.0
+        """Seconds that the rounds have taken so far."""
         self._next_round = 0.0
         self._has_closed = False
         """Whether a connection has ended since the last round; its figures wait for the next."""
@@ -174,7 +180,7 @@ class Reporter:
         self.opened_count += 1
         self.note_change(connection)
         self.stream.publish(
-            Opened(self.time(), connection.id, connection.fd, connection.peer, self._worker)
+            Opened(self.time(), connection.id, connection.fd, connection.peer, self.worker)
         )
 
     def publish_closed(self, connection: Connection) -> Closed:
@@ -220,10 +226,10 @@ class Reporter:
         self.stream.publish(
             Notice(
                 t=self.time(),
-                level="debug" if self._worker else "warning",
+                level="debug" if self.worker else "warning",
                 text=describe_step(seconds),
                 clock_step=seconds,
-                worker=self._worker,
+                worker=self.worker,
             )
         )
         for connection in connections:
@@ -349,7 +355,9 @@ class Reporter:
         self.stream.publish_latest(snapshots, self.statistics())
         self.bodies.clear()
         self.longest = 0.0
-        pause = max(self._pause_by_load(), (self._stopwatch() - started) * COST_SHARE)
+        took = self._stopwatch() - started
+        self.telling += took
+        pause = max(self._pause_by_load(), took * COST_SHARE)
         self._next_round = self.now + min(pause, MAX_INTERVAL)
 
     def _pause_by_load(self) -> float:
@@ -380,6 +388,14 @@ class Reporter:
             service_us=self.service.to_counts(),
             iteration_us=self.iterations.to_counts(),
             bodies=tuple(self.bodies),
+            reads=self.calls.reads,
+            writes=self.calls.writes,
+            ctls=self.calls.ctls,
+            observed=self.observed,
+            asleep_us=self.asleep_us,
+            polling_us=self.polling_us,
+            serving_us=self.serving_us,
+            telling_us=self.telling_us,
             accepts=tuple(self.accepts),
         )
 

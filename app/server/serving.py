@@ -21,7 +21,6 @@ Facts that surprise:
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from math import floor
 from operator import length_hint
@@ -39,6 +38,7 @@ from ..core.framing import (
 from ..core.histogram import TABLE_SIZE, index_of, index_table
 from ..core.settings import Settings
 from .budgets import BATCH_BUDGET, BYTE_BUDGET, FRAME_BUDGET, PIECE_BUDGET
+from .calls import StateNote
 from .capture import LAST, TAIL
 from .closing import close_broken, discard_input
 from .connection import READ_SIZE, Connection
@@ -69,7 +69,8 @@ class Serving:
         self._life = life
         self._clock = clock
         self._reporter = life.reporter
-        self._calls = TracedCalls(life.by_fd, life.reporter)
+        self._kernel = life.calls
+        self._calls = TracedCalls(life.by_fd, life.reporter, life.calls)
         self._direct = life.settings.write_mode == "direct"
         # Whether a read is followed by another until EAGAIN: readiness will not be reported again.
         self._until_eagain = life.poller.edge_triggered
@@ -116,12 +117,13 @@ class Serving:
         quick, by_fd = self._life.quick, self._life.by_fd
         sampling = self._reporter.stream.watched and len(self._reporter.bodies) < SAMPLE
         adapting = sampling or self._reporter.wakeups % ADAPT_EVERY == 0
-        read, write, cap = os.read, os.write, self._life.settings.cap
+        read, write, cap = self._kernel.read, self._kernel.write, self._life.settings.cap
         short = self._captures.short
         share = self._share = max(READ_SIZE, BATCH_BUDGET // (len(ready) or 1))
         clock, served, buckets = self._clock, self._reporter.service.counts, self._buckets
         waiting = iter(ready)
         untimed, skips = 0, CLOCK_EVERY - 1  # frames and echoes to time, see `CLOCK_EVERY`
+        slow = unwritten = 0  # wake-ups that are not of the hot path, and those without its write
         while True:
             try:
                 for fd, _ in waiting:
@@ -129,6 +131,7 @@ class Serving:
                         connection = quick[fd]
                     except KeyError:
                         if fd in by_fd:
+                            slow += 1
                             untimed = self._time(untimed, now)
                             self._serve(by_fd[fd], now)
                         else:
@@ -138,6 +141,7 @@ class Serving:
                         ask = connection.read_size
                         data = read(fd, ask if ask < share else share)
                     except OSError as error:
+                        unwritten += 1
                         untimed = self._time(untimed, now)
                         self._read_failed(connection, error)
                         self._finish_wakeup(connection, now)
@@ -192,12 +196,16 @@ class Serving:
                                     note_sample(self._reporter, connection, data)
                             continue
                     else:
+                        unwritten += 1
                         sent = 0
                     untimed = self._time(untimed, now)
                     self._receive(connection, data, sent, now)
                     self._write_error = None
                     self._finish_wakeup(connection, now)
                 self._time(untimed, now)
+                quick_calls = len(ready) - len(others) - slow
+                self._kernel.counts.reads += quick_calls
+                self._kernel.counts.writes += quick_calls - unwritten
                 return others
             except Exception as error:  # a fault of ours, or no memory for one peer's body
                 self._write_error = None  # it was this connection's
@@ -254,7 +262,7 @@ class Serving:
         elif machine.state is DRAINING:
             seen = machine.bytes_in
             try:
-                goes_on = discard_input(connection, now)
+                goes_on = discard_input(connection, self._kernel, now)
             except OSError as error:
                 self._close_broken(connection, error)
                 goes_on = True
@@ -268,6 +276,13 @@ class Serving:
 
     def _finish_wakeup(self, connection: Connection, now: float) -> None:
         """Put the connection on or off the hot path, and apply a change of its state."""
+        note, before, interest = self._kernel.note, connection.seen_state, connection.interest
+        self._settle(connection, now)
+        if note is not None:
+            after = connection.machine.state
+            note(StateNote(connection.fd, connection.id, interest, before, after))
+
+    def _settle(self, connection: Connection, now: float) -> None:
         if connection.seen_state is CLOSED:
             return
         if not connection.changed:

@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import errno
-import os
 from collections.abc import Mapping, Sequence
 
 from ..core.commands import TraceLevel
 from .broken_frame import Chunk
+from .calls import Calls
 from .connection import Connection
 from .reporter import Reporter
 
 
 class TracedCalls:
-    """read, write and writev as `os` has them; those on traced connections are published."""
+    """read and write of the loop's calls; those on traced connections are published."""
 
-    def __init__(self, connections: Mapping[int, Connection], reporter: Reporter) -> None:
+    def __init__(
+        self, connections: Mapping[int, Connection], reporter: Reporter, calls: Calls
+    ) -> None:
         self._connections = connections
+        self._calls = calls
         self._reporter = reporter
 
     def read(self, fd: int, size: int) -> bytes:
         """Call read(2). Raises OSError."""
+        self._calls.counts.reads += 1
         if not (self._reporter.inspected or self._reporter.tells_all_calls):
-            return os.read(fd, size)
+            return self._calls.read(fd, size)
         try:
-            data = os.read(fd, size)
+            data = self._calls.read(fd, size)
         except OSError as error:
             self._publish(fd, "read", size, -1, error)
             raise
@@ -33,10 +37,11 @@ class TracedCalls:
 
     def write(self, fd: int, chunks: Sequence[Chunk]) -> int:
         """Call write(2), or writev(2) for more than one chunk. Raises OSError."""
+        self._calls.counts.writes += 1
         if not (self._reporter.inspected or self._reporter.tells_all_calls):
-            return _write(fd, chunks)
+            return self._calls.write_all(fd, chunks)
         try:
-            count = _write(fd, chunks)
+            count = self._calls.write_all(fd, chunks)
         except OSError as error:
             self._publish(fd, "write", sum(map(len, chunks)), -1, error)
             raise
@@ -59,7 +64,3 @@ class TracedCalls:
         published = self._reporter.publish_call(connection, call, asked, result, name)
         if published and connection.trace is TraceLevel.BYTES and result > 0:
             self._reporter.publish_bytes(connection, call, b"".join(data)[:result])
-
-
-def _write(fd: int, chunks: Sequence[Chunk]) -> int:
-    return os.writev(fd, chunks) if len(chunks) > 1 else os.write(fd, chunks[0])

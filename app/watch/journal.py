@@ -32,6 +32,7 @@ from ..core.events import (
     Stopping,
     Toggled,
 )
+from ..core.iteration import Iteration, Iterations
 from ..core.kept_bytes import KeptBytes
 from ..core.queues import Kernel
 from ..core.settings import TIMEOUTS, format_size
@@ -121,8 +122,8 @@ def entries(event: Event) -> Iterator[JournalEntry]:
         return  # the dashboard traces the selected connection: it would log each move
     if isinstance(event, Notice) and event.level == "debug":
         return  # a traceback is for the log
-    if isinstance(event, KeptBytes):
-        return  # the bytes of a peer are for the client that has asked
+    if isinstance(event, KeptBytes | Iteration | Iterations):
+        return  # for the client that has asked, and for the pane of the loop
     yield entry(event)
     if isinstance(event, Listening):
         for note in event.notes:

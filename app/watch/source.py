@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from ..core.commands import Command, ReadBytes
+from ..core.commands import Command, Look, ReadBytes
 from ..core.events import Crashed
 from .screen_state import KEEP_CLOSED
 from .stream import Drained, EventStream
@@ -95,8 +95,8 @@ class StreamSource:
 
     def submit(self, command: Command) -> None:
         """Send a command; bytes of a peer that it asks for come back through the stream."""
-        if isinstance(command, ReadBytes):
-            self._stream.expect_bytes(command.request)
+        if isinstance(command, ReadBytes | Look):
+            self._stream.expect_answer(command.request)
         self._submit(command)
 
     def drain(self) -> Drained:

@@ -40,6 +40,7 @@ from ..core.events import (
     Snapshot,
 )
 from ..core.habits import HostNote
+from ..core.iteration import Iterations
 from ..core.kept_bytes import KeptBytes
 from ..core.statistics import (
     LoopStats,
@@ -98,7 +99,7 @@ class EventStream:
         self._detail_out = 0  # written under `_events_lock` only
         self._bound = MOST_WAITING
         self._events_lock = Lock()
-        self._asked_bytes: deque[int] = deque(maxlen=MOST_ASKED)
+        self._asked: deque[int] = deque(maxlen=MOST_ASKED)
         self.dropped = 0
         """Detail events dropped since the server's start."""
         self.lost = 0
@@ -182,8 +183,8 @@ class EventStream:
         watched = self.watched
         for event in events:
             kind = type(event)
-            if kind is KeptBytes and isinstance(event, KeptBytes):
-                if not self._takes_bytes(event.request):
+            if isinstance(event, KeptBytes | Iterations):
+                if not self._takes_answer(event.request):
                     continue  # the bytes of a peer are for whoever has asked alone
             elif not watched and kind in _FOR_WATCHERS and _is_for_watchers(event):
                 continue
@@ -221,13 +222,13 @@ class EventStream:
 
     # --- consumer ---
 
-    def _takes_bytes(self, request: int) -> bool:
-        """Whether the consumer is told the bytes that answer a command; 0 is a close."""
-        return request in self._asked_bytes if request else self.wants_bytes
+    def _takes_answer(self, request: int) -> bool:
+        """Whether the consumer is told what answers a command; 0 is a close."""
+        return request in self._asked if request else self.wants_bytes
 
-    def expect_bytes(self, request: int) -> None:
-        """Let the bytes of a peer pass that the command `request` of this consumer asks for."""
-        self._asked_bytes.append(request)
+    def expect_answer(self, request: int) -> None:
+        """Let what the command `request` of this consumer asks for pass: bytes or iterations."""
+        self._asked.append(request)
 
     def drain(self, limit: int | None = None) -> Drained:
         """Take everything that has gathered; or at most `limit` events, and no figures.

@@ -8,6 +8,7 @@ import os
 import select
 import socket
 from math import inf
+from time import monotonic
 from typing import cast
 
 import pytest
@@ -21,7 +22,9 @@ from app.server.acceptor import (
     PAUSE,
     Acceptor,
 )
+from app.server.calls import CallCounts, Calls
 from app.server.listener import Listener, make_listeners
+from app.server.poller import SelectPoller
 
 
 class FakeAccepted:
@@ -72,14 +75,14 @@ def acceptor_of(*outcomes: FakeAccepted | int) -> Acceptor:
 
 
 def accepted(acceptor: Acceptor) -> list[object]:
-    return [sock for sock, _ in acceptor.accept()]
+    return [sock for sock, _ in acceptor.accept(Calls(SelectPoller(), monotonic, CallCounts()))]
 
 
 def test_a_connection_has_no_delay_and_is_probed_when_idle() -> None:
     acceptor = Acceptor(make_listeners([Address("127.0.0.1", 0)], 8).loops[0][0])
     with acceptor.sock, socket.create_connection(acceptor.sock.getsockname(), 5):
         select.select([acceptor.sock], [], [], 5)
-        ((sock, _),) = acceptor.accept()
+        ((sock, _),) = acceptor.accept(Calls(SelectPoller(), monotonic, CallCounts()))
         with sock:
             assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
             assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)

@@ -8,8 +8,7 @@ from app.core.commands import TraceLevel
 from app.core.events import POLLIN, POLLOUT
 from app.core.framing import frame
 from app.core.settings import Settings
-from app.server import serving as serving_module
-from app.server import tracing
+from app.server import calls
 from app.server.budgets import BATCH_BUDGET, FRAME_BUDGET
 from app.server.connection import READ_SIZE, Connection
 from app.server.connection_limit import ConnectionLimit
@@ -49,7 +48,7 @@ def served(ready: int, received: bytes, settings: Settings) -> tuple[Lifecycle, 
     """So many connections with an echo pending of what they have received."""
     reporter = Reporter(EventStream(), 0.0, TraceLevel.OFF)
     shard = Shard((), ConnectionLimit(), 0.0)
-    life = Lifecycle(settings, NoPoller(), reporter, shard)
+    life = Lifecycle(settings, NoPoller(), reporter, shard, lambda: 1.0)
     for fd in range(100, 100 + ready):
         connection = Connection(fd, fd, "10.0.0.1:1", 1.0)
         connection.machine.receive(received, BODY, 1.0)
@@ -62,7 +61,7 @@ def served(ready: int, received: bytes, settings: Settings) -> tuple[Lifecycle, 
 @pytest.mark.parametrize("ready", [1, 32])
 def test_those_that_are_ready_share_the_budget(ready: int, monkeypatch: pytest.MonkeyPatch) -> None:
     kernel = GreedyKernel()
-    monkeypatch.setattr(tracing, "os", kernel)
+    monkeypatch.setattr(calls, "os", kernel)
     life, serving = served(ready, frame(bytes(BODY)), Settings())
     serving.batch([(fd, POLLOUT) for fd in life.by_fd], 1.0)
     share = min(BODY + 4, BATCH_BUDGET // ready)
@@ -75,7 +74,7 @@ def test_those_that_are_ready_share_the_budget(ready: int, monkeypatch: pytest.M
 def test_frames_left_over_behind_an_armed_echo_are_held_by_the_budget(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(tracing, "os", GreedyKernel())
+    monkeypatch.setattr(calls, "os", GreedyKernel())
     for frames, hits in ((FRAME_BUDGET, 0), (FRAME_BUDGET + 1, 1)):
         life, serving = served(1, frame(b"") * frames, Settings(write_mode="armed"))
         serving.batch([(fd, POLLOUT) for fd in life.by_fd], 1.0)
@@ -89,8 +88,7 @@ def test_a_read_that_was_full_is_held_by_the_budget(
     is_quick: bool, left: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kernel = GreedyKernel((2 * READ_SIZE).to_bytes(4, "big") + bytes(READ_SIZE - 4 - left))
-    monkeypatch.setattr(tracing, "os", kernel)
-    monkeypatch.setattr(serving_module, "os", kernel)
+    monkeypatch.setattr(calls, "os", kernel)
     life, serving = served(1, b"", Settings())
     ((fd, connection),) = life.by_fd.items()
     if is_quick:

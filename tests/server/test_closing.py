@@ -15,6 +15,7 @@ from app.core.commands import Kill, KillMode, TraceLevel
 from app.core.events import Closed, ConnectionState, Reason
 from app.core.framing import frame, header
 from app.core.settings import Settings
+from app.server.calls import CallCounts, Calls
 from app.server.closing import (
     LINGER,
     LONGEST_STEP,
@@ -37,6 +38,10 @@ from tests.server.test_stalls import StoppedClock
 Serve = Callable[..., Running]
 
 
+def calls() -> Calls:
+    return Calls(SelectPoller(), monotonic, CallCounts())
+
+
 def lingering(reason: Reason, quiet: float = 0.0) -> Connection:
     """A connection of which the FIN was just sent, at the time 100."""
     ours, theirs = socket.socketpair()
@@ -44,7 +49,7 @@ def lingering(reason: Reason, quiet: float = 0.0) -> Connection:
         ours.setblocking(False)
         connection = Connection(1, ours.fileno(), "peer", 100.0 - quiet)
         connection.machine.begin_close(reason, "")
-        begin_linger(connection, ours, 100.0)
+        begin_linger(connection, ours, calls(), 100.0)
         assert theirs.recv(1) == b""
     return connection
 
@@ -122,10 +127,10 @@ def test_so_much_input_is_thrown_away_at_a_time() -> None:
             while sent < 16 * READ_SIZE:
                 sent += theirs.send(bytes(READ_SIZE))
         assert sent > 6 * READ_SIZE
-        assert discard_input(connection, 1.0)
+        assert discard_input(connection, calls(), 1.0)
         assert READ_SIZE <= connection.bytes_in <= 4 * READ_SIZE
         theirs.close()
-        while discard_input(connection, 2.0):
+        while discard_input(connection, calls(), 2.0):
             pass
         assert connection.bytes_in == sent
 
@@ -183,7 +188,9 @@ def test_a_kill_of_mode_close_gives_the_peer_its_ten_seconds(serve: Serve) -> No
 def test_what_has_arrived_unread_makes_no_reset_of_a_stop_whose_time_is_over() -> None:
     """close(2) with unread input sends an RST, which destroys what the peer has not fetched."""
     reporter = Reporter(EventStream(), 0.0, TraceLevel.OFF)
-    life = Lifecycle(Settings(), SelectPoller(), reporter, Shard((), ConnectionLimit(), 0.0))
+    life = Lifecycle(
+        Settings(), SelectPoller(), reporter, Shard((), ConnectionLimit(), 0.0), monotonic
+    )
     with (
         socket.create_server(("127.0.0.1", 0)) as listener,
         socket.create_connection(listener.getsockname(), 10) as client,

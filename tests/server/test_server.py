@@ -247,9 +247,9 @@ def test_a_fault_in_serving_one_connection_ends_that_one_only(
             raise fault()
         return data
 
+    monkeypatch.setattr(os, "read", breaks)
     running = serve()
     neighbour = running.connect()
-    monkeypatch.setattr(os, "read", breaks)
     count = 30
     for _ in range(count):
         client, connection_id = running.connect_known()

@@ -12,8 +12,7 @@ from app.core.framing import frame
 from app.core.histogram import Histogram
 from app.core.settings import Settings
 from app.core.statistics import LoopStats
-from app.server import serving as serving_module
-from app.server import tracing
+from app.server import calls
 from app.server.connection import Connection
 from app.server.connection_limit import ConnectionLimit
 from app.server.lifecycle import Lifecycle
@@ -59,10 +58,10 @@ class ServingWithSlowCloses(Serving):
 
     def __init__(self, life: Lifecycle, kernel: PlayedKernel) -> None:
         super().__init__(life, kernel.clock)
-        self._kernel = kernel
+        self._played = kernel
 
     def _close_broken(self, connection: Connection, error: OSError) -> None:
-        self._kernel.us += 10_000
+        self._played.us += 10_000
 
 
 @pytest.mark.parametrize("slow", [None, 100, 101, 102])
@@ -71,10 +70,11 @@ def test_a_time_is_at_most_three_short_echoes_too_long(
     slow: int | None, place: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kernel = PlayedKernel()
-    monkeypatch.setattr(tracing, "os", kernel)
-    monkeypatch.setattr(serving_module, "os", kernel)
+    monkeypatch.setattr(calls, "os", kernel)
     reporter = Reporter(EventStream(), 0.0, TraceLevel.OFF)
-    life = Lifecycle(Settings(), SelectPoller(), reporter, Shard((), ConnectionLimit(), 0.0))
+    life = Lifecycle(
+        Settings(), SelectPoller(), reporter, Shard((), ConnectionLimit(), 0.0), kernel.clock
+    )
     fds = list(range(200, 200 + PEERS))
     if slow is not None:
         fds[place] = slow

@@ -52,7 +52,7 @@ def close_with_unread_input(patch: Patch) -> None:
     def cut_off(life: Lifecycle, connection: Any, words: str) -> None:
         life.close(connection, Reason.SHUTDOWN, words)
 
-    patch.setattr(lifecycle, "discard_input", lambda connection, now: True)
+    patch.setattr(lifecycle, "discard_input", lambda connection, calls, now: True)
     patch.setattr(Lifecycle, "cut_off", cut_off)
 
 

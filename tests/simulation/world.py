@@ -27,9 +27,10 @@ import pytest
 
 from app.core.commands import Kill, KillMode, Set, Trace, TraceLevel
 from app.core.settings import Settings
-from app.server import closing, command_queue, loop, memory, serving, tracing
+from app.server import calls, command_queue, loop, memory, serving
 from app.server import kernel as kernel_figures
 from app.server import server as server_module
+from app.server.calls import Calls
 from app.server.connection_limit import ConnectionLimit
 from app.server.listener import Listener
 from app.server.poller import Ready
@@ -136,10 +137,10 @@ class World:
         """Put the simulated kernel in the place of the real one."""
         kernel = self.kernel
         with pytest.MonkeyPatch.context() as patch:
-            for module in (serving, tracing):
-                patch.setattr(module, "os", kernel)
+            patch.setattr(calls, "os", kernel)
+            discard = lambda calls, fd, size: kernel.discard(fd, size)  # noqa: E731
+            patch.setattr(Calls, "discard", discard)
             patch.setattr(serving, "BATCH_BUDGET", BUDGET)
-            patch.setattr(closing, "os", SimpleNamespace(read=kernel.discard))
             patch.setattr(kernel_figures, "fcntl", kernel)
             patch.setattr(command_queue, "Wakeup", partial(Wakeup, kernel))
             patch.setattr(memory, "_malloc_trim", None)

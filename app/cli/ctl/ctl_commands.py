@@ -35,6 +35,7 @@ from .killing import kill
 from .linking import fetch_process, fetch_state, json_option, linked
 from .lint_command import lint_command
 from .listing import list_command, show, why
+from .loop_command import loop_command
 from .printing import print_facts, print_result
 from .record_command import record
 from .watching import KINDS, Watcher, parse_kinds, wait_for_news
@@ -68,7 +69,7 @@ def ctl() -> None:
     """Look at a running server and change it, from scripts."""
 
 
-for command in (list_command, show, why, lint_command, kill, fault, record, export):
+for command in (list_command, show, why, lint_command, kill, fault, record, export, loop_command):
     ctl.add_command(command)
 
 

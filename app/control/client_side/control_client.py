@@ -17,6 +17,7 @@ from ...core.commands import (
     ClientCommand,
     Fault,
     Kill,
+    Look,
     ReadBytes,
     answer_bound,
     expected_results,
@@ -27,6 +28,7 @@ from ...core.events import (
     Event,
 )
 from ...core.framing import FrameDecoder, TooLong
+from ...core.iteration import Iteration, Iterations
 from ...core.kept_bytes import KeptBytes
 from ...core.printable import reason_of
 from ...core.statistics import MeasuredRate
@@ -235,7 +237,16 @@ class Link:
         answers = list(self._answers(ReadBytes(request=1, id=connection_id)))
         return next((event for event in answers if isinstance(event, KeptBytes)), None)
 
-    def _answers(self, command: ClientCommand) -> Iterator[CommandResult | KeptBytes]:
+    def read_iterations(self, last: int, seconds: float) -> list[Iteration]:
+        """Have the loop observed for `seconds`; return up to `last` iterations of each loop.
+
+        Raises `ControlError`, as `carry_out` does.
+        """
+        answers = list(self._answers(Look(request=1, seconds=seconds, last=last)))
+        told = (event.told for event in answers if isinstance(event, Iterations))
+        return [iteration for each in told for iteration in each]
+
+    def _answers(self, command: ClientCommand) -> Iterator[CommandResult | KeptBytes | Iterations]:
         """Send a command, and wait for all that answers it; as `carry_out`."""
         expected = expected_results(command)
         command = msgspec.structs.replace(command, instance=command.instance or self.instance)
@@ -246,7 +257,7 @@ class Link:
         deadline = time.monotonic() + within
         while expected > 0:
             for event in self._events_of_next(deadline, within):
-                if isinstance(event, KeptBytes) and event.request == command.request:
+                if isinstance(event, KeptBytes | Iterations) and event.request == command.request:
                     yield event
                 if isinstance(event, CommandResult) and event.request == command.request:
                     expected = results_left(expected, event)

@@ -34,6 +34,7 @@ from ...core.events import (
     RecordingStatus,
     Snapshot,
 )
+from ...core.iteration import Iteration, Iterations
 from ...core.kept_bytes import KeptBytes
 from ...core.statistics import LoopStats, ProcessStats, WorkerStats, carry_longest
 from ...watch.fanout import Fanout
@@ -79,6 +80,10 @@ def memory_of(event: Event) -> int:
     The length of its JSON is another quantity, and takes 0.4 to 1 µs an event.
     """
     kind = type(event)
+    if isinstance(event, Iteration):
+        return _SIZES[kind] + 600 * len(event.ready)
+    if isinstance(event, Iterations):
+        return sum(map(memory_of, event.told))
     name = _LONG_TEXT.get(kind)
     return _SIZES[kind] + (0 if name is None else len(getattr(event, name)))
 
@@ -148,8 +153,8 @@ class Follower:
                 self._fresh_from = min(self._fresh_from, event.t)
             if isinstance(event, CommandResult):
                 self._keep_result(event)
-            elif isinstance(event, KeptBytes):
-                self._keep_bytes(event)
+            elif isinstance(event, KeptBytes | Iterations):
+                self._keep_answer(event)
             elif self.watched:
                 self._keep_event(event)
         if len(self._events) >= URGENT_EVENTS:
@@ -170,11 +175,11 @@ class Follower:
             # Another's request may have the number of one of this client's.
             self._keep(msgspec.structs.replace(result, request=0))
 
-    def _keep_bytes(self, kept: KeptBytes) -> None:
-        """Keep the bytes of a peer that this client has asked for; nobody else is told them."""
-        own = self.requests.get(kept.request)
+    def _keep_answer(self, told: KeptBytes | Iterations) -> None:
+        """Keep what this client has asked for; nobody else is told it."""
+        own = self.requests.get(told.request)
         if own is not None:
-            self._append(msgspec.structs.replace(kept, request=own))
+            self._append(msgspec.structs.replace(told, request=own))
 
     def _keep_event(self, event: Event) -> None:
         if isinstance(event, ProcessStats):
@@ -214,7 +219,7 @@ class Follower:
         self._dropped += self._detail
         lifecycle, self._detail = len(waiting) - self._detail, 0
         for event in waiting:
-            if isinstance(event, CommandResult | KeptBytes) and event.request:
+            if isinstance(event, CommandResult | KeptBytes | Iterations) and event.request:
                 self._append(event)
         self._missed += lifecycle - len(self._events)
         self.lost += len(waiting) - len(self._events)

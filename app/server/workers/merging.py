@@ -19,6 +19,7 @@ from ...core.events import (
     Stopped,
     Stopping,
 )
+from ...core.iteration import Iterations
 from ...watch.stream import Drained, EventStream
 from ..totals import make_stopped, sum_statistics
 from .channel import WorkerBatch
@@ -106,6 +107,8 @@ class Merging:
                 pass
             case CommandResult():
                 self._routing.pass_answer(slot, event)
+            case Iterations():
+                self._routing.pass_iterations(event)
             case Notice() if event.clock_step:
                 self._stream.publish(event)
             case Notice():

@@ -12,8 +12,9 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from ...core.commands import Command, Fault, Kill, ReadBytes, Set, Trace, answer_bound
+from ...core.commands import Command, Fault, Kill, Look, ReadBytes, Set, Trace, answer_bound
 from ...core.events import CommandResult, Event, Notice
+from ...core.iteration import Iterations
 from ...core.settings import SettingError, Settings
 from ..descriptors import replace_setting
 from ..fault_tokens import TokenPipe
@@ -33,14 +34,12 @@ def answer_patience(command: Command) -> float:
     return ANSWER_PATIENCE + answer_bound(command)
 
 
-class _Change(NamedTuple):
-    """A setting on its way to all workers."""
+class _Shared(NamedTuple):
+    """A command on its way to all workers, which has one answer."""
 
-    command: Set
-    old: int | float | str
-    new: int | float | str
-    notes: tuple[str, ...]
-    """What was lowered to fit, in words."""
+    command: Command
+    done: Callable[[], str]
+    """Called once it is in force; returns the answer's words."""
     waiting: set[int]
     """The workers that have not answered yet."""
     silent: list[int]
@@ -72,7 +71,7 @@ class Routing:
         """What the workers take for the faults of the next connections; to be closed."""
         self.of_next = ""
         """The SPEC of the fault that the next connections get; mostly empty."""
-        self._changes: dict[int, _Change] = {}
+        self._shared: dict[int, _Shared] = {}
         # Requests of our own are negative: no answer to them goes out.
         self._own_requests = count(SIGN_OF_LIFE.request - 1, -1)
 
@@ -92,6 +91,8 @@ class Routing:
                 self._send_to(self._slots[self._slot_index_of(command.id)], command, (command.id,))
             case Set():
                 self._set(command)
+            case Look():
+                self._share(command, lambda: "the iterations of all workers are told")
             case _:
                 self.refuse(command)
 
@@ -115,12 +116,22 @@ class Routing:
             return
         old, new = getattr(self.settings, command.name), getattr(changed, command.name)
         self.settings = changed
+
+        def done() -> str:
+            self._publish(command.changed(self._now(), old, new))
+            for note in notes:
+                self._publish(Notice(t=self._now(), level="warning", text=note))
+            return "; ".join((f"{command.name}: {old} → {new}", *notes))
+
+        self._share(msgspec.structs.replace(command, value=new), done)
+
+    def _share(self, command: Command, done: Callable[[], str]) -> None:
+        """Send a command to all workers; it is answered once they all have."""
         request = next(self._own_requests)
         alive = [slot for slot in self._slots if slot.process is not None]
-        change = _Change(command, old, new, notes, {slot.number for slot in alive}, [], [])
-        self._changes[request] = change
+        self._shared[request] = _Shared(command, done, {slot.number for slot in alive}, [], [])
         for slot in alive:
-            self._send(slot, Set(request=request, name=command.name, value=new))
+            self._send(slot, msgspec.structs.replace(command, request=request))
         self._settle(request)
 
     def _fault_next(self, command: Fault) -> None:
@@ -138,33 +149,35 @@ class Routing:
         self._answer(command, True, describe_next(command))
 
     def _settle(self, request: int) -> None:
-        """Publish a setting once it is in force at every worker that answers."""
-        change = self._changes[request]
-        if change.waiting:
+        """Answer a command once every worker that answers has."""
+        shared = self._shared[request]
+        if shared.waiting:
             return
-        del self._changes[request]
-        command, old, new = change.command, change.old, change.new
-        self._publish(command.changed(self._now(), old, new))
-        for note in change.notes:
-            self._publish(Notice(t=self._now(), level="warning", text=note))
-        message = "; ".join((f"{command.name}: {old} → {new}", *change.notes))
-        if change.silent:
-            who = ", ".join(f"worker {number}" for number in change.silent)
+        del self._shared[request]
+        message = shared.done()
+        if shared.silent:
+            who = ", ".join(f"worker {number}" for number in shared.silent)
             message += (
                 f", but not at {who} (no answer within {ANSWER_PATIENCE:g} s)"
                 " before it answers again or is replaced"
             )
-        if change.refused:
-            message += f", but not at {'; '.join(change.refused)}"
-        self._answer(command, not (change.silent or change.refused), message)
+        if shared.refused:
+            message += f", but not at {'; '.join(shared.refused)}"
+        self._answer(shared.command, not (shared.silent or shared.refused), message)
+
+    def pass_iterations(self, told: Iterations) -> None:
+        """Publish the iterations of one worker for whoever has asked all of them."""
+        shared = self._shared.get(told.request)
+        if shared is not None:
+            self._publish(msgspec.structs.replace(told, request=shared.command.request))
 
     def pass_answer(self, slot: WorkerSlot, result: CommandResult) -> None:
         """Publish an answer, or count it where all workers have to answer first."""
-        change = self._changes.get(result.request)
-        if change is not None:
-            change.waiting.discard(slot.number)
+        shared = self._shared.get(result.request)
+        if shared is not None:
+            shared.waiting.discard(slot.number)
             if not result.ok:
-                change.refused.append(f"worker {slot.number} ({result.message})")
+                shared.refused.append(f"worker {slot.number} ({result.message})")
             self._settle(result.request)
             return
         is_late = slot.process is not None and slot.process.take_given_up(result)
@@ -176,10 +189,10 @@ class Routing:
         for slot in self._slots:
             overdue = slot.process.take_overdue(now) if slot.process else ()
             for command, connection_id in overdue:
-                change = self._changes.get(command.request)
-                if change is not None:
-                    change.waiting.discard(slot.number)
-                    change.silent.append(slot.number)
+                shared = self._shared.get(command.request)
+                if shared is not None:
+                    shared.waiting.discard(slot.number)
+                    shared.silent.append(slot.number)
                     self._settle(command.request)
                 else:
                     patience = answer_patience(command)
@@ -194,8 +207,8 @@ class Routing:
         if slot.process is None:
             return
         for (request, connection_id), (command, _) in slot.process.unanswered.items():
-            if request in self._changes:
-                self._changes[request].waiting.discard(slot.number)
+            if request in self._shared:
+                self._shared[request].waiting.discard(slot.number)
                 self._settle(request)
             else:
                 self._answer(command, False, detail, connection_id)

@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from ...core.commands import Command, Fault, Kill, ReadBytes, Set, Trace, TraceLevel
+from ...core.commands import Command, Fault, Kill, Look, ReadBytes, Set, Trace, TraceLevel
 from ...core.events import Closed, CommandResult, Opened, Reason, Snapshot
 from ...core.framing import FrameDecoder
 from ...core.spawn import helper_command, start_helper
@@ -149,7 +149,7 @@ class WorkerProcess:
                     self.unanswered[command.request, connection_id] = asked
             case Trace() | ReadBytes():
                 self.unanswered[command.request, command.id] = asked
-            case Set():
+            case Set() | Look():
                 self.unanswered[command.request, None] = asked
             case _:
                 pass  # a stop has no answer but its events

@@ -1,0 +1,182 @@
+"""The system calls of a loop: the one place that all of them pass, so that they can be watched.
+
+While nobody watches, `read` and `write` are those of `os` itself. The names of the calls, with the
+functions of the kernel:
+
+- ``accept``: accept4(2) of a listener
+- ``read``, ``write``: read(2), write(2), or writev(2) for more than one piece
+- ``watch``, ``unwatch``: a descriptor is registered with the poller, or no more
+- ``arm``, ``disarm``: its interest changes, to POLLOUT and back (epoll_ctl(2), EPOLL_CTL_MOD)
+- ``shutdown``: shutdown(2) with SHUT_WR, our FIN
+- ``close``: close(2)
+
+poll(2) and select(2) take the interest with each poll: there the four in the middle are no calls of
+the kernel, and are shown all the same.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
+
+from ..core.events import POLLOUT, ConnectionState
+from .broken_frame import Chunk
+from .poller import Poller
+
+T = TypeVar("T")
+
+
+class CallNote(NamedTuple):
+    """One call, made for a descriptor. (The two on the hot path are noted as plain tuples.)"""
+
+    call: str
+    fd: int
+    asked: int
+    result: int
+    """As in `KernelCall`; for an error the errno, negative."""
+    ended_at: float
+    """On the loop's clock."""
+
+
+class StateNote(NamedTuple):
+    """A connection's wake-up is over."""
+
+    fd: int
+    id: int
+    interest: int
+    """That which was registered with the poller during the wake-up."""
+    before: ConnectionState
+    after: ConnectionState
+
+
+Note: TypeAlias = CallNote | StateNote | tuple[str, int, int, int, float]
+WAKEUP_READ: Final = 64 * 1024
+"""Bytes for which a wakeup has room (`app.core.wakeup`)."""
+
+
+@dataclass(slots=True)
+class CallCounts:
+    """How many calls a loop has made since its start."""
+
+    reads: int = 0
+    writes: int = 0
+    ctls: int = 0
+    """Changes of what the poller watches."""
+
+
+class Calls:
+    """The system calls of one loop; in its thread only."""
+
+    def __init__(self, poller: Poller, clock: Callable[[], float], counts: CallCounts) -> None:
+        """`clock` is the loop's, in seconds. Who calls `read` or `write` counts it in `counts`."""
+        self.counts = counts
+        self._poller = poller
+        self._clock = clock
+        self.read: Callable[[int, int], bytes] = os.read
+        """read(2): descriptor, size."""
+        self.write: Callable[[int, Chunk], int] = os.write
+        """write(2): descriptor, bytes."""
+        self.note: Callable[[Note], None] | None = None
+        """Takes a note of each call while somebody watches."""
+
+    def watch(self, note: Callable[[Note], None]) -> None:
+        """Have a note taken of each call from here on."""
+        self.note = note
+        read, write, clock = os.read, os.write, self._clock
+
+        def noted_read(fd: int, size: int) -> bytes:
+            try:
+                data = read(fd, size)
+            except OSError as error:
+                note(("read", fd, size, -(error.errno or 0), clock()))
+                raise
+            note(("read", fd, size, len(data), clock()))
+            return data
+
+        def noted_write(fd: int, data: Chunk) -> int:
+            try:
+                sent = write(fd, data)
+            except OSError as error:
+                note(("write", fd, len(data), -(error.errno or 0), clock()))
+                raise
+            note(("write", fd, len(data), sent, clock()))
+            return sent
+
+        self.read, self.write = noted_read, noted_write
+
+    def unwatch(self) -> None:
+        """Take no more notes."""
+        self.note = None
+        self.read, self.write = os.read, os.write
+
+    def discard(self, fd: int, size: int) -> bytes:
+        """Call read(2) for input that is thrown away. Raises OSError."""
+        self.counts.reads += 1
+        return self.read(fd, size)
+
+    def write_all(self, fd: int, chunks: Sequence[Chunk]) -> int:
+        """Call write(2), or writev(2) for more than one chunk. Raises OSError."""
+        if len(chunks) == 1:
+            return self.write(fd, chunks[0])
+        return self._noted("write", fd, sum(map(len, chunks)), os.writev, fd, chunks)
+
+    def accept(self, sock: socket.socket) -> tuple[socket.socket, Any]:
+        """Call accept4(2). Raises OSError."""
+        if self.note is None:
+            return sock.accept()
+        return self._noted("accept", sock.fileno(), 0, sock.accept)
+
+    def shutdown(self, sock: socket.socket) -> None:
+        """Send our FIN. Raises OSError."""
+        self._noted("shutdown", sock.fileno(), 0, sock.shutdown, socket.SHUT_WR)
+
+    def close(self, sock: socket.socket) -> None:
+        """Close a connection's socket."""
+        if self.note is None:
+            sock.close()
+        else:
+            self._noted("close", sock.fileno(), 0, sock.close)
+
+    def add(self, fd: int, interest: int) -> None:
+        """Have the poller watch a descriptor. Raises OSError or ValueError."""
+        self.counts.ctls += 1
+        if self.note is None:
+            self._poller.add(fd, interest)
+        else:
+            self._noted("watch", fd, interest, self._poller.add, fd, interest)
+
+    def modify(self, fd: int, interest: int) -> None:
+        """Change what a descriptor is watched for. Raises OSError."""
+        self.counts.ctls += 1
+        name = "arm" if interest & POLLOUT else "disarm"
+        self._noted(name, fd, interest, self._poller.modify, fd, interest)
+
+    def remove(self, fd: int) -> None:
+        """Have the poller watch a descriptor no more. Raises OSError."""
+        self.counts.ctls += 1
+        if self.note is None:
+            self._poller.remove(fd)
+        else:
+            self._noted("unwatch", fd, 0, self._poller.remove, fd)
+
+    def note_wakeup(self, fd: int, taken: int) -> None:
+        """Note that the wakeup `fd` was cleared, and gave so many bytes."""
+        if self.note is not None:
+            self.note(CallNote("read", fd, WAKEUP_READ, taken, self._clock()))
+
+    def _noted(self, name: str, fd: int, asked: int, call: Callable[..., T], *words: Any) -> T:
+        if self.note is None:
+            return call(*words)
+        try:
+            result = call(*words)
+        except OSError as error:
+            self.note(CallNote(name, fd, asked, -(error.errno or 0), self._clock()))
+            raise
+        told = result if isinstance(result, int) else 0
+        if isinstance(result, tuple):
+            told = result[0].fileno()
+        self.note(CallNote(name, fd, asked, told, self._clock()))
+        return result

@@ -1,0 +1,268 @@
+"""The iterations of a loop, kept while somebody looks at them.
+
+On the hot path a call costs one tuple and one look at the clock more; everything else is made when
+an iteration is told. `app.core.iteration` says what is told.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice, takewhile
+from math import inf
+from time import thread_time
+from typing import Final, NamedTuple
+
+from ..core.events import POLLIN
+from ..core.iteration import MOST_KEPT, Iteration, KernelCall, Served
+from .calls import Calls, Note, StateNote
+from .connection import Connection
+from .machine import READ_LEN
+from .poller import Poller, Ready
+from .reporter import Reporter
+from .transitions import passed
+
+MOST_NOTES: Final = 32_768
+"""Notes that are kept at most, of all iterations together: some 5 MB."""
+MOST_LINES: Final = 256
+"""Descriptors that are told of one iteration."""
+MOST_ANSWERED: Final = 4096
+"""Descriptors that one answer tells, of all its iterations: some 10 ms of the loop's time."""
+TOLD_A_ROUND: Final = 32
+"""Iterations that one round of snapshots tells, the latest ones; and `MOST_LINES` of them all."""
+_NEW: Final = frozenset({"watch", "shutdown", "close"})
+"""Calls that an accept leads to, for another descriptor than the listener's."""
+
+
+class _Poll(NamedTuple):
+    """A poll as it was noted; times are on the loop's clock, CPU times of its thread."""
+
+    number: int
+    at: float
+    began: float
+    """When it returned: its iteration began."""
+    cpu: float
+    cpu_after: float
+    telling: float
+    """The time of telling so far."""
+    ready: Ready
+    ids: list[int]
+    """Of the connections that are ready; 0 for what is none."""
+
+
+_NO_POLL: Final = _Poll(0, 0.0, 0.0, 0.0, 0.0, 0.0, [], [])
+
+
+class RawIteration(NamedTuple):
+    """An iteration as it was noted."""
+
+    poll: _Poll
+    ended: float
+    cpu: float
+    telling: float
+    watched: int
+    notes: list[Note]
+
+    def times(self) -> tuple[int, int, int, int]:
+        """Return microseconds asleep, of CPU in the poll, of serving, and of telling."""
+        poll_us, telling_us = _us(self.poll.cpu), _us(self.telling)
+        slept_us = max(0, _us(self.poll.began - self.poll.at) - poll_us)
+        serving_us = max(0, _us(self.ended - self.poll.began) - telling_us)
+        return slept_us, poll_us, serving_us, telling_us
+
+
+class LoopObserver:
+    """Notes what a loop does; in its thread only."""
+
+    def __init__(
+        self,
+        calls: Calls,
+        poller: Poller,
+        connections: Mapping[int, Connection],
+        reporter: Reporter,
+        clock: Callable[[], float],
+        cpu_clock: Callable[[], float] = thread_time,
+    ) -> None:
+        """`connections` are the open ones by descriptor."""
+        self._calls = calls
+        self._poller = poller
+        self._connections = connections
+        self._reporter = reporter
+        self._clock = clock
+        self._cpu_clock = cpu_clock
+        self.listeners: Sequence[int] = ()
+        """The descriptors of the listeners."""
+        self.wakeup = -1
+        """The descriptor of the wakeup."""
+        self.is_on = False
+        self._until = -inf
+        self._kept: deque[RawIteration] = deque(maxlen=MOST_KEPT)
+        self._notes: list[Note] = []
+        self._kept_notes = 0
+        self._told = 0  # the number of the last iteration that was told
+        self._poll = _NO_POLL
+
+    def look(self, until: float) -> None:
+        """Observe until that time on the loop's clock, at least."""
+        self._until = max(self._until, until)
+        if not self.is_on:
+            self.is_on = True
+            self._calls.watch(self._notes.append)
+
+    def poll(self, timeout: float | None, number: int, telling: float) -> Ready:
+        """Poll, for the iteration of that `number`. `telling` is the time of telling so far."""
+        cpu, at = self._cpu_clock(), self._clock()
+        ready = self._poller.poll(timeout)
+        began, cpu_after = self._clock(), self._cpu_clock()
+        get = self._connections.get
+        ids = [0 if (one := get(fd)) is None else one.id for fd, _ in ready]
+        self._poll = _Poll(number, at, began, cpu_after - cpu, cpu_after, telling, ready, ids)
+        return ready
+
+    def end(self, now: float, telling: float) -> None:
+        """Keep the iteration that ends at `now`; `telling` is the time of telling so far."""
+        poll, self._poll = self._poll, _NO_POLL
+        if not poll.number:
+            return  # it had begun before somebody looked
+        cpu = self._cpu_clock() - poll.cpu_after
+        watched = len(self._connections) + len(self.listeners) + 1
+        notes = self._notes[:]
+        self._notes.clear()
+        self._keep(RawIteration(poll, now, cpu, telling - poll.telling, watched, notes))
+        if now >= self._until:
+            self.is_on = False
+            self._calls.unwatch()
+
+    def _keep(self, raw: RawIteration) -> None:
+        kept, reporter = self._kept, self._reporter
+        slept_us, poll_us, serving_us, telling_us = raw.times()
+        reporter.observed += 1
+        reporter.asleep_us += slept_us
+        reporter.polling_us += poll_us
+        reporter.serving_us += serving_us
+        reporter.telling_us += telling_us
+        kept.append(raw)
+        self._kept_notes += len(raw.notes)
+        while len(kept) > MOST_KEPT or (self._kept_notes > MOST_NOTES and len(kept) > 1):
+            self._kept_notes -= len(kept.popleft().notes)
+
+    # --- what is told ---
+
+    def latest(self, number: int) -> tuple[Iteration, ...]:
+        """Return at most `number` iterations that are kept, the oldest first.
+
+        So many are told as have `MOST_ANSWERED` lines.
+        """
+        return self._tell(islice(reversed(self._kept), number), MOST_ANSWERED)
+
+    def publish_new(self) -> None:
+        """Publish the latest iterations that were not published before."""
+        new = takewhile(lambda raw: raw.poll.number > self._told, reversed(self._kept))
+        for told in self._tell(islice(new, TOLD_A_ROUND), MOST_LINES):
+            self._told = told.number
+            if self._reporter.stream.room_for_detail():
+                self._reporter.stream.publish_detail(told)
+
+    def _tell(self, newest_first: Iterable[RawIteration], lines: int) -> tuple[Iteration, ...]:
+        told: list[Iteration] = []
+        for raw in newest_first:
+            if told and lines <= 0:
+                break
+            told.append(self._told_of(raw))
+            lines -= len(told[-1].ready)
+        return tuple(reversed(told))
+
+    def _told_of(self, raw: RawIteration) -> Iteration:
+        slept_us, poll_us, serving_us, telling_us = raw.times()
+        lines = list(_lines(raw, self.listeners, self.wakeup))
+        return Iteration(
+            t=raw.poll.began + self._reporter.epoch,
+            number=raw.poll.number,
+            slept_us=slept_us,
+            poll_us=poll_us,
+            serving_us=serving_us,
+            telling_us=telling_us,
+            cpu_us=_us(raw.cpu),
+            watched=raw.watched,
+            ready=tuple(lines[:MOST_LINES]),
+            left_out=len(lines[MOST_LINES:]),
+            worker=self._reporter.worker,
+        )
+
+
+class _Line:
+    """One descriptor while its line is put together."""
+
+    def __init__(self, fd: int, connection_id: int, revents: int) -> None:
+        self.fd = fd
+        self.id = connection_id
+        self.revents = revents
+        self.calls: list[KernelCall] = []
+        self.states: StateNote | None = None
+        self.us = 0
+
+    def add(self, note: Note, us: int) -> None:
+        self.us += us
+        if isinstance(note, StateNote):
+            self.states = note
+            self.id = note.id
+            return
+        call, _, asked, result, _ = note
+        error = errno.errorcode.get(-result, str(-result)) if result < 0 else ""
+        self.calls.append(KernelCall(call, asked, -1 if error else result, error, us))
+
+    def served(self, kind: str) -> Served:
+        states, moved = self.states, any(call.result > 0 for call in self.calls)
+        has_echoed = any(call.call == "write" and call.result > 0 for call in self.calls)
+        has_read = any(call.call == "read" and call.result > 0 for call in self.calls)
+        names: tuple[str, ...] = ()
+        if kind == "connection":
+            before, after = (states.before, states.after) if states else (READ_LEN, READ_LEN)
+            if states is not None or (has_read and has_echoed):  # the hot path notes no states
+                names = passed(before, after, has_echoed and (has_read or before is not after))
+        ends = any(call.call in ("close", "shutdown", "accept") for call in self.calls)
+        return Served(
+            kind,
+            self.fd,
+            self.id,
+            POLLIN if states is None else states.interest,
+            self.revents,
+            tuple(self.calls),
+            self.us,
+            names,
+            moved or ends or len(names) > 1,
+        )
+
+
+def _lines(raw: RawIteration, listeners: Sequence[int], wakeup: int) -> Iterator[Served]:
+    """Put the notes of an iteration together, a line for each descriptor that was served."""
+    pairs = zip(raw.poll.ready, raw.poll.ids, strict=True)
+    ready = {fd: (one, revents) for (fd, revents), one in pairs}
+    line: _Line | None = None
+    at = raw.poll.began
+
+    def kind_of(fd: int) -> str:
+        return "wakeup" if fd == wakeup else "listener" if fd in listeners else "connection"
+
+    for note in raw.notes:
+        fd = note.fd if isinstance(note, StateNote) else note[1]
+        is_new = isinstance(note, tuple) and not isinstance(note, StateNote) and note[0] in _NEW
+        belongs = line is not None and (fd == line.fd or (is_new and line.fd in listeners))
+        if not belongs:
+            if line is not None:
+                yield line.served(kind_of(line.fd))
+            line = _Line(fd, *ready.pop(fd, (0, 0)))
+        assert line is not None
+        us = 0
+        if not isinstance(note, StateNote):
+            us, at = _us(note[4] - at), note[4]
+        line.add(note, us)
+    if line is not None:
+        yield line.served(kind_of(line.fd))
+    for fd, (one, revents) in ready.items():  # woken, and nothing was called
+        yield _Line(fd, one, revents).served(kind_of(fd))
+
+
+def _us(seconds: float) -> int:
+    return int(seconds * 1e6)
