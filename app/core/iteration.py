@@ -78,6 +78,11 @@ class Iteration(EventStruct, frozen=True, tag="iteration"):
     worker: int = 0
     """The worker's number, from 1; 0 if there are none."""
 
+    @property
+    def took_us(self) -> int:
+        """Microseconds from the poll's return to the next poll."""
+        return self.serving_us + self.telling_us
+
 
 class Iterations(EventStruct, frozen=True, tag="iterations"):
     """The latest iterations of a loop, the oldest first; answers a `Look`, to its sender alone."""

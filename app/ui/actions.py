@@ -74,6 +74,7 @@ GROUPS: Final[dict[str, tuple[Action, ...]]] = {
     "view": (
         Action("pause", "p", "pause the screen", "Pause"),
         Action("charts", "v", "charts of the server", "Charts"),
+        Action("loop", "u", "the loop, call by call", "Loop"),
         Action("bytes", "b", "the bytes that are kept", "Bytes"),
         Action("chop_map", "m", "how its bytes were cut"),
         Action("last_bytes", "B", "its last bytes, in hex"),
@@ -100,7 +101,7 @@ ALWAYS: Final = {"ctrl+c": "quit", "ctrl+q": "quit", "ctrl+l": "redraw", "ctrl+z
 """Actions whose keys are always the same, however the others are bound."""
 IN_THE_FOOTER: Final = (
     "help", "quit", "kill", "filter", "open", "stuck", "pause", "charts", "sort", "columns",
-    "groups", "cap", "tag", "palette", "log", "settings", "closed",
+    "groups", "cap", "tag", "loop", "palette", "log", "settings", "closed",
     "bytes", "audit", "copy", "export",
 )  # fmt: skip
 """The actions in the key bar, the most important first; it shows as many as fit."""

@@ -24,9 +24,8 @@ from . import palette
 from .actions import Keys, signs
 from .attention import Attention, StuckCounter
 from .bytes_page import BytesPage
-from .charts import ChartsPanel, charts
+from .charts import charts
 from .chop_page import ChopPage
-from .commanding_app import CommandingApp
 from .connection_page import NOT_IN_ITS_HELP, NOT_ON_A_PAGE, ConnectionPage
 from .detail_panel import DetailPanel
 from .dialogs import FailureScreen
@@ -37,6 +36,7 @@ from .header_panel import HeaderPanel, header_figures
 from .help_screen import HelpScreen, help_for
 from .hex_panel import HexPanel
 from .key_bar import KeyBar
+from .looking_app import CHARTING, LookingApp
 from .preferences import Preferences
 from .questions import QuitDialog
 from .terminal import TerminalDriver
@@ -61,7 +61,7 @@ WIDE: Final = 140
 NARROW: Final = 100
 
 
-class EchoApp(CommandingApp):
+class EchoApp(LookingApp):
     """The dashboard of one server. Its return value is the exit code."""
 
     CSS_PATH = "echo.tcss"
@@ -97,7 +97,7 @@ class EchoApp(CommandingApp):
         self._recent = RecentEvents(id="recent", title="recent events")
         self._hex = HexPanel(id="hex")
         self._events = EventLog(id="log")
-        self._charts = ChartsPanel(id="charts", title="charts of the last minutes")
+        self._make_lower_panels()
         self._banner_shown = ""
         self._clock = clock
         self._paused_at = 0.0
@@ -116,6 +116,7 @@ class EchoApp(CommandingApp):
                 yield self._recent
                 yield self._events
         yield self._charts
+        yield self._loop_panel
         yield self._too_small
         yield KeyBar(self.NOT_HERE)
 
@@ -148,6 +149,7 @@ class EchoApp(CommandingApp):
             for event in drained.events:
                 self.open_page.apply(event)
         self._follow_instance()
+        self._look()
         failure = self._source.failure()
         if failure is not None and not isinstance(self.screen, FailureScreen):
             self.push_screen(FailureScreen(failure))
@@ -181,9 +183,7 @@ class EchoApp(CommandingApp):
             self.exit(0, return_code=0)  # no connection is left that a stop could end
         self._pane.table.held = len(self.screen_stack) > 1
         self._pane.render_state(model, now)
-        if self.screen_stack[0].has_class("charting"):
-            self._charts.render_state(model)
-        else:
+        if not self._draw_lower(model):
             self._draw_selected(model, now)
             self._events.render_state(model)
         self._update_banner(now)
@@ -257,7 +257,7 @@ class EchoApp(CommandingApp):
     def action_filter(self) -> None:
         """Open the field for a filter; charts that hide the table give way to it."""
         if not self._pane.display:
-            self.screen_stack[0].remove_class("charting")
+            self.leave_lower()
         if not self.screen_stack[0].has_class("too-small"):
             super().action_filter()
 
@@ -320,7 +320,7 @@ class EchoApp(CommandingApp):
             return [of_event(event), *found]
         if isinstance(self.screen, GroupsScreen):
             return put_first(of_groups(), found)
-        if self.open_page is None and self.screen_stack[0].has_class("charting"):
+        if self.open_page is None and self.screen_stack[0].has_class(CHARTING):
             return put_first(of_charts(charts(model)), found)
         if self.open_page is None and table.chosen_column:
             at = [topic.explained for topic in found].index(EXPLAINED[table.chosen_column])
@@ -343,15 +343,11 @@ class EchoApp(CommandingApp):
         self._name_the_other_panel()
         self.call_after_refresh(self.refresh_view)
 
-    def action_charts(self) -> None:
-        """Switch between the charts of the server and the selected connection."""
-        self.screen_stack[0].toggle_class("charting")
-        self.call_after_refresh(self.refresh_view)
-
     def action_undo(self) -> None:
-        """Leave the charts, or else go back to what the table showed before."""
-        if self.screen_stack[0].has_class("charting"):
-            self.action_charts()
+        """Leave charts or loop, or else go back to what the table showed before."""
+        if self.is_looking:
+            self.leave_lower()
+            self.call_after_refresh(self.refresh_view)
         elif self._pane.table.shows_closed:
             self.action_closed()
         else:

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Set
 from typing import Final, NamedTuple
 
+from ..core.commands import ROUTINE
 from ..core.events import CommandResult, Event, SettingChanged
 from .journal import by_whom, entry
 
@@ -48,7 +49,7 @@ class Audit:
         """Keep a change or the answer to a command; traces follow the cursor and are left out."""
         if isinstance(event, SettingChanged):
             self.changes.append(Change(event.t, event.name, entry(event).text, ""))
-        elif isinstance(event, CommandResult) and event.command != "trace":
+        elif isinstance(event, CommandResult) and event.command not in ROUTINE:
             if event.ok and event.command == "set" and self._is_answer_due():
                 self.changes.append(self.changes.pop()._replace(result="done"))
                 return

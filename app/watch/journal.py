@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 from ..core.addresses import format_address
+from ..core.commands import ROUTINE
 from ..core.events import (
     DETAIL,
     ORDERLY,
@@ -118,8 +119,8 @@ class JournalEntry(msgspec.Struct, frozen=True):
 
 def entries(event: Event) -> Iterator[JournalEntry]:
     """The dashboard's entries for an event, in order: none, one, or one with remarks."""
-    if isinstance(event, CommandResult) and event.command == "trace":
-        return  # the dashboard traces the selected connection: it would log each move
+    if isinstance(event, CommandResult) and event.command in ROUTINE:
+        return  # the dashboard traces what is selected: it would log each move
     if isinstance(event, Notice) and event.level == "debug":
         return  # a traceback is for the log
     if isinstance(event, KeptBytes | Iteration | Iterations):

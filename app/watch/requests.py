@@ -12,6 +12,7 @@ from ..core.commands import (
     Fault,
     Kill,
     KillMode,
+    Look,
     ReadBytes,
     Set,
     Trace,
@@ -68,6 +69,11 @@ class Requests:
         request = next(self._numbers)
         self._submit(ReadBytes(request=request, instance=instance, id=connection_id))
         return request
+
+    def look(self, seconds: float, instance: str = "") -> None:
+        """Have the loop of `instance` told for so many seconds; its result is not reported."""
+        request = next(self._numbers)
+        self._submit(Look(request=request, instance=instance, seconds=seconds))
 
     def _expect(self, results: int) -> int:
         request = next(self._numbers)

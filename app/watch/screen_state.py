@@ -8,10 +8,11 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from ..core.events import DETAIL, FIGURES, Closed, Event, Listening, Opened
+from ..core.iteration import MOST_KEPT, Iteration
 from ..core.statistics import LoopStats
 from .audit import Audit
 from .journal import JournalEntry, entries
-from .state import State, shifted
+from .state import LONGEST_WINDOW, State, shifted
 
 LOG_LIMIT: Final = 500
 """Lines of the log that are kept."""
@@ -47,6 +48,14 @@ class Rates(NamedTuple):
     rss: int
     service_us: tuple[tuple[int, int], ...]
     """Service times since the server's start (`LoopStats.service_us`)."""
+    reads: float = 0.0
+    """Calls of read on connections; `writes`, `polls` and `ctls` likewise (`LoopStats`)."""
+    writes: float = 0.0
+    polls: float = 0.0
+    ctls: float = 0.0
+    shares: tuple[float, float, float, float] | None = None
+    """The loop's time asleep, inside the poll, serving and telling, as shares of the time in which
+    it was observed; None if it was not."""
 
 
 class ScreenState(State):
@@ -63,6 +72,10 @@ class ScreenState(State):
         self.log_version = 0
         """Grows with every line of the log."""
         self.audit = Audit()
+        self.iterations: deque[Iteration] = deque(maxlen=MOST_KEPT)
+        """The iterations that were told last, the oldest first."""
+        self.longest_iteration: Iteration | None = None
+        """The longest of the last `LONGEST_WINDOW` seconds of these."""
         self._window_from: LoopStats | None = None
         self._longest_us = 0
 
@@ -71,7 +84,9 @@ class ScreenState(State):
         super().apply_event(event, is_news)
         kind = type(event)
         # Detail stays with its connection: it would drown the log.
-        if kind in DETAIL or kind is Closed:
+        if isinstance(event, Iteration):
+            self._add_iteration(event)
+        elif kind in DETAIL or kind is Closed:
             row = self.rows.get(getattr(event, "id", 0))
             if row is not None:
                 row.remember(event)
@@ -98,6 +113,7 @@ class ScreenState(State):
         state.rows = {connection_id: row.frozen() for connection_id, row in self.rows.items()}
         state.kept = self.kept.copy()
         state.history = self.history.copy()
+        state.iterations = self.iterations.copy()
         state.bodies = self.bodies.copy()
         state.log = self.log.copy()
         state.audit = self.audit.copy()
@@ -110,6 +126,8 @@ class ScreenState(State):
         super()._begin_afresh()
         self._forget_rates()
         self.bodies.clear()
+        self.iterations.clear()
+        self.longest_iteration = None
 
     def _shift_times(self, seconds: float, worker: int) -> None:
         """Shift the past of the charts too: a span over the step would be of no true length."""
@@ -150,12 +168,24 @@ class ScreenState(State):
             cpu=0.0 if process is None else process.cpu_percent / 100,
             rss=0 if process is None else process.rss,
             service_us=stats.service_us,
+            reads=(stats.reads - start.reads) / span,
+            writes=(stats.writes - start.writes) / span,
+            polls=(stats.polls - start.polls) / span,
+            ctls=(stats.ctls - start.ctls) / span,
+            shares=_shares(start, stats),
         )
         self._longest_us = 0
         # Where nothing was told for long, the mean stands for each second of it.
         for ago in range(min(int(span), HISTORY_LIMIT) - 1, 0, -1):
             self.history.append(self.rates._replace(t=stats.t - ago, longest_us=0))
         self.history.append(self.rates)
+
+    def _add_iteration(self, iteration: Iteration) -> None:
+        self.iterations.append(iteration)
+        longest = self.longest_iteration
+        is_old = longest is not None and iteration.t - longest.t > LONGEST_WINDOW
+        if is_old or longest is None or iteration.took_us > longest.took_us:
+            self.longest_iteration = iteration
 
     def _forget_rates(self) -> None:
         """Begin to count anew: nothing can be subtracted from what another server counted."""
@@ -167,3 +197,17 @@ class ScreenState(State):
         for line in entries(event):
             self.log.append(line)
             self.log_version += 1
+
+
+def _shares(start: LoopStats, end: LoopStats) -> tuple[float, float, float, float] | None:
+    spent = (
+        end.asleep_us - start.asleep_us,
+        end.polling_us - start.polling_us,
+        end.serving_us - start.serving_us,
+        end.telling_us - start.telling_us,
+    )
+    whole = sum(spent)
+    if whole <= 0:
+        return None
+    asleep, polling, serving, telling = (each / whole for each in spent)
+    return asleep, polling, serving, telling

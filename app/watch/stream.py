@@ -27,6 +27,7 @@ from collections.abc import Callable, Iterable, Mapping
 from threading import Lock
 from typing import Final, NamedTuple
 
+from ..core.commands import ROUTINE
 from ..core.events import (
     DETAIL,
     FIGURES,
@@ -354,4 +355,4 @@ def _is_for_watchers(event: Event) -> bool:
     """Whether only a `watched` observer needs an event of these: a figure, or the answer to a
     trace, which a dashboard sends for each connection that its cursor comes to.
     """
-    return not isinstance(event, CommandResult) or event.command == "trace"
+    return not isinstance(event, CommandResult) or event.command in ROUTINE

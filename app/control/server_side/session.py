@@ -18,6 +18,7 @@ from ...core.commands import (
     ClientCommand,
     Fault,
     Kill,
+    Look,
     ReadBytes,
     Record,
     RecordAction,
@@ -266,7 +267,7 @@ class Session:
         command = msgspec.structs.replace(command, by_pid=self._by_pid, by_name=self._by_name)
         if isinstance(command, Stop):  # its cause goes to terminals, logs and systemd
             command = msgspec.structs.replace(command, cause=printable(command.cause))
-        if self.hello.read_only and not isinstance(command, Trace | ReadBytes):
+        if self.hello.read_only and not isinstance(command, Trace | ReadBytes | Look):
             self._answer(command, "refused: this client is attached read-only")
         elif objection := self._objection(command):
             self._answer(command, f"refused: {objection}")

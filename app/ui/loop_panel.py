@@ -1,0 +1,122 @@
+"""The pane of the loop: what its time is spent on, and its last iterations, call by call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from ..core.events import ConnectionState
+from ..core.iteration import Iteration, Served
+from ..watch.loop_words import (
+    NO_PROGRESS,
+    calls_words,
+    interest_words,
+    iteration_words,
+    longest_words,
+    served_words,
+)
+from ..watch.screen_state import Rates, ScreenState
+from . import palette
+from .lines_panel import Line, LinesPanel, clip, flow
+
+_BAR: Final = 8
+"""Cells of a bar of microseconds."""
+_EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
+_WHO: Final = 16
+_WOKEN: Final = 18
+_SHARES: Final = ("asleep", "in the poll", "serving", "telling")
+_NOTHING: Final = "nothing is told yet: a loop tells its iterations while somebody looks"
+_COSTS: Final = "looked at, each call is noted and timed: a loop without time to spare is slower"
+
+
+class LoopPanel(LinesPanel):
+    """The loop's last iterations; instead of the selected connection."""
+
+    def render_state(self, model: ScreenState) -> None:
+        """Draw what has come since the last time."""
+        last = model.iterations[-1].number if model.iterations else 0
+        if self.is_new(id(model), last, None if model.rates is None else model.rates.t):
+            self.set_lines(list(loop_lines(model, self.size.width, self.size.height)))
+
+
+def loop_lines(model: ScreenState, width: int, height: int) -> Iterator[Line]:
+    """Draw the shares of time, the calls of a frame, the longest iteration, and the last ones."""
+    head = [*_shares(model.rates), *_calls(model.rates)]
+    longest = model.longest_iteration
+    if longest is not None:
+        head += flow([("longest ", palette.LABEL), (longest_words(longest), palette.PLAIN)], width)
+    head.append([(clip(_COSTS, width), palette.FAINT)])
+    yield from head
+    room = height - len(head)
+    if not model.iterations:
+        yield [(clip(_NOTHING, width), palette.DIM)]
+        return
+    for iteration in reversed(model.iterations):
+        lines = list(_iteration_lines(iteration, width))
+        yield from lines[: max(0, room)]
+        room -= len(lines)
+        if room <= 0:
+            return
+
+
+def _shares(rates: Rates | None) -> Iterator[Line]:
+    line: Line = [("iterations/s ", palette.LABEL)]
+    line.append(("-" if rates is None else f"{rates.polls:,.0f}", palette.STRONG))
+    shares = None if rates is None else rates.shares
+    for number, name in enumerate(_SHARES):
+        told = "-" if shares is None else f"{shares[number]:.0%}"
+        line += [(f"   {name} ", palette.LABEL), (told, palette.STRONG)]
+    yield line
+
+
+def _calls(rates: Rates | None) -> Iterator[Line]:
+    line: Line = [("calls a frame ", palette.LABEL)]
+    if rates is None or not rates.frames:
+        yield [*line, ("no frame is echoed", palette.DIM)]
+        return
+    calls = {"read": rates.reads, "write": rates.writes, "wait": rates.polls, "ctl": rates.ctls}
+    for name, made in calls.items():
+        line += [(f" {name} ", palette.LABEL), (f"{made / rates.frames:.2f}", palette.STRONG)]
+    yield line
+
+
+def _iteration_lines(iteration: Iteration, width: int) -> Iterator[Line]:
+    yield [(clip(iteration_words(iteration), width), palette.HEADING)]
+    longest = max((served.us for served in iteration.ready), default=0)
+    for served in iteration.ready:
+        yield _served_line(served, longest)
+    if iteration.left_out:
+        yield [(f"  and {iteration.left_out:,} more", palette.DIM)]
+
+
+def _served_line(served: Served, longest: int) -> Line:
+    woken = interest_words(served.revents) if served.revents else "-"
+    if served.interest and served.revents & ~served.interest:
+        woken += f" ({interest_words(served.interest)})"
+    line: Line = [
+        ("  " + clip(served_words(served), _WHO).ljust(_WHO), palette.PLAIN),
+        (clip(woken, _WOKEN).ljust(_WOKEN), palette.INFO),
+        (_bar(served.us, longest), palette.ACCENT),
+        (f"{served.us:>7,} µs  ", palette.STRONG),
+        (calls_words(served.calls) or "no call", palette.PLAIN),
+    ]
+    if not served.progress:
+        line.append((f"  {NO_PROGRESS}", palette.WARNING))
+    return [*line, ("  ", palette.PLAIN), *_states(served.states)]
+
+
+def _states(states: Sequence[str]) -> Line:
+    """Draw the states with their glyphs, the last one with its word."""
+    line: Line = []
+    for number, name in enumerate(states):
+        state = ConnectionState(name)
+        if number:
+            line.append((" → ", palette.FAINT))
+        line.append((palette.state_label(state), palette.STATES[state]))
+    return line
+
+
+def _bar(us: int, longest: int) -> str:
+    eighths = round(us / longest * _BAR * 8) if longest else 0
+    whole, rest = divmod(eighths, 8)
+    return ("█" * whole + _EIGHTHS[rest]).strip().ljust(_BAR)
