@@ -358,7 +358,8 @@ class Settings(Struct, frozen=True):
     ] = 16 * MIB
     """Beyond it the oldest closed ones lose theirs, then open ones all but their last 64."""
     trace: Annotated[
-        Literal["off", "state", "io"], Meta(description="Tell every state change, or every call.")
+        Literal["off", "state", "loop", "io"],
+        Meta(description="Tell every state change, the loop's iterations, or every call."),
     ] = "off"
     fault: Annotated[
         str,

@@ -36,7 +36,7 @@ from .header_panel import HeaderPanel, header_figures
 from .help_screen import HelpScreen, help_for
 from .hex_panel import HexPanel
 from .key_bar import KeyBar
-from .looking_app import CHARTING, LookingApp
+from .looking_app import CHARTING, LOOPING, LookingApp
 from .preferences import Preferences
 from .questions import QuitDialog
 from .terminal import TerminalDriver
@@ -48,6 +48,7 @@ from .topics import (
     of_event,
     of_groups,
     of_header,
+    of_loop,
     of_row,
     of_the_rest,
     put_first,
@@ -322,6 +323,8 @@ class EchoApp(LookingApp):
             return put_first(of_groups(), found)
         if self.open_page is None and self.screen_stack[0].has_class(CHARTING):
             return put_first(of_charts(charts(model)), found)
+        if self.open_page is None and self.screen_stack[0].has_class(LOOPING):
+            return put_first(of_loop(), found)
         if self.open_page is None and table.chosen_column:
             at = [topic.explained for topic in found].index(EXPLAINED[table.chosen_column])
             return found[at:] + found[:at]

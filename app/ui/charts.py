@@ -80,6 +80,7 @@ def charts(model: ScreenState) -> list[Chart]:
         over_time("frames/s", lambda rates: rates.frames, short_rate),
         Chart(_percentiles(service), histogram=service, style=palette.GOOD, span=2),
         over_time("longest iteration", lambda rates: rates.longest_us, short_micros, palette.GOOD),
+        _calls(history, last),
         over_time("connections", lambda rates: rates.open, short_count, palette.INFO),
         over_time("POLLOUT armed", lambda rates: rates.armed, short_count, palette.WARNING),
         _cpu(history, last),
@@ -114,6 +115,17 @@ def _cpu(history: Sequence[Rates], last: Rates | None) -> Chart:
     loop, process = ("-", "-") if last is None else (f"{last.loop_share:.0%}", f"{last.cpu:.0%}")
     figures = [*_figures("CPU loop", loop), *_figures(" process", process)]
     return Chart(figures, [rates.cpu for rates in history], lambda share: f"{share:.0%}")
+
+
+def _calls(history: Sequence[Rates], last: Rates | None) -> Chart:
+    line: Line = [("calls a frame", palette.LABEL)]
+    if last is None or not last.frames:
+        line.append((" -", palette.STRONG))
+    else:
+        for name, made in last.calls.items():
+            line += _figures(f" {name}", f"{made / last.frames:.1f}")
+    values = [sum(rates.calls.values()) / rates.frames if rates.frames else 0 for rates in history]
+    return Chart(line, values, lambda calls: f"{calls:.1f}")
 
 
 def grid(shown: Sequence[Chart], width: int, height: int) -> list[Line]:

@@ -74,8 +74,7 @@ def _calls(rates: Rates | None) -> Iterator[Line]:
     if rates is None or not rates.frames:
         yield [*line, ("no frame is echoed", palette.DIM)]
         return
-    calls = {"read": rates.reads, "write": rates.writes, "wait": rates.polls, "ctl": rates.ctls}
-    for name, made in calls.items():
+    for name, made in rates.calls.items():
         line += [(f" {name} ", palette.LABEL), (f"{made / rates.frames:.2f}", palette.STRONG)]
     yield line
 

@@ -11,6 +11,7 @@ from ..watch.explanations import (
     EVENTS,
     GROUPED,
     HEADER,
+    LOOP,
     NOTES,
     OF_CLOSED,
     QUEUES,
@@ -43,6 +44,7 @@ GROUPS: Final[tuple[tuple[str, Table], ...]] = (
     ("columns of the table", EXPLAINED),
     ("header and workers", HEADER),
     ("charts", CHARTS),
+    ("the loop", LOOP),
     ("groups", GROUPED),
     ("page of a connection", QUEUES),
     ("events", EVENTS),
@@ -138,6 +140,11 @@ def of_groups() -> list[Topic]:
     return [Topic(f"group {name}", "", explained) for name, explained in GROUPED.items()]
 
 
+def of_loop() -> list[Topic]:
+    """Return what stands in the pane of the loop."""
+    return [Topic(f"loop {name}", "", explained) for name, explained in LOOP.items()]
+
+
 def put_first(first: Sequence[Topic], topics: Iterable[Topic]) -> list[Topic]:
     """Return some topics, and behind them all others."""
     names = {topic.name for topic in first}
@@ -147,7 +154,7 @@ def put_first(first: Sequence[Topic], topics: Iterable[Topic]) -> list[Topic]:
 def of_the_rest() -> list[Topic]:
     """Return what needs no present value: figures of charts, groups and a page, events, codes."""
     tables = (
-        *(("chart", CHARTS), ("group", GROUPED), ("page", QUEUES)),
+        *(("chart", CHARTS), ("group", GROUPED), ("page", QUEUES), ("loop", LOOP)),
         *(("event", EVENTS), ("why", WHYS), ("state", STATES)),
     )
     return [

@@ -57,6 +57,11 @@ class Rates(NamedTuple):
     """The loop's time asleep, inside the poll, serving and telling, as shares of the time in which
     it was observed; None if it was not."""
 
+    @property
+    def calls(self) -> dict[str, float]:
+        """The loop's system calls per second, by what they do."""
+        return {"read": self.reads, "write": self.writes, "wait": self.polls, "ctl": self.ctls}
+
 
 class ScreenState(State):
     """The state of one server that a dashboard shows."""

@@ -7,6 +7,8 @@ colour and no word too many. Exit codes: 0 done, 1 something of it failed, 2 not
 from __future__ import annotations
 
 import sys
+import time
+from math import inf
 from typing import Any, Final
 
 import click
@@ -19,10 +21,11 @@ from ...control.client_side.control_client import (
     ServerGone,
     Unanswered,
 )
-from ...control.protocol import Watch
-from ...core.commands import Set
+from ...control.protocol import Do, Watch
+from ...core.commands import Look, Set
 from ...core.events import DETAIL, FIGURES
 from ...core.histogram import Histogram
+from ...core.iteration import Iteration
 from ...core.settings import RULES, RUNTIME_SETTINGS
 from ...watch.filter import FilterError, parse_filter
 from ...watch.state import State
@@ -38,7 +41,7 @@ from .listing import list_command, show, why
 from .loop_command import loop_command
 from .printing import print_facts, print_result
 from .record_command import record
-from .watching import KINDS, Watcher, parse_kinds, wait_for_news
+from .watching import KINDS, LOOK_EVERY, LOOKED, Watcher, parse_kinds, wait_for_news
 
 
 class PlainGroup(click.Group):
@@ -165,7 +168,13 @@ def watch(control: str | None, where: str, events: str) -> int:
     with linked(control, "watch") as link:
         watcher = Watcher(kinds, chosen if chosen.text else None)
         link.send(Watch(detail=detail, figures=figures))
-        while not watcher.has_ended and wait_for_news(link, sys.stdout.fileno()):
+        look_at = 0.0 if events and Iteration in kinds else inf
+        while not watcher.has_ended:
+            if time.monotonic() >= look_at:
+                link.send(Do(command=Look(request=1, seconds=LOOKED)))
+                look_at = time.monotonic() + LOOK_EVERY
+            if not wait_for_news(link, sys.stdout.fileno(), None if look_at == inf else LOOK_EVERY):
+                break
             for message in link.receive_ready():
                 for line in watcher.lines(message):
                     sys.stdout.buffer.write(line + b"\n")

@@ -10,7 +10,8 @@ import click
 
 from ...control.client_side.control_client import Link, join_pages
 from ...control.protocol import News, Page
-from ...core.events import FIGURES, Event, Notice
+from ...core.commands import ROUTINE
+from ...core.events import FIGURES, CommandResult, Event, Notice
 from ...watch.filter import Filter
 from ...watch.state import State
 from ...watch.stream import Drained
@@ -50,6 +51,8 @@ class Watcher:
                 # One at a time: whether it passes is judged as things are at this event.
                 self._state.apply(Drained([event], [], None, 0), event.t)
                 is_repeated = isinstance(event, Notice) and event.is_repeated
+                if isinstance(event, CommandResult) and event.command in ROUTINE:
+                    continue
                 if self._is_chosen(event, message.t) and not is_repeated:
                     yield encode(event)
             yield from self._drops(message)
@@ -69,15 +72,22 @@ class Watcher:
         return row is not None and self._chosen.passes(row, now)
 
 
-def wait_for_news(link: Link, output: int) -> bool:
-    """Wait until something comes on `link`; False if the reader of the descriptor `output` is gone.
+LOOKED: Final = 20.0
+"""Seconds for which the loop is observed with each `Look`."""
+LOOK_EVERY: Final = 5.0
+"""Seconds between two of them."""
+
+
+def wait_for_news(link: Link, output: int, within: float | None = None) -> bool:
+    """Wait until something comes on `link`, or `within` seconds; False if the reader of the
+    descriptor `output` is gone.
 
     Without events to wait for, poll(2) still tells of POLLERR: nobody has the other end of a pipe.
     """
     poller = select.poll()
     poller.register(output, 0)
     poller.register(link.fileno(), select.POLLIN)
-    return output not in dict(poller.poll())
+    return output not in dict(poller.poll(None if within is None else within * 1000))
 
 
 def parse_kinds(events: str) -> tuple[type, ...]:
