@@ -69,8 +69,6 @@ class Loop:
         self._acceptors = [Acceptor(listener) for listener in shard.listeners]
         reporter.accepts = [0] * len(self._acceptors)
         self.observer = LoopObserver(self.life.calls, poller, self.life.by_fd, reporter, clock)
-        if reporter.trace_all is TraceLevel.LOOP:
-            self.observer.look(inf)
         self._commands = commands
         self._clock = clock
         self._wall_clock = wall_clock
@@ -98,6 +96,8 @@ class Loop:
         for acceptor in self._acceptors:
             self.life.calls.add(acceptor.fd, POLLIN)
         self.life.calls.add(commands_fd, POLLIN)
+        if reporter.trace_all is TraceLevel.LOOP:
+            observer.look(inf)
         now = clock()
         while True:
             timeout = self._patience(now)
@@ -148,6 +148,7 @@ class Loop:
             self.life.judging.due,
             self._wall_clock.due,
             self.life.freed.due,
+            self.observer.due,
         )
         if self._stopping is not None:
             self._due = due = min(due, self._hurry_at, self._force_at, self._stop_at)
@@ -198,8 +199,8 @@ class Loop:
             self.life.unacknowledged.look(now)
         if self.reporter.next_round <= now:
             self.life.publish_round()
-            if self.observer.is_on:
-                self.observer.publish_new()
+        if self.observer.due <= now:
+            self.observer.publish_new()
 
     def _for_each(
         self, connections: Iterable[Connection], act: Callable[[Connection], None]

@@ -29,8 +29,10 @@ MOST_LINES: Final = 256
 """Descriptors that are told of one iteration."""
 MOST_ANSWERED: Final = 4096
 """Descriptors that one answer tells, of all its iterations: some 10 ms of the loop's time."""
-TOLD_A_ROUND: Final = 32
-"""Iterations that one round of snapshots tells, the latest ones; and `MOST_LINES` of them all."""
+PUBLISHED_EVERY: Final = 0.1
+"""Seconds from an iteration until it is published, with those that came meanwhile."""
+TOLD_AT_ONCE: Final = 32
+"""Iterations that are published then, the latest ones; and `MOST_LINES` of them all."""
 _NEW: Final = frozenset({"watch", "shutdown", "close"})
 """Calls that an accept leads to, for another descriptor than the listener's."""
 
@@ -100,7 +102,9 @@ class LoopObserver:
         self._kept: deque[RawIteration] = deque(maxlen=MOST_KEPT)
         self._notes: list[Note] = []
         self._kept_notes = 0
-        self._told = 0  # the number of the last iteration that was told
+        self._told = 0  # the number of the last iteration that was published
+        self.due = inf
+        """When `publish_new` is to be called, on the loop's clock; ``inf`` if nothing is new."""
         self._poll = _NO_POLL
 
     def look(self, until: float) -> None:
@@ -130,6 +134,8 @@ class LoopObserver:
         notes = self._notes[:]
         self._notes.clear()
         self._keep(RawIteration(poll, now, cpu, telling - poll.telling, watched, notes))
+        if self.due == inf and (poll.ready or notes):  # an empty one alone is not worth a wake-up
+            self.due = now + PUBLISHED_EVERY
         if now >= self._until:
             self.is_on = False
             self._calls.unwatch()
@@ -158,8 +164,9 @@ class LoopObserver:
 
     def publish_new(self) -> None:
         """Publish the latest iterations that were not published before."""
+        self.due = inf
         new = takewhile(lambda raw: raw.poll.number > self._told, reversed(self._kept))
-        for told in self._tell(islice(new, TOLD_A_ROUND), MOST_LINES):
+        for told in self._tell(islice(new, TOLD_AT_ONCE), MOST_LINES):
             self._told = told.number
             if self._reporter.stream.room_for_detail():
                 self._reporter.stream.publish_detail(told)

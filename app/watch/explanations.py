@@ -261,7 +261,7 @@ LOOP: Final[Table] = {
         ("woken without progress", "A descriptor was reported and nothing could be done: no byte "
          "moved and nothing was accepted. Again and again it makes a loop spin.", "12.2",
          "epoll(7)"),
-        ("call accept", "accept4(2) of a listener; the last one says EAGAIN: nobody waits any more.",
+        ("call accept", "accept4(2) of a listener; at last it says EAGAIN: nobody waits any more.",
          "10.2", "accept(2)"),
         ("call read", "read(2): the bytes that came; 0 is the end, EAGAIN is nothing for now.",
          "10.3", "read(2)"),

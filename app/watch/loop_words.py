@@ -34,6 +34,8 @@ def interest_words(bits: int) -> str:
 def calls_words(calls: Sequence[KernelCall]) -> str:
     """Return calls with their results, alike ones together, as in ``accept 2 times, EAGAIN``."""
     groups: list[str] = []
+    if any(call.call == "accept" for call in calls):  # each is followed by its watch
+        calls = sorted(calls, key=lambda call: call.call)
     for name, each in groupby(calls, key=lambda call: call.call):
         made = list(each)
         if name in ("read", "write"):
