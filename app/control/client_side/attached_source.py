@@ -19,6 +19,7 @@ from ...core.commands import (
     Command,
     Fault,
     Kill,
+    Look,
     ReadBytes,
     Trace,
     TraceLevel,
@@ -130,7 +131,7 @@ class AttachedSource:
             self._traces[command.id] = TraceLevel(command.level)
             if command.level == TraceLevel.OFF:
                 del self._traces[command.id]
-        elif self._hello.read_only and not isinstance(command, ReadBytes):
+        elif self._hello.read_only and not isinstance(command, ReadBytes | Look):
             self._answer(command, "refused: attached read-only")
             return
         if self._link is None:
