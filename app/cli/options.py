@@ -193,7 +193,12 @@ def _control(metavar: str, which: str) -> Decorator:
     )
 
 
-server_options: Final = together(*(_setting(name, rule) for name, rule in RULES.items()))
+server_options: Final = together(
+    *(_setting(name, rule) for name, rule in RULES.items()),
+    click.option(
+        "--step", is_flag=True, help="Let the loop be held before each call, and stepped."
+    ),
+)
 """The settings of the server: HOST and PORT as arguments, the others as options."""
 ui_options: Final = together(
     option(APPEARANCE["theme"]),

@@ -145,6 +145,40 @@ class Look(_Command, frozen=True, tag="look"):
     last: int = 0
 
 
+class StepAction(StrEnum):
+    """What a `Step` command asks for."""
+
+    HOLD = "hold"
+    """Stand before the next call."""
+    CALL = "call"
+    """Make so many calls, and stand again."""
+    ITERATION = "iteration"
+    """Go on to the next poll, so many times."""
+    GO = "go"
+    PACE = "pace"
+    """Go on, with so many seconds for each call; 0 is as fast as can be."""
+    ADD = "add"
+    """Add a breakpoint."""
+    LIST = "list"
+    REMOVE = "remove"
+    """Remove the breakpoint of that number."""
+
+
+class Step(_Command, frozen=True, tag="step"):
+    """Hold the loop, step it, or change its breakpoints. Only for a server with `--step`.
+
+    It is answered once that is done: a step, when the loop stands again.
+    """
+
+    action: StepAction
+    count: int = 1
+    """Calls or iterations; the number of a breakpoint."""
+    text: str = ""
+    """A breakpoint: ``toggle``, ``EAGAIN``, ``partial``, ``#17``, ``READ_LEN>READ_BODY`` or a
+    filter."""
+    pace: float = 0.0
+
+
 class Fault(_Command, frozen=True, tag="fault"):
     """Give connections a fault on purpose, or take it away; each id has its own answer.
 
@@ -181,7 +215,7 @@ class Record(_Command, frozen=True, tag="record"):
     """The file of a recording that is to start; absolute, and it must not exist."""
 
 
-Command: TypeAlias = Kill | Set | Trace | ReadBytes | Look | Fault | Stop
+Command: TypeAlias = Kill | Set | Trace | ReadBytes | Look | Step | Fault | Stop
 """The commands to a loop."""
 ClientCommand: TypeAlias = Command | Record
 """The commands that a control client may send."""

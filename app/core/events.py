@@ -26,6 +26,7 @@ from .iteration import Iteration, Iterations
 from .kept_bytes import KeptBytes
 from .queues import Kernel, Queues
 from .statistics import EventStruct, LoopStats, ProcessStats, WorkerStats
+from .stepping import LoopHeld, LoopResumed, Stepped
 
 
 class ConnectionState(StrEnum):
@@ -110,6 +111,8 @@ class Listening(EventStruct, frozen=True, tag="listening"):
     """Connections that one address may hold open; 0 is off."""
     listeners: tuple[Endpoint, ...] = ()
     """Each address at which it listens; the first is `host` and `port`. Empty in old recordings."""
+    step: bool = False
+    """Whether the loop can be held and stepped."""
 
 
 class Opened(EventStruct, frozen=True, tag="opened"):
@@ -393,6 +396,9 @@ Event: TypeAlias = (
     | KeptBytes
     | Iteration
     | Iterations
+    | LoopHeld
+    | LoopResumed
+    | Stepped
     | Snapshot
     | LoopStats
     | ProcessStats

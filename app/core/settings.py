@@ -361,6 +361,8 @@ class Settings(Struct, frozen=True):
         Literal["off", "state", "loop", "io"],
         Meta(description="Tell every state change, the loop's iterations, or every call."),
     ] = "off"
+    step: bool = False
+    """Whether the loop can be held before each of its calls, and stepped."""
     fault: Annotated[
         str,
         Meta(
@@ -372,6 +374,8 @@ class Settings(Struct, frozen=True):
 
     def __post_init__(self) -> None:
         judge_all(self)
+        if self.step and self.workers:
+            raise SettingError("--step holds the one loop of a server: leave --workers out")
 
     @property
     def addresses(self) -> tuple[Address, ...]:

@@ -29,6 +29,10 @@ from .poller import Poller
 T = TypeVar("T")
 
 
+def _no_gate(_call: str, _fd: int) -> None:
+    """Let every call pass."""
+
+
 class CallNote(NamedTuple):
     """One call, made for a descriptor. (The two on the hot path are noted as plain tuples.)"""
 
@@ -81,13 +85,20 @@ class Calls:
         """write(2): descriptor, bytes."""
         self.note: Callable[[Note], None] | None = None
         """Takes a note of each call while somebody watches."""
+        self.gate: Callable[[str, int], None] = _no_gate
+        """Passed before each call, with its name and descriptor."""
 
-    def watch(self, note: Callable[[Note], None]) -> None:
-        """Have a note taken of each call from here on."""
-        self.note = note
+    def watch(
+        self, note: Callable[[Note], None], gate: Callable[[str, int], None] = _no_gate
+    ) -> None:
+        """Have a note taken of each call from here on; `gate` is called before it is made."""
+        self.note, self.gate = note, gate
         read, write, clock = os.read, os.write, self._clock
+        has_gate = gate is not _no_gate
 
         def noted_read(fd: int, size: int) -> bytes:
+            if has_gate:
+                gate("read", fd)
             try:
                 data = read(fd, size)
             except OSError as error:
@@ -97,6 +108,8 @@ class Calls:
             return data
 
         def noted_write(fd: int, data: Chunk) -> int:
+            if has_gate:
+                gate("write", fd)
             try:
                 sent = write(fd, data)
             except OSError as error:
@@ -170,6 +183,7 @@ class Calls:
     def _noted(self, name: str, fd: int, asked: int, call: Callable[..., T], *words: Any) -> T:
         if self.note is None:
             return call(*words)
+        self.gate(name, fd)
         try:
             result = call(*words)
         except OSError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Final
 
 import msgspec
 
@@ -14,6 +15,7 @@ from ..core.commands import (
     Look,
     ReadBytes,
     Set,
+    Step,
     Stop,
     Trace,
     TraceLevel,
@@ -27,6 +29,8 @@ from .descriptors import replace_setting
 from .faults import check_fault, describe_next
 from .loop import Loop
 from .poller import Poller
+
+NO_STEP: Final = "the loop cannot be held: start the server with --step, and without --workers"
 
 
 class CommandHandler:
@@ -62,6 +66,8 @@ class CommandHandler:
                 self._read_bytes(command)
             case Look():
                 self._look(command)
+            case Step():
+                self._answer(command, False, NO_STEP)
             case Fault():
                 self._fault(command)
             case Stop():

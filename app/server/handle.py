@@ -75,6 +75,11 @@ class ServerHandle(ABC):
         """Unix time minus the loop's clock, in seconds."""
         return self._wall_clock.epoch
 
+    @property
+    def is_held(self) -> bool:
+        """Whether the loop stands before a call (`--step`); then it answers nothing."""
+        return False
+
     def submit(self, command: Command) -> None:
         """Have a command carried out; its answer comes through the stream. Any thread."""
         self._commands.submit(command)

@@ -96,7 +96,7 @@ class Loop:
         for acceptor in self._acceptors:
             self.life.calls.add(acceptor.fd, POLLIN)
         self.life.calls.add(commands_fd, POLLIN)
-        if reporter.trace_all is TraceLevel.LOOP:
+        if reporter.trace_all is TraceLevel.LOOP or observer.gate is not None:
             observer.look(inf)
         now = clock()
         while True:
@@ -121,6 +121,7 @@ class Loop:
                 self._accept(others)
             if commands_fd in others:
                 reporter.now = clock()
+                self.life.calls.gate("read", commands_fd)
                 commands = self._commands.take(COMMAND_BUDGET)
                 self.life.calls.note_wakeup(commands_fd, self._commands.woken)
                 for command in commands:

@@ -16,8 +16,9 @@ from typing import Final, NamedTuple
 
 from ..core.events import POLLIN
 from ..core.iteration import MOST_KEPT, Iteration, KernelCall, Served
-from .calls import Calls, Note, StateNote
+from .calls import CallNote, Calls, Note, StateNote
 from .connection import Connection
+from .gate import Gate
 from .machine import READ_LEN
 from .poller import Poller, Ready
 from .reporter import Reporter
@@ -97,6 +98,8 @@ class LoopObserver:
         """The descriptors of the listeners."""
         self.wakeup = -1
         """The descriptor of the wakeup."""
+        self.gate: Gate | None = None
+        """What the loop passes before each call; None without `--step`."""
         self.is_on = False
         self._until = -inf
         self._kept: deque[RawIteration] = deque(maxlen=MOST_KEPT)
@@ -112,12 +115,25 @@ class LoopObserver:
         self._until = max(self._until, until)
         if not self.is_on:
             self.is_on = True
-            self._calls.watch(self._notes.append)
+            if self.gate is None:
+                self._calls.watch(self._notes.append)
+            else:
+                self._calls.watch(self._note_stepped, self.gate.before)
+
+    def _note_stepped(self, note: Note) -> None:
+        assert self.gate is not None
+        self._notes.append(note)
+        self.gate.after(note)
 
     def poll(self, timeout: float | None, number: int, telling: float) -> Ready:
         """Poll, for the iteration of that `number`. `telling` is the time of telling so far."""
+        if self.gate is not None:
+            self.gate.before("poll", -1)
+            timeout = self.gate.bound(timeout)
         cpu, at = self._cpu_clock(), self._clock()
         ready = self._poller.poll(timeout)
+        if self.gate is not None:
+            self.gate.after(CallNote("poll", -1, 0, len(ready), self._clock()))
         began, cpu_after = self._clock(), self._cpu_clock()
         get = self._connections.get
         ids = [0 if (one := get(fd)) is None else one.id for fd, _ in ready]

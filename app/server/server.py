@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Callable
 
 from ..core.addresses import Address
-from ..core.commands import TraceLevel
+from ..core.commands import Command, Step, TraceLevel
 from ..core.events import Crashed, Endpoint, Listening
 from ..core.fault_spec import FaultSpec
 from ..core.printable import printable
@@ -20,6 +20,7 @@ from .command_handler import CommandHandler
 from .command_queue import CommandQueue
 from .connection_limit import ConnectionLimit
 from .descriptors import fit_descriptors
+from .gate import Gate
 from .handle import ServerHandle, new_instance
 from .listener import adopt_listener, make_listeners
 from .loop import Loop
@@ -54,6 +55,9 @@ class Server(ServerHandle):
 
         `clock` gives monotonic seconds, `wall` Unix time. Raises `SettingError`.
         """
+        self._gate = Gate(stream, clock, wall) if settings.step else None
+        if self._gate is not None:
+            clock, wall = self._gate.clock, self._gate.wall
         self._clock = clock
         poller = make_poller(settings.poller)
         try:
@@ -79,6 +83,9 @@ class Server(ServerHandle):
         self._loop = Loop(
             settings, poller, shard, self._commands, self._reporter, clock, self._wall_clock
         )
+        if self._gate is not None:
+            self._gate.attach(self._loop.life)
+            self._loop.observer.gate = self._gate
         if fault is not None:
             self._loop.life.faults.put_on_all(fault)
         self._handler = CommandHandler(self._loop, poller)
@@ -95,6 +102,24 @@ class Server(ServerHandle):
     def polls(self) -> int:
         """Number of the loop's polls so far."""
         return self._reporter.polls
+
+    @property
+    def is_held(self) -> bool:
+        return self._gate is not None and self._gate.is_held
+
+    def submit(self, command: Command) -> None:
+        if self._gate is not None and isinstance(command, Step):
+            was_held = self._gate.is_held
+            self._gate.carry_out(command)
+            if not was_held:
+                self.wake()  # it may sleep in a poll
+        else:
+            super().submit(command)
+
+    def stop(self, cause: str, now: bool = False) -> None:
+        super().stop(cause, now)
+        if self._gate is not None:
+            self._gate.open()
 
     def _run(self) -> None:
         reporter = self._reporter
@@ -142,6 +167,7 @@ def make_listening(
         write_timeout=settings.write_timeout,
         idle_timeout=settings.idle_timeout,
         workers=settings.workers,
+        step=settings.step,
         notes=(*notes, poller.note) if poller.note else notes,
         listeners=tuple(Endpoint(*address) for address in server.addresses),
     )

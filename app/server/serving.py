@@ -75,7 +75,7 @@ class Serving:
         # Whether a read is followed by another until EAGAIN: readiness will not be reported again.
         self._until_eagain = life.poller.edge_triggered
         # A connection whose calls are published is not on the hot path.
-        self._calls_are_untold = not life.reporter.tells_all_calls
+        self._calls_are_untold = not (life.reporter.tells_all_calls or life.settings.step)
         self._life.may_be_quick = self._direct and not self._until_eagain and self._calls_are_untold
         self._winding_down = False
         life.faults.resume = self._serve

@@ -41,6 +41,7 @@ from .listing import list_command, show, why
 from .loop_command import loop_command
 from .printing import print_facts, print_result
 from .record_command import record
+from .step_commands import break_group, go, hold, step
 from .watching import KINDS, LOOK_EVERY, LOOKED, Watcher, parse_kinds, wait_for_news
 
 
@@ -72,7 +73,10 @@ def ctl() -> None:
     """Look at a running server and change it, from scripts."""
 
 
-for command in (list_command, show, why, lint_command, kill, fault, record, export, loop_command):
+for command in (
+    *(list_command, show, why, lint_command, kill, fault, record, export, loop_command),
+    *(hold, step, go, break_group),
+):
     ctl.add_command(command)
 
 

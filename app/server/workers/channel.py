@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 import msgspec
 
 from ...core.addresses import Address
-from ...core.commands import Fault, Kill, Look, ReadBytes, Set, Stop, Trace
+from ...core.commands import Fault, Kill, Look, ReadBytes, Set, Step, Stop, Trace
 from ...core.events import Event, Snapshot
 from ...core.framing import frame
 from ...core.settings import Settings
@@ -55,7 +55,9 @@ class WatchOrder(msgspec.Struct, frozen=True, tag_field="command", tag="watch"):
     """As `EventStream.asked_at`."""
 
 
-Order: TypeAlias = Assignment | WatchOrder | Kill | Set | Trace | ReadBytes | Look | Fault | Stop
+Order: TypeAlias = (
+    Assignment | WatchOrder | Kill | Set | Trace | ReadBytes | Look | Step | Fault | Stop
+)
 
 
 class WorkerBatch(msgspec.Struct, frozen=True):

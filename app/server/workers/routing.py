@@ -12,10 +12,11 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from ...core.commands import Command, Fault, Kill, Look, ReadBytes, Set, Trace, answer_bound
+from ...core.commands import Command, Fault, Kill, Look, ReadBytes, Set, Step, Trace, answer_bound
 from ...core.events import CommandResult, Event, Notice
 from ...core.iteration import Iterations
 from ...core.settings import SettingError, Settings
+from ..command_handler import NO_STEP
 from ..descriptors import replace_setting
 from ..fault_tokens import TokenPipe
 from ..faults import check_fault, describe_next
@@ -93,6 +94,8 @@ class Routing:
                 self._set(command)
             case Look():
                 self._share(command, lambda: "the iterations of all workers are told")
+            case Step():
+                self._answer(command, False, NO_STEP)
             case _:
                 self.refuse(command)
 

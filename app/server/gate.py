@@ -1,0 +1,277 @@
+"""The gate that the loop's thread passes before each system call, in a server with `--step`.
+
+Held, the thread waits there, and its clock stands: no time-out fires. The kernel goes on. Commands
+to the gate are carried out by the thread that sends them; commands to the loop wait until it goes
+on, and a stop opens the gate for good.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from threading import Condition
+from typing import TYPE_CHECKING, Final
+
+from ..core.commands import Step, StepAction
+from ..core.events import ConnectionState, Opened
+from ..core.iteration import KernelCall
+from ..core.settings import SettingError
+from ..core.stepping import FASTEST, MOST_STEPS, SLOWEST, LoopHeld, LoopResumed, Stepped
+from ..watch.row import Row, update_rows
+from ..watch.stream import EventStream
+from .breakpoints import Breakpoints
+from .calls import Note, StateNote
+from .machine import WRITE_BODY
+from .transitions import passed
+
+if TYPE_CHECKING:
+    from .lifecycle import Lifecycle
+
+POLL_AT_MOST: Final = 0.5
+"""Seconds that a poll may wait while the loop is stepped, so that each step ends."""
+_LINE_OF: Final = {"poll": 1, "accept": 3, "watch": 3, "arm": 7, "disarm": 7, "unwatch": 8}
+_LINE_OF_END: Final = 8
+
+
+class Gate:
+    """Holds the loop. `before` and `after` are for its thread, the rest for any."""
+
+    def __init__(
+        self, stream: EventStream, clock: Callable[[], float], wall: Callable[[], float]
+    ) -> None:
+        """`clock` gives monotonic seconds, `wall` Unix time."""
+        self._stream = stream
+        self._real_clock = clock
+        self._real_wall = wall
+        self._changed = Condition()
+        self._breakpoints = Breakpoints()
+        self._stood = 0.0  # seconds for which the loop was held
+        self._since: float | None = None  # since when it is
+        self._is_open = False  # for good
+        self._cause = ""  # why it is to be held at the next gate; empty if it is not
+        self._calls_left = 0  # that may pass before it is held
+        self._polls_left = 0
+        self._pace = 0.0
+        self._asked: list[Step] = []  # steps and holds that are to be answered
+        self._calls = 0
+        self._at = 0.0  # when the call before had ended
+        self._life: Lifecycle | None = None
+
+    def attach(self, life: Lifecycle) -> None:
+        """Have the loop whose connections these are pass the gate."""
+        self._life = life
+
+    # --- its clocks ---
+
+    def clock(self) -> float:
+        """Monotonic seconds without those for which the loop was held."""
+        since = self._since
+        return (self._real_clock() if since is None else since) - self._stood
+
+    def wall(self) -> float:
+        """Unix time without them, so that it goes with `clock`."""
+        since = self._since
+        held = self._stood + (0.0 if since is None else self._real_clock() - since)
+        return self._real_wall() - held
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the loop stands now."""
+        return self._since is not None
+
+    def bound(self, timeout: float | None) -> float | None:
+        """Return the seconds that a poll may wait."""
+        if not (self._cause or self._pace):
+            return timeout
+        return POLL_AT_MOST if timeout is None else min(timeout, POLL_AT_MOST)
+
+    # --- the loop's thread ---
+
+    def before(self, call: str, fd: int) -> None:
+        """Wait here as long as the loop is held."""
+        with self._changed:
+            if self._is_open:
+                return
+            connection_id = self._id_of(fd)
+            self._stop_for(self._breakpoints.before(call, connection_id))
+            if self._cause and self._may_pass(call):
+                return
+            if self._cause or (self._pace and self._stand(self._is_wanted, self._pace)):
+                self._hold(call, fd, connection_id)
+
+    def _stop_for(self, breakpoint_met: str) -> None:
+        if breakpoint_met:
+            self._cause, self._calls_left, self._polls_left = breakpoint_met, 0, 0
+
+    def _may_pass(self, call: str) -> bool:
+        if self._polls_left:
+            self._polls_left -= call == "poll"
+            return bool(self._polls_left)
+        if self._calls_left:
+            self._calls_left -= 1
+            return True
+        return False
+
+    def _hold(self, call: str, fd: int, connection_id: int) -> None:
+        """Say where the loop stands, and wait until a command lets it go on."""
+        assert self._life is not None
+        now = self.clock()
+        self._life.reporter.now = now
+        self._life.publish_round()
+        t, line = now + self._life.reporter.epoch, self._line_of(call, fd)
+        held = LoopHeld(t, call, fd, connection_id, self._cause, self._calls, line)
+        self._stream.publish(held)
+        for command in self._asked:
+            words = f"held before {call}" + (f" of #{connection_id}" if connection_id else "")
+            self._stream.publish(command.answer(t, True, f"{words}, {self._cause}"))
+        self._asked.clear()
+        if self._cause != "hold":
+            self._cause = "step"
+        self._stand(self._goes_on, None)
+        cause = "stop" if self._is_open else "step" if self._cause else "go"
+        self._stream.publish(LoopResumed(t, cause))
+        self._calls_left -= self._calls_left > 0
+
+    def _is_wanted(self) -> bool:
+        """Whether it is to be held, while it goes at a pace."""
+        return bool(self._cause)
+
+    def _goes_on(self) -> bool:
+        return self._is_open or not self._cause or bool(self._calls_left or self._polls_left)
+
+    def _stand(self, until: Callable[[], bool], seconds: float | None) -> bool:
+        """Wait, with the clocks standing; return what `until` says then."""
+        self._since = self._real_clock()
+        try:
+            return self._changed.wait_for(until, seconds)
+        finally:
+            self._stood += self._real_clock() - self._since
+            self._since = None
+
+    def after(self, note: Note) -> None:
+        """Note a call that was made, or the end of a wake-up."""
+        with self._changed:
+            if self._is_open:
+                return
+            result = ""
+            states: tuple[ConnectionState, ...] = ()
+            if isinstance(note, StateNote):
+                fd = note.fd
+                states = passed(note.before, note.after)
+            else:
+                fd = note[1]
+                result = self._told(KernelCall(note[0], note[2], note[3]), fd, note[4])
+            why = self._breakpoints.after(result, states, lambda: self._row_of(fd), self._time())
+            self._stop_for(why)
+
+    def _told(self, call: KernelCall, fd: int, at: float) -> str:
+        """Publish a call if the loop is stepped or goes at a pace; return what is special of it."""
+        self._calls += 1
+        us, self._at = int((at - self._at) * 1e6), at
+        error = errno.errorcode.get(-call.result, "error") if call.result < 0 else ""
+        if self._cause or self._pace:
+            self._stream.publish(
+                Stepped(
+                    self._time(),
+                    self._calls,
+                    call.call,
+                    fd,
+                    self._id_of(fd),
+                    call.asked,
+                    -1 if error else call.result,
+                    error,
+                    us,
+                    self._line_of(call.call, fd),
+                )
+            )
+        is_partial = call.call == "write" and 0 <= call.result < call.asked
+        return error or ("partial" if is_partial else "")
+
+    def _time(self) -> float:
+        assert self._life is not None
+        return self.clock() + self._life.reporter.epoch
+
+    def _id_of(self, fd: int) -> int:
+        assert self._life is not None
+        connection = self._life.by_fd.get(fd)
+        return 0 if connection is None else connection.id
+
+    def _row_of(self, fd: int) -> Row | None:
+        assert self._life is not None
+        connection = self._life.by_fd.get(fd)
+        if connection is None:
+            return None
+        opened = Opened(connection.opened_at, connection.id, fd, connection.peer)
+        row = Row(opened)
+        update_rows({row.id: row}, [connection.snapshot(self._life.reporter.epoch)])
+        return row
+
+    def _line_of(self, call: str, fd: int) -> int:
+        """Return the line of the loop (`app.core.stepping.LINES`) in which a call stands."""
+        assert self._life is not None
+        connection = self._life.by_fd.get(fd)
+        if call == "read":
+            return 9 if connection is None else 5
+        if call == "write" and connection is not None:
+            return 4 if connection.seen_state is WRITE_BODY else 6
+        return _LINE_OF.get(call, _LINE_OF_END)
+
+    # --- commands, in any thread ---
+
+    def carry_out(self, command: Step) -> None:
+        """Carry out a command to the gate; the answer comes through the stream."""
+        with self._changed:
+            try:
+                message = self._apply(command)
+            except SettingError as error:
+                self._answer(command, False, str(error))
+                return
+            if message:
+                self._answer(command, True, message)
+            else:
+                self._asked.append(command)
+            self._changed.notify_all()
+
+    def _apply(self, command: Step) -> str:
+        """Carry out a command; return its answer, or nothing if that comes with the next hold."""
+        match command.action:
+            case StepAction.HOLD:
+                if self.is_held:
+                    return "it is held already"
+                self._pace, self._cause = 0.0, "hold"
+                return ""
+            case StepAction.CALL | StepAction.ITERATION:
+                if not 1 <= command.count <= MOST_STEPS:
+                    raise SettingError(f"{command.count:,} steps: there may be 1 to {MOST_STEPS:,}")
+                self._pace, self._cause = 0.0, "step"
+                if command.action is StepAction.CALL:
+                    self._calls_left, self._polls_left = command.count, 0
+                else:
+                    self._calls_left, self._polls_left = 0, command.count
+                return ""
+            case StepAction.GO | StepAction.PACE:
+                pace = command.pace if command.action is StepAction.PACE else 0.0
+                if pace and not FASTEST <= pace <= SLOWEST:
+                    raise SettingError(f"{pace:g} s a call: it may be {FASTEST:g} to {SLOWEST:g}")
+                self._pace, self._cause, self._calls_left, self._polls_left = pace, "", 0, 0
+                return f"it goes on, {pace:g} s a call" if pace else "it goes on"
+            case StepAction.ADD:
+                return f"breakpoint {self._breakpoints.add(command.text)}: {command.text}"
+            case StepAction.LIST:
+                return self._breakpoints.describe()
+            case StepAction.REMOVE:
+                self._breakpoints.remove(command.count)
+                return f"breakpoint {command.count} is removed"
+
+    def _answer(self, command: Step, ok: bool, message: str) -> None:
+        self._stream.publish(command.answer(self._time(), ok, message))
+
+    def open(self) -> None:
+        """Let the loop pass for good: it is to stop."""
+        with self._changed:
+            self._is_open = True
+            self._cause = ""
+            for command in self._asked:
+                self._answer(command, False, "the server stops")
+            self._asked.clear()
+            self._changed.notify_all()
