@@ -277,9 +277,7 @@ def test_an_end_whose_byte_has_gone_by_is_due_at_once(serve: Serve, word: str, e
     assert receipt(running.closed(number)).done == (FaultEffect(word, 2, 0),)
 
 
-@pytest.mark.parametrize(
-    "fields", [{"spec": "slice=1"}, {"spec": "slice=1", "next": 2, "ids": (1,)}]
-)
+@pytest.mark.parametrize("fields", [{}, {"next": 2, "ids": (1,)}])
 def test_a_command_that_names_nobody_or_too_many_is_refused(
     serve: Serve, fields: dict[str, object]
 ) -> None:
