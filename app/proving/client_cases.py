@@ -51,6 +51,8 @@ class Baseline(NamedTuple):
 
     echoes: tuple[bytes, ...]
     """The echoes of the first connection that had some, as far as they are known."""
+    first_echo: int
+    """Bytes of the first of them; 0 if there is none."""
     frames: int
     """Frames that this connection has sent."""
     size: int
@@ -65,11 +67,6 @@ class Baseline(NamedTuple):
     """Whether it ends its own direction (FIN) before its echo has come."""
     timeout: float
     """Seconds for each case."""
-
-    @property
-    def first_echo(self) -> int:
-        """Bytes of the first echo; 0 if there is none."""
-        return len(self.echoes[0]) if self.echoes else 0
 
     @property
     def largest(self) -> int:
@@ -162,8 +159,9 @@ def _late(seen: Baseline) -> FaultSpec:
 
 def _flipped(seen: Baseline) -> FaultSpec:
     """Flip a bit in the middle of the largest body that is known."""
-    number = max(range(len(seen.echoes)), key=lambda each: len(seen.echoes[each]))
-    before, size = sum(map(len, seen.echoes[:number])), len(seen.echoes[number])
+    sizes = [len(echo) for echo in seen.echoes] or [seen.first_echo]
+    number = sizes.index(max(sizes))
+    before, size = sum(sizes[:number]), sizes[number]
     return parse_fault(f"corrupt@{before + (4 + (size - 4) // 2 if size > 4 else 3)}")
 
 

@@ -65,12 +65,13 @@ class ClientCheck:
         ends_first = False
         while frames and most_out < 2 and after < min(frames, GREETINGS):
             ends, out = self._probe(after)
-            ends_first |= ends
+            ends_first |= ends and not after
             if out > most_out:
                 most_out, known_after = out, after
             after += 1
         return Baseline(
             echoes=tuple(islice(_frames_of(data), _MOST_KNOWN)),
+            first_echo=HEADER_SIZE + read_length(data)[0] if len(data) >= HEADER_SIZE else 0,
             frames=frames,
             size=0 if first is None else first.due,
             exit_code=whole.exit_code,
@@ -215,9 +216,14 @@ class _Judgement:
         return sum(max(0, one.due - one.bytes_out) for one in self._run.connections)
 
     def _is_inside_an_echo(self, one: SeenConnection) -> bool:
-        """Whether the client ended with a part of an echo, as far as that is known."""
-        ends = accumulate(map(len, _frames_of(one.first_bytes)), initial=0)
-        return one.bytes_out < one.due and one.bytes_out not in set(islice(ends, _MOST_KNOWN))
+        """Whether the client ended with a part of an echo, as far as that is known; not of its last
+        one, if it has coped with others before.
+        """
+        sizes = map(len, _frames_of(one.first_bytes))
+        ends = list(accumulate(islice(sizes, _MOST_KNOWN), initial=0))
+        if one.bytes_out >= one.due or one.bytes_out in ends:
+            return False
+        return len(ends) <= 2 or one.bytes_out < ends[-2]
 
     def _say(self, wrong: str, how: Failing) -> str:
         """One sentence with the likely bug, and what its bytes are if they do not fit."""

@@ -52,8 +52,8 @@ SERVER_BUGS = {
     "pollout_on": {"idle_cpu"},
     "drops_at_end": {"half_close"},
     "dies": {
-        "reset_in_the_middle", "end_in_the_middle", "connect_storm", "idle", "pending_cpu",
-        "idle_cpu", "given_back",
+        "reset_in_the_middle", "leaves_unread", "end_in_the_middle", "connect_storm",
+        "pending_cpu", "idle_cpu", "given_back",
     },
 }  # fmt: skip
 """The cases in which a server with each bug must fail: once it has died, in all that follow."""
