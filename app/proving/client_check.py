@@ -164,7 +164,9 @@ class _Judgement:
         case = self._case
         if case.name == "whole" or case.echo is Echo.NONE:
             return True
-        return any(one.receipt is not None and one.receipt.done for one in self._run.connections)
+        return any(
+            one.is_held or (one.receipt and one.receipt.done) for one in self._run.connections
+        )
 
     def _judge(self) -> tuple[bool, str]:
         case, run = self._case, self._run

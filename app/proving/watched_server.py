@@ -31,6 +31,8 @@ class SeenConnection(NamedTuple):
     """Bytes of the whole frames that it sent: so many bytes of echo are due."""
     detail: str
     """That of its close; empty while it is open."""
+    is_held: bool
+    """Whether it is still open, and its fault holds its echo back."""
     receipt: FaultReceipt | None
     diagnosis: Diagnosis | None
     """The name of its bytes, where they do not fit."""
@@ -107,6 +109,7 @@ class WatchedServer(ProvingServer):
             row.count("bytes_out"),
             kept.header_at if kept is not None and kept.header else received,
             closed.detail if closed else "",
+            closed is None and row.snapshot is not None and row.snapshot.fault_holds,
             closed.fault if closed else None,
             self._name_of(row),
             kept,
