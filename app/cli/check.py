@@ -19,6 +19,7 @@ from ..core.settings import PeerPort, Rule, Settings, bounds, rules_of
 from ..proving.client_cases import CLIENT_CASES, ClientCase
 from ..proving.client_check import ClientCheck
 from ..proving.client_run import CannotCheck, ClientCommand, shown_words
+from ..proving.evidence import Evidence
 from ..proving.server_cases import SERVER_CASES, STORM, ServerCase
 from ..proving.server_check import check_server
 from ..proving.server_target import Target, is_loopback
@@ -105,13 +106,14 @@ def client(
         raise click.UsageError("CMD is missing: check client -- ./my-client {host} {port}")
     env = dict(_divided(variable) for variable in variables)
     command = ClientCommand(words, env)
-    if not any(mark in text for mark in ("{port}",) for text in (*words, *env.values())):
+    if not any("{port}" in text for text in (*words, *env.values())):
         raise click.UsageError("CMD has no {port}: write it where the client is told its port")
     _judge_report(junit)
     seed = random.randrange(MOST_SEED) if seed is None else seed
-    checked = ClientCheck(command, timeout, seed, keep)
     with ended_by_signals():
         try:
+            evidence = None if keep is None else Evidence(keep)
+            checked = ClientCheck(command, timeout, seed, evidence)
             verdicts = list(_told(checked.play(cases), as_json, len(cases)))
         except CannotCheck as error:
             raise click.UsageError(str(error)) from None
@@ -184,8 +186,11 @@ def _list(cases: Iterable[ClientCase | ServerCase], as_json: bool) -> int:
 def _judge_report(junit: Path | None) -> None:
     """Refuse a report that cannot be written, before minutes are spent."""
     if junit is not None:
+        was_there = junit.exists()
         try:
             junit.open("a").close()
+            if not was_there:
+                junit.unlink()  # a check that is broken off leaves no empty report
         except OSError as error:
             raise click.UsageError(_cannot_write(junit, error)) from None
 

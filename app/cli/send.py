@@ -15,7 +15,8 @@ from ..proving.sending import send as send_stream
 from .exit_codes import EXIT_FAILED
 from .options import Host, Judged, option
 
-_MOST: Final = 256 * 1024**2
+_LARGEST_FILE: Final = 256 * 1024**2
+"""Characters of a file that are read."""
 
 Silence: TypeAlias = Annotated[
     float,
@@ -63,7 +64,7 @@ def _read(file: str) -> RecordedStream:
     shown = "stdin" if file == "-" else printable(file)
     try:
         with click.open_file(file, encoding="utf-8") as opened:
-            text = opened.read(_MOST)
+            text = opened.read(_LARGEST_FILE)
     except OSError as error:
         raise click.UsageError(f"{shown}: {reason_of(error)}") from None
     except UnicodeError:

@@ -22,6 +22,7 @@ MOST_SECONDS: Final = 3600.0
 MOST_COALESCED: Final = 10_000
 """Frames that `coalesce` holds at the most; what is held is bounded in bytes besides."""
 MOST_SEED: Final = (1 << 63) - 1
+_MOST_DIGITS: Final = 20
 _MOST_AT: Final = 1 << 50
 _MOST_PIECE: Final = 1 << 30
 _MOST_ADDED: Final = (1 << 32) - 1
@@ -36,7 +37,11 @@ class FaultSpec(msgspec.Struct, frozen=True):
     """Least and most bytes of each piece of an echo."""
     cuts: tuple[int, ...] = ()
     """Bytes of the first pieces of each echo, the rest being one more. No word asks for this, nor
-    for the next four: the cases of `check client` do."""
+    for the next six: the cases of `check client` do."""
+    every: int = 1
+    """Of so many frames one is cut, or late: the first, and then every so many."""
+    after: int = 0
+    """Frames that are echoed before `coalesce` holds any."""
     has_whole_headers: bool = False
     """Whether `rate` begins an echo with a whole header, and cuts it only behind that."""
     is_of_first: bool = False
@@ -82,6 +87,8 @@ class _Word(NamedTuple):
 def _number(text: str, word: str, least: int, most: int) -> int:
     if not (text.isascii() and text.removeprefix("-").isdigit()):
         raise SettingError(f"{word}: {_shown(text)} is not a whole number: write it in digits")
+    if len(text) > _MOST_DIGITS:  # int() itself refuses some thousand
+        raise SettingError(f"{word}: {_shown(text)} is not from {least:,} to {most:,}")
     number = int(text)
     if not least <= number <= most:
         raise SettingError(f"{word}: {number:,} is not from {least:,} to {most:,}")
@@ -213,6 +220,24 @@ def parse_fault(text: str) -> FaultSpec:
     if "gap" in found and "slice" not in found:
         raise SettingError(f"{_shown(text)}: gap is between pieces: add slice=N")
     return FaultSpec(text.strip(), **found)
+
+
+def meanings(text: str) -> list[tuple[str, str]]:
+    """Return each word of a SPEC that was read, and what it does, with its numbers."""
+    told = []
+    for word in text.split(","):
+        word = word.strip()
+        name = _name_of(word)
+        match = WORDS[name].pattern.fullmatch(word)
+        given = "".join(match.groups()) if match is not None else ""
+        value = given.lstrip("=@")
+        told.append(
+            (
+                word,
+                re.sub(r"\b[NK]\b", value, WORDS[name].meaning) if value else WORDS[name].meaning,
+            )
+        )
+    return told
 
 
 def _name_of(word: str) -> str:

@@ -62,11 +62,14 @@ class SettingError(ValueError):
     """A value that the server cannot take; the text says which, why and what to do."""
 
 
+_MOST_DIGITS: Final = 20
+
+
 def parse_size(text: str) -> int:
     """Return the bytes that ``65536``, ``64K``, ``2MB`` mean (K is 1024). Raises `SettingError`."""
     match = _SIZE.fullmatch(text)
     unit = _UNITS.get(match[2].upper()) if match else None
-    if match is None or unit is None:
+    if match is None or unit is None or len(match[1]) > _MOST_DIGITS:
         raise SettingError(f"{_shown(text)} is not {_KINDS['size']}")
     return int(match[1]) * unit
 

@@ -7,10 +7,10 @@ import os
 import signal
 import socket
 import subprocess
-import tempfile
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 from ..core.printable import printable, reason_of
 from .watched_server import SeenConnection, WatchedServer
@@ -67,19 +67,19 @@ def run_client(
     """
     port = free_port() if server is None else server.port
     words, env = command.fill(port)
-    with tempfile.TemporaryFile() as output:
+    with _Output() as output:
         began = time.monotonic()
         try:
             process = subprocess.Popen(
                 words,
                 stdin=subprocess.DEVNULL,
-                stdout=output,
+                stdout=output.writer,
                 stderr=subprocess.STDOUT,
                 env=env,
                 start_new_session=True,
             )
         except OSError as error:
-            raise CannotCheck(f"{printable(words[0])}: {reason_of(error)}") from None
+            raise CannotCheck(f"{printable(words[0]) or repr('')}: {reason_of(error)}") from None
         try:
             while process.poll() is None and time.monotonic() < began + timeout:
                 time.sleep(_STEP)
@@ -91,9 +91,41 @@ def run_client(
         finally:
             _end(process)
         connections = () if server is None else _settled(server)
-        size = output.seek(0, os.SEEK_END)
-        output.seek(max(0, size - MOST_OUTPUT))
-        return ClientRun(code, seconds, output.read(), connections)
+        return ClientRun(code, seconds, output.taken(), connections)
+
+
+class _Output:
+    """The end of a pipe for a client's output; a thread keeps the last bytes of it."""
+
+    def __init__(self) -> None:
+        self._reader, self.writer = os.pipe()
+        self._last = bytearray()
+        self._thread = threading.Thread(target=self._read, name="echo-tui output", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close_writer()
+
+    def _read(self) -> None:
+        # A process that has left the client's session may hold the pipe for longer than this runs.
+        with open(self._reader, "rb", buffering=0) as pipe:
+            while data := pipe.read(1 << 16):
+                self._last += data
+                del self._last[:-MOST_OUTPUT]
+
+    def _close_writer(self) -> None:
+        if self.writer >= 0:
+            os.close(self.writer)
+            self.writer = -1
+
+    def taken(self) -> bytes:
+        """Return the last bytes, once the client has ended."""
+        self._close_writer()
+        self._thread.join(_SETTLES)
+        return bytes(self._last)
 
 
 def free_port() -> int:
@@ -109,7 +141,7 @@ def _settled(server: WatchedServer) -> tuple[SeenConnection, ...]:
     while server.open and time.monotonic() < until:
         time.sleep(_STEP)
         server.look()
-    return tuple(server.connections())
+    return tuple(server.seen())
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -11,7 +11,9 @@ from typing import Any, Final, Self
 import msgspec
 
 from ..core.commands import Kill, KillMode, ReadBytes
+from ..core.diagnosis import Diagnosis
 from ..core.events import CommandResult
+from ..core.fault_spec import FaultSpec
 from ..core.kept_bytes import KeptBytes
 from ..core.settings import Settings
 from ..doctor.diagnose import diagnose
@@ -19,7 +21,7 @@ from ..server.server import Server
 from ..watch.export import objects_of
 from ..watch.row import Row
 from ..watch.state import State
-from ..watch.stream import EventStream
+from ..watch.stream import Drained, EventStream
 from ..watch.why import why_waiting
 
 _STEP: Final = 0.005
@@ -34,16 +36,17 @@ _LAST_BYTES: Final = 64
 class ProvingServer:
     """One echo server on a free port of 127.0.0.1. Any thread may use it."""
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, spec: FaultSpec | None = None, /, **settings: Any) -> None:
         """`settings` are those of the server: ``cap``, ``fault``, ``idle_timeout`` and so on.
 
-        One that is None is as if it were not given. Raises `SettingError`.
+        One that is None is as if it were not given. With `spec` every connection has that fault.
+        Raises `SettingError`.
         """
         given = {name: value for name, value in settings.items() if value is not None}
         self._settings = Settings(**{"port": 0, "keep_closed": 10_000, **given})
-        self._stream = EventStream()
+        self._stream = EventStream(journal_capacity=100_000)
         self._stream.watched = True
-        self._server = Server(self._settings, self._stream)
+        self._server = Server(self._settings, self._stream, fault=spec)
         self._state = State(closed_limit=0, keep_closed=10_000)
         self._results: dict[int, CommandResult] = {}
         self._kept: dict[int, KeptBytes] = {}
@@ -59,9 +62,13 @@ class ProvingServer:
     def stop(self) -> None:
         """End at once, with all connections; `describe` still tells how they were before."""
         self._last_words = self.describe()
-        self._server.stop("the test is over", now=True)
+        self.end()
+
+    def end(self) -> None:
+        """End at once, with all connections."""
+        self._server.stop("it is over", now=True)
         self._server.join(_ANSWER_WITHIN)
-        self._look()
+        self.look()
 
     @property
     def host(self) -> str:
@@ -107,7 +114,7 @@ class ProvingServer:
             if time.monotonic() >= until:
                 raise TimeoutError(f"connection {id} is not killed")
             time.sleep(_STEP)
-            self._look()
+            self.look()
         if not self._results[request].ok:
             raise LookupError(f"connection {id}: {self._results[request].message}")
 
@@ -120,7 +127,7 @@ class ProvingServer:
         """Say what it saw of each connection: its state, why, what its bytes are, the last ones."""
         if self._last_words is not None:
             return self._last_words
-        self._look()
+        self.look()
         with self._lock:
             rows = sorted((*self._state.kept, *self._state.rows.values()), key=lambda row: row.id)
         if not rows:
@@ -137,16 +144,21 @@ class ProvingServer:
         why = why_waiting(row, now) if row.closed is None else row.closed.detail
         counts = f"{row.count('frames_in'):,} frames in, {row.frames:,} echoed"
         lines = [f"#{row.id} {row.peer}: {state}{f' ({why})' if why else ''}; {counts}"]
-        kept, found = self._kept.get(row.id), row.diagnosis
-        if found is None and kept is not None and kept.pieces and not kept.pieces[0].offset:
-            ended = row.closed is not None
-            found = diagnose(kept.pieces[0].data, 0, ended, self._settings.cap)
+        kept, found = self._kept.get(row.id), self._name_of(row)
         if found is not None:
             lines.append(f"    {found.code}: {found.text}")
         if kept is not None and kept.pieces:
             last = kept.pieces[-1].data[-_LAST_BYTES:]
             lines.append(f"    last bytes that it sent: {last.hex(' ')}  {last!r}")
         return "\n".join(lines)
+
+    def _name_of(self, row: Row) -> Diagnosis | None:
+        """Return the name of the bytes that a connection has sent, where they do not fit."""
+        kept = self._kept.get(row.id)
+        if row.diagnosis is not None or kept is None or not kept.pieces or kept.pieces[0].offset:
+            return row.diagnosis
+        ended = row.closed is not None
+        return diagnose(kept.pieces[0].data, 0, ended, self._settings.cap)
 
     def _ask_for_bytes(self, ids: Iterable[int]) -> None:
         """Ask for the bytes that are kept of connections; they are there once it returns."""
@@ -157,10 +169,10 @@ class ProvingServer:
         until = time.monotonic() + _ANSWER_WITHIN
         while not self._results.keys() >= set(requests) and time.monotonic() < until:
             time.sleep(_STEP)
-            self._look()
+            self.look()
 
     def _objects(self, rows: Callable[[State], Iterable[Row]]) -> list[dict[str, Any]]:
-        self._look()
+        self.look()
         now = self._server.now()
         named = {"instance": self._server.instance}
         with self._lock:
@@ -168,13 +180,15 @@ class ProvingServer:
         found: list[dict[str, Any]] = msgspec.json.decode(msgspec.json.encode(told))
         return found
 
-    def _look(self) -> None:
+    def look(self) -> None:
         """Apply what has happened, with figures of this moment."""
         with self._lock:
             self._stream.asked_at = self._server.now()
             self._server.wake()
-            drained = self._stream.drain()
-            kept = (event for event in drained.events if isinstance(event, KeptBytes))
-            self._kept.update((event.id, event) for event in kept)
-            for result in self._state.apply(drained, self._server.now()):
-                self._results[result.request] = result
+            self._hear(self._stream.drain())
+
+    def _hear(self, drained: Drained) -> None:
+        kept = (event for event in drained.events if isinstance(event, KeptBytes))
+        self._kept.update((event.id, event) for event in kept)
+        for result in self._state.apply(drained, self._server.now()):
+            self._results[result.request] = result

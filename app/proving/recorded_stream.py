@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final
 
@@ -15,19 +14,20 @@ from ..core.kept_bytes import KeptBytes
 from ..core.printable import printable
 from ..core.settings import SettingError
 
-_ENDS: Final = {
+ENDS: Final = {
     Reason.EOF: "fin",
     Reason.EOF_MID_BODY: "fin",
     Reason.EOF_MID_HEADER: "fin",
     Reason.RESET: "reset",
 }
 """The end of the peer, by the reason of the close; of every other close it is not known."""
-_HEX_LINE: Final = re.compile(r"(\d+(?:\.\d+)?)\s+((?:[0-9a-fA-F]{2})*)")
+_HEX_LINE: Final = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(?:\s+((?:[0-9a-fA-F]{2})*))?", re.ASCII)
 _ENDED: Final = re.compile(r"# ended (fin|reset|open)")
 _ECHO: Final = re.compile(r"# echo (\d{1,12}) bytes", re.ASCII)
+_OF_CONNECTION: Final = re.compile(r"# connection \d+ of .*: (\w+)", re.ASCII)
 _NOT_COMPLETE: Final = "# not complete: more was sent than is kept"
-_MOST: Final = 64 * 1024**2
-"""Bytes of a file that are read."""
+_ANY_CAP: Final = 64 * 1024**2
+"""Bytes of a body up to which an echo is expected where nobody says what is."""
 
 
 class RecordedStream(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,8 +45,8 @@ class RecordedStream(msgspec.Struct, frozen=True, kw_only=True):
     """``fin``, ``reset``, or ``open`` if the peer had not ended."""
     reason: str = ""
     """The reason of the close; empty while it was open."""
-    expected: str = ""
-    """The echo of the whole frames in it, in hex."""
+    expected: str | msgspec.UnsetType = msgspec.UNSET
+    """The echo of the whole frames in it, in hex; where it is not given, of all of them."""
     complete: bool = True
     """Whether that is all that the connection has sent."""
 
@@ -54,6 +54,13 @@ class RecordedStream(msgspec.Struct, frozen=True, kw_only=True):
     def data(self) -> bytes:
         """The bytes."""
         return bytes.fromhex(self.sent)
+
+    @property
+    def echo(self) -> bytes:
+        """The echo that is expected."""
+        if isinstance(self.expected, str):
+            return bytes.fromhex(self.expected)
+        return expected_echo(self.data, _ANY_CAP)
 
     def reads(self) -> list[tuple[float, bytes]]:
         """Return the bytes of each read, and the seconds before it."""
@@ -76,7 +83,7 @@ def stream_of(kept: KeptBytes, peer: str, reason: Reason | None, cap: int) -> Re
         sent=data.hex(),
         cuts=tuple(read.offset for read in reads[1:]),
         gaps=tuple(round(later.t - read.t, 6) for read, later in pairwise(reads)),
-        ended="open" if reason is None else _ENDS.get(reason, "open"),
+        ended="open" if reason is None else ENDS.get(reason, "open"),
         reason="" if reason is None else reason.value,
         expected=expected_echo(data, cap).hex(),
         complete=len(data) == kept.size,
@@ -104,7 +111,7 @@ def to_hex(stream: RecordedStream) -> str:
     lines = [f"# connection {stream.id} of {stream.peer}: {stream.reason or 'open'}"]
     if not stream.complete:
         lines.append(_NOT_COMPLETE)
-    lines.append(f"# echo {len(stream.expected) // 2} bytes")
+    lines.append(f"# echo {len(stream.echo)} bytes")
     lines += [f"{gap:.6f} {data.hex()}" for gap, data in stream.reads()]
     return "\n".join([*lines, f"# ended {stream.ended}"]) + "\n"
 
@@ -118,7 +125,7 @@ def to_python(stream: RecordedStream) -> str:
         reason=stream.reason or "open",
         is_whole=is_whole,
         reads="".join(f"    ({gap!r}, {data!r}),\n" for gap, data in stream.reads()),
-        expected=bytes.fromhex(stream.expected),
+        expected=stream.echo,
         ended=stream.ended,
     )
 
@@ -157,11 +164,12 @@ FORMATS: Final = {"json": to_json, "hex": to_hex, "python": to_python}
 
 def read_stream(text: str) -> RecordedStream:
     """Read what `to_json` or `to_hex` wrote. Raises `SettingError`."""
+    text = text.removeprefix("\ufeff")
     if not text.lstrip().startswith("{"):
         return _read_hex(text)
     try:
         stream = msgspec.json.decode(text, type=RecordedStream)
-        sent, expected = bytes.fromhex(stream.sent), bytes.fromhex(stream.expected)
+        sent, expected = stream.data, stream.echo
     except (msgspec.MsgspecError, ValueError) as error:
         raise SettingError(f"it is not what `ctl export` writes: {printable(str(error))}") from None
     starts = (0, *stream.cuts, len(sent))
@@ -175,40 +183,37 @@ def read_stream(text: str) -> RecordedStream:
 
 
 def _read_hex(text: str) -> RecordedStream:
-    reads: list[tuple[float, bytes]] = []
-    ended, echo, complete = "open", None, True
-    for number, line in enumerate(text.splitlines(), 1):
-        if match := _ENDED.fullmatch(line.strip()):
+    data, cuts, gaps = b"", list[int](), list[float]()
+    ended, reason, echo, complete = "open", "", None, True
+    for number, line in enumerate(map(str.strip, text.splitlines()), 1):
+        if match := _ENDED.fullmatch(line):
             ended = match[1]
-        elif match := _ECHO.fullmatch(line.strip()):
+        elif match := _ECHO.fullmatch(line):
             echo = int(match[1])
-        complete = complete and line.strip() != _NOT_COMPLETE
-        if not line.strip() or line.startswith("#"):
+        elif match := _OF_CONNECTION.fullmatch(line):
+            reason = match[1].replace("open", "")
+        complete = complete and line != _NOT_COMPLETE
+        if not line or line.startswith("#"):
             continue
-        match = _HEX_LINE.fullmatch(line.strip())
+        match = _HEX_LINE.fullmatch(line)
         if match is None:
             raise SettingError(
                 f"line {number} is not seconds and hex, as in 0.100 0000000568656c6c6f:"
                 f" {printable(line, 40)!r}"
             )
-        reads.append((float(match[1]), bytes.fromhex(match[2])))
-    if not reads:
-        raise SettingError("it has no bytes: write what `ctl export` writes")
-    return _joined(reads, ended, echo, complete)
-
-
-def _joined(
-    reads: Sequence[tuple[float, bytes]], ended: str, echo: int | None, complete: bool
-) -> RecordedStream:
-    data, cuts = b"", []
-    for _, piece in reads:
         cuts.append(len(data))
-        data += piece
+        gaps.append(float(match[1]))
+        data += bytes.fromhex(match[2] or "")
+    if not cuts:
+        raise SettingError("it has no bytes: write what `ctl export` writes")
+    if echo is not None and echo > len(data):
+        raise SettingError(f"it expects {echo:,} bytes of echo, and has {len(data):,} bytes")
     return RecordedStream(
         sent=data.hex(),
         cuts=tuple(cuts[1:]),
-        gaps=tuple(gap for gap, _ in reads[1:]),
+        gaps=tuple(gaps[1:]),
         ended=ended,
-        expected=(expected_echo(data, _MOST) if echo is None else data[:echo]).hex(),
+        reason=reason,
+        expected=msgspec.UNSET if echo is None else data[:echo].hex(),
         complete=complete,
     )

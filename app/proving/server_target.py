@@ -7,14 +7,16 @@ import selectors
 import socket
 import struct
 import time
+from enum import Enum
 from ipaddress import ip_address
 from typing import Final, NoReturn, Self
 
 import psutil
 
-from ..core.framing import HEADER_SIZE
+from ..core.framing import HEADER_SIZE, frame
 from ..core.settings import MIB
 from ..doctor.diagnose import diagnose
+from ..server.kernel import send_queue
 
 _READ: Final = 256 * 1024
 _RELUCTANCE: Final = 0.05
@@ -33,12 +35,32 @@ def is_loopback(host: str) -> bool:
     return all(ip_address(address).is_loopback for address in addresses)
 
 
+class Sign(Enum):
+    """The way in which a server was wrong."""
+
+    BYTES = "bytes"
+    """It sent other bytes than the echo."""
+    ENDED = "ended"
+    """It ended a connection too early."""
+    SILENT = "silent"
+    """The echo did not come, or not all of it."""
+    NO_END = "no end"
+    """It did not end a connection that it should."""
+    SLOW = "slow"
+    REFUSED = "refused"
+    """It did not accept a connection."""
+    BUSY = "busy"
+    """It used the CPU while it had nothing to do."""
+    KEPT = "kept"
+    """It did not give back what it had taken."""
+
+
 class Wrong(Exception):
     """The server did what it must not do; the text says what, in half a sentence."""
 
-
-class NotReached(Wrong):
-    """The server did not accept a connection: that says nothing of the case."""
+    def __init__(self, text: str, sign: Sign) -> None:
+        super().__init__(text)
+        self.sign = sign
 
 
 class NotPossible(Exception):
@@ -57,15 +79,23 @@ class Target:
         self.rng = random.Random(seed)
         self.cap = cap
         self._pid = pid
+        self.connected = 0
+        """Connections that it has accepted."""
 
     def connect(self) -> Peer:
-        """Connect. Raises `NotReached` if the server does not accept."""
+        """Connect. Raises `Wrong` if the server does not accept."""
         try:
-            return Peer(socket.create_connection(self._where, self.timeout), self)
+            peer = Peer(socket.create_connection(self._where, self.timeout), self)
         except OSError as error:
-            raise NotReached(
-                f"it did not accept a connection ({error.strerror or error})"
-            ) from None
+            has_died = self._pid is not None and not psutil.pid_exists(self._pid)
+            why = "its process has ended" if has_died else error.strerror or error
+            raise Wrong(f"it did not accept a connection ({why})", Sign.REFUSED) from None
+        self.connected += 1
+        return peer
+
+    def frame(self, size: int) -> bytes:
+        """Return a frame with a random body of `size` bytes, or of the CAP if that is less."""
+        return frame(self.rng.randbytes(self.fit(size)))
 
     def fit(self, size: int) -> int:
         """Return a size that is within the CAP, as far as that is known."""
@@ -86,8 +116,10 @@ class Target:
         try:
             process = psutil.Process(self._pid)
             process.num_fds()
+        except psutil.NoSuchProcess:
+            raise NotPossible(f"there is no process {self._pid}") from None
         except psutil.Error as error:
-            raise NotPossible(f"process {self._pid} cannot be asked ({error})") from None
+            raise NotPossible(f"process {self._pid} cannot be asked: {error}") from None
         return process
 
 
@@ -98,6 +130,7 @@ class Peer:
         self._sock = sock
         self._target = target
         self._unread = b""
+        self._owed = b""  # the rest of a frame that was begun
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def __enter__(self) -> Self:
@@ -126,11 +159,12 @@ class Peer:
         try:
             data = self._unread or self._sock.recv(_READ)
         except TimeoutError:
-            raise Wrong(f"it did not end in {self._target.timeout:g} s {when}") from None
+            text = f"it did not end in {self._target.timeout:g} s {when}"
+            raise Wrong(text, Sign.NO_END) from None
         except OSError:
             return
         if data:
-            raise Wrong(f"it sent {len(data):,} bytes {when}{_named(data)}")
+            raise Wrong(f"it sent {len(data):,} bytes {when}{_named(data)}", Sign.BYTES)
 
     def send_unread(self, one: bytes, most: int) -> bytes:
         """Send the same frame again and again until nothing more is taken; return what was sent."""
@@ -144,7 +178,8 @@ class Peer:
                 time.sleep(0.01)
                 continue
             except OSError as error:
-                raise Wrong(f"it ended while it was sent frames ({error.strerror})") from None
+                text = f"it ended while it was sent frames ({error.strerror})"
+                raise Wrong(text, Sign.ENDED) from None
             sent += one[at : at + count]
             at = (at + count) % len(one)
             until = time.monotonic() + _UNREAD_PAUSE
@@ -155,8 +190,6 @@ class Peer:
         self._owed = rest
         return rest
 
-    _owed = b""
-
     def exchange_rest(self, sent: bytes) -> None:
         """Send what `send_unread` could not, while reading; expect the echo of all of it."""
         self._pass(self._owed, len(sent))
@@ -166,17 +199,16 @@ class Peer:
     def send_reluctantly(self, data: bytes) -> None:
         """Send all of it, and read only as much as a server needs that reads no more meanwhile.
 
-        So as much of the echo as can be is pending behind the last byte.
+        So as much of the echo as can be is pending once its kernel has the last byte.
         """
         self._sock.setblocking(False)
         left, received = memoryview(data), bytearray(self._unread)
         idle_until = time.monotonic() + self._target.timeout
-        while left:
-            with selectors.DefaultSelector() as selector:
-                selector.register(self._sock, selectors.EVENT_WRITE)
-                is_taken = bool(selector.select(_RELUCTANCE))
-            if is_taken:
+        while left or (queued := send_queue(self._sock.fileno())):
+            if self._has_room(left):
                 left = left[self._send_some(left) :]
+            elif not left and (send_queue(self._sock.fileno()) or 0) < (queued or 0):
+                continue
             elif piece := self._receive(len(received), len(data)):
                 received += piece
             elif time.monotonic() > idle_until:
@@ -185,6 +217,15 @@ class Peer:
                 continue
             idle_until = time.monotonic() + self._target.timeout
         self._unread = bytes(received)
+
+    def _has_room(self, left: memoryview) -> bool:
+        """Wait for a moment; whether more can be sent."""
+        if not left:
+            time.sleep(_RELUCTANCE)
+            return False
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._sock, selectors.EVENT_WRITE)
+            return bool(selector.select(_RELUCTANCE))
 
     def shut_down(self) -> None:
         """End our direction (FIN)."""
@@ -218,8 +259,10 @@ class Peer:
     def _stalled(self, unsent: int, received: int, expected: int) -> NoReturn:
         after = f"{self._target.timeout:g} s"
         if unsent and received >= expected:
-            raise Wrong(f"it reads no more: {unsent:,} bytes could not be sent in {after}")
-        raise Wrong(f"{received:,} of {expected:,} bytes of echo came, then nothing for {after}")
+            text = f"it reads no more: {unsent:,} bytes could not be sent in {after}"
+        else:
+            text = f"{received:,} of {expected:,} bytes of echo came, then nothing for {after}"
+        raise Wrong(text, Sign.SILENT)
 
     def _receive(self, received: int, expected: int) -> bytes:
         try:
@@ -229,12 +272,14 @@ class Peer:
         except OSError as error:
             raise Wrong(
                 f"it reset the connection after {received:,} of {expected:,} bytes of echo"
-                f" ({error.strerror})"
+                f" ({error.strerror})",
+                Sign.ENDED,
             ) from None
         if not piece and not expected:
-            raise Wrong("it ended while it was sent frames, before an echo was due")
+            raise Wrong("it ended while it was sent frames, before an echo was due", Sign.ENDED)
         if not piece:
-            raise Wrong(f"it ended after {received:,} of {expected:,} bytes of echo")
+            text = f"it ended after {received:,} of {expected:,} bytes of echo"
+            raise Wrong(text, Sign.ENDED)
         return piece
 
     def _send_some(self, left: memoryview) -> int:
@@ -243,7 +288,8 @@ class Peer:
         except BlockingIOError:
             return 0
         except OSError as error:
-            raise Wrong(f"it ended while it was sent a frame ({error.strerror})") from None
+            text = f"it ended while it was sent a frame ({error.strerror})"
+            raise Wrong(text, Sign.ENDED) from None
 
     def _check(self, echo: bytes, when: str) -> None:
         got, self._unread = self._unread[: len(echo)], self._unread[len(echo) :]
@@ -253,7 +299,8 @@ class Peer:
         behind = f" {when}" if when else ""
         raise Wrong(
             f"byte {at:,} of its echo is {got[at]:#04x} and not {echo[at]:#04x}{behind}"
-            f"{_named(got)}"
+            f"{_named(got)}",
+            Sign.BYTES,
         )
 
 

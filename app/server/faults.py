@@ -21,9 +21,9 @@ from .budgets import BYTE_BUDGET
 from .closing import close_broken
 from .connection import Connection
 from .fault_tokens import MOST_NEXT, Tokens
-from .faulty_echo import Act, FaultyEcho, sizes_left
+from .faulty_echo import Act, FaultyEcho, pending_of
 from .kernel import SocketQueues
-from .machine import DRAINING, READ_LEN
+from .machine import CLOSED, DRAINING, READ_LEN
 
 if TYPE_CHECKING:
     from .lifecycle import Lifecycle
@@ -36,6 +36,8 @@ that has not come."""
 AT_ONCE: Final = 0.002
 """Seconds for which a piece that would be read together with the one before is tried again in each
 iteration: a peer that is at its recv takes it within a tenth of that."""
+RECV_ENDS: Final = 0.00006
+"""Seconds in which a recv returns whose bytes are counted as read."""
 JOINED_AFTER: Final = 0.25
 """Seconds after which it is sent all the same: the peer does not read, or reads one byte at a
 time."""
@@ -51,21 +53,22 @@ class Faults:
         self._of_all: FaultSpec | None = None
         self._of_next: FaultSpec | None = None
         self._tokens = tokens
-        self.is_on = False
-        """Whether a connection that opens may have a fault."""
         self.resume: Callable[[Connection, float], None] = lambda _connection, _now: None
         """Serves a connection whose echo may go on; assigned by `app.server.serving`."""
 
     def put_on_all(self, spec: FaultSpec | None) -> None:
         """Give every connection that opens from now on a fault, or none."""
         self._of_all = spec
-        self.is_on = self._of_all is not None or self._of_next is not None
 
     def put_on_next(self, spec: FaultSpec | None, number: int) -> None:
         """Give a fault to exactly the next `number` connections that open, whatever others have."""
         self._of_next = spec if number else None
         self._tokens.put(number)
-        self.is_on = self._of_all is not None or self._of_next is not None
+
+    @property
+    def is_on(self) -> bool:
+        """Whether a connection that opens may have a fault."""
+        return self._of_all is not None or self._of_next is not None
 
     def begin(self, connection: Connection, now: float) -> None:
         """Give a connection that has just opened its fault, if it is to have one."""
@@ -83,15 +86,16 @@ class Faults:
         machine, old = connection.machine, connection.faulty
         aside, frames = _take_aside(connection)
         if old is None:
-            pending = sizes_left(b"".join(machine.out), machine.out_bytes_sent)
+            pending, begun = pending_of(b"".join(machine.out), machine.out_bytes_sent)
         else:
-            pending, connection.past_fault = old.pending_sizes, old.receipt()
+            (pending, begun), connection.past_fault = old.pending, old.receipt()
         connection.faulty, connection.held_until = None, 0.0
         if spec is not None:
             seed = randbelow(MOST_SEED) if spec.seed is None else spec.seed
             sent = connection.frames_in - len(pending) - frames
             past = connection.past_fault
-            faulty = FaultyEcho(spec, seed, connection.bytes_out, sent, pending, past)
+            out = connection.bytes_out
+            faulty = FaultyEcho(spec, seed, out, sent, pending, begun, past)
             connection.faulty = faulty
             self._life.quick.pop(connection.fd, None)
             if spec.noread:
@@ -102,7 +106,10 @@ class Faults:
             machine.set_echo(aside, frames)
         if not connection.changed:
             self._life.reporter.note_change(connection)
-        self._life.apply_state(connection, now)
+        if spec is not None and not (machine.out or spec.noread):
+            self.allow(connection, 0, now)  # an end whose byte has gone by is due
+        if machine.state is not CLOSED:
+            self._life.apply_state(connection, now)
 
     # --- an echo ---
 
@@ -115,9 +122,11 @@ class Faults:
         together = [*aside, *machine.out]
         spec = faulty.spec
         may_wait = frames < spec.coalesce and machine.state is not DRAINING
-        if spec.is_of_first and connection.frames_in > spec.coalesce:
+        may_wait &= connection.frames_in > spec.after
+        if spec.is_of_first and connection.frames_in > spec.after + spec.coalesce:
             may_wait = False
         if may_wait and sum(map(len, together)) <= (spec.most_aside or BYTE_BUDGET):
+            faulty.note_once("coalesce", connection.frames_in - frames + 1, 0)
             faulty.aside, faulty.aside_frames = together, frames
             machine.set_echo((), frames)
             return False
@@ -148,15 +157,16 @@ class Faults:
             self._reset(connection, now)
         elif step.act is Act.FIN:
             self._end(connection, Reason.KILLED, f"fault eof@{faulty.spec.eof}")
-        elif step.size and faulty.is_cut and self._would_join(connection, now):
-            if now - faulty.joined_at >= AT_ONCE:
-                self._hold(connection, now + SOON, now)
+        elif step.is_piece and (wait := self._reader_wait(connection, now)) is not None:
+            if wait:
+                self._hold(connection, now + wait, now)
         else:
             return min(step.size, share)
         return 0
 
-    def _would_join(self, connection: Connection, now: float) -> bool:
-        """Whether a piece would come to the peer together with the one before.
+    def _reader_wait(self, connection: Connection, now: float) -> float | None:
+        """Return the seconds after which to try a piece again that would come to the peer together
+        with the one before, 0 for the next iteration; None if it may be sent.
 
         Our kernel joins what it has not sent yet, and that of a peer what its program has not read.
         The second is known of peers on this machine; `gap` is for others.
@@ -166,10 +176,16 @@ class Faults:
         progress = self._queues.progress(fd)
         is_joined_here = progress is not None and bool(progress.unsent_bytes)
         may_wait = now - faulty.joined_at < JOINED_AFTER
-        if not is_joined_here and not (may_wait and self._queues.peer_unread(fd)):
-            return False
-        faulty.joined_at = min(faulty.joined_at, now)
-        return True
+        unread = self._queues.peer_unread(fd) if may_wait else None
+        if is_joined_here or unread:
+            faulty.joined_at, faulty.read_at = min(faulty.joined_at, now), inf
+            return 0.0 if now - faulty.joined_at < AT_ONCE else SOON
+        if unread is None:
+            return None
+        # The recv that takes a piece counts it as read before it returns, and takes on with it
+        # what comes until then.
+        faulty.read_at = min(faulty.read_at, now)
+        return None if now >= faulty.read_at + RECV_ENDS else 0.0
 
     def _hold(self, connection: Connection, until: float, now: float) -> None:
         connection.held_until = until
@@ -234,6 +250,10 @@ def check_fault(command: Fault) -> FaultSpec | None:
         raise SettingError(f"next {command.next:,}: it must be 0 to {MOST_NEXT:,}")
     if command.next and not command.spec:
         raise SettingError("the next connections have no fault: give a SPEC, or next 0")
+    if command.next and command.ids:
+        raise SettingError("ids and next exclude each other: leave one out")
+    if command.spec and not (command.next or command.ids):
+        raise SettingError("no connection is named: give ids, or next")
     return parse_fault(command.spec) if command.spec else None
 
 

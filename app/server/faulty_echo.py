@@ -1,6 +1,6 @@
 """A fault on purpose: what becomes of the echo of one connection, byte for byte.
 
-It decides; `app.server.faulty_writing` does. No clock is read and no socket touched here. Bytes
+It decides; `app.server.faults` does. No clock is read and no socket touched here. Bytes
 and frames are counted over the whole connection, so a SPEC that comes late to a connection may
 find its byte gone by.
 """
@@ -42,6 +42,8 @@ class Step(NamedTuple):
     """Bytes to be written with one call, of `SEND`; 0 if nothing is pending."""
     until: float = inf
     """The time to ask again, of `WAIT`; ``inf`` is never."""
+    is_piece: bool = False
+    """Whether it is to be a segment of its own."""
 
 
 class FaultyEcho:
@@ -54,28 +56,29 @@ class FaultyEcho:
         bytes_out: int = 0,
         frames_out: int = 0,
         pending: Sequence[int] = (),
+        begun: int = 0,
         before: FaultReceipt | None = None,
     ) -> None:
         """`bytes_out` and `frames_out` are those of the connection so far, and `pending` has the
-        sizes of the parts of its echo that are pending: the rest of a frame, and frames behind it.
-        Nothing of that is changed any more. `before` is what earlier faults have done.
+        sizes of the echoes that are pending, of whose first `begun` bytes have left. Nothing of
+        these is changed any more. `before` is what earlier faults have done.
         """
         self.spec = spec
         self.seed = seed
-        self.is_cut = bool(spec.slice or spec.cuts)
-        """Whether its pieces are to be segments of their own."""
         self.aside: Sequence[Chunk] = ()
         """Echoes that wait until more frames are complete, in order."""
         self.aside_frames = 0
         """The number of them."""
         self._random = Random(seed)
         self._let_out = bytes_out
-        self._ready = bytes_out + sum(pending)  # bytes of echo that `prepare` has had
+        self._ready = bytes_out + sum(pending) - begun  # bytes of echo that `prepare` has had
         self._frame = frames_out + 1  # the number of the frame that is being sent
-        self._byte = 0  # the next byte of it
+        self._byte = begun  # the next byte of it
         self._sizes = deque(pending)  # of the echoes that are pending, the first as it was
         self.joined_at = inf
         """Since when the next piece has waited for the peer to read the one before; ``inf``: no."""
+        self.read_at = inf
+        """When it was first seen that the peer had; ``inf``: it has not been seen."""
         self._piece = 0  # bytes left of the piece that was begun
         self._piece_at = 0.0  # when the next piece may begin
         self._delayed = 0  # the frame whose delay is over, or runs
@@ -86,6 +89,7 @@ class FaultyEcho:
         self._planned: deque[tuple[int, FaultEffect]] = deque()
         self._effects: list[FaultEffect] = [] if before is None else list(before.done)
         self._pieces: list[int] = []  # of the frame that is being sent
+        self._pieces_at = 0  # the byte of it with which the first of them begins
         self._sizes_listed = 0
         self._more = 0 if before is None else before.more
         self._told: set[tuple[str, int]] = set()
@@ -95,14 +99,16 @@ class FaultyEcho:
         """Return what was done so far."""
         effects = list(self._effects)
         if self._pieces:
-            effects.append(FaultEffect("slice", self._frame, 0, tuple(self._pieces)))
+            effects.append(self._slices())
         return FaultReceipt(self.spec.text, self.seed, tuple(effects), self._more)
 
+    def _slices(self) -> FaultEffect:
+        return FaultEffect("slice", self._frame, self._pieces_at, tuple(self._pieces))
+
     @property
-    def pending_sizes(self) -> list[int]:
-        """The bytes that are pending of the frame that is being sent, and of those behind it."""
-        sizes = list(self._sizes)
-        return [sizes[0] - self._byte, *sizes[1:]] if sizes else []
+    def pending(self) -> tuple[list[int], int]:
+        """The sizes of the echoes that are pending, and how many bytes of the first have left."""
+        return list(self._sizes), self._byte
 
     @property
     def echo(self) -> bytes:
@@ -121,7 +127,7 @@ class FaultyEcho:
                 frames[index], frames[index + 1] = frames[index + 1], frames[index]
         swapped = 2 * (len(frames) // 2) if spec.swap else 0
         if spec.coalesce and len(frames) > 1:
-            self._plan(0, "coalesce", first, 0)
+            self.note_once("coalesce", first, 0)
         changed = bytearray().join(frames)
         at = 0
         for number, frame in enumerate(frames, first):
@@ -149,52 +155,57 @@ class FaultyEcho:
     def next_step(self, now: float) -> Step:
         """Say what to do next; to be asked again after each `sent`, also with nothing pending."""
         spec = self.spec
-        end = self._end_of(spec)
-        is_reached = end is not None and self._let_out >= end[0]
-        if end is not None and is_reached and (self._sizes or (end[0] and spec.stall is None)):
-            word, act = end[1:]
-            self._note_once(word, self._frame, self._byte)
-            return Step(act)
+        end = _end_of(spec)
+        if end is not None and self._has_reached(end):
+            self.note_once(end.word, self._frame, self._byte)
+            return Step(end.act)
         if not self._sizes:
             return Step(Act.SEND)
-        if spec.delay and self._delayed != self._frame and not self._byte:
+        is_treated = self._is_treated()
+        is_cut = is_treated and bool(spec.slice or spec.cuts)
+        if spec.delay and is_treated and self._delayed != self._frame and not self._byte:
             self._delayed, self._delay_until = self._frame, now + spec.delay
             self.note("delay", self._frame, 0)
-        wait_until = max(self._delay_until, self._piece_at)
-        if now < wait_until:
-            return Step(Act.WAIT, until=wait_until)
-        count = self._sizes[0] - self._byte if self.is_cut or spec.delay else self._left()
-        if self.is_cut:
+        if now < max(self._delay_until, self._piece_at):
+            if now < self._piece_at:
+                self.note_once("gap", self._frame, self._byte)
+            return Step(Act.WAIT, until=max(self._delay_until, self._piece_at))
+        is_single = is_cut or spec.delay or spec.every > 1
+        count = self._sizes[0] - self._byte if is_single else self._left()
+        if is_cut:
             if not self._piece:
                 self._piece = self._next_piece()
             count = min(count, self._piece)
         if end is not None:
-            count = min(count, end[0] - self._let_out)
+            count = min(count, end.at - self._let_out)
         if spec.rate:
             allowed = self._allowed(now)
             least = min(HEADER_SIZE + 1, self._sizes[0])
             if allowed < (least if spec.has_whole_headers and not self._byte else 1):
-                self._note_once("rate", self._frame, self._byte)
+                self.note_once("rate", self._frame, self._byte)
                 return Step(Act.WAIT, until=now + RATE_STEP)
             count = min(count, allowed)
-        return Step(Act.SEND, count)
+        return Step(Act.SEND, count, is_piece=is_cut)
+
+    def _is_treated(self) -> bool:
+        """Whether the frame that is being sent is one that is to be cut, or late."""
+        return (self._frame - 1) % self.spec.every == 0
 
     def sent(self, count: int, now: float) -> None:
         """Note that the kernel took `count` bytes of what `next_step` asked for, in one call."""
         spec = self.spec
         self._let_out += count
         self._allowance -= count
-        self.joined_at = inf
+        self.joined_at = self.read_at = inf
         while self._planned and self._planned[0][0] < self._let_out:
             self._list(self._planned.popleft()[1])
-        if self.is_cut:
+        if self._is_treated() and (spec.slice or spec.cuts):
             self._note_piece(count)
             self._piece -= count
             if not self._piece or self._byte + count == self._sizes[0]:
                 self._piece = 0
                 if spec.gap:
                     self._piece_at = now + spec.gap
-                    self._note_once("gap", self._frame, self._byte + count)
         while count:
             step = min(count, self._sizes[0] - self._byte)
             self._byte += step
@@ -202,12 +213,14 @@ class FaultyEcho:
             if self._byte == self._sizes[0]:
                 self._finish_frame()
 
-    def _end_of(self, spec: FaultSpec) -> tuple[int, str, Act] | None:
-        if spec.stall is not None:
-            return spec.stall, "stall", Act.WAIT
-        if spec.reset is not None:
-            return spec.reset, "reset", Act.RST
-        return None if spec.eof is None else (spec.eof, "eof", Act.FIN)
+    def _has_reached(self, end: _End) -> bool:
+        """Whether an end is due: nothing more may be let out, or the byte has gone by already.
+
+        With nothing pending a stall holds nothing, and an end before the first byte waits for it.
+        """
+        if self._let_out < end.at:
+            return False
+        return bool(self._sizes) or (end.act is not Act.WAIT and self._let_out > 0)
 
     def _next_piece(self) -> int:
         """Draw the size of the piece that begins, or take it from the `cuts`."""
@@ -228,7 +241,7 @@ class FaultyEcho:
 
     def _finish_frame(self) -> None:
         if self._pieces:
-            self._list(FaultEffect("slice", self._frame, 0, tuple(self._pieces)))
+            self._list(self._slices())
             self._pieces.clear()
         self._sizes.popleft()
         self._frame += 1
@@ -241,13 +254,16 @@ class FaultyEcho:
         self._planned.append((self._ready + at, FaultEffect(what, frame, byte)))
 
     def _note_piece(self, size: int) -> None:
+        if not self._pieces:
+            self._pieces_at = self._byte
         if len(self._effects) >= MOST_EFFECTS or self._sizes_listed >= MOST_SIZES:
             self._more += 1
         else:
             self._sizes_listed += 1
             self._pieces.append(size)
 
-    def _note_once(self, what: str, frame: int, byte: int) -> None:
+    def note_once(self, what: str, frame: int, byte: int) -> None:
+        """List it unless the same was done to this frame before."""
         if (what, frame) not in self._told:
             if len(self._told) > MOST_EFFECTS:
                 self._told.clear()
@@ -265,12 +281,31 @@ class FaultyEcho:
             self._more += 1
 
 
-def sizes_left(echo: bytes, sent: int) -> list[int]:
-    """Return `FaultyEcho.pending_sizes` of an unchanged echo of which `sent` bytes have left."""
+class _End(NamedTuple):
+    """The end of an echo on purpose."""
+
+    at: int
+    """Bytes of echo before it."""
+    word: str
+    act: Act
+
+
+def _end_of(spec: FaultSpec) -> _End | None:
+    if spec.stall is not None:
+        return _End(spec.stall, "stall", Act.WAIT)
+    if spec.reset is not None:
+        return _End(spec.reset, "reset", Act.RST)
+    return None if spec.eof is None else _End(spec.eof, "eof", Act.FIN)
+
+
+def pending_of(echo: bytes, sent: int) -> tuple[list[int], int]:
+    """Return the sizes of the frames in `echo` of which bytes are pending, and how many of the
+    first have left, once `sent` bytes of it have.
+    """
     sizes = list(map(len, _frames(echo)))
     while sizes and sent >= sizes[0]:
         sent -= sizes.pop(0)
-    return [sizes[0] - sent, *sizes[1:]] if sizes else []
+    return sizes, sent
 
 
 def _frames(echo: bytes) -> list[bytes]:

@@ -128,7 +128,7 @@ def _fault_words(row: Row) -> str:
     ]
     more = len(receipt.done) - len(told) + receipt.more
     told += [f"{more:,} more"] if more else []
-    return f"{receipt.spec}, seed {receipt.seed}: {', '.join(told) or 'nothing was done yet'}"
+    return f"{receipt.spec}, seed {receipt.seed}: {', '.join(told) or 'nothing was done'}"
 
 
 def peer_lines(row: Row, now: float, width: int) -> list[Line]:

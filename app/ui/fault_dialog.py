@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import ClassVar, Final
 
 from rich.table import Table
@@ -13,7 +12,8 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.widgets import Button, Input, Static
 
-from ..core.fault_spec import WORDS, parse_fault
+from ..core.fault_spec import WORDS, meanings, parse_fault
+from ..core.settings import SettingError
 from ..watch.row import Row
 from ..watch.screen_state import ScreenState
 from . import palette
@@ -80,11 +80,8 @@ class FaultDialog(FieldDialog[str]):
         """Return in words what the SPEC does."""
         assert answer is not None
         text = Text(f"✓ {answer}", palette.GOOD)
-        for word in answer.split(",")[-MOST_EXPLAINED:]:  # the latest: there is no room for all
-            name = next(name for name in WORDS if word.strip().startswith(name))
-            given = re.split("[=@]|(?<=length)", word.strip(), maxsplit=1)[-1]
-            meaning = re.sub(r"\b[NK]\b", given, WORDS[name].meaning)
-            text.append(f"\n  {word.strip()}: {meaning}", palette.DIM)
+        for word, meaning in meanings(answer)[-MOST_EXPLAINED:]:  # the latest: there is no room
+            text.append(f"\n  {word}: {meaning}", palette.DIM)
         return text
 
     def action_page(self, pages: int) -> None:
@@ -99,8 +96,10 @@ class FaultDialog(FieldDialog[str]):
 
     def commands(self) -> list[Words]:
         """Return the command that does the same."""
-        value = self.query_one(Input).value.strip()
-        return [("fault", str(self._row.id), value)] if value else []
+        try:
+            return [("fault", str(self._row.id), self.read())]
+        except SettingError:
+            return []
 
 
 def _spec_of(row: Row) -> str:

@@ -76,7 +76,8 @@ REASONS: Final[Table] = _table(
      "answered.", "10.2", "tcp(7)"),
     (Reason.UNREACHABLE, "The network answered that the peer cannot be reached.",
      "10.2", "icmp(7)"),
-    (Reason.KILLED, "An operator ended the connection, on a screen or with ctl kill.",
+    (Reason.KILLED, "It was ended on purpose: by an operator, on a screen or with ctl kill, or by "
+     "a fault (eof, reset).",
      "10.2", "close(2)"),
     (Reason.LIMIT, "It was refused at once because the server, or its address, had all the "
      "connections that it may have.", "10.1", "getrlimit(2)"),

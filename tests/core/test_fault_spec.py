@@ -64,6 +64,8 @@ def test_a_spec_is_read(text: str, read: dict[str, Any]) -> None:
         ("slice=1,seed=-1", "-1 is not from 0"),
         ("stall@1,reset@2", "stall excludes reset"),
         ("eof@1,stall@1", "stall excludes eof"),
+        (f"eof@{'9' * 5000}", "is not from 0"),
+        (f"rate={'9' * 5000}", "size"),
         ("eof@3,corrupt@3", "lets 3 bytes out"),
         ("noread,slice=1", "noread excludes slice"),
         ("slice=1,slice=2", "given twice"),

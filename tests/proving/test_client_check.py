@@ -39,7 +39,7 @@ QUICK = {
 def check(bug: str, names: list[str], timeout: float = 5.0, **more: object) -> list[CaseVerdict]:
     command = ClientCommand((sys.executable, CLIENT, "{host}", "{port}", *([bug] if bug else [])))
     cases = [case for case in CLIENT_CASES if case.name in names]
-    return list(ClientCheck(command, timeout, 5, keep=None).play(cases))
+    return list(ClientCheck(command, timeout, 5).play(cases))
 
 
 @pytest.mark.parametrize("bug", QUICK)
@@ -48,7 +48,8 @@ def test_a_bug_fails_where_it_must(bug: str) -> None:
     assert [verdict.ok for verdict in verdicts] == [not bug] * len(QUICK[bug]), verdicts
     for verdict in verdicts:
         assert verdict.text.endswith(".")
-        assert ("probably" in verdict.text) is (bug not in ("", "sends_after_end"))
+        is_known = bug not in ("", "sends_after_end", "one_echo_a_read")  # that fails in `whole`
+        assert ("probably" in verdict.text) is is_known
 
 
 def test_a_bug_does_not_fail_elsewhere() -> None:
@@ -57,7 +58,7 @@ def test_a_bug_does_not_fail_elsewhere() -> None:
 
 
 def test_each_case_is_named_once_and_cut_echoes_are_slices() -> None:
-    assert len(set(NAMES)) == len(NAMES) == 20
+    assert len(set(NAMES)) == len(NAMES) == 22
     for case in CLIENT_CASES:
         if "cut" in case.meets or "segments of one" in case.meets or "apart" in case.meets:
             assert case.name.startswith("slice")
@@ -70,8 +71,8 @@ def test_two_echoes_are_skipped_for_who_never_has_two_frames_out() -> None:
         "s.sendall(b'\\0\\0\\0\\2hi'); sys.exit(s.recv(6, socket.MSG_WAITALL) != b'\\0\\0\\0\\2hi')"
     )
     command = ClientCommand((sys.executable, "-c", script, "{host}", "{port}"))
-    cases = [case for case in CLIENT_CASES if case.frames > 1]
-    verdicts = list(ClientCheck(command, 3.0, 1, keep=None).play(cases))
+    cases = [case for case in CLIENT_CASES if case.least_out > 1]
+    verdicts = list(ClientCheck(command, 3.0, 1).play(cases))
     assert [(verdict.ok, verdict.skipped) for verdict in verdicts] == [(True, True)] * 2
 
 
@@ -81,7 +82,7 @@ def test_the_bytes_of_a_client_that_speaks_something_else_are_named() -> None:
         "s.sendall(b'\\5\\0\\0\\0hello'); s.recv(9)"
     )
     command = ClientCommand((sys.executable, "-c", script, "{host}", "{port}"))
-    whole, other = list(ClientCheck(command, 3.0, 1, keep=None).play(CLIENT_CASES[:2]))
+    whole, other = list(ClientCheck(command, 3.0, 1).play(CLIENT_CASES[:2]))
     assert not whole.ok
     assert "u32le" in whole.text
     assert not other.ok

@@ -7,8 +7,10 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from app.core.events import Reason
@@ -82,7 +84,18 @@ def test_what_is_written_is_read_as_it_was() -> None:
     assert (again.data, again.cuts, again.gaps, again.ended) == (
         SENT, (2, 10, 14), (0.25, 0.25, 0.25), "fin",
     )  # fmt: skip
-    assert bytes.fromhex(again.expected) == ECHO
+    assert (again.echo, again.reason) == (ECHO, "eof_mid_body")
+
+
+def test_what_nobody_says_is_made_from_the_bytes() -> None:
+    assert read_stream('{"bytes": "0000000568656c6c6f00"}').echo == bytes.fromhex(
+        "0000000568656c6c6f"
+    )
+    assert read_stream("\ufeff0 0000000568656c6c6f\n").echo[4:] == b"hello"
+    nothing = stream_of(KeptBytes(1.0, 0, 7, 0), "127.0.0.1:9", Reason.EOF, MIB)
+    for write in (to_json, to_hex):
+        again = read_stream(write(nothing))
+        assert (again.data, again.echo, again.ended) == (b"", b"", "fin")
 
 
 @pytest.mark.parametrize(
@@ -91,7 +104,7 @@ def test_what_is_written_is_read_as_it_was() -> None:
         "", "{", "{}", '{"bytes": "0"}', '{"bytes": "00", "cuts": [9], "gaps": [1]}',
         '{"bytes": "00", "cuts": [1]}', '{"bytes": "00", "ended": "soon"}',
         '{"bytes": "00", "expected": "0011"}', "0.1 0g", "nonsense", "# only a comment",
-        '{"bytes": "0011", "cuts": [1], "gaps": [-1]}',
+        '{"bytes": "0011", "cuts": [1], "gaps": [-1]}', "0.1 00\n# echo 2 bytes", "٣ 00",
     ],
 )  # fmt: skip
 def test_what_is_no_export_is_refused_in_one_line(text: str) -> None:
@@ -159,6 +172,20 @@ def test_a_server_that_ends_early_is_told(echo_server: EchoServer) -> None:
     outcome = send("127.0.0.1", server.port, stream(), chopped(stream(), "99", "0"), 3.0)
     assert not outcome.ok
     assert "3 of 22 bytes of the expected echo came; the server ended" in outcome.text
+
+
+@pytest.mark.parametrize("write", [to_json, to_hex])
+def test_where_a_refusal_comes_is_a_matter_of_time(
+    echo_server: EchoServer, write: Callable[[RecordedStream], str]
+) -> None:
+    sent = ECHO[:9] + b"GET / HTTP/1.1\r\n" * 20
+    told = RecordedStream(id=1, peer="peer", sent=sent.hex(), reason="frame_too_large")
+    told = read_stream(write(told))
+    server = echo_server()
+    for chop in ("as-recorded", "1", "13,*"):
+        assert sent_to(server, told, chop)
+    as_if_read = msgspec.structs.replace(told, reason="eof")
+    assert not sent_to(server, as_if_read, "1")
 
 
 def test_the_program_sends_the_same(echo_server: EchoServer, tmp_path: Path) -> None:

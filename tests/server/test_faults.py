@@ -253,6 +253,49 @@ def test_a_receipt_has_what_earlier_faults_did(serve: Serve) -> None:
     assert told == (FaultEffect("length", 1, 0), FaultEffect("slice", 3, 0, (3, 3, 3)))
 
 
+def test_a_fault_inside_an_echo_is_told_with_the_byte_of_its_frame(serve: Serve) -> None:
+    running = serve(cap=1 << 21, idle_timeout=0)
+    client, number = running.connect_known()
+    assert exchange(client, [SMALL], 9) == SMALL
+    assert running.submit(Fault, ids=(number,), spec="stall@300009").ok
+    client.sendall(LARGE)
+    assert read_exactly(client, 300_000) == LARGE[:300_000]
+    running.shown(number, lambda snapshot: snapshot.fault_holds)
+    assert running.submit(Fault, ids=(number,), spec="reset@500009").ok
+    assert read_all(client) == (LARGE[300_000:500_000], "rst")
+    told = receipt(running.closed(number)).done
+    assert told == (FaultEffect("stall", 2, 300_000), FaultEffect("reset", 2, 500_000))
+
+
+@pytest.mark.parametrize(("word", "end"), [("reset", "rst"), ("eof", "fin")])
+def test_an_end_whose_byte_has_gone_by_is_due_at_once(serve: Serve, word: str, end: str) -> None:
+    running = serve(idle_timeout=0)
+    client, number = running.connect_known()
+    assert exchange(client, [SMALL], 9) == SMALL
+    assert running.submit(Fault, ids=(number,), spec=f"{word}@5").ok
+    assert read_all(client) == (b"", end)
+    assert receipt(running.closed(number)).done == (FaultEffect(word, 2, 0),)
+
+
+@pytest.mark.parametrize("fields", [{}, {"next": 2, "ids": (1,)}])
+def test_a_command_that_names_nobody_or_too_many_is_refused(
+    serve: Serve, fields: dict[str, object]
+) -> None:
+    running = serve()
+    answer = running.submit(Fault, spec="slice=1", **fields)
+    assert not answer.ok
+    assert "\n" not in answer.message
+
+
+def test_echoes_that_are_held_to_the_end_are_on_the_receipt(serve: Serve) -> None:
+    running = serve(fault="coalesce=9")
+    client, number = running.connect_known()
+    client.sendall(SMALL * 3)
+    running.shown(number, lambda snapshot: snapshot.fault_holds and snapshot.frames_in == 3)
+    running.submit(Kill, ids=(number,), mode=KillMode.RESET)
+    assert receipt(running.closed(number)).done == (FaultEffect("coalesce", 1, 0),)
+
+
 def test_a_row_says_at_once_that_it_is_faulty(serve: Serve) -> None:
     running = serve(idle_timeout=0)
     client, number = running.connect_known()

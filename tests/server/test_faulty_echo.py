@@ -103,6 +103,18 @@ def test_a_gap_stands_between_two_pieces_and_no_other() -> None:
     assert [when for when, _ in played.sent[3:]] == [200.0, 200.5]
 
 
+def test_a_gap_is_told_where_one_was() -> None:
+    played = Played("slice=100,gap=0.2").echo(FRAMES[0])
+    assert [effect.what for effect in played.fault.receipt().done] == ["slice"]
+    told = Played("slice=6,gap=0.2").echo(FRAMES[0]).fault.receipt().done
+    assert told == (FaultEffect("gap", 1, 6), FaultEffect("slice", 1, 0, (6, 3)))
+
+
+def test_one_of_so_many_is_cut_and_the_others_go_whole() -> None:
+    played = Played(FaultSpec("", cuts=(2,), every=2)).echo(*FRAMES)
+    assert played.sizes == [2, 7, 4, 2, 13, 5]
+
+
 def test_a_delay_comes_before_each_echo() -> None:
     played = Played("delay=2").echo(FRAMES[0], FRAMES[2])
     assert played.sent == [(102.0, FRAMES[0]), (104.0, FRAMES[2])]
