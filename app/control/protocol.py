@@ -19,6 +19,7 @@ from ..core.events import Closed, Event, Listening, Opened, RecordingStatus, Sna
 from ..core.framing import frame
 from ..core.habits import HostNote
 from ..core.statistics import LoopStats, ProcessStats, WorkerStats
+from ..core.stepping import LoopHeld
 from .escaping import with_safe_text
 
 VERSION: Final = 2
@@ -144,6 +145,8 @@ class Page(_Message, frozen=True, tag="page"):
     """On number 1: the recording of the server."""
     host_notes: tuple[HostNote, ...] = ()
     """On number 1: the notes about peer hosts that stand."""
+    held: LoopHeld | None = None
+    """On number 1: where the loop stands, if it is held."""
     silent_since: float = 0.0
     """On number 1: when the loop was asked for figures that have not come; 0 if they have."""
 

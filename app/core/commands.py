@@ -13,7 +13,7 @@ from msgspec import Meta
 
 from .events import CommandResult, RecordingStatus, SettingChanged
 
-ROUTINE: Final = frozenset({"trace", "look"})
+ROUTINE: Final = frozenset({"trace", "look", "step"})
 """Commands that a dashboard sends as its keys and its cursor are used; no log tells of them."""
 CLOSE_BOUND: Final = 10.0
 """Seconds that a kill of mode `close` waits for the peer to acknowledge what was written."""

@@ -118,6 +118,7 @@ class Gate:
         now = self.clock()
         self._life.reporter.now = now
         self._life.publish_round()
+        self._life.publish_queues(fd)
         t, line = now + self._life.reporter.epoch, self._line_of(call, fd)
         held = LoopHeld(t, call, fd, connection_id, self._cause, self._calls, line)
         self._stream.publish(held)

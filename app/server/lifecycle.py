@@ -37,7 +37,7 @@ from .descriptors import limit_reached_at
 from .fault_tokens import OwnTokens
 from .faults import Faults
 from .judging import Judging
-from .kernel import SocketQueues
+from .kernel import SocketQueues, read_figures
 from .machine import CLOSED, DRAINING, READ_BODY, READ_LEN, WRITE_BODY
 from .memory import SMALL, FreedMemory
 from .noting import ENDS_BY_PEER, note_end
@@ -414,6 +414,13 @@ class Lifecycle:
             self.reporter.inspected.pop(connection, None)
         # The hot path reports no system call; a connection whose calls are reported is not on it.
         self.quick.pop(connection.fd, None)
+
+    def publish_queues(self, fd: int) -> None:
+        """Publish the kernel's figures of the connection with that descriptor, if it is one."""
+        connection, stream = self.by_fd.get(fd), self.reporter.stream
+        if connection is not None and stream.room_for_detail():
+            t = self.reporter.time()
+            stream.publish_detail(read_figures(self._sockets[fd], connection.id, t))
 
     def publish_round(self) -> None:
         """Publish a round of snapshots; inspected connections may report system calls again."""

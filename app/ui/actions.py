@@ -82,6 +82,13 @@ GROUPS: Final[dict[str, tuple[Action, ...]]] = {
         Action("theme", "T", "the next theme"),
         Action("keep", "W", "keep theme, columns, order"),
     ),
+    "loop": (
+        Action("step_call", "space", "hold the loop, then a call"),
+        Action("step_iteration", ">", "to the next poll"),
+        Action("step_go", "enter", "let a held loop go on"),
+        Action("step_slower", "[", "at a pace, or a slower one"),
+        Action("step_faster", "]", "at a faster pace"),
+    ),
     "export": (
         Action("copy", "y", "copy the connection", "Copy"),
         Action("copy_json", "Y", "copy it as JSON"),
@@ -96,6 +103,9 @@ GROUPS: Final[dict[str, tuple[Action, ...]]] = {
     ),
 }
 ACTIONS: Final = {action.name: action for group in GROUPS.values() for action in group}
+STEP_ACTIONS: Final = tuple(action.name for action in GROUPS["loop"])
+"""The actions of a server with `--step`. There their keys come before those of the table, so each
+of these may be that of another action, too."""
 PRESETS: Final = ("default", "vim")
 ALWAYS: Final = {"ctrl+c": "quit", "ctrl+q": "quit", "ctrl+l": "redraw", "ctrl+z": "suspend"}
 """Actions whose keys are always the same, however the others are bound."""
@@ -195,12 +205,16 @@ def _read_keys(name: str, texts: str) -> tuple[str, ...]:
 
 
 def _refuse_two_actions_on_one_key(keys: Keys) -> None:
-    taken: dict[str, str] = dict(ALWAYS)
-    for name, its_keys in keys.items():
-        for key in its_keys:
-            if key in taken:
-                other = taken[key]
-                raise SettingError(
-                    f"keys: {key_sign(key)!r} is both {other} and {name}: give one of them another"
-                )
-            taken[key] = name
+    for in_context in (False, True):
+        taken: dict[str, str] = dict(ALWAYS)
+        for name, its_keys in keys.items():
+            if (name in STEP_ACTIONS) is not in_context:
+                continue
+            for key in its_keys:
+                if key in taken:
+                    other = taken[key]
+                    raise SettingError(
+                        f"keys: {key_sign(key)!r} is both {other} and {name}:"
+                        " give one of them another"
+                    )
+                taken[key] = name

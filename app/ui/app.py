@@ -36,9 +36,10 @@ from .header_panel import HeaderPanel, header_figures
 from .help_screen import HelpScreen, help_for
 from .hex_panel import HexPanel
 from .key_bar import KeyBar
-from .looking_app import CHARTING, LOOPING, LookingApp
+from .looking_app import CHARTING, LOOPING
 from .preferences import Preferences
 from .questions import QuitDialog
+from .stepping_app import SteppingApp
 from .terminal import TerminalDriver
 from .topics import (
     EXPLAINED,
@@ -62,7 +63,7 @@ WIDE: Final = 140
 NARROW: Final = 100
 
 
-class EchoApp(LookingApp):
+class EchoApp(SteppingApp):
     """The dashboard of one server. Its return value is the exit code."""
 
     CSS_PATH = "echo.tcss"
@@ -151,6 +152,7 @@ class EchoApp(LookingApp):
                 self.open_page.apply(event)
         self._follow_instance()
         self._look()
+        self._open_loop_once()
         failure = self._source.failure()
         if failure is not None and not isinstance(self.screen, FailureScreen):
             self.push_screen(FailureScreen(failure))
@@ -234,6 +236,8 @@ class EchoApp(LookingApp):
             return "STOPPING", palette.ALARM
         if self._frozen is not None:
             return "PAUSED", palette.ALARM
+        if model.held is not None:
+            return "HELD", palette.ALARM
         return "● LIVE", palette.GOOD
 
     def on_resize(self, event: events.Resize) -> None:
@@ -272,7 +276,9 @@ class EchoApp(LookingApp):
             return False
         if action in NOT_OF_CLOSED and self._pane.table.shows_closed:
             return False
-        return action not in NOT_ON_A_PAGE or self.open_page is None
+        if action in NOT_ON_A_PAGE and self.open_page is not None:
+            return False
+        return super().check_action(action, parameters)
 
     def action_open(self) -> None:
         """Open the selected connection as a page of its own."""

@@ -7,7 +7,7 @@ from typing import Final
 from textual.binding import Binding, BindingType, Keymap
 
 from ..watch.views import NUMBERS
-from .actions import ACTIONS, ALWAYS, GROUPS, IN_THE_FOOTER, Keys, keys_of
+from .actions import ACTIONS, ALWAYS, GROUPS, IN_THE_FOOTER, STEP_ACTIONS, Keys, keys_of
 
 _NO_KEY: Final = "nothing"
 """A key name that no terminal sends, for an action without a key."""
@@ -30,13 +30,14 @@ OF_THE_TABLE: Final = (*(action.name for action in GROUPS["move"]), "tag")
 """The actions that are methods of the table; all others are methods of the app."""
 
 
-def _bindings(names: tuple[str, ...]) -> list[BindingType]:
+def _bindings(names: tuple[str, ...], come_first: bool = False) -> list[BindingType]:
     return [
         Binding(
             ",".join(_DEFAULT[name]),
             RUN_AS[name],
             ACTIONS[name].label or ACTIONS[name].words,
             show=name in IN_THE_FOOTER,
+            priority=come_first,
             id=name,
         )
         for name in names
@@ -45,7 +46,8 @@ def _bindings(names: tuple[str, ...]) -> list[BindingType]:
 
 TABLE_BINDINGS: Final = _bindings(OF_THE_TABLE)
 APP_BINDINGS: Final = [
-    *_bindings(tuple(name for name in ACTIONS if name not in OF_THE_TABLE)),
+    *_bindings(STEP_ACTIONS, come_first=True),
+    *_bindings(tuple(name for name in ACTIONS if name not in (*OF_THE_TABLE, *STEP_ACTIONS))),
     *(
         Binding(key, action, action.capitalize(), show=False, priority=True)
         for key, action in ALWAYS.items()

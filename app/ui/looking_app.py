@@ -33,7 +33,8 @@ class LookingApp(CommandingApp):
         if screen.has_class(CHARTING):
             self._charts.render_state(model)
         elif screen.has_class(LOOPING):
-            self._loop_panel.render_state(model)
+            row = self._pane.table.selected_of(model)
+            self._loop_panel.render_state(model, row)
         else:
             return False
         return True

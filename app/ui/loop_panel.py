@@ -15,9 +15,11 @@ from ..watch.loop_words import (
     longest_words,
     served_words,
 )
+from ..watch.row import Row
 from ..watch.screen_state import Rates, ScreenState
 from . import palette
 from .lines_panel import Line, LinesPanel, clip, flow
+from .step_lines import step_lines
 
 _BAR: Final = 8
 """Cells of a bar of microseconds."""
@@ -32,11 +34,18 @@ _COSTS: Final = "looked at, each call is noted and timed: a loop without time to
 class LoopPanel(LinesPanel):
     """The loop's last iterations; instead of the selected connection."""
 
-    def render_state(self, model: ScreenState) -> None:
-        """Draw what has come since the last time."""
+    def render_state(self, model: ScreenState, row: Row | None = None) -> None:
+        """Draw what has come since the last time; `row` is the selected connection."""
         last = model.iterations[-1].number if model.iterations else 0
-        if self.is_new(id(model), last, None if model.rates is None else model.rates.t):
-            self.set_lines(list(loop_lines(model, self.size.width, self.size.height)))
+        step = model.steps[-1].number if model.steps else 0
+        kernel = None if row is None else row.kernel
+        rates = None if model.rates is None else model.rates.t
+        if self.is_new(id(model), last, rates, step, model.held, kernel):
+            width, height = self.size
+            steps: list[Line] = []
+            if model.listening is not None and model.listening.step:
+                steps = list(step_lines(model, row, width))
+            self.set_lines([*steps, *loop_lines(model, width, height - len(steps))])
 
 
 def loop_lines(model: ScreenState, width: int, height: int) -> Iterator[Line]:

@@ -114,6 +114,8 @@ WHYS: Final[Table] = _table(
      "of its echo.", "10.2", "shutdown(2)"),
     (WhyCode.DRAINING_PEER, "We have sent everything and our FIN, and wait for the peer's.",
      "10.2", "shutdown(2)"),
+    (WhyCode.HELD, "The loop is held before one of its calls (--step): the kernel goes on, and no "
+     "time-out fires.", "10.1", "epoll_wait(2)"),
     (WhyCode.HELD_BY_FAULT, "A fault on purpose (--fault, `ctl fault`) holds its echo back.",
      "10.5", "send(2)"),
     (WhyCode.WORKER_SILENT, "Its loop gives no sign of life, so all that is shown of it is old.",

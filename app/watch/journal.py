@@ -37,6 +37,7 @@ from ..core.iteration import Iteration, Iterations
 from ..core.kept_bytes import KeptBytes
 from ..core.queues import Kernel
 from ..core.settings import TIMEOUTS, format_size
+from ..core.stepping import LoopHeld, LoopResumed, Stepped
 from .figures import words_size
 
 
@@ -123,7 +124,7 @@ def entries(event: Event) -> Iterator[JournalEntry]:
         return  # the dashboard traces what is selected: it would log each move
     if isinstance(event, Notice) and event.level == "debug":
         return  # a traceback is for the log
-    if isinstance(event, KeptBytes | Iteration | Iterations):
+    if isinstance(event, KeptBytes | Iteration | Iterations | LoopHeld | LoopResumed | Stepped):
         return  # for the client that has asked, and for the pane of the loop
     yield entry(event)
     if isinstance(event, Listening):

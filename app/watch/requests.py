@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Final, NamedTuple
 
+import msgspec
+
 from ..core.commands import (
     Command,
     Fault,
@@ -15,6 +17,7 @@ from ..core.commands import (
     Look,
     ReadBytes,
     Set,
+    Step,
     Trace,
     TraceLevel,
     results_left,
@@ -74,6 +77,11 @@ class Requests:
         """Have the loop of `instance` told for so many seconds; its result is not reported."""
         request = next(self._numbers)
         self._submit(Look(request=request, instance=instance, seconds=seconds))
+
+    def step(self, command: Step, is_reported: bool, instance: str = "") -> None:
+        """Send a command to the gate of the loop of `instance`; number and server are filled in."""
+        request = self._expect(1) if is_reported else next(self._numbers)
+        self._submit(msgspec.structs.replace(command, request=request, instance=instance))
 
     def _expect(self, results: int) -> int:
         request = next(self._numbers)

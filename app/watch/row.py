@@ -55,7 +55,8 @@ class Row:
 
     __slots__ = (
         "_frame_at _rate_frames _rate_from _seen_at _unordered closed hosts id kernel last_in "
-        "last_out measured_rate opened recent recent_version silent_since snapshot toggled version"
+        "last_out loop_held measured_rate opened recent recent_version silent_since snapshot "
+        "toggled version"
     ).split()
 
     def __init__(self, opened: Opened, hosts: HostTable | None = None) -> None:
@@ -68,6 +69,8 @@ class Row:
         self.closed: Closed | None = None
         self.silent_since = 0.0
         """When its loop last gave a sign of life, if it has left a question unanswered; else 0."""
+        self.loop_held = False
+        """Whether its loop stands before a call (`--step`)."""
         self.version = 0
         """Grows with every change that is worth drawing."""
         self.kernel: Kernel | None = None

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from ..core.events import DETAIL, FIGURES, Closed, Event, Listening, Opened
 from ..core.iteration import MOST_KEPT, Iteration
 from ..core.statistics import LoopStats
+from ..core.stepping import LoopHeld, LoopResumed, Stepped
 from .audit import Audit
 from .journal import JournalEntry, entries
 from .state import LONGEST_WINDOW, State, shifted
@@ -18,6 +19,8 @@ LOG_LIMIT: Final = 500
 """Lines of the log that are kept."""
 HISTORY_LIMIT: Final = 180
 """Seconds of history for the sparklines and the charts."""
+STEPS_LIMIT: Final = 200
+"""Calls of a stepped loop that are kept."""
 BODIES_LIMIT: Final = 1000
 """Frames of which the body length is remembered."""
 WINDOW: Final = 1.0
@@ -26,6 +29,7 @@ WINDOW: Final = 1.0
 
 KEEP_CLOSED: Final = 200
 """Closed connections that a dashboard knows, where the server does not say how many it keeps."""
+_UNTOLD: Final = frozenset({*DETAIL, *FIGURES, LoopHeld, LoopResumed, Stepped})
 _LIFE: Final = frozenset({Opened, Closed})
 
 
@@ -81,6 +85,8 @@ class ScreenState(State):
         """The iterations that were told last, the oldest first."""
         self.longest_iteration: Iteration | None = None
         """The longest of the last `LONGEST_WINDOW` seconds of these."""
+        self.steps: deque[Stepped] = deque(maxlen=STEPS_LIMIT)
+        """The calls that a stepped loop has made last, the oldest first."""
         self._window_from: LoopStats | None = None
         self._longest_us = 0
 
@@ -91,6 +97,8 @@ class ScreenState(State):
         # Detail stays with its connection: it would drown the log.
         if isinstance(event, Iteration):
             self._add_iteration(event)
+        elif isinstance(event, Stepped):
+            self.steps.append(event)
         elif kind in DETAIL or kind is Closed:
             row = self.rows.get(getattr(event, "id", 0))
             if row is not None:
@@ -99,7 +107,7 @@ class ScreenState(State):
             self._add_rates(event)
         elif kind is Listening:
             self._forget_rates()
-        if kind not in DETAIL and kind not in FIGURES and (is_news or kind not in _LIFE):
+        if kind not in _UNTOLD and (is_news or kind not in _LIFE):
             self._add_to_log(event)
             self.audit.apply(event)
 
@@ -119,6 +127,7 @@ class ScreenState(State):
         state.kept = self.kept.copy()
         state.history = self.history.copy()
         state.iterations = self.iterations.copy()
+        state.steps = self.steps.copy()
         state.bodies = self.bodies.copy()
         state.log = self.log.copy()
         state.audit = self.audit.copy()
@@ -133,6 +142,7 @@ class ScreenState(State):
         self.bodies.clear()
         self.iterations.clear()
         self.longest_iteration = None
+        self.steps.clear()
 
     def _shift_times(self, seconds: float, worker: int) -> None:
         """Shift the past of the charts too: a span over the step would be of no true length."""

@@ -34,6 +34,7 @@ from ..core.events import (
 )
 from ..core.settings import RUNTIME_SETTINGS
 from ..core.statistics import LoopStats, MeasuredRate, ProcessStats, WorkerStats
+from ..core.stepping import LoopHeld, LoopResumed
 from .beats import MEMORY, rate_over_beats
 from .host_ends import HostTable
 from .kept_closed import KeptClosed
@@ -133,6 +134,8 @@ class State:
         """Events that were dropped because nobody took them in time."""
         self.detail_drops = 0
         """Those that the server itself dropped: detail."""
+        self.held: LoopHeld | None = None
+        """Where the loop stands (`--step`); None while it runs."""
         self.stopping: Stopping | None = None
         self.stopped: Stopped | None = None
         self.crashed: Crashed | None = None
@@ -190,7 +193,7 @@ class State:
         events += (event for event in told if event is not None)
         rows = list(self.live())
         events += (row.opened for row in rows)
-        ends = (self.stopping, self.stopped, self.crashed)
+        ends = (self.held, self.stopping, self.stopped, self.crashed)
         events += (event for event in ends if event is not None)
         snapshots = [row.snapshot for row in rows if row.snapshot is not None]
         return Drained(
@@ -282,7 +285,7 @@ class State:
         self.listening = self.stats = self.process = None
         self.workers = {}
         self.drops = self.detail_drops = 0
-        self.stopping = self.stopped = self.crashed = None
+        self.held = self.stopping = self.stopped = self.crashed = None
         self._longest.clear()
         self._departing.clear()
         self._overdue = None
@@ -291,6 +294,7 @@ class State:
 
     def _apply_opened(self, event: Opened) -> None:
         row = self.rows[event.id] = Row(event, self.hosts)
+        row.loop_held = self.held is not None
         if event.worker in self.workers:
             row.silent_since = self.workers[event.worker].stats.silent_since
         self.opened += 1
@@ -343,6 +347,12 @@ class State:
                     row.silent_since = event.silent_since
                     row.version += 1
 
+    def _apply_hold(self, held: LoopHeld | None) -> None:
+        is_news, self.held = (held is None) is not (self.held is None), held
+        for row in self.live() if is_news else ():
+            row.loop_held = held is not None
+            row.version += 1
+
     def _apply_notice(self, event: Notice) -> None:
         if event.clock_step:
             self._shift_times(event.clock_step, event.worker)
@@ -391,6 +401,8 @@ class State:
         Notice: _apply_notice,
         Listening: _keep("listening"),
         SettingChanged: _apply_setting,
+        LoopHeld: lambda state, event: state._apply_hold(event),
+        LoopResumed: lambda state, _event: state._apply_hold(None),
         Stopping: _keep("stopping"),
         Stopped: _keep("stopped"),
         Crashed: _keep("crashed"),

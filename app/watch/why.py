@@ -50,6 +50,8 @@ class WhyCode(StrEnum):
     DRAINING_UNACKNOWLEDGED = "draining_unacknowledged"
     DRAINING_PEER = "draining_peer"
     """All is acknowledged; the peer's FIN is waited for."""
+    HELD = "held"
+    """The loop is held before a call (`--step`)."""
     HELD_BY_FAULT = "held_by_fault"
     """A fault on purpose holds its echo back."""
     WORKER_SILENT = "worker_silent"
@@ -79,6 +81,8 @@ def why_code(row: Row, now: float) -> WhyCode:
     if row.silent_since and now - row.silent_since >= WORKER_SILENT:
         return WhyCode.WORKER_SILENT
     snapshot = row.snapshot
+    if row.loop_held:
+        return WhyCode.HELD
     if snapshot is None:
         return WhyCode.NO_BYTES_YET
     state, queues, quiet = snapshot.state, snapshot.queues, now - snapshot.active_at
@@ -151,6 +155,8 @@ def _waiting(row: Row, now: float) -> str:
             return f"{_resting(snapshot, rest)}{_for(rest)}"
         case WhyCode.NEEDS_HEADER | WhyCode.NEEDS_BODY:
             return f"waiting for {_missing(snapshot)}{_none_for(quiet)}"
+        case WhyCode.HELD:
+            return "the loop is held before a call, and its clock with it"
         case WhyCode.HELD_BY_FAULT:
             return f"a fault on purpose ({snapshot.fault}) holds its echo back{_for(quiet)}"
         case WhyCode.HELD_BY_BUDGET:
@@ -206,6 +212,7 @@ def _missing(snapshot: Snapshot) -> str:
 
 
 _BRIEF: Final = {
+    WhyCode.HELD: "the loop is held",
     WhyCode.HELD_BY_FAULT: "held by a fault",
     WhyCode.HELD_BY_BUDGET: "held by the budget",
     WhyCode.SERVER_BEHIND: "server is behind",

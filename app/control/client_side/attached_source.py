@@ -28,6 +28,7 @@ from ...core.commands import (
 )
 from ...core.events import CommandResult, Crashed, Event, Notice, RecordingStatus, Snapshot, Stopped
 from ...core.statistics import carry_longest
+from ...core.stepping import LoopHeld, LoopResumed
 from ...watch.source import Failure
 from ...watch.stream import Drained
 from ..protocol import Do, News, Page, Watch, Welcome
@@ -83,6 +84,7 @@ class AttachedSource:
         self._dropped = 0
         self._recording = RecordingStatus()
         self._why_gone = ""
+        self._held_at = 0.0  # the server's time at which its loop stands, if it does
         # Both are void when another server answers.
         self._traces: dict[int, TraceLevel] = {}
         self._under_way: dict[int, tuple[Command, int]] = {}  # by request, and results to come
@@ -115,7 +117,11 @@ class AttachedSource:
             self._link = None
 
     def now(self) -> float:
-        """Seconds on the server's clock; it stands still when the server is not heard of."""
+        """Seconds on the server's clock; it stands still when the server is not heard of, and while
+        its loop is held.
+        """
+        if self._held_at:
+            return self._held_at
         return self._offset + min(self._clock(), self._heard_at + SILENCE)
 
     def failure(self) -> Failure | None:
@@ -216,6 +222,7 @@ class AttachedSource:
             if isinstance(message, Welcome):
                 self._begin_again(message)
             elif isinstance(message, Page | News):
+                self._note_hold(message)
                 self._recording = message.recording or self._recording
                 # A message takes time to come here, never less than none.
                 offset = message.t - self._heard_at
@@ -228,6 +235,19 @@ class AttachedSource:
                         self._offset = offset  # the wall clock was set
                     self._count_results(message)
                 self._waiting.append(message)
+
+    def _note_hold(self, message: Page | News) -> None:
+        """Have the time stand with the server's loop, and go on with it."""
+        if isinstance(message, Page):
+            if message.number == 1:
+                self._held_at = message.held.t if message.held is not None else 0.0
+            return
+        for event in message.events:
+            if isinstance(event, LoopHeld):
+                self._held_at = event.t
+            elif isinstance(event, LoopResumed):
+                self._held_at = 0.0
+                self._offset = message.t - self._heard_at  # its clock has stood
 
     def _begin_again(self, welcome: Welcome) -> None:
         """Watch the server that answers now: the one from before, or another."""

@@ -282,7 +282,7 @@ def join_pages(pages: list[Page]) -> Drained:
     """Turn all pages into what a `State` applies, afresh."""
     first = pages[0]
     known = [connection for page in pages for connection in page.connections]
-    told = (first.listening, first.process, *first.workers)
+    told = (first.listening, first.held, first.process, *first.workers)
     events: list[Event] = [event for event in told if event is not None]
     for one in (one for page in pages for one in page.closed):
         events += filter(None, (one.opened, one.snapshot, one.closed))

@@ -288,7 +288,7 @@ class Follower:
         silent_since = 0.0
         if first:
             told_at = -inf if state.stats is None else state.stats.t
-            if told_at < self._fresh_from:
+            if told_at < self._fresh_from and state.held is None:
                 if self._clock() < self._fresh_deadline:
                     return None
                 silent_since = self._fresh_from
@@ -323,6 +323,7 @@ class Follower:
             workers=tuple(row.stats for row in state.workers.values()) if first else (),
             recording=self._new_recording(always=True) if first else None,
             host_notes=tuple(state.hosts.standing(self._fanout.now())) if first else (),
+            held=state.held if first else None,
             silent_since=silent_since,
         )
 
@@ -389,8 +390,14 @@ class Follower:
         )
 
     def _is_sign_due(self) -> bool:
-        """Whether a client without figures should hear that the loop lives: it has made a round."""
-        if not self.watched or self._wishes.figures:
+        """Whether a client should hear that the loop lives, without a word of it: one that wants no
+        figures, after a round; each, while the loop is held.
+        """
+        if not self.watched:
+            return False
+        if self._fanout.state.held is not None:
+            return self._clock() >= self._sign_at
+        if self._wishes.figures:
             return False
         return self._fanout.state.round > self._round and self._clock() >= self._sign_at
 

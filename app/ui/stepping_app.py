@@ -1,0 +1,78 @@
+"""The keys of a loop that is held and stepped (`--step`)."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Final
+
+from textual.widgets import Input
+
+from ..core.commands import Step, StepAction
+from ..core.stepping import FASTEST, SLOWEST
+from .actions import STEP_ACTIONS
+from .looking_app import LOOPING, LookingApp
+
+_PACES: Final = (FASTEST, 0.03, 0.1, 0.3, SLOWEST)
+"""Seconds a call, the quickest first."""
+_WHILE_HELD: Final = frozenset({"step_go"})
+
+
+class SteppingApp(LookingApp):
+    """An app that holds and steps the loop of the server, if it was started with `--step`."""
+
+    STEPPED: ClassVar[frozenset[str]] = frozenset(STEP_ACTIONS)
+
+    _pace_index: int | None = None
+    _opened_for = ""
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Whether an action exists at present: the loop's keys on the table of such a server."""
+        if action in self.STEPPED:
+            is_free = len(self.screen_stack) == 1 and not isinstance(self.focused, Input)
+            may_run = action not in _WHILE_HELD or self.model.held is not None
+            return self._is_stepped and is_free and may_run
+        return super().check_action(action, parameters)
+
+    @property
+    def _is_stepped(self) -> bool:
+        listening = self.model.listening
+        return listening is not None and listening.step and not self.model.ended
+
+    def _open_loop_once(self) -> None:
+        """Show the loop when a server with `--step` is first seen."""
+        if self._is_stepped and self._opened_for != self._instance:
+            self._opened_for = self._instance
+            if not self.screen_stack[0].has_class(LOOPING):
+                self.action_loop()
+
+    def _step(self, action: StepAction, pace: float = 0.0) -> None:
+        command = Step(request=0, action=action, pace=pace)
+        self._requests.step(command, False, self._instance)
+
+    def action_step_call(self) -> None:
+        """Hold the loop, or let it make one call."""
+        held = self.model.held is not None
+        self._step(StepAction.CALL if held else StepAction.HOLD)
+
+    def action_step_iteration(self) -> None:
+        """Go on to the next poll."""
+        self._step(StepAction.ITERATION)
+
+    def action_step_go(self) -> None:
+        """Let the loop go on."""
+        self._pace_index = None
+        self._step(StepAction.GO)
+
+    def action_step_slower(self) -> None:
+        """Let it go on at a pace, or at a slower one."""
+        known = self._pace_index
+        self._set_pace(0 if known is None else min(known + 1, len(_PACES) - 1))
+
+    def action_step_faster(self) -> None:
+        """Let it go on at a faster pace."""
+        known = self._pace_index
+        self._set_pace(len(_PACES) - 1 if known is None else max(known - 1, 0))
+
+    def _set_pace(self, index: int) -> None:
+        self._pace_index = index
+        self._step(StepAction.PACE, _PACES[index])
+        self.notify(f"{_PACES[index]:g} s a call", timeout=2)
