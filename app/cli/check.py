@@ -16,10 +16,10 @@ import msgspec
 from ..core.fault_spec import MOST_SEED
 from ..core.printable import printable, reason_of
 from ..core.settings import PeerPort, Rule, Settings, bounds, rules_of
+from ..proving.check_evidence import Evidence
 from ..proving.client_cases import CLIENT_CASES, ClientCase
 from ..proving.client_check import ClientCheck
 from ..proving.client_run import CannotCheck, ClientCommand, shown_words
-from ..proving.evidence import Evidence
 from ..proving.server_cases import SERVER_CASES, STORM, ServerCase
 from ..proving.server_check import check_server
 from ..proving.server_target import Target, is_loopback

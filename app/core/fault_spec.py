@@ -39,7 +39,7 @@ class FaultSpec(msgspec.Struct, frozen=True):
     """Bytes of the first pieces of each echo, the rest being one more. No word asks for this, nor
     for the next six: the cases of `check client` do."""
     every: int = 1
-    """Of so many frames one is cut, or late: the first, and then every so many."""
+    """One of so many frames is cut, or late: the first, and then every so many."""
     after: int = 0
     """Frames that are echoed before `coalesce` holds any."""
     has_whole_headers: bool = False

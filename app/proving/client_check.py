@@ -12,9 +12,9 @@ import msgspec
 from ..core.fault_spec import FaultSpec, parse_fault
 from ..core.framing import HEADER_SIZE, read_length
 from ..core.settings import MIB
+from .check_evidence import Evidence
 from .client_cases import CLIENT_CASES, Baseline, ClientCase, Echo, Failing
 from .client_run import ClientCommand, ClientRun, describe_exit, run_client
-from .evidence import Evidence
 from .verdict import CaseVerdict
 from .watched_server import SeenConnection, WatchedServer
 
