@@ -138,7 +138,7 @@ class CommandHandler:
         if command.level is TraceLevel.LOOP:
             self._answer(command, False, "loop is not of one connection: use look", command.id)
             return
-        self._loop.life.trace(connection, TraceLevel(command.level))
+        self._loop.life.inspecting.trace(connection, TraceLevel(command.level))
         self._answer(command, True, f"trace {command.level}", command.id)
 
     def _read_bytes(self, command: ReadBytes) -> None:

@@ -34,7 +34,7 @@ class Act(Enum):
     RST = "rst"
 
 
-class Step(NamedTuple):
+class NextStep(NamedTuple):
     """The next step."""
 
     act: Act
@@ -152,15 +152,15 @@ class FaultyEcho:
 
     # --- when and how much ---
 
-    def next_step(self, now: float) -> Step:
+    def next_step(self, now: float) -> NextStep:
         """Say what to do next; to be asked again after each `sent`, also with nothing pending."""
         spec = self.spec
         end = _end_of(spec)
         if end is not None and self._has_reached(end):
             self.note_once(end.word, self._frame, self._byte)
-            return Step(end.act)
+            return NextStep(end.act)
         if not self._sizes:
-            return Step(Act.SEND)
+            return NextStep(Act.SEND)
         is_treated = self._is_treated()
         is_cut = is_treated and bool(spec.slice or spec.cuts)
         if spec.delay and is_treated and self._delayed != self._frame and not self._byte:
@@ -169,7 +169,7 @@ class FaultyEcho:
         if now < max(self._delay_until, self._piece_at):
             if now < self._piece_at:
                 self.note_once("gap", self._frame, self._byte)
-            return Step(Act.WAIT, until=max(self._delay_until, self._piece_at))
+            return NextStep(Act.WAIT, until=max(self._delay_until, self._piece_at))
         is_single = is_cut or spec.delay or spec.every > 1
         count = self._sizes[0] - self._byte if is_single else self._left()
         if is_cut:
@@ -183,9 +183,9 @@ class FaultyEcho:
             least = min(HEADER_SIZE + 1, self._sizes[0])
             if allowed < (least if spec.has_whole_headers and not self._byte else 1):
                 self.note_once("rate", self._frame, self._byte)
-                return Step(Act.WAIT, until=now + RATE_STEP)
+                return NextStep(Act.WAIT, until=now + RATE_STEP)
             count = min(count, allowed)
-        return Step(Act.SEND, count, is_piece=is_cut)
+        return NextStep(Act.SEND, count, is_piece=is_cut)
 
     def _is_treated(self) -> bool:
         """Whether the frame that is being sent is one that is to be cut, or late."""

@@ -117,8 +117,9 @@ class Gate:
         assert self._life is not None
         now = self.clock()
         self._life.reporter.now = now
-        self._life.publish_round()
-        self._life.publish_queues(fd)
+        self._life.inspecting.publish_round()
+        if connection_id:
+            self._life.inspecting.publish_queues(self._life.by_fd[fd])
         t, line = now + self._life.reporter.epoch, self._line_of(call, fd)
         held = LoopHeld(t, call, fd, connection_id, self._cause, self._calls, line)
         self._stream.publish(held)

@@ -13,7 +13,7 @@ from itertools import count
 from math import inf
 
 from ..core.addresses import host_of
-from ..core.commands import CLOSE_BOUND, TraceLevel
+from ..core.commands import CLOSE_BOUND
 from ..core.events import POLLIN, POLLOUT, Reason
 from ..core.printable import in_words, printable
 from ..core.settings import Settings
@@ -36,13 +36,14 @@ from .connection import Connection
 from .descriptors import limit_reached_at
 from .fault_tokens import OwnTokens
 from .faults import Faults
+from .inspecting import Inspecting
 from .judging import Judging
-from .kernel import SocketQueues, read_figures
+from .kernel import SocketQueues
 from .machine import CLOSED, DRAINING, READ_BODY, READ_LEN, WRITE_BODY
 from .memory import SMALL, FreedMemory
 from .noting import ENDS_BY_PEER, note_end
 from .poller import Poller
-from .reporter import Inspection, Reporter
+from .reporter import Reporter
 from .shard import Shard
 from .unacknowledged import Unacknowledged
 
@@ -83,6 +84,7 @@ class Lifecycle:
         self._queues = SocketQueues(self._sockets)
         told = self.schedule, self.fail, self.judging.watch
         self.unacknowledged = Unacknowledged(self._queues, reporter, *told, settings.write_timeout)
+        self.inspecting = Inspecting(reporter, self._sockets, self.quick)
         self.faults = Faults(self, self._queues, shard.tokens or OwnTokens())
         self._arrived: dict[Connection, int] = {}  # the bytes received, once all that had is read
         self._resetting: set[int] = set()  # ids to be closed with RST
@@ -403,30 +405,6 @@ class Lifecycle:
         self.unacknowledged.patience = settings.write_timeout
         for connection in self.by_id.values():
             self.schedule(connection)
-
-    def trace(self, connection: Connection, level: TraceLevel) -> None:
-        """Put more or less detail of one connection into the journal."""
-        connection.trace = level
-        if level.tells_calls:
-            sock = self._sockets[connection.fd]
-            self.reporter.inspected.setdefault(connection, Inspection(sock))
-        else:
-            self.reporter.inspected.pop(connection, None)
-        # The hot path reports no system call; a connection whose calls are reported is not on it.
-        self.quick.pop(connection.fd, None)
-
-    def publish_queues(self, fd: int) -> None:
-        """Publish the kernel's figures of the connection with that descriptor, if it is one."""
-        connection, stream = self.by_fd.get(fd), self.reporter.stream
-        if connection is not None and stream.room_for_detail():
-            t = self.reporter.time()
-            stream.publish_detail(read_figures(self._sockets[fd], connection.id, t))
-
-    def publish_round(self) -> None:
-        """Publish a round of snapshots; inspected connections may report system calls again."""
-        self.reporter.publish_round()
-        for connection in self.reporter.inspected:
-            self.quick.pop(connection.fd, None)
 
     def abandon(self) -> None:
         """Give every descriptor back after a crash; nothing is published of the connections."""

@@ -199,7 +199,7 @@ class Loop:
         if self.reporter.next_look <= now:
             self.life.unacknowledged.look(now)
         if self.reporter.next_round <= now:
-            self.life.publish_round()
+            self.life.inspecting.publish_round()
         if self.observer.due <= now:
             self.observer.publish_new()
 

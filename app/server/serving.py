@@ -30,16 +30,15 @@ from ..core.events import Reason
 from ..core.framing import (
     HEADER_SIZE,
     NO_BURST,
-    Burst,
     burst_filling,
     frames_filling,
     read_length,
 )
 from ..core.histogram import TABLE_SIZE, index_of, index_table
 from ..core.settings import Settings
+from .adapting import Adapting
 from .budgets import BATCH_BUDGET, BYTE_BUDGET, FRAME_BUDGET, PIECE_BUDGET
 from .calls import StateNote
-from .capture import LAST, TAIL
 from .closing import close_broken, discard_input
 from .connection import READ_SIZE, Connection
 from .lifecycle import Lifecycle
@@ -55,10 +54,6 @@ CLOCK_EVERY: Final = 4
 """Echoes in a row on the hot path that the clock is read once for, after the last of them; before
 anything that may take longer, it is read as well. So a service time is at most three echoes (some
 15 µs) too long, in a batch of several, and exact for a connection that is served alone."""
-
-KEPT_WHOLE: Final = 2048
-"""Bytes of a read on the hot path up to which it is kept as it is, as the connection's last bytes.
-A copy of its end takes 0.09 µs, a twentieth of such an echo; to keep it takes nothing."""
 
 
 class Serving:
@@ -81,6 +76,7 @@ class Serving:
         life.faults.resume = self._serve
         self._buckets = index_table()
         self._captures = life.captures
+        self._adapting = Adapting(life.captures)
         self._share = BYTE_BUDGET  # bytes that one connection may move in this batch
         # The first error of a write that `_receive` tries again: the kernel tells each error once.
         self._write_error: OSError | None = None
@@ -93,7 +89,9 @@ class Serving:
         self._life.may_be_quick = self._direct and not self._until_eagain and self._calls_are_untold
         self._life.quick.clear()
         for connection in self._life.by_id.values():
-            self._remember(connection, NO_BURST)  # it was within a CAP that may be lower now
+            self._adapting.remember(
+                connection, NO_BURST
+            )  # it was within a CAP that may be lower now
 
     def wind_down(self, quiet: float) -> None:
         """Echo the frames that still arrive whole; end a connection after `quiet` idle seconds.
@@ -177,7 +175,7 @@ class Serving:
                                 if part is not None:
                                     connection.tail = data[part]
                                 elif short and (connection.tail or size >= short):
-                                    self._keep_echoed(connection, data, now)
+                                    self._adapting.keep_echoed(connection, data, now)
                                 elif short:  # the first read; of most that come and go the only one
                                     connection.note_first(data, now)
                             untimed += frames
@@ -191,7 +189,7 @@ class Serving:
                             if not connection.changed:
                                 self._reporter.note_change(connection)
                             if adapting:
-                                self._adapt(connection, data, cap)
+                                self._adapting.adapt(connection, data, cap)
                                 if sampling:
                                     note_sample(self._reporter, connection, data)
                             continue
@@ -218,28 +216,6 @@ class Serving:
             self._reporter.service.record(floor((self._clock() - began) * 1e6), frames)
         return 0
 
-    def _adapt(self, connection: Connection, data: bytes, cap: int) -> None:
-        """Adapt the read size and the remembered burst to what was just read."""
-        connection.adapt_read_size(len(data))
-        if len(data) != connection.burst[0]:
-            self._remember(connection, burst_filling(data, cap) or NO_BURST)
-        elif self._captures.each and not (connection.burst[5] or connection.has_room):
-            self._remember(connection, connection.burst[:4])
-
-    def _remember(self, connection: Connection, burst: Burst) -> None:
-        """Take a layout for the next reads, and say how the last bytes of a read in it are kept."""
-        size = burst[0]
-        is_kept = self._captures.each and size >= TAIL and not connection.has_room
-        part = LAST if is_kept else None
-        connection.remember_burst((*burst, bool(is_kept and size <= KEPT_WHOLE), part))
-
-    def _keep_echoed(self, connection: Connection, data: bytes, now: float) -> None:
-        """Keep what is wanted of whole frames that are echoed already."""
-        if connection.has_room or not TAIL <= len(data) <= KEPT_WHOLE:
-            self._captures.keep_parsed(connection, data, now)
-        else:
-            connection.tail = data
-
     def _count_frames(self, connection: Connection, data: bytes, cap: int) -> int:
         """The number of frames in `data` if the hot path may echo it; 0 for the general way."""
         if len(data) == connection.read_size:  # it was full
@@ -248,7 +224,7 @@ class Serving:
         burst = burst_filling(data, cap)
         if burst is None:
             return frames_filling(data, cap, FRAME_BUDGET)
-        self._remember(connection, burst)
+        self._adapting.remember(connection, burst)
         return burst[-1]
 
     def _serve(self, connection: Connection, now: float) -> None:

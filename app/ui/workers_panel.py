@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from ..watch.figures import short_count, short_micros, short_rate, short_size
-from ..watch.state import State, WorkerRow
+from ..watch.state import State
+from ..watch.worker_row import WorkerRow
 from . import palette
 from .lines_panel import Line, LinesPanel, line_width
 

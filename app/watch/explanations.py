@@ -234,7 +234,7 @@ CHARTS: Final[Table] = {
         ("longest iteration", "The longest iteration in each second: every other connection waited "
          "so long.", "1.2", "epoll_wait(2)"),
         ("calls a frame", "System calls of the loop for each frame echoed: read, write, waiting in "
-         "the poller, and changes of what it watches (ctl). Frames that come together share them.",
+         "the poller, and changes of what it watches (ctl).",
          "10.1", "epoll(7)"),
     ),
     "connections": HEADER["open"],

@@ -13,7 +13,7 @@ from __future__ import annotations
 from array import array
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, ClassVar, Final, NamedTuple, TypeVar
+from typing import Any, ClassVar, Final, TypeVar
 
 import msgspec
 
@@ -35,11 +35,11 @@ from ..core.events import (
 from ..core.settings import RUNTIME_SETTINGS
 from ..core.statistics import LoopStats, MeasuredRate, ProcessStats, WorkerStats
 from ..core.stepping import LoopHeld, LoopResumed
-from .beats import MEMORY, rate_over_beats
 from .host_ends import HostTable
 from .kept_closed import KeptClosed
 from .row import Row, update_rows
 from .stream import Drained
+from .worker_row import WorkerRow
 
 CLOSED_SHOWN_FOR: Final = 6.0
 """Seconds that a closed connection keeps its row, with its reason."""
@@ -50,28 +50,6 @@ CLOSED_LIMIT: Final = 200
 
 
 E = TypeVar("E", bound=Event)
-
-
-class WorkerRow(NamedTuple):
-    """One worker process: its latest figures, and what it did per second before them."""
-
-    stats: WorkerStats
-    frames: float = 0.0
-    """Frames echoed."""
-    cpu_share: float = 0.0
-    """Share of one core."""
-    past: tuple[tuple[float, float], ...] = ()
-    """The latest times with the frames a second that were measured then."""
-
-    def then(self, stats: WorkerStats) -> WorkerRow:
-        """Return the same worker with newer figures."""
-        span = stats.t - self.stats.t
-        if span <= 0:
-            return self._replace(stats=stats)
-        measured = stats.t, (stats.frames - self.stats.frames) / span
-        past = (*self.past[1 - MEMORY :], measured)
-        cpu_share = (stats.cpu_seconds - self.stats.cpu_seconds) / span
-        return WorkerRow(stats, rate_over_beats(past), cpu_share, past)
 
 
 def rates_of(rows: Iterable[Row]) -> dict[int, MeasuredRate]:
