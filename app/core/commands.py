@@ -146,7 +146,7 @@ class Look(_Command, frozen=True, tag="look"):
 
 
 class StepAction(StrEnum):
-    """What a `Step` command asks for."""
+    """The things that a `Step` command may ask for."""
 
     HOLD = "hold"
     """Stand before the next call."""

@@ -37,10 +37,10 @@ class Served(msgspec.Struct, frozen=True):
     """``listener``, ``wakeup`` or ``connection``."""
     fd: int
     id: int
-    """Of the connection; 0 if it is none."""
+    """The connection's number; 0 if it is none."""
     interest: int
     revents: int
-    """What the poller said; 0 if it was served for another cause: a budget had ended its last
+    """The poller's answer; 0 if it was served for another cause: a budget had ended its last
     wake-up, a deadline had come, or a command was carried out."""
     calls: tuple[KernelCall, ...] = ()
     us: int = 0
@@ -57,7 +57,7 @@ class Iteration(EventStruct, frozen=True, tag="iteration"):
     t: float
     """When the poll returned, in Unix seconds."""
     number: int
-    """That of its poll since the loop's start; so it shows how many were left out before it."""
+    """Polls since the loop's start, its own included: so it shows what was left out before it."""
     slept_us: int
     """Microseconds in the poll for which the thread did not run: asleep, or waiting for a CPU."""
     poll_us: int

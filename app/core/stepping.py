@@ -35,7 +35,7 @@ class LoopHeld(EventStruct, frozen=True, tag="loop_held"):
     fd: int
     """-1 of a poll."""
     id: int
-    """Of the connection; 0 if it is none."""
+    """The connection's number; 0 if it is none."""
     cause: str
     """``hold``, ``step``, or the breakpoint: ``breakpoint 2, EAGAIN``."""
     calls: int

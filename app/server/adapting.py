@@ -1,4 +1,4 @@
-"""What the hot path learns of a connection's reads: their size, their layout, what is kept."""
+"""Lessons from a connection's reads for the hot path: their size, their layout, what is kept."""
 
 from __future__ import annotations
 

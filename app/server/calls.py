@@ -51,7 +51,7 @@ class StateNote(NamedTuple):
     fd: int
     id: int
     interest: int
-    """That which was registered with the poller during the wake-up."""
+    """The one registered with the poller during the wake-up."""
     before: ConnectionState
     after: ConnectionState
 
@@ -63,7 +63,7 @@ WAKEUP_READ: Final = 64 * 1024
 
 @dataclass(slots=True)
 class CallCounts:
-    """How many calls a loop has made since its start."""
+    """The number of calls that a loop has made since its start."""
 
     reads: int = 0
     writes: int = 0
@@ -75,7 +75,7 @@ class Calls:
     """The system calls of one loop; in its thread only."""
 
     def __init__(self, poller: Poller, clock: Callable[[], float], counts: CallCounts) -> None:
-        """`clock` is the loop's, in seconds. Who calls `read` or `write` counts it in `counts`."""
+        """`clock` is the loop's, in seconds. A caller of `read` or `write` adds to `counts`."""
         self.counts = counts
         self._poller = poller
         self._clock = clock

@@ -117,9 +117,12 @@ class Gate:
         assert self._life is not None
         now = self.clock()
         self._life.reporter.now = now
+        connection = self._life.by_fd.get(fd)
+        if connection is not None and not connection.changed:
+            self._life.reporter.note_change(connection)
         self._life.inspecting.publish_round()
-        if connection_id:
-            self._life.inspecting.publish_queues(self._life.by_fd[fd])
+        if connection is not None:
+            self._life.inspecting.publish_queues(connection)
         t, line = now + self._life.reporter.epoch, self._line_of(call, fd)
         held = LoopHeld(t, call, fd, connection_id, self._cause, self._calls, line)
         self._stream.publish(held)

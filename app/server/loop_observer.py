@@ -51,7 +51,7 @@ class _Poll(NamedTuple):
     """The time of telling so far."""
     ready: Ready
     ids: list[int]
-    """Of the connections that are ready; 0 for what is none."""
+    """The numbers of the connections that are ready; 0 for what is none."""
 
 
 _NO_POLL: Final = _Poll(0, 0.0, 0.0, 0.0, 0.0, 0.0, [], [])
@@ -99,7 +99,7 @@ class LoopObserver:
         self.wakeup = -1
         """The descriptor of the wakeup."""
         self.gate: Gate | None = None
-        """What the loop passes before each call; None without `--step`."""
+        """The gate before each call; None without `--step`."""
         self.is_on = False
         self._until = -inf
         self._kept: deque[RawIteration] = deque(maxlen=MOST_KEPT)

@@ -151,8 +151,6 @@ class EchoApp(SteppingApp):
             for event in drained.events:
                 self.open_page.apply(event)
         self._follow_instance()
-        self._look()
-        self._open_loop_once()
         failure = self._source.failure()
         if failure is not None and not isinstance(self.screen, FailureScreen):
             self.push_screen(FailureScreen(failure))
@@ -176,6 +174,8 @@ class EchoApp(SteppingApp):
         if not self._header.is_attached or self.screen_stack[0].has_class("too-small"):
             return
         self._pace.note_drawing(time.monotonic(), self.model.membership)
+        self._open_loop_once()
+        self._look()
         self._keep_the_focus()
         mode, style = self._mode()
         if self._recorder is not None and self._recorder.path is not None:

@@ -1,4 +1,4 @@
-"""What a loop did in one iteration, in words: for the pane of the loop and for `ctl loop`."""
+"""An iteration of a loop in words: for the pane of the loop and for `ctl loop`."""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ class State:
         self.detail_drops = 0
         """Those that the server itself dropped: detail."""
         self.held: LoopHeld | None = None
-        """Where the loop stands (`--step`); None while it runs."""
+        """The place at which the loop stands (`--step`); None while it runs."""
         self.stopping: Stopping | None = None
         self.stopped: Stopped | None = None
         self.crashed: Crashed | None = None
