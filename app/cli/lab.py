@@ -18,6 +18,7 @@ from ..lab.lab_text import write_figure
 from ..lab.mistakes import CONN, LOOP, MISTAKES
 from ..lab.scenario import Scenario
 from ..lab.scenarios import SCENARIOS
+from .completion import one_of
 from .exit_codes import EXIT_FAILED
 from .signals import ended_by_signals
 
@@ -25,7 +26,7 @@ _WIDEST: Final = 100
 
 
 @click.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=one_of(tuple(MISTAKES)))
 @click.option("--list", "lists", is_flag=True, help="List the scenarios; so does no NAME.")
 @click.option("--check", is_flag=True, help="Play it without a screen, as a test.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with --list or --check.")
@@ -58,7 +59,7 @@ def _find(name: str) -> Scenario:
     known = {scenario.name: scenario for scenario in SCENARIOS}
     if name not in known:
         raise click.UsageError(
-            f"{printable(name, 40)!r} is no scenario{suggestion(name, known)}: --list names them"
+            f"'{printable(name, 40)}' is no scenario{suggestion(name, known)}: --list names them"
         )
     return known[name]
 
@@ -80,7 +81,7 @@ def _print_source(name: str | None, right: bool) -> int:
     if name is None:
         raise click.UsageError("NAME is missing: lab NAME --source, or lab --source --right")
     more = MISTAKES[name].differs_more
-    print(f"# {MISTAKES[name].file}.py with a mistake (>); lines of the right loop that miss (-)")
+    print(f"# {MISTAKES[name].file}.py with a mistake: > is wrong, - is missing, as it is right")
     print(marked_source(name))
     if more:
         print(f"# It differs in more lines than others: {more}.")

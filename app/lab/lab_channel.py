@@ -1,15 +1,17 @@
 """The two pipes between the lab and the process of one of its servers.
 
-The process tells `Serving` when it listens. From then on each order is a word in a line, and each
+The process tells `LabReady` when it listens. From then on each order is a word in a line, and each
 answer is one `LabFigures`, a JSON object in a line. A process whose orders end exits at once: its
 parent has closed the pipe, or has died.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import sys
+import traceback
 from collections.abc import Callable
 from typing import Final
 
@@ -24,7 +26,7 @@ STARVE: Final = "starve"
 FEED: Final = "feed"
 
 
-class Serving(msgspec.Struct, frozen=True):
+class LabReady(msgspec.Struct, frozen=True):
     """The first message: the port that the server listens on."""
 
     port: int
@@ -54,14 +56,19 @@ def obey(figures: Callable[[], LabFigures], heal: Callable[[], None] | None = No
     """
     descriptors = _Descriptors()
     orders = {HEAL: heal, STARVE: descriptors.starve, FEED: descriptors.feed}
+    code = 0
     try:
         for line in sys.stdin.buffer:
             act = orders.get(line.decode().strip())
             if act is not None:
                 act()
             send(figures())
+    except Exception:
+        code = 1
+        with contextlib.suppress(OSError):  # perhaps nobody is there to read it
+            traceback.print_exc()
     finally:
-        os._exit(0)
+        os._exit(code)
 
 
 class _Descriptors:

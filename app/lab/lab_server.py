@@ -14,14 +14,14 @@ import psutil
 from ..core.printable import printable
 from ..core.settings import Settings
 from ..core.spawn import helper_command, start_helper
-from .lab_channel import FEED, FIGURES, HEAL, STARVE, LabFigures, Serving
+from .lab_channel import FEED, FIGURES, HEAL, STARVE, LabFigures, LabReady
 
 _END_WITHIN: Final = 5.0
 """Seconds that a process may take to end once its orders have ended."""
 _ANSWER_WITHIN: Final = 15.0
 """Seconds for an answer, on a busy machine too."""
 
-Message = TypeVar("Message", Serving, LabFigures)
+Message = TypeVar("Message", LabReady, LabFigures)
 
 
 class LabError(Exception):
@@ -67,7 +67,7 @@ class LabServer:
 
     def wait_until_serving(self) -> None:
         """Wait until its port is known. Raises `LabError` if it ends instead."""
-        self.port = self._receive(Serving).port
+        self.port = self._receive(LabReady).port
 
     def figures(self) -> LabFigures:
         """Return its counts at this moment. Raises `LabError`."""

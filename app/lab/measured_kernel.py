@@ -23,12 +23,13 @@ from .scenario import Measured
 ANNOUNCED: Final = 256 * MIB
 """Bytes that four bytes announce, if a quarter of the free memory is as much."""
 _SHARE: Final = 4
-_MOST: Final = 0.9
-"""Part of that which a server has made room for, from which on no more is waited for."""
+_LOOK: Final = 0.03
+"""Seconds between two looks at the memory; it is counted once it has grown and grows no more."""
 _MEMORY_WITHIN: Final = 5.0
 """Seconds for a server to refuse a header, or to make room for its body."""
 WRITE_TIMEOUT: Final = 2
-"""Seconds without progress after which both servers of `pollout-third` end a connection."""
+"""Seconds without progress after which both servers of `pollout-third` end a connection; the lines
+of its mistake have the same number."""
 _SLOWLY: Final = 1.75 * WRITE_TIMEOUT
 """Seconds for which a client reads slowly."""
 _SLICE: Final = 16 * 1024
@@ -46,14 +47,17 @@ def measure_memory(server: LabServer, rng: random.Random) -> Measured:
     announced = min(ANNOUNCED, _free_memory() // _SHARE)
     with LabClient(server) as client:
         client.ping(rng.randbytes(10))
-        before = server.resident
+        before = last = server.resident
         client.send(header(announced))
         until = time.monotonic() + _MEMORY_WITHIN
-        while (grown := server.resident - before) < _MOST * announced and time.monotonic() < until:
-            if client.has_input(0.01):  # it has ended the connection
-                break
+        is_over = False
+        while not is_over and time.monotonic() < until:
+            has_ended = client.has_input(_LOOK)
+            now = server.resident
+            is_over = has_ended or (now == last and now - before > announced / 2)
+            last = now
     note = "" if announced == ANNOUNCED else f"Announced were {format_size(announced)}."
-    return Measured(max(0, round(grown / MIB)), note=note)
+    return Measured(max(0, round((last - before) / MIB)), note=note)
 
 
 def measure_slow_reader(server: LabServer, rng: random.Random) -> Measured:

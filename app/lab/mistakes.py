@@ -123,8 +123,10 @@ MISTAKES: Final = {
     "accept-emfile": Mistake(
         LOOP,
         """
-- self.pfds.modify(self.lfd, 0)
-+ return  # the next poll will tell again
+- except OSError:  # EMFILE: once a descriptor is free, `remove_fd` has it tried again
+-     self.pfds.modify(self.lfd, 0)
++ except OSError:  # EMFILE: the next poll will tell again
++     return
 """,
     ),
     "ready-but-eagain": Mistake(
@@ -202,7 +204,7 @@ MISTAKES: Final = {
     "close-unread": Mistake(
         CONN,
         """
-- self.sock.shutdown(socket.SHUT_WR)  # our FIN goes behind all echoes
+- self.sock.shutdown(socket.SHUT_WR)  # a FIN, behind all echoes: a close now would be a RST
 - self.state = DISCARD
 + raise ConnectionAbortedError  # nothing more is wanted from such a peer: close
 """,

@@ -16,7 +16,7 @@ import msgspec
 from ..core.settings import Settings
 from ..server.server import Server
 from ..watch.stream import EventStream
-from .lab_channel import LabFigures, Serving, obey, send
+from .lab_channel import LabFigures, LabReady, obey, send
 
 CALLBACK: Final = "callback"
 SECONDS_A_BYTE: Final = 1e-5
@@ -65,5 +65,5 @@ def main() -> None:
     server = RightServer(msgspec.json.decode(sys.argv[1], type=Settings))
     if CALLBACK in sys.argv[2:]:
         threading.Thread(target=server.observe, daemon=True).start()
-    send(Serving(server.port))
+    send(LabReady(server.port))
     obey(server.figures)

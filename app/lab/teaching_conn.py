@@ -42,6 +42,6 @@ class Conn:
             raise ConnectionAbortedError  # the peer has ended
         return n
 
-    def refuse(self) -> None:  # a close now, with input unread, would be a RST
-        self.sock.shutdown(socket.SHUT_WR)  # our FIN goes behind all echoes
+    def refuse(self) -> None:
+        self.sock.shutdown(socket.SHUT_WR)  # a FIN, behind all echoes: a close now would be a RST
         self.state = DISCARD

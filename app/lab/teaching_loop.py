@@ -8,7 +8,7 @@ from select import POLLHUP, POLLIN, POLLOUT
 from .teaching_conn import WRITE_BODY, Conn
 
 
-class Loop:
+class EchoLoop:
     def __init__(self, host: str, port: int) -> None:
         is_v6 = ":" in host
         family = socket.AF_INET6 if is_v6 else socket.AF_INET

@@ -15,7 +15,7 @@ from typing import Any, Final, NoReturn
 
 from ..core.settings import GIB, KIB
 from .composing import load
-from .lab_channel import LabFigures, Serving, obey, send
+from .lab_channel import LabFigures, LabReady, obey, send
 from .teaching_conn import WRITE_BODY
 from .watched_calls import CallCounts, LetGo
 
@@ -34,7 +34,7 @@ class HealableServer:
         self._counts = CallCounts()
         module = load(name or None)
         self._counts.watch(module)
-        self._loop = module.Loop(host, 0)
+        self._loop = module.EchoLoop(host, 0)
 
     @property
     def port(self) -> int:
@@ -80,7 +80,7 @@ class HealableServer:
             self._counts.watch(module)
         else:
             self._counts.watch(module, old.lfd)
-        self._loop = module.Loop(self._host, port)
+        self._loop = module.EchoLoop(self._host, port)
         for fd, conn in old.conns.items():
             self._adopt(fd, conn)
 
@@ -95,7 +95,7 @@ def main() -> None:
     name, host = sys.argv[1:]
     _limit()
     server = HealableServer(name, host)
-    send(Serving(server.port))
+    send(LabReady(server.port))
     threading.Thread(target=obey, args=(server.figures, server.heal), daemon=True).start()
     server.run()
 
