@@ -107,9 +107,9 @@ BYTE_TEXTS: Final[Mapping[str, LabText]] = {
             "All 200.",
         ),
         right_answer=1,
-        why="Readiness is a hint about the past, and it covers one call. POLLIN was true for the"
-        " header. The second recv of the same turn finds nothing and fails with EAGAIN, which is"
-        " quite normal. It also happens if another thread or process reads from the same socket"
+        why="Readiness was true when poll returned, and it is promised for one call. POLLIN was for"
+        " the header. The second recv of the same turn finds nothing and fails with EAGAIN. That is"
+        " normal. It also happens if another thread or process reads from the same socket"
         " first, or if the kernel drops a packet after it has reported it. The right loop"
         " takes EAGAIN as the answer: later.",
         line="serve(): EAGAIN is not suppressed, and ends as every other OSError.",
@@ -168,7 +168,7 @@ BYTE_TEXTS: Final[Mapping[str, LabText]] = {
         " wrong one.",
     ),
     "no-cap": LabText(
-        title="A length is believed: four bytes take 256 MiB",
+        title="No CAP: four bytes make the server take 256 MiB of memory",
         question="A client sends four bytes that announce a body of 256 MiB, and nothing else."
         " The server has no CAP. How much memory does that take?",
         answers=(
@@ -178,7 +178,7 @@ BYTE_TEXTS: Final[Mapping[str, LabText]] = {
         ),
         right_answer=2,
         why="The server makes room for a whole body as soon as it knows its length. The client has"
-        " paid four bytes for it, and can do so on many connections. A CAP bounds it, and it must"
+        " sent four bytes for it, and can do so on many connections. A CAP bounds it, and it must"
         " be judged when the header is complete, before the first byte of the body. Even within"
         " a CAP it is better to let memory grow with the bytes that arrive, as the product's server"
         " does. The lab announces less if little memory is free.",

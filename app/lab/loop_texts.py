@@ -110,7 +110,7 @@ LOOP_TEXTS: Final[Mapping[str, LabText]] = {
             "When poll reaches its time-out.",
         ),
         right_answer=1,
-        why="poll said that the first socket is readable, and that was true for the header. The"
+        why="poll said that the first socket was readable, and that was true for the header. The"
         " loop then asks for the body in the same turn. Nothing is there, so a blocking recv waits,"
         " and with it the only thread. No other connection is served until the first client goes"
         " on: it may never do so. On a non-blocking socket the same recv fails with EAGAIN, the"
@@ -202,8 +202,8 @@ LOOP_TEXTS: Final[Mapping[str, LabText]] = {
             "After 64 frames of the busy client.",
         ),
         right_answer=0,
-        why="To drain a socket is the usual advice, and it assumes that the socket runs dry. A"
-        " client that sends as quickly as the loop reads never lets it. The loop then stays"
+        why="To drain a socket is the usual advice, and it assumes that the socket becomes empty. A"
+        " client that sends as quickly as the loop reads keeps it full. The loop then stays"
         " with that client, and all others wait. The right loop does a bounded amount for each"
         " connection in each turn. With level-triggered polling nothing is lost by stopping early:"
         " the next poll reports what is left.",

@@ -100,7 +100,7 @@ def find_few_descriptors() -> str:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     count = allow_connections(_IDLE)
     if count < _FEWEST:
-        return f"It takes {_FEWEST:,} connections, and the hard limit of descriptors is {hard:,}."
+        return f"A limit of {hard:,} descriptors is too low for {_FEWEST:,} connections."
     return ""
 
 
