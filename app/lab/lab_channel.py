@@ -20,7 +20,7 @@ import msgspec
 FIGURES: Final = "figures"
 """Do nothing but answer."""
 HEAL: Final = "heal"
-"""Serve as the right loop from now on; the right server does so anyway."""
+"""Serve as the right loop before the answer; the right server does so anyway."""
 STARVE: Final = "starve"
 """Have no descriptor free until `FEED`."""
 FEED: Final = "feed"

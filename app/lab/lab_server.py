@@ -74,7 +74,7 @@ class LabServer:
         return self._order(FIGURES)
 
     def heal(self) -> None:
-        """Have a wrong loop serve as the right one from its next poll on. Raises `LabError`."""
+        """Have a wrong loop serve as the right one, and wait until it does. Raises `LabError`."""
         self._order(HEAL)
 
     def starve(self) -> None:

@@ -23,18 +23,22 @@ _MOST_MEMORY: Final = 4 * GIB
 """Address space of the process: a mistake must not take the machine's memory."""
 _STACK: Final = 256 * KIB
 """Bytes of a thread's stack, for `thread-each`."""
+_HEALED_WITHIN: Final = 5.0
+"""Seconds that a loop may take to come to its next poll."""
 
 
 class HealableServer:
     """A loop of the lab whose mistake can be taken away while it runs."""
 
     def __init__(self, name: str, host: str) -> None:
-        """`name` is that of the mistake; empty for none."""
+        """`name` is that of the mistake, empty for none. To be made in the main thread."""
         self._host = host
         self._counts = CallCounts()
+        self._has_taken_over = threading.Event()
         module = load(name or None)
         self._counts.watch(module)
         self._loop = module.EchoLoop(host, 0)
+        signal.signal(signal.SIGUSR1, self._let_go)
 
     @property
     def port(self) -> int:
@@ -43,7 +47,6 @@ class HealableServer:
 
     def run(self) -> NoReturn:
         """Serve; in the main thread."""
-        signal.signal(signal.SIGUSR1, self._let_go)
         while True:
             try:
                 self._loop.run()
@@ -51,11 +54,13 @@ class HealableServer:
                 self._take_over()
 
     def heal(self) -> None:
-        """Have the right loop take over at the next poll. Any thread."""
+        """Have the right loop take over at the next poll, and wait for that; not in its thread."""
         main_thread = threading.main_thread().ident
         assert main_thread is not None
+        self._has_taken_over.clear()
         # To this thread, so that a call in which it waits is interrupted.
         signal.pthread_kill(main_thread, signal.SIGUSR1)
+        self._has_taken_over.wait(_HEALED_WITHIN)
 
     def figures(self) -> LabFigures:
         """Return the counts since the start. Any thread."""
@@ -83,6 +88,7 @@ class HealableServer:
         self._loop = module.EchoLoop(self._host, port)
         for fd, conn in old.conns.items():
             self._adopt(fd, conn)
+        self._has_taken_over.set()
 
     def _adopt(self, fd: int, conn: Any) -> None:
         self._loop.add_client(conn.sock)
