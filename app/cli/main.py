@@ -33,6 +33,7 @@ COMMANDS: Final = {
     "completion": ".completion:completion",
     "ctl": ".ctl.ctl_commands:ctl",
     "explain": ".explain:explain",
+    "lab": ".lab:lab",
     "load": ".load:load",
     "replay": ".replay:replay",
     "send": ".send:send",

@@ -1,0 +1,111 @@
+"""`echo-tui lab`: the classic mistakes of event loops, each beside the right way."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import textwrap
+from typing import Final
+
+import click
+import msgspec
+
+from ..core.printable import printable
+from ..core.settings import suggestion
+from ..lab.composing import marked_source, right_source
+from ..lab.lab_check import LabResult, check_scenario
+from ..lab.lab_text import write_figure
+from ..lab.mistakes import CONN, LOOP, MISTAKES
+from ..lab.scenario import Scenario
+from ..lab.scenarios import SCENARIOS
+from .completion import one_of
+from .exit_codes import EXIT_FAILED
+from .signals import ended_by_signals
+
+_WIDEST: Final = 100
+
+
+@click.command()
+@click.argument("name", required=False, shell_complete=one_of(tuple(MISTAKES)))
+@click.option("--list", "lists", is_flag=True, help="List the scenarios; so does no NAME.")
+@click.option("--check", is_flag=True, help="Play it without a screen, as a test.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, with --list or --check.")
+@click.option("--source", is_flag=True, help="Print the wrong loop, its mistake marked.")
+@click.option("--right", is_flag=True, help="With --source: print the right loop.")
+def lab(
+    name: str | None, lists: bool, check: bool, as_json: bool, source: bool, right: bool
+) -> int:
+    """See a classic mistake of event loops go wrong, beside the right way, on real sockets.
+
+    In each scenario this program's own server and a small loop with one mistake serve the same
+    clients, and one figure tells them apart. --check without NAME plays all of them; its exit
+    code is 1 unless each mistake was reproduced and the right way was right.
+    """
+    chosen = SCENARIOS if name is None else (_find(name),)
+    if source:
+        return _print_source(name, right)
+    if check:
+        if sys.platform != "linux":
+            raise click.UsageError("the loops of the lab use epoll: --check needs Linux")
+        with ended_by_signals():
+            results = [_check(scenario, as_json) for scenario in chosen]
+        return 0 if all(result.ok for result in results) else EXIT_FAILED
+    if lists or name is None:
+        return _list(chosen, as_json)
+    raise click.UsageError(f"lab {name} has no screen yet: run it with --check or --source")
+
+
+def _find(name: str) -> Scenario:
+    known = {scenario.name: scenario for scenario in SCENARIOS}
+    if name not in known:
+        raise click.UsageError(
+            f"'{printable(name, 40)}' is no scenario{suggestion(name, known)}: --list names them"
+        )
+    return known[name]
+
+
+def _list(scenarios: tuple[Scenario, ...], as_json: bool) -> int:
+    if as_json:
+        listed = [{"name": each.name, **each.text._asdict()} for each in scenarios]
+        print(msgspec.json.encode({"scenarios": listed}).decode())
+        return 0
+    for each in scenarios:
+        print(f"{each.name:22}{each.text.title}")
+    return 0
+
+
+def _print_source(name: str | None, right: bool) -> int:
+    if right:
+        print("\n\n".join(f"# {file}.py\n{right_source(file)}" for file in (LOOP, CONN)), end="")
+        return 0
+    if name is None:
+        raise click.UsageError("NAME is missing: lab NAME --source, or lab --source --right")
+    more = MISTAKES[name].differs_more
+    print(f"# {MISTAKES[name].file}.py with a mistake: > is wrong, - is missing, as it is right")
+    print(marked_source(name))
+    if more:
+        print(f"# It differs in more lines than others: {more}.")
+    return 0
+
+
+def _check(scenario: Scenario, as_json: bool) -> LabResult:
+    result = check_scenario(scenario)
+    if as_json:
+        print(msgspec.json.encode(result).decode(), flush=True)
+    else:
+        _print_result(result)
+    return result
+
+
+def _print_result(result: LabResult) -> None:
+    word = "skip" if result.skipped else "ok" if result.ok else "FAIL"
+    figures = ""
+    if result.right is not None and result.wrong is not None:
+        figures = f"{write_figure(result.right)} -> {write_figure(result.wrong)} {result.unit}"
+    print(f"{word:5}{result.name:22}{result.seconds:5.1f} s  {figures}".rstrip())
+    width = min(shutil.get_terminal_size().columns, _WIDEST)
+    indent = " " * 5
+    print(
+        textwrap.fill(result.text, max(width, 60), initial_indent=indent, subsequent_indent=indent),
+        flush=True,
+    )
