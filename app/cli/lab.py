@@ -52,7 +52,24 @@ def lab(
         return 0 if all(result.ok for result in results) else EXIT_FAILED
     if lists or name is None:
         return _list(chosen, as_json)
-    raise click.UsageError(f"lab {name} has no screen yet: run it with --check or --source")
+    return _show(chosen[0])
+
+
+def _show(scenario: Scenario) -> int:
+    """Show one scenario on the screen; return the exit code."""
+    from ..lab.lab_server import LabError
+    from ..ui.lab_app import LabApp
+    from .dashboard import require_terminal
+    from .lab_screen import playing
+
+    require_terminal("use --check to play it as a test")
+    if obstacle := scenario.find_obstacle():
+        raise click.UsageError(obstacle)
+    try:
+        with ended_by_signals(), playing(scenario) as played:
+            return LabApp(played).run() or 0
+    except LabError as error:
+        raise click.UsageError(str(error)) from None
 
 
 def _find(name: str) -> Scenario:
