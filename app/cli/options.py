@@ -18,7 +18,7 @@ from .completion import one_of
 
 APPEARANCE: Final = rules_of(Appearance)
 _LIMITS: Final = rules_of(Limits)
-UI_OPTIONS: Final = ("theme", "ascii", "refresh", "mouse")
+UI_OPTIONS: Final = ("theme", "ascii", "refresh", "mouse", "rewind")
 """Options that stand in the table of the dashboard in a configuration file."""
 TCP_REMOVED: Final = (
     "control over TCP, with its tokens, was removed: use the Unix socket; from another machine"
@@ -214,6 +214,7 @@ ui_options: Final = together(
         default=None,
         help="Whether the mouse chooses and scrolls, or is the terminal's, to select text.",
     ),
+    option(APPEARANCE["rewind"]),
 )
 """The options of every command that opens a dashboard."""
 metrics_option: Final = click.option(

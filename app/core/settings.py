@@ -271,6 +271,10 @@ class Appearance(Struct, frozen=True, kw_only=True):
             may_be_zero=True,
         ),
     ] = 0.0
+    rewind: Annotated[
+        int,
+        bounds(0, GIB, "Memory for going back in time; 0 = none.", unit="bytes (1 GiB; 0 = none)"),
+    ] = 16 * MIB
     log_format: Annotated[
         Literal["text", "json"], Meta(description="Format of the event lines.")
     ] = "text"

@@ -89,6 +89,13 @@ GROUPS: Final[dict[str, tuple[Action, ...]]] = {
         Action("step_slower", "[", "at a pace, or a slower one"),
         Action("step_faster", "]", "at a faster pace"),
     ),
+    "time": (
+        Action("rewind_back", "(", "10 s back"),
+        Action("rewind_on", ")", "10 s on"),
+        Action("rewind_event_back", "comma", "the event before"),
+        Action("rewind_event_on", ".", "the next event"),
+        Action("rewind_live", "}", "live again"),
+    ),
     "export": (
         Action("copy", "y", "copy the connection", "Copy"),
         Action("copy_json", "Y", "copy it as JSON"),
@@ -103,6 +110,7 @@ GROUPS: Final[dict[str, tuple[Action, ...]]] = {
     ),
 }
 ACTIONS: Final = {action.name: action for group in GROUPS.values() for action in group}
+REWIND_ACTIONS: Final = tuple(action.name for action in GROUPS["time"])
 STEP_ACTIONS: Final = tuple(action.name for action in GROUPS["loop"])
 """The actions of a server with `--step`. There their keys come before those of the table, so each
 of these may be that of another action, too."""

@@ -39,7 +39,7 @@ from .key_bar import KeyBar
 from .looking_app import CHARTING, LOOPING
 from .preferences import Preferences
 from .questions import QuitDialog
-from .stepping_app import SteppingApp
+from .rewinding_app import RewindingApp
 from .terminal import TerminalDriver
 from .topics import (
     EXPLAINED,
@@ -63,7 +63,7 @@ WIDE: Final = 140
 NARROW: Final = 100
 
 
-class EchoApp(SteppingApp):
+class EchoApp(RewindingApp):
     """The dashboard of one server. Its return value is the exit code."""
 
     CSS_PATH = "echo.tcss"
@@ -93,6 +93,7 @@ class EchoApp(SteppingApp):
         chosen = preferences or Preferences()
         self._attention = Attention(title, chosen.notify and self.MAY_RING)
         self._stuck_counter = StuckCounter()
+        self._rewind_size = chosen.rewind
         self._header = HeaderPanel(id="header")
         self._workers_panel = WorkersPanel()
         self._detail = DetailPanel(id="detail")
@@ -125,6 +126,7 @@ class EchoApp(SteppingApp):
     def on_mount(self) -> None:
         """Start the refreshes."""
         self._pane.table.focus()
+        self.keep_the_past(self.KEPT_PAST * self._rewind_size)
         self.call_after_refresh(self._refresh_and_go_on)
 
     # --- refreshing ---
@@ -147,6 +149,7 @@ class EchoApp(SteppingApp):
         drained = self._source.drain()
         for result in self.model.apply(drained, now):
             self._report(result)
+        self._hear_for_later(drained)
         if isinstance(self.open_page, BytesPage):
             for event in drained.events:
                 self.open_page.apply(event)
@@ -157,7 +160,7 @@ class EchoApp(SteppingApp):
         if self.is_drawing_due() or anyway:
             self._update_dialogs()
             self._tell_terminal(now)
-            self._draw(*(self._frozen or (self.model, now)))
+            self._draw(*(self._shown_past() or self._frozen or (self.model, now)))
 
     def _tell_terminal(self, now: float) -> None:
         """Tell in the terminal's title how many connections are stuck; ring if more are."""
@@ -234,6 +237,8 @@ class EchoApp(SteppingApp):
             return "STOPPED", palette.BROKEN
         if model.stopping is not None:
             return "STOPPING", palette.ALARM
+        if self.is_in_the_past:
+            return f"−{self._seconds_back:.0f} s", palette.ALARM  # noqa: RUF001
         if self._frozen is not None:
             return "PAUSED", palette.ALARM
         if model.held is not None:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
-from ..core.settings import Appearance, SettingError, rules_of, suggestion
+from ..core.settings import MIB, Appearance, SettingError, rules_of, suggestion
 from ..watch.views import EXAMPLE, Views, judge_columns, read_views
 from .actions import Keys, keys_of
 
@@ -23,6 +23,7 @@ THEMES: Final = _THEME.choices
 _KINDS: Final[dict[str, tuple[Any, str]]] = {
     "theme": (Any, "judged by its rule"),
     "refresh": (Any, "judged by its rule"),
+    "rewind": (Any, "judged by its rule"),
     "ascii": (bool, "true or false"),
     "mouse": (bool, "true or false"),
     "notify": (bool, "true or false"),
@@ -50,6 +51,8 @@ class Preferences:
     """By action, its keys instead of those of the preset, with commas between them."""
     refresh: float = 0.0
     """Seconds between two drawings; 0 leaves that to the dashboard."""
+    rewind: int = 16 * MIB
+    """Bytes of memory for going back in time; 0 is none."""
     mouse: bool = True
     """Whether the terminal tells of the mouse; if it does not, the mouse selects text."""
     notify: bool = False
@@ -59,7 +62,7 @@ class Preferences:
     """The file in which choices are kept; the one field that stands in no file."""
 
     def __post_init__(self) -> None:
-        for name in ("theme", "refresh"):
+        for name in ("theme", "refresh", "rewind"):
             _RULES[name].judge(getattr(self, name))
         judge_columns("columns", self.columns)
         judge_columns("sort", [self.sort_key])
@@ -95,7 +98,10 @@ class Preferences:
             _check_type(name, value)
         columns, views = tuple(chosen.get("columns", ())), read_views(chosen.get("views", {}))
         keys = dict(chosen.get("keys", {}))
-        return cls(**{**chosen, "columns": columns, "keys": keys, "views": views})
+        read = {"columns": columns, "keys": keys, "views": views}
+        if "rewind" in chosen:  # a size may have a unit
+            read["rewind"] = _RULES["rewind"].judge(chosen["rewind"])
+        return cls(**{**chosen, **read})
 
 
 def setting_names() -> list[str]:

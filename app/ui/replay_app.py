@@ -12,6 +12,7 @@ from ..recording.format import Mark
 from ..recording.keyframes import state_at
 from ..watch.screen_state import ScreenState
 from . import palette
+from .actions import REWIND_ACTIONS
 from .app import EchoApp
 from .bytes_page import NOT_OF_A_RECORDING
 from .moment_dialog import MomentDialog
@@ -36,7 +37,10 @@ class ReplayApp(EchoApp):
     """The dashboard of a recording."""
 
     CSS_PATH = ["echo.tcss", "replay.tcss"]  # type: ignore[assignment]  # noqa: RUF012  as Textual's
-    NOT_HERE = frozenset({"kill", "kill_several", "cap", "settings", "record", "pause"})
+    NOT_HERE = frozenset(
+        {"kill", "kill_several", "cap", "settings", "record", "pause", "fault", *REWIND_ACTIONS}
+    )
+    KEPT_PAST = False
     NO_BYTES = NOT_OF_A_RECORDING
     MAY_RING = False
     BINDINGS: ClassVar[list[BindingType]] = [
