@@ -17,9 +17,9 @@ from ..core.events import ConnectionState, Opened
 from ..core.iteration import KernelCall
 from ..core.settings import SettingError
 from ..core.stepping import FASTEST, MOST_STEPS, SLOWEST, LoopHeld, LoopResumed, Stepped
+from ..watch.breakpoints import Breakpoints
 from ..watch.row import Row, update_rows
 from ..watch.stream import EventStream
-from .breakpoints import Breakpoints
 from .calls import Note, StateNote
 from .machine import WRITE_BODY
 from .transitions import passed

@@ -88,6 +88,7 @@ GROUPS: Final[dict[str, tuple[Action, ...]]] = {
         Action("step_go", "enter", "let a held loop go on"),
         Action("step_slower", "[", "at a pace, or a slower one"),
         Action("step_faster", "]", "at a faster pace"),
+        Action("step_break", "B", "a breakpoint"),
     ),
     "time": (
         Action("rewind_back", "(", "10 s back"),

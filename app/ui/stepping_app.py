@@ -9,6 +9,7 @@ from textual.widgets import Input
 from ..core.commands import Step, StepAction
 from ..core.stepping import FASTEST, SLOWEST
 from .actions import STEP_ACTIONS
+from .breakpoint_dialog import BreakpointDialog
 from .looking_app import LOOPING, LookingApp
 
 _PACES: Final = (FASTEST, 0.03, 0.1, 0.3, SLOWEST)
@@ -71,6 +72,21 @@ class SteppingApp(LookingApp):
         """Let it go on at a faster pace."""
         known = self._pace_index
         self._set_pace(len(_PACES) - 1 if known is None else max(known - 1, 0))
+
+    def action_step_break(self) -> None:
+        """Open the dialog for a breakpoint."""
+        instance = self._instance
+
+        def put(answer: str | None) -> None:
+            if answer is None:
+                return
+            if answer.startswith("-"):
+                command = Step(request=0, action=StepAction.REMOVE, count=int(answer[1:]))
+            else:
+                command = Step(request=0, action=StepAction.ADD, text=answer)
+            self._requests.step(command, True, instance)
+
+        self.push_screen(BreakpointDialog(self._control), put)
 
     def _set_pace(self, index: int) -> None:
         self._pace_index = index

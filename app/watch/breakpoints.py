@@ -9,8 +9,8 @@ from typing import Final, NamedTuple
 from ..core.events import ConnectionState
 from ..core.printable import printable
 from ..core.settings import SettingError
-from ..watch.filter import Filter, FilterError, parse_filter
-from ..watch.row import Row
+from .filter import Filter, FilterError, parse_filter
+from .row import Row
 
 MOST: Final = 32
 """Breakpoints at a time."""

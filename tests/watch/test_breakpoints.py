@@ -6,7 +6,7 @@ import pytest
 
 from app.core.events import ConnectionState
 from app.core.settings import SettingError
-from app.server.breakpoints import MOST, Breakpoints, parse_breakpoint
+from app.watch.breakpoints import MOST, Breakpoints, parse_breakpoint
 
 LEN, BODY = ConnectionState.READ_LEN, ConnectionState.READ_BODY
 
