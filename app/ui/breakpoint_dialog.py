@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Final
+from typing import Final
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -23,7 +23,7 @@ _REMOVES: Final = "-"
 class BreakpointDialog(FieldDialog[str]):
     """Asks where the loop is to be held; the answer may be ``-2``, to remove number 2."""
 
-    COPIES: ClassVar[str] = "ctrl+y"
+    COPIES = "ctrl+y"  # a filter may have a y
     HELP = (
         "The loop is held where this is met: toggle (POLLOUT armed or disarmed), EAGAIN, partial, "
         "#17, READ_LEN>READ_BODY, or a filter such as pending>64K. -2 removes the breakpoint of "
