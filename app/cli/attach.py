@@ -45,7 +45,8 @@ def attach(control: str | None, read_only: bool, says: bool, **_of_the_dashboard
     from ..ui.app import EchoApp
 
     control = as_option(source.address)
-    app = EchoApp(source, title, preferences, recorder=source, control=control)
+    kept = preferences.rewind
+    app = EchoApp(source, title, preferences, recorder=source, control=control, rewind=kept)
     try:
         code = run_dashboard(app)
     finally:

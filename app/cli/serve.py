@@ -189,7 +189,11 @@ def serve_with_dashboard(
         keep_closed=settings.keep_closed,
     )
     app = (GuidedApp if guided else EchoApp)(
-        source, preferences=preferences, recorder=hosting.recordings, control=hosting.control
+        source,
+        preferences=preferences,
+        recorder=hosting.recordings,
+        control=hosting.control,
+        rewind=preferences.rewind,
     )
     end_companions = accompany(server) if accompany else None
 

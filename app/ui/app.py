@@ -82,18 +82,19 @@ class EchoApp(RewindingApp):
         recorder: RecorderControl | None = None,
         control: str = "",
         clock: Callable[[], float] = time.monotonic,
+        rewind: int = 0,
     ) -> None:
         """Make the dashboard of `source`; `title` is the title of the terminal window.
 
         Without a `recorder` nothing can be recorded. `control` is what ``--control`` of `ctl` takes
-        for the server; `clock` times a pause.
+        for the server; `clock` times a pause. `rewind` bytes are kept for going back in time.
         """
         super().__init__(source, preferences or Preferences(), recorder, control)
         self.title = title
         chosen = preferences or Preferences()
         self._attention = Attention(title, chosen.notify and self.MAY_RING)
         self._stuck_counter = StuckCounter()
-        self._rewind_size = chosen.rewind
+        self._rewind_size = rewind
         self._header = HeaderPanel(id="header")
         self._workers_panel = WorkersPanel()
         self._detail = DetailPanel(id="detail")
@@ -126,7 +127,7 @@ class EchoApp(RewindingApp):
     def on_mount(self) -> None:
         """Start the refreshes."""
         self._pane.table.focus()
-        self.keep_the_past(self.KEPT_PAST * self._rewind_size)
+        self.keep_the_past(self._rewind_size)
         self.call_after_refresh(self._refresh_and_go_on)
 
     # --- refreshing ---

@@ -46,12 +46,12 @@ def _bindings(names: tuple[str, ...], come_first: bool = False) -> list[BindingT
 
 TABLE_BINDINGS: Final = _bindings(OF_THE_TABLE)
 APP_BINDINGS: Final = [
-    *_bindings(STEP_ACTIONS, come_first=True),
     *_bindings(tuple(name for name in ACTIONS if name not in (*OF_THE_TABLE, *STEP_ACTIONS))),
     *(
         Binding(key, action, action.capitalize(), show=False, priority=True)
         for key, action in ALWAYS.items()
     ),
+    *_bindings(STEP_ACTIONS, come_first=True),  # behind the others: the key bar names the first
 ]
 
 

@@ -25,7 +25,8 @@ _BAR: Final = 8
 """Cells of a bar of microseconds."""
 _EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
 _WHO: Final = 16
-_WOKEN: Final = 18
+_WOKEN: Final = 17
+"""Cells of revents and interest, as in ``IN|HUP of IN``."""
 _SHARES: Final = ("asleep", "in the poll", "serving", "telling")
 _NOTHING: Final = "nothing is told yet: a loop tells its iterations while somebody looks"
 _COSTS: Final = "looked at, each call is noted and timed: a loop without time to spare is slower"
@@ -98,9 +99,10 @@ def _iteration_lines(iteration: Iteration, width: int) -> Iterator[Line]:
 
 
 def _served_line(served: Served, longest: int) -> Line:
-    woken = interest_words(served.revents) if served.revents else "-"
-    if served.interest and served.revents & ~served.interest:
-        woken += f" ({interest_words(served.interest)})"
+    woken, wanted = (
+        interest_words(bits).replace("POLL", "") for bits in (served.revents, served.interest)
+    )
+    woken = f"{woken} of {wanted}" if served.revents else f"- of {wanted}"
     line: Line = [
         ("  " + clip(served_words(served), _WHO).ljust(_WHO), palette.PLAIN),
         (clip(woken, _WOKEN).ljust(_WOKEN), palette.INFO),
