@@ -28,12 +28,14 @@ if TYPE_CHECKING:
 
 COMMANDS: Final = {
     "attach": ".attach:attach",
+    "check": ".check:check",
     "client": ".client:client",
     "completion": ".completion:completion",
     "ctl": ".ctl.ctl_commands:ctl",
     "explain": ".explain:explain",
     "load": ".load:load",
     "replay": ".replay:replay",
+    "send": ".send:send",
 }
 """Commands that are imported when they are run, as ``module:function``."""
 

@@ -17,8 +17,8 @@ from ..watch.requests import Requests
 from ..watch.row import Row
 from ..watch.state import State
 from ..watch.why import is_stuck, why_waiting
-from .ctl.killing import destroying_filter, named_ids, unjudged_words
 from .ctl.linking import judged_rows, passing_rows
+from .ctl.targets import destroying_filter, named_ids, unjudged_words
 from .options import ConnectionId
 
 LISTED_AT_MOST: Final = 20

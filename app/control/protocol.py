@@ -14,7 +14,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from ..core.commands import ClientCommand, Kill, ReadBytes, Stop, Trace
+from ..core.commands import ClientCommand, Fault, Kill, Stop, ids_of
 from ..core.events import Closed, Event, Listening, Opened, RecordingStatus, Snapshot
 from ..core.framing import frame
 from ..core.habits import HostNote
@@ -91,7 +91,7 @@ class Welcome(_Message, frozen=True, tag="welcome"):
     """16 hex digits that name this server: see `Listening.instance`."""
     t: float
     keep_closed: int = 0
-    """How many of the connections that close the server keeps."""
+    """The number of closed connections that the server keeps."""
 
 
 class Refused(_Message, frozen=True, tag="refused"):
@@ -217,15 +217,12 @@ def _check(command: ClientCommand, size: int) -> None:
     """Check what the types do not: numbers that no message can carry back, texts without bounds."""
     # 0 is the request of everybody else: results of others' commands carry it.
     numbers = [command.request or -1]
-    if isinstance(command, Kill):
-        if len(command.ids) > MOST_IDS:
-            raise ProtocolError(f"a kill names {MOST_IDS:,} connections at the most")
-        numbers += command.ids
-    elif size > LARGEST_HELLO:
-        raise ProtocolError(f"a command that is no kill has {LARGEST_HELLO:,} bytes at the most")
-    elif isinstance(command, Trace | ReadBytes):
-        numbers.append(command.id)
-    elif isinstance(command, Stop) and not command.cause.strip():
+    numbers += ids_of(command)
+    if len(numbers) > MOST_IDS + 1:
+        raise ProtocolError(f"a {command.kind} names {MOST_IDS:,} connections at the most")
+    if not isinstance(command, Kill | Fault) and size > LARGEST_HELLO:
+        raise ProtocolError(f"a {command.kind} has {LARGEST_HELLO:,} bytes at the most")
+    if isinstance(command, Stop) and not command.cause.strip():
         raise ProtocolError("a stop has a cause: the log and every dashboard name it")
     if not all(0 <= number <= _LARGEST_NUMBER for number in numbers):
         raise ProtocolError("an id must be 0 to 2^63 - 1, a request 1 to 2^63 - 1")

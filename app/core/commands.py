@@ -129,6 +129,18 @@ class ReadBytes(_Command, frozen=True, tag="bytes"):
     id: int
 
 
+class Fault(_Command, frozen=True, tag="fault"):
+    """Give connections a fault on purpose, or take it away; each id has its own answer.
+
+    With `next` instead of ids exactly the next so many that are accepted get it.
+    """
+
+    ids: tuple[int, ...] = ()
+    spec: str = ""
+    """A SPEC (`app.core.fault_spec`); empty to take the fault away."""
+    next: int = 0
+
+
 class Stop(_Command, frozen=True, tag="stop"):
     """Stop accepting, echo the frames that were received whole, end within the grace time."""
 
@@ -153,7 +165,7 @@ class Record(_Command, frozen=True, tag="record"):
     """The file of a recording that is to start; absolute, and it must not exist."""
 
 
-Command: TypeAlias = Kill | Set | Trace | ReadBytes | Stop
+Command: TypeAlias = Kill | Set | Trace | ReadBytes | Fault | Stop
 """The commands to a loop."""
 ClientCommand: TypeAlias = Command | Record
 """The commands that a control client may send."""
@@ -162,6 +174,20 @@ ClientCommand: TypeAlias = Command | Record
 def answer_bound(command: ClientCommand) -> float:
     """Return how many seconds may pass, by design, until the last answer to `command`."""
     return CLOSE_BOUND if isinstance(command, Kill) and command.mode is KillMode.CLOSE else 0.0
+
+
+def ids_of(command: ClientCommand) -> tuple[int, ...]:
+    """Return the connections that a command names."""
+    if isinstance(command, Kill | Fault):
+        return command.ids
+    return (command.id,) if isinstance(command, Trace | ReadBytes) else ()
+
+
+def expected_results(command: ClientCommand) -> int:
+    """Return how many results a command has: one for each connection that it is to change."""
+    if isinstance(command, Stop):
+        return 0
+    return len(command.ids) if isinstance(command, Kill) else len(ids_of(command)) or 1
 
 
 def results_left(expected: int, result: CommandResult) -> int:

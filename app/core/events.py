@@ -20,6 +20,7 @@ from typing import Final, TypeAlias
 import msgspec
 
 from .diagnosis import Diagnosis
+from .fault_receipt import FaultReceipt
 from .habits import Habits
 from .kept_bytes import KeptBytes
 from .queues import Kernel, Queues
@@ -142,6 +143,8 @@ class Closed(EventStruct, frozen=True, tag="closed"):
     """The name of its bytes, where they did not fit: a refused header, an end inside a frame."""
     habits: Habits | None = None
     """Figures of how the peer has sent and ended; None where nothing was remarkable."""
+    fault: FaultReceipt | None = None
+    """What was done to its echo on purpose."""
 
 
 class SettingChanged(EventStruct, frozen=True, tag="setting_changed"):
@@ -338,7 +341,12 @@ class Snapshot(EventStruct, frozen=True, tag="snapshot"):
     """Whether the budget alone ended its wake-ups of the last second, with more to do."""
     diagnosis: Diagnosis | None = None
     """The name of all bytes so far, where they do not fit and the connection stands still."""
-    habits: Habits | None = None  # how the peer sends; None where nothing is remarkable
+    habits: Habits | None = None
+    """Figures of how the peer sends; None where nothing is remarkable."""
+    fault: str = ""
+    """The SPEC of what is done to its echo on purpose."""
+    fault_holds: bool = False
+    """Whether that holds its echo back."""
 
     @property
     def rested_at(self) -> float:

@@ -49,6 +49,8 @@ class KeptBytes(EventStruct, frozen=True, tag="kept_bytes"):
     """In their order; they do not overlap."""
     reads: tuple[ReadRecord, ...] = ()
     """The reads that gave the first bytes, as far as these are kept without a gap."""
+    echo: bytes = b""
+    """The first bytes that were let out to it, where its fault keeps them."""
 
     @property
     def is_complete(self) -> bool:

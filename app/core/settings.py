@@ -51,6 +51,7 @@ _KINDS: Final = {
     "text": "text: write it in quotes",
     "host": "text: write it in quotes",
     "addresses": "a list of HOST:PORT: write each in quotes",
+    "fault": "a SPEC: write it in quotes, as in 'slice=1'",
 }
 
 
@@ -61,11 +62,14 @@ class SettingError(ValueError):
     """A value that the server cannot take; the text says which, why and what to do."""
 
 
+_MOST_DIGITS: Final = 20
+
+
 def parse_size(text: str) -> int:
     """Return the bytes that ``65536``, ``64K``, ``2MB`` mean (K is 1024). Raises `SettingError`."""
     match = _SIZE.fullmatch(text)
     unit = _UNITS.get(match[2].upper()) if match else None
-    if match is None or unit is None:
+    if match is None or unit is None or len(match[1]) > _MOST_DIGITS:
         raise SettingError(f"{_shown(text)} is not {_KINDS['size']}")
     return int(match[1]) * unit
 
@@ -110,8 +114,8 @@ class Rule:
         The `Meta` has the bounds and the help text (`description`). In its `extra` stand `unit`
         (for messages; one that begins with ``bytes`` makes the value a size), and, where they do
         not follow from the name and the type, `option` (``PORT``) and `metavar`;
-        `may_be_zero` allows a 0 that the bounds exclude; `kind` is ``host`` or ``addresses``
-        where the type does not say it.
+        `may_be_zero` allows a 0 that the bounds exclude; `kind` is ``host``, ``addresses``
+        or ``fault`` where the type does not say it.
         """
         base, meta = get_args(annotation)
         extra = meta.extra or {}
@@ -142,6 +146,8 @@ class Rule:
             return self._judge_host(value)
         if self.kind == "addresses":
             return self._judge_addresses(value)
+        if self.kind == "fault" and isinstance(value, str):
+            return self._judge_fault(value)
         return self._judge(value, _shown(value))
 
     def read(self, text: str) -> Any:
@@ -182,6 +188,14 @@ class Rule:
         ):
             return tuple(address for each in value for address in self._judge_addresses(each))
         raise SettingError(f"{self.option} {_shown(value)} is not {_KINDS[self.kind]}")
+
+    def _judge_fault(self, text: str) -> str:
+        from .fault_spec import parse_fault
+
+        try:
+            return parse_fault(text).text if text else ""
+        except SettingError as error:
+            raise SettingError(f"{self.option} {error}") from None
 
     def _judge_address(self, text: str) -> Address:
         divided = split_host_port(text)
@@ -349,6 +363,14 @@ class Settings(Struct, frozen=True):
     trace: Annotated[
         Literal["off", "state", "io"], Meta(description="Tell every state change, or every call.")
     ] = "off"
+    fault: Annotated[
+        str,
+        Meta(
+            description="Treat every connection so, on purpose: slice=1..3,gap=0.05 and the like.",
+            extra={"kind": "fault", "metavar": "SPEC"},
+        ),
+    ] = ""
+    """A SPEC of `app.core.fault_spec`; empty for none."""
 
     def __post_init__(self) -> None:
         judge_all(self)

@@ -40,7 +40,7 @@ class RecordedState(State):
     def __init__(self) -> None:
         super().__init__()
         self._log: deque[Event] = deque(maxlen=LOG_LIMIT)
-        self._deeds: deque[SettingChanged | CommandResult] = deque(maxlen=DEEDS_LIMIT)
+        self._effects: deque[SettingChanged | CommandResult] = deque(maxlen=DEEDS_LIMIT)
         self._detail: deque[Event] = deque(maxlen=DETAIL_LIMIT)
         self._history: deque[Event] = deque(maxlen=HISTORY_LIMIT)
         self._kept_at = -inf
@@ -64,7 +64,7 @@ class RecordedState(State):
         elif type(event) is not Snapshot:
             self._log.append(event)
             if isinstance(event, SettingChanged | CommandResult):
-                self._deeds.append(event)
+                self._effects.append(event)
 
     def _shift_times(self, seconds: float, worker: int) -> None:
         """Shift what rates are made of too: a span over the step would be of no true length."""
@@ -89,7 +89,7 @@ class RecordedState(State):
             snapshots=tuple(row.snapshot for row in rows if row.snapshot is not None),
             rates=rates_of(rows),
             log=tuple(self._log),
-            deeds=tuple(self._deeds),
+            deeds=tuple(self._effects),
             detail=tuple(event for event in self._detail if getattr(event, "id", 0) in self.rows),
             history=tuple(_chained(history, shortened)),
             stats=self.stats,

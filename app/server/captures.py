@@ -55,6 +55,8 @@ class Captures:
         """
         machine = connection.machine
         is_first = connection.capture is None and not connection.tail
+        if connection.faulty is not None:  # what comes behind its end is to be seen
+            is_first = False
         is_parsed = machine.broken is None and not machine.backlog
         if is_first and is_parsed and len(data) < self.short:
             connection.note_first(data, now)
@@ -165,6 +167,7 @@ def _tell(connection: Connection, epoch: float, t: float = 0.0) -> KeptBytes:
         header_at=header_at,
         pieces=_joined(pieces),
         reads=_reads(connection, len(first), epoch),
+        echo=b"" if connection.faulty is None else connection.faulty.echo,
     )
 
 

@@ -19,7 +19,8 @@ from typing import Final
 
 from ..core.events import Reason
 from ..core.printable import reason_of
-from .connection import READ_SIZE, Connection, Linger
+from .connection import READ_SIZE, Connection
+from .linger import Linger
 
 UNEXPECTED: Final = frozenset({Reason.FRAME_TOO_LARGE, Reason.SHUTDOWN})
 """Close reasons after which the peer may still be sending: after our FIN, wait up to `LINGER`
@@ -134,6 +135,8 @@ def begin_linger(connection: Connection, sock: socket.socket, now: float) -> Non
     reason = machine.closing
     is_quiet = now - connection.active_at >= LINGER
     waits_for_fin = reason in UNEXPECTED and not (is_quiet and reason is Reason.SHUTDOWN)
+    if connection.faulty is not None and connection.faulty.spec.eof is not None:
+        waits_for_fin = True  # what the peer does behind our FIN is what is to be seen
     sock.shutdown(socket.SHUT_WR)
     connection.linger = Linger(now, LINGER if waits_for_fin else 0.0, now)
     if not machine.input_ended and not discard_input(connection, now):

@@ -6,12 +6,13 @@ from functools import partial
 
 import msgspec
 
-from ..core.commands import Command, Kill, KillMode, ReadBytes, Set, Stop, Trace, TraceLevel
+from ..core.commands import Command, Fault, Kill, KillMode, ReadBytes, Set, Stop, Trace, TraceLevel
 from ..core.events import ConnectionState, Reason
 from ..core.printable import in_words, printable
 from ..core.settings import SettingError
 from .connection import Connection
 from .descriptors import replace_setting
+from .faults import check_fault, describe_next
 from .loop import Loop
 from .poller import Poller
 
@@ -47,6 +48,8 @@ class CommandHandler:
                 self._trace(command)
             case ReadBytes():
                 self._read_bytes(command)
+            case Fault():
+                self._fault(command)
             case Stop():
                 grace = 0.0 if command.now else self._loop.settings.grace
                 self._loop.stop(command.cause, grace, command.now)
@@ -132,6 +135,25 @@ class CommandHandler:
             f"{held:,} of the {kept.size:,} bytes that it sent are kept{off}",
             command.id,
         )
+
+    def _fault(self, command: Fault) -> None:
+        try:
+            spec = check_fault(command)
+        except SettingError as error:
+            self._answer(command, False, str(error))
+            return
+        life = self._loop.life
+        for connection_id in command.ids:
+            connection = life.by_id.get(connection_id)
+            if connection is None:
+                self._answer(command, False, "no such connection", connection_id)
+            else:
+                life.faults.put_on(connection, spec, self._reporter.now)
+                told = "no fault any more" if spec is None else f"fault {spec.text}"
+                self._answer(command, True, told, connection_id)
+        if not command.ids:
+            life.faults.put_on_next(spec, command.next)
+            self._answer(command, True, describe_next(command))
 
     def _answer(
         self, command: Command, ok: bool, message: str, connection_id: int | None = None

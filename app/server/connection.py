@@ -7,18 +7,20 @@ a test holds it (`tests/server/test_connection.py`). Everything runs in the loop
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from math import inf
 from sys import getsizeof
 from typing import Final, NamedTuple, TypeAlias
 
 from ..core.commands import TraceLevel
 from ..core.diagnosis import Diagnosis
 from ..core.events import POLLIN, Closed, Snapshot
+from ..core.fault_receipt import FaultReceipt
 from ..core.framing import NO_BURST
 from .arrivals import Arrivals
+from .budgets import BYTE_BUDGET
 from .capture import TAIL, Capture
-from .machine import BYTE_BUDGET, READ_LEN, EchoMachine
+from .faulty_echo import FaultyEcho
+from .linger import Linger
+from .machine import READ_LEN, EchoMachine
 from .outstanding import Outstanding
 
 READ_SIZE: Final = 64 * 1024
@@ -75,23 +77,6 @@ first ones are: the read as it is; or a part of it; or, with False and None, as 
 NO_KNOWN_BURST: Final[KnownBurst] = (*NO_BURST, False, None)
 
 
-@dataclass(slots=True)
-class Linger:
-    """The wait, after our FIN, for the peer to acknowledge what was written, and to end too."""
-
-    begun_at: float
-    patience: float
-    """Seconds to wait for the peer's FIN once everything is acknowledged."""
-    due: float
-    """When it is checked next."""
-    until: float = inf
-    """When it ends at the latest, whatever is unacknowledged then."""
-
-    def bound(self, until: float) -> None:
-        """Wait for the peer's FIN no more, and for its acknowledgements until `until` at most."""
-        self.patience, self.until = 0.0, min(self.until, until)
-
-
 class Judgement(NamedTuple):
     """What was found when the bytes of a connection were judged."""
 
@@ -109,11 +94,11 @@ class Connection:
     """
 
     __slots__ = (
-        "acked_all_at active_at alike arrivals budget_hits burst capture changed eagains fd "
-        "first_at id interest is_held judgement linger machine offered opened_at outstanding "
-        "partial_writes peer progress_at quick_bytes quick_frames read_size repeats seen "
-        "seen_state served_from slot stalled_at tail tallied toggled_at toggles told_at trace "
-        "unread unread_at"
+        "acked_all_at active_at alike arrivals budget_hits burst capture changed eagains faulty "
+        "fd first_at held_until id interest is_held judgement linger machine offered opened_at "
+        "outstanding partial_writes past_fault peer progress_at quick_bytes quick_frames read_size "
+        "repeats seen seen_state served_from slot stalled_at tail tallied toggled_at toggles "
+        "told_at trace unread unread_at"
     ).split()
 
     first_at: float
@@ -138,6 +123,14 @@ class Connection:
         # Assigned by `app.server.noting`.
         self.arrivals: Arrivals | None = None
         """Figures of how its frames arrive and it ends; None while nothing was remarkable."""
+
+        # Assigned by `app.server.faults`.
+        self.faulty: FaultyEcho | None = None
+        """The fault on purpose that it has; None for nearly all."""
+        self.past_fault: FaultReceipt | None = None
+        """What faults have done that were taken away, or replaced."""
+        self.held_until = 0.0
+        """The time when what a fault holds back may go on; ``inf`` is never, 0 is at once."""
 
         # Assigned by `app.server.captures`.
         self.capture: Capture | None = None
@@ -370,6 +363,8 @@ class Connection:
             queues=queues,
             diagnosis=self.valid_diagnosis,
             habits=None if self.arrivals is None else self.arrivals.to_habits(epoch),
+            fault="" if self.faulty is None else self.faulty.spec.text,
+            fault_holds=self.faulty is not None and bool(self.held_until or self.faulty.aside),
         )
 
     @property
@@ -410,6 +405,7 @@ class Connection:
             partial,
             None if self.judgement is None else self.valid_diagnosis,
             None if self.arrivals is None else self.arrivals.to_habits(epoch),
+            self.past_fault if self.faulty is None else self.faulty.receipt(),
         )
 
 

@@ -22,6 +22,9 @@ from collections.abc import Iterable
 from hashlib import blake2b
 from typing import Final, NamedTuple
 
+from ..core.addresses import host_of
+from ..core.settings import Settings
+
 CELL: Final = 8
 """Bytes of one worker's count: aligned, so that it is read and written as a whole."""
 ROWS: Final = 4
@@ -75,6 +78,23 @@ class ConnectionLimit:
     def release(self) -> None:
         """Count one open connection less."""
         self._counts[self._mine] -= 1
+
+    def admit(self, peer: str, settings: Settings) -> str:
+        """Count a connection of `peer` as open; if a setting does not allow one more, say which."""
+        if not self.acquire(settings.max_connections):
+            return f"--max-connections {settings.max_connections:,}"
+        if settings.max_per_peer:
+            host = host_of(peer)
+            if not self.peers.acquire(host, settings.max_per_peer):
+                self.release()
+                return f"--max-per-peer {settings.max_per_peer:,} of {host}"
+        return ""
+
+    def leave(self, peer: str, settings: Settings) -> None:
+        """Count a connection of `peer` as open no more."""
+        self.release()
+        if settings.max_per_peer:
+            self.peers.release(host_of(peer))
 
 
 class PeerLimit:

@@ -35,6 +35,8 @@ _STATE, _RETRIES, _LAST_ACK = 0, 2, 20
 """Indices of tcpi_state, tcpi_retransmits (time-outs in a row) and tcpi_last_ack_recv (ms)."""
 _TCP_CLOSE: Final = 7
 """The value of tcpi_state after an RST, or when the kernel has given up (net/tcp_states.h)."""
+_TCP_ENDED: Final = frozenset({8, 9, 11})
+"""The values of it after the peer's FIN: CLOSE_WAIT, LAST_ACK, CLOSING."""
 _UINT: Final = struct.Struct("=I")
 _UNSENT_AT, _WINDOW_AT = 144, 228
 """Offsets of tcpi_notsent_bytes (since Linux 4.6) and of tcpi_snd_wnd (since Linux 5.4)."""
@@ -71,6 +73,8 @@ class PeerProgress(NamedTuple):
     """Whether the connection has ended in the kernel: by an RST, or because it has given up."""
     resent: int = 0
     """Retransmissions since the connection was opened (tcpi_total_retrans)."""
+    has_ended: bool = False
+    """Whether the peer's FIN has come, read or not."""
 
 
 class SocketQueues:
@@ -167,6 +171,7 @@ def read_progress(sock: socket.socket) -> PeerProgress | None:
         _uint(data, _WINDOW_AT),
         field[_STATE] == _TCP_CLOSE,
         field[_RETRANSMITS],
+        field[_STATE] in _TCP_ENDED,
     )
 
 

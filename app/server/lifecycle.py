@@ -33,6 +33,8 @@ from .closing import (
 )
 from .connection import Connection
 from .descriptors import limit_reached_at
+from .fault_tokens import OwnTokens
+from .faults import Faults
 from .judging import Judging
 from .kernel import SocketQueues
 from .machine import CLOSED, DRAINING, READ_BODY, READ_LEN, WRITE_BODY
@@ -73,6 +75,7 @@ class Lifecycle:
         self._queues = SocketQueues(self._sockets)
         told = self.schedule, self.fail, self.judging.watch
         self.unacknowledged = Unacknowledged(self._queues, reporter, *told, settings.write_timeout)
+        self.faults = Faults(self, self._queues, shard.tokens or OwnTokens())
         self._arrived: dict[Connection, int] = {}  # the bytes received, once all that had is read
         self._resetting: set[int] = set()  # ids to be closed with RST
         self._ids, self._limit = count(shard.first_id, shard.workers), shard.limit
@@ -85,7 +88,9 @@ class Lifecycle:
         """
         fd = sock.fileno()
         connection = Connection(next(self._ids), fd, peer, now)
-        limit = limit_reached_at(fd, self.ceiling, self.poller) or self._acquire(connection)
+        limit = limit_reached_at(fd, self.ceiling, self.poller) or self._limit.admit(
+            peer, self.settings
+        )
         if limit:
             self.reporter.refused += 1
             self._refuse(connection, sock, Reason.LIMIT, limit)
@@ -93,7 +98,7 @@ class Lifecycle:
         try:
             self.poller.add(fd, POLLIN)
         except Exception as error:
-            self._release(connection)
+            self._limit.leave(connection.peer, self.settings)
             words = getattr(error, "strerror", None) or in_words(error)
             what = f"{self.poller.name} cannot watch it: {words}"
             self._refuse(connection, sock, Reason.ERROR, what)
@@ -104,23 +109,8 @@ class Lifecycle:
             self.quick[fd] = connection
         self.reporter.publish_opened(connection)
         self.schedule(connection)
-
-    def _acquire(self, connection: Connection) -> str:
-        """Count it as open; if a setting does not allow one more, say which."""
-        settings = self.settings
-        if not self._limit.acquire(settings.max_connections):
-            return f"--max-connections {settings.max_connections:,}"
-        if settings.max_per_peer:
-            host = host_of(connection.peer)
-            if not self._limit.peers.acquire(host, settings.max_per_peer):
-                self._limit.release()
-                return f"--max-per-peer {settings.max_per_peer:,} of {host}"
-        return ""
-
-    def _release(self, connection: Connection) -> None:
-        self._limit.release()
-        if self.settings.max_per_peer:
-            self._limit.peers.release(host_of(connection.peer))
+        if self.faults.is_on:
+            self.faults.begin(connection, now)
 
     def _refuse(
         self, connection: Connection, sock: socket.socket, reason: Reason, detail: str
@@ -135,6 +125,8 @@ class Lifecycle:
         self.wheel.schedule(connection, self._deadline(connection)[0])
 
     def _deadline(self, connection: Connection) -> tuple[float, Reason]:
+        if connection.held_until:
+            return self.faults.due(connection, self.reporter.now), Reason.KILLED
         when, reason = deadlines.deadline(connection, self.settings)
         quiet_at = connection.active_at + self.quiet
         if quiet_at < when and connection.machine.state in (READ_LEN, READ_BODY):
@@ -163,16 +155,19 @@ class Lifecycle:
         if state is CLOSED:
             self._remove(connection)
             return
-        wanted = machine.wanted_interest
+        wanted = machine.wanted_interest if not connection.held_until else 0
         if wanted != connection.interest:
+            if not connection.interest:
+                self.poller.add(connection.fd, wanted)
+            elif wanted:
+                self.poller.modify(connection.fd, wanted)
+            else:
+                # Only time is waited for, and POLLHUP would be reported for no interest too.
+                self.poller.remove(connection.fd)
             if (wanted ^ connection.interest) & POLLOUT:
-                self.poller.modify(connection.fd, wanted or POLLIN)
                 connection.toggles += 1
                 connection.toggled_at = now
                 self.reporter.publish_toggle(connection, wanted == POLLOUT)
-            if not wanted:
-                # Only time is waited for, and POLLHUP would be reported for no interest too.
-                self.poller.remove(connection.fd)
             connection.interest = wanted
         self.schedule(connection)
 
@@ -211,7 +206,7 @@ class Lifecycle:
         else:
             sock.close()
         del self.by_fd[fd], self.by_id[connection.id]
-        self._release(connection)
+        self._limit.leave(connection.peer, self.settings)
         self.quick.pop(fd, None)
         self.wheel.cancel(connection)
         self.unacknowledged.forget(connection)
@@ -233,6 +228,9 @@ class Lifecycle:
 
     def on_deadline(self, connection: Connection, now: float) -> None:
         """Act on a connection's deadline if it has come, or schedule the next check."""
+        if connection.held_until:
+            self.faults.on_time(connection, now)
+            return
         machine = connection.machine
         when, reason = self._deadline(connection)
         if when <= now and reason in deadlines.BY_ACKNOWLEDGED:
@@ -314,6 +312,7 @@ class Lifecycle:
     def begin_close(self, connection: Connection, reason: Reason, detail: str = "") -> None:
         """End in order, the pending echo first. Raises `IllegalTransition` if it ends already."""
         connection.machine.begin_close(reason, detail)
+        self.faults.release(connection)
         self.apply_state(connection, self.reporter.now)
 
     def close(self, connection: Connection, reason: Reason, detail: str = "") -> None:
@@ -359,6 +358,7 @@ class Lifecycle:
         elif machine.out:
             machine.overrule(Reason.KILLED, describe_loss(connection, detail))
         machine.abandon_echo()
+        self.faults.let_go(connection)
         if not connection.changed:
             self.reporter.note_change(connection)
         self.apply_state(connection, now)

@@ -14,6 +14,7 @@ from typing import Final
 from ..core.addresses import format_address
 from ..core.commands import Command
 from ..core.events import POLLIN, Reason, Stopping
+from ..core.fault_spec import parse_fault
 from ..core.printable import reason_of
 from ..core.settings import Settings
 from .acceptor import ACCEPT_BUDGET, Acceptor
@@ -62,6 +63,7 @@ class Loop:
         self.reporter = reporter
         self.life = Lifecycle(settings, poller, reporter, shard)
         self._serving = Serving(self.life, clock)
+        self.life.faults.put_on_all(parse_fault(settings.fault) if settings.fault else None)
         self._poller = poller
         self._acceptors = [Acceptor(listener) for listener in shard.listeners]
         reporter.accepts = [0] * len(self._acceptors)

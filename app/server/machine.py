@@ -21,7 +21,6 @@ The rules:
 4. Bytes that were read behind the frames being echoed wait unparsed in `backlog`, one read at most.
 5. One call parses at most `FRAME_BUDGET` frames, so that a flood of tiny ones cannot hold the loop.
 6. Memory for a body grows with the bytes that arrive, never with the length that was announced.
-7. The wanted interest is a pure function of the state (`wanted_interest`).
 
 `state` is assigned in this file only. A call that is not legal in it raises `IllegalTransition` and
 changes nothing. The tests have the table of all transitions (`tests/server/test_machine.py`): a
@@ -40,6 +39,7 @@ from typing import Final
 from ..core.events import POLLIN, POLLOUT, ConnectionState, Reason
 from ..core.framing import HEADER_SIZE, read_length, whole_frames
 from .broken_frame import LEAD, MOST, BrokenFrame, Chunk, start_of
+from .budgets import BYTE_BUDGET, FRAME_BUDGET, WRITEV_MAX
 
 READ_LEN: Final = ConnectionState.READ_LEN
 READ_BODY: Final = ConnectionState.READ_BODY
@@ -47,18 +47,11 @@ WRITE_BODY: Final = ConnectionState.WRITE_BODY
 DRAINING: Final = ConnectionState.DRAINING
 CLOSED: Final = ConnectionState.CLOSED
 
-BYTE_BUDGET: Final = 1024 * 1024
-"""Bytes of one read at most, and of one wake-up."""
-FRAME_BUDGET: Final = 1024
-"""Frames parsed in one call at most, about 0.1 ms of work."""
 COALESCE_BELOW: Final = 16 * 1024
 """Chunks of a body smaller than this many bytes are joined: a dribbled body costs its size, not an
 object for each byte."""
 MOST_PINNED: Final = 64 * 1024
-"""Bytes of a read that an echo of a part of it may keep. The part of a longer read is copied: the
-rest is copied too, as backlog, and both together would be twice the read."""
-WRITEV_MAX: Final = 64
-"""Chunks given to one writev(2) at most; the kernel's limit is 1024 (IOV_MAX)."""
+"""Bytes of a read that an echo of a part of it may keep; a part of a longer one is copied."""
 
 
 class IllegalTransition(RuntimeError):
@@ -292,6 +285,13 @@ class EchoMachine:
         if self.state is WRITE_BODY:
             self.state = READ_LEN
         return True
+
+    def set_echo(self, out: Sequence[Chunk], frames: int) -> None:
+        """Put `out` in place of a pending echo of which nothing is sent; with none, read on."""
+        self.out, self.out_frames = out, frames
+        self.out_len = sum(map(len, out))
+        if self.state is not DRAINING:
+            self.state = WRITE_BODY if out else READ_LEN
 
     def _forget_echo(self) -> None:
         self.out = ()

@@ -10,8 +10,10 @@ from typing import Final
 from ..core.events import Reason
 from ..core.framing import HEADER_SIZE, read_length
 from .arrivals import Arrivals
+from .broken_frame import Chunk
 from .connection import Connection
 from .machine import READ_BODY
+from .reporter import SAMPLE, Reporter
 
 ENDS_BY_PEER: Final = frozenset(
     {Reason.RESET, Reason.EOF_MID_BODY, Reason.EOF_MID_HEADER, Reason.TIMEOUT_BODY}
@@ -42,6 +44,17 @@ def note_length(connection: Connection, length: int, now: float) -> None:
     if connection.arrivals is None:
         connection.arrivals = Arrivals()
     connection.arrivals.add_sampled(length, now)
+
+
+def note_sample(reporter: Reporter, connection: Connection, echo: Chunk) -> None:
+    """Note the body lengths in `echo`, which begins with a frame, while the sample has room."""
+    bodies, offset = reporter.bodies, 0
+    while len(bodies) < SAMPLE and len(echo) - offset >= HEADER_SIZE:
+        (length,) = read_length(echo, offset)
+        bodies.append((connection.id, length))
+        if not length or connection.arrivals is not None:
+            note_length(connection, length, reporter.now)
+        offset += HEADER_SIZE + length
 
 
 def note_stop(connection: Connection, since: float, waiting: int) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from ..core.addresses import Address
 from ..core.commands import TraceLevel
 from ..core.events import Crashed, Endpoint, Listening
+from ..core.fault_spec import FaultSpec
 from ..core.printable import printable
 from ..core.settings import Settings
 from ..watch.stream import EventStream
@@ -45,8 +46,11 @@ class Server(ServerHandle):
         shard: Shard | None = None,
         passed: socket.socket | None = None,
         wall: Callable[[], float] = time.time,
+        fault: FaultSpec | None = None,
     ) -> None:
-        """`passed` is a socket that listens already: host, port and backlog do not count then.
+        """`fault` is one of every connection, in place of that of the settings.
+
+        `passed` is a socket that listens already: host, port and backlog do not count then.
 
         `clock` gives monotonic seconds, `wall` Unix time. Raises `SettingError`.
         """
@@ -75,6 +79,8 @@ class Server(ServerHandle):
         self._loop = Loop(
             settings, poller, shard, self._commands, self._reporter, clock, self._wall_clock
         )
+        if fault is not None:
+            self._loop.life.faults.put_on_all(fault)
         self._handler = CommandHandler(self._loop, poller)
         self._thread = threading.Thread(target=self._run, name="echo-tui loop", daemon=True)
         stream.publish(make_listening(settings, self, poller, notes))

@@ -15,9 +15,8 @@ Facts that surprise:
 - An EAGAIN after POLLIN or POLLOUT is normal (source document, section 12): wait for the next.
 - A short write means that the send queue is full; trying again at once would only say EAGAIN.
 - POLLHUP and POLLERR are not acted upon: the next read or write says more, and data may still
-  stand before the end (the source document removes the descriptor and loses that data). poll
-  reports them even for an empty interest, so a connection is registered for the one event that it
-  will handle, or not at all: after the peer's FIN only time is waited for.
+  stand before the end (the source document loses it). poll reports them for an empty interest too:
+  a connection is registered for the event that it will handle, or not at all.
 """
 
 from __future__ import annotations
@@ -39,19 +38,16 @@ from ..core.framing import (
 )
 from ..core.histogram import TABLE_SIZE, index_of, index_table
 from ..core.settings import Settings
-from .broken_frame import Chunk
+from .budgets import BATCH_BUDGET, BYTE_BUDGET, FRAME_BUDGET, PIECE_BUDGET
 from .capture import LAST, TAIL
 from .closing import close_broken, discard_input
 from .connection import READ_SIZE, Connection
 from .lifecycle import Lifecycle
-from .machine import BYTE_BUDGET, CLOSED, DRAINING, FRAME_BUDGET, READ_BODY, READ_LEN
-from .noting import note_length, note_piece
+from .machine import CLOSED, DRAINING, READ_BODY, READ_LEN
+from .noting import note_piece, note_sample
 from .reporter import SAMPLE
 from .tracing import TracedCalls
 
-BATCH_BUDGET: Final = 8 * 1024 * 1024
-"""Bytes that a batch moves in each direction, shared by the ready connections, `READ_SIZE` each at
-least. Without it 200 readers that never read, with 256 KiB frames, made an iteration of 256 ms."""
 ADAPT_EVERY: Final = 61
 """Wake-ups from one adaptation to the sizes of the hot path's reads to the next; a prime, so that
 it falls on all of several connections that take turns."""
@@ -81,6 +77,7 @@ class Serving:
         self._calls_are_untold = not life.reporter.tells_all_calls
         self._life.may_be_quick = self._direct and not self._until_eagain and self._calls_are_untold
         self._winding_down = False
+        life.faults.resume = self._serve
         self._buckets = index_table()
         self._captures = life.captures
         self._share = BYTE_BUDGET  # bytes that one connection may move in this batch
@@ -192,7 +189,7 @@ class Serving:
                             if adapting:
                                 self._adapt(connection, data, cap)
                                 if sampling:
-                                    self._sample(connection, data)
+                                    note_sample(self._reporter, connection, data)
                             continue
                     else:
                         sent = 0
@@ -281,12 +278,14 @@ class Serving:
         if (
             between_frames
             and self._life.may_be_quick
+            and connection.faulty is None
             and not self._reporter.tells_calls(connection)
         ):
             self._life.quick[connection.fd] = connection
         else:
             self._life.quick.pop(connection.fd, None)
-        if state is not connection.seen_state or state is DRAINING:
+        is_changed = state is not connection.seen_state or state is DRAINING
+        if is_changed or connection.faulty is not None:
             self._life.apply_state(connection, now)
 
     def _read(self, connection: Connection, now: float) -> None:
@@ -318,19 +317,22 @@ class Serving:
         if not counted:
             connection.active_at = now
         if not data:
-            machine.end_of_input()
+            if connection.faulty is not None and self._life.faults.release(connection):
+                self._write(connection, now)  # the end will be read again
+            else:
+                machine.end_of_input()
             return
         cap = self._life.settings.cap
         has_echo = machine.receive(data, cap, now, counted)
         if self._captures.each:
             self._captures.keep_parsed(connection, data, now, counted)
-        if has_echo:
+        if has_echo and (connection.faulty is None or self._life.faults.prepare(connection)):
             frames = machine.out_frames
             connection.served_from = now
             # Frames of one connection are often alike: read the next one at once.
             connection.expect(machine.out_len)
             if self._reporter.stream.watched:
-                self._sample(connection, machine.out[0])
+                note_sample(self._reporter, connection, machine.out[0])
             if sent:
                 connection.partial_writes += 1
                 machine.sent(sent)
@@ -353,16 +355,6 @@ class Serving:
             if machine.frame_at == now:  # a frame has begun
                 self._life.schedule(connection)
 
-    def _sample(self, connection: Connection, echo: Chunk) -> None:
-        """Note the body lengths in `echo`, which begins with a frame, while there is room."""
-        bodies, offset = self._reporter.bodies, 0
-        while len(bodies) < SAMPLE and len(echo) - offset >= HEADER_SIZE:
-            (length,) = read_length(echo, offset)
-            bodies.append((connection.id, length))
-            if not length or connection.arrivals is not None:
-                note_length(connection, length, self._reporter.now)
-            offset += HEADER_SIZE + length
-
     def _read_failed(self, connection: Connection, error: OSError) -> None:
         if not isinstance(error, BlockingIOError):
             self._close_broken(connection, error)
@@ -376,11 +368,16 @@ class Serving:
 
     def _write(self, connection: Connection, now: float) -> None:
         """Offer the pending echo to the kernel, as much as the connection's share allows."""
-        machine = connection.machine
-        share, frames = self._share, machine.out_frames
+        machine, faulty, share = connection.machine, connection.faulty, self._share
+        frames = machine.out_frames
         connection.offered = True
         while share > 0:
-            chunks = machine.unsent(share)
+            size = share if faulty is None else self._life.faults.allow(connection, share, now)
+            if not size:
+                if connection.held_until or not machine.pending:
+                    return
+                break
+            chunks = machine.unsent(size)
             try:
                 count = self._calls.write(connection.fd, chunks)
             except BlockingIOError:
@@ -390,15 +387,18 @@ class Serving:
                 self._close_broken(connection, error)
                 return
             connection.active_at = connection.progress_at = now
+            if faulty is not None:
+                faulty.sent(count, now)
             if machine.sent(count):
-                took = self._clock() - connection.served_from
-                self._reporter.service.record(int(took * 1e6), frames)
+                if faulty is not None:
+                    self._life.faults.allow(connection, 0, now)  # it may end here
+                self._time(frames, connection.served_from)
                 return
             if count < sum(map(len, chunks)):
                 connection.partial_writes += 1
                 return
-            share -= count
-        connection.budget_hits += 1
+            share -= count if faulty is None else max(count, BYTE_BUDGET // PIECE_BUDGET)
+        connection.budget_hits += share <= 0
         self.unfinished[connection] = None
 
     def continue_unfinished(self, now: float) -> None:

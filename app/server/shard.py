@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from .connection_limit import ConnectionLimit
+from .fault_tokens import Tokens
 from .listener import Listener
 
 
@@ -21,3 +22,5 @@ class Shard(NamedTuple):
     workers: int = 1
     """Number of loops that share. Each takes every `workers`-th id, so no two give the same."""
     first_id: int = 1
+    tokens: Tokens | None = None
+    """For the faults of the next connections; None if one loop has it all."""

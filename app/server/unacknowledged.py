@@ -138,6 +138,12 @@ class Unacknowledged:
             if acked > known.acked_bytes:
                 when = connection.progress_at if unacked is None else known.last_ack_at(now)
                 known.note_acked(acked, when, self.patience)
+        is_over = known.progress is not None and known.progress.is_over
+        if is_over and not (pending or self._queues.unacked(connection.fd)):
+            # The last acknowledgement came between the two questions, and ends it in order. (After
+            # an RST the queue keeps what was not acknowledged.)
+            self._end(connection, known, now)
+            return
         if keeps_up and unacked:
             known.note_caught_up(connection.progress_at, now)
         if known.wants_unread(now):

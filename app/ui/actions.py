@@ -66,6 +66,7 @@ GROUPS: Final[dict[str, tuple[Action, ...]]] = {
     "act": (
         Action("kill", "k", "kill the connection", "Kill", vim="x"),
         Action("kill_several", "K", "kill the tagged or filtered", vim="X"),
+        Action("fault", "F", "a fault on purpose"),
         Action("cap", "c", "change the CAP", "CAP"),
         Action("settings", "t", "timeouts, write mode", "Timeouts"),
         Action("audit", "a", "what was done", "Audit"),
@@ -74,6 +75,7 @@ GROUPS: Final[dict[str, tuple[Action, ...]]] = {
         Action("pause", "p", "pause the screen", "Pause"),
         Action("charts", "v", "charts of the server", "Charts"),
         Action("bytes", "b", "the bytes that are kept", "Bytes"),
+        Action("chop_map", "m", "how its bytes were cut"),
         Action("last_bytes", "B", "its last bytes, in hex"),
         Action("log", "l", "detail or event log", "Log", vim="L"),
         Action("theme", "T", "the next theme"),

@@ -25,6 +25,7 @@ from .actions import Keys, signs
 from .attention import Attention, StuckCounter
 from .bytes_page import BytesPage
 from .charts import ChartsPanel, charts
+from .chop_page import ChopPage
 from .commanding_app import CommandingApp
 from .connection_page import NOT_IN_ITS_HELP, NOT_ON_A_PAGE, ConnectionPage
 from .detail_panel import DetailPanel
@@ -358,14 +359,23 @@ class EchoApp(CommandingApp):
 
     def action_bytes(self) -> None:
         """Open the page of the bytes that are kept of a connection, or ask for them again."""
+        self._open_bytes(BytesPage)
+
+    def action_chop_map(self) -> None:
+        """Open the map of a connection's reads, or ask for them again."""
+        self._open_bytes(ChopPage)
+
+    def _open_bytes(self, kind: type[BytesPage]) -> None:
         row, shown = self.subject, self.screen
         if row is None:
             self.notify("no connection is selected", severity="warning")
             return
-        if isinstance(shown, BytesPage):
+        if type(shown) is kind:
             page = shown
         else:
-            page = BytesPage(row, self.NOT_HERE, self._control, self.NO_BYTES)
+            if isinstance(shown, BytesPage):
+                self.pop_screen()
+            page = kind(row, self.NOT_HERE, self._control, self.NO_BYTES)
             self.push_screen(page)
         if not self.NO_BYTES:
             request = self._requests.read_bytes(page.row.id, self._instance)

@@ -14,7 +14,7 @@ from ..watch.figures import clock
 from ..watch.row import Row
 from ..watch.screen_state import ScreenState
 from . import palette
-from .bytes_lines import bytes_view
+from .bytes_lines import BytesView, bytes_view
 from .clipboard import copy_text
 from .connection_page import ConnectionPage
 from .ctl_line import CtlLine
@@ -40,6 +40,8 @@ class BytesPage(ConnectionPage):
         "header. The arrow keys, PageUp, PageDown, Home and End scroll. The bytes are those of the "
         "moment at which they were asked for; the same key asks again. Escape goes back."
     )
+    SUBJECT = "bytes of connection"
+    """The first words of the title."""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "copy_command", "Copy command"),
     ]
@@ -66,6 +68,11 @@ class BytesPage(ConnectionPage):
         self._ctl_line.set_commands([("show", str(row.id), "--bytes")])
         self._drawn: tuple[object, ...] = ()
         self._is_at_failure = False
+        self._cap: int | None = None
+
+    def draw(self, row: Row, kept: KeptBytes, width: int) -> BytesView:
+        """Draw what is kept in lines of at most `width` cells."""
+        return bytes_view(row, kept, width)
 
     def compose(self) -> ComposeResult:
         """Compose the lines in a frame, the command of `ctl`, and the key bar."""
@@ -92,7 +99,7 @@ class BytesPage(ConnectionPage):
         if not width:
             return
         moment = "" if self._kept is None else f", as of {clock(self._kept.t)}"
-        title = f"bytes of connection #{row.id}{moment}  {mode}"
+        title = f"{self.SUBJECT} #{row.id}{moment}  {mode}"
         if self._scroll.border_title != title:
             self._scroll.border_title = title
         drawn = (width, row.version, self._kept, self._answer, model.cap, int(now))
@@ -107,7 +114,8 @@ class BytesPage(ConnectionPage):
             text = f"{self._none()[0]}: it has sent {self._kept.size:,} bytes"
             lines += flow([(text, palette.WARNING)], width)
         else:
-            view = bytes_view(row, self._kept, width)
+            self._cap = model.cap
+            view = self.draw(row, self._kept, width)
             failure = len(lines) + view.failure if view.failure else 0
             lines += view.lines
         self._lines.set_height(len(lines))

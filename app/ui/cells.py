@@ -49,18 +49,22 @@ def cells(row: Row, columns: Layout, now: float, of_closed: bool = False) -> Lin
 
 
 def row_mark(row: Row, selected: bool, tagged: bool) -> Line:
-    """The marks in front of a row: the cursor, a tag, and whether its bytes are suspected.
+    """The marks in front of a row: the cursor, a tag, and whether its bytes are suspected, or it
+    has a fault on purpose.
 
-    There are two cells for the three. A suspected row that is tagged has no bar of the cursor: the
-    ground of the whole row tells of it too.
+    There are two cells for them. A marked row that is tagged has no bar of the cursor: the ground
+    of the whole row tells of it too.
     """
     cursor, tag = "▌" if selected else " ", palette.TAG if tagged else " "
-    if row.closed is not None or row.diagnosis is None:
+    is_faulty = row.snapshot is not None and bool(row.snapshot.fault)
+    if row.closed is not None or (row.diagnosis is None and not is_faulty):
         return [((cursor + tag).ljust(MARK), palette.ACCENT)]
-    suspect: tuple[str, Style] = (palette.SUSPECT, palette.ERROR)
+    sign: tuple[str, Style] = (palette.FAULT, palette.WARNING)
+    if row.diagnosis is not None:
+        sign = (palette.SUSPECT, palette.ERROR)
     if tagged:
-        return [suspect, (tag, palette.ACCENT)]
-    return [(cursor, palette.ACCENT), suspect]
+        return [sign, (tag, palette.ACCENT)]
+    return [(cursor, palette.ACCENT), sign]
 
 
 def _append_gap(line: Line) -> None:

@@ -25,6 +25,7 @@ from .audit_screen import AuditScreen
 from .connection_page import ConnectionPage
 from .connection_table import ConnectionTable
 from .dialogs import CapDialog, Dialog
+from .fault_dialog import FaultDialog
 from .finding_app import FindingApp
 from .kill_dialog import KillDialog
 from .preferences import Preferences
@@ -142,6 +143,21 @@ class CommandingApp(FindingApp):
             self.notify(f"#{shown.id} is closed already", severity="warning")
         else:
             self._open_kill_dialog([row])
+
+    def action_fault(self) -> None:
+        """Open the dialog that gives the selected connection a fault on purpose."""
+        shown = self.subject
+        row = None if shown is None else self.model.rows.get(shown.id)
+        if row is None or row.closed is not None:
+            self.notify("no open connection is selected", severity="warning")
+            return
+        instance = self._instance
+
+        def put(spec: str | None) -> None:
+            if spec is not None:
+                self._requests.fault(row.id, spec, instance)
+
+        self.push_screen(FaultDialog(row, self._control), put)
 
     def action_kill_several(self) -> None:
         """Open the dialog that ends the tagged connections, or all that the filter shows."""

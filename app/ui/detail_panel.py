@@ -86,6 +86,10 @@ def side_by_side(left: Sequence[Line], right: Sequence[Line], width: int) -> lis
     return [[*pad(list(one), width, palette.PLAIN), *other] for one, other in both]
 
 
+_MOST_EFFECTS: Final = 6
+"""Effects of a fault that a panel tells."""
+
+
 def why_lines(row: Row, now: float, width: int, cap: int | None = None) -> list[Line]:
     """Draw why the connection waits, or how it ended, in as many lines of `width` as it takes.
 
@@ -102,12 +106,29 @@ def why_lines(row: Row, now: float, width: int, cap: int | None = None) -> list[
             detail = detail_beside(detail)
         why = f"closed, {row.closed.reason.value}{f': {detail}' if detail else ''}"
     lines = flow([*labelled_line("why"), (why, palette.STRONG)], width, LABEL)
+    if told_fault := _fault_words(row):
+        lines += flow([*labelled_line("fault"), (told_fault, palette.WARNING)], width, LABEL)
     if found is not None:
         lines += diagnosis_lines(row, found, cap, width)
     for note in notes_of(row, now):
         told = [(f"{note.word}: ", palette.WARNING), (note.text, palette.PLAIN)]
         lines += flow([*labelled_line("note"), *told], width, LABEL)
     return lines
+
+
+def _fault_words(row: Row) -> str:
+    """Say what is done to its echo on purpose, and of a closed one what was done; mostly empty."""
+    receipt = None if row.closed is None else row.closed.fault
+    if receipt is None:
+        return row.snapshot.fault if row.snapshot is not None and row.closed is None else ""
+    told = [
+        f"{effect.what} of frame {effect.frame:,}"
+        + (f" in {len(effect.pieces):,} pieces" if effect.pieces else f" at byte {effect.byte:,}")
+        for effect in receipt.done[:_MOST_EFFECTS]
+    ]
+    more = len(receipt.done) - len(told) + receipt.more
+    told += [f"{more:,} more"] if more else []
+    return f"{receipt.spec}, seed {receipt.seed}: {', '.join(told) or 'nothing was done'}"
 
 
 def peer_lines(row: Row, now: float, width: int) -> list[Line]:

@@ -44,6 +44,8 @@ class Dialog(ModalScreen[Answer | None]):
         Binding("f1", "app.help", "Help", show=False),
         Binding("y,ctrl+y", "copy_command", "Copy the command", show=False),
     ]
+    COPIES = "y"
+    """The key that copies the command."""
     HELP = "Tab and the arrow keys go round, Enter chooses, Escape leaves everything as it is."
     VERTICAL_BREAKPOINTS = [(0, "-low"), (23, "-high")]  # noqa: RUF012
     HORIZONTAL_BREAKPOINTS = [(0, "-slim"), (60, "-broad")]  # noqa: RUF012
@@ -60,7 +62,7 @@ class Dialog(ModalScreen[Answer | None]):
         if isinstance(driver, TerminalDriver) and driver.piece_time > NEAR:
             self.add_class("-over-link")
         if self.ctl_line.is_attached and self.ctl_line.display:
-            self.query_one(".dialog").border_subtitle = "y copies the command"
+            self.query_one(".dialog").border_subtitle = f"{self.COPIES} copies the command"
 
     def render_state(self, model: ScreenState, now: float) -> str:
         """Show what is true at `now`; return a word once there is nothing left to ask about."""

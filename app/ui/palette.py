@@ -35,6 +35,7 @@ SELECTED_WITHOUT_COLOUR: Final = Style(color=DARK.text, bold=True, reverse=True)
 
 TAG: Final = "◆"
 SUSPECT: Final = "⚑"
+FAULT: Final = "ƒ"
 """The mark of an open connection whose bytes do not fit."""
 GLYPHS: Final = {
     ConnectionState.READ_LEN: "◔",

@@ -187,6 +187,7 @@ class ReplayApp(EchoApp):
         self.notify("a recording cannot be changed", severity="warning")
 
     action_kill = action_kill_several = action_cap = action_settings = action_record = _refuse
+    action_fault = _refuse
 
     async def action_quit(self) -> None:
         """End the dashboard without a question, because no connection ends with it."""

@@ -151,6 +151,12 @@ def _notes(row: Row, now: float) -> str:
     return " ".join(words_of(row, now))
 
 
+def _fault(row: Row, _now: float) -> str:
+    if row.closed is not None:
+        return "" if row.closed.fault is None else row.closed.fault.spec
+    return "" if row.snapshot is None else row.snapshot.fault
+
+
 def _unacked(row: Row, _now: float) -> int:
     return 0 if row.snapshot is None or row.closed is not None else row.snapshot.unacked_bytes
 
@@ -211,6 +217,7 @@ COLUMNS: Final[Mapping[str, Column]] = {
         _column("notes", 1, "notes about its peer", _notes, title="!", choices=WORDS,
                 full_value=words_of, sort_value=lambda row, now: len(words_of(row, now)),
                 largest_first=True, at_first=True),
+        _column("fault", 18, "the fault on purpose that it has", _fault),
         _column("why_code", 23, "why it waits, in a code", _why_code, title="why code",
                 choices=tuple(WhyCode)),
         _column("why", WHY_AT_LEAST, "why it waits, in words", _why, sort_value=_why_in_brief),

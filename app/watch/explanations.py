@@ -55,8 +55,8 @@ STATES: Final[Table] = _table(
 )
 """By state."""
 REASONS: Final[Table] = _table(
-    (Reason.EOF, "The peer ended its stream, and not inside a frame; all that it sent was echoed.",
-     "10.4", "recv(2)"),
+    (Reason.EOF, "The peer ended its stream, and not inside a frame; all that it sent was echoed, "
+     "unless a fault on purpose held it back.", "10.4", "recv(2)"),
     (Reason.EOF_MID_HEADER, "The peer ended its stream inside the 4 bytes of a header.",
      "10.3", "recv(2)"),
     (Reason.EOF_MID_BODY, "The peer ended its stream before the body was complete.",
@@ -76,7 +76,8 @@ REASONS: Final[Table] = _table(
      "answered.", "10.2", "tcp(7)"),
     (Reason.UNREACHABLE, "The network answered that the peer cannot be reached.",
      "10.2", "icmp(7)"),
-    (Reason.KILLED, "An operator ended the connection, on a screen or with ctl kill.",
+    (Reason.KILLED, "It was ended on purpose: by an operator, on a screen or with ctl kill, or by "
+     "a fault (eof, reset).",
      "10.2", "close(2)"),
     (Reason.LIMIT, "It was refused at once because the server, or its address, had all the "
      "connections that it may have.", "10.1", "getrlimit(2)"),
@@ -113,6 +114,8 @@ WHYS: Final[Table] = _table(
      "of its echo.", "10.2", "shutdown(2)"),
     (WhyCode.DRAINING_PEER, "We have sent everything and our FIN, and wait for the peer's.",
      "10.2", "shutdown(2)"),
+    (WhyCode.HELD_BY_FAULT, "A fault on purpose (--fault, `ctl fault`) holds its echo back.",
+     "10.5", "send(2)"),
     (WhyCode.WORKER_SILENT, "Its loop gives no sign of life, so all that is shown of it is old.",
      "14.3", "sched(7)"),
     (WhyCode.CLOSED, "It has ended; the reason says how.", "10.2", "close(2)"),
@@ -163,6 +166,7 @@ COLUMNS: Final[Table] = _table(
      "them are explained.", "12", "tcp(7)"),
     ("notes", "The number of notes about its peer, `!` for one: habits that cost it time or will "
      "stall it.", "12", "tcp(7)"),
+    ("fault", "The fault on purpose that it has (--fault, `ctl fault`).", "10.5", "send(2)"),
     ("why_code", "What it waits for, in one word that scripts can rely on.", "10.6", "ss(8)"),
     ("why", "What it waits for, judged by its state and the kernel's queues.", "10.6", "ss(8)"),
 )

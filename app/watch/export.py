@@ -22,21 +22,28 @@ _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 
 def as_json(rows: Iterable[Row], now: float, filtered_by: str) -> str:
     """One object: the time `now`, the filter, and the connections in the order of the table."""
-    connections = [_objects_of(row, now) for row in rows]
+    connections = [objects_of(row, now) for row in rows]
     whole = {"t": now, "filter": filtered_by, "connections": connections}
     return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
 
 
 def one_as_json(row: Row, now: float) -> str:
     """One connection as one line of JSON."""
-    return json.dumps(_objects_of(row, now), ensure_ascii=False)
+    return json.dumps(objects_of(row, now), ensure_ascii=False)
 
 
-def _objects_of(row: Row, now: float) -> dict[str, Any]:
-    """The facts for JSON, in which a diagnosis is an object, as in `ctl`."""
-    found = row.diagnosis
-    told = None if found is None else msgspec.to_builtins(found)
-    return facts_of(row, now) | {"diagnosis": told}
+def objects_of(row: Row, now: float) -> dict[str, Any]:
+    """The facts for JSON: a diagnosis is an object, and the fault of a closed one its receipt."""
+    found, closed = row.diagnosis, row.closed
+    fault: Any = row.snapshot.fault or None if row.snapshot is not None else None
+    if closed is not None:
+        fault = None if closed.fault is None else msgspec.to_builtins(closed.fault)
+    told = {
+        "diagnosis": None if found is None else msgspec.to_builtins(found),
+        "fault": fault,
+    }
+    end = {} if closed is None else {"detail": closed.detail, "closed_at": closed.t}
+    return facts_of(row, now) | told | end
 
 
 def one_as_text(row: Row, now: float) -> str:
@@ -85,11 +92,12 @@ def write_files(now: float, contents: Mapping[str, str]) -> list[Path]:
     written = []
     for suffix, text in contents.items():
         path = Path(f"{name}.{suffix}")
-        with open(path, "x", encoding="utf-8", newline="", opener=_open_private) as file:
+        with open(path, "x", encoding="utf-8", newline="", opener=open_private) as file:
             file.write(text)
         written.append(path.absolute())
     return written
 
 
-def _open_private(path: str, flags: int) -> int:
+def open_private(path: str, flags: int) -> int:
+    """Open a file for `open`; a new one is for its user alone. Raises `OSError`."""
     return os.open(path, flags, 0o600)

@@ -7,7 +7,17 @@ from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Final, NamedTuple
 
-from ..core.commands import Command, Kill, KillMode, ReadBytes, Set, Trace, TraceLevel, results_left
+from ..core.commands import (
+    Command,
+    Fault,
+    Kill,
+    KillMode,
+    ReadBytes,
+    Set,
+    Trace,
+    TraceLevel,
+    results_left,
+)
 from ..core.events import CommandResult
 
 FAILURES_NAMED: Final = 3
@@ -39,6 +49,11 @@ class Requests:
     def set(self, name: str, value: float | str, instance: str = "") -> None:
         """Change a setting of the server `instance`."""
         self._submit(Set(request=self._expect(1), instance=instance, name=name, value=value))
+
+    def fault(self, connection_id: int, spec: str, instance: str = "") -> None:
+        """Give a connection of `instance` a fault on purpose; an empty `spec` takes it away."""
+        request = self._expect(1)
+        self._submit(Fault(request=request, instance=instance, ids=(connection_id,), spec=spec))
 
     def trace(self, connection_id: int, level: TraceLevel, instance: str = "") -> None:
         """Choose the trace level of one connection of `instance`; its result is not reported."""

@@ -50,6 +50,8 @@ class WhyCode(StrEnum):
     DRAINING_UNACKNOWLEDGED = "draining_unacknowledged"
     DRAINING_PEER = "draining_peer"
     """All is acknowledged; the peer's FIN is waited for."""
+    HELD_BY_FAULT = "held_by_fault"
+    """A fault on purpose holds its echo back."""
     WORKER_SILENT = "worker_silent"
     """Its loop, in a worker process or in the server itself, says nothing: what is known is old."""
     CLOSED = "closed"
@@ -82,6 +84,8 @@ def why_code(row: Row, now: float) -> WhyCode:
     state, queues, quiet = snapshot.state, snapshot.queues, now - snapshot.active_at
     if state is ConnectionState.CLOSED:
         return WhyCode.CLOSED
+    if snapshot.fault_holds:
+        return WhyCode.HELD_BY_FAULT
     if state is ConnectionState.DRAINING:
         unsent = snapshot.pending or snapshot.unacked_bytes
         return WhyCode.DRAINING_UNACKNOWLEDGED if unsent else WhyCode.DRAINING_PEER
@@ -147,6 +151,8 @@ def _waiting(row: Row, now: float) -> str:
             return f"{_resting(snapshot, rest)}{_for(rest)}"
         case WhyCode.NEEDS_HEADER | WhyCode.NEEDS_BODY:
             return f"waiting for {_missing(snapshot)}{_none_for(quiet)}"
+        case WhyCode.HELD_BY_FAULT:
+            return f"a fault on purpose ({snapshot.fault}) holds its echo back{_for(quiet)}"
         case WhyCode.HELD_BY_BUDGET:
             return "held by the budget: it had its share of this iteration, and goes on in the next"
         case WhyCode.SERVER_BEHIND:
@@ -200,6 +206,7 @@ def _missing(snapshot: Snapshot) -> str:
 
 
 _BRIEF: Final = {
+    WhyCode.HELD_BY_FAULT: "held by a fault",
     WhyCode.HELD_BY_BUDGET: "held by the budget",
     WhyCode.SERVER_BEHIND: "server is behind",
     WhyCode.WORKER_SILENT: "worker is silent",

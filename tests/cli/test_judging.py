@@ -32,6 +32,7 @@ NEVER = {
     "decimal": [],
     "choice": ["9" * 5000],
     "addresses": ["9" * 5000],
+    "fault": ["9" * 5000, "slice=0", "gap=1", "stall@1,eof@2", "seed=1"],
 }
 """More of them, by the kind of the value."""
 JUDGED = [name for name in RULES if name != "host"]

@@ -64,6 +64,7 @@ OTHERWISE: dict[str, str] = {
     "cap": "12345",
     "record_max_size": "3MiB",
     "record_max_age": "100",
+    "fault": "slice=1..3,seed=7",
 }
 """For some options a value that is not the default; the others are switches and numbers."""
 

@@ -62,7 +62,7 @@ def test_each_message_to_the_server_is_understood(message: str) -> None:
 
 def test_each_command_is_understood() -> None:
     commands = [line.split("}")[0] + "}" for line in LINES if line.startswith('{"command"')]
-    assert len(commands) == 6
+    assert len(commands) == 7
     for command in commands:
         assert read_to_server(f'{{"type":"do","command":{command}}}'.encode())
 

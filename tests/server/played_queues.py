@@ -17,6 +17,8 @@ class PlayedQueues(SocketQueues):
     def __init__(self) -> None:
         super().__init__({})
         self.unacked_bytes: int | None = 0
+        self.acks_meanwhile = False
+        """Whether the last acknowledgement comes just before `progress` is asked."""
         self.unread_bytes = 0
         self.peer = PeerProgress(9.0, 0, 0, 0, 0, False)
         self.left_unread: int | None = None
@@ -32,7 +34,10 @@ class PlayedQueues(SocketQueues):
         return self.unread_bytes
 
     def progress(self, fd: int) -> PeerProgress | None:
-        return None if self.unacked_bytes is None else self.peer
+        known = self.unacked_bytes
+        if self.acks_meanwhile:
+            self.unacked_bytes = 0
+        return None if known is None else self.peer
 
     def peer_unread(self, fd: int) -> int | None:
         self.peers_asked += 1

@@ -10,13 +10,13 @@ from app.core.framing import frame
 from app.core.settings import Settings
 from app.server import serving as serving_module
 from app.server import tracing
+from app.server.budgets import BATCH_BUDGET, FRAME_BUDGET
 from app.server.connection import READ_SIZE, Connection
 from app.server.connection_limit import ConnectionLimit
 from app.server.lifecycle import Lifecycle
-from app.server.machine import FRAME_BUDGET
 from app.server.poller import SelectPoller
 from app.server.reporter import Reporter
-from app.server.serving import BATCH_BUDGET, Serving
+from app.server.serving import Serving
 from app.server.shard import Shard
 from app.watch.stream import EventStream
 

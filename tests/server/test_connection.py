@@ -10,8 +10,9 @@ import pytest
 
 import app.server
 from app.core.framing import frame, header
+from app.server.budgets import BYTE_BUDGET
 from app.server.connection import READ_SIZE, SMALL_READ, STEADY, Connection
-from app.server.machine import BYTE_BUDGET, READ_BODY, WRITE_BODY, EchoMachine
+from app.server.machine import READ_BODY, WRITE_BODY, EchoMachine
 
 SERVER = Path(app.server.__file__).parent
 CAP = 1000

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from app.core.events import Reason
 from app.core.framing import frame
 from app.core.settings import Settings
-from app.server.connection import Connection, Linger
+from app.server.connection import Connection
 from app.server.deadlines import SLOT, TimingWheel, deadline, describe_wait
+from app.server.linger import Linger
 from app.server.outstanding import Outstanding
 from app.watch.row import Row, update_rows
 from app.watch.why import why_waiting

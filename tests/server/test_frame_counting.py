@@ -18,7 +18,7 @@ from app.core.framing import (
     header,
     whole_frames,
 )
-from app.server.machine import FRAME_BUDGET
+from app.server.budgets import FRAME_BUDGET
 
 CAP = 50
 

@@ -24,8 +24,8 @@ from app.core.events import (
     Toggled,
 )
 from app.core.framing import frame, header
+from app.server.budgets import FRAME_BUDGET
 from app.server.connection import Connection
-from app.server.machine import FRAME_BUDGET
 from app.server.poller import Ready
 from tests.peers import Running, exchange, read_exactly, read_to_end
 

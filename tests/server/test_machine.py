@@ -12,15 +12,14 @@ from hypothesis import strategies as st
 
 from app.core.events import POLLIN, POLLOUT, ConnectionState, Reason
 from app.core.framing import HEADER_SIZE, frame, header
+from app.server.budgets import FRAME_BUDGET, WRITEV_MAX
 from app.server.machine import (
     CLOSED,
     COALESCE_BELOW,
     DRAINING,
-    FRAME_BUDGET,
     READ_BODY,
     READ_LEN,
     WRITE_BODY,
-    WRITEV_MAX,
     EchoMachine,
     IllegalTransition,
 )

@@ -61,6 +61,16 @@ def test_all_acknowledged_ends_it_and_says_when() -> None:
     assert bench.reporter.next_look == inf
 
 
+@pytest.mark.parametrize("acks_meanwhile", [True, False])
+def test_an_end_in_order_between_two_questions_is_no_reset(acks_meanwhile: bool) -> None:
+    bench = Bench()
+    assert bench.look(101.0, 9000) is not None
+    bench.queues.peer = PeerProgress(0.0, 0, 0, 0, 0, is_over=True)
+    bench.queues.acks_meanwhile = acks_meanwhile
+    assert (bench.look(101.5, 9000) is None) is acks_meanwhile
+    assert (bench.connection.outstanding is None) is acks_meanwhile
+
+
 def test_what_was_told_is_taken_back_when_later_bytes_take_the_place_of_those_before() -> None:
     bench = Bench()
     assert bench.look(101.0, 9000) is not None

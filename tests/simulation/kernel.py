@@ -9,7 +9,7 @@ import termios
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Protocol
 
-from app.core.events import POLLIN
+from app.core.events import POLLIN, POLLOUT
 from app.server.poller import POLLRDHUP, Ready
 
 from .sockets import POLLERR, POLLHUP, ListeningSocket, Socket, Violation, os_error
@@ -73,7 +73,8 @@ class SimulatedPoller:
         self.interest: dict[int, int] = {}
         """The interest registered of each descriptor."""
         self.modified: dict[int, int] = {}
-        """How often that of a descriptor was changed since it was added."""
+        """How often that of a descriptor was changed, times without one included."""
+        self._left: list[Socket] = []  # left out with POLLOUT on: toggled, if it is not the close
         self.polls = 0
         self.full = 0
         """How many of the next additions fail with ENOSPC (epoll_ctl(2))."""
@@ -90,7 +91,8 @@ class SimulatedPoller:
             self.full -= 1
             raise os_error(errno.ENOSPC)
         self.interest[fd] = interest
-        self.modified[fd] = 0
+        sock = self._kernel.sockets.get(fd)
+        self.modified[fd] = 0 if sock is None else sock.toggles + bool(interest & POLLOUT)
         self.changed(fd)
 
     def modify(self, fd: int, interest: int) -> None:
@@ -110,12 +112,17 @@ class SimulatedPoller:
         sock = self._kernel.sockets.get(fd)
         if sock is not None:
             sock.toggles = self.modified[fd]
+            if self.interest[fd] & POLLOUT:
+                self._left.append(sock)
         del self.interest[fd], self.modified[fd]
         self._edges.pop(fd, None)
 
     def poll(self, timeout: float | None) -> Ready:
         """Have the world go on, and return what is ready then."""
         self.polls += 1
+        for sock in self._left:
+            sock.toggles += not sock.is_closed
+        self._left.clear()
         return self.wait(timeout)
 
     def close(self) -> None:

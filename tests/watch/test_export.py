@@ -63,7 +63,7 @@ async def test_a_failure_is_one_line(
 
     async with running(FixedSource(overview())) as (app, pilot):
         with monkeypatch.context() as patch:
-            patch.setattr(export, "_open_private", refuse)
+            patch.setattr(export, "open_private", refuse)
             await pilot.press(key)
             await pilot.pause()
         [notification] = app._notifications

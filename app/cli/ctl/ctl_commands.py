@@ -29,6 +29,8 @@ from ...watch.state import State
 from ..completion import list_of, one_of
 from ..exit_codes import EXIT_FAILED, EXIT_INTERRUPTED
 from ..options import client_options
+from .export_command import export
+from .fault_command import fault
 from .killing import kill
 from .linking import fetch_process, fetch_state, json_option, linked
 from .lint_command import lint_command
@@ -66,7 +68,7 @@ def ctl() -> None:
     """Look at a running server and change it, from scripts."""
 
 
-for command in (list_command, show, why, lint_command, kill, record):
+for command in (list_command, show, why, lint_command, kill, fault, record, export):
     ctl.add_command(command)
 
 

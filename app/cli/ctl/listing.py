@@ -12,6 +12,7 @@ import msgspec
 from ...core.events import Snapshot
 from ...core.kept_bytes import KeptBytes
 from ...watch.columns import LISTED, OF_CLOSED, Column, column_named, facts_of
+from ...watch.export import objects_of
 from ...watch.filter import parse_filter
 from ...watch.notes import notes_of
 from ...watch.row import Row
@@ -68,7 +69,7 @@ def print_rows(
 def print_row_objects(rows: Sequence[Row], now: float, instance: str) -> None:
     """Print each connection as JSON, with all its columns and the server that it is named by."""
     named = {"instance": instance}
-    print_objects(named | facts_of(row, now) | _diagnosis_of(row) | _end_of(row) for row in rows)
+    print_objects(named | objects_of(row, now) for row in rows)
 
 
 def _diagnosis_of(row: Row, as_json: bool = True) -> dict[str, Any]:
@@ -93,7 +94,7 @@ def _end_of(row: Row) -> dict[str, Any]:
     return {"detail": row.closed.detail, "closed_at": row.closed.t}
 
 
-def _find(state: State, connection_id: int) -> Row | None:
+def find_row(state: State, connection_id: int) -> Row | None:
     """Return a connection that is open, or closed a while ago; None, after saying so, if none."""
     row = ({row.id: row for row in state.kept} | state.rows).get(connection_id)
     if row is None:
@@ -186,10 +187,11 @@ def show(control: str | None, as_json: bool, with_bytes: bool, connection_id: in
     with linked(control, "show") as link:
         state, now = fetch_state(link, closed=True)
         kept = link.read_bytes(connection_id) if with_bytes else None
-    row = _find(state, connection_id)
+    row = find_row(state, connection_id)
     if row is None:
         return EXIT_FAILED
-    facts: dict[str, Any] = {"instance": link.instance} | facts_of(row, now)
+    told = objects_of(row, now) if as_json else facts_of(row, now)
+    facts: dict[str, Any] = {"instance": link.instance} | told
     facts |= _notes_of(row, now, as_json) | _diagnosis_of(row, as_json)
     if row.snapshot is not None:
         facts |= {name: getattr(row.snapshot, name) for name in OFFSETS}
@@ -210,7 +212,7 @@ def why(control: str | None, as_json: bool, connection_id: int) -> int:
     """Why one connection waits, and the figures that say so."""
     with linked(control, "why") as link:
         state, now = fetch_state(link, closed=True)
-    row = _find(state, connection_id)
+    row = find_row(state, connection_id)
     if row is None:
         return EXIT_FAILED
     names = ("id", "why", "why_code", "state", "pending", "unacked_bytes", "in_flight_bytes")

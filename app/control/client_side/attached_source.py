@@ -9,19 +9,28 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from ...core.commands import Command, Kill, ReadBytes, Stop, Trace, TraceLevel, results_left
+from ...core.commands import (
+    Command,
+    Fault,
+    Kill,
+    ReadBytes,
+    Trace,
+    TraceLevel,
+    expected_results,
+    results_left,
+)
 from ...core.events import CommandResult, Crashed, Event, Notice, RecordingStatus, Snapshot, Stopped
 from ...core.statistics import carry_longest
 from ...watch.source import Failure
 from ...watch.stream import Drained
 from ..protocol import Do, News, Page, Watch, Welcome
-from .control_client import ControlError, Link, ServerGone, hello, join_pages, split_kill
+from .control_client import ControlError, Link, ServerGone, hello, join_pages, split
 
 RETRY: Final = 0.5
 """Seconds between two attempts to connect to a server that is gone."""
@@ -129,15 +138,13 @@ class AttachedSource:
             return
         # The server refuses it if it is another one by now.
         command = msgspec.structs.replace(command, instance=self._instance)
-        if isinstance(command, Kill):
-            if command.ids:
-                self._under_way[command.request] = command, len(command.ids)
-            for part in split_kill(command):
-                self._link.send(Do(command=part))
-        else:
-            if not isinstance(command, Trace | Stop):
-                self._under_way[command.request] = command, 1
-            self._link.send(Do(command=command))
+        if not isinstance(command, Trace) and (results := expected_results(command)):
+            self._under_way[command.request] = command, results
+        parts: Iterable[Command] = (command,)
+        if isinstance(command, Kill | Fault) and command.ids:
+            parts = split(command)
+        for part in parts:
+            self._link.send(Do(command=part))
 
     def drain(self) -> Drained:
         """Return everything that has arrived; new pages begin a drain of their own (`afresh`)."""

@@ -9,11 +9,19 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 
-from ...core.commands import ClientCommand, Kill, ReadBytes, answer_bound, results_left
+from ...core.commands import (
+    ClientCommand,
+    Fault,
+    Kill,
+    ReadBytes,
+    answer_bound,
+    expected_results,
+    results_left,
+)
 from ...core.events import (
     CommandResult,
     Event,
@@ -42,6 +50,8 @@ from ..protocol import (
     read_from_server,
 )
 
+Many = TypeVar("Many", bound=Kill | Fault)
+"""A command that names connections."""
 ANSWER_WITHIN: Final = 10.0
 """Seconds to wait for the next message of a server that should send one."""
 _READ_SIZE: Final = 256 * 1024
@@ -227,7 +237,7 @@ class Link:
 
     def _answers(self, command: ClientCommand) -> Iterator[CommandResult | KeptBytes]:
         """Send a command, and wait for all that answers it; as `carry_out`."""
-        expected = len(command.ids) if isinstance(command, Kill) else 1
+        expected = expected_results(command)
         command = msgspec.structs.replace(command, instance=command.instance or self.instance)
         while self.receive_ready():
             pass  # raises if the server has gone already: then nothing is sent
@@ -277,10 +287,10 @@ def join_pages(pages: list[Page]) -> Drained:
     )
 
 
-def split_kill(kill: Kill) -> Iterator[Kill]:
-    """Split a kill of any size into commands that the server takes, with one request number."""
-    for start in range(0, len(kill.ids), MOST_IDS):
-        yield msgspec.structs.replace(kill, ids=kill.ids[start : start + MOST_IDS])
+def split(command: Many) -> Iterator[Many]:
+    """Split a command of any size into ones that the server takes, with one request number."""
+    for start in range(0, len(command.ids), MOST_IDS):
+        yield msgspec.structs.replace(command, ids=command.ids[start : start + MOST_IDS])
 
 
 def hello(client: str, read_only: bool = False, announce: bool = False) -> Hello:

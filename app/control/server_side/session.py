@@ -16,6 +16,7 @@ import msgspec
 from ... import __version__
 from ...core.commands import (
     ClientCommand,
+    Fault,
     Kill,
     ReadBytes,
     Record,
@@ -23,6 +24,8 @@ from ...core.commands import (
     Stop,
     Trace,
     answer_bound,
+    expected_results,
+    ids_of,
     results_left,
 )
 from ...core.events import CommandResult, RecordingStatus
@@ -223,7 +226,7 @@ class Session:
             return
         message = read_to_server(body)
         if isinstance(message, Do):
-            ids = len(message.command.ids) if isinstance(message.command, Kill) else 0
+            ids = len(ids_of(message.command))
             self._command_at = now + COMMAND_INTERVAL + ids * KILL_INTERVAL
             self._carry_out(message.command)
         elif isinstance(message, Watch):
@@ -273,8 +276,7 @@ class Session:
             self.follower.answer(self._context.recording_status(command))
         else:
             # A kill without ids has no results, nor has a stop: its events tell of it.
-            results = len(command.ids) if isinstance(command, Kill) else 1
-            results = 0 if isinstance(command, Stop) else results
+            results = expected_results(command)
             number = self._context.next_number()
             if results:
                 self._remember(number, command.request)
@@ -301,7 +303,7 @@ class Session:
         if command.instance:
             meant = printable(command.instance, 32)
             return f"meant for the server {meant}, and this is {self._context.instance}"
-        if isinstance(command, Kill | Trace | ReadBytes):
+        if isinstance(command, Kill | Fault) or ids_of(command):
             return f"no instance is given; this server's is {self._context.instance}"
         return ""
 

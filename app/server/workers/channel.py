@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 import msgspec
 
 from ...core.addresses import Address
-from ...core.commands import Kill, ReadBytes, Set, Stop, Trace
+from ...core.commands import Fault, Kill, ReadBytes, Set, Stop, Trace
 from ...core.events import Event, Snapshot
 from ...core.framing import frame
 from ...core.settings import Settings
@@ -31,11 +31,20 @@ class Assignment(msgspec.Struct, frozen=True, tag_field="command", tag="assignme
     """The inherited descriptors of its listening sockets, one for each address."""
     counts: int
     """The inherited descriptor of the memory that `app.server.connection_limit` counts in."""
+    tokens: int
+    """The inherited descriptor of `app.server.fault_tokens`."""
+    of_next: str
+    """The SPEC of the fault for which there may be tokens; mostly empty."""
     worker: int
     first_id: int
     epoch: float
     watched: bool
     wants_bytes: bool
+
+    @property
+    def inherited(self) -> tuple[int, ...]:
+        """All descriptors that it inherits."""
+        return (*self.listeners, self.counts, self.tokens)
 
 
 class WatchOrder(msgspec.Struct, frozen=True, tag_field="command", tag="watch"):
@@ -46,7 +55,7 @@ class WatchOrder(msgspec.Struct, frozen=True, tag_field="command", tag="watch"):
     """As `EventStream.asked_at`."""
 
 
-Order: TypeAlias = Assignment | WatchOrder | Kill | Set | Trace | ReadBytes | Stop
+Order: TypeAlias = Assignment | WatchOrder | Kill | Set | Trace | ReadBytes | Fault | Stop
 
 
 class WorkerBatch(msgspec.Struct, frozen=True):

@@ -12,10 +12,12 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from ...core.commands import Command, Kill, ReadBytes, Set, Trace, answer_bound
+from ...core.commands import Command, Fault, Kill, ReadBytes, Set, Trace, answer_bound
 from ...core.events import CommandResult, Event, Notice
 from ...core.settings import SettingError, Settings
 from ..descriptors import replace_setting
+from ..fault_tokens import TokenPipe
+from ..faults import check_fault, describe_next
 from ..poller import Poller
 from .slot import WorkerSlot
 from .worker_process import SIGN_OF_LIFE
@@ -66,6 +68,10 @@ class Routing:
         self._send = send
         self._publish = publish
         self._now = now
+        self.tokens = TokenPipe()
+        """What the workers take for the faults of the next connections; to be closed."""
+        self.of_next = ""
+        """The SPEC of the fault that the next connections get; mostly empty."""
         self._changes: dict[int, _Change] = {}
         # Requests of our own are negative: no answer to them goes out.
         self._own_requests = count(SIGN_OF_LIFE.request - 1, -1)
@@ -73,7 +79,9 @@ class Routing:
     def apply(self, command: Command) -> None:
         """Send a command to the workers that it concerns."""
         match command:
-            case Kill():
+            case Fault() if not command.ids:
+                self._fault_next(command)
+            case Kill() | Fault():
                 by_worker: dict[int, list[int]] = defaultdict(list)
                 for connection_id in command.ids:
                     by_worker[self._slot_index_of(connection_id)].append(connection_id)
@@ -114,6 +122,20 @@ class Routing:
         for slot in alive:
             self._send(slot, Set(request=request, name=command.name, value=new))
         self._settle(request)
+
+    def _fault_next(self, command: Fault) -> None:
+        """Give a fault to exactly the next connections, whichever worker accepts them."""
+        try:
+            check_fault(command)
+        except SettingError as error:
+            self._answer(command, False, str(error))
+            return
+        self.of_next = command.spec if command.next else ""
+        self.tokens.put(command.next)
+        for slot in self._slots:
+            if slot.process is not None:
+                self._send(slot, msgspec.structs.replace(command, request=next(self._own_requests)))
+        self._answer(command, True, describe_next(command))
 
     def _settle(self, request: int) -> None:
         """Publish a setting once it is in force at every worker that answers."""

@@ -72,9 +72,7 @@ class Workers(ServerHandle):
         passed: socket.socket | None = None,
         wall: Callable[[], float] = time.time,
     ) -> None:
-        """`passed` is a socket that listens already, for which host, port and backlog do not
-        count.
-        """
+        """`passed` is a socket that listens already: host, port and backlog do not count then."""
         self._clock = clock
         self._wall_clock = WallClock(wall() - clock(), clock, wall)
         poller = make_poller(settings.poller)
@@ -121,6 +119,7 @@ class Workers(ServerHandle):
         self._close_listeners()
         self._counts.release()
         os.close(self._counts_fd)
+        self._routing.tokens.close()
         self._selector.close()
         self._commands.close()
 
@@ -240,6 +239,8 @@ class Workers(ServerHandle):
             addresses=self.addresses,
             listeners=tuple(listener.sock.fileno() for listener in slot.listeners),
             counts=self._counts_fd,
+            tokens=self._routing.tokens.reader,
+            of_next=self._routing.of_next,
             worker=slot.number,
             first_id=slot.next_id,
             epoch=self._epoch,
@@ -247,7 +248,7 @@ class Workers(ServerHandle):
             wants_bytes=self._stream.wants_bytes,
         )
         try:
-            process = WorkerProcess(assignment, (*assignment.listeners, self._counts_fd), now)
+            process = WorkerProcess(assignment, assignment.inherited, now)
         except OSError as error:
             self._try_again(slot, now, now, f"could not be started: {error}")
             return

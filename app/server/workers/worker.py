@@ -13,10 +13,12 @@ import time
 from collections.abc import Iterator
 from typing import Final
 
+from ...core.commands import Fault
 from ...core.events import Crashed, Stopped
 from ...core.framing import FrameDecoder
 from ...watch.stream import Drained, EventStream
 from ..connection_limit import ConnectionLimit, map_counts
+from ..fault_tokens import TakenTokens
 from ..listener import Listener, ListeningSocket
 from ..loop import SWITCH_INTERVAL
 from ..server import Server
@@ -135,6 +137,7 @@ def shard_of(assignment: Assignment) -> Shard:
         assignment.worker,
         assignment.settings.workers,
         assignment.first_id,
+        TakenTokens(assignment.tokens),
     )
 
 
@@ -149,6 +152,8 @@ def main() -> None:
         stream = EventStream()
         stream.watched, stream.wants_bytes = assignment.watched, assignment.wants_bytes
         server = Server(assignment.settings, stream, shard=shard_of(assignment))
+        if assignment.of_next:
+            server.submit(Fault(request=0, spec=assignment.of_next, next=1))
         pipe = ParentPipe(channel, stream)
         threading.Thread(
             target=apply_orders,

@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from ...core.commands import Command, Kill, ReadBytes, Set, Trace, TraceLevel
+from ...core.commands import Command, Fault, Kill, ReadBytes, Set, Trace, TraceLevel
 from ...core.events import Closed, CommandResult, Opened, Reason, Snapshot
 from ...core.framing import FrameDecoder
 from ...core.spawn import helper_command, start_helper
@@ -144,7 +144,7 @@ class WorkerProcess:
         """Send a command; its answers are awaited until `until`, on the supervisor's clock."""
         asked = command, until
         match command:
-            case Kill():
+            case Kill() | Fault():
                 for connection_id in command.ids:
                     self.unanswered[command.request, connection_id] = asked
             case Trace() | ReadBytes():
@@ -358,5 +358,6 @@ def _closed(opened: Opened, last: Snapshot | None, t: float, reason: Reason, det
         opened_at=opened.t,
         diagnosis=None if last is None else last.diagnosis,
         habits=None if last is None else last.habits,
+        fault=None,
         **{name: getattr(last, name, 0) for name in COUNTED},
     )

@@ -50,6 +50,8 @@ END = Stopped(t=1, cause="test", opened=0, closed=0, frames_out=0, bytes_in=0, b
             (Address("::1", 9000), Address("127.0.0.1", 9000)),
             (5, 7),
             6,
+            9,
+            "slice=1",
             2,
             8,
             1.5,

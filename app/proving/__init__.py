@@ -1,0 +1,1 @@
+"""Grades for clients and servers that frame with four bytes."""
