@@ -186,15 +186,20 @@ def _slow_reader(target: Target) -> None:
 
 
 def _apart(target: Target) -> None:
-    with contextlib.ExitStack() as stack:
-        peers = [stack.enter_context(target.connect()) for _ in range(10)]
-        sent = [target.frame(200) for _ in peers]
-        for peer, one in zip(peers, sent, strict=True):
-            peer.send(one[:70])
-        for peer, one in zip(peers, sent, strict=True):
-            peer.send(one[70:])
-        for peer, one in zip(reversed(peers), reversed(sent), strict=True):
-            peer.expect(one)
+    for pings in (0, 2):
+        with contextlib.ExitStack() as stack:
+            peers = [stack.enter_context(target.connect()) for _ in range(10)]
+            other = stack.enter_context(target.connect())
+            sent = [target.frame(200) for _ in peers]
+            for peer, one in zip(peers, sent, strict=True):
+                peer.send(one[:70])
+            time.sleep(0.02)
+            for _ in range(pings):  # a loop that has served this one has read those parts
+                other.exchange(target.frame(8))
+            for peer, one in zip(peers, sent, strict=True):
+                peer.send(one[70:])
+            for peer, one in zip(reversed(peers), reversed(sent), strict=True):
+                peer.expect(one)
 
 
 def _reset_in_the_middle(target: Target) -> None:
@@ -233,7 +238,8 @@ def _leaves_unread(target: Target) -> None:
     many = large * (PENDING // len(large))
     for sent in (few, many):
         with target.connect() as other:
-            with target.connect() as peer:
+            # Not to be seen here: what a server makes of so many frames.
+            with target.connect() as peer, contextlib.suppress(Wrong):
                 peer.send_reluctantly(sent)
                 peer.shut_down()
                 if sent is many:
@@ -354,7 +360,7 @@ SERVER_CASES: Final = (
                    Sign.ENDED)
                | _by("it waits for a byte of a body that has none", Sign.SILENT), _empty_frame),
     ServerCase("apart", "ten peers whose frames come in turns", "8.1",
-               _by("its connections share a buffer", Sign.BYTES)
+               _by("its connections share a buffer", Sign.BYTES, Sign.ENDED)
                | _by("it serves one connection at a time, or does not accept all that wait",
                      Sign.SILENT), _apart),
     ServerCase("large_frame", "a body of 1 MiB", "10.5",
