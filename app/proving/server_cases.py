@@ -15,6 +15,7 @@ import psutil
 
 from ..core.framing import HEADER_SIZE, frame, header
 from ..core.settings import KIB, MIB
+from ..core.words.language import compose
 from .server_target import NotPossible, Peer, Sign, Target, Wrong
 
 STORM: Final = 200
@@ -75,7 +76,10 @@ def _exchange_within_cap(target: Target, peer: Peer, size: int) -> None:
         peer.exchange(frame(target.rng.randbytes(size)))
     except Wrong as wrong:
         if wrong.sign is Sign.ENDED and target.cap is None and size > LEAST_CAP:
-            text = f"it ended at a body of {size:,} bytes: if that is over its CAP, give --cap"
+            text = compose(
+                "it ended at a body of {size:,} bytes: if that is over its CAP, give --cap",
+                size=size,
+            )
             raise NotPossible(text) from None
         raise
 
@@ -161,7 +165,9 @@ def _over_cap(target: Target) -> None:
     with target.connect() as peer:
         peer.exchange(target.frame(5))
         peer.send(header(cap + 1) + bytes(min(cap + 1, 64 * KIB)))
-        peer.expect_end(f"after a header that announces {cap + 1:,} bytes, one over the CAP")
+        peer.expect_end(
+            compose("after a header that announces {size:,} bytes, one over the CAP", size=cap + 1)
+        )
 
 
 def _huge_length(target: Target) -> None:
@@ -180,7 +186,10 @@ def _slow_reader(target: Target) -> None:
             quick.exchange(target.frame(5))
             took = time.monotonic() - began
             if took > QUICK:
-                text = f"a quick client waited {took:.1f} s beside one that does not read"
+                text = compose(
+                    "a quick client waited {seconds:.1f} s beside one that does not read",
+                    seconds=took,
+                )
                 raise Wrong(text, Sign.SLOW)
         slow.exchange_rest(sent)  # closed with unread bytes, it would be a reset
 
@@ -257,7 +266,11 @@ def _storm(target: Target) -> None:
                     raise
                 ended += 1
         if ended:
-            text = f"it ended {ended} of {STORM} connections: it seems to allow no more at once"
+            text = compose(
+                "it ended {ended} of {count} connections: it seems to allow no more at once",
+                ended=ended,
+                count=STORM,
+            )
             raise NotPossible(text)
 
 
@@ -291,7 +304,7 @@ def _rest_quietly(process: psutil.Process, when: str) -> None:
     time.sleep(1.0)
     used = sum(process.cpu_times()[:2]) - before
     if used > IDLE_CPU:
-        raise Wrong(f"it uses {used:.0%} of a core {when}", Sign.BUSY)
+        raise Wrong(compose("it uses {used:.0%} of a core {when}", used=used, when=when), Sign.BUSY)
 
 
 def _given_back(target: Target) -> None:
@@ -307,13 +320,18 @@ def _given_back(target: Target) -> None:
         time.sleep(0.05)
     left = process.num_fds() - before
     if left > 0:
-        text = f"{left:,} descriptors are still open {GIVEN_BACK:g} s after all have left"
+        text = compose(
+            "{left:,} descriptors are still open {seconds:g} s after all have left",
+            left=left,
+            seconds=GIVEN_BACK,
+        )
         raise Wrong(text, Sign.KEPT)
     while process.memory_info().rss - memory > MOST_LEFT and time.monotonic() < until:
         time.sleep(0.05)
     grown = process.memory_info().rss - memory
     if grown > MOST_LEFT:
-        raise Wrong(f"{grown // MIB:,} MiB of memory stay after all have left", Sign.KEPT)
+        text = compose("{count:,} MiB of memory stay after all have left", count=grown // MIB)
+        raise Wrong(text, Sign.KEPT)
 
 
 def _steady_descriptors(process: psutil.Process) -> int:
