@@ -160,7 +160,8 @@ class LabApp(App[int]):
             self._right.set_lines(self._side(right, palette.GOOD))
             healed = self._show.is_healed
             self._wrong.set_lines(self._side(wrong, palette.GOOD if healed else palette.ERROR))
-            wrong_line = compose("wrong: {line}", line=self._show.words["line"])
+            function = self._show.words["line"].partition(":")[0]
+            wrong_line = compose("wrong: {line}", line=function)
             title = "healed: it serves as the right one" if healed else wrong_line
             self._wrong.set_title(self._say(title))
             told = list(self._source() if self._shows_source else self._why())
@@ -194,7 +195,7 @@ class LabApp(App[int]):
             [(f"{write_number(last)} ", style), (words["unit"], palette.LABEL)],
             [(_bar(last), style)],
             [(_spark(side.values[-_BAR:]), palette.DIM)],
-            [(words["label"], palette.LABEL)],
+            *flow([(words["label"], palette.LABEL)], width),
             [],
             *flow([(side.note, palette.WARNING)], width),
         ]

@@ -276,7 +276,6 @@ LAB_BYTES: Final[Mapping[str, str]] = {
     "select(2) takes none from descriptor 1,024 on.": "select(2)는 fd 1,024부터 받지 않는다.",
     "This machine has no IPv6 loopback address ({error}).":
         "이 기계에는 IPv6 loopback 주소가 없다({error}).",
-    "It could not be played: {error}.": "실행할 수 없었다: {error}.",
     "That is not enough to show the mistake.": "이 차이로는 실수가 드러났다고 할 수 없다.",
 }
 # fmt: on
