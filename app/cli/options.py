@@ -215,7 +215,7 @@ ui_options: Final = together(
         "--ascii",
         is_flag=True,
         default=None,
-        help="Draw the dashboard in ASCII; so it is where the locale is not UTF-8.",
+        help="Draw the dashboard in ASCII, and English; so it is where the locale is not UTF-8.",
     ),
     lang_option,
     option(APPEARANCE["refresh"]),
