@@ -59,18 +59,18 @@ class Sign(Enum):
 class Wrong(Exception):
     """The server did what it must not do; the text says what, in half a sentence."""
 
-    def __init__(self, text: str, sign: Sign) -> None:
-        super().__init__(text)
-        self.text = text
+    def __init__(self, template: str, sign: Sign, **fields: object) -> None:
+        self.text = compose(template, **fields)
         self.sign = sign
+        super().__init__(self.text)
 
 
 class NotPossible(Exception):
     """The case cannot be met; the text says why."""
 
-    def __init__(self, text: str) -> None:
-        super().__init__(text)
-        self.text = text
+    def __init__(self, template: str, **fields: object) -> None:
+        self.text = compose(template, **fields)
+        super().__init__(self.text)
 
 
 class Target:
@@ -95,8 +95,7 @@ class Target:
         except OSError as error:
             has_died = self._pid is not None and not psutil.pid_exists(self._pid)
             why = "its process has ended" if has_died else error.strerror or str(error)
-            text = compose("it did not accept a connection ({why})", why=why)
-            raise Wrong(text, Sign.REFUSED) from None
+            raise Wrong("it did not accept a connection ({why})", Sign.REFUSED, why=why) from None
         self.connected += 1
         return peer
 
@@ -124,13 +123,11 @@ class Target:
             process = psutil.Process(self._pid)
             process.num_fds()
         except psutil.NoSuchProcess:
-            text = compose("there is no process {number}", number=self._pid)
-            raise NotPossible(text) from None
+            raise NotPossible("there is no process {number}", number=self._pid) from None
         except psutil.Error as error:
-            text = compose(
+            raise NotPossible(
                 "process {number} cannot be asked: {error}", number=self._pid, error=error
-            )
-            raise NotPossible(text) from None
+            ) from None
         return process
 
 
@@ -170,20 +167,22 @@ class Peer:
         try:
             data = self._unread or self._sock.recv(_READ)
         except TimeoutError:
-            text = compose(
-                "it did not end in {seconds:g} s {when}", seconds=self._target.timeout, when=when
-            )
-            raise Wrong(text, Sign.NO_END) from None
+            raise Wrong(
+                "it did not end in {seconds:g} s {when}",
+                Sign.NO_END,
+                seconds=self._target.timeout,
+                when=when,
+            ) from None
         except OSError:
             return
         if data:
-            text = compose(
+            raise Wrong(
                 "it sent {count:,} bytes {when}{named}",
+                Sign.BYTES,
                 count=len(data),
                 when=when,
                 named=_named(data),
             )
-            raise Wrong(text, Sign.BYTES)
 
     def send_unread(self, one: bytes, most: int) -> bytes:
         """Send the same frame again and again until nothing more is taken; return what was sent."""
@@ -197,8 +196,9 @@ class Peer:
                 time.sleep(0.01)
                 continue
             except OSError as error:
-                text = compose("it ended while it was sent frames ({error})", error=error.strerror)
-                raise Wrong(text, Sign.ENDED) from None
+                raise Wrong(
+                    "it ended while it was sent frames ({error})", Sign.ENDED, error=error.strerror
+                ) from None
             sent += one[at : at + count]
             at = (at + count) % len(one)
             until = time.monotonic() + _UNREAD_PAUSE
@@ -279,14 +279,14 @@ class Peer:
         template = "{received:,} of {expected:,} bytes of echo came, then nothing for {seconds:g} s"
         if unsent and received >= expected:
             template = "it reads no more: {unsent:,} bytes could not be sent in {seconds:g} s"
-        text = compose(
+        raise Wrong(
             template,
+            Sign.SILENT,
             unsent=unsent,
             received=received,
             expected=expected,
             seconds=self._target.timeout,
         )
-        raise Wrong(text, Sign.SILENT)
 
     def _receive(self, received: int, expected: int) -> bytes:
         try:
@@ -294,20 +294,19 @@ class Peer:
         except BlockingIOError:
             return b""
         except OSError as error:
-            text = compose(
+            raise Wrong(
                 "it reset the connection after {received:,} of {expected:,} bytes of echo"
                 " ({error})",
+                Sign.ENDED,
                 received=received,
                 expected=expected,
                 error=error.strerror,
-            )
-            raise Wrong(text, Sign.ENDED) from None
+            ) from None
         if not piece and not expected:
             raise Wrong("it ended while it was sent frames, before an echo was due", Sign.ENDED)
         if not piece:
             template = "it ended after {received:,} of {expected:,} bytes of echo"
-            text = compose(template, received=received, expected=expected)
-            raise Wrong(text, Sign.ENDED)
+            raise Wrong(template, Sign.ENDED, received=received, expected=expected)
         return piece
 
     def _send_some(self, left: memoryview) -> int:
@@ -316,23 +315,24 @@ class Peer:
         except BlockingIOError:
             return 0
         except OSError as error:
-            text = compose("it ended while it was sent a frame ({error})", error=error.strerror)
-            raise Wrong(text, Sign.ENDED) from None
+            raise Wrong(
+                "it ended while it was sent a frame ({error})", Sign.ENDED, error=error.strerror
+            ) from None
 
     def _check(self, echo: bytes, when: str) -> None:
         got, self._unread = self._unread[: len(echo)], self._unread[len(echo) :]
         if got == echo:
             return
         at = next(place for place in range(len(echo)) if got[place] != echo[place])
-        text = compose(
+        raise Wrong(
             "byte {at:,} of its echo is {got:#04x} and not {due:#04x}{behind}{named}",
+            Sign.BYTES,
             at=at,
             got=got[at],
             due=echo[at],
             behind=compose(" {when}", when=when) if when else "",
             named=_named(got),
         )
-        raise Wrong(text, Sign.BYTES)
 
 
 def _named(data: bytes) -> str:

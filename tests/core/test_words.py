@@ -47,7 +47,7 @@ STAYS_ENGLISH = {
     "has gone in the middle of a frame: {detail}",
 }
 """Captions that end in words of the server, which are English as in its log."""
-SAYING = {"Wrong", "NotPossible", "_say", "expect", "expect_end", "_rest_quietly", "_check"}
+SAYING = {"Wrong", "NotPossible", "_say", "expect", "expect_end", "rest_quietly", "_check"}
 MODULES = [path for path in (ROOT / "app").rglob("*.py") if "words" not in path.parts]
 TREES = {str(path.relative_to(ROOT)): ast.parse(path.read_text("utf-8")) for path in MODULES}
 
@@ -71,7 +71,7 @@ def templates() -> Iterator[str]:
     for tree in TREES.values():
         names = {node.func.id for node in ast.walk(tree)
                  if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}  # fmt: skip
-        if "compose" in names:
+        if names & {"compose", "Wrong"}:
             yield from (text for text in constants(tree) if FIELD.search(text) and " " in text)
 
 
