@@ -113,7 +113,7 @@ EVENT_TEXTS: Final[Mapping[str, str]] = {
     "The kernel's own figures of the connection: queues, round-trip time, window.":
         "연결에 대한 커널의 수치. 큐, 왕복 시간, 윈도이다.",
     "Some calls of the connection are not shown: they were too many, or nobody watched.":
-        "연결의 호출 중 일부가 보이지 않는다. 너무 많았거나 보는 이가 없었다.",
+        "연결의 호출 중 일부가 보이지 않는다. 너무 많았거나 관찰자가 없었다.",
     "The server accepts connections from now on.": "서버가 이제부터 연결을 받는다.",
     "A setting was changed at run time, by the process that is named.":
         "실행 중에 설정이 바뀌었다. 바꾼 프로세스의 이름이 적혀 있다.",

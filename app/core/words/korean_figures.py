@@ -145,7 +145,7 @@ FIGURE_TEXTS: Final[Mapping[str, str]] = {
     "The share of its time that accepting, reading, writing and closing took.":
         "accept, 읽기, 쓰기, 닫기에 쓴 시간의 비율.",
     "The share of its time in which it told its figures to those who watch.":
-        "보는 이에게 수치를 전하는 데 쓴 시간의 비율.",
+        "관찰자에게 수치를 전하는 데 쓴 시간의 비율.",
     "The longest iteration that was told in the last minute: on the CPU, or waiting for it, whose"
     " it was, and which call took most of it.":
         "최근 1분에 전해진 가장 긴 반복. CPU를 썼는지 기다렸는지, 어느 연결이었는지, 어느 호출이"

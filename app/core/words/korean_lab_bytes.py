@@ -232,7 +232,7 @@ LAB_BYTES: Final[Mapping[str, str]] = {
         "커널은 송신 버퍼의 약 3분의 1이 비어야 POLLOUT을 알린다. send라면 41 kB쯤 비었을 때 이미"
         " 성공했겠지만, POLLOUT 전에는 아무도 시도하지 않는다. 1초에 128 kB라면 10초가 걸린다."
         " 클라이언트가 쉬지 않고 읽는데도 서버에는 진전이 없어 보인다. 그러므로 마지막 send의"
-        " 시각은 상대를 재는 자가 못 된다. 올바른 서버는 상대가 무엇을 ACK했는지 커널에"
+        " 시각은 상대를 판단하는 기준이 되지 못한다. 올바른 서버는 상대가 무엇을 ACK했는지 커널에"
         " 묻는다(SIOCOUTQ, TCP_INFO).",
     "run(): last_active changes only when poll reports the connection.":
         "run(): last_active가 poll이 그 연결을 알릴 때만 바뀐다.",

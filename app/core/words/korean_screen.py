@@ -62,7 +62,7 @@ SCREEN_TEXTS: Final[Mapping[str, str]] = {
     "export the table": "표 내보내기",
     "export the screen": "화면 내보내기",
     "record, end recording": "기록 시작, 끝",
-    "any of these by name": "무엇이든 이름으로",
+    "any of these by name": "이름으로 찾아 실행",
     "help here, all keys": "여기 도움말, 모든 키",
     "quit": "끝내기",
     "view {}": "뷰 {}",

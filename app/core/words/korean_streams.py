@@ -27,7 +27,7 @@ STREAM_TEXTS: Final[Mapping[str, str]] = {
         "인코딩한 뒤 실제로 보내는 바디의 바이트를 센다.",
     "Count the bytes that are really sent.": "실제로 보내는 바이트를 센다.",
     "Let one writer send a whole frame, header and body, before the next begins.":
-        "한 쓰는 쪽이 헤더와 바디를 다 보낸 뒤 다음 쪽이 시작하게 한다.",
+        "쓰는 쪽 하나가 헤더와 바디를 모두 보낸 뒤에 다음 쪽이 시작하게 한다.",
     "Send only the bytes that were filled, not the whole buffer.":
         "버퍼 전체가 아니라 채운 바이트만 보낸다.",
     "Send smaller frames, or start the server with a larger --cap.":
