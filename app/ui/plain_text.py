@@ -72,7 +72,7 @@ class _Table(dict[int, str]):
 _TABLE: Final = _Table({ord(each): plain for many, plain in _PAIRS.items() for each in many})
 
 
-_NO_HANGUL: Final = re.compile("[^가-힣]+")
+_NO_HANGUL: Final = re.compile("[^가-힣「」]+")
 _WIDE_IN: Final = ("ja", "ko", "zh")
 """Languages whose terminals may draw ambiguous characters two cells wide."""
 
