@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,6 +11,7 @@ from hypothesis import settings as hypothesis_settings
 from textual.app import App
 
 from app.core.settings import RULES
+from app.core.words.language import choose_language
 from app.server.poller import available_pollers
 from tests.peers import Running
 
@@ -25,13 +27,15 @@ LOOP_KINDS = [
 def own_runtime_directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep the control sockets of the tests' servers in a directory of their own.
 
-    The choices that a person keeps for the dashboard change no test either.
+    The choices that a person keeps for the dashboard change no test either, nor does the language.
     """
     directory = tmp_path_factory.mktemp("run")
     directory.chmod(0o700)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_RUNTIME_DIR", str(directory))
         patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
+        if choose_language(os.environ) != "en":
+            patch.setenv("LC_ALL", "C.UTF-8")
         yield
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import shutil
 import sys
-import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, TypeAlias, TypeVar
@@ -16,6 +15,8 @@ import msgspec
 from ..core.fault_spec import MOST_SEED
 from ..core.printable import printable, reason_of
 from ..core.settings import PeerPort, Rule, Settings, bounds, rules_of
+from ..core.words.language import Language
+from ..core.words.wrapping import wrap
 from ..proving.check_evidence import Evidence
 from ..proving.client_cases import CLIENT_CASES, ClientCase
 from ..proving.client_check import ClientCheck
@@ -25,7 +26,7 @@ from ..proving.server_check import check_server
 from ..proving.server_target import Target, is_loopback
 from ..proving.verdict import CaseVerdict, Grade
 from .exit_codes import EXIT_FAILED
-from .options import Host, Judged, option
+from .options import Host, Judged, chosen_language, lang_option, option
 from .signals import ended_by_signals
 
 _WIDEST: Final = 120
@@ -61,6 +62,7 @@ def check_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--list", "lists", is_flag=True, help="List the cases, and run nothing."),
             option(Rule("seed", Seed), default=None, show_default=False),
             option(Rule("timeout", CaseTimeout, 10.0)),
+            lang_option,
         )
     ):
         command = each(command)
@@ -90,6 +92,7 @@ def client(
     lists: bool,
     seed: int | None,
     timeout: float,
+    lang: str | None,
     keep: Path | None,
     variables: tuple[str, ...],
     words: tuple[str, ...],
@@ -99,9 +102,10 @@ def client(
     A right client exits with 0 where its echo was whole, cut or late, and with another code, in
     time, where the echo was wrong or missing. {host} and {port} in CMD stand for the server's.
     """
+    language = chosen_language(lang)
     cases = _chosen(CLIENT_CASES, names)
     if lists:
-        return _list(cases, as_json)
+        return _list(cases, as_json, language)
     if not words:
         raise click.UsageError("CMD is missing: check client -- ./my-client {host} {port}")
     env = dict(_divided(variable) for variable in variables)
@@ -114,10 +118,10 @@ def client(
         try:
             evidence = None if keep is None else Evidence(keep)
             checked = ClientCheck(command, timeout, seed, evidence)
-            verdicts = list(_told(checked.play(cases), as_json, len(cases)))
+            verdicts = list(_told(checked.play(cases), as_json, len(cases), language))
         except CannotCheck as error:
             raise click.UsageError(str(error)) from None
-    return _report(Grade(shown_words(words), seed, verdicts), as_json, junit)
+    return _report(Grade(shown_words(words), seed, verdicts), as_json, junit, language)
 
 
 @check.command()
@@ -134,6 +138,7 @@ def server(
     lists: bool,
     seed: int | None,
     timeout: float,
+    lang: str | None,
     cap: int | None,
     pid: int | None,
     yes_really: bool,
@@ -145,9 +150,10 @@ def server(
     It gets up to 200 connections at once and some 100 MB of frames; one on another machine only
     with --yes-really.
     """
+    language = chosen_language(lang)
     cases = _chosen(SERVER_CASES, names)
     if lists:
-        return _list(cases, as_json)
+        return _list(cases, as_json, language)
     if host is None or port is None:
         raise click.UsageError("HOST and PORT of the server are missing: check server HOST PORT")
     if not yes_really and not is_loopback(host):
@@ -158,8 +164,8 @@ def server(
     _judge_report(junit)
     seed = random.randrange(MOST_SEED) if seed is None else seed
     target = Target(host, port, timeout, seed, cap, pid)
-    verdicts = list(_told(check_server(target, cases), as_json, len(cases)))
-    return _report(Grade(f"{host} {port}", seed, verdicts), as_json, junit)
+    verdicts = list(_told(check_server(target, cases), as_json, len(cases), language))
+    return _report(Grade(f"{host} {port}", seed, verdicts), as_json, junit, language)
 
 
 Case = TypeVar("Case", ClientCase, ServerCase)
@@ -173,13 +179,13 @@ def _chosen(cases: Sequence[Case], names: Sequence[str]) -> list[Case]:
     return [case for case in cases if not names or case.name in names]
 
 
-def _list(cases: Iterable[ClientCase | ServerCase], as_json: bool) -> int:
+def _list(cases: Iterable[ClientCase | ServerCase], as_json: bool, language: Language) -> int:
     if as_json:
         listed = [{"case": case.name, "meets": case.meets} for case in cases]
         print(msgspec.json.encode({"cases": listed}).decode())
         return 0
     for case in cases:
-        print(f"{case.name:20} {case.meets}")
+        print(f"{case.name:20} {language.text(case.meets)}")
     return 0
 
 
@@ -206,7 +212,9 @@ def _divided(variable: str) -> tuple[str, str]:
     return name, value
 
 
-def _told(verdicts: Iterator[CaseVerdict], as_json: bool, count: int) -> Iterator[CaseVerdict]:
+def _told(
+    verdicts: Iterator[CaseVerdict], as_json: bool, count: int, language: Language
+) -> Iterator[CaseVerdict]:
     """Print each verdict as it comes, and on a terminal which case is under way."""
     is_live = sys.stderr.isatty()
     width = min(shutil.get_terminal_size().columns, _WIDEST)
@@ -221,24 +229,22 @@ def _told(verdicts: Iterator[CaseVerdict], as_json: bool, count: int) -> Iterato
             return
         number += 1
         if not as_json:
-            _print_verdict(verdict, width)
+            _print_verdict(verdict, width, language)
         yield verdict
 
 
-def _print_verdict(verdict: CaseVerdict, width: int) -> None:
+def _print_verdict(verdict: CaseVerdict, width: int, language: Language) -> None:
     word = "skip" if verdict.skipped else "ok" if verdict.ok else "FAIL"
     head = f"{word:5}{verdict.case:20} {verdict.seconds:5.1f} s  "
     indent = " " * len(head)
-    print(
-        textwrap.fill(verdict.text, max(width, 60), initial_indent=head, subsequent_indent=indent)
-    )
+    print(wrap(language.text(verdict.text), max(width, 60), head, indent))
 
 
-def _report(grade: Grade, as_json: bool, junit: Path | None) -> int:
+def _report(grade: Grade, as_json: bool, junit: Path | None, language: Language) -> int:
     if as_json:
         print(grade.to_json())
     else:
-        print(f"{grade.summary} (seed {grade.seed})")
+        print(f"{language.text(grade.summary)} (seed {grade.seed})")
     if junit is not None:
         try:
             junit.write_text(grade.to_junit(), "utf-8")

@@ -20,6 +20,7 @@ import click
 
 from ..core.settings import SettingError
 from ..core.spawn import STOP_SIGNALS, stop_signals_blocked
+from ..core.words.language import choose_language
 from .configuration import chosen_ui, place_of_ui
 from .output import mute_stuck_terminals
 from .signals import stop_signals, stop_signals_delivered
@@ -54,6 +55,9 @@ def dashboard_preferences() -> Preferences:
     chosen.setdefault("ascii", not _is_utf8(locale.getencoding()))
     if not _is_utf8(sys.stderr.encoding):
         chosen["ascii"] = True
+    chosen.setdefault("lang", choose_language(os.environ))
+    if chosen["ascii"]:
+        chosen["lang"] = "en"  # ASCII has no other letters
     return dataclasses.replace(Preferences.from_mapping(chosen), kept_in=place_of_ui(ctx))
 
 

@@ -14,9 +14,11 @@ import click
 from ..core.diagnosis import Diagnosis
 from ..core.printable import printable
 from ..core.settings import SettingError, Settings, rules_of
-from ..doctor.diagnose import MOST_JUDGED, describe_unnamed, diagnose
+from ..core.words.language import Language, compose
+from ..core.words.wrapping import wrap
+from ..doctor.diagnose import MOST_JUDGED, compose_diagnosis, describe_unnamed
 from ..doctor.numbers import explain_number
-from .options import option
+from .options import chosen_language, lang_option, option
 
 _NUMBER: Final = re.compile(r"\d+|\d{1,3}(?:,\d{3})+", re.ASCII)
 _NEGATIVE: Final = re.compile(r"-(\d{1,10})", re.ASCII)
@@ -45,7 +47,8 @@ class _Explain(click.Command):
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @option(rules_of(Settings)["cap"], help="The CAP that was in force.")
 @click.option("--ended", is_flag=True, help="The client closed behind the last byte.")
-def explain(what: str, as_json: bool, cap: int, ended: bool) -> int:
+@lang_option
+def explain(what: str, as_json: bool, cap: int, ended: bool, lang: str | None) -> int:
     """Say what bytes, or a length that somebody read, most probably are.
 
     NUMBER is a length as an error message has it (369295616, 1,347,375,956, -1). HEX is 0x and hex
@@ -57,7 +60,7 @@ def explain(what: str, as_json: bool, cap: int, ended: bool) -> int:
     if as_json:
         print(json.dumps(_fields(found)))
     else:
-        _print_for_people(found)
+        _print_for_people(found, chosen_language(lang))
     return 0
 
 
@@ -67,7 +70,10 @@ def _explain(what: str, cap: int, ended: bool) -> Diagnosis:
     if _NUMBER.fullmatch(what):
         number = what.replace(",", "").lstrip("0") or "0"
         if len(number) > _MOST_DIGITS:  # Python refuses to read some thousands of them
-            text = f"A number of {len(number):,} digits does not fit into 8 bytes: it is no length."
+            text = compose(
+                "A number of {count:,} digits does not fit into 8 bytes: it is no length.",
+                count=len(number),
+            )
             return Diagnosis("", text, (), 0, "", "")
         return explain_number(int(number), cap)
     digits = what[2:] if what[:2] in ("0x", "0X") else what if _is_hex(what) else None
@@ -91,7 +97,7 @@ def _is_hex(what: str) -> bool:
 
 
 def _explain_bytes(data: bytes, cap: int, ended: bool) -> Diagnosis:
-    found = diagnose(data, 0, ended, cap)
+    found = compose_diagnosis(data, 0, ended, cap)
     return found or describe_unnamed(data, ended, cap)
 
 
@@ -122,9 +128,13 @@ def _fields(found: Diagnosis) -> dict[str, object]:
     }
 
 
-def _print_for_people(found: Diagnosis) -> None:
+def _print_for_people(found: Diagnosis, language: Language) -> None:
     width = min(shutil.get_terminal_size().columns, _WIDEST)
-    print(click.wrap_text(printable(found.text, len(found.text)), width))
+    text = language.text(found.text)
+    print(wrap(printable(text, len(text)), width))
     if found.code:
-        also = f" (also true, or possible: {', '.join(found.also)})" if found.also else ""
-        print(click.wrap_text(f"Diagnosis: {found.code}{also}", width))
+        template = "Diagnosis: {code}"
+        if found.also:
+            template = "Diagnosis: {code} (also true, or possible: {also})"
+        told = compose(template, code=found.code, also=", ".join(found.also))
+        print(wrap(language.text(told), width))

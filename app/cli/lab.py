@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import sys
-import textwrap
 from typing import Final
 
 import click
@@ -12,6 +11,8 @@ import msgspec
 
 from ..core.printable import printable
 from ..core.settings import suggestion
+from ..core.words.language import Language
+from ..core.words.wrapping import wrap
 from ..lab.composing import marked_source, right_source
 from ..lab.lab_check import LabResult, check_scenario
 from ..lab.lab_text import write_figure
@@ -20,6 +21,7 @@ from ..lab.scenario import Scenario
 from ..lab.scenarios import SCENARIOS
 from .completion import one_of
 from .exit_codes import EXIT_FAILED
+from .options import chosen_language, lang_option
 from .signals import ended_by_signals
 
 _WIDEST: Final = 100
@@ -32,8 +34,15 @@ _WIDEST: Final = 100
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with --list or --check.")
 @click.option("--source", is_flag=True, help="Print the wrong loop, its mistake marked.")
 @click.option("--right", is_flag=True, help="With --source: print the right loop.")
+@lang_option
 def lab(
-    name: str | None, lists: bool, check: bool, as_json: bool, source: bool, right: bool
+    name: str | None,
+    lists: bool,
+    check: bool,
+    as_json: bool,
+    source: bool,
+    right: bool,
+    lang: str | None,
 ) -> int:
     """See a classic mistake of event loops go wrong, beside the right way, on real sockets.
 
@@ -41,6 +50,7 @@ def lab(
     clients, and one figure tells them apart. --check without NAME plays all of them; its exit
     code is 1 unless each mistake was reproduced and the right way was right.
     """
+    language = chosen_language(lang)
     chosen = SCENARIOS if name is None else (_find(name),)
     if source:
         return _print_source(name, right)
@@ -48,14 +58,14 @@ def lab(
         if sys.platform != "linux":
             raise click.UsageError("the loops of the lab use epoll: --check needs Linux")
         with ended_by_signals():
-            results = [_check(scenario, as_json) for scenario in chosen]
+            results = [_check(scenario, as_json, language) for scenario in chosen]
         return 0 if all(result.ok for result in results) else EXIT_FAILED
     if lists or name is None:
-        return _list(chosen, as_json)
-    return _show(chosen[0])
+        return _list(chosen, as_json, language)
+    return _show(chosen[0], language)
 
 
-def _show(scenario: Scenario) -> int:
+def _show(scenario: Scenario, language: Language) -> int:
     """Show one scenario on the screen; return the exit code."""
     from ..lab.lab_server import LabError
     from ..ui.lab_app import LabApp
@@ -66,8 +76,8 @@ def _show(scenario: Scenario) -> int:
     if obstacle := scenario.find_obstacle():
         raise click.UsageError(obstacle)
     try:
-        with ended_by_signals(), playing(scenario) as played:
-            return LabApp(played).run() or 0
+        with ended_by_signals(), playing(scenario, language) as played:
+            return LabApp(played, language=language).run() or 0
     except LabError as error:
         raise click.UsageError(str(error)) from None
 
@@ -81,13 +91,13 @@ def _find(name: str) -> Scenario:
     return known[name]
 
 
-def _list(scenarios: tuple[Scenario, ...], as_json: bool) -> int:
+def _list(scenarios: tuple[Scenario, ...], as_json: bool, language: Language) -> int:
     if as_json:
         listed = [{"name": each.name, **each.text._asdict()} for each in scenarios]
         print(msgspec.json.encode({"scenarios": listed}).decode())
         return 0
     for each in scenarios:
-        print(f"{each.name:22}{each.text.title}")
+        print(f"{each.name:22}{language.text(each.text.title)}")
     return 0
 
 
@@ -105,24 +115,22 @@ def _print_source(name: str | None, right: bool) -> int:
     return 0
 
 
-def _check(scenario: Scenario, as_json: bool) -> LabResult:
+def _check(scenario: Scenario, as_json: bool, language: Language) -> LabResult:
     result = check_scenario(scenario)
     if as_json:
-        print(msgspec.json.encode(result).decode(), flush=True)
+        print(msgspec.json.encode(result, enc_hook=str).decode(), flush=True)
     else:
-        _print_result(result)
+        _print_result(result, language)
     return result
 
 
-def _print_result(result: LabResult) -> None:
+def _print_result(result: LabResult, language: Language) -> None:
     word = "skip" if result.skipped else "ok" if result.ok else "FAIL"
     figures = ""
     if result.right is not None and result.wrong is not None:
-        figures = f"{write_figure(result.right)} -> {write_figure(result.wrong)} {result.unit}"
+        figures = f"{write_figure(result.right)} -> {write_figure(result.wrong)}"
+        figures += f" {language.text(result.unit)}"
     print(f"{word:5}{result.name:22}{result.seconds:5.1f} s  {figures}".rstrip())
     width = min(shutil.get_terminal_size().columns, _WIDEST)
     indent = " " * 5
-    print(
-        textwrap.fill(result.text, max(width, 60), initial_indent=indent, subsequent_indent=indent),
-        flush=True,
-    )
+    print(wrap(language.text(result.text), max(width, 60), indent, indent), flush=True)

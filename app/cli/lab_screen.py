@@ -9,9 +9,11 @@ from contextlib import contextmanager
 from typing import Final
 
 from ..core.printable import printable
+from ..core.words.language import Language
 from ..lab.composing import marked_source
 from ..lab.lab_pair import LabPair
 from ..lab.lab_server import LabError, LabServer
+from ..lab.lab_text import tell_text
 from ..lab.scenario import Scenario
 from ..ui.lab_app import SideFigures
 
@@ -25,8 +27,10 @@ _SEED: Final = 18
 class PlayedLab:
     """What `LabApp` shows. Made by `playing`, which ends the servers."""
 
-    def __init__(self, scenario: Scenario, pair: LabPair) -> None:
+    def __init__(self, scenario: Scenario, pair: LabPair, language: Language) -> None:
         self._scenario = scenario
+        self._language = language
+        self._text = tell_text(scenario.text, language)
         self._pair = pair
         self._sides = [SideFigures(), SideFigures()]
         self._over = threading.Event()
@@ -35,17 +39,17 @@ class PlayedLab:
 
     @property
     def words(self) -> dict[str, str]:
-        told = self._scenario.text._asdict()
+        told = self._text._asdict()
         texts = {name: str(value) for name, value in told.items() if isinstance(value, str)}
         return {"name": self._scenario.name, **texts}
 
     @property
     def answers(self) -> tuple[str, str, str]:
-        return self._scenario.text.answers
+        return self._text.answers
 
     @property
     def right_answer(self) -> int:
-        return self._scenario.text.right_answer
+        return self._text.right_answer
 
     @property
     def source(self) -> tuple[tuple[str, str], ...]:
@@ -88,7 +92,7 @@ class PlayedLab:
                     self._tell(index, f"this round failed: {error}")
             else:
                 values = (*self._sides[index].values, measured.value)[-_KEPT:]
-                self._sides[index] = SideFigures(values, measured.note)
+                self._sides[index] = SideFigures(values, self._language.text(measured.note))
             self._over.wait(_REST)
 
     def _tell(self, index: int, note: str) -> None:
@@ -96,10 +100,10 @@ class PlayedLab:
 
 
 @contextmanager
-def playing(scenario: Scenario) -> Iterator[PlayedLab]:
+def playing(scenario: Scenario, language: Language) -> Iterator[PlayedLab]:
     """Start both servers of a scenario, and end them. Raises `LabError`."""
     with LabPair(scenario) as pair:
-        played = PlayedLab(scenario, pair)
+        played = PlayedLab(scenario, pair, language)
         try:
             yield played
         finally:

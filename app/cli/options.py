@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -13,12 +14,13 @@ from msgspec import NODEFAULT
 from ..core.addresses import Address, split_host_port, without_brackets
 from ..core.printable import printable
 from ..core.settings import RULES, Appearance, Rule, SettingError, rules_of
+from ..core.words.language import Language, choose_language, language_of
 from ..recording.plan import Keep, Limits, parse_keep
 from .completion import one_of
 
 APPEARANCE: Final = rules_of(Appearance)
 _LIMITS: Final = rules_of(Limits)
-UI_OPTIONS: Final = ("theme", "ascii", "refresh", "mouse", "rewind")
+UI_OPTIONS: Final = ("theme", "ascii", "lang", "refresh", "mouse", "rewind")
 """Options that stand in the table of the dashboard in a configuration file."""
 TCP_REMOVED: Final = (
     "control over TCP, with its tokens, was removed: use the Unix socket; from another machine"
@@ -149,6 +151,11 @@ def option(rule: Rule, **how: Any) -> Decorator:
     return click.option(rule.option, **how)
 
 
+def chosen_language(lang: str | None) -> Language:
+    """Return the language of ``--lang``, or without it that of the locale."""
+    return language_of(lang or choose_language(os.environ))
+
+
 def _join(
     _ctx: click.Context, _parameter: click.Parameter, given: tuple[tuple[Address, ...], ...]
 ) -> tuple[Address, ...]:
@@ -200,14 +207,17 @@ server_options: Final = together(
     ),
 )
 """The settings of the server: HOST and PORT as arguments, the others as options."""
+lang_option: Final = option(APPEARANCE["lang"], default=None, show_default=False)
+"""The language of texts for people."""
 ui_options: Final = together(
     option(APPEARANCE["theme"]),
     click.option(
         "--ascii",
         is_flag=True,
         default=None,
-        help="Draw the dashboard in ASCII; so it is where the locale is not UTF-8.",
+        help="Draw the dashboard in ASCII, and English; so it is where the locale is not UTF-8.",
     ),
+    lang_option,
     option(APPEARANCE["refresh"]),
     click.option(
         "--mouse/--no-mouse",

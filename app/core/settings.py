@@ -261,6 +261,10 @@ class Appearance(Struct, frozen=True, kw_only=True):
         Literal["dark", "light", "high-contrast", "colour-blind"],
         Meta(description="Colours of the dashboard."),
     ] = "dark"
+    lang: Annotated[
+        Literal["en", "ko"],
+        Meta(description="Language of help, lab and verdicts.  [default: the locale's, or en]"),
+    ] = "en"
     refresh: Annotated[
         float,
         bounds(

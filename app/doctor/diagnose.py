@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from ..core.diagnosis import MOST_ALSO, Diagnosis
 from ..core.framing import HEADER_SIZE
+from ..core.words.language import capitalize, compose
 from .binary_protocols import BINARY_SIGNATURES
 from .databases import DATABASE_SIGNATURES
 from .evidence import Stream
@@ -55,6 +56,16 @@ def diagnose(data: bytes, before: int, ended: bool, cap: int, origin: int = 0) -
     behind the last byte. `cap` is the CAP in bytes. `origin` is the offset of `data` in the
     connection, from which the diagnosis counts. Right frames give `None`.
     """
+    found = compose_diagnosis(data, before, ended, cap, origin)
+    if found is None:
+        return None
+    return replace(found, text=str(found.text))  # it goes into events: msgspec knows no `Sentence`
+
+
+def compose_diagnosis(
+    data: bytes, before: int, ended: bool, cap: int, origin: int = 0
+) -> Diagnosis | None:
+    """Do as `diagnose`; the text is a `Sentence`, for those who tell it in another language."""
     if len(data) > MOST_JUDGED:
         data, ended = data[:MOST_JUDGED], False
     if len(data) > _MOST_OF_DENSE:
@@ -112,7 +123,12 @@ def _from_text(stream: Stream, right: Right, match: Match) -> Diagnosis | None:
 
 
 def _with_also(found: Diagnosis, code: str, words: str) -> Diagnosis:
-    text = f"{found.text} {words[0].upper()}{words[1:]} ({code}): this fits too."
+    text = compose(
+        "{text} {words} ({code}): this fits too.",
+        text=found.text,
+        words=capitalize(words),
+        code=code,
+    )
     return replace(found, text=text, also=(code,))
 
 

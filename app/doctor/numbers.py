@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from ..core.diagnosis import MOST_ALSO, Diagnosis
 from ..core.framing import HEADER_SIZE, MAX_LENGTH
 from ..core.printable import printable
+from ..core.words.language import Sentence, compose, join_texts
 from .evidence import length_bits
 from .hypotheses import over_cap_bits
 from .words import spell_bytes
@@ -21,6 +22,7 @@ _SURE: Final = 14.0
 _NEAR: Final = 8.0
 """Readings nearer than this to the best one are named beside it."""
 _ALL_BITS: Final = 32.0
+_NO_PROOF: Final = compose("A number alone is no proof: look at the bytes behind it.")
 
 _HTTP_VERBS: Final = "GET |POST|PUT |HEAD|DELE|OPTI|PATC|TRAC|PROP|CONN".split("|")
 """The first 4 bytes of HTTP requests."""
@@ -84,12 +86,18 @@ def explain_number(number: int, cap: int) -> Diagnosis:
     fact = _spell_readings(number, header)
     found = sorted(_readings(header, cap), key=lambda reading: -reading.bits)
     if number <= cap:
-        text = f"{fact} It is a right length, within the CAP of {cap:,} bytes."
+        text = compose(
+            "{fact} It is a right length, within the CAP of {cap:,} bytes.", fact=fact, cap=cap
+        )
         others = [reading for reading in found if reading.bits >= _SURE]
         if number and others:
-            text += f" Read otherwise, it could also be {_list_words(others)}."
+            text = compose(
+                "{text} Read otherwise, it could also be {words}.",
+                text=text,
+                words=_list_words(others),
+            )
         return Diagnosis("", text, (), 0, header.hex(), "u32be: a right length")
-    fact += f" As it stands it is over the CAP of {cap:,} bytes."
+    fact = compose("{fact} As it stands it is over the CAP of {cap:,} bytes.", fact=fact, cap=cap)
     likely = [reading for reading in found if reading.bits >= _SURE]
     if not likely:
         return Diagnosis("", _say_unlikely(fact, found), (), 0, header.hex(), "")
@@ -101,50 +109,60 @@ def explain_number(number: int, cap: int) -> Diagnosis:
             if reading.bits >= best.bits - _NEAR and reading.code != best.code
         )
     )[:MOST_ALSO]
-    sure = "Probably" if also else "Most probably"
-    text = f"{fact} {sure} it is {best.words}."
+    sure = "Probably it is {words}." if also else "Most probably it is {words}."
+    parts = [fact, compose(sure, words=best.words)]
     if len(likely) > 1:
-        text += f" Less likely: {_list_words(likely[1:])}."
-    text += " A number alone is no proof: look at the bytes behind it."
-    return Diagnosis(best.code, text, tuple(also), 0, header.hex(), best.words)
+        parts.append(compose("Less likely: {words}.", words=_list_words(likely[1:])))
+    parts.append(_NO_PROOF)
+    return Diagnosis(best.code, join_texts(parts), tuple(also), 0, header.hex(), str(best.words))
 
 
-def _spell_readings(number: int, header: bytes) -> str:
-    less = f"; less 4 (Netty counts the header) {number - 4:,}" if number >= 4 else ""
-    return (
-        f"{number:,} is {spell_bytes(header)} as 4 bytes, big-endian; with the bytes swapped"
-        f" {int.from_bytes(header, 'little'):,}{less}; as text '{printable(header)}'."
+def _spell_readings(number: int, header: bytes) -> Sentence:
+    less = compose("; less 4 (Netty counts the header) {number:,}", number=number - 4)
+    return compose(
+        "{number:,} is {spelt} as 4 bytes, big-endian; with the bytes swapped {swapped:,}{less};"
+        " as text '{text}'.",
+        number=number,
+        spelt=spell_bytes(header),
+        swapped=int.from_bytes(header, "little"),
+        less=less if number >= 4 else "",
+        text=printable(header),
     )
 
 
-def _say_unlikely(fact: str, found: list[Reading]) -> str:
+def _say_unlikely(fact: str, found: list[Reading]) -> Sentence:
     if found and found[0].bits > 0:
-        return f"{fact} Nothing is likely; possible is {_list_words(found)}."
-    return f"{fact} No reading of it is likely."
+        return compose(
+            "{fact} Nothing is likely; possible is {words}.", fact=fact, words=_list_words(found)
+        )
+    return compose("{fact} No reading of it is likely.", fact=fact)
 
 
-def _list_words(readings: list[Reading]) -> str:
-    return "; or ".join(dict.fromkeys(reading.words for reading in readings[:3]))
+def _list_words(readings: list[Reading]) -> Sentence:
+    return join_texts(dict.fromkeys(reading.words for reading in readings[:3]), "; or ")
 
 
 def _explain_long_number(number: int, cap: int) -> Diagnosis:
     if number >= 1 << 64:
-        return Diagnosis(
-            "", f"{number:,} does not fit into 8 bytes: it is no length.", (), 0, "", ""
-        )
+        text = compose("{number:,} does not fit into 8 bytes: it is no length.", number=number)
+        return Diagnosis("", text, (), 0, "", "")
     header = number.to_bytes(8, "big")
-    fact = f"{number:,} is {spell_bytes(header)} as 8 bytes, big-endian; it does not fit into 4."
+    fact = compose(
+        "{number:,} is {spelt} as 8 bytes, big-endian; it does not fit into 4.",
+        number=number,
+        spelt=spell_bytes(header),
+    )
     swapped = int.from_bytes(header, "little")
     if swapped <= cap:
-        words = f"an 8-byte little-endian length of {swapped:,}"
-        return Diagnosis(
-            "u64le", f"{fact} Most probably it is {words}.", (), 0, header.hex(), words
-        )
+        length = compose("an 8-byte little-endian length of {length:,}", length=swapped)
+        text = compose("{fact} Most probably it is {words}.", fact=fact, words=length)
+        return Diagnosis("u64le", text, (), 0, header.hex(), str(length))
     if any(header.startswith(start) for start, _, _ in _BEGINNINGS):
         _start, code, words = next(entry for entry in _BEGINNINGS if header.startswith(entry[0]))
-        text = f"{fact} Most probably it is {words} ('{printable(header)}')."
+        named = compose("{words} ('{text}')", words=words, text=printable(header))
+        text = compose("{fact} Most probably it is {words}.", fact=fact, words=named)
         return Diagnosis(code, text, (), 0, header.hex(), words)
-    return Diagnosis("", f"{fact} No reading of it is likely.", (), 0, header.hex(), "")
+    return Diagnosis("", _say_unlikely(fact, []), (), 0, header.hex(), "")
 
 
 def _readings(header: bytes, cap: int) -> Iterator[Reading]:
@@ -161,20 +179,26 @@ def _readings(header: bytes, cap: int) -> Iterator[Reading]:
         swapped = int.from_bytes(less, "little")
         if 0 < swapped <= cap:
             bits = _ALL_BITS - length_bits(swapped) - 5.0
-            yield Reading("u32le", bits, f"a little-endian length of {swapped:,}{note}")
+            words = compose("a little-endian length of {length:,}{note}", length=swapped, note=note)
+            yield Reading("u32le", bits, words)
     swapped = int.from_bytes(header, "little")
     if 0 < swapped <= cap:
-        words = f"a little-endian length of {swapped:,} (u32le)"
+        words = compose("a little-endian length of {length:,} (u32le)", length=swapped)
         yield Reading("u32le", _ALL_BITS - length_bits(swapped) - 2.0, words)
         if swapped > 4:
-            words = f"a little-endian length of {swapped:,} that counts its own 4 bytes"
+            words = compose(
+                "a little-endian length of {length:,} that counts its own 4 bytes", length=swapped
+            )
             bits = _ALL_BITS - length_bits(swapped) - 11.0
             yield Reading("counts_itself_le", bits, words)
     if number > cap:
-        words = f"an honest body of {number:,} bytes over the CAP (over_cap)"
+        words = compose("an honest body of {size:,} bytes over the CAP (over_cap)", size=number)
         yield Reading("over_cap", _ALL_BITS - over_cap_bits(number, cap), words)
         if number - cap <= HEADER_SIZE:
-            words = f"a body of {number - 4:,} bytes with a length that counts its own 4 bytes"
+            words = compose(
+                "a body of {size:,} bytes with a length that counts its own 4 bytes",
+                size=number - 4,
+            )
             yield Reading("counts_itself", 20.0, words)
     yield from _shifted(header)
     yield from _text(header)
@@ -183,12 +207,17 @@ def _readings(header: bytes, cap: int) -> Iterator[Reading]:
 def _known_bytes(header: bytes, against: float, note: str) -> Iterator[Reading]:
     for start, code, words in _BEGINNINGS:
         if header == start:
-            yield Reading(code, 30.0 - against, f"{words} ('{printable(start)}'){note}")
+            named = compose(
+                "{words} ('{text}'){note}", words=words, text=printable(start), note=note
+            )
+            yield Reading(code, 30.0 - against, named)
     for start, code, words, left in _SHORT_BEGINNINGS:
         if header.startswith(start) and (code != "tls" or header[2] <= 4):
-            yield Reading(code, 30.0 - left - against, f"{words}{note}")
+            named = compose("{words}{note}", words=words, note=note)
+            yield Reading(code, 30.0 - left - against, named)
     if header[:1] == b"*" and header[1:2].isdigit() and header[2:] == b"\r\n":
-        yield Reading("redis", 26.0 - against, f"the first bytes of a Redis client{note}")
+        words = compose("the first bytes of a Redis client{note}", note=note)
+        yield Reading("redis", 26.0 - against, words)
 
 
 def _shifted(header: bytes) -> Iterator[Reading]:
@@ -196,14 +225,21 @@ def _shifted(header: bytes) -> Iterator[Reading]:
     for start, name in ((b"\r\n", "a line end (CR, LF)"), (b"\n", "a newline")):
         rest = header[len(start) :]
         if header.startswith(start) and not rest.strip(b"\0"):
-            words = f"{name} behind a body, and the first bytes of the next header"
+            words = compose(
+                "{name} behind a body, and the first bytes of the next header", name=name
+            )
             yield Reading("extra_bytes", 8.0 * HEADER_SIZE - 8.0, words)
     size, text = header[0], header[1:]
     if 0 < size < 128 and _is_words(text):
-        yield Reading("varint", 8.0, f"a 1-byte length of {size} and the text '{printable(text)}'")
+        words = compose(
+            "a 1-byte length of {size} and the text '{text}'", size=size, text=printable(text)
+        )
+        yield Reading("varint", 8.0, words)
     size, text = int.from_bytes(header[:2], "big"), header[2:]
     if 0 < size < 4096 and _is_words(text):
-        words = f"a 2-byte length of {size:,} and the text '{printable(text)}'"
+        words = compose(
+            "a 2-byte length of {size:,} and the text '{text}'", size=size, text=printable(text)
+        )
         yield Reading("u16be", 11.0, words)
 
 
@@ -216,7 +252,9 @@ def _text(header: bytes) -> Iterator[Reading]:
         return
     shown = printable(header)
     if header.isdigit():
-        yield Reading("ascii_length", 16.0, f"the digits '{shown}', a length written as text")
+        words = compose("the digits '{text}', a length written as text", text=shown)
+        yield Reading("ascii_length", 16.0, words)
     elif header[:1].isdigit() and b":" in header:
-        yield Reading("netstring", 17.0, f"the text '{shown}', as a netstring begins")
-    yield Reading("text_utf8", 15.0, f"the text '{shown}'")
+        words = compose("the text '{text}', as a netstring begins", text=shown)
+        yield Reading("netstring", 17.0, words)
+    yield Reading("text_utf8", 15.0, compose("the text '{text}'", text=shown))

@@ -8,6 +8,7 @@ import msgspec
 
 from ..core.diagnosis import Diagnosis
 from ..core.framing import HEADER_SIZE
+from ..core.words.language import Sentence, capitalize, compose, join_texts
 from .evidence import Stream
 from .hypotheses import Hypothesis
 from .right import Right
@@ -45,48 +46,64 @@ def spell_bytes(data: bytes) -> str:
 def describe_protocol(stream: Stream, match: Match) -> str:
     """Say what a server of right frames reads in the first bytes, and what they are."""
     if match.counts_itself:
-        return (
-            f"{describe_header(stream, 0)} The bytes are {match.words}, whose length counts its own"
-            " 4 bytes: a server of right frames waits for 4 more."
+        return compose(
+            "{fact}. The bytes are {words}, whose length counts its own 4 bytes: a server of right"
+            " frames waits for 4 more.",
+            fact=describe_header(stream, 0),
+            words=match.words,
         )
     if match.is_framed:
-        return (
-            f"The frames are right, but the bytes in them are {match.words}, not an echo client's."
+        return compose(
+            "The frames are right, but the bytes in them are {words}, not an echo client's.",
+            words=match.words,
         )
-    fact = describe_header(stream, 0)
-    return f"{fact} All {stream.size:,} bytes fit {match.words}."
+    return compose(
+        "{fact}. All {count:,} bytes fit {words}.",
+        fact=describe_header(stream, 0),
+        count=stream.size,
+        words=match.words,
+    )
 
 
 def describe_framing(
     stream: Stream, right: Right, best: Hypothesis, others: list[Hypothesis]
 ) -> str:
     """Say what a server reads at the offset, what explains all bytes, and what would decide."""
-    parts = []
+    parts: list[str] = []
     start = _start(best)
     if start:
-        parts.append(f"The bytes before offset {stream.origin + start:,} are right frames.")
+        before = "The bytes before offset {start:,} are right frames."
+        parts.append(compose(before, start=stream.origin + start))
     if right.is_refused and best.offset != right.at:
-        refused = describe_header(stream, right.at).removesuffix(".")
         wrong = stream.data[best.offset : best.offset + HEADER_SIZE]
-        at = f"{stream.origin + best.offset:,}: {spell_bytes(wrong)}"
-        parts.append(f"{refused}; the first wrong byte is at offset {at}.")
+        refused = compose(
+            "{fact}; the first wrong byte is at offset {at:,}: {spelt}.",
+            fact=describe_header(stream, right.at),
+            at=stream.origin + best.offset,
+            spelt=spell_bytes(wrong),
+        )
+        parts.append(refused)
     else:
-        parts.append(describe_header(stream, best.offset))
+        parts.append(compose("{fact}.", fact=describe_header(stream, best.offset)))
     if best.code == "over_cap":
         parts.append("An honest body that is too large explains all bytes.")
     elif best.walk:
         frames = best.walk.frames
-        count = "1 frame" if frames == 1 else f"{frames:,} frames"
-        number = stream.size - start
-        all_bytes = f"All {number:,} bytes from offset {stream.origin + start:,} on"
-        framed = f"frames with {best.words}" if best.words.startswith("a") else best.words
-        parts.append(f"{all_bytes} fit {framed}: {count}.")
+        has_article = best.words.startswith("a")
+        explained = compose(
+            "All {count:,} bytes from offset {start:,} on fit {words}: {frames}.",
+            count=stream.size - start,
+            start=stream.origin + start,
+            words=compose("frames with {words}", words=best.words) if has_article else best.words,
+            frames="1 frame" if frames == 1 else compose("{count:,} frames", count=frames),
+        )
+        parts.append(explained)
     parts += [_describe_rival(stream, right, best, other) for other in others]
     if best.framing is TWICE:
         parts.append("Write the header once; a layer below may write it, too.")
     elif best.code in MENDED_BY:
         parts.append(MENDED_BY[best.code])
-    return " ".join(parts)
+    return join_texts(parts)
 
 
 def describe_silence(stream: Stream, right: Right) -> str:
@@ -95,20 +112,36 @@ def describe_silence(stream: Stream, right: Right) -> str:
         return (
             "There are no bytes: the client sent nothing, or waits for the server to speak first."
         )
-    frames = "1 whole frame" if right.frames == 1 else f"{right.frames:,} whole frames"
-    come = stream.size - right.at - HEADER_SIZE
+    frames: str = compose("{count:,} whole frames", count=right.frames)
+    if right.frames == 1:
+        frames = "1 whole frame"
     if right.is_refused:
-        before = f"The first {right.at:,} bytes are {frames}. " if right.frames else ""
-        fact = describe_header(stream, right.at)
-        return f"{before}{fact} No known framing or protocol explains all bytes."
+        template = "{fact}. No known framing or protocol explains all bytes."
+        if right.frames:
+            template = (
+                "The first {size:,} bytes are {frames}. {fact}. No known framing or protocol"
+                " explains all bytes."
+            )
+        return compose(
+            template,
+            size=right.at,
+            frames=frames,
+            fact=describe_header(stream, right.at),
+        )
     if right.is_exact and stream.size == right.at:
-        return f"All {stream.size:,} bytes are right: {frames}."
+        return compose("All {size:,} bytes are right: {frames}.", size=stream.size, frames=frames)
     if right.length < 0:
-        rest = stream.size - right.at
-        return f"All bytes are right so far: {frames}, and {rest} of the 4 bytes of a header."
-    return (
-        f"All bytes are right so far: {frames}, and {come:,} of the {right.length:,} bytes of the"
-        " next body."
+        return compose(
+            "All bytes are right so far: {frames}, and {rest} of the 4 bytes of a header.",
+            frames=frames,
+            rest=stream.size - right.at,
+        )
+    return compose(
+        "All bytes are right so far: {frames}, and {come:,} of the {length:,} bytes of the next"
+        " body.",
+        frames=frames,
+        come=stream.size - right.at - HEADER_SIZE,
+        length=right.length,
     )
 
 
@@ -128,22 +161,31 @@ def _describe_rival(stream: Stream, right: Right, best: Hypothesis, other: Hypot
         found.walk.end if found.walk else right.at + HEADER_SIZE + right.length
         for found in (best, other)
     ]
-    words = other.words[0].upper() + other.words[1:]
-    at = stream.origin + min(ends)
-    return f"{words} ({other.code}): this fits too; the byte at offset {at:,} would decide."
+    return compose(
+        "{words} ({code}): this fits too; the byte at offset {at:,} would decide.",
+        words=capitalize(other.words),
+        code=other.code,
+        at=stream.origin + min(ends),
+    )
 
 
-def describe_header(stream: Stream, offset: int) -> str:
-    """Say what the header at `offset` announces, and how much of it has come."""
+def describe_header(stream: Stream, offset: int) -> Sentence:
+    """Say what the header at `offset` announces, and how much of it has come; no full stop."""
     header = stream.data[offset : offset + HEADER_SIZE]
     spelt, at = spell_bytes(header), stream.origin + offset
     if len(header) < HEADER_SIZE:
-        verb = "stands" if len(header) == 1 else "stand"
-        return f"At offset {at:,} {verb} {spelt}, where a header of 4 bytes is due."
+        template = "At offset {at:,} stand {spelt}, where a header of 4 bytes is due"
+        if len(header) == 1:
+            template = "At offset {at:,} stands {spelt}, where a header of 4 bytes is due"
+        return compose(template, at=at, spelt=spelt)
     length = int.from_bytes(header, "big")
-    size = "1 byte" if length == 1 else f"{length:,} bytes"
-    said = f"At offset {at:,} the header {spelt} announces {size}"
+    said = compose(
+        "At offset {at:,} the header {spelt} announces {size}",
+        at=at,
+        spelt=spelt,
+        size="1 byte" if length == 1 else compose("{count:,} bytes", count=length),
+    )
     if length > stream.cap:
-        return f"{said}, over the CAP of {stream.cap:,}."
+        return compose("{said}, over the CAP of {cap:,}", said=said, cap=stream.cap)
     come = stream.size - offset - HEADER_SIZE
-    return f"{said}; {come:,} have come." if come < length else f"{said}."
+    return compose("{said}; {come:,} have come", said=said, come=come) if come < length else said

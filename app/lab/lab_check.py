@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from ..core.words.language import compose, join_texts
 from .lab_pair import LabPair, Round
 from .lab_server import LabError
 from .lab_text import write_figure
@@ -29,7 +30,7 @@ class LabResult(msgspec.Struct, frozen=True):
     """That of the wrong one, in the same `unit`."""
     unit: str
     text: str
-    """The outcome in words."""
+    """The outcome in words; where it is composed, a `Sentence`."""
     label: str
     """The name of the figure."""
     ok: bool
@@ -50,13 +51,16 @@ def check_scenario(scenario: Scenario) -> LabResult:
     except (LabError, OSError) as error:
         return _result(scenario, None, f"It could not be played: {error}.", began)
     right, wrong = played
-    text = scenario.text.result.format(
-        right=write_figure(right.value), wrong=write_figure(wrong.value), extra=f"{wrong.extra:,}"
+    text: str = compose(
+        scenario.text.result,
+        right=write_figure(right.value),
+        wrong=write_figure(wrong.value),
+        extra=f"{wrong.extra:,}",
     )
     notes = dict.fromkeys(measured.note for measured in played if measured.note)
     if not is_shown:
         notes["That is not enough to show the mistake."] = None
-    return _result(scenario, played, " ".join((text, *notes)), began, is_shown=is_shown)
+    return _result(scenario, played, join_texts((text, *notes)), began, is_shown=is_shown)
 
 
 def _play(scenario: Scenario, began: float) -> tuple[Round, bool]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from ..core.words.language import Language
 
 
 class LabText(NamedTuple):
@@ -29,6 +31,17 @@ class LabText(NamedTuple):
     result: str
     """The outcome in a sentence: a format of ``right`` and ``wrong``, the figures as text, and of
     ``extra``, the second figure of the wrong server."""
+
+
+def tell_text(text: LabText, language: Language) -> LabText:
+    """Return the same in another language."""
+
+    def tell(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple(map(language.text, value))
+        return language.text(value) if isinstance(value, str) else value
+
+    return LabText._make(map(tell, text))
 
 
 def write_figure(value: float) -> str:

@@ -9,6 +9,7 @@ from typing import Final
 
 from ..core.framing import frame, header
 from ..core.settings import MIB
+from ..core.words.language import compose
 from .lab_client import LOOPBACK, PATIENCE, LabClient, allow_connections
 from .lab_server import LabError, LabServer
 from .scenario import Measured
@@ -137,7 +138,7 @@ def find_no_ipv6() -> str:
         with socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True) as lfd:
             socket.create_connection(("::1", lfd.getsockname()[1]), 5).close()
     except (OSError, ValueError) as error:
-        return f"This machine has no IPv6 loopback address ({error})."
+        return compose("This machine has no IPv6 loopback address ({error}).", error=error)
     return ""
 
 

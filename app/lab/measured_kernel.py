@@ -16,6 +16,7 @@ import psutil
 
 from ..core.framing import frame, header
 from ..core.settings import MIB, format_size
+from ..core.words.language import compose, join_texts
 from .lab_client import LabClient, allow_connections
 from .lab_server import LabError, LabServer
 from .scenario import Measured
@@ -56,7 +57,11 @@ def measure_memory(server: LabServer, rng: random.Random) -> Measured:
             now = server.resident
             is_over = has_ended or (now == last and now - before > announced / 2)
             last = now
-    note = "" if announced == ANNOUNCED else f"Announced were {format_size(announced)}."
+    note = (
+        ""
+        if announced == ANNOUNCED
+        else compose("Announced were {size}.", size=format_size(announced))
+    )
     return Measured(max(0, round((last - before) / MIB)), note=note)
 
 
@@ -91,8 +96,9 @@ def measure_cost_of_many(server: LabServer, rng: random.Random) -> Measured:
             costs.append((server.figures().cpu_seconds - before) / _ECHOES)
         notes = [_describe_select(idle[-1].sock)]
     if count < _IDLE:
-        notes.append(f"The descriptor limit allows {count:,} idle connections.")
-    return Measured(1e6 * statistics.median(costs), count, " ".join(notes))
+        limit = "The descriptor limit allows {count:,} idle connections."
+        notes.append(compose(limit, count=count))
+    return Measured(1e6 * statistics.median(costs), count, join_texts(filter(None, notes)))
 
 
 def find_few_descriptors() -> str:
@@ -100,7 +106,11 @@ def find_few_descriptors() -> str:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     count = allow_connections(_IDLE)
     if count < _FEWEST:
-        return f"A limit of {hard:,} descriptors is too low for {_FEWEST:,} connections."
+        return compose(
+            "A limit of {hard:,} descriptors is too low for {fewest:,} connections.",
+            hard=hard,
+            fewest=_FEWEST,
+        )
     return ""
 
 

@@ -17,7 +17,7 @@ class LetGo(Exception):
     """Raised by `poll` of a watched poller: the loop is to be given up at this safe point."""
 
 
-class CallCounts:
+class WatchedCounts:
     """Counts of a loop's system calls, and the wish to stop it; in the loop's thread only.
 
     The wish may come from a signal handler, which Python runs in the main thread.
@@ -79,7 +79,7 @@ class CallCounts:
 class _WatchedPoller:
     """An epoll or a poll object whose waits are counted; a time-out is in seconds for both."""
 
-    def __init__(self, counts: CallCounts, poller: Any) -> None:
+    def __init__(self, counts: WatchedCounts, poller: Any) -> None:
         self._counts = counts
         self._poller = poller
         self.register = poller.register
@@ -94,7 +94,7 @@ class _WatchedPoller:
             self._poller.close()
 
 
-def _watched_socket(counts: CallCounts) -> type[socket.socket]:
+def _watched_socket(counts: WatchedCounts) -> type[socket.socket]:
     """Return a class of sockets whose calls are counted."""
 
     class WatchedSocket(socket.socket):

@@ -17,7 +17,7 @@ from ..core.settings import GIB, KIB
 from .composing import load
 from .lab_channel import LabFigures, LabReady, obey, send
 from .teaching_conn import WRITE_BODY
-from .watched_calls import CallCounts, LetGo
+from .watched_calls import WatchedCounts, LetGo
 
 _MOST_MEMORY: Final = 4 * GIB
 """Address space of the process: a mistake must not take the machine's memory."""
@@ -33,7 +33,7 @@ class HealableServer:
     def __init__(self, name: str, host: str) -> None:
         """`name` is that of the mistake, empty for none. To be made in the main thread."""
         self._host = host
-        self._counts = CallCounts()
+        self._counts = WatchedCounts()
         self._has_taken_over = threading.Event()
         module = load(name or None)
         self._counts.watch(module)

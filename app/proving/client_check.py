@@ -12,6 +12,7 @@ import msgspec
 from ..core.fault_spec import FaultSpec, parse_fault
 from ..core.framing import HEADER_SIZE, read_length
 from ..core.settings import MIB
+from ..core.words.language import compose
 from .check_evidence import Evidence
 from .client_cases import CLIENT_CASES, Baseline, ClientCase, Echo, Failing
 from .client_run import ClientCommand, ClientRun, describe_exit, run_client
@@ -111,22 +112,24 @@ def _without_a_run(case: ClientCase, seen: Baseline) -> CaseVerdict | None:
     """Return the verdict on a case that cannot be played for this client; None if it can."""
     if case.name == "whole" or case.echo is Echo.NONE:
         return None
+    text: str
     if not seen.frames:
         text = "It sends no whole frame where nothing is wrong: see the case whole."
         return CaseVerdict(case.name, False, False, text, 0.0)
     alike = seen.echoes[seen.after : seen.after + 2]
     why = ""
     if seen.most_out < case.least_out:
-        why = f"it never has {case.least_out} frames under way"
+        why = compose("it never has {count} frames under way", count=case.least_out)
     elif seen.frames < case.least_frames:
-        why = f"a connection of it sends {seen.frames} frame only"
+        why = compose("a connection of it sends {count} frame only", count=seen.frames)
     elif case.needs_body and seen.size == HEADER_SIZE * seen.frames:
         why = "its frames are all empty"
     elif case.name == "swapped" and len(set(alike)) < len(alike):
         why = "its first two frames are alike"
     if not why:
         return None
-    return CaseVerdict(case.name, True, True, f"{why}, so this cannot happen to it", 0.0)
+    text = compose("{why}, so this cannot happen to it", why=why)
+    return CaseVerdict(case.name, True, True, text, 0.0)
 
 
 class _Judgement:
@@ -173,9 +176,8 @@ class _Judgement:
         if case.echo is not Echo.NONE and not run.connections:
             return False, self._say("it never connected", Failing.OTHER)
         if run.exit_code is None:
-            return False, self._say(
-                f"it had not ended after {self._seen.timeout:g} s", Failing.HUNG
-            )
+            late = compose("it had not ended after {seconds:g} s", seconds=self._seen.timeout)
+            return False, self._say(late, Failing.HUNG)
         if case.echo is Echo.RIGHT:
             return self._judge_right(run.exit_code)
         if not self._is_met:
@@ -183,35 +185,44 @@ class _Judgement:
         if run.exit_code == 0:
             return False, self._say("it ended with 0, as if all were well", Failing.WAS_CONTENT)
         if run.exit_code < 0:
-            return False, self._say(f"it ended by {describe_exit(run.exit_code)}", Failing.OTHER)
-        if late := sum(one.sent_late for one in run.connections):
-            wrong = f"it sent {late:,} bytes more after the end of the stream"
-            cause = "it does not look whether the server ended"
-            return False, f"It met {case.meets}: {wrong}; {cause}."
-        return True, f"It met {case.meets}, and ended with {run.exit_code}."
+            end = compose("it ended by {end}", end=describe_exit(run.exit_code))
+            return False, self._say(end, Failing.OTHER)
+        if count := sum(one.sent_late for one in run.connections):
+            template = (
+                "It met {meets}: it sent {count:,} bytes more after the end of the stream; it does"
+                " not look whether the server ended."
+            )
+            return False, compose(template, meets=case.meets, count=count)
+        template = "It met {meets}, and ended with {code}."
+        return True, compose(template, meets=case.meets, code=run.exit_code)
 
     def _judge_right(self, exit_code: int) -> tuple[bool, str]:
         case, run = self._case, self._run
         left = self._echo_left()
         cut_off = next((one for one in run.connections if one.bytes_in > one.due), None)
         if cut_off is not None:
-            wrong = f"it ended with {describe_exit(exit_code)} inside a frame that it was sending"
+            wrong = compose(
+                "it ended with {end} inside a frame that it was sending",
+                end=describe_exit(exit_code),
+            )
             return False, self._say(wrong, Failing.OTHER)
         if exit_code:
             how = Failing.GAVE_UP if exit_code > 0 else Failing.OTHER
-            got = "though every byte was right"
+            template = "it ended with {end}, though every byte was right"
             if left:
-                got = f"with {left:,} bytes of its echo still to come"
-            return False, self._say(f"it ended with {describe_exit(exit_code)}, {got}", how)
+                template = "it ended with {end}, with {left:,} bytes of its echo still to come"
+            end = describe_exit(exit_code)
+            return False, self._say(compose(template, end=end, left=left), how)
         if not any(one.frames_in for one in run.connections):
             return False, self._say("it sent no whole frame", Failing.OTHER)
         if left:
             inside = any(self._is_inside_an_echo(one) for one in run.connections)
             how = Failing.WAS_CONTENT if inside else Failing.OTHER
-            return False, self._say(f"it ended with 0, and left {left:,} bytes of its echo", how)
+            template = "it ended with 0, and left {left:,} bytes of its echo"
+            return False, self._say(compose(template, left=left), how)
         if not self._is_met:
             return False, self._say("it did not happen", Failing.OTHER)
-        return True, f"It met {case.meets}, and ended with 0."
+        return True, compose("It met {meets}, and ended with {code}.", meets=case.meets, code=0)
 
     def _echo_left(self) -> int:
         """Bytes of echo that were due and had not been sent when the client ended."""
@@ -233,10 +244,19 @@ class _Judgement:
         if case.name == "whole":
             found = next((one.diagnosis for one in self._run.connections if one.diagnosis), None)
         if found is not None:
-            return f"It met {case.meets}: {wrong}; its bytes fit {found.fits} ({found.code})."
+            return compose(
+                "It met {meets}: {wrong}; its bytes fit {fits} ({code}).",
+                meets=case.meets,
+                wrong=wrong,
+                fits=found.fits,
+                code=found.code,
+            )
         # Where it fails with nothing wrong, the same bug may be why it fails here.
         names_a_bug = how in case.shows and self._seen.exit_code == 0
-        return f"It met {case.meets}: {wrong}{f'; probably {case.bug}' if names_a_bug else ''}."
+        if names_a_bug:
+            template = "It met {meets}: {wrong}; probably {bug}."
+            return compose(template, meets=case.meets, wrong=wrong, bug=case.bug)
+        return compose("It met {meets}: {wrong}.", meets=case.meets, wrong=wrong)
 
 
 class _Quiet:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple, Self
 
 from ..core.printable import printable, reason_of
+from ..core.words.language import compose
 from .watched_server import SeenConnection, WatchedServer
 
 _STEP: Final = 0.01
@@ -154,10 +155,10 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 def describe_exit(code: int) -> str:
     """Say how a process ended."""
     if code >= 0:
-        return f"exit code {code}"
+        return compose("exit code {code}", code=code)
     with contextlib.suppress(ValueError):
-        return f"a crash ({signal.Signals(-code).name})"
-    return f"signal {-code}"
+        return compose("a crash ({name})", name=signal.Signals(-code).name)
+    return compose("signal {number}", number=-code)
 
 
 def shown_words(words: Sequence[str]) -> str:

@@ -11,10 +11,10 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
-import psutil
-
 from ..core.framing import HEADER_SIZE, frame, header
 from ..core.settings import KIB, MIB
+from ..core.words.language import compose
+from .server_process import count_steady_descriptors, expect_given_back, rest_quietly
 from .server_target import NotPossible, Peer, Sign, Target, Wrong
 
 STORM: Final = 200
@@ -30,16 +30,8 @@ QUICK: Final = 1.0
 """Seconds within which a quick client is answered beside a slow one."""
 IDLE: Final = 2.0
 """Seconds of the shortened idle minute."""
-IDLE_CPU: Final = 0.1
-"""Share of a core that a server may use while nothing happens."""
-GIVEN_BACK: Final = 3.0
-"""Seconds within which descriptors are given back."""
-STEADY: Final = 0.3
-"""Seconds without a change after which the number of descriptors is taken for steady."""
 LEAST_CAP: Final = 65_535
 """Bytes of a body that every server takes: the most that a length of 2 bytes can say."""
-MOST_LEFT: Final = 64 * MIB
-"""Bytes of memory that may stay once all peers have left."""
 
 
 class ServerCase(NamedTuple):
@@ -75,8 +67,10 @@ def _exchange_within_cap(target: Target, peer: Peer, size: int) -> None:
         peer.exchange(frame(target.rng.randbytes(size)))
     except Wrong as wrong:
         if wrong.sign is Sign.ENDED and target.cap is None and size > LEAST_CAP:
-            text = f"it ended at a body of {size:,} bytes: if that is over its CAP, give --cap"
-            raise NotPossible(text) from None
+            raise NotPossible(
+                "it ended at a body of {size:,} bytes: if that is over its CAP, give --cap",
+                size=size,
+            ) from None
         raise
 
 
@@ -161,7 +155,9 @@ def _over_cap(target: Target) -> None:
     with target.connect() as peer:
         peer.exchange(target.frame(5))
         peer.send(header(cap + 1) + bytes(min(cap + 1, 64 * KIB)))
-        peer.expect_end(f"after a header that announces {cap + 1:,} bytes, one over the CAP")
+        peer.expect_end(
+            compose("after a header that announces {size:,} bytes, one over the CAP", size=cap + 1)
+        )
 
 
 def _huge_length(target: Target) -> None:
@@ -180,8 +176,11 @@ def _slow_reader(target: Target) -> None:
             quick.exchange(target.frame(5))
             took = time.monotonic() - began
             if took > QUICK:
-                text = f"a quick client waited {took:.1f} s beside one that does not read"
-                raise Wrong(text, Sign.SLOW)
+                raise Wrong(
+                    "a quick client waited {seconds:.1f} s beside one that does not read",
+                    Sign.SLOW,
+                    seconds=took,
+                )
         slow.exchange_rest(sent)  # closed with unread bytes, it would be a reset
 
 
@@ -263,8 +262,11 @@ def _storm(target: Target) -> None:
                     raise
                 ended += 1
         if ended:
-            text = f"it ended {ended} of {STORM} connections: it seems to allow no more at once"
-            raise NotPossible(text)
+            raise NotPossible(
+                "it ended {ended} of {count} connections: it seems to allow no more at once",
+                ended=ended,
+                count=STORM,
+            )
 
 
 def _idle(target: Target) -> None:
@@ -278,7 +280,7 @@ def _pending_cpu(target: Target) -> None:
     process = target.process
     with target.connect() as peer:
         sent = peer.send_unread(target.frame(64 * KIB), UNREAD)
-        _rest_quietly(process, "while its peer reads nothing and has sent more")
+        rest_quietly(process, "while its peer reads nothing and has sent more")
         peer.exchange_rest(sent)
 
 
@@ -287,50 +289,18 @@ def _idle_cpu(target: Target) -> None:
     with target.connect() as peer:
         sent = peer.send_unread(target.frame(64 * KIB), UNREAD)
         peer.exchange_rest(sent)
-        _rest_quietly(process, "while nothing happens, after a slow reader has read all")
-
-
-def _rest_quietly(process: psutil.Process, when: str) -> None:
-    """Look at the CPU that a server uses in a second in which it has nothing to do."""
-    time.sleep(0.2)
-    before = sum(process.cpu_times()[:2])
-    time.sleep(1.0)
-    used = sum(process.cpu_times()[:2]) - before
-    if used > IDLE_CPU:
-        raise Wrong(f"it uses {used:.0%} of a core {when}", Sign.BUSY)
+        rest_quietly(process, "while nothing happens, after a slow reader has read all")
 
 
 def _given_back(target: Target) -> None:
     process = target.process
-    before, memory = _steady_descriptors(process), process.memory_info().rss
+    before, memory = count_steady_descriptors(process), process.memory_info().rss
     with contextlib.suppress(NotPossible):
         _storm(target)
     with target.connect() as peer:
         peer.send_unread(target.frame(64 * KIB), UNREAD)
         peer.reset()
-    until = time.monotonic() + GIVEN_BACK
-    while process.num_fds() > before and time.monotonic() < until:
-        time.sleep(0.05)
-    left = process.num_fds() - before
-    if left > 0:
-        text = f"{left:,} descriptors are still open {GIVEN_BACK:g} s after all have left"
-        raise Wrong(text, Sign.KEPT)
-    while process.memory_info().rss - memory > MOST_LEFT and time.monotonic() < until:
-        time.sleep(0.05)
-    grown = process.memory_info().rss - memory
-    if grown > MOST_LEFT:
-        raise Wrong(f"{grown // MIB:,} MiB of memory stay after all have left", Sign.KEPT)
-
-
-def _steady_descriptors(process: psutil.Process) -> int:
-    """Return the number of descriptors once it falls no more: earlier peers may still be closed."""
-    number, since = process.num_fds(), time.monotonic()
-    until = since + GIVEN_BACK
-    while time.monotonic() < min(until, since + STEADY):
-        time.sleep(0.02)
-        if (now := process.num_fds()) != number:
-            number, since = now, time.monotonic()
-    return number
+    expect_given_back(process, before, memory)
 
 
 def _by(bug: str, *signs: Sign) -> dict[Sign, str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import psutil
 
+from ..core.words.language import compose
 from .server_cases import SERVER_CASES, ServerCase
 from .server_target import NotPossible, Sign, Target, Wrong
 from .verdict import CaseVerdict
@@ -31,21 +32,32 @@ def _play(
     try:
         case.play(target)
     except NotPossible as why:
-        return True, True, str(why)
+        return True, True, why.text
     except (Wrong, psutil.NoSuchProcess) as error:
         wrong = error if isinstance(error, Wrong) else Wrong("its process ended", Sign.REFUSED)
         is_of_before = wrong.sign is Sign.REFUSED and target.connected == connected
         cause = _cause(case, wrong, first_failed, before if is_of_before else "")
-        return False, False, f"It met {case.meets}: {wrong}; {cause}."
-    return True, False, f"It met {case.meets}, and did what it should."
+        text = compose(
+            "It met {meets}: {wrong}; {cause}.", meets=case.meets, wrong=wrong.text, cause=cause
+        )
+        return False, False, text
+    return True, False, compose("It met {meets}, and did what it should.", meets=case.meets)
 
 
 def _cause(case: ServerCase, wrong: Wrong, first_failed: str, before: str) -> str:
     """Say why, as far as it is known. `before` is the case of which this is an effect; or empty."""
-    about = f"section {case.section} of the source document"
+    section = case.section
     if first_failed:  # one bug fails several cases: the first is the one to look at
-        return f"the case {first_failed} failed before, and may be why (else see {about})"
+        return compose(
+            "the case {name} failed before, and may be why"
+            " (else see section {section} of the source document)",
+            name=first_failed,
+            section=section,
+        )
     if before:
-        return f"it did so in the case before, {before}"
+        return compose("it did so in the case before, {name}", name=before)
     bug = case.bugs.get(wrong.sign)
-    return f"probably {bug} (see {about})" if bug else f"see {about}"
+    if bug:
+        template = "probably {bug} (see section {section} of the source document)"
+        return compose(template, bug=bug, section=section)
+    return compose("see section {section} of the source document", section=section)

@@ -15,6 +15,7 @@ import psutil
 
 from ..core.framing import HEADER_SIZE, frame
 from ..core.settings import MIB
+from ..core.words.language import compose
 from ..doctor.diagnose import diagnose
 from ..server.kernel import send_queue
 
@@ -58,13 +59,18 @@ class Sign(Enum):
 class Wrong(Exception):
     """The server did what it must not do; the text says what, in half a sentence."""
 
-    def __init__(self, text: str, sign: Sign) -> None:
-        super().__init__(text)
+    def __init__(self, template: str, sign: Sign, **fields: object) -> None:
+        self.text = compose(template, **fields)
         self.sign = sign
+        super().__init__(self.text)
 
 
 class NotPossible(Exception):
     """The case cannot be met; the text says why."""
+
+    def __init__(self, template: str, **fields: object) -> None:
+        self.text = compose(template, **fields)
+        super().__init__(self.text)
 
 
 class Target:
@@ -88,8 +94,8 @@ class Target:
             peer = Peer(socket.create_connection(self._where, self.timeout), self)
         except OSError as error:
             has_died = self._pid is not None and not psutil.pid_exists(self._pid)
-            why = "its process has ended" if has_died else error.strerror or error
-            raise Wrong(f"it did not accept a connection ({why})", Sign.REFUSED) from None
+            why = "its process has ended" if has_died else error.strerror or str(error)
+            raise Wrong("it did not accept a connection ({why})", Sign.REFUSED, why=why) from None
         self.connected += 1
         return peer
 
@@ -117,9 +123,11 @@ class Target:
             process = psutil.Process(self._pid)
             process.num_fds()
         except psutil.NoSuchProcess:
-            raise NotPossible(f"there is no process {self._pid}") from None
+            raise NotPossible("there is no process {number}", number=self._pid) from None
         except psutil.Error as error:
-            raise NotPossible(f"process {self._pid} cannot be asked: {error}") from None
+            raise NotPossible(
+                "process {number} cannot be asked: {error}", number=self._pid, error=error
+            ) from None
         return process
 
 
@@ -159,12 +167,22 @@ class Peer:
         try:
             data = self._unread or self._sock.recv(_READ)
         except TimeoutError:
-            text = f"it did not end in {self._target.timeout:g} s {when}"
-            raise Wrong(text, Sign.NO_END) from None
+            raise Wrong(
+                "it did not end in {seconds:g} s {when}",
+                Sign.NO_END,
+                seconds=self._target.timeout,
+                when=when,
+            ) from None
         except OSError:
             return
         if data:
-            raise Wrong(f"it sent {len(data):,} bytes {when}{_named(data)}", Sign.BYTES)
+            raise Wrong(
+                "it sent {count:,} bytes {when}{named}",
+                Sign.BYTES,
+                count=len(data),
+                when=when,
+                named=_named(data),
+            )
 
     def send_unread(self, one: bytes, most: int) -> bytes:
         """Send the same frame again and again until nothing more is taken; return what was sent."""
@@ -178,8 +196,9 @@ class Peer:
                 time.sleep(0.01)
                 continue
             except OSError as error:
-                text = f"it ended while it was sent frames ({error.strerror})"
-                raise Wrong(text, Sign.ENDED) from None
+                raise Wrong(
+                    "it ended while it was sent frames ({error})", Sign.ENDED, error=error.strerror
+                ) from None
             sent += one[at : at + count]
             at = (at + count) % len(one)
             until = time.monotonic() + _UNREAD_PAUSE
@@ -257,12 +276,17 @@ class Peer:
         self._unread = bytes(received)
 
     def _stalled(self, unsent: int, received: int, expected: int) -> NoReturn:
-        after = f"{self._target.timeout:g} s"
+        template = "{received:,} of {expected:,} bytes of echo came, then nothing for {seconds:g} s"
         if unsent and received >= expected:
-            text = f"it reads no more: {unsent:,} bytes could not be sent in {after}"
-        else:
-            text = f"{received:,} of {expected:,} bytes of echo came, then nothing for {after}"
-        raise Wrong(text, Sign.SILENT)
+            template = "it reads no more: {unsent:,} bytes could not be sent in {seconds:g} s"
+        raise Wrong(
+            template,
+            Sign.SILENT,
+            unsent=unsent,
+            received=received,
+            expected=expected,
+            seconds=self._target.timeout,
+        )
 
     def _receive(self, received: int, expected: int) -> bytes:
         try:
@@ -271,15 +295,18 @@ class Peer:
             return b""
         except OSError as error:
             raise Wrong(
-                f"it reset the connection after {received:,} of {expected:,} bytes of echo"
-                f" ({error.strerror})",
+                "it reset the connection after {received:,} of {expected:,} bytes of echo"
+                " ({error})",
                 Sign.ENDED,
+                received=received,
+                expected=expected,
+                error=error.strerror,
             ) from None
         if not piece and not expected:
             raise Wrong("it ended while it was sent frames, before an echo was due", Sign.ENDED)
         if not piece:
-            text = f"it ended after {received:,} of {expected:,} bytes of echo"
-            raise Wrong(text, Sign.ENDED)
+            template = "it ended after {received:,} of {expected:,} bytes of echo"
+            raise Wrong(template, Sign.ENDED, received=received, expected=expected)
         return piece
 
     def _send_some(self, left: memoryview) -> int:
@@ -288,23 +315,29 @@ class Peer:
         except BlockingIOError:
             return 0
         except OSError as error:
-            text = f"it ended while it was sent a frame ({error.strerror})"
-            raise Wrong(text, Sign.ENDED) from None
+            raise Wrong(
+                "it ended while it was sent a frame ({error})", Sign.ENDED, error=error.strerror
+            ) from None
 
     def _check(self, echo: bytes, when: str) -> None:
         got, self._unread = self._unread[: len(echo)], self._unread[len(echo) :]
         if got == echo:
             return
         at = next(place for place in range(len(echo)) if got[place] != echo[place])
-        behind = f" {when}" if when else ""
         raise Wrong(
-            f"byte {at:,} of its echo is {got[at]:#04x} and not {echo[at]:#04x}{behind}"
-            f"{_named(got)}",
+            "byte {at:,} of its echo is {got:#04x} and not {due:#04x}{behind}{named}",
             Sign.BYTES,
+            at=at,
+            got=got[at],
+            due=echo[at],
+            behind=compose(" {when}", when=when) if when else "",
+            named=_named(got),
         )
 
 
 def _named(data: bytes) -> str:
     """Say what bytes a server sent, if they have a name."""
     found = diagnose(data, 0, False, MIB) if len(data) >= HEADER_SIZE else None
-    return f"; what it sent fits {found.fits} ({found.code})" if found else ""
+    if found is None:
+        return ""
+    return compose("; what it sent fits {fits} ({code})", fits=found.fits, code=found.code)

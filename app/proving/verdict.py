@@ -8,6 +8,8 @@ from xml.etree import ElementTree as ET
 
 import msgspec
 
+from ..core.words.language import compose
+
 
 class CaseVerdict(NamedTuple):
     """The verdict on one case."""
@@ -17,7 +19,7 @@ class CaseVerdict(NamedTuple):
     skipped: bool
     """The case could not be met; then `ok` is true."""
     text: str
-    """One sentence: what was seen, and the bug that is likely."""
+    """One sentence, a `Sentence` if it is composed: what was seen, and the bug that is likely."""
     seconds: float
 
 
@@ -40,12 +42,18 @@ class Grade(NamedTuple):
         failed = sum(not verdict.ok for verdict in self.verdicts)
         skipped = sum(verdict.skipped for verdict in self.verdicts)
         passed = len(self.verdicts) - failed - skipped
-        return f"{passed} passed, {failed} failed, {skipped} skipped"
+        return compose(
+            "{passed} passed, {failed} failed, {skipped} skipped",
+            passed=passed,
+            failed=failed,
+            skipped=skipped,
+        )
 
     def to_json(self) -> str:
         """Return one JSON object (docs/testing-your-client.md)."""
         cases: list[dict[str, Any]] = [
-            {**verdict._asdict(), "seconds": round(verdict.seconds, 3)} for verdict in self.verdicts
+            {**verdict._asdict(), "text": str(verdict.text), "seconds": round(verdict.seconds, 3)}
+            for verdict in self.verdicts
         ]
         told = {"ok": self.ok, "seed": self.seed, "cases": cases}
         return msgspec.json.encode(told).decode()

@@ -313,7 +313,9 @@ class EchoApp(RewindingApp):
         figures = header_figures(model, now)
         header = " · ".join(f"{label} {value}" for label, value in figures.items())
         self.push_screen(
-            HelpScreen(self._help_keys, self._help_here, self._topics(), notices, header)
+            HelpScreen(
+                self._help_keys, self._help_here, self._topics(), notices, header, self.language
+            )
         )
 
     def _topics(self) -> list[Topic]:

@@ -26,6 +26,7 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from ..core.printable import reason_of
+from ..core.words.language import language_of
 from ..watch.export import as_csv, as_json, one_as_json, one_as_text, write_files
 from ..watch.row import Row
 from ..watch.screen_state import ScreenState
@@ -56,6 +57,8 @@ class PersonalApp(App[int], inherit_bindings=False):
     BINDINGS = APP_BINDINGS
 
     def __init__(self, source: Source, preferences: Preferences) -> None:
+        self.language = language_of(preferences.lang)
+        """The language of the help and the captions."""
         self._control = ""
         """The value of ``--control`` with which `ctl` reaches the server; empty if it has none."""
         self._plain: list[LineFilter] = [PlainText()] if preferences.ascii else []
@@ -200,7 +203,7 @@ class PersonalApp(App[int], inherit_bindings=False):
         is_wide = cells > 1 or (not cells and has_wide_glyphs(os.environ))
         if is_wide == bool(self._plain) or not self.is_running:
             return
-        self._plain = [PlainText()] if is_wide else []
+        self._plain = [PlainText(keeps_hangul=self.language.code == "ko")] if is_wide else []
         self.watch_theme(self.theme)
         for screen in self.screen_stack:
             for widget in (screen, *screen.walk_children(Widget)):

@@ -52,6 +52,6 @@ class GuidedApp(EchoApp):
         self._told = [*(scene for scene in self._told if scene != caption.scene), caption.scene]
         self._told_at = now
         number = (f"#{caption.connection_id} ", palette.ACCENT)
-        self._caption_line.update(Text.assemble(number, caption.text))
+        self._caption_line.update(Text.assemble(number, self.language.text(caption.text)))
         if self._follows and len(self.screen_stack) == 1:
             self._pane.table.select_shown(caption.connection_id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import ClassVar, Final
 
+from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 from textual import events
 from textual.app import ComposeResult
@@ -15,6 +16,7 @@ from textual.geometry import Size
 from textual.widgets import Static
 
 from ..core.events import ConnectionState
+from ..core.words.language import ENGLISH, Language, compose
 from . import palette
 from .actions import GROUPS, Keys, key_sign, signs
 from .dialogs import Dialog
@@ -27,7 +29,7 @@ _COLUMNS = (("move", "table"), ("act", "view"), ("export", "program"))
 _TOPIC: Final = 5
 """Lines that a topic takes at least, so that the rest stays in place for most of them."""
 
-_RECIPES: Final = (
+RECIPES: Final = (
     ("find the slow reader", "{filter} why:slow Enter", ("filter",)),
     ("find what hangs", "{stuck} shows only what stands still, which a slow reader does not",
      ("stuck",)),
@@ -49,7 +51,7 @@ _RECIPES: Final = (
      "a line, Enter opens it", ("log",)),
 )  # fmt: skip
 """A wish, how it is fulfilled, and the actions that it takes."""
-_WANTED: Final = 21
+WANTED: Final = 21
 """Cells of a wish."""
 KEYS: Final = 13
 """Cells of the keys of an action, with the gap behind them."""
@@ -58,19 +60,23 @@ KEYS: Final = 13
 class Recipes(LinesPanel):
     """The most common wishes and how they are fulfilled, with the keys in force."""
 
-    def __init__(self, keys: Keys) -> None:
+    def __init__(self, keys: Keys, language: Language) -> None:
         super().__init__(id="help-recipes")
         self._keys = keys
+        self._say = language.text
 
     def on_resize(self) -> None:
         """Wrap the lines at the new width."""
         lines: list[Line] = []
-        for wanted, how, names in _RECIPES:
+        for wanted, how, names in RECIPES:
             if not all(self._keys.get(name) for name in names):
                 continue  # a recording cannot be changed; an action may have no key
-            text = how.format_map({name: key_sign(self._keys[name][0]) for name in names})
-            line: Line = [(wanted.ljust(_WANTED), palette.STRONG), (text, palette.PLAIN)]
-            lines += flow(line, max(1, self.size.width), _WANTED)
+            text = self._say(how).format_map(
+                {name: key_sign(self._keys[name][0]) for name in names}
+            )
+            wish = set_cell_size(self._say(wanted), WANTED)
+            line: Line = [(wish, palette.STRONG), (text, palette.PLAIN)]
+            lines += flow(line, max(1, self.size.width), WANTED)
         self.set_height(len(lines))
         self.set_lines(lines)
 
@@ -78,8 +84,9 @@ class Recipes(LinesPanel):
 class KeyList(LinesPanel):
     """Groups of actions with their keys, one below the other."""
 
-    def __init__(self, keys: Keys, groups: Sequence[str]) -> None:
+    def __init__(self, keys: Keys, groups: Sequence[str], language: Language) -> None:
         super().__init__()
+        self._say = language.text
         self._keys = keys
         self._groups = groups
 
@@ -101,7 +108,8 @@ class KeyList(LinesPanel):
         ]
 
     def _of_group(self, group: str) -> Iterator[Line]:
-        yield [(f"{group:>{KEYS - 2}}", palette.HEADING)]
+        title = self._say(group)
+        yield [(" " * (KEYS - 2 - cell_len(title)) + title, palette.HEADING)]
         for action in GROUPS[group]:
             if action.name in self._keys:
                 yield self._line(signs(self._keys, action.name), action.words)
@@ -110,7 +118,7 @@ class KeyList(LinesPanel):
         yield []
 
     def _line(self, keys: str, words: str) -> Line:
-        return [(f"{keys:>{KEYS - 2}}  ", palette.ACCENT), (words, palette.PLAIN)]
+        return [(f"{keys:>{KEYS - 2}}  ", palette.ACCENT), (self._say(words), palette.PLAIN)]
 
     def _keys_of_views(self) -> str:
         """Return the keys of all views in one line: 1…9, or as they were rebound."""
@@ -137,12 +145,13 @@ class HelpBox(VerticalScroll):
 class TopicPanel(LinesPanel):
     """One topic, in as many lines as it takes."""
 
-    def render_topic(self, topic: Topic, place: str) -> None:
+    def render_topic(self, topic: Topic, place: str, language: Language) -> None:
         """Draw a topic; `place` says where in the row of all topics it stands."""
         width = max(1, self.size.width)
-        lines = topic.lines(width)
+        lines = topic.lines(width, language)
         lines += [[]] * (_TOPIC - len(lines))
-        lines.append([(f"── ← → {place} ".ljust(width, "─"), palette.FAINT)])
+        place = f"── ← → {place} "
+        lines.append([(place + "─" * (width - cell_len(place)), palette.FAINT)])
         self.set_height(len(lines))
         self.set_lines(lines)
 
@@ -163,6 +172,7 @@ class HelpScreen(Dialog[None]):
         topics: Sequence[Topic] = (),
         notices: Sequence[str] = (),
         header: str = "",
+        language: Language = ENGLISH,
     ) -> None:
         """Make the help; `keys` are those of the actions that exist here, by action.
 
@@ -177,27 +187,28 @@ class HelpScreen(Dialog[None]):
         self._at = 0
         self._notices = notices
         self._header = header
+        self._language = language
         self._panel = TopicPanel(id="help-topic")
 
     def compose(self) -> ComposeResult:
         """Compose the help of the focused widget, the groups of keys and the glyphs."""
         with HelpBox(classes="dialog", id="help-dialog") as box:
-            box.border_title = "help"
+            box.border_title = self._language.text("help")
             if self._topics:
                 yield self._panel
             if self._notices:
                 notices = "\n".join(f"! {notice}" for notice in self._notices)
                 yield Static(Text(notices, palette.WARNING), id="help-notices")
             if self._here:
-                yield Static(Text(self._here, palette.PLAIN), id="help-here")
-            yield Recipes(self._keys)
+                yield Static(Text(self._language.text(self._here), palette.PLAIN), id="help-here")
+            yield Recipes(self._keys, self._language)
             with Horizontal(id="help-columns"):
                 for groups in _COLUMNS:
-                    yield KeyList(self._keys, groups)
-            yield Static(_legend(self._keys), id="help-legend")
+                    yield KeyList(self._keys, groups, self._language)
+            yield Static(_legend(self._keys, self._language), id="help-legend")
             if self._header:
                 yield Static(Text(self._header, palette.PLAIN), id="help-header")
-            yield AllTopics(id="help-all")
+            yield AllTopics(self._language)
 
     def on_resize(self) -> None:
         """Wrap the topic at the new width."""
@@ -205,8 +216,11 @@ class HelpScreen(Dialog[None]):
 
     def _draw_topic(self) -> None:
         if self._topics and self._panel.is_attached:
-            place = f"{self._at + 1} of {len(self._topics)} explanations"
-            self._panel.render_topic(self._topics[self._at], place)
+            place = compose(
+                "{at} of {count} explanations", at=self._at + 1, count=len(self._topics)
+            )
+            told = self._language.text(place)
+            self._panel.render_topic(self._topics[self._at], told, self._language)
 
     def action_walk(self, step: int) -> None:
         """Explain the next figure or event, or with -1 the one before."""
@@ -221,11 +235,12 @@ class HelpScreen(Dialog[None]):
         self.dismiss(None)
 
 
-def _legend(keys: Keys) -> Text:
+def _legend(keys: Keys, language: Language) -> Text:
     several = keys.get("kill_several")
-    kills = ""
+    tagged: str = "tagged"
     if several:
-        kills = f": {key_sign(several[0])} kills these, else all that the filter shows"
+        template = "tagged: {key} kills these, else all that the filter shows"
+        tagged = compose(template, key=key_sign(several[0]))
     meanings = [
         (palette.state_label(state), palette.STATES[state], words)
         for state, words in (
@@ -240,13 +255,13 @@ def _legend(keys: Keys) -> Text:
         ("● on", palette.WARNING, "POLLOUT armed"),
         ("toggles", palette.STRONG, "times armed or disarmed"),
         ("pending", palette.STRONG, "echo that the kernel has not accepted yet"),
-        (palette.TAG, palette.ACCENT, f"tagged{kills}"),
+        (palette.TAG, palette.ACCENT, tagged),
         (palette.SUSPECT, palette.ERROR, "suspected: it stands still, and its bytes do not fit"),
         ("Shift", palette.ACCENT, "and the mouse select text (Option on a Mac), or --no-mouse"),
         ("^l  ^z", palette.ACCENT, "send the whole screen again; suspend, until `fg`"),
         ("y", palette.ACCENT, "in a dialog: copy its last line, the command of ctl"),
     ]
     return Text("\n").join(
-        Text.assemble((f"{sign:>13}  ", style), (words, palette.PLAIN))
+        Text.assemble((f"{sign:>13}  ", style), (language.text(words), palette.PLAIN))
         for sign, style, words in meanings
     )

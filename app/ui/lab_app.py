@@ -5,11 +5,13 @@ from __future__ import annotations
 from math import log10
 from typing import ClassVar, Final, NamedTuple, Protocol
 
+from rich.cells import set_cell_size
 from rich.style import Style
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 
+from ..core.words.language import ENGLISH, Language, compose
 from . import palette
 from .lines_panel import Line, LinesPanel, flow
 from .themes import THEMES, textual_theme
@@ -19,6 +21,8 @@ SHOWN_EVERY: Final = 0.2
 _BAR: Final = 30
 """Cells of a bar; each power of ten takes as many."""
 _DECADES: Final = 7
+_LABEL: Final = 11
+"""Cells of a label below the explanation."""
 _SPARKS: Final = "▁▂▃▄▅▆▇█"
 _MARKS: Final = {">": palette.ERROR, "-": palette.GOOD}
 
@@ -90,8 +94,9 @@ class LabApp(App[int]):
         Binding("q,escape,ctrl+c", "leave", "Quit", show=False, priority=True),
     ]
 
-    def __init__(self, show: LabShow, theme: str = "dark") -> None:
+    def __init__(self, show: LabShow, theme: str = "dark", language: Language = ENGLISH) -> None:
         super().__init__()
+        self._say = language.text
         for name in THEMES:
             self.register_theme(textual_theme(name))
         self.theme = theme
@@ -99,8 +104,8 @@ class LabApp(App[int]):
         self._given: int | None = None
         self._shows_source = False
         self._asked = LinesPanel(id="asked")
-        self._right = LinesPanel(id="right", title="right: echo-tui's own loop")
-        self._wrong = LinesPanel(id="wrong", title="wrong")
+        self._right = LinesPanel(id="right", title=self._say("right: echo-tui's own loop"))
+        self._wrong = LinesPanel(id="wrong")
         self._explained = LinesPanel(id="explained")
         self._keys = LinesPanel(id="keys")
 
@@ -155,8 +160,10 @@ class LabApp(App[int]):
             self._right.set_lines(self._side(right, palette.GOOD))
             healed = self._show.is_healed
             self._wrong.set_lines(self._side(wrong, palette.GOOD if healed else palette.ERROR))
-            title = "healed: it serves as the right one" if healed else self._show.words["line"]
-            self._wrong.set_title(title if healed else f"wrong: {title}")
+            function = self._show.words["line"].partition(":")[0]
+            wrong_line = compose("wrong: {line}", line=function)
+            title = "healed: it serves as the right one" if healed else wrong_line
+            self._wrong.set_title(self._say(title))
             told = list(self._source() if self._shows_source else self._why())
             self._explained.set_height(len(told))
             self._explained.set_lines(told)
@@ -188,20 +195,27 @@ class LabApp(App[int]):
             [(f"{write_number(last)} ", style), (words["unit"], palette.LABEL)],
             [(_bar(last), style)],
             [(_spark(side.values[-_BAR:]), palette.DIM)],
-            [(words["label"], palette.LABEL)],
+            *flow([(words["label"], palette.LABEL)], width),
             [],
             *flow([(side.note, palette.WARNING)], width),
         ]
 
     def _why(self) -> list[Line]:
         words, width = self._show.words, self.size.width - 4
+        section = compose("section {section}", section=words["section"])
+        told = (("the line", words["line"]), ("read on", self._say(section)), ("", words["man"]))
         return [
             *flow([(words["why"], palette.PLAIN)], width),
             [],
-            [("the line   ", palette.LABEL), (words["line"], palette.PLAIN)],
-            [("read on    ", palette.LABEL), (f"section {words['section']}", palette.PLAIN)],
-            [("           ", palette.LABEL), (words["man"], palette.PLAIN)],
+            *(
+                part
+                for label, text in told
+                for part in flow(self._labelled(label, text), width, _LABEL)
+            ),
         ]
+
+    def _labelled(self, label: str, text: str) -> Line:
+        return [(set_cell_size(self._say(label), _LABEL), palette.LABEL), (text, palette.PLAIN)]
 
     def _source(self) -> list[Line]:
         return [
@@ -217,7 +231,7 @@ class LabApp(App[int]):
             keys = [("H", "heal the wrong one"), ("s", other), ("q", "quit")]
         line: Line = [(" ", palette.PLAIN)]
         for key, word in keys:
-            line += [(key, palette.BRAND), (f" {word}  ", palette.DIM)]
+            line += [(key, palette.BRAND), (f" {self._say(word)}  ", palette.DIM)]
         return line
 
 

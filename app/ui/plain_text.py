@@ -6,6 +6,7 @@ widgets. Each character keeps its width in cells.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
@@ -71,6 +72,7 @@ class _Table(dict[int, str]):
 _TABLE: Final = _Table({ord(each): plain for many, plain in _PAIRS.items() for each in many})
 
 
+_NO_HANGUL: Final = re.compile("[^가-힣「」]+")
 _WIDE_IN: Final = ("ja", "ko", "zh")
 """Languages whose terminals may draw ambiguous characters two cells wide."""
 
@@ -94,9 +96,20 @@ def in_ascii(text: str) -> str:
     return text if text.isascii() else set_cell_size(text.translate(_TABLE), cell_len(text))
 
 
+def _around_hangul(text: str) -> str:
+    return _NO_HANGUL.sub(lambda found: in_ascii(found[0]), text)
+
+
 class PlainText(LineFilter):
-    """The line filter of `--ascii`."""
+    """The line filter of `--ascii`.
+
+    It `keeps_hangul` for a terminal that only draws our symbols two cells wide.
+    """
+
+    def __init__(self, keeps_hangul: bool = False) -> None:
+        super().__init__()
+        self._translate = _around_hangul if keeps_hangul else in_ascii
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
         """Translate a line into ASCII."""
-        return [Segment(in_ascii(text), style, control) for text, style, control in segments]
+        return [Segment(self._translate(text), style, control) for text, style, control in segments]

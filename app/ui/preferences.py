@@ -22,6 +22,7 @@ _THEME: Final = _RULES["theme"]
 THEMES: Final = _THEME.choices
 _KINDS: Final[dict[str, tuple[Any, str]]] = {
     "theme": (Any, "judged by its rule"),
+    "lang": (Any, "judged by its rule"),
     "refresh": (Any, "judged by its rule"),
     "rewind": (Any, "judged by its rule"),
     "ascii": (bool, "true or false"),
@@ -49,6 +50,8 @@ class Preferences:
     """The keys to start from: ``default`` or ``vim``."""
     keys: Mapping[str, str] = field(default_factory=dict)
     """By action, its keys instead of those of the preset, with commas between them."""
+    lang: str = "en"
+    """The language of the help and the captions."""
     refresh: float = 0.0
     """Seconds between two drawings; 0 leaves that to the dashboard."""
     rewind: int = 16 * MIB
@@ -62,7 +65,7 @@ class Preferences:
     """The file in which choices are kept; the one field that stands in no file."""
 
     def __post_init__(self) -> None:
-        for name in ("theme", "refresh", "rewind"):
+        for name in ("theme", "lang", "refresh", "rewind"):
             _RULES[name].judge(getattr(self, name))
         judge_columns("columns", self.columns)
         judge_columns("sort", [self.sort_key])

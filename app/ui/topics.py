@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
+from ..core.words.language import Language
 from ..watch.columns import COLUMNS, EVERY_COLUMN
 from ..watch.explanations import (
     CHARTS,
@@ -16,7 +17,6 @@ from ..watch.explanations import (
     OF_CLOSED,
     QUEUES,
     REASONS,
-    SOURCE_DOCUMENT,
     STATES,
     WHYS,
     Explanation,
@@ -40,6 +40,10 @@ EXPLAINED: Final[Table] = {**OF_COLUMNS, **OF_CLOSED}
 """The explanation of each column, of open and of closed connections, by key."""
 _NAME: Final = 18
 """Cells of a name in the list of all explanations."""
+SECTIONS_OF: Final = (
+    "§ is a section of the source document, “Non-blocking I/O and multiplexing”, 14 September 2025"
+)
+"""Says which document the sections are of."""
 GROUPS: Final[tuple[tuple[str, Table], ...]] = (
     ("columns of the table", EXPLAINED),
     ("header and workers", HEADER),
@@ -64,15 +68,15 @@ class Topic(NamedTuple):
     """As it is on the screen now; empty if it is not there."""
     explained: Explanation
 
-    def lines(self, width: int) -> list[Line]:
+    def lines(self, width: int, language: Language) -> list[Line]:
         """Draw the topic in lines of at most `width` cells: name and value, meaning, references."""
         line: Line = [(self.name, palette.SORTED)]
         if self.value:
             line += [("  ", palette.PLAIN), (self.value, palette.STRONG)]
         return [
             *flow(line, width, 2),
-            *flow([(self.explained.text, palette.PLAIN)], width),
-            *flow([(self.explained.references, palette.DIM)], width),
+            *flow([(language.text(self.explained.text), palette.PLAIN)], width),
+            *flow([(language.text(self.explained.references), palette.DIM)], width),
         ]
 
 
@@ -167,23 +171,26 @@ def of_the_rest() -> list[Topic]:
 class AllTopics(LinesPanel):
     """Every explanation, group by group."""
 
+    def __init__(self, language: Language) -> None:
+        super().__init__(id="help-all")
+        self._language = language
+
     def on_resize(self) -> None:
         """Wrap the explanations at the new width."""
-        lines = _all_lines(self.size.width)
+        lines = _all_lines(self.size.width, self._language)
         self.set_height(len(lines))
         self.set_lines(lines)
 
 
-def _all_lines(width: int) -> Sequence[Line]:
-    where = f"§ is a section of the source document, {SOURCE_DOCUMENT}"
-    lines: list[Line] = [[], *flow([(where, palette.DIM)], width)]
+def _all_lines(width: int, language: Language) -> Sequence[Line]:
+    lines: list[Line] = [[], *flow([(language.text(SECTIONS_OF), palette.DIM)], width)]
     for title, table in GROUPS:
-        lines += [[], [(title, palette.HEADING)]]
+        lines += [[], [(language.text(title), palette.HEADING)]]
         for name, explained in table.items():
             shown = EVERY_COLUMN[name].title if table is EXPLAINED else name
             line: Line = [
                 (f"{shown:<{_NAME}} ", palette.STRONG),
-                (f"{explained.text} ", palette.PLAIN),
+                (f"{language.text(explained.text)} ", palette.PLAIN),
                 (f"§{explained.section} {explained.manual}", palette.FAINT),
             ]
             lines += flow(line, width, _NAME + 1)

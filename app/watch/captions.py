@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from ..core.events import POLLOUT, Closed, ConnectionState, Reason, Snapshot
+from ..core.words.language import compose
 from .row import Row
 from .state import State
 from .why import WhyCode, why_code
@@ -46,9 +47,10 @@ def _header(row: Row, now: float) -> str:
         return ""
     if now - seen.active_at >= OWES:
         return ""
-    return (
-        f"has sent {seen.header_read} of the 4 bytes of a header: READ_LEN waits for the rest, "
-        "and meanwhile all others are served"
+    return compose(
+        "has sent {count} of the 4 bytes of a header: READ_LEN waits for the rest, "
+        "and meanwhile all others are served",
+        count=seen.header_read,
     )
 
 
@@ -56,9 +58,10 @@ def _body(row: Row, _now: float) -> str:
     seen = _open(row)
     if seen is None or seen.state is not ConnectionState.READ_BODY or seen.body_read < LARGE:
         return ""
-    return (
-        f"sends a body of {seen.body_length:,} bytes in pieces: READ_BODY until the last of them, "
-        "then the whole frame is echoed"
+    return compose(
+        "sends a body of {size:,} bytes in pieces: READ_BODY until the last of them, "
+        "then the whole frame is echoed",
+        size=seen.body_length,
     )
 
 
@@ -68,9 +71,10 @@ def _slow_reader(row: Row, now: float) -> str:
         return ""
     if why_code(row, now) is not WhyCode.READS_SLOWLY:
         return ""
-    return (
-        f"reads slowly: WRITE_BODY, partial writes so far: {seen.partial_writes:,}. "
-        "Watch POLLOUT: it is armed only while an echo waits for room"
+    return compose(
+        "reads slowly: WRITE_BODY, partial writes so far: {count:,}. "
+        "Watch POLLOUT: it is armed only while an echo waits for room",
+        count=seen.partial_writes,
     )
 
 
@@ -78,15 +82,19 @@ def _refused_write(row: Row, _now: float) -> str:
     seen = _open(row)
     if seen is None or not seen.interest & POLLOUT or not seen.eagains or not seen.pending:
         return ""
-    return (
-        f"has a full queue in the kernel, which took no byte of an echo (EAGAIN so far: "
-        f"{seen.eagains:,}): {seen.pending:,} bytes wait for POLLOUT"
+    return compose(
+        "has a full queue in the kernel, which took no byte of an echo (EAGAIN so far: "
+        "{count:,}): {pending:,} bytes wait for POLLOUT",
+        count=seen.eagains,
+        pending=seen.pending,
     )
 
 
 def _refused(row: Row, now: float) -> str:
     closed = _just_closed(row, now, Reason.FRAME_TOO_LARGE)
-    return "" if closed is None else f"was refused at its header: {closed.detail}"
+    if closed is None:
+        return ""
+    return compose("was refused at its header: {detail}", detail=closed.detail)
 
 
 def _owes(row: Row, now: float) -> str:
@@ -102,7 +110,10 @@ def _owes(row: Row, now: float) -> str:
 
 def _timed_out(row: Row, now: float) -> str:
     closed = _just_closed(row, now, Reason.TIMEOUT_HEADER, Reason.TIMEOUT_BODY)
-    return "" if closed is None else f"was ended as {closed.reason.value}: {closed.detail}"
+    if closed is None:
+        return ""
+    reason = closed.reason.value
+    return compose("was ended as {reason}: {detail}", reason=reason, detail=closed.detail)
 
 
 def _half_closed(row: Row, _now: float) -> str:
@@ -111,24 +122,28 @@ def _half_closed(row: Row, _now: float) -> str:
         return ""
     if seen.closing is not Reason.EOF or not seen.unacked_bytes:
         return ""
-    return (
-        f"has half-closed, and {seen.unacked_bytes:,} bytes of its echo are not acknowledged: "
-        "DRAINING until it has fetched them"
+    return compose(
+        "has half-closed, and {count:,} bytes of its echo are not acknowledged: "
+        "DRAINING until it has fetched them",
+        count=seen.unacked_bytes,
     )
 
 
 def _cut_off(row: Row, now: float) -> str:
     closed = _just_closed(row, now, Reason.EOF_MID_BODY)
-    return "" if closed is None else f"has gone in the middle of a frame: {closed.detail}"
+    if closed is None:
+        return ""
+    return compose("has gone in the middle of a frame: {detail}", detail=closed.detail)
 
 
 def _pings(row: Row, _now: float) -> str:
     seen = _open(row)
     if seen is None or seen.frames_out < 10 or seen.toggles or seen.interest & POLLOUT:
         return ""
-    return (
-        f"had {seen.frames_out:,} echoes and never needed POLLOUT: each was written at once, "
-        "and only POLLIN is registered"
+    return compose(
+        "had {count:,} echoes and never needed POLLOUT: each was written at once, "
+        "and only POLLIN is registered",
+        count=seen.frames_out,
     )
 
 

@@ -11,9 +11,8 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple, TypeAlias
 
 from ..core.events import ConnectionState, Reason
+from ..core.words.language import compose
 from .why import WhyCode
-
-SOURCE_DOCUMENT: Final = "“Non-blocking I/O and multiplexing”, 14 September 2025"
 
 
 class Explanation(NamedTuple):
@@ -30,7 +29,12 @@ class Explanation(NamedTuple):
     def references(self) -> str:
         """The references to read on in: ``source document §10.6 · man 2 send``."""
         name, section = self.manual.removesuffix(")").split("(")
-        return f"source document §{self.section} · man {section} {name}"
+        return compose(
+            "source document §{section} · man {manual} {name}",
+            section=self.section,
+            manual=section,
+            name=name,
+        )
 
 
 Table: TypeAlias = Mapping[str, Explanation]

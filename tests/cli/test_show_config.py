@@ -55,6 +55,7 @@ OTHERWISE: dict[str, str] = {
     "write_mode": "armed",
     "trace": "io",
     "theme": "light",
+    "lang": "ko",
     "metrics": "[::1]:19000",
     "record_keep": "90m",
     "log_format": "json",

@@ -1,0 +1,1 @@
+"""The languages of the texts for people: English, which stands in the code, and Korean tables."""
