@@ -17,7 +17,7 @@ from ..core.settings import GIB, KIB
 from .composing import load
 from .lab_channel import LabFigures, LabReady, obey, send
 from .teaching_conn import WRITE_BODY
-from .watched_calls import WatchedCounts, LetGo
+from .watched_calls import LetGo, WatchedCounts
 
 _MOST_MEMORY: Final = 4 * GIB
 """Address space of the process: a mistake must not take the machine's memory."""
