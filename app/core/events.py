@@ -250,7 +250,8 @@ class Crashed(EventStruct, frozen=True, tag="crashed"):
 
 
 class StateChanged(EventStruct, frozen=True, tag="state_changed"):
-    """A traced connection ended a wake-up in another state than the one before."""
+    """A traced connection took an arrow of the drawing: each that lies between the states before
+    and after a wake-up is told, also where a state was passed within it."""
 
     t: float
     id: int

@@ -40,4 +40,4 @@ class Adapting:
         if connection.has_room or not TAIL <= len(data) <= KEPT_WHOLE:
             self._captures.keep_parsed(connection, data, now)
         else:
-            connection.tail = data
+            connection.keep_as_tail(data)

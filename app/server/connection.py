@@ -216,6 +216,10 @@ class Connection:
         """Keep the last `TAIL` bytes that were parsed, of which `data` are the latest."""
         self.tail = self.tail[-TAIL:] + data if len(data) < TAIL else data[-TAIL:]
 
+    def keep_as_tail(self, data: bytes) -> None:
+        """Keep `data`, a whole read of moderate size, as the last bytes."""
+        self.tail = data
+
     def note_first(self, data: bytes, now: float) -> None:
         """Keep a short first read, made at `now`, as it is."""
         self.tail, self.first_at = data, now

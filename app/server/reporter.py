@@ -10,6 +10,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from math import inf
 from operator import add, sub
 from time import perf_counter, thread_time
@@ -38,6 +39,7 @@ from ..watch.stream import EventStream
 from . import kernel
 from .calls import CallCounts
 from .connection import NO_COUNTS, Connection, Counts
+from .transitions import passed
 from .wall_clock import describe_step
 
 LOOK_AFTER: Final = 1.0
@@ -259,22 +261,27 @@ class Reporter:
             )
 
     def publish_state(self, connection: Connection, old: ConnectionState) -> None:
-        """Note a change of state from `old`, and publish it if the connection is traced."""
+        """Note a change of state from `old`, and publish its steps if the connection is traced."""
         if not connection.changed:
             self.note_change(connection)
         wanted = self._traces(connection)
         if self.trace_all is TraceLevel.OFF and connection in self.inspected:
             wanted = self.tells_calls(connection)  # they belong to the calls that made them
-        if wanted and self.stream.room_for_detail():
-            machine = connection.machine
-            length = machine.body_len if machine.state is ConnectionState.READ_BODY else None
+        if not wanted:
+            return
+        machine = connection.machine
+        states = passed(old, machine.state)
+        for before, after in pairwise(states):
+            if not self.stream.room_for_detail():
+                return
+            in_body = after is ConnectionState.READ_BODY and machine.state is after
             self.stream.publish_detail(
                 StateChanged(
                     t=self.time(),
                     id=connection.id,
-                    old=old,
-                    new=machine.state,
-                    body_length=length,
+                    old=before,
+                    new=after,
+                    body_length=machine.body_len if in_body else None,
                     body_read=machine.body_bytes_read,
                 )
             )

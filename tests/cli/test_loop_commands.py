@@ -41,7 +41,7 @@ def test_the_last_iterations_are_told_call_by_call(tmp_path: Path) -> None:
         assert all(set(line) == OF_READY for line in lines)
         echoed = next(line for line in lines if len(line["states"]) == 4)
         assert [call["call"] for call in echoed["calls"]] == ["read", "write"]
-        text = ask("loop").stdout
+        text = ask("loop", "--last", "1000").stdout
         assert "read 9 · write 9" in text
         assert "READ_LEN → READ_BODY → WRITE_BODY → READ_LEN" in text
 

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 import app.cli.lab as lab_command
 from app.cli.main import cli
+from app.core.settings import SettingError
 from app.lab.composing import marked_source
 from app.lab.lab_server import LabError, LabServer
 from app.lab.scenario import Measured, Scenario
@@ -24,6 +25,8 @@ def run(*words: str) -> tuple[int, str]:
     result = CliRunner().invoke(cli, ["lab", *words], standalone_mode=False)
     if isinstance(result.exception, click.ClickException):
         return 2, result.exception.format_message()
+    if isinstance(result.exception, SettingError):
+        return 2, str(result.exception)
     assert result.exception is None, result.exception
     return result.return_value, result.output
 
@@ -52,7 +55,7 @@ def test_the_list_is_json_too() -> None:
         (("polout-always",), "did you mean 'pollout-always'"),
         (("polout-always", "--check"), "did you mean 'pollout-always'"),
         (("a\nb",), "'a\\nb' is no scenario: --list names them"),
-        (("nodelay",), "run it with --check or --source"),
+        (("nodelay",), "the dashboard needs a terminal: use --check"),
         (("--source",), "NAME is missing"),
     ],
 )

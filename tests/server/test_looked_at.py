@@ -129,6 +129,13 @@ def test_a_busy_one_tells_of_so_many_calls_in_a_round(looked_at: Reporter) -> No
     assert gaps == [False] * (CALLS_A_ROUND - 1) + [True, False]
 
 
+BODY_TO_LEN = [
+    (ConnectionState.READ_BODY, ConnectionState.WRITE_BODY),
+    (ConnectionState.WRITE_BODY, ConnectionState.READ_LEN),
+]
+"""Both arrows of the drawing, also where WRITE_BODY was passed within the wake-up."""
+
+
 @pytest.mark.parametrize("trace_all", [TraceLevel.OFF, TraceLevel.STATE])
 def test_states_belong_to_the_calls_unless_all_are_traced(
     looked_at: Reporter, trace_all: TraceLevel
@@ -139,7 +146,7 @@ def test_states_belong_to_the_calls_unless_all_are_traced(
         looked_at.publish_call(connection, "read", 4, 4, "")
     looked_at.publish_state(connection, ConnectionState.READ_BODY)
     told = [e for e in looked_at.stream.drain().events if isinstance(e, StateChanged)]
-    assert len(told) == (0 if trace_all is TraceLevel.OFF else 1)
+    assert [(e.old, e.new) for e in told] == ([] if trace_all is TraceLevel.OFF else BODY_TO_LEN)
 
 
 def test_where_all_are_traced_every_call_is_told(looked_at: Reporter) -> None:

@@ -47,9 +47,9 @@ def test_an_errno_of_a_read_names_whose_doing_the_end_is(
             raise system_error(number)
         return data
 
+    monkeypatch.setattr(os, "read", breaks)
     running = serve()
     client, connection_id = running.connect_known()
-    monkeypatch.setattr(os, "read", breaks)
     client.sendall(whole)
     closed = running.closed(connection_id)
     assert (closed.reason, closed.detail) == (reason, os.strerror(number))
@@ -71,10 +71,10 @@ def test_an_error_that_the_kernel_tells_once_to_a_write_names_the_reason(
 
         return write
 
+    monkeypatch.setattr(os, "write", fails(os.write))
     running = serve(write_mode=write_mode)
     client, connection_id = running.connect_known()
     exchange(client, [frame(b"well")], 8)  # from now on it is served on the hot path
-    monkeypatch.setattr(os, "write", fails(os.write))
     client.sendall(whole)
     closed = running.closed(connection_id)
     expected = {errno.ETIMEDOUT: Reason.TIMEOUT_PEER, errno.ECONNRESET: Reason.RESET}
@@ -104,11 +104,11 @@ def test_the_error_of_a_write_is_not_told_of_another_connection(
             raise system_error(errno.ETIMEDOUT)
         return data
 
+    monkeypatch.setattr(os, "write", breaks)
+    monkeypatch.setattr(os, "read", times_out)
     running = serve()
     (first, first_id), (second, second_id) = (running.connect_known() for _ in range(2))
     exchange(first, [frame(b"well")], 8)  # from now on it is served on the hot path
-    monkeypatch.setattr(os, "write", breaks)
-    monkeypatch.setattr(os, "read", times_out)
     monkeypatch.setattr(EchoMachine, "receive", has_no_memory)
     first.sendall(poison)
     assert running.closed(first_id).reason is Reason.ERROR
@@ -119,25 +119,21 @@ def test_the_error_of_a_write_is_not_told_of_another_connection(
 def test_a_peer_that_breaks_while_it_drains_keeps_the_reason_and_tells_the_words(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    whole, write, outcome = frame(b"pending"), os.write, errno.EAGAIN
+
+    def on_the_echo(fd: int, data: Any) -> int:
+        if data == whole:
+            raise system_error(outcome)
+        return write(fd, data)
+
+    monkeypatch.setattr(os, "write", on_the_echo)
     running = serve(write_mode="armed")
     client, connection_id = running.connect_known()
-
-    whole, write = frame(b"pending"), os.write
-
-    def on_the_echo(outcome: type[OSError], number: int) -> None:
-        def call(fd: int, data: Any) -> int:
-            if data == whole:
-                raise outcome(number, os.strerror(number))
-            return write(fd, data)
-
-        monkeypatch.setattr(os, "write", call)
-
-    on_the_echo(BlockingIOError, errno.EAGAIN)
     client.sendall(whole)
     snapshots = running.watcher.snapshots
     running.watcher.until(lambda: connection_id in snapshots and snapshots[connection_id].pending)
     running.submit(Kill, ids=(connection_id,), mode=KillMode.DRAIN)
-    on_the_echo(OSError, errno.EHOSTUNREACH)
+    outcome = errno.EHOSTUNREACH
     closed = running.closed(connection_id)
     assert closed.reason is Reason.KILLED
     assert closed.detail == f"mode drain, then: {os.strerror(errno.EHOSTUNREACH)}"

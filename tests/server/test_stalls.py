@@ -73,12 +73,12 @@ def test_a_frame_that_came_whole_while_the_process_was_stopped_is_echoed(
 ) -> None:
     """Also if one wake-up does not read all of it, and each time anew."""
     clock, poller = stalling
+    read = os.read
+    monkeypatch.setattr(os, "read", lambda fd, size: read(fd, min(size, at_a_time)))
     running = serve(clock=clock, header_timeout=10, body_timeout=11, idle_timeout=9)
     client, connection_id = running.connect_known()
     assert exchange(client, [frame(b"x")], 5) == frame(b"x")
     whole = frame(bytes(30_000))
-    read = os.read
-    monkeypatch.setattr(os, "read", lambda fd, size: read(fd, min(size, at_a_time)))
     for sent in (5, 5 + len(whole)):
         client.sendall(whole[:begun])
         running.shown(connection_id, partial(has_read, sent + begun))

@@ -87,7 +87,7 @@ def sample(kind: type[Any], **fields: object) -> Event:
                 fields[field.name] = next(iter(hint))
             else:
                 chosen = next((each for each in typing.get_args(hint) if each in PLAIN), hint)
-                fields[field.name] = PLAIN[chosen]
+                fields[field.name] = () if typing.get_origin(hint) is tuple else PLAIN[chosen]
     made: Event = kind(**fields)
     return made
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from typing import Final
+from typing import Annotated, Final
 
 import click
 import msgspec
 
 from ...core.iteration import MOST_KEPT, Iteration
+from ...core.settings import Rule, bounds
 from ...watch.loop_words import (
     NO_PROGRESS,
     calls_words,
@@ -17,7 +18,7 @@ from ...watch.loop_words import (
     served_words,
     states_words,
 )
-from ..options import client_options
+from ..options import client_options, option
 from .linking import json_option, linked
 from .printing import print_objects
 
@@ -26,19 +27,15 @@ _LOOKED: Final = 2.0
 _WITHIN: Final = 1.0
 """Seconds for which iterations are waited for, where nobody has looked before."""
 _STEP: Final = 0.05
+_LAST: Final = Rule(
+    "last", Annotated[int, bounds(1, MOST_KEPT, "Iterations, the latest ones.")], 10
+)
 
 
 @click.command("loop")
 @client_options
 @json_option
-@click.option(
-    "--last",
-    metavar="N",
-    type=click.IntRange(1, MOST_KEPT),
-    default=10,
-    show_default=True,
-    help="Iterations, the latest ones.",
-)
+@option(_LAST)
 def loop_command(control: str | None, as_json: bool, last: int) -> int:
     """The last iterations of the loop: what the poll took, who was served, with which calls.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from typing import Final
+from typing import Annotated, Final
 
 import click
 
@@ -13,14 +13,20 @@ from ...control.protocol import Do, News, Watch
 from ...core.commands import Step, StepAction
 from ...core.events import CommandResult
 from ...core.printable import printable
+from ...core.settings import Rule, bounds
 from ...core.stepping import FASTEST, MOST_STEPS, SLOWEST, Stepped
 from ..exit_codes import EXIT_FAILED
-from ..options import client_options
+from ..options import Judged, client_options, option
 from .linking import json_option, linked
 from .printing import encode, print_result
 
 _REQUEST: Final = 1
+_PACED: Final = "Seconds for each call; without it as fast as can be."
 _UNITS: Final = ("call", "iteration")
+_NUMBER: Final = Rule(
+    "number", Annotated[int, bounds(1, 1_000_000, option="the number of a breakpoint")]
+)
+_PACE: Final = Rule("pace", Annotated[float, bounds(FASTEST, SLOWEST, _PACED, unit="seconds")])
 
 
 @click.command()
@@ -51,12 +57,7 @@ def step(control: str | None, as_json: bool, words: tuple[str, ...]) -> int:
 @click.command()
 @client_options
 @json_option
-@click.option(
-    "--pace",
-    metavar="S",
-    type=click.FloatRange(FASTEST, SLOWEST),
-    help="Seconds for each call; without it as fast as can be.",
-)
+@option(_PACE)
 def go(control: str | None, as_json: bool, pace: float | None) -> int:
     """Let a held loop go on."""
     action = StepAction.GO if pace is None else StepAction.PACE
@@ -88,7 +89,7 @@ def break_list(control: str | None, as_json: bool) -> int:
 @break_group.command("remove")
 @client_options
 @json_option
-@click.argument("number", metavar="N", type=click.IntRange(1))
+@click.argument("number", metavar="N", type=Judged(_NUMBER))
 def break_remove(control: str | None, as_json: bool, number: int) -> int:
     """Remove the breakpoint of that number."""
     return _do(control, as_json, Step(request=_REQUEST, action=StepAction.REMOVE, count=number))

@@ -275,6 +275,16 @@ SCREEN_TEXTS: Final[Mapping[str, str]] = {
     "your answer": "답",
     "heal the wrong one": "틀린 서버 고치기",
     "its source": "소스",
+    "10 s on": "10초 뒤로 가기",
+    "a breakpoint": "중단점",
+    "the next event": "다음 이벤트",
+    "the event before": "앞 이벤트",
+    "The loop is held where this is met: toggle (POLLOUT armed or disarmed), EAGAIN, partial, "
+    "#17, READ_LEN>READ_BODY, or a filter such as pending>64K. -2 removes the breakpoint of "
+    "that number. Enter does it, Escape changes nothing.":
+        "여기 적은 것이 일어나는 곳에서 루프가 멈춘다: toggle(POLLOUT 켜기나 끄기), EAGAIN,"
+        " partial, #17, READ_LEN>READ_BODY, 또는 pending>64K 같은 필터. -2는 그 번호의 중단점을"
+        " 지운다. Enter로 정하고, Escape는 아무것도 바꾸지 않는다.",
     "why": "이유",
 }
 # fmt: on
