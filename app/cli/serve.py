@@ -132,7 +132,7 @@ def serve_headless(settings: Settings, sidecars: Sidecars, log_format: str, log_
             hosting.start()
             log.start()
         while not server.join(JOIN_INTERVAL):
-            systemd.beat(server.polls, server.wake)
+            systemd.beat(server.polls, server.wake, server.is_held)
             if not unheard and (unheard := hosting.fanout.failure_of(lines)):
                 server.stop("a log that hears nothing more")
         hosting.end()

@@ -73,7 +73,7 @@ class SpokenCommands:
                 case "kill":
                     yield from self._kill(rest)
                 case _ if question is not None and word in _YES:
-                    self._send(*question)
+                    yield from self._send(*question)
                 case _ if question is not None:
                     yield "none was ended"
                 case _:
@@ -137,11 +137,13 @@ class SpokenCommands:
             self._question = ids, mode, self._instance
             yield f"end {named_ids(ids)} (mode {mode.value})? say yes, or anything else for no"
         else:
-            self._send(ids, mode, self._instance)
+            yield from self._send(ids, mode, self._instance)
 
-    def _send(self, ids: tuple[int, ...], mode: KillMode, instance: str) -> None:
+    def _send(self, ids: tuple[int, ...], mode: KillMode, instance: str) -> Iterator[str]:
         self.under_way += 1
         self._requests.kill(ids, mode, instance)
+        if self._state.held is not None:
+            yield self._state.held.delays("kill")
 
 
 def _read_targets(words: Iterable[str]) -> tuple[tuple[int, ...], KillMode]:

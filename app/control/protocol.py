@@ -162,6 +162,8 @@ class News(_Message, frozen=True, tag="news"):
     """Detail events that were not told, since the server's start."""
     recording: RecordingStatus | None = None
     """The recording of the server, if one has begun or ended since the message before."""
+    waits: str = ""
+    """Why the latest command of this client is not answered yet, if the loop is held."""
 
 
 ToServer: TypeAlias = Hello | Watch | Do

@@ -69,3 +69,7 @@ class Kernel(EventStruct, frozen=True, tag="kernel"):
     """Segments sent again, in all."""
     probes: int | None = None
     """Unanswered probes of a peer whose receive window is closed."""
+    read_size: int = 0
+    """Bytes that a read asks for while the connection is traced; 0 if that is not changed by it."""
+    unobserved_read_size: int = 0
+    """Bytes that its reads asked for before it was traced."""

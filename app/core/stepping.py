@@ -43,6 +43,15 @@ class LoopHeld(EventStruct, frozen=True, tag="loop_held"):
     line: int
     """The line of `LINES` that runs next, from 0."""
 
+    @property
+    def where(self) -> str:
+        """Where it stands, in words."""
+        return f"held before {self.call}" + (f" of #{self.id}" if self.id else "")
+
+    def delays(self, command: str) -> str:
+        """Say that a command to the loop waits, and for what."""
+        return f"{command} waits until the loop goes on: it is {self.where}"
+
 
 class LoopResumed(EventStruct, frozen=True, tag="loop_resumed"):
     """The loop goes on."""

@@ -85,15 +85,16 @@ class Notifier:
             elif type(event) is Stopping:
                 self._notify(f"STOPPING=1\nSTATUS={entry(event).brief}")
 
-    def beat(self, polls: int, wake: Callable[[], None]) -> None:
+    def beat(self, polls: int, wake: Callable[[], None], is_held: bool = False) -> None:
         """Tell the watchdog that all is well, if the loop has polled since the last time.
 
-        To be called often. `polls` is how often it has; `wake` makes it poll once more.
+        To be called often. `polls` is how often it has; `wake` makes it poll once more. One that
+        `is_held` stands because somebody wants it to.
         """
         if not self._beat_interval or self._clock() < self._next_beat:
             return
         self._next_beat = self._clock() + self._beat_interval
-        if polls != self._polls_seen:
+        if polls != self._polls_seen or is_held:
             self._polls_seen = polls
             self._notify("WATCHDOG=1")
         wake()

@@ -127,8 +127,7 @@ class Gate:
         held = LoopHeld(t, call, fd, connection_id, self._cause, self._calls, line)
         self._stream.publish(held)
         for command in self._asked:
-            words = f"held before {call}" + (f" of #{connection_id}" if connection_id else "")
-            self._stream.publish(command.answer(t, True, f"{words}, {self._cause}"))
+            self._stream.publish(command.answer(t, True, f"{held.where}, {self._cause}"))
         self._asked.clear()
         if self._cause != "hold":
             self._cause = "step"

@@ -6,8 +6,7 @@ import socket
 from collections.abc import Mapping
 
 from ..core.commands import TraceLevel
-from .connection import Connection
-from .kernel import read_figures
+from .connection import READ_SIZE, Connection
 from .reporter import Inspection, Reporter
 
 
@@ -29,8 +28,11 @@ class Inspecting:
         """Put more or less detail of one connection into the journal."""
         connection.trace = level
         if level.tells_calls:
-            sock = self._sockets[connection.fd]
-            self._reporter.inspected.setdefault(connection, Inspection(sock))
+            size = connection.read_size
+            inspection = Inspection(
+                self._sockets[connection.fd], unobserved=size if size < READ_SIZE else 0
+            )
+            self._reporter.inspected.setdefault(connection, inspection)
         else:
             self._reporter.inspected.pop(connection, None)
         # The hot path reports no system call; a connection whose calls are reported is not on it.
@@ -39,8 +41,9 @@ class Inspecting:
     def publish_queues(self, connection: Connection) -> None:
         """Publish the kernel's figures of one connection now."""
         if self._reporter.stream.room_for_detail():
-            sock, t = self._sockets[connection.fd], self._reporter.time()
-            self._reporter.stream.publish_detail(read_figures(sock, connection.id, t))
+            inspection = Inspection(self._sockets[connection.fd])
+            figures = inspection.figures(connection, self._reporter.time())
+            self._reporter.stream.publish_detail(figures)
 
     def publish_round(self) -> None:
         """Publish a round of snapshots; inspected connections may report system calls again."""

@@ -181,8 +181,13 @@ def _uint(data: bytes, offset: int) -> int | None:
     return int(_UINT.unpack_from(data, offset)[0])
 
 
-def read_figures(sock: socket.socket, connection_id: int, t: float) -> Kernel:
-    """Read a connection's figures at `t` (Unix seconds). Raises OSError if it is closed."""
+def read_figures(
+    sock: socket.socket, connection_id: int, t: float, read_size: int, unobserved: int
+) -> Kernel:
+    """Read a connection's figures at `t` (Unix seconds). Raises OSError if it is closed.
+
+    The last two are `Kernel.read_size` and `Kernel.unobserved_read_size`.
+    """
     fd = sock.fileno()
     return Kernel(
         t=t,
@@ -190,5 +195,7 @@ def read_figures(sock: socket.socket, connection_id: int, t: float) -> Kernel:
         unread=receive_queue(fd),
         unacknowledged=send_queue(fd),
         send_buffer=sock.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF),
+        read_size=read_size,
+        unobserved_read_size=unobserved,
         **tcp_info(sock)._asdict(),
     )

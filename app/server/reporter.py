@@ -33,12 +33,13 @@ from ..core.events import (
 )
 from ..core.histogram import TABLE_SIZE, Histogram, index_table
 from ..core.printable import in_words, one_line_traceback, printable
+from ..core.queues import Kernel
 from ..core.statistics import LoopStats
 from ..watch.pacing import pause_beside
 from ..watch.stream import EventStream
-from . import kernel
 from .calls import CallCounts
-from .connection import NO_COUNTS, Connection, Counts
+from .connection import NO_COUNTS, READ_SIZE, Connection, Counts
+from .kernel import read_figures
 from .transitions import passed
 from .wall_clock import describe_step
 
@@ -68,6 +69,13 @@ class Inspection:
     sock: socket.socket
     calls_left: int = CALLS_A_ROUND
     """System calls of it that may still be published in this round."""
+    unobserved: int = 0
+    """Bytes that its reads asked for before; 0 if they ask for as many now."""
+
+    def figures(self, connection: Connection, t: float) -> Kernel:
+        """Read the kernel's figures at `t` (Unix seconds). Raises OSError if it is closed."""
+        asks = max(connection.read_size, READ_SIZE) if self.unobserved else 0
+        return read_figures(self.sock, connection.id, t, asks, self.unobserved)
 
 
 class Reporter:
@@ -356,9 +364,7 @@ class Reporter:
         for connection, inspection in self.inspected.items():
             inspection.calls_left = CALLS_A_ROUND
             if self.stream.room_for_detail():
-                self.stream.publish_detail(
-                    kernel.read_figures(inspection.sock, connection.id, self.time())
-                )
+                self.stream.publish_detail(inspection.figures(connection, self.time()))
         self.stream.publish_latest(snapshots, self.statistics())
         self.bodies.clear()
         self.longest = 0.0

@@ -156,6 +156,7 @@ class CommandingApp(FindingApp):
         def put(spec: str | None) -> None:
             if spec is not None:
                 self._requests.fault(row.id, spec, instance)
+                self._say_if_it_waits("fault")
 
         self.push_screen(FaultDialog(row, self._control), put)
 
@@ -186,6 +187,7 @@ class CommandingApp(FindingApp):
         def kill(mode: KillMode | None) -> None:
             if mode is not None:
                 self._requests.kill(dialog.open_ids, mode, instance)
+                self._say_if_it_waits("kill")
 
         self.push_screen(dialog, kill)
 
@@ -196,6 +198,7 @@ class CommandingApp(FindingApp):
         def change(cap: int | None) -> None:
             if cap is not None:
                 self._requests.set("cap", cap, instance)
+                self._say_if_it_waits("set")
 
         self.push_screen(CapDialog(self.model, self._source.now(), self._control), change)
 
@@ -206,6 +209,8 @@ class CommandingApp(FindingApp):
         def change(values: Values | None) -> None:
             for name, value in (values or {}).items():
                 self._requests.set(name, value, instance)
+            if values:
+                self._say_if_it_waits("set")
 
         self.push_screen(SettingsDialog(self.model.settings, self._control), change)
 
@@ -280,6 +285,11 @@ class CommandingApp(FindingApp):
         os.killpg(os.getpgrp(), signal.SIGTSTP)
 
     # --- results ---
+
+    def _say_if_it_waits(self, command: str) -> None:
+        """Say that a command was sent to a loop that is held."""
+        if self.model.held is not None:
+            self.notify(self.model.held.delays(command), title=command, severity="warning")
 
     def _report(self, result: CommandResult) -> None:
         outcome = self._requests.outcome(result)

@@ -170,7 +170,7 @@ def facts(row: Row, now: float, with_queues: bool = True) -> list[Line]:
     if row.snapshot is not None and row.snapshot.budget_hits:
         amounts[1:] = [(sent, " out   "), (f"{row.snapshot.budget_hits:,}", " budget hits")]
     queues = [_queues(row)] if with_queues else []
-    figures = [calls, frames, _fact("bytes", *amounts), *queues, _tcp(row)]
+    figures = [calls, frames, _fact("bytes", *amounts), *queues, _tcp(row), *_reads(row)]
     return [*_frame(row), _interest(row, now), *figures]
 
 
@@ -250,6 +250,15 @@ def _queues(row: Row) -> Line:
             (" segments", palette.DIM),
         ]
     return line
+
+
+def _reads(row: Row) -> list[Line]:
+    """Say by how much the reads of a traced connection differ from those of an untraced one."""
+    kernel = None if row.closed is not None else row.kernel
+    if kernel is None or not kernel.unobserved_read_size:
+        return []
+    sizes = f"read size {kernel.read_size:,}; unobserved {kernel.unobserved_read_size:,}"
+    return [[*labelled_line("traced"), (sizes, palette.DIM)]]
 
 
 def _tcp(row: Row) -> Line:

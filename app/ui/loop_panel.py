@@ -30,6 +30,9 @@ _WOKEN: Final = 17
 _SHARES: Final = ("asleep", "in the poll", "serving", "telling")
 _NOTHING: Final = "nothing is told yet: a loop tells its iterations while somebody looks"
 _COSTS: Final = "looked at, each call is noted and timed: a loop without time to spare is slower"
+_STEPPED: Final = (
+    "stepped, none is on the quick path: a read asks for 65,536 or more; else for its last frame's"
+)
 
 
 class LoopPanel(LinesPanel):
@@ -46,16 +49,17 @@ class LoopPanel(LinesPanel):
             steps: list[Line] = []
             if model.listening is not None and model.listening.step:
                 steps = list(step_lines(model, row, width))
-            self.set_lines([*steps, *loop_lines(model, width, height - len(steps))])
+            cost = _STEPPED if steps else _COSTS
+            self.set_lines([*steps, *loop_lines(model, width, height - len(steps), cost)])
 
 
-def loop_lines(model: ScreenState, width: int, height: int) -> Iterator[Line]:
+def loop_lines(model: ScreenState, width: int, height: int, cost: str = _COSTS) -> Iterator[Line]:
     """Draw the shares of time, the calls of a frame, the longest iteration, and the last ones."""
     head = [*_shares(model.rates), *_calls(model.rates)]
     longest = model.longest_iteration
     if longest is not None:
         head += flow([("longest ", palette.LABEL), (longest_words(longest), palette.PLAIN)], width)
-    head.append([(clip(_COSTS, width), palette.FAINT)])
+    head.append([(clip(cost, width), palette.FAINT)])
     yield from head
     room = height - len(head)
     if not model.iterations:

@@ -58,8 +58,7 @@ def _calls(model: ScreenState, room: int) -> Iterator[Line]:
     if held is None:
         yield [("it runs", palette.GOOD)]
     else:
-        of = f" of #{held.id}" if held.id else ""
-        yield [("held before ", palette.ALARM), (f"{held.call}{of}", palette.ALARM)]
+        yield [(held.where, palette.ALARM)]
         yield [(held.cause, palette.DIM)]
     last = list(model.steps)[: -room + 1 : -1] if room > 2 else []
     for step in last[: room - 2]:

@@ -209,6 +209,7 @@ def _kernel(event: Kernel) -> JournalEntry:
         (event.unacked_segments, "{:,} segments unacknowledged"),
         (event.retransmits, "{:,} retransmits"),
         (event.probes, "{:,} probes"),
+        (event.unobserved_read_size or None, "read size unobserved {:,} B"),
     )
     text = ", ".join(form.format(value) for value, form in figures if value is not None)
     return JournalEntry(event.t, "detail", "kernel", f"#{event.id}", text)

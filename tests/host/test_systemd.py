@@ -195,6 +195,16 @@ def test_one_beat_that_cannot_be_told_ends_none_that_follows(
     assert manager.told_already() == ["WATCHDOG=1"]
 
 
+def test_a_loop_that_is_held_is_alive_to_the_watchdog(manager: Manager) -> None:
+    clock = Clock()
+    watchdog = {"NOTIFY_SOCKET": manager.path, "WATCHDOG_USEC": str(BEATS * 1_000_000)}
+    told = Notifier(watchdog, pytest.fail, clock)
+    for is_held in (True, True, False):
+        told.beat(7, lambda: None, is_held)
+        clock.now += 1.0
+    assert manager.told_already() == ["WATCHDOG=1", "WATCHDOG=1"]
+
+
 @pytest.mark.parametrize(
     "watchdog", [{}, {"WATCHDOG_USEC": "0"}, {"WATCHDOG_USEC": "5", "WATCHDOG_PID": "1"}]
 )

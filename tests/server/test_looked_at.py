@@ -42,7 +42,7 @@ def test_the_kernel_is_asked_for_its_side(two_ends: tuple[socket.socket, socket.
         with contextlib.suppress(BlockingIOError):
             while server.send(b"y" * 65_536):
                 pass
-        told = kernel.read_figures(server, 7, 3.0)
+        told = kernel.read_figures(server, 7, 3.0, 0, 0)
         assert (told.id, told.t, told.unread) == (7, 3.0, 700)
         # The queue is full and the peer's window is shut: what it has not taken, it owes.
         assert told.unacknowledged is not None
@@ -85,6 +85,19 @@ def test_who_is_looked_at_has_the_kernel_asked(serve: Serve, level: TraceLevel) 
     assert {told.id for told in watcher.all(Io)} == (
         {connection_id} if level.tells_calls else set()
     )
+
+
+def test_it_is_told_how_tracing_changes_the_reads(serve: Serve) -> None:
+    running = serve()
+    client, connection_id = running.connect_known()
+    echo = frame(b"0123456789")
+    for _ in range(400):  # until its reads have the size of its frames
+        assert exchange(client, [echo], len(echo)) == echo
+    running.submit(Trace, id=connection_id, level=TraceLevel.IO)
+    assert exchange(client, [echo], len(echo)) == echo
+    told = running.watcher.wait_for(Kernel)
+    asked = running.watcher.wait_for(Io, lambda call: call.call == "read").asked
+    assert (told.read_size, told.unobserved_read_size) == (asked, len(echo) + 1)
 
 
 def test_of_a_long_call_only_the_last_bytes_are_told(serve: Serve) -> None:

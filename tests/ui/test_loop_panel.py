@@ -62,6 +62,13 @@ async def test_a_stepped_loop_is_drawn_with_its_line_its_calls_and_its_queues() 
         assert "the loop is held" in text
 
 
+async def test_the_page_says_how_tracing_changes_the_reads() -> None:
+    kernel = Kernel(NOW, 1, 0, 0, 65_536, read_size=65_536, unobserved_read_size=479)
+    async with running(FixedSource([listening(), opened(1), snapshot(1), kernel])) as (app, pilot):
+        await refresh(app, pilot)
+        assert "traced   read size 65,536; unobserved 479" in drawn_text(app)
+
+
 async def test_the_keys_of_a_session_with_step_belong_to_the_loop() -> None:
     source = FixedSource([STEPPING, opened(1), snapshot(1)])
     async with running(source) as (app, pilot):

@@ -35,7 +35,13 @@ json_option = click.option("--json", "as_json", is_flag=True, help="One JSON obj
 
 def linked(control: str | None, command: str) -> Link:
     """Connect to the server that ``--control`` means. Raises `AddressError`, `ControlError`."""
-    return Link.open(choose_socket(control), hello(f"ctl {command}"))
+    link = Link.open(choose_socket(control), hello(f"ctl {command}"))
+    link.on_wait = _say
+    return link
+
+
+def _say(text: str) -> None:
+    print(f"echo-tui ctl: {text}", file=sys.stderr, flush=True)
 
 
 def fetch_state(link: Link, closed: bool = False) -> tuple[State, float]:

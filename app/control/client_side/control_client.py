@@ -7,7 +7,8 @@ import select
 import socket
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from math import inf
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -92,6 +93,8 @@ class Link:
         """Connect and say hello. Raises `NobodyThere`, or `NotOurs` if it is not this user's."""
         self.address = address
         self.welcome: Welcome | None = None
+        self.on_wait: Callable[[str], None] = ignore
+        """Told why the answer to a command takes long, once, if the server knows."""
         self._sock = _connect(address)
         self._inbox = FrameDecoder(LARGEST_ANSWER)
         self._messages: deque[FromServer] = deque()
@@ -224,6 +227,7 @@ class Link:
 
         Raises `ControlError`; `Unanswered` if the command was sent and no answer came within
         `ANSWER_WITHIN` seconds, those that it may take by design added, or the server went away.
+        While the loop is held it waits without an end, and `on_wait` is told.
         """
         for event in self._answers(command):
             if isinstance(event, CommandResult):
@@ -256,7 +260,11 @@ class Link:
         within = ANSWER_WITHIN + answer_bound(command)
         deadline = time.monotonic() + within
         while expected > 0:
-            for event in self._events_of_next(deadline, within):
+            news = self._next_news(deadline, within)
+            if news.waits:
+                deadline = inf
+                self.on_wait(news.waits)
+            for event in news.events:
                 if isinstance(event, KeptBytes | Iterations) and event.request == command.request:
                     yield event
                 if isinstance(event, CommandResult) and event.request == command.request:
@@ -264,10 +272,11 @@ class Link:
                     deadline = time.monotonic() + within
                     yield event
 
-    def _events_of_next(self, deadline: float, within: float) -> tuple[Event, ...]:
-        """Wait for the next message after a command; return its events. Raises `Unanswered`."""
+    def _next_news(self, deadline: float, within: float) -> News:
+        """Wait for the next message after a command. Raises `Unanswered`."""
+        rest = None if deadline == inf else max(0.0, deadline - time.monotonic())
         try:
-            message = self.receive(within=max(0.0, deadline - time.monotonic()))
+            message = self.receive(within=rest)
         except ServerGone as error:
             raise Unanswered(f"{error}: the command may have been carried out") from None
         except NotInTime:
@@ -275,7 +284,11 @@ class Link:
                 f"{self.address}: no answer within {within:g} s: the command was sent,"
                 " and it may still be carried out"
             ) from None
-        return message.events if isinstance(message, News) else ()
+        return message if isinstance(message, News) else News(t=0.0)
+
+
+def ignore(_text: str) -> None:
+    """Tell nobody."""
 
 
 def join_pages(pages: list[Page]) -> Drained:

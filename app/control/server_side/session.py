@@ -22,6 +22,7 @@ from ...core.commands import (
     ReadBytes,
     Record,
     RecordAction,
+    Step,
     Stop,
     Trace,
     answer_bound,
@@ -41,6 +42,7 @@ from ..protocol import (
     Do,
     FromServer,
     Hello,
+    News,
     ProtocolError,
     Refused,
     Watch,
@@ -69,6 +71,8 @@ KILL_INTERVAL: Final = 0.0001
 """Seconds added to it for each connection that a kill names."""
 ROUND: Final = 0.1
 """Seconds between two messages of news, if nothing is urgent."""
+HELD_WITHIN: Final = 0.2
+"""Seconds until a client whose command is not answered is told that the loop is held."""
 AT_ONCE: Final = 4
 """Messages to one client in one step, so that the others are served too."""
 _READ_SIZE: Final = 64 * 1024
@@ -119,6 +123,8 @@ class Session:
         self._results_due = 0  # of the latest command
         self._latest = 0  # its number, as the client gave it
         self._answer_due = inf
+        self._wait_due = inf  # when to see whether it waits because the loop is held
+        self._kind = ""  # of the command that may
 
     # --- for the service ---
 
@@ -138,7 +144,7 @@ class Session:
         """Return when to call `step` even if the socket is not ready, on the service's clock."""
         if self._close_at < inf:
             return self._close_at
-        due = min(self._message_due, self._answer_due)
+        due = min(self._message_due, self._answer_due, self._wait_due)
         if not self._out:
             if self.follower.urgent:
                 return 0.0
@@ -166,8 +172,10 @@ class Session:
             self.refuse("slow", f"{what} did not come in time")
             return
         if now >= self._answer_due:
-            self._results_due, self._answer_due = 0, inf
+            self._results_due, self._answer_due, self._wait_due = 0, inf, inf
         self._flush()
+        if now >= self._wait_due and not self._out:
+            self._say_it_waits()
         self._send_due(now)  # first, as the next command may wait for a result
         self._process_messages(now)
         self._resume_at = self._command_at if self._command_at > now else inf
@@ -201,7 +209,8 @@ class Session:
             self._inbox.feed(data)
 
     def _is_busy(self) -> bool:
-        return self._results_due > 0 or self._command_at > self._context.clock()
+        is_awaited = self._results_due > 0 and self._context.fanout.state.held is None
+        return is_awaited or self._command_at > self._context.clock()
 
     def _process_messages(self, now: float) -> None:
         """Process whole messages, as long as nothing is under way for this client."""
@@ -283,8 +292,15 @@ class Session:
                 self._remember(number, command.request)
                 self._results_due = results
                 within = CLOSING_WITHIN if answer_bound(command) else ANSWER_WITHIN
-                self._answer_due = self._context.clock() + within
+                now = self._context.clock()
+                self._answer_due = now + within
+                if self._can_be_held() and not isinstance(command, Step):
+                    self._wait_due, self._kind = now + HELD_WITHIN, command.kind
             self._context.submit(self, msgspec.structs.replace(command, request=number))
+
+    def _can_be_held(self) -> bool:
+        listening = self._context.fanout.state.listening
+        return listening is not None and listening.step
 
     def _remember(self, number: int, own: int) -> None:
         """Keep the client's `own` number of the command that the server calls `number`."""
@@ -313,6 +329,14 @@ class Session:
 
     # --- output ---
 
+    def _say_it_waits(self) -> None:
+        """Tell the client that its command waits, once, if the loop is held."""
+        held = self._context.fanout.state.held
+        self._wait_due = self._context.clock() + HELD_WITHIN
+        if held is not None:
+            self._wait_due = inf
+            self._send(News(t=self._context.fanout.now(), waits=held.delays(self._kind)))
+
     def _send_due(self, now: float) -> None:
         """Send pages and news that are due, as long as the client takes them."""
         if not self.hello or not (self.follower.urgent or now >= self._next_news):
@@ -339,7 +363,7 @@ class Session:
             return
         self._results_due = results_left(self._results_due, result)
         if not self._results_due:
-            self._answer_due = inf
+            self._answer_due = self._wait_due = inf
 
     def _send(self, message: FromServer) -> None:
         self._out = memoryview(bytes(self._out) + pack(message))
