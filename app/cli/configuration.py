@@ -286,6 +286,8 @@ def _shown(ctx: click.Context) -> list[str]:
                 value, origin = None, "host or port beats it"
             if parameter.name in UI_OPTIONS and parameter.name in ui and origin == "default":
                 own = ui[parameter.name]
+                if isinstance(parameter.type, Judged):
+                    own = parameter.type.rule.words(parameter.type.rule.judge(own))
                 value, origin = (value, origin) if own == value else (own, file)
             row = (parameter.name.replace("_", "-"), value, origin)
             rows[UI_TABLE if parameter.name in UI_OPTIONS else ""].append(row)

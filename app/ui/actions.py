@@ -97,6 +97,34 @@ GROUPS: Final[dict[str, tuple[Action, ...]]] = {
         Action("rewind_event_on", ".", "the next event"),
         Action("rewind_live", "}", "live again"),
     ),
+    "replay": (
+        Action("replay_play", "p", "play, pause"),
+        Action("replay_event_back", "comma", "the event before"),
+        Action("replay_event_on", ".", "the next event"),
+        Action("replay_own_back", "'", "its event before"),
+        Action("replay_own_on", ";", "its next event"),
+        Action("replay_back", "(", "10 s back"),
+        Action("replay_on", ")", "10 s on"),
+        Action("replay_slower", "[", "slower"),
+        Action("replay_faster", "]", "faster"),
+        Action("replay_start", "{", "to the start"),
+        Action("replay_end", "}", "to the end"),
+        Action("replay_moment", ":", "to a time"),
+        Action("replay_close", "d", "the next close"),
+        Action("replay_close_back", "D", "the close before"),
+        Action("replay_toggle", "i", "the next POLLOUT toggle"),
+        Action("replay_toggle_back", "I", "the toggle before"),
+        Action("replay_error", "n", "the next error"),
+        Action("replay_error_back", "N", "the error before"),
+    ),
+    "lab": (
+        Action("lab_answer_1", "1", "the first answer"),
+        Action("lab_answer_2", "2", "the second answer"),
+        Action("lab_answer_3", "3", "the third answer"),
+        Action("lab_heal", "H", "heal the wrong one"),
+        Action("lab_source", "s", "its source, or why"),
+        Action("lab_loop", "u", "both loops, call by call"),
+    ),
     "export": (
         Action("copy", "y", "copy the connection", "Copy"),
         Action("copy_json", "Y", "copy it as JSON"),
@@ -113,8 +141,20 @@ GROUPS: Final[dict[str, tuple[Action, ...]]] = {
 ACTIONS: Final = {action.name: action for group in GROUPS.values() for action in group}
 REWIND_ACTIONS: Final = tuple(action.name for action in GROUPS["time"])
 STEP_ACTIONS: Final = tuple(action.name for action in GROUPS["loop"])
-"""The actions of a server with `--step`. There their keys come before those of the table, so each
-of these may be that of another action, too."""
+REPLAY_ACTIONS: Final = tuple(action.name for action in GROUPS["replay"])
+LAB_ACTIONS: Final = tuple(action.name for action in GROUPS["lab"])
+OF_NOW: Final = frozenset({"kill", "kill_several", "fault", "cap", "settings", "record", "pause"})
+"""Actions that change the server, or the live screen: there are none in the past."""
+NOT_IN_A_REPLAY: Final = OF_NOW | {*REWIND_ACTIONS}
+IN_THE_LAB: Final = (*LAB_ACTIONS, *(name for name in STEP_ACTIONS if name != "step_break"), "quit")
+CONTEXTS: Final[dict[str, frozenset[str]]] = {
+    "table": frozenset(ACTIONS) - {*STEP_ACTIONS, *REPLAY_ACTIONS, *LAB_ACTIONS},
+    "step": frozenset(STEP_ACTIONS),
+    "replay": frozenset(REPLAY_ACTIONS),
+    "lab": frozenset(IN_THE_LAB),
+}
+"""The actions of each context, in which a key has one meaning. Those of a server with `--step`, and
+those of a replay, come before those of the table: one key may have a meaning in each of them."""
 PRESETS: Final = ("default", "vim")
 ALWAYS: Final = {"ctrl+c": "quit", "ctrl+q": "quit", "ctrl+l": "redraw", "ctrl+z": "suspend"}
 """Actions whose keys are always the same, however the others are bound."""
@@ -214,12 +254,10 @@ def _read_keys(name: str, texts: str) -> tuple[str, ...]:
 
 
 def _refuse_two_actions_on_one_key(keys: Keys) -> None:
-    for in_context in (False, True):
+    for names in CONTEXTS.values():
         taken: dict[str, str] = dict(ALWAYS)
         for name, its_keys in keys.items():
-            if (name in STEP_ACTIONS) is not in_context:
-                continue
-            for key in its_keys:
+            for key in its_keys if name in names else ():
                 if key in taken:
                     other = taken[key]
                     raise SettingError(

@@ -297,8 +297,8 @@ class EchoApp(RewindingApp):
 
     @property
     def _help_keys(self) -> Keys:
-        gone = self.NOT_HERE if self.open_page is None else self.NOT_HERE | NOT_IN_ITS_HELP
-        return {name: keys for name, keys in self.keys.items() if name not in gone}
+        gone = frozenset() if self.open_page is None else NOT_IN_ITS_HELP
+        return {name: keys for name, keys in self.keys_here.items() if name not in gone}
 
     @property
     def _help_here(self) -> str:

@@ -32,7 +32,7 @@ from ..watch.row import Row
 from ..watch.screen_state import ScreenState
 from ..watch.source import Source
 from . import palette_commands
-from .actions import signs
+from .actions import CONTEXTS, Keys, signs
 from .bindings import APP_BINDINGS, OF_THE_TABLE, RUN_AS, keymap
 from .clipboard import copy_text
 from .columns_dialog import ColumnsDialog
@@ -88,6 +88,11 @@ class PersonalApp(App[int], inherit_bindings=False):
         table = self._pane.table
         table.chosen = preferences.columns
         table.sort_key, table.descending = preferences.sort_key, preferences.descending
+
+    @property
+    def keys_here(self) -> Keys:
+        """The keys of the actions that there are at present, by action."""
+        return {name: keys for name, keys in self.keys.items() if name in CONTEXTS["table"]}
 
     def shown_model(self) -> tuple[ScreenState, float]:
         """Return the model on the screen and its time: the time of the pause, else now."""
@@ -326,7 +331,7 @@ class PersonalApp(App[int], inherit_bindings=False):
         table, filter_bar = self._pane.table, self._pane.filter_bar
         rows = {row.id: row for row in table.shown}
         yield from palette_commands.connection(query, rows, table.select_shown)
-        yield from palette_commands.actions(self.keys, self._run_by_name)
+        yield from palette_commands.actions(self.keys_here, self._run_by_name)
         for text in filter_bar.recent:
             yield Offer(f"filter {text}", "as before", partial(filter_bar.choose, text))
         for theme in THEMES:

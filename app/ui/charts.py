@@ -125,7 +125,7 @@ def _calls(history: Sequence[Rates], last: Rates | None) -> Chart:
         for name, made in last.calls.items():
             line += _figures(f" {name}", f"{made / last.frames:.1f}")
     values = [sum(rates.calls.values()) / rates.frames if rates.frames else 0 for rates in history]
-    return Chart(line, values, lambda calls: f"{calls:.1f}")
+    return Chart(line, values, lambda calls: f"{calls:.1f}", span=2)
 
 
 def grid(shown: Sequence[Chart], width: int, height: int) -> list[Line]:

@@ -23,7 +23,11 @@ from .dialogs import Dialog
 from .lines_panel import Line, LinesPanel, flow
 from .topics import AllTopics, Topic
 
-_COLUMNS = (("move", "table"), ("act", "view"), ("export", "program"))
+_COLUMNS = (
+    ("move", "table"),
+    ("act", "view", "time"),
+    ("loop", "export", "program", "replay"),
+)
 """The groups of keys in each column of the help."""
 
 _TOPIC: Final = 5

@@ -46,13 +46,13 @@ def provider_of(offers: Callable[[str], Iterable[Offer]]) -> type[Provider]:
 
 
 def actions(keys: Keys, run: Callable[[str], object]) -> Iterator[Offer]:
-    """Yield every action with its keys; movements come last.
+    """Yield every action that has `keys`, with them; movements come last.
 
     The palette itself is left out, and the views are entries of their own.
     """
     moves = {action.name for action in GROUPS["move"]}
     for name, action in sorted(ACTIONS.items(), key=lambda each: each[0] in moves):
-        if name != "palette" and action not in GROUPS["views"]:
+        if name in keys and name != "palette" and action not in GROUPS["views"]:
             yield Offer(_name(action), f"key {signs(keys, name)}", partial(run, name))
 
 

@@ -6,14 +6,16 @@ from typing import ClassVar, Final
 
 from rich.style import Style
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
+from textual.widgets import Input
 
 from ..recording.format import Mark
 from ..recording.keyframes import state_at
 from ..watch.screen_state import ScreenState
 from . import palette
-from .actions import REWIND_ACTIONS
+from .actions import NOT_IN_A_REPLAY, REPLAY_ACTIONS, Keys
 from .app import EchoApp
+from .bindings import REPLAY_BINDINGS, RUN_AS
 from .bytes_page import NOT_OF_A_RECORDING
 from .moment_dialog import MomentDialog
 from .preferences import Preferences
@@ -24,45 +26,22 @@ SEEK_BY: Final = 10.0
 """Seconds by which one key moves the position."""
 NAMED: Final = 4
 """Damaged files of one recording that the banner names."""
-HELP: Final = """A recording, not a live server: nothing in it can be changed.
+HELP: Final = "A recording, not a live server: nothing in it can be changed."
 
-  p      play, pause          ( )    10 seconds back, on
-  [ ]    slower, faster       { }    to the start, to the end
-  , .    event before, next   ' ;    the same, of this connection
-  d D    next close, before   i I    next POLLOUT toggle, before
-  n N    next error, before   :      to a time"""
+
+_ITS_OWN: Final = frozenset(RUN_AS[name].partition("(")[0] for name in REPLAY_ACTIONS)
+"""The methods that the keys of a replay call."""
 
 
 class ReplayApp(EchoApp):
     """The dashboard of a recording."""
 
     CSS_PATH = ["echo.tcss", "replay.tcss"]  # type: ignore[assignment]  # noqa: RUF012  as Textual's
-    NOT_HERE = frozenset(
-        {"kill", "kill_several", "cap", "settings", "record", "pause", "fault", *REWIND_ACTIONS}
-    )
+    NOT_HERE = NOT_IN_A_REPLAY
     KEPT_PAST = False
     NO_BYTES = NOT_OF_A_RECORDING
     MAY_RING = False
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("p", "pause", "Play/pause"),
-        Binding("comma", "step(True)", "Event before", show=False),
-        Binding("full_stop", "step(False)", "Next event", show=False),
-        Binding("apostrophe", "step_here(True)", "Its event before", show=False),
-        Binding("semicolon", "step_here(False)", "Its next event", show=False),
-        Binding("left_parenthesis", "seek_by(-1)", "10 s back", show=False),
-        Binding("right_parenthesis", "seek_by(1)", "10 s on", show=False),
-        Binding("left_square_bracket", "speed(-1)", "Slower", show=False),
-        Binding("right_square_bracket", "speed(1)", "Faster", show=False),
-        Binding("left_curly_bracket", "seek_to_end(False)", "Start", show=False),
-        Binding("right_curly_bracket", "seek_to_end(True)", "End", show=False),
-        Binding("colon", "ask_moment", "Go to", show=False),
-        Binding("d", "jump('close', False)", "Next close", show=False),
-        Binding("D", "jump('close', True)", "Close before", show=False),
-        Binding("i", "jump('toggle', False)", "Next toggle", show=False),
-        Binding("I", "jump('toggle', True)", "Toggle before", show=False),
-        Binding("n", "jump('error', False)", "Next error", show=False),
-        Binding("N", "jump('error', True)", "Error before", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = REPLAY_BINDINGS
 
     def __init__(
         self,
@@ -72,13 +51,27 @@ class ReplayApp(EchoApp):
     ) -> None:
         super().__init__(source, title, preferences)
         self._replay = source
-        self._transport = TransportBar()
+        self._transport = TransportBar(self.keys)
         self._has_jumped = False
 
     def compose(self) -> ComposeResult:
         """Compose the dashboard, with the transport bar over the key bar."""
         yield from super().compose()
         yield self._transport
+
+    @property
+    def keys_here(self) -> Keys:
+        """The keys of the actions that there are in a replay, by action."""
+        of_the_table = {
+            name: keys for name, keys in super().keys_here.items() if name not in NOT_IN_A_REPLAY
+        }
+        return {**of_the_table, **{name: self.keys[name] for name in REPLAY_ACTIONS}}
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Whether an action exists at present: in a field or a dialog, a key is a key of it."""
+        if action in _ITS_OWN and (self.screen.is_modal or isinstance(self.focused, Input)):
+            return False
+        return super().check_action(action, parameters)
 
     def refresh_view(self, anyway: bool = True) -> None:
         """Refresh as for a live server, after a jump with the model of the new position."""

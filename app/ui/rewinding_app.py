@@ -9,14 +9,12 @@ from ..recording.keyframes import state_at
 from ..recording.rewind import Rewind
 from ..watch.screen_state import ScreenState
 from ..watch.stream import Drained
-from .actions import REWIND_ACTIONS
+from .actions import OF_NOW, REWIND_ACTIONS, Keys
 from .replay_source import ReplaySource
 from .stepping_app import SteppingApp
 
 SEEK_BY: Final = 10.0
 """Seconds of one move."""
-_OF_NOW: Final = frozenset({"kill", "kill_several", "fault", "cap", "settings", "record", "pause"})
-"""Actions that change the server, or the live screen."""
 
 
 class RewindingApp(SteppingApp):
@@ -46,6 +44,12 @@ class RewindingApp(SteppingApp):
             self._rewind.hear(drained)
 
     @property
+    def keys_here(self) -> Keys:
+        """The keys of the actions that there are at present, by action."""
+        gone = () if self._rewind is not None else REWIND_ACTIONS
+        return {name: keys for name, keys in super().keys_here.items() if name not in gone}
+
+    @property
     def is_in_the_past(self) -> bool:
         """Whether a moment of the past is on the screen."""
         return self._past is not None
@@ -60,7 +64,7 @@ class RewindingApp(SteppingApp):
         """Whether an action exists at present: the past cannot be changed."""
         if action in REWIND_ACTIONS and not self.KEPT_PAST:
             return False
-        if action in _OF_NOW and self.is_in_the_past:
+        if action in OF_NOW and self.is_in_the_past:
             return False
         return super().check_action(action, parameters)
 

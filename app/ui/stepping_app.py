@@ -8,7 +8,7 @@ from textual.widgets import Input
 
 from ..core.commands import Step, StepAction
 from ..core.stepping import FASTEST, SLOWEST
-from .actions import STEP_ACTIONS
+from .actions import STEP_ACTIONS, Keys
 from .breakpoint_dialog import BreakpointDialog
 from .looking_app import LOOPING, LookingApp
 
@@ -32,6 +32,14 @@ class SteppingApp(LookingApp):
             may_run = action not in _WHILE_HELD or self.model.held is not None
             return self._is_stepped and is_free and may_run
         return super().check_action(action, parameters)
+
+    @property
+    def keys_here(self) -> Keys:
+        """The keys of the actions that there are at present, by action."""
+        there = super().keys_here
+        if not self._is_stepped:
+            return there
+        return {**there, **{name: self.keys[name] for name in STEP_ACTIONS}}
 
     @property
     def _is_stepped(self) -> bool:

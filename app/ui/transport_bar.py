@@ -9,22 +9,23 @@ from textual.message import Message
 
 from ..watch.figures import clock, stamp, words_span
 from . import palette
+from .actions import Keys, signs
 from .lines_panel import Line, LinesPanel, line_width, pad
 from .replay_source import ReplaySource
 
-KEYS: Final = (
-    ("p", "play"),
-    (", .", "event"),
-    ("' ;", "of this one"),
-    ("( )", "10 s"),
-    ("[ ]", "speed"),
-    ("d D", "close"),
-    ("i I", "POLLOUT"),
-    ("n N", "error"),
-    ("{ }", "ends"),
-    (":", "time"),
+_WORDS: Final = (
+    (("replay_play",), "play"),
+    (("replay_event_back", "replay_event_on"), "event"),
+    (("replay_own_back", "replay_own_on"), "of this one"),
+    (("replay_back", "replay_on"), "10 s"),
+    (("replay_slower", "replay_faster"), "speed"),
+    (("replay_close", "replay_close_back"), "close"),
+    (("replay_toggle", "replay_toggle_back"), "POLLOUT"),
+    (("replay_error", "replay_error_back"), "error"),
+    (("replay_start", "replay_end"), "ends"),
+    (("replay_moment",), "time"),
 )
-"""The keys of the transport, with a word for each."""
+"""The actions of the transport, with a word for those of each kind."""
 _SHORTEST: Final = 8
 """Least length of the line in cells; in less room it is left out."""
 
@@ -39,14 +40,15 @@ class TransportBar(LinesPanel):
             super().__init__()
             self.share = share
 
-    def __init__(self) -> None:
+    def __init__(self, keys: Keys) -> None:
         super().__init__(id="transport")
+        self._its_keys = keys
         self._line = range(0)
         """The columns of the line."""
 
     def render_position(self, source: ReplaySource) -> None:
         """Draw the position of the replay."""
-        self.set_lines([self._position(source), _keys(self.size.width)])
+        self.set_lines([self._position(source), _key_line(self._its_keys, self.size.width)])
 
     def on_click(self, event: events.Click) -> None:
         """Post `Clicked` if the click was on the line."""
@@ -85,10 +87,11 @@ class TransportBar(LinesPanel):
         ]
 
 
-def _keys(width: int) -> Line:
+def _key_line(keys: Keys, width: int) -> Line:
     line: Line = []
-    for key, word in KEYS:
-        piece: Line = [(f" {key} ", palette.ACCENT), (f"{word} ", palette.DIM)]
+    for names, word in _WORDS:
+        its_keys = " ".join(signs(keys, name) for name in names)
+        piece: Line = [(f" {its_keys} ", palette.ACCENT), (f"{word} ", palette.DIM)]
         if line_width(line) + line_width(piece) <= width:
             line += piece
     return line

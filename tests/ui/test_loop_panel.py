@@ -9,8 +9,10 @@ from app.core.events import POLLIN
 from app.core.iteration import Iteration, KernelCall, Served
 from app.core.queues import Kernel
 from app.core.stepping import LoopHeld, LoopResumed, Stepped
+from app.ui.help_screen import KeyList
+from app.ui.preferences import Preferences
 from tests.making import NOW, FixedSource, listening, opened, snapshot
-from tests.ui.driving import drawn_text, refresh, running
+from tests.ui.driving import drawn_text, panel_text, refresh, running
 
 CYCLE = ("READ_LEN", "READ_BODY", "WRITE_BODY", "READ_LEN")
 ECHOED = Served(
@@ -84,6 +86,22 @@ async def test_the_keys_of_a_session_with_step_belong_to_the_loop() -> None:
         assert steps(source)[4:] == [StepAction.PACE, StepAction.PACE]
         await pilot.press("enter")
         assert len(app.screen_stack) == 2, "while it runs, Enter opens the connection"
+
+
+async def test_a_key_of_the_table_that_moves_takes_none_from_the_loop() -> None:
+    preferences = Preferences(keys={"open": "x", "pause": "space", "tag": "p"})
+    source = FixedSource([STEPPING, opened(1), snapshot(1)])
+    async with running(source, preferences=preferences) as (app, pilot):
+        source.feed(HELD)
+        await refresh(app, pilot)
+        await pilot.press("enter", "space")
+        assert steps(source) == [StepAction.GO, StepAction.CALL]
+        assert not app.screen.has_class("paused")
+        await pilot.press("question_mark")
+        await pilot.pause()
+        told = "\n".join(map(panel_text, app.screen.query(KeyList)))
+        assert "hold the loop, then a call" in told
+        assert "10 s back" not in told, "nothing is kept for going back"
 
 
 async def test_without_step_they_are_those_of_the_table() -> None:

@@ -9,9 +9,9 @@ from app.core.settings import SettingError
 from app.ui.actions import (
     ACTIONS,
     ALWAYS,
+    CONTEXTS,
     IN_THE_FOOTER,
     PRESETS,
-    STEP_ACTIONS,
     key_sign,
     keys_of,
     read_key,
@@ -23,12 +23,11 @@ from app.watch.columns import COLUMNS
 @pytest.mark.parametrize("preset", PRESETS)
 def test_no_key_of_a_preset_has_two_meanings(preset: str) -> None:
     keys = Preferences(preset=preset).bindings()
-    every = [key for name, its in keys.items() if name not in STEP_ACTIONS for key in its]
-    assert len(every) == len(set(every))
-    of_the_loop = [key for name in STEP_ACTIONS for key in keys[name]]
-    assert len(of_the_loop) == len(set(of_the_loop))
-    assert set(keys) == set(ACTIONS)
-    assert not set(every) & set(ALWAYS)
+    for names in CONTEXTS.values():
+        every = [key for name in names for key in keys[name]]
+        assert len(every) == len(set(every))
+        assert not set(every) & set(ALWAYS)
+    assert set(keys) == set(ACTIONS) == frozenset.union(*CONTEXTS.values())
 
 
 def test_k_kills_unless_the_fingers_are_vims() -> None:

@@ -22,6 +22,7 @@ from app.ui.connection_page import ConnectionPage
 from app.ui.help_screen import HelpScreen, KeyList
 from app.ui.lines_panel import LinesPanel
 from app.ui.moment_dialog import MomentDialog
+from app.ui.preferences import Preferences
 from app.ui.replay_app import ReplayApp
 from app.ui.replay_source import ReplaySource
 from app.ui.transport_bar import TransportBar, span
@@ -29,7 +30,7 @@ from app.watch.screen_state import ScreenState
 from app.watch.stream import Drained
 from tests.making import NOW, closed, listening, opened, snapshot
 from tests.recording.making import Drain, drain, history, write_recording
-from tests.ui.driving import panel_text, refresh, screen_text, table
+from tests.ui.driving import drawn_text, panel_text, refresh, screen_text, table
 
 TOGGLED = Toggled(t=NOW + 31, id=1, armed=True, pending=5, toggles=1)
 
@@ -56,12 +57,12 @@ class Clock:
 
 @asynccontextmanager
 async def replaying(
-    path: Path, size: tuple[int, int] = (160, 50)
+    path: Path, size: tuple[int, int] = (160, 50), preferences: Preferences | None = None
 ) -> AsyncIterator[tuple[ReplayApp, ReplaySource, Clock, Pilot[int]]]:
     clock = Clock()
     with Recording(path) as recording:
         source = ReplaySource(recording, clock=clock)
-        app = ReplayApp(source)
+        app = ReplayApp(source, preferences=preferences)
         async with app.run_test(size=size) as pilot:
             await refresh(app, pilot)
             yield app, source, clock, pilot
@@ -115,6 +116,22 @@ async def test_keys_lead_there(path: Path, keys: list[str], after: float) -> Non
         await pilot.press(*keys)
         await refresh(app, pilot)
         assert source.now() - NOW == after
+
+
+async def test_its_keys_are_rebound_and_come_before_those_of_the_table(path: Path) -> None:
+    """One key may have a meaning in a replay, and another in the table."""
+    preferences = Preferences(keys={"replay_close": "x", "replay_toggle": "f9", "charts": "n"})
+    async with replaying(path, preferences=preferences) as (app, source, _, pilot):
+        assert "x D close  F9 I POLLOUT" in drawn_text(app)
+        await pilot.press("x", "d")
+        assert source.now() == NOW + 40
+        await pilot.press("n")
+        assert source.now() == NOW + 50, "the next error"
+        await pilot.press("slash", *"id>1 n", "enter")
+        active = app._pane.filter_bar.active
+        assert active is not None
+        assert active.text == "id>1 n", "in a field it is a letter"
+        assert source.now() == NOW + 50
 
 
 async def test_going_back_takes_back_what_was_shown(path: Path) -> None:
@@ -243,7 +260,7 @@ async def test_the_help_tells_of_the_transport(path: Path) -> None:
         await pilot.pause()
         text = screen_text(app) + "\n".join(map(panel_text, app.screen.query(KeyList)))
         assert "play, pause" in text
-        assert "next close, before" in text
+        assert "the next close" in text
         assert "kill" not in text
         assert "quit" in text
 

@@ -233,15 +233,8 @@ SCREEN_TEXTS: Final[Mapping[str, str]] = {
         "Enter나 여기로 온 키를 누르면 끝낸다. Escape는 대시보드로 돌아간다.",
     "Enter, or the key that brought you here, ends it. Escape lets it go on.":
         "Enter나 여기로 온 키를 누르면 끝낸다. Escape는 계속하게 둔다.",
-    "A recording, not a live server: nothing in it can be changed.\n\n  p      play, pause       "
-    "   ( )    10 seconds back, on\n  [ ]    slower, faster       { }    to the start, to the"
-    " end\n  , .    event before, next   ' ;    the same, of this connection\n  d D    next"
-    " close, before   i I    next POLLOUT toggle, before\n  n N    next error, before   :      to"
-    " a time":
-        "살아 있는 서버가 아니라 기록이다. 아무것도 바꿀 수 없다.\n\n  p      재생, 멈춤          "
-        " ( )    10초 뒤로, 앞으로\n  [ ]    느리게, 빠르게       { }    처음으로, 끝으로\n  , .   "
-        " 이전 이벤트, 다음    ' ;    같은 것, 이 연결의\n  d D    다음 close, 이전     i I    다음"
-        " POLLOUT 토글, 이전\n  n N    다음 에러, 이전      :      어느 시각으로",
+    "A recording, not a live server: nothing in it can be changed.":
+        "살아 있는 서버가 아니라 기록이다. 아무것도 바꿀 수 없다.",
     "has sent {count} of the 4 bytes of a header: READ_LEN waits for the rest, and meanwhile all"
     " others are served":
         "헤더 4바이트 중 {count}바이트를 보냈다. READ_LEN은 나머지를 기다리고, 그동안 다른 연결은"
@@ -275,10 +268,30 @@ SCREEN_TEXTS: Final[Mapping[str, str]] = {
     "your answer": "답",
     "heal the wrong one": "틀린 서버 고치기",
     "its source": "소스",
-    "10 s on": "10초 뒤로 가기",
+    "10 s on": "10초 앞으로",
     "a breakpoint": "중단점",
     "the next event": "다음 이벤트",
     "the event before": "앞 이벤트",
+    "replay": "재생",
+    "lab": "실험실",
+    "its event before": "이 연결의 앞 이벤트",
+    "its next event": "이 연결의 다음 이벤트",
+    "slower": "느리게",
+    "faster": "빠르게",
+    "to the start": "처음으로",
+    "to the end": "끝으로",
+    "to a time": "어느 시각으로",
+    "the next close": "다음 close",
+    "the close before": "앞 close",
+    "the next POLLOUT toggle": "다음 POLLOUT 토글",
+    "the toggle before": "앞 토글",
+    "the next error": "다음 에러",
+    "the error before": "앞 에러",
+    "the first answer": "첫째 답",
+    "the second answer": "둘째 답",
+    "the third answer": "셋째 답",
+    "its source, or why": "소스, 또는 이유",
+    "both loops, call by call": "두 루프를 호출마다",
     "The loop is held where this is met: toggle (POLLOUT armed or disarmed), EAGAIN, partial, "
     "#17, READ_LEN>READ_BODY, or a filter such as pending>64K. -2 removes the breakpoint of "
     "that number. Enter does it, Escape changes nothing.":
