@@ -11,7 +11,7 @@ import msgspec
 
 from ..core.printable import printable
 from ..core.settings import suggestion
-from ..core.words.language import Language
+from ..core.words.language import Language, language_of
 from ..core.words.wrapping import wrap
 from ..lab.composing import marked_source, right_source
 from ..lab.lab_check import LabResult, check_scenario
@@ -62,22 +62,23 @@ def lab(
         return 0 if all(result.ok for result in results) else EXIT_FAILED
     if lists or name is None:
         return _list(chosen, as_json, language)
-    return _show(chosen[0], language)
+    return _show(chosen[0])
 
 
-def _show(scenario: Scenario, language: Language) -> int:
+def _show(scenario: Scenario) -> int:
     """Show one scenario on the screen; return the exit code."""
     from ..lab.lab_server import LabError
     from ..ui.lab_app import LabApp
-    from .dashboard import require_terminal
+    from .dashboard import dashboard_preferences, require_terminal
     from .lab_screen import playing
 
     require_terminal("use --check to play it as a test")
+    preferences = dashboard_preferences()
     if obstacle := scenario.find_obstacle():
         raise click.UsageError(obstacle)
     try:
-        with ended_by_signals(), playing(scenario, language) as played:
-            return LabApp(played, language=language).run() or 0
+        with ended_by_signals(), playing(scenario, language_of(preferences.lang)) as played:
+            return LabApp(played, preferences).run() or 0
     except LabError as error:
         raise click.UsageError(str(error)) from None
 

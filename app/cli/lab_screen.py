@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from queue import Empty, SimpleQueue
 from typing import Final
 
 from ..core.printable import printable
@@ -16,12 +17,17 @@ from ..lab.lab_server import LabError, LabServer
 from ..lab.lab_text import tell_text
 from ..lab.scenario import Scenario
 from ..ui.lab_app import SideFigures
+from ..ui.lab_loops import SideLoop
 
 _KEPT: Final = 300
 """Rounds of each server that are kept."""
 _REST: Final = 0.3
 """Seconds between two rounds."""
 _SEED: Final = 18
+_ASKED_EVERY: Final = 0.15
+"""Seconds between two questions to both loops, while they are shown."""
+_NO_FIGURE: Final = "held or slowed down: no figure is taken"
+_HEALS_LATER: Final = "it heals when the loop goes on"
 
 
 class PlayedLab:
@@ -33,8 +39,13 @@ class PlayedLab:
         self._text = tell_text(scenario.text, language)
         self._pair = pair
         self._sides = [SideFigures(), SideFigures()]
+        self._loops = [SideLoop(), SideLoop()]
         self._over = threading.Event()
-        self._threads: list[threading.Thread] = []
+        self._orders: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._looks = False
+        self._is_slowed = False  # held, stepped, or at a pace
+        self._slowed = 0  # how often it was
+        self._wants_heal = False
         self.is_healed = False
 
     @property
@@ -57,39 +68,89 @@ class PlayedLab:
         return tuple((line[:1], line[2:]) for line in lines)
 
     def start(self) -> None:
-        for index, server in enumerate((self._pair.right, self._pair.wrong)):
-            thread = threading.Thread(target=self._play, args=(index, server), daemon=True)
-            self._threads.append(thread)
-            thread.start()
+        for index, server in enumerate(self._servers):
+            threading.Thread(target=self._play, args=(index, server), daemon=True).start()
+        threading.Thread(target=self._carry_out, daemon=True).start()
 
     def figures(self) -> tuple[SideFigures, SideFigures]:
         right, wrong = self._sides
         return right, wrong
 
-    def heal(self) -> None:
-        def heal() -> None:
-            try:
-                self._pair.heal()
-                self.is_healed = True
-            except LabError as error:
-                self._tell(1, str(error))
+    def loops(self) -> tuple[SideLoop, SideLoop]:
+        right, wrong = self._loops
+        return right, wrong
 
-        thread = threading.Thread(target=heal, daemon=True)
-        self._threads.append(thread)
-        thread.start()
+    def heal(self) -> None:
+        self._wants_heal = True
+        self._orders.put(self._heal)
+
+    def look(self, looks: bool) -> None:
+        self._looks = looks
+        self._orders.put(lambda: self._for_both(lambda server: server.look(looks)))
+
+    def step(self, order: str, pace: float = 0.0) -> None:
+        self._is_slowed = order != "go"
+        self._slowed += self._is_slowed
+        self._orders.put(lambda: self._for_both(lambda server: server.step(order, pace)))
+        if self._wants_heal and not self.is_healed:
+            self._orders.put(self._heal)
 
     def end(self) -> None:
         """Play no further round."""
         self._over.set()
 
+    @property
+    def _servers(self) -> tuple[LabServer, LabServer]:
+        return self._pair.right, self._pair.wrong
+
+    def _carry_out(self) -> None:
+        """Give the orders of the screen in their turn, and ask how the loops go meanwhile."""
+        while not self._over.is_set():
+            with suppress(Empty):
+                self._orders.get(timeout=_ASKED_EVERY)()
+            if self._looks and self._orders.empty():
+                self._for_both(self._ask)
+
+    def _for_both(self, act: Callable[[LabServer], None]) -> None:
+        for index, server in enumerate(self._servers):
+            try:
+                act(server)
+            except LabError as error:
+                if not self._over.is_set():
+                    self._tell(index, str(error))
+
+    def _ask(self, server: LabServer) -> None:
+        told = server.loop()
+        index = self._servers.index(server)
+        self._loops[index] = SideLoop(
+            told.held, told.doing, told.where, told.steps, told.iterations
+        )
+
+    def _heal(self) -> None:
+        if self._is_slowed:
+            self._tell(1, self._language.text(_HEALS_LATER))
+            return
+        try:
+            self._pair.heal()
+            self.is_healed = True
+        except LabError as error:
+            self._tell(1, str(error))
+
     def _play(self, index: int, server: LabServer) -> None:
         rng = random.Random(_SEED)
         while not self._over.is_set():
+            before = self._slowed
+            failure = ""
             try:
                 measured = self._scenario.measure(server, rng)
             except (LabError, OSError) as error:
-                if not self._over.is_set():
-                    self._tell(index, f"this round failed: {error}")
+                failure = f"this round failed: {error}"
+            if self._over.is_set():
+                return
+            if self._is_slowed or before != self._slowed:
+                self._tell(index, self._language.text(_NO_FIGURE))
+            elif failure:
+                self._tell(index, failure)
             else:
                 values = (*self._sides[index].values, measured.value)[-_KEPT:]
                 self._sides[index] = SideFigures(values, self._language.text(measured.note))
@@ -102,7 +163,7 @@ class PlayedLab:
 @contextmanager
 def playing(scenario: Scenario, language: Language) -> Iterator[PlayedLab]:
     """Start both servers of a scenario, and end them. Raises `LabError`."""
-    with LabPair(scenario) as pair:
+    with LabPair(scenario, can_be_held=True) as pair:
         played = PlayedLab(scenario, pair, language)
         try:
             yield played

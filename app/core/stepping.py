@@ -44,9 +44,14 @@ class LoopHeld(EventStruct, frozen=True, tag="loop_held"):
     """The line of `LINES` that runs next, from 0."""
 
     @property
+    def next_call(self) -> str:
+        """The call that is not made yet, and for which connection."""
+        return self.call + (f" of #{self.id}" if self.id else "")
+
+    @property
     def where(self) -> str:
-        """Where it stands, in words."""
-        return f"held before {self.call}" + (f" of #{self.id}" if self.id else "")
+        """The point where it stands, in words."""
+        return f"held before {self.next_call}"
 
     def delays(self, command: str) -> str:
         """Say that a command to the loop waits, and for what."""

@@ -4,6 +4,7 @@ the reader, in whose copy the lines of the mistake are marked."""
 from __future__ import annotations
 
 import difflib
+import linecache
 from pathlib import Path
 from textwrap import indent
 from types import ModuleType
@@ -11,6 +12,8 @@ from typing import Final
 
 from .mistakes import CONN, LOOP, MISTAKES
 
+LOADED: Final = ".py>"
+"""The end of the names by which the code of a loop is known; `linecache` has its lines."""
 _FOLDER: Final = Path(__file__).parent
 
 
@@ -65,7 +68,10 @@ def load(name: str | None) -> ModuleType:
         source = wrong_source(name) if name is not None and is_wrong else right_source(file)
         module = modules[file] = ModuleType(f"{__package__}.{file}")
         module.__package__ = __package__
-        exec(compile(source, f"<{name or 'right'}: {file}.py>", "exec"), vars(module))
+        file_name = f"<{name or 'right'}: {file}{LOADED}"
+        lines = source.splitlines(keepends=True)
+        linecache.cache[file_name] = len(source), None, lines, file_name
+        exec(compile(source, file_name, "exec"), vars(module))
     modules[LOOP].Conn = modules[CONN].Conn  # type: ignore[attr-defined]  # it imported the right one
     return modules[LOOP]
 

@@ -13,9 +13,13 @@ import resource
 import sys
 import traceback
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
+
+from ..core.commands import StepAction
+from ..core.iteration import Iteration
+from ..core.stepping import Stepped
 
 FIGURES: Final = "figures"
 """Do nothing but answer."""
@@ -24,6 +28,19 @@ HEAL: Final = "heal"
 STARVE: Final = "starve"
 """Have no descriptor free until `FEED`."""
 FEED: Final = "feed"
+LOOP: Final = "loop"
+"""Answer with a `LabLoop` instead."""
+LOOK: Final = "look"
+"""Note each call from here on, until `LEAVE`."""
+LEAVE: Final = "leave"
+STEPS: Final = {
+    "hold": StepAction.HOLD,
+    "call": StepAction.CALL,
+    "iteration": StepAction.ITERATION,
+    "go": StepAction.GO,
+    "pace": StepAction.PACE,
+}
+"""Orders to a loop that can be held; ``pace`` is followed by the seconds."""
 
 
 class LabReady(msgspec.Struct, frozen=True):
@@ -43,26 +60,65 @@ class LabFigures(msgspec.Struct, frozen=True):
     """CPU time of the process."""
 
 
+class LabLoop(msgspec.Struct, frozen=True):
+    """The point where a loop stands, and what it has done last."""
+
+    held: str = ""
+    """The call before which it is held; empty if it runs."""
+    doing: str = ""
+    """A call that it is in, and since when; empty if none is known."""
+    where: str = ""
+    """The line of its source that makes the call before which it is held."""
+    steps: tuple[Stepped, ...] = ()
+    """Its last calls, the latest last."""
+    iterations: tuple[Iteration, ...] = ()
+    """Its last iterations, the latest last."""
+
+
+class Obedient(Protocol):
+    """A server that can be held."""
+
+    def figures(self) -> LabFigures:
+        """Return the counts since the start."""
+
+    def step(self, action: StepAction, count: int, pace: float) -> None:
+        """Hold the loop, let it make so many calls or iterations, or let it go on."""
+
+    def look(self, looks: bool) -> None:
+        """Note its calls, or no more."""
+
+    def loop(self) -> LabLoop:
+        """Return where it stands, and what it has done last."""
+
+
 def send(message: msgspec.Struct) -> None:
     """Write one message to stdout."""
     sys.stdout.buffer.write(msgspec.json.encode(message) + b"\n")
     sys.stdout.buffer.flush()
 
 
-def obey(figures: Callable[[], LabFigures], heal: Callable[[], None] | None = None) -> None:
+def obey(server: Obedient, heal: Callable[[], None] = lambda: None) -> None:
     """Carry out orders until there can be no more; then end the process, whatever else it does.
 
-    Every order is answered with the `figures` behind it.
+    Every order but `LOOP` is answered with the server's figures behind it.
     """
     descriptors = _Descriptors()
-    orders = {HEAL: heal, STARVE: descriptors.starve, FEED: descriptors.feed}
+    orders: dict[str, Callable[[], None]] = {
+        HEAL: heal,
+        STARVE: descriptors.starve,
+        FEED: descriptors.feed,
+        LOOK: lambda: server.look(True),
+        LEAVE: lambda: server.look(False),
+    }
     code = 0
     try:
         for line in sys.stdin.buffer:
-            act = orders.get(line.decode().strip())
-            if act is not None:
-                act()
-            send(figures())
+            order, _, pace = line.decode().strip().partition(" ")
+            if order in STEPS:
+                server.step(STEPS[order], 1, float(pace or 0.0))
+            elif order in orders:
+                orders[order]()
+            send(server.loop() if order == LOOP else server.figures())
     except Exception:
         code = 1
         with contextlib.suppress(OSError):  # perhaps nobody is there to read it

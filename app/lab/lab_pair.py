@@ -6,6 +6,8 @@ import contextlib
 import random
 from typing import NamedTuple, Self
 
+import msgspec
+
 from .lab_server import LabServer
 from .scenario import Measured, Scenario
 
@@ -20,8 +22,10 @@ class Round(NamedTuple):
 class LabPair:
     """A right and a wrong server, which run until the end of a ``with`` block."""
 
-    def __init__(self, scenario: Scenario) -> None:
+    def __init__(self, scenario: Scenario, can_be_held: bool = False) -> None:
+        """With `can_be_held` the loop of the right server can be held and stepped."""
         self._scenario = scenario
+        self._can_be_held = can_be_held
         self._running = contextlib.ExitStack()
         self.right: LabServer
         self.wrong: LabServer
@@ -30,7 +34,8 @@ class LabPair:
         """Start both. Raises `LabError` if one does not start."""
         played = self._scenario
         with contextlib.ExitStack() as starting:
-            self.right = starting.enter_context(LabServer.right(played.settings, *played.words))
+            settings = msgspec.structs.replace(played.settings, step=self._can_be_held)
+            self.right = starting.enter_context(LabServer.right(settings, *played.words))
             self.wrong = starting.enter_context(LabServer.wrong(played.name, played.host))
             self.right.wait_until_serving()
             self.wrong.wait_until_serving()

@@ -14,14 +14,25 @@ import psutil
 from ..core.printable import printable
 from ..core.settings import Settings
 from ..core.spawn import helper_command, start_helper
-from .lab_channel import FEED, FIGURES, HEAL, STARVE, LabFigures, LabReady
+from .lab_channel import (
+    FEED,
+    FIGURES,
+    HEAL,
+    LEAVE,
+    LOOK,
+    LOOP,
+    STARVE,
+    LabFigures,
+    LabLoop,
+    LabReady,
+)
 
 _END_WITHIN: Final = 5.0
 """Seconds that a process may take to end once its orders have ended."""
 _ANSWER_WITHIN: Final = 15.0
 """Seconds for an answer, on a busy machine too."""
 
-Message = TypeVar("Message", LabReady, LabFigures)
+Message = TypeVar("Message", LabReady, LabFigures, LabLoop)
 
 
 class LabError(Exception):
@@ -85,6 +96,18 @@ class LabServer:
         """Allow it as many descriptors as before. Raises `LabError`."""
         self._order(FEED)
 
+    def step(self, order: str, pace: float = 0.0) -> None:
+        """Give one of the orders of `lab_channel.STEPS`. Raises `LabError`."""
+        self._order(f"{order} {pace:g}")
+
+    def look(self, looks: bool) -> None:
+        """Have its calls noted, or no more. Raises `LabError`."""
+        self._order(LOOK if looks else LEAVE)
+
+    def loop(self) -> LabLoop:
+        """Return where its loop stands, and what it has done last. Raises `LabError`."""
+        return self._ask(LOOP, LabLoop)
+
     @property
     def threads(self) -> int:
         """The number of its threads."""
@@ -108,13 +131,18 @@ class LabServer:
         self._errors.close()
 
     def _order(self, word: str) -> LabFigures:
+        return self._ask(word, LabFigures)
+
+    def _ask(self, word: str, kind: type[Message]) -> Message:
         with self._lock:
             try:
                 self._orders.write(word.encode() + b"\n")
                 self._orders.flush()
+                return self._receive(kind)
             except OSError:
                 raise LabError(self._last_words()) from None
-            return self._receive(LabFigures)
+            except ValueError:  # another thread has closed the pipes
+                raise LabError("a server was ended") from None
 
     def _receive(self, kind: type[Message]) -> Message:
         waiting = select.poll()  # not select(2): this process may have thousands of descriptors

@@ -9,20 +9,29 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from collections import deque
+from itertools import count
 from typing import Final
 
 import msgspec
 
+from ..core.commands import Step, StepAction
+from ..core.iteration import Iteration
 from ..core.settings import Settings
+from ..core.statistics import LoopStats
+from ..core.stepping import LINES, LoopHeld, LoopResumed, Stepped
 from ..server.server import Server
 from ..watch.stream import EventStream
-from .lab_channel import LabFigures, LabReady, obey, send
+from .lab_channel import LabFigures, LabLoop, LabReady, obey, send
 
 CALLBACK: Final = "callback"
 SECONDS_A_BYTE: Final = 1e-5
 """Time of a callback for a byte of a body."""
 _STEP: Final = 0.002
 """Seconds between two looks for figures that were asked for."""
+_STEPS: Final = 24
+_ITERATIONS: Final = 8
+"""Those that are kept, the latest ones."""
 
 
 class RightServer:
@@ -32,6 +41,12 @@ class RightServer:
         """Begin to serve. Raises `SettingError`."""
         self._stream = EventStream()
         self._stream.watched = True
+        self._lock = threading.Lock()
+        self._numbers = count(1)
+        self._held: LoopHeld | None = None
+        self._steps: deque[Stepped] = deque(maxlen=_STEPS)
+        self._iterations: deque[Iteration] = deque(maxlen=_ITERATIONS)
+        self._figures = LabFigures(0, 0, 0, 0.0)
         self._server = Server(settings, self._stream)
         self._server.start()
 
@@ -43,21 +58,60 @@ class RightServer:
     def observe(self) -> None:
         """Work for each frame that is told of, for ever; in a thread of its own."""
         while True:
-            stats = self._stream.drain().stats
+            stats = self._take()
             for _, length in stats.bodies if stats else ():
                 time.sleep(length * SECONDS_A_BYTE)
             time.sleep(_STEP)
 
     def figures(self) -> LabFigures:
-        """Return the counts since the start."""
-        self._stream.drain()
+        """Return the counts since the start; those of before while the loop is held."""
+        self._take()
         self._stream.asked_at = self._server.now()
         self._server.wake()
-        while (stats := self._stream.drain().stats) is None:
+        while (stats := self._take()) is None:
+            if self._server.is_held:
+                return self._figures
             time.sleep(_STEP)
-        return LabFigures(
+        self._figures = LabFigures(
             stats.polls, stats.accept_errors, stats.partial_writes, time.process_time()
         )
+        return self._figures
+
+    def step(self, action: StepAction, count: int, pace: float) -> None:
+        """Hold the loop, let it make so many calls or iterations, or let it go on."""
+        step = Step(request=next(self._numbers), action=action, count=count, pace=pace)
+        self._server.submit(step)
+
+    def look(self, looks: bool) -> None:
+        """Note its calls: where the loop can be held, it does so anyway."""
+
+    def loop(self) -> LabLoop:
+        """Return where it stands, and what it has done last."""
+        self._take()
+        held = self._held
+        with self._lock:
+            return LabLoop(
+                held="" if held is None else held.next_call,
+                where="" if held is None else LINES[held.line].strip(),
+                steps=tuple(self._steps),
+                iterations=tuple(self._iterations),
+            )
+
+    def _take(self) -> LoopStats | None:
+        """Take what was told; keep what `loop` tells, and return the statistics."""
+        with self._lock:
+            drained = self._stream.drain()
+            for event in drained.events:
+                match event:
+                    case Iteration():
+                        self._iterations.append(event)
+                    case Stepped():
+                        self._steps.append(event)
+                    case LoopHeld():
+                        self._held = event
+                    case LoopResumed():
+                        self._held = None
+            return drained.stats
 
 
 def main() -> None:
@@ -66,4 +120,4 @@ def main() -> None:
     if CALLBACK in sys.argv[2:]:
         threading.Thread(target=server.observe, daemon=True).start()
     send(LabReady(server.port))
-    obey(server.figures)
+    obey(server)

@@ -13,12 +13,21 @@ import threading
 import time
 from typing import Any, Final, NoReturn
 
+from ..core.commands import StepAction
+from ..core.events import ConnectionState
 from ..core.settings import GIB, KIB
 from .composing import load
-from .lab_channel import LabFigures, LabReady, obey, send
-from .teaching_conn import WRITE_BODY
+from .lab_channel import LabFigures, LabLoop, LabReady, obey, send
+from .teaching_conn import DISCARD, READ_BODY, READ_LEN, WRITE_BODY
 from .watched_calls import LetGo, WatchedCounts
 
+_STATES: Final = {
+    READ_LEN: ConnectionState.READ_LEN,
+    READ_BODY: ConnectionState.READ_BODY,
+    WRITE_BODY: ConnectionState.WRITE_BODY,
+    DISCARD: ConnectionState.DRAINING,
+}
+"""By the document's names, those of the pane."""
 _MOST_MEMORY: Final = 4 * GIB
 """Address space of the process: a mistake must not take the machine's memory."""
 _STACK: Final = 256 * KIB
@@ -38,6 +47,8 @@ class HealableServer:
         module = load(name or None)
         self._counts.watch(module)
         self._loop = module.EchoLoop(host, 0)
+        self._counts.gate.state_of = self._state_of
+        self._counts.gate.listener = self._loop.lfd.fileno()
         signal.signal(signal.SIGUSR1, self._let_go)
 
     @property
@@ -69,6 +80,22 @@ class HealableServer:
             counts.polls, counts.accept_errors, counts.partial_writes, time.process_time()
         )
 
+    def step(self, action: StepAction, count: int, pace: float) -> None:
+        """Hold the loop, let it make so many calls or iterations, or let it go on."""
+        self._counts.gate.step(action, count, pace)
+
+    def look(self, looks: bool) -> None:
+        """Note its calls, or no more."""
+        self._counts.gate.look(looks)
+
+    def loop(self) -> LabLoop:
+        """Return where it stands, and what it has done last."""
+        return self._counts.gate.loop()
+
+    def _state_of(self, fd: int) -> ConnectionState | None:
+        conn = self._loop.conns.get(fd)
+        return None if conn is None else _STATES[conn.state]
+
     def _let_go(self, *_: object) -> None:
         # A call that blocks is tried again after the signal (PEP 475), and then returns EAGAIN.
         for fd in (self._loop.lfd.fileno(), *self._loop.conns):
@@ -86,6 +113,7 @@ class HealableServer:
         else:
             self._counts.watch(module, old.lfd)
         self._loop = module.EchoLoop(self._host, port)
+        self._counts.gate.listener = self._loop.lfd.fileno()
         for fd, conn in old.conns.items():
             self._adopt(fd, conn)
         self._has_taken_over.set()
@@ -102,7 +130,7 @@ def main() -> None:
     _limit()
     server = HealableServer(name, host)
     send(LabReady(server.port))
-    threading.Thread(target=obey, args=(server.figures, server.heal), daemon=True).start()
+    threading.Thread(target=obey, args=(server, server.heal), daemon=True).start()
     server.run()
 
 

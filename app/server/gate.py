@@ -17,6 +17,7 @@ from ..core.events import ConnectionState, Opened
 from ..core.iteration import KernelCall
 from ..core.settings import SettingError
 from ..core.stepping import FASTEST, MOST_STEPS, SLOWEST, LoopHeld, LoopResumed, Stepped
+from ..core.turns import Turns
 from ..watch.breakpoints import Breakpoints
 from ..watch.row import Row, update_rows
 from ..watch.stream import EventStream
@@ -47,11 +48,7 @@ class Gate:
         self._breakpoints = Breakpoints()
         self._stood = 0.0  # seconds for which the loop was held
         self._since: float | None = None  # since when it is
-        self._is_open = False  # for good
-        self._cause = ""  # why it is to be held at the next gate; empty if it is not
-        self._calls_left = 0  # that may pass before it is held
-        self._polls_left = 0
-        self._pace = 0.0
+        self._turns = Turns()
         self._asked: list[Step] = []  # steps and holds that are to be answered
         self._calls = 0
         self._at = 0.0  # when the call before had ended
@@ -81,7 +78,7 @@ class Gate:
 
     def bound(self, timeout: float | None) -> float | None:
         """Return the seconds that a poll may wait."""
-        if not (self._cause or self._pace):
+        if not (self._turns.cause or self._turns.pace):
             return timeout
         return POLL_AT_MOST if timeout is None else min(timeout, POLL_AT_MOST)
 
@@ -90,27 +87,15 @@ class Gate:
     def before(self, call: str, fd: int) -> None:
         """Wait here as long as the loop is held."""
         with self._changed:
-            if self._is_open:
+            if self._turns.is_open:
                 return
             connection_id = self._id_of(fd)
-            self._stop_for(self._breakpoints.before(call, connection_id))
-            if self._cause and self._may_pass(call):
-                return
-            if self._cause or (self._pace and self._stand(self._is_wanted, self._pace)):
+            if met := self._breakpoints.before(call, connection_id):
+                self._turns.stop(met)
+            if not self._turns.passes(call) or (
+                self._turns.pace and self._stand(self._is_wanted, self._turns.pace)
+            ):
                 self._hold(call, fd, connection_id)
-
-    def _stop_for(self, breakpoint_met: str) -> None:
-        if breakpoint_met:
-            self._cause, self._calls_left, self._polls_left = breakpoint_met, 0, 0
-
-    def _may_pass(self, call: str) -> bool:
-        if self._polls_left:
-            self._polls_left -= call == "poll"
-            return bool(self._polls_left)
-        if self._calls_left:
-            self._calls_left -= 1
-            return True
-        return False
 
     def _hold(self, call: str, fd: int, connection_id: int) -> None:
         """Say where the loop stands, and wait until a command lets it go on."""
@@ -124,24 +109,25 @@ class Gate:
         if connection is not None:
             self._life.inspecting.publish_queues(connection)
         t, line = now + self._life.reporter.epoch, self._line_of(call, fd)
-        held = LoopHeld(t, call, fd, connection_id, self._cause, self._calls, line)
+        cause = self._turns.cause
+        held = LoopHeld(t, call, fd, connection_id, cause, self._calls, line)
         self._stream.publish(held)
         for command in self._asked:
-            self._stream.publish(command.answer(t, True, f"{held.where}, {self._cause}"))
+            self._stream.publish(command.answer(t, True, f"{held.where}, {cause}"))
         self._asked.clear()
-        if self._cause != "hold":
-            self._cause = "step"
+        if cause != "hold":
+            self._turns.cause = "step"
         self._stand(self._goes_on, None)
-        cause = "stop" if self._is_open else "step" if self._cause else "go"
-        self._stream.publish(LoopResumed(t, cause))
-        self._calls_left -= self._calls_left > 0
+        why = "stop" if self._turns.is_open else "step" if self._turns.cause else "go"
+        self._stream.publish(LoopResumed(t, why))
+        self._turns.take()
 
     def _is_wanted(self) -> bool:
         """Whether it is to be held, while it goes at a pace."""
-        return bool(self._cause)
+        return bool(self._turns.cause)
 
     def _goes_on(self) -> bool:
-        return self._is_open or not self._cause or bool(self._calls_left or self._polls_left)
+        return self._turns.goes_on
 
     def _stand(self, until: Callable[[], bool], seconds: float | None) -> bool:
         """Wait, with the clocks standing; return what `until` says then."""
@@ -155,7 +141,7 @@ class Gate:
     def after(self, note: Note) -> None:
         """Note a call that was made, or the end of a wake-up."""
         with self._changed:
-            if self._is_open:
+            if self._turns.is_open:
                 return
             result = ""
             states: tuple[ConnectionState, ...] = ()
@@ -165,15 +151,16 @@ class Gate:
             else:
                 fd = note[1]
                 result = self._told(KernelCall(note[0], note[2], note[3]), fd, note[4])
-            why = self._breakpoints.after(result, states, lambda: self._row_of(fd), self._time())
-            self._stop_for(why)
+            met = self._breakpoints.after(result, states, lambda: self._row_of(fd), self._time())
+            if met:
+                self._turns.stop(met)
 
     def _told(self, call: KernelCall, fd: int, at: float) -> str:
         """Publish a call if the loop is stepped or goes at a pace; return what is special of it."""
         self._calls += 1
         us, self._at = int((at - self._at) * 1e6), at
         error = errno.errorcode.get(-call.result, "error") if call.result < 0 else ""
-        if self._cause or self._pace:
+        if self._turns.cause or self._turns.pace:
             self._stream.publish(
                 Stepped(
                     self._time(),
@@ -242,22 +229,18 @@ class Gate:
             case StepAction.HOLD:
                 if self.is_held:
                     return "it is held already"
-                self._pace, self._cause = 0.0, "hold"
+                self._turns.change(StepAction.HOLD)
                 return ""
             case StepAction.CALL | StepAction.ITERATION:
                 if not 1 <= command.count <= MOST_STEPS:
                     raise SettingError(f"{command.count:,} steps: there may be 1 to {MOST_STEPS:,}")
-                self._pace, self._cause = 0.0, "step"
-                if command.action is StepAction.CALL:
-                    self._calls_left, self._polls_left = command.count, 0
-                else:
-                    self._calls_left, self._polls_left = 0, command.count
+                self._turns.change(command.action, command.count)
                 return ""
             case StepAction.GO | StepAction.PACE:
                 pace = command.pace if command.action is StepAction.PACE else 0.0
                 if pace and not FASTEST <= pace <= SLOWEST:
                     raise SettingError(f"{pace:g} s a call: it may be {FASTEST:g} to {SLOWEST:g}")
-                self._pace, self._cause, self._calls_left, self._polls_left = pace, "", 0, 0
+                self._turns.change(command.action, pace=pace)
                 return f"it goes on, {pace:g} s a call" if pace else "it goes on"
             case StepAction.ADD:
                 return f"breakpoint {self._breakpoints.add(command.text)}: {command.text}"
@@ -273,8 +256,7 @@ class Gate:
     def open(self) -> None:
         """Let the loop pass for good: it is to stop."""
         with self._changed:
-            self._is_open = True
-            self._cause = ""
+            self._turns.open()
             for command in self._asked:
                 self._answer(command, False, "the server stops")
             self._asked.clear()

@@ -198,7 +198,9 @@ class LoopObserver:
 
     def _told_of(self, raw: RawIteration) -> Iteration:
         slept_us, poll_us, serving_us, telling_us = raw.times()
-        lines = list(_lines(raw, self.listeners, self.wakeup))
+        pairs = zip(raw.poll.ready, raw.poll.ids, strict=True)
+        woken = [(fd, revents, one) for (fd, revents), one in pairs]
+        lines = list(lines_of(woken, raw.notes, raw.poll.began, self.listeners, self.wakeup))
         return Iteration(
             t=raw.poll.began + self._reporter.epoch,
             number=raw.poll.number,
@@ -258,17 +260,25 @@ class _Line:
         )
 
 
-def _lines(raw: RawIteration, listeners: Sequence[int], wakeup: int) -> Iterator[Served]:
-    """Put the notes of an iteration together, a line for each descriptor that was served."""
-    pairs = zip(raw.poll.ready, raw.poll.ids, strict=True)
-    ready = {fd: (one, revents) for (fd, revents), one in pairs}
+def lines_of(
+    woken: Iterable[tuple[int, int, int]],
+    notes: Iterable[Note],
+    began: float,
+    listeners: Sequence[int],
+    wakeup: int,
+) -> Iterator[Served]:
+    """Put the notes of an iteration together, a line for each descriptor that was served.
+
+    `woken` is what the poll returned at `began`: descriptor, revents, and the connection's number.
+    """
+    ready = {fd: (one, revents) for fd, revents, one in woken}
     line: _Line | None = None
-    at = raw.poll.began
+    at = began
 
     def kind_of(fd: int) -> str:
         return "wakeup" if fd == wakeup else "listener" if fd in listeners else "connection"
 
-    for note in raw.notes:
+    for note in notes:
         fd = note.fd if isinstance(note, StateNote) else note[1]
         is_new = isinstance(note, tuple) and not isinstance(note, StateNote) and note[0] in _NEW
         belongs = line is not None and (fd == line.fd or (is_new and line.fd in listeners))

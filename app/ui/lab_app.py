@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import log10
 from typing import ClassVar, Final, NamedTuple, Protocol
 
 from rich.cells import set_cell_size
 from rich.style import Style
 from textual.app import App, ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal, VerticalScroll
+from textual.filter import LineFilter
 
-from ..core.words.language import ENGLISH, Language, compose
+from ..core.words.language import compose, language_of
 from . import palette
+from .actions import LAB_ACTIONS, signs
+from .bindings import LAB_BINDINGS, keymap
+from .lab_loops import SideLoop, loop_side
 from .lines_panel import Line, LinesPanel, flow
+from .plain_text import PlainText
+from .preferences import Preferences
+from .stepping_app import StepPace
 from .themes import THEMES, textual_theme
 
 SHOWN_EVERY: Final = 0.2
@@ -67,6 +75,15 @@ class LabShow(Protocol):
     def heal(self) -> None:
         """Take the mistake away while the wrong server runs; returns at once."""
 
+    def look(self, looks: bool) -> None:
+        """Have both loops noted call by call, or no more."""
+
+    def loops(self) -> tuple[SideLoop, SideLoop]:
+        """Return those of the right and of the wrong server, as they were told last."""
+
+    def step(self, order: str, pace: float = 0.0) -> None:
+        """Have both loops ``hold``, make one ``call`` or ``iteration``, ``go`` on, or ``pace``."""
+
 
 def write_number(value: float) -> str:
     """Write a figure with two digits at least."""
@@ -82,46 +99,57 @@ class LabApp(App[int]):
     #asked, #explained { height: auto; padding: 0 1; }
     #both { height: auto; }
     #right, #wrong { width: 1fr; border: round $primary; padding: 0 1; height: 9; }
-    #rest { height: 1fr; }
+    #rest, #loops { height: 1fr; }
+    .looking #right, .looking #wrong { height: 4; }
+    #right-loop, #wrong-loop { width: 1fr; height: 1fr; padding: 0 2; }
     #keys { height: 1; dock: bottom; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("1", "answer(0)", "", show=False),
-        Binding("2", "answer(1)", "", show=False),
-        Binding("3", "answer(2)", "", show=False),
-        Binding("H", "heal", "Heal", show=False),
-        Binding("s", "source", "Source", show=False),
-        Binding("q,escape,ctrl+c", "leave", "Quit", show=False, priority=True),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = LAB_BINDINGS
 
-    def __init__(self, show: LabShow, theme: str = "dark", language: Language = ENGLISH) -> None:
+    def __init__(self, show: LabShow, preferences: Preferences | None = None) -> None:
         super().__init__()
-        self._say = language.text
+        preferences = preferences or Preferences()
+        self._say = language_of(preferences.lang).text
         for name in THEMES:
             self.register_theme(textual_theme(name))
-        self.theme = theme
+        self.theme = preferences.theme
+        self.keys = preferences.bindings()
+        """The keys of each action."""
+        self.set_keymap(keymap(self.keys))
+        self._plain = [PlainText()] if preferences.ascii else []
         self._show = show
         self._given: int | None = None
-        self._shows_source = False
+        self._below = "why"
+        self._is_stepped = False
+        self._step_pace = StepPace()
         self._asked = LinesPanel(id="asked")
         self._right = LinesPanel(id="right", title=self._say("right: echo-tui's own loop"))
         self._wrong = LinesPanel(id="wrong")
         self._explained = LinesPanel(id="explained")
+        self._right_loop = LinesPanel(id="right-loop")
+        self._wrong_loop = LinesPanel(id="wrong-loop")
         self._keys = LinesPanel(id="keys")
 
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Return what changes each line on its way to the terminal."""
+        return [*super().get_line_filters(), *self._plain]
+
     def compose(self) -> ComposeResult:
-        """Compose the question, both servers, the explanation and the keys."""
+        """Compose the question, both servers, what is below them, and the keys."""
         yield self._asked
         with Horizontal(id="both"):
             yield self._right
             yield self._wrong
         with VerticalScroll(id="rest"):
             yield self._explained
+        with Horizontal(id="loops"):
+            yield self._right_loop
+            yield self._wrong_loop
         yield self._keys
 
     def on_mount(self) -> None:
         """Ask the question, and draw again and again."""
-        self.query_one("#both").display = False
+        self.query_one("#both").display = self.query_one("#loops").display = False
         self.set_interval(SHOWN_EVERY, self._draw)
         self.call_after_refresh(self._draw)
 
@@ -140,10 +168,53 @@ class LabApp(App[int]):
 
     def action_source(self) -> None:
         """Show the wrong loop with its mistake, or why it is one."""
-        self._shows_source = not self._shows_source
-        self._draw()
+        self._put_below("why" if self._below == "source" else "source")
 
-    def action_leave(self) -> None:
+    def action_loop(self) -> None:
+        """Show both loops, or why the mistake is one."""
+        self._put_below("why" if self._below == "loops" else "loops")
+
+    def _put_below(self, what: str) -> None:
+        if self._given is None:
+            return
+        self._below = what
+        self._show.look(what == "loops")
+        self.screen.set_class(what == "loops", "looking")
+        self.query_one("#loops").display = what == "loops"
+        self.query_one("#rest").display = what != "loops"
+        self.call_after_refresh(self._draw)
+
+    def action_step_call(self) -> None:
+        """Hold both loops, or let each make one call."""
+        self._step("call" if self._is_stepped else "hold")
+
+    def action_step_iteration(self) -> None:
+        """Let each go on to its next poll."""
+        self._step("iteration")
+
+    def action_step_go(self) -> None:
+        """Let both go on."""
+        self._step("go")
+
+    def action_step_slower(self) -> None:
+        """Let both go on at a pace, or at a slower one."""
+        self._step("pace", self._step_pace.slower())
+
+    def action_step_faster(self) -> None:
+        """Let both go on at a faster pace."""
+        self._step("pace", self._step_pace.faster())
+
+    def _step(self, order: str, pace: float = 0.0) -> None:
+        if self._given is None:
+            return
+        if order != "pace":
+            self._step_pace.forget()
+        self._is_stepped = order not in ("go", "pace")
+        if self._below != "loops":
+            self._put_below("loops")
+        self._show.step(order, pace)
+
+    async def action_quit(self) -> None:
         """End."""
         self.exit(0, return_code=0)
 
@@ -164,16 +235,28 @@ class LabApp(App[int]):
             wrong_line = compose("wrong: {line}", line=function)
             title = "healed: it serves as the right one" if healed else wrong_line
             self._wrong.set_title(self._say(title))
-            told = list(self._source() if self._shows_source else self._why())
-            self._explained.set_height(len(told))
-            self._explained.set_lines(told)
+            if self._below == "loops":
+                self._draw_loops()
+            else:
+                told = list(self._source() if self._below == "source" else self._why())
+                self._explained.set_height(len(told))
+                self._explained.set_lines(told)
         self._keys.set_lines([self._key_line()])
+
+    def _draw_loops(self) -> None:
+        panels = self._right_loop, self._wrong_loop
+        for panel, side in zip(panels, self._show.loops(), strict=True):
+            panel.set_lines(loop_side(side, self._is_stepped, panel.size, self._say))
 
     def _question(self) -> list[Line]:
         words, width = self._show.words, self.size.width - 2
         lines: list[Line] = [
             [("◉ echo-tui lab ", palette.BRAND), (words["name"], palette.STRONG)],
             [(words["title"], palette.PLAIN)],
+        ]
+        if self._below == "loops":
+            return lines
+        lines += [
             [],
             *flow([(words["question"], palette.STRONG)], width),
         ]
@@ -191,8 +274,11 @@ class LabApp(App[int]):
         if not side.values:
             return [[("…", palette.DIM)], [], *flow([(side.note, palette.WARNING)], width)]
         last = side.values[-1]
+        figure: Line = [(f"{write_number(last)} ", style), (words["unit"], palette.LABEL)]
+        if self._below == "loops":
+            return [figure, [(side.note, palette.WARNING)] if side.note else [(_bar(last), style)]]
         return [
-            [(f"{write_number(last)} ", style), (words["unit"], palette.LABEL)],
+            figure,
             [(_bar(last), style)],
             [(_spark(side.values[-_BAR:]), palette.DIM)],
             *flow([(words["label"], palette.LABEL)], width),
@@ -225,12 +311,28 @@ class LabApp(App[int]):
 
     def _key_line(self) -> Line:
         if self._given is None:
-            keys = [("1 2 3", "your answer"), ("q", "quit")]
+            asked = [name for name in LAB_ACTIONS if name.startswith("lab_answer")]
+            keys = [(" ".join(signs(self.keys, name) for name in asked), "your answer")]
         else:
-            other = "why" if self._shows_source else "its source"
-            keys = [("H", "heal the wrong one"), ("s", other), ("q", "quit")]
+            source, loops = (
+                "why" if self._below == what else word
+                for what, word in (("source", "source"), ("loops", "loops"))
+            )
+            keys = [
+                (signs(self.keys, "lab_heal"), "heal"),
+                (signs(self.keys, "lab_source"), source),
+                (signs(self.keys, "lab_loop"), loops),
+                (signs(self.keys, "step_call"), "a call" if self._is_stepped else "hold"),
+            ]
+            if self._is_stepped:
+                keys += [
+                    (signs(self.keys, "step_iteration"), "poll"),
+                    (signs(self.keys, "step_go"), "go on"),
+                ]
+            paces = f"{signs(self.keys, 'step_slower')} {signs(self.keys, 'step_faster')}"
+            keys.append((paces, "pace"))
         line: Line = [(" ", palette.PLAIN)]
-        for key, word in keys:
+        for key, word in [*keys, (signs(self.keys, "quit"), "quit")]:
             line += [(key, palette.BRAND), (f" {self._say(word)}  ", palette.DIM)]
         return line
 

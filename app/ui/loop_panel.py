@@ -11,6 +11,7 @@ from ..watch.loop_words import (
     NO_PROGRESS,
     calls_words,
     interest_words,
+    is_idle_wakeup,
     iteration_words,
     longest_words,
     served_words,
@@ -114,7 +115,7 @@ def _served_line(served: Served, longest: int) -> Line:
         (f"{served.us:>7,} µs  ", palette.STRONG),
         (calls_words(served.calls) or "no call", palette.PLAIN),
     ]
-    if not served.progress:
+    if is_idle_wakeup(served):
         line.append((f"  {NO_PROGRESS}", palette.WARNING))
     return [*line, ("  ", palette.PLAIN), *_states(served.states)]
 

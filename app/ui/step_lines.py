@@ -62,10 +62,11 @@ def _calls(model: ScreenState, room: int) -> Iterator[Line]:
         yield [(held.cause, palette.DIM)]
     last = list(model.steps)[: -room + 1 : -1] if room > 2 else []
     for step in last[: room - 2]:
-        yield _call_line(step)
+        yield call_line(step)
 
 
-def _call_line(step: Stepped) -> Line:
+def call_line(step: Stepped) -> Line:
+    """Draw one call with its result and its time."""
     who = f"#{step.id}" if step.id else "-" if step.fd < 0 else f"fd {step.fd}"
     result = step.error or f"{step.result:,}"
     if step.call in ("read", "write") and not step.error:

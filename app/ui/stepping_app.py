@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from textual.widgets import Input
 
@@ -17,13 +17,37 @@ _PACES: Final = (FASTEST, 0.03, 0.1, 0.3, SLOWEST)
 _WHILE_HELD: Final = frozenset({"step_go"})
 
 
+class StepPace:
+    """The pace that was chosen last, in seconds a call."""
+
+    def __init__(self) -> None:
+        self._index: int | None = None
+
+    def slower(self) -> float:
+        """Choose a pace, or the next slower one, and return it."""
+        self._index = 0 if self._index is None else min(self._index + 1, len(_PACES) - 1)
+        return _PACES[self._index]
+
+    def faster(self) -> float:
+        """Choose the slowest pace, or the next faster one, and return it."""
+        self._index = len(_PACES) - 1 if self._index is None else max(self._index - 1, 0)
+        return _PACES[self._index]
+
+    def forget(self) -> None:
+        """There is none any more."""
+        self._index = None
+
+
 class SteppingApp(LookingApp):
     """An app that holds and steps the loop of the server, if it was started with `--step`."""
 
     STEPPED: ClassVar[frozenset[str]] = frozenset(STEP_ACTIONS)
 
-    _pace_index: int | None = None
     _opened_for = ""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._step_pace = StepPace()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Whether an action exists at present: the loop's keys on the table of such a server."""
@@ -68,18 +92,16 @@ class SteppingApp(LookingApp):
 
     def action_step_go(self) -> None:
         """Let the loop go on."""
-        self._pace_index = None
+        self._step_pace.forget()
         self._step(StepAction.GO)
 
     def action_step_slower(self) -> None:
         """Let it go on at a pace, or at a slower one."""
-        known = self._pace_index
-        self._set_pace(0 if known is None else min(known + 1, len(_PACES) - 1))
+        self._set_pace(self._step_pace.slower())
 
     def action_step_faster(self) -> None:
         """Let it go on at a faster pace."""
-        known = self._pace_index
-        self._set_pace(len(_PACES) - 1 if known is None else max(known - 1, 0))
+        self._set_pace(self._step_pace.faster())
 
     def action_step_break(self) -> None:
         """Open the dialog for a breakpoint."""
@@ -96,7 +118,6 @@ class SteppingApp(LookingApp):
 
         self.push_screen(BreakpointDialog(self._control), put)
 
-    def _set_pace(self, index: int) -> None:
-        self._pace_index = index
-        self._step(StepAction.PACE, _PACES[index])
-        self.notify(f"{_PACES[index]:g} s a call", timeout=2)
+    def _set_pace(self, seconds: float) -> None:
+        self._step(StepAction.PACE, seconds)
+        self.notify(f"{seconds:g} s a call", timeout=2)

@@ -64,8 +64,14 @@ def _repeated(name: str, calls: Sequence[KernelCall]) -> str:
 
 def served_words(served: Served) -> str:
     """Return who was served: ``#17``, ``listener`` or ``wake-up``, with the descriptor."""
-    who = {"listener": "listener", "wakeup": "wake-up"}.get(served.kind, f"#{served.id}")
-    return f"{who} fd {served.fd}"
+    who = f"#{served.id} " if served.id else ""
+    who = {"listener": "listener ", "wakeup": "wake-up "}.get(served.kind, who)
+    return f"{who}fd {served.fd}"
+
+
+def is_idle_wakeup(served: Served) -> bool:
+    """Whether the poller woke the loop for it, and nothing came of that."""
+    return bool(served.revents) and not served.progress
 
 
 def states_words(states: Iterable[str]) -> str:

@@ -9,13 +9,11 @@ from rich.cells import cell_len
 from textual.widgets import Static
 
 from app.core.words.language import language_of
-from app.lab.composing import marked_source
-from app.lab.lab_text import tell_text
 from app.lab.scenarios import TEXTS
 from app.ui.actions import ACTIONS
 from app.ui.guided_app import GuidedApp
 from app.ui.help_screen import HelpScreen
-from app.ui.lab_app import LabApp, SideFigures
+from app.ui.lab_app import LabApp
 from app.ui.lines_panel import LinesPanel, line_width
 from app.ui.plain_text import PlainText
 from app.ui.preferences import Preferences
@@ -24,6 +22,7 @@ from app.watch.explanations import EVENTS, HEADER
 from screenshots.scenes import overview
 from tests.making import NOW, FixedSource
 from tests.ui.driving import drawn_text, panel_text, refresh, running
+from tests.ui.lab_show import Shown
 from tests.watch.test_captions import CAST, state_of
 
 KO = language_of("ko")
@@ -45,33 +44,12 @@ def missing(words: str, shown: str) -> list[str]:
     return [word for word in words.split() if word not in shown]
 
 
-class Shown:
-    """A scenario for its screen, without servers."""
-
-    def __init__(self, name: str) -> None:
-        self._text = tell_text(TEXTS[name], KO)
-        self.words = {"name": name, **{k: str(v) for k, v in self._text._asdict().items()}}
-        self.answers, self.right_answer = self._text.answers, self._text.right_answer
-        lines = marked_source(name).splitlines()
-        self.source = tuple((line[:1], line[2:]) for line in lines)
-        self.is_healed = False
-
-    def start(self) -> None:
-        """Begin nothing."""
-
-    def figures(self) -> tuple[SideFigures, SideFigures]:
-        return SideFigures((5.0,)), SideFigures((1_234_567.0,))
-
-    def heal(self) -> None:
-        self.is_healed = True
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("name", TEXTS)
 async def test_a_scenario_is_whole(name: str, size: tuple[int, int]) -> None:
-    show = Shown(name)
-    app = LabApp(show, language=KO)
+    show = Shown(name, KO)
+    app = LabApp(show, KOREAN)
     async with app.run_test(size=size) as pilot:
         app._draw()
         await pilot.pause()
@@ -87,7 +65,7 @@ async def test_a_scenario_is_whole(name: str, size: tuple[int, int]) -> None:
             assert missing(show.words[part], shown) == []
         assert "틀린 서버" in str(app._wrong.border_title)
         assert missing(show.words["label"], drawn_text(app)) == []  # type: ignore[arg-type]
-        assert "틀린 서버 고치기" in panel_text(app._keys)
+        assert "고치기" in panel_text(app._keys)
         await pilot.press("H")
         app._draw()
         assert "고쳤다" in str(app._wrong.border_title)

@@ -14,6 +14,7 @@ from ...watch.loop_words import (
     NO_PROGRESS,
     calls_words,
     interest_words,
+    is_idle_wakeup,
     iteration_words,
     served_words,
     states_words,
@@ -68,7 +69,7 @@ def _print(iteration: Iteration) -> None:
         ]
         if len(served.states) > 1:
             parts.append(states_words(served.states))
-        if not served.progress:
+        if is_idle_wakeup(served):
             parts.append(NO_PROGRESS)
         print("; ".join(parts))
     if iteration.left_out:

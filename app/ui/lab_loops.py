@@ -1,0 +1,95 @@
+"""Both loops of the lab, call by call: one side each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import NamedTuple
+
+from ..core.events import ConnectionState
+from ..core.iteration import Iteration, Served
+from ..core.stepping import Stepped
+from ..core.words.language import compose
+from ..watch.figures import short_micros
+from ..watch.loop_words import (
+    NO_PROGRESS,
+    calls_words,
+    interest_words,
+    is_idle_wakeup,
+    served_words,
+)
+from . import palette
+from .lines_panel import Line, clip
+from .step_lines import call_line
+
+_MOST_CALLS = 8
+"""Calls that are listed above the iterations."""
+
+
+class SideLoop(NamedTuple):
+    """The loop of one server, as it was told last."""
+
+    held: str = ""
+    """The call before which it is held; empty if it runs."""
+    doing: str = ""
+    """A call that it is in, and since when; empty if none is known."""
+    where: str = ""
+    """The line of its source that makes the call before which it is held."""
+    steps: tuple[Stepped, ...] = ()
+    iterations: tuple[Iteration, ...] = ()
+    """Both in order, the latest last."""
+
+
+def loop_side(
+    side: SideLoop, is_stepped: bool, size: tuple[int, int], say: Callable[[str], str]
+) -> list[Line]:
+    """Draw where a loop stands, its last calls if it `is_stepped`, and its last iterations.
+
+    `size` is in columns and lines; `say` puts a text into the person's language.
+    """
+    width, height = size
+    return list(islice(_lines(side, is_stepped, width, say), height))
+
+
+def _lines(
+    side: SideLoop, is_stepped: bool, width: int, say: Callable[[str], str]
+) -> Iterator[Line]:
+    if side.held:
+        told = say(compose("held before {call}", call=side.held))
+        yield [(clip(told, width), palette.ALARM)]
+        yield [("▶ ", palette.ACCENT), (clip(side.where, width - 2), palette.ACCENT)]
+    elif side.doing:
+        yield [(clip(say(compose("in {call}", call=side.doing)), width), palette.WARNING)]
+    else:
+        yield [(say("it runs"), palette.GOOD)]
+    if is_stepped:
+        for step in list(side.steps)[: -_MOST_CALLS - 1 : -1]:
+            yield call_line(step)
+    for iteration in reversed(side.iterations):
+        yield from _of_iteration(iteration, width)
+
+
+def _of_iteration(iteration: Iteration, width: int) -> Iterator[Line]:
+    ready = sum(bool(served.revents) for served in iteration.ready)
+    slept, serving = short_micros(iteration.slept_us), short_micros(iteration.serving_us)
+    told = f"{iteration.number:,}: slept {slept}, {ready:,} ready, serving {serving}"
+    yield [(clip(told, width), palette.HEADING)]
+    for served in iteration.ready:
+        yield _of_served(served)
+
+
+def _of_served(served: Served) -> Line:
+    woken = interest_words(served.revents).replace("POLL", "") if served.revents else "-"
+    line: Line = [
+        (f"  {served_words(served)} ", palette.PLAIN),
+        (f"{woken}  ", palette.INFO),
+        (calls_words(served.calls) or "no call", palette.PLAIN),
+        (f"  {served.us:,} µs", palette.DIM),
+    ]
+    if is_idle_wakeup(served):
+        line.append((f"  {NO_PROGRESS}", palette.WARNING))
+    for number, name in enumerate(served.states):
+        state = ConnectionState(name)
+        line.append(("  " if not number else "→", palette.FAINT))
+        line.append((palette.state_label(state).split()[0], palette.STATES[state]))
+    return line
