@@ -271,6 +271,8 @@ class Toggled(EventStruct, frozen=True, tag="toggled"):
     pending: int
     """Bytes of echo that the kernel has not taken; 0 when it is disarmed."""
     toggles: int
+    offered: bool = True
+    """As `Snapshot.offered`."""
 
 
 class Io(EventStruct, frozen=True, tag="io"):

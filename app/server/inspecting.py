@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 from ..core.commands import TraceLevel
 from .connection import READ_SIZE, Connection
-from .reporter import Inspection, Reporter
+from .inspection import Inspection
+from .reporter import Reporter
 
 
 class Inspecting:

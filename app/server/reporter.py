@@ -7,9 +7,7 @@ each frame.
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from itertools import pairwise
 from math import inf
 from operator import add, sub
@@ -33,13 +31,12 @@ from ..core.events import (
 )
 from ..core.histogram import TABLE_SIZE, Histogram, index_table
 from ..core.printable import in_words, one_line_traceback, printable
-from ..core.queues import Kernel
 from ..core.statistics import LoopStats
 from ..watch.pacing import pause_beside
 from ..watch.stream import EventStream
 from .calls import CallCounts
-from .connection import NO_COUNTS, READ_SIZE, Connection, Counts
-from .kernel import read_figures
+from .connection import NO_COUNTS, Connection, Counts
+from .inspection import Inspection
 from .transitions import passed
 from .wall_clock import describe_step
 
@@ -60,22 +57,6 @@ FAULT_INTERVAL: Final = 10.0
 """Seconds between two notices of a fault that ended one connection."""
 COST_SHARE: Final = 50
 """A round may take a fiftieth of the loop's time; larger ones come further apart."""
-
-
-@dataclass(slots=True)
-class Inspection:
-    """A connection that is traced at a level that tells system calls."""
-
-    sock: socket.socket
-    calls_left: int = CALLS_A_ROUND
-    """System calls of it that may still be published in this round."""
-    unobserved: int = 0
-    """Bytes that its reads asked for before; 0 if they ask for as many now."""
-
-    def figures(self, connection: Connection, t: float) -> Kernel:
-        """Read the kernel's figures at `t` (Unix seconds). Raises OSError if it is closed."""
-        asks = max(connection.read_size, READ_SIZE) if self.unobserved else 0
-        return read_figures(self.sock, connection.id, t, asks, self.unobserved)
 
 
 class Reporter:
@@ -260,11 +241,12 @@ class Reporter:
         elif self.stream.room_for_detail():
             self.stream.publish_detail(
                 Toggled(
-                    t=self.time(),
-                    id=connection.id,
-                    armed=armed,
-                    pending=connection.machine.pending,
-                    toggles=connection.toggles,
+                    self.time(),
+                    connection.id,
+                    armed,
+                    connection.machine.pending,
+                    connection.toggles,
+                    connection.offered,
                 )
             )
 

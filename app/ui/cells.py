@@ -132,7 +132,7 @@ def _progress(done: int, whole: int, column: FittedColumn, style: Style) -> Line
 
 def _pollout(row: Row, column: FittedColumn, _now: float) -> Line:
     if row.armed:
-        return [(_align("● on", column), palette.WARNING)]
+        return [(_align("● on", column), palette.INFO if row.armed_first else palette.WARNING)]
     return [(_align("○ off", column), palette.FAINT)]
 
 

@@ -20,7 +20,7 @@ from ..watch.figures import (
 )
 from ..watch.notes import notes_of
 from ..watch.row import Row
-from ..watch.why import why_waiting
+from ..watch.why import ARMED_FIRST, why_waiting
 from . import palette, state_machine
 from .diagnosis_lines import LABEL, detail_beside, diagnosis_lines, labelled_line
 from .lines_panel import Line, LinesPanel, flow, pad
@@ -227,6 +227,8 @@ def _interest(row: Row, now: float) -> Line:
         return line + _NOTHING
     reads = snapshot.interest & POLLIN
     line.append(("● POLLIN", palette.INFO) if reads else ("○ POLLIN", palette.DIM))
+    if row.armed_first:
+        return [*line, (f"  ● POLLOUT {ARMED_FIRST}", palette.INFO)]
     if snapshot.interest & POLLOUT:
         since = words_span(now - snapshot.toggled_at)
         return [*line, (f"  ● POLLOUT armed for {since}", palette.WARNING)]

@@ -29,7 +29,7 @@ from ..watch.figures import (
 )
 from ..watch.row import Row
 from ..watch.time_left import time_left
-from ..watch.why import why_code
+from ..watch.why import ARMED_FIRST, why_code
 from . import palette, state_machine
 from .audit_screen import change_lines
 from .detail_panel import SIDE_BY_SIDE, facts, peer_lines, side_by_side, why_lines
@@ -118,7 +118,8 @@ def _figures(row: Row, now: float) -> Iterator[tuple[str, str]]:
     yield "last byte", words_ago(now - snapshot.active_at)
     yield "pending", words_size(snapshot.pending)
     if snapshot.interest & POLLOUT:
-        yield "POLLOUT armed for", words_span(now - snapshot.toggled_at)
+        first = f", {ARMED_FIRST}" if row.armed_first else ""
+        yield "POLLOUT armed for", words_span(now - snapshot.toggled_at) + first
     if snapshot.unread:
         since = words_span(now - snapshot.unread_at)
         yield "receive queue", f"{words_size(snapshot.unread)}, not read for {since}"

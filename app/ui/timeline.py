@@ -23,7 +23,8 @@ class Slot(NamedTuple):
     armed: bool
     """Whether POLLOUT was armed at any time within this part."""
     pending: int
-    """The largest number of pending bytes reported while POLLOUT was armed."""
+    """The largest number of pending bytes reported while POLLOUT was armed and the kernel had been
+    offered some of them; 0 where in write mode `armed` it had not."""
 
 
 def slots(row: Row, now: float, count: int) -> list[Slot]:
@@ -53,15 +54,17 @@ def _spans(row: Row, now: float) -> tuple[float, list[tuple[float, float, int]]]
     pending = 0
     for event in toggled:
         if event.armed:
-            since, pending = event.t, event.pending
+            # Armed before anything was offered is no sign of a full queue.
+            since, pending = event.t, event.pending if event.offered else 0
         elif since is not None:
             spans.append((since, event.t, max(pending, event.pending)))
             since = None
     end = now if row.closed is None else row.closed.t
+    left = 0 if row.armed_first else row.pending
     if since is not None and (row.armed or row.closed is not None):
-        spans.append((since, end, max(pending, row.pending)))
+        spans.append((since, end, max(pending, left)))
     elif row.armed and row.snapshot is not None:
-        spans.append((row.snapshot.toggled_at, end, row.pending))
+        spans.append((row.snapshot.toggled_at, end, left))
     return known_from, spans
 
 
@@ -75,7 +78,8 @@ def timeline(row: Row, now: float, width: int) -> tuple[Line, int]:
     line: Line = []
     for part in parts:
         if part.armed:
-            line.append((_block(part.pending, top), palette.WARNING))
+            style = palette.WARNING if part.pending else palette.INFO
+            line.append((_block(part.pending, top), style))
         else:
             line.append(("·" if part.known else " ", palette.FAINT))
     return line, top
@@ -90,5 +94,8 @@ def labelled(row: Row, now: float, width: int) -> Line:
     """Draw the timeline with its label and its largest value, in `width` cells."""
     label, end = "POLLOUT  -60 s ", " now"
     blocks, top = timeline(row, now, max(10, width - len(label) - len(end) - _TAIL))
+    is_armed = any(text in _BLOCKS for text, _ in blocks)
     tail = f"   top {words_size(top)} pending" if top else "   not armed"
+    if is_armed and not top:
+        tail = "   armed first"
     return [(label, palette.LABEL), *blocks, (end, palette.DIM), (tail, palette.PLAIN)]

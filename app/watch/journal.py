@@ -39,6 +39,7 @@ from ..core.queues import Kernel
 from ..core.settings import TIMEOUTS, format_size
 from ..core.stepping import LoopHeld, LoopResumed, Stepped
 from .figures import words_size
+from .why import ARMED_FIRST
 
 
 class Level(IntEnum):
@@ -147,10 +148,11 @@ def entry(event: Event) -> JournalEntry:
             text = f"{event.old.value} → {event.new.value}"
             return JournalEntry(event.t, "info", "state", f"#{event.id}", text)
         case Toggled():
-            text = "armed" if event.armed else "disarmed"
+            is_first = event.armed and not event.offered
+            text = ARMED_FIRST if is_first else "armed" if event.armed else "disarmed"
             if event.armed or event.pending:
                 text += f", {words_size(event.pending)} pending"
-            tone = "warning" if event.armed else "good"
+            tone = "info" if is_first else "warning" if event.armed else "good"
             kind = "POLLOUT armed" if event.armed else "POLLOUT disarmed"
             return JournalEntry(event.t, tone, "POLLOUT", f"#{event.id}", text, kind=kind)
         case Io():
@@ -209,7 +211,8 @@ def _kernel(event: Kernel) -> JournalEntry:
         (event.unacked_segments, "{:,} segments unacknowledged"),
         (event.retransmits, "{:,} retransmits"),
         (event.probes, "{:,} probes"),
-        (event.unobserved_read_size or None, "read size unobserved {:,} B"),
+        (event.read_size or None, "reads of {:,} B"),
+        (event.unobserved_read_size or None, "of {:,} B unobserved"),
     )
     text = ", ".join(form.format(value) for value, form in figures if value is not None)
     return JournalEntry(event.t, "detail", "kernel", f"#{event.id}", text)

@@ -250,6 +250,11 @@ class Row:
         snapshot = self.snapshot
         return snapshot is not None and self.closed is None and bool(snapshot.interest & POLLOUT)
 
+    @property
+    def armed_first(self) -> bool:
+        """Whether it is armed in write mode `armed`, before the kernel was offered anything."""
+        return self.armed and self.snapshot is not None and not self.snapshot.offered
+
     def continue_rate(self, rate: MeasuredRate) -> None:
         """Go on with the rate that another state has measured."""
         self.measured_rate = rate

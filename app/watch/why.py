@@ -27,6 +27,10 @@ WORKER_SILENT: Final = 3.0
 """Seconds without a word of its loop after which a connection says so."""
 
 
+ARMED_FIRST: Final = "armed first, not tried yet"
+"""The words for an echo that waits for POLLOUT before the kernel was asked to take any of it."""
+
+
 class WhyCode(StrEnum):
     """What a connection waits for. Where two hold, the narrower one is told (`why_code`)."""
 
@@ -223,7 +227,7 @@ _BRIEF: Final = {
 }
 _PACES: Final = {
     WhyCode.READS_SLOWLY: "peer reads slowly",
-    WhyCode.ARMED_FIRST: "waiting for POLLOUT",
+    WhyCode.ARMED_FIRST: ARMED_FIRST,
     WhyCode.WINDOW_CLOSED: "peer is not reading",
     WhyCode.NOT_FETCHED: "peer does not fetch it",
     WhyCode.DOES_NOT_ANSWER: "peer does not answer",

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from collections.abc import Iterator
+
 import pytest
 
 from app.core.settings import MIB
@@ -17,13 +21,24 @@ MOST_SECONDS = 25
 EVERY = pytest.mark.parametrize("scenario", SCENARIOS, ids=[each.name for each in SCENARIOS])
 
 
+@pytest.fixture(scope="module")
+def busy_core() -> Iterator[None]:
+    """Keep one core busy, as another program of the machine would."""
+    spinning = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    yield
+    spinning.kill()
+    spinning.wait()
+
+
 @EVERY
+@pytest.mark.usefixtures("busy_core")
 def test_a_mistake_is_reproduced_and_the_right_way_is_right(scenario: Scenario) -> None:
-    result = check_scenario(scenario)
-    assert result.ok, result
-    assert result.seconds < MOST_SECONDS
-    if result.skipped:
-        pytest.skip(result.text)
+    for _ in range(3):
+        result = check_scenario(scenario)
+        assert result.ok, result
+        assert result.seconds < MOST_SECONDS
+        if result.skipped:
+            pytest.skip(result.text)
 
 
 @EVERY

@@ -17,7 +17,8 @@ from app.core.framing import frame
 from app.core.queues import Kernel
 from app.server import kernel
 from app.server.connection import Connection
-from app.server.reporter import SAMPLE, Inspection, Reporter
+from app.server.inspection import Inspection
+from app.server.reporter import SAMPLE, Reporter
 from app.watch.stream import EventStream
 from tests.peers import Running, exchange, read_exactly
 

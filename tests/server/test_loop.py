@@ -294,6 +294,8 @@ def test_the_write_mode_is_switched_while_connections_run(serve: Serve, kind: Ki
         running.submit(Set, name="write_mode", value=mode)
         toggled = len(running.watcher.all(Toggled)) - before
         assert toggled == (2 if mode == "armed" else 0)
+        if toggled:
+            assert not running.watcher.all(Toggled)[before].offered, "armed before it is tried"
 
 
 def test_the_statistics_add_up_with_the_totals(serve: Serve, kind: Kind) -> None:

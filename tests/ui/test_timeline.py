@@ -1,11 +1,16 @@
 """The last minute of POLLOUT, from toggles and the latest snapshot."""
 
+import msgspec
+
 from app.core.events import ConnectionState, Event, Reason, Toggled
+from app.ui import palette
 from app.ui.lines_panel import line_width
 from app.ui.timeline import labelled, slots, timeline
+from app.watch.journal import entry
 from app.watch.row import TOGGLES_LIMIT, Row, update_rows
 from app.watch.screen_state import ScreenState
 from app.watch.stream import Drained
+from app.watch.why import why_waiting
 from screenshots.scenes import SLOW_READER, overview
 from tests.making import NOW, FixedSource, closed, opened, snapshot
 from tests.ui.driving import running, screen_text
@@ -42,6 +47,21 @@ def test_armed_spans_are_blocks_as_high_as_what_was_pending() -> None:
     )
     assert drawn(row) == "·▁···███···▄"
     assert timeline(row, NOW, 12)[1] == 800
+
+
+def test_armed_before_the_first_try_is_no_backlog() -> None:
+    """In write mode `armed` POLLOUT is armed for each echo, before the kernel is asked."""
+    first = msgspec.structs.replace(toggle(2, True, 4000), offered=False)
+    row = row_of(
+        opened(1, age=90), first, msgspec.structs.replace(armed_now(4000, 1, 2), offered=False)
+    )
+    line, top = timeline(row, NOW, 12)
+    assert (drawn(row), top) == ("···········▁", 0)
+    assert line[-1][1] is not palette.WARNING
+    assert "".join(text for text, _ in labelled(row, NOW, 100)).endswith("armed first")
+    assert why_waiting(row, NOW).startswith("armed first, not tried yet: ")
+    told = entry(first)
+    assert (told.text, told.tone) == ("armed first, not tried yet, 3.9 KiB pending", "info")
 
 
 def test_before_the_connection_there_is_nothing() -> None:
