@@ -87,14 +87,14 @@ class Gate:
 
     # --- the loop's thread ---
 
-    def before(self, call: str, fd: int) -> None:
-        """Wait here as long as the loop is held."""
+    def before(self, call: str, fd: int, is_within: bool = False) -> None:
+        """Wait here as long as the loop is held; a poll that `is_within` begins no iteration."""
         with self._changed:
             if self._is_open:
                 return
             connection_id = self._id_of(fd)
             self._stop_for(self._breakpoints.before(call, connection_id))
-            if self._cause and self._may_pass(call):
+            if self._cause and self._may_pass(call == "poll" and not is_within):
                 return
             if self._cause or (self._pace and self._stand(self._is_wanted, self._pace)):
                 self._hold(call, fd, connection_id)
@@ -103,9 +103,9 @@ class Gate:
         if breakpoint_met:
             self._cause, self._calls_left, self._polls_left = breakpoint_met, 0, 0
 
-    def _may_pass(self, call: str) -> bool:
+    def _may_pass(self, begins_iteration: bool) -> bool:
         if self._polls_left:
-            self._polls_left -= call == "poll"
+            self._polls_left -= begins_iteration
             return bool(self._polls_left)
         if self._calls_left:
             self._calls_left -= 1

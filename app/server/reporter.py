@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from math import inf
 from operator import add, sub
@@ -401,9 +401,7 @@ class Reporter:
             service_us=self.service.to_counts(),
             iteration_us=self.iterations.to_counts(),
             bodies=tuple(self.bodies),
-            reads=self.calls.reads,
-            writes=self.calls.writes,
-            ctls=self.calls.ctls,
+            **asdict(self.calls),
             observed=self.observed,
             asleep_us=self.asleep_us,
             polling_us=self.polling_us,
