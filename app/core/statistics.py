@@ -27,7 +27,7 @@ class LoopStats(EventStruct, frozen=True, tag="loop_stats"):
 
     t: float
     polls: int
-    """Calls of the poller."""
+    """Iterations: each begins with a call of the poller."""
     wakeups: int
     """Polls that returned because a descriptor was ready."""
     ready: int
@@ -65,11 +65,13 @@ class LoopStats(EventStruct, frozen=True, tag="loop_stats"):
     oldest_at: float = 0.0
     """The time of the oldest figures, if these are of several loops together; 0 if of one."""
     reads: int = 0
-    """Calls of read(2) on connections; with `writes` and `ctls` those of the calls since the start
-    that `polls` does not count."""
+    """Calls of read(2) on connections since the start; `writes` are those of write(2) and
+    writev(2)."""
     writes: int = 0
     ctls: int = 0
-    """Changes of what the poller watches; epoll_ctl(2) has a call for each."""
+    """Calls of epoll_ctl(2), or of kevent(2) for a change; poll(2) and select(2) need none."""
+    repolls: int = 0
+    """Calls of the poller within an iteration, before a deadline is judged."""
     observed: int = 0
     """Iterations that were observed (`app.core.iteration`); of them are the four that follow."""
     asleep_us: int = 0

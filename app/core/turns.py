@@ -30,12 +30,12 @@ class Turns:
         """Have it held at its next call."""
         self.cause, self._calls, self._polls = cause, 0, 0
 
-    def passes(self, call: str) -> bool:
-        """Whether `call` is one of those that may pass; counts it."""
+    def passes(self, begins_iteration: bool) -> bool:
+        """Whether the next call, which may begin an iteration, may be made; counts it."""
         if not self.cause:
             return True
         if self._polls:
-            self._polls -= call == "poll"
+            self._polls -= begins_iteration
             return bool(self._polls)
         if self._calls:
             self._calls -= 1

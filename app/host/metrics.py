@@ -148,7 +148,7 @@ class ServerCollector:
             ("eagains", "Calls that could do nothing yet.", stats.eagains),
             ("partial_writes", "Writes of which the kernel took a part.", stats.partial_writes),
             ("accept_errors", "Failures of accept.", stats.accept_errors),
-            ("loop_polls", "Calls of the poller.", stats.polls),
+            ("loop_polls", "Calls of the poller.", stats.polls + stats.repolls),
             ("loop_wakeups", "Polls that returned something.", stats.wakeups),
             ("loop_ready", "Descriptors that polls returned.", stats.ready),
             ("loop_cpu_seconds", "CPU time of the loop.", stats.cpu_seconds),

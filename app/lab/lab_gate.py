@@ -126,7 +126,7 @@ class LabGate:
             if call == "poll":
                 self._end_iteration()
             turns = self._turns
-            is_free = turns.passes(call)
+            is_free = turns.passes(call == "poll")
             if is_free and turns.pace:
                 is_free = not self._changed.wait_for(lambda: bool(turns.cause), turns.pace)
             if not is_free:

@@ -4,7 +4,8 @@ While nobody watches, `read` and `write` are those of `os` itself. The names of 
 functions of the kernel:
 
 - ``accept``: accept4(2) of a listener
-- ``read``, ``write``: read(2), write(2), or writev(2) for more than one piece
+- ``read``: read(2), or recv(2) of the wakeup
+- ``write``: write(2), or writev(2) for more than one piece
 - ``watch``, ``unwatch``: a descriptor is registered with the poller, or no more
 - ``arm``, ``disarm``: its interest changes, to POLLOUT and back (epoll_ctl(2), EPOLL_CTL_MOD)
 - ``shutdown``: shutdown(2) with SHUT_WR, our FIN
@@ -68,7 +69,9 @@ class CallCounts:
     reads: int = 0
     writes: int = 0
     ctls: int = 0
-    """Changes of what the poller watches."""
+    """Changes of what the poller watches, if each is a call."""
+    repolls: int = 0
+    """Polls within an iteration."""
 
 
 class Calls:
@@ -78,6 +81,7 @@ class Calls:
         """`clock` is the loop's, in seconds. A caller of `read` or `write` adds to `counts`."""
         self.counts = counts
         self._poller = poller
+        self._ctls_each = int(poller.has_ctl)  # calls for a change of what it watches
         self._clock = clock
         self.read: Callable[[int, int], bytes] = os.read
         """read(2): descriptor, size."""
@@ -155,7 +159,7 @@ class Calls:
 
     def add(self, fd: int, interest: int) -> None:
         """Have the poller watch a descriptor. Raises OSError or ValueError."""
-        self.counts.ctls += 1
+        self.counts.ctls += self._ctls_each
         if self.note is None:
             self._poller.add(fd, interest)
         else:
@@ -163,13 +167,13 @@ class Calls:
 
     def modify(self, fd: int, interest: int) -> None:
         """Change what a descriptor is watched for. Raises OSError."""
-        self.counts.ctls += 1
+        self.counts.ctls += self._ctls_each
         name = "arm" if interest & POLLOUT else "disarm"
         self._noted(name, fd, interest, self._poller.modify, fd, interest)
 
     def remove(self, fd: int) -> None:
         """Have the poller watch a descriptor no more. Raises OSError."""
-        self.counts.ctls += 1
+        self.counts.ctls += self._ctls_each
         if self.note is None:
             self._poller.remove(fd)
         else:

@@ -84,15 +84,15 @@ class Gate:
 
     # --- the loop's thread ---
 
-    def before(self, call: str, fd: int) -> None:
-        """Wait here as long as the loop is held."""
+    def before(self, call: str, fd: int, is_within: bool = False) -> None:
+        """Wait here as long as the loop is held; a poll that `is_within` begins no iteration."""
         with self._changed:
             if self._turns.is_open:
                 return
             connection_id = self._id_of(fd)
             if met := self._breakpoints.before(call, connection_id):
                 self._turns.stop(met)
-            if not self._turns.passes(call) or (
+            if not self._turns.passes(call == "poll" and not is_within) or (
                 self._turns.pace and self._stand(self._is_wanted, self._turns.pace)
             ):
                 self._hold(call, fd, connection_id)

@@ -209,13 +209,13 @@ class Lifecycle:
             self.calls.remove(fd)
         if machine.closing in ENDS_BY_PEER:
             note_end(connection, self._queues.unacked(fd))
-        sock = self._sockets.pop(fd)
+        sock = self._sockets[fd]  # the loop may be held before the close, and its queues told
         if connection.id in self._resetting:
             self._resetting.discard(connection.id)
             reset_socket(sock, self.calls)
         else:
             self.calls.close(sock)
-        del self.by_fd[fd], self.by_id[connection.id]
+        del self._sockets[fd], self.by_fd[fd], self.by_id[connection.id]
         self._limit.leave(connection.peer, self.settings)
         self.quick.pop(fd, None)
         self.wheel.cancel(connection)

@@ -165,7 +165,8 @@ class Loop:
         """
         others: list[int] = []
         for _ in range(len(self.life.by_fd) // MAX_EVENTS + 1):
-            ready = self._poller.poll(0)
+            ready = self.observer.poll_again() if self.observer.is_on else self._poller.poll(0)
+            self.life.calls.counts.repolls += 1
             others += self._serving.batch(ready, now)
             if len(ready) < MAX_EVENTS:
                 break

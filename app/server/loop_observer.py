@@ -131,13 +131,23 @@ class LoopObserver:
             self.gate.before("poll", -1)
             timeout = self.gate.bound(timeout)
         cpu, at = self._cpu_clock(), self._clock()
-        ready = self._poller.poll(timeout)
-        if self.gate is not None:
-            self.gate.after(CallNote("poll", -1, 0, len(ready), self._clock()))
+        ready = self._polled(timeout)
         began, cpu_after = self._clock(), self._cpu_clock()
         get = self._connections.get
         ids = [0 if (one := get(fd)) is None else one.id for fd, _ in ready]
         self._poll = _Poll(number, at, began, cpu_after - cpu, cpu_after, telling, ready, ids)
+        return ready
+
+    def poll_again(self) -> Ready:
+        """Poll without a wait, within an iteration."""
+        if self.gate is not None:
+            self.gate.before("poll", -1, is_within=True)
+        return self._polled(0)
+
+    def _polled(self, timeout: float | None) -> Ready:
+        ready = self._poller.poll(timeout)
+        if self.gate is not None:
+            self.gate.after(CallNote("poll", -1, 0, len(ready), self._clock()))
         return ready
 
     def end(self, now: float, telling: float) -> None:

@@ -50,6 +50,8 @@ class Poller(Protocol):
 
     name: str
     edge_triggered: bool
+    has_ctl: bool
+    """Whether a change of what is watched is a system call of its own."""
     note: str
     """Why a better one was not taken; empty if this is the best, or the one that was asked for."""
     fd_limit: int | None
@@ -76,6 +78,7 @@ class SelectPoller:
 
     name = "select"
     edge_triggered = False
+    has_ctl = False
     note = ""
     fd_limit: int | None = FD_SETSIZE
 
@@ -113,6 +116,7 @@ class PollPoller:
 
     name = "poll"
     edge_triggered = False
+    has_ctl = False
     note = ""
     fd_limit: int | None = None
 
@@ -165,6 +169,7 @@ class EpollPoller:
 
     name = "epoll"
     edge_triggered = False
+    has_ctl = True
     note = ""
     fd_limit: int | None = None
 
@@ -184,6 +189,7 @@ class EdgeEpollPoller:
 
     name = "epoll-et"
     edge_triggered = True
+    has_ctl = True
     note = ""
     fd_limit: int | None = None
 
@@ -210,6 +216,7 @@ class KqueuePoller:
 
     name = "kqueue"
     edge_triggered = False
+    has_ctl = True
     note = ""
     fd_limit: int | None = None
 

@@ -8,6 +8,7 @@ each frame.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import asdict
 from itertools import pairwise
 from math import inf
 from operator import add, sub
@@ -383,9 +384,7 @@ class Reporter:
             service_us=self.service.to_counts(),
             iteration_us=self.iterations.to_counts(),
             bodies=tuple(self.bodies),
-            reads=self.calls.reads,
-            writes=self.calls.writes,
-            ctls=self.calls.ctls,
+            **asdict(self.calls),
             observed=self.observed,
             asleep_us=self.asleep_us,
             polling_us=self.polling_us,

@@ -53,10 +53,11 @@ class Rates(NamedTuple):
     service_us: tuple[tuple[int, int], ...]
     """Service times since the server's start (`LoopStats.service_us`)."""
     reads: float = 0.0
-    """Calls of read on connections; `writes`, `polls` and `ctls` likewise (`LoopStats`)."""
+    """Calls of read on connections; those that follow are of `LoopStats` likewise."""
     writes: float = 0.0
     polls: float = 0.0
     ctls: float = 0.0
+    repolls: float = 0.0
     shares: tuple[float, float, float, float] | None = None
     """The loop's time asleep, inside the poll, serving and telling, as shares of the time in which
     it was observed; None if it was not."""
@@ -64,7 +65,8 @@ class Rates(NamedTuple):
     @property
     def calls(self) -> dict[str, float]:
         """The loop's system calls per second, by what they do."""
-        return {"read": self.reads, "write": self.writes, "wait": self.polls, "ctl": self.ctls}
+        waits = self.polls + self.repolls
+        return {"read": self.reads, "write": self.writes, "wait": waits, "ctl": self.ctls}
 
 
 class ScreenState(State):
@@ -187,6 +189,7 @@ class ScreenState(State):
             writes=(stats.writes - start.writes) / span,
             polls=(stats.polls - start.polls) / span,
             ctls=(stats.ctls - start.ctls) / span,
+            repolls=(stats.repolls - start.repolls) / span,
             shares=_shares(start, stats),
         )
         self._longest_us = 0

@@ -123,12 +123,12 @@ class Server:
 
     def __init__(self, process: subprocess.Popen[bytes], log: Log, stderr: Any) -> None:
         self.process = process
-        self.pid = process.pid
         self.log = log
         self._stderr = stderr
         first = log.wait_for(0, "listening", 1, START)
         assert first, f"no first line in {START} s; stderr: {self.complaints()!r}"
         self.listening = first[0]
+        self.pid: int = first[0]["pid"]
         self.port: int = first[0]["port"]
         self.address: Final = ("127.0.0.1", self.port)
 
@@ -215,10 +215,12 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving(*options: str, descriptors: int | None = None) -> Iterator[Server]:
+def serving(
+    *options: str, descriptors: int | None = None, under: tuple[str, ...] = ()
+) -> Iterator[Server]:
     """Run the program on a free port; at the end stop it and check that stderr is empty.
 
-    `descriptors` is its limit of open files, soft and hard.
+    `descriptors` is its limit of open files, soft and hard; `under` the program that runs it.
     """
 
     def limit() -> None:
@@ -228,7 +230,7 @@ def serving(*options: str, descriptors: int | None = None) -> Iterator[Server]:
     with tempfile.TemporaryFile("w+", encoding="utf-8") as stderr:
         reader, writer = os.pipe()
         process = subprocess.Popen(
-            program(*options),
+            [*under, *program(*options)],
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=writer,
@@ -237,6 +239,7 @@ def serving(*options: str, descriptors: int | None = None) -> Iterator[Server]:
         )
         os.close(writer)
         log = Log(reader)
+        server: Server | None = None
         try:
             server = Server(process, log, stderr)
             yield server
@@ -246,6 +249,8 @@ def serving(*options: str, descriptors: int | None = None) -> Iterator[Server]:
             assert not server.complaints()
         finally:
             if process.poll() is None:
+                if server is not None:
+                    server.signal(signal.SIGKILL)
                 process.kill()
                 process.wait()
             log.join()

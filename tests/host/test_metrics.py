@@ -117,7 +117,7 @@ def test_the_figures_are_those_that_the_clients_count(measured: Measured) -> Non
         "pollout_toggles_total": stats.toggles,
         "pollout_armed": stats.armed,
         "accept_errors_total": 0,
-        "loop_polls_total": stats.polls,
+        "loop_polls_total": stats.polls + stats.repolls,
         "loop_wakeups_total": stats.wakeups,
         "loop_cpu_seconds_total": pytest.approx(stats.cpu_seconds),
         "events_dropped_total": 0,

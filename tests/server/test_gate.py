@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from operator import sub
 
 import pytest
 
@@ -73,6 +74,39 @@ def test_an_iteration_ends_before_the_next_poll(serve: Serve) -> None:
         assert step(running, StepAction.ITERATION).ok
         assert running.watcher.all(LoopHeld)[-1].call == "poll"
     assert step(running, StepAction.ITERATION, count=2).ok
+
+
+def test_an_iteration_may_poll_again_and_shows_it(serve: Serve) -> None:
+    running = serve(step=True)
+    held_with_a_frame(running)
+
+    def polled() -> tuple[int, int, int]:
+        """Iterations and the polls within them so far, and the polls that were shown."""
+        running.stream.asked_at = running.server.now()  # figures are due: so it polls again
+        assert step(running, StepAction.ITERATION).ok
+        stats = running.watcher.stats
+        assert stats is not None
+        shown = [told for told in running.watcher.all(Stepped) if told.call == "poll"]
+        return stats.polls, stats.repolls, len(shown)
+
+    before, *_, after = (polled() for _ in range(7))
+    iterations, again, shown = map(sub, after, before)
+    assert iterations == 6
+    assert again > 0
+    assert shown == iterations + again
+
+
+def test_it_is_held_before_each_call_of_a_life(serve: Serve) -> None:
+    running = serve(step=True)
+    held_with_a_frame(running).shutdown(socket.SHUT_WR)
+    for _ in range(40):
+        assert step(running, StepAction.CALL).ok
+        if running.watcher.all(LoopHeld)[-1].call == "close":
+            break
+    held = {told.call for told in running.watcher.all(LoopHeld) if told.id}
+    assert held >= {"read", "write", "unwatch", "close"}
+    assert step(running, StepAction.GO).ok
+    assert running.closed(1).reason is Reason.EOF
 
 
 def test_its_clock_stands_while_it_is_held(serve: Serve) -> None:

@@ -64,6 +64,7 @@ class SimulatedPoller:
     """A poller whose waiting is the simulation: `poll` calls `world`, which makes time pass."""
 
     fd_limit: int | None = None
+    has_ctl = True
     note = ""
 
     def __init__(self, kernel: SimulatedKernel, name: str) -> None:

@@ -58,6 +58,13 @@ def test_only_the_end_of_a_column_has_the_colour() -> None:
     ]
 
 
+def test_the_waits_are_all_calls_of_the_poller() -> None:
+    later = msgspec.structs.replace(second(2), reads=2000, writes=1000, repolls=1500, ctls=100)
+    assert shown(told(second(1), later), "calls a") == (
+        "calls a frame read 2.0 write 1.0 wait 2.0 ctl 0.1"
+    )
+
+
 @pytest.mark.parametrize("size", [(156, 16), (96, 26), (76, 18), (56, 10), (20, 5), (156, 3)])
 def test_the_grid_has_the_size_that_it_is_given(size: tuple[int, int]) -> None:
     model = ScreenState()
