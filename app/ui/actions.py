@@ -83,12 +83,12 @@ GROUPS: Final[dict[str, tuple[Action, ...]]] = {
         Action("keep", "W", "keep theme, columns, order"),
     ),
     "loop": (
-        Action("step_call", "space", "hold the loop, then a call"),
-        Action("step_iteration", ">", "to the next poll"),
-        Action("step_go", "enter", "let a held loop go on"),
-        Action("step_slower", "[", "at a pace, or a slower one"),
-        Action("step_faster", "]", "at a faster pace"),
-        Action("step_break", "B", "a breakpoint"),
+        Action("step_call", "space", "hold the loop, then a call", "Step"),
+        Action("step_iteration", ">", "to the next poll", "Poll"),
+        Action("step_go", "enter", "let a held loop go on", "Go"),
+        Action("step_slower", "[", "at a pace, or a slower one", "Slower"),
+        Action("step_faster", "]", "at a faster pace", "Faster"),
+        Action("step_break", "B", "a breakpoint", "Break"),
     ),
     "time": (
         Action("rewind_back", "(", "10 s back"),
@@ -159,7 +159,8 @@ PRESETS: Final = ("default", "vim")
 ALWAYS: Final = {"ctrl+c": "quit", "ctrl+q": "quit", "ctrl+l": "redraw", "ctrl+z": "suspend"}
 """Actions whose keys are always the same, however the others are bound."""
 IN_THE_FOOTER: Final = (
-    "help", "quit", "kill", "filter", "open", "stuck", "pause", "charts", "sort", "columns",
+    "help", "quit", "step_call", "step_iteration", "step_go", "step_slower", "step_faster",
+    "step_break", "kill", "filter", "open", "stuck", "pause", "charts", "sort", "columns",
     "groups", "cap", "tag", "loop", "palette", "log", "settings", "closed",
     "bytes", "audit", "copy", "export",
 )  # fmt: skip

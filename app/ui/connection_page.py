@@ -19,8 +19,8 @@ from .page_lines import page_lines
 
 NOT_ON_A_PAGE: Final = frozenset(
     {"open", "filter", "toggle_filter", "stuck", "noted", "sort", "reverse", "columns",
-     "kill_several", "charts", "last_bytes", "closed", "log", "export", "groups", "undo", "view",
-     "keep_view"}
+     "kill_several", "charts", "loop", "last_bytes", "closed", "log", "export", "groups", "undo",
+     "view", "keep_view"}
 )  # fmt: skip
 """Actions on the table, which a page covers."""
 NOT_IN_ITS_HELP: Final = NOT_ON_A_PAGE | {

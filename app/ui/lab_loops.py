@@ -6,20 +6,13 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import NamedTuple
 
-from ..core.events import ConnectionState
-from ..core.iteration import Iteration, Served
+from ..core.iteration import Iteration
 from ..core.stepping import Stepped
 from ..core.words.language import compose
 from ..watch.figures import short_micros
-from ..watch.loop_words import (
-    NO_PROGRESS,
-    calls_words,
-    interest_words,
-    is_idle_wakeup,
-    served_words,
-)
 from . import palette
-from .lines_panel import Line, clip
+from .lines_panel import Line, clip, flow
+from .loop_panel import served_pieces
 from .step_lines import call_line
 
 _MOST_CALLS = 8
@@ -75,21 +68,5 @@ def _of_iteration(iteration: Iteration, width: int) -> Iterator[Line]:
     told = f"{iteration.number:,}: slept {slept}, {ready:,} ready, serving {serving}"
     yield [(clip(told, width), palette.HEADING)]
     for served in iteration.ready:
-        yield _of_served(served)
-
-
-def _of_served(served: Served) -> Line:
-    woken = interest_words(served.revents).replace("POLL", "") if served.revents else "-"
-    line: Line = [
-        (f"  {served_words(served)} ", palette.PLAIN),
-        (f"{woken}  ", palette.INFO),
-        (calls_words(served.calls) or "no call", palette.PLAIN),
-        (f"  {served.us:,} µs", palette.DIM),
-    ]
-    if is_idle_wakeup(served):
-        line.append((f"  {NO_PROGRESS}", palette.WARNING))
-    for number, name in enumerate(served.states):
-        state = ConnectionState(name)
-        line.append(("  " if not number else "→", palette.FAINT))
-        line.append((palette.state_label(state).split()[0], palette.STATES[state]))
-    return line
+        pieces = [(f"  {text}", style) for text, style in served_pieces(served)]
+        yield from flow(pieces, width, 6)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Final
 
 from ..core.events import ConnectionState
@@ -19,7 +19,7 @@ from ..watch.loop_words import (
 from ..watch.row import Row
 from ..watch.screen_state import Rates, ScreenState
 from . import palette
-from .lines_panel import Line, LinesPanel, clip, flow
+from .lines_panel import Line, LinesPanel, clip, flow, line_width
 from .step_lines import step_lines
 
 _BAR: Final = 8
@@ -43,6 +43,8 @@ class LoopPanel(LinesPanel):
         """Draw what has come since the last time; `row` is the selected connection."""
         last = model.iterations[-1].number if model.iterations else 0
         step = model.steps[-1].number if model.steps else 0
+        if model.held is not None:
+            row = model.rows.get(model.held.id, row)
         kernel = None if row is None else row.kernel
         rates = None if model.rates is None else model.rates.t
         if self.is_new(id(model), last, rates, step, model.held, kernel):
@@ -60,7 +62,7 @@ def loop_lines(model: ScreenState, width: int, height: int, cost: str = _COSTS) 
     longest = model.longest_iteration
     if longest is not None:
         head += flow([("longest ", palette.LABEL), (longest_words(longest), palette.PLAIN)], width)
-    head.append([(clip(cost, width), palette.FAINT)])
+    head += flow([(cost, palette.FAINT)], width)
     yield from head
     room = height - len(head)
     if not model.iterations:
@@ -87,7 +89,7 @@ def _shares(rates: Rates | None) -> Iterator[Line]:
 def _calls(rates: Rates | None) -> Iterator[Line]:
     line: Line = [("calls a frame ", palette.LABEL)]
     if rates is None or not rates.frames:
-        yield [*line, ("no frame is echoed", palette.DIM)]
+        yield [*line, ("- ", palette.STRONG), (" no frame is echoed", palette.DIM)]
         return
     for name, made in rates.calls.items():
         line += [(f" {name} ", palette.LABEL), (f"{made / rates.frames:.2f}", palette.STRONG)]
@@ -95,10 +97,11 @@ def _calls(rates: Rates | None) -> Iterator[Line]:
 
 
 def _iteration_lines(iteration: Iteration, width: int) -> Iterator[Line]:
-    yield [(clip(iteration_words(iteration), width), palette.HEADING)]
+    yield from flow([(iteration_words(iteration), palette.HEADING)], width, 2)
     longest = max((served.us for served in iteration.ready), default=0)
     for served in iteration.ready:
-        yield _served_line(served, longest)
+        line = _served_line(served, longest)
+        yield from [line] if line_width(line) <= width else flow(_narrow(served), width, 6)
     if iteration.left_out:
         yield [(f"  and {iteration.left_out:,} more", palette.DIM)]
 
@@ -117,18 +120,33 @@ def _served_line(served: Served, longest: int) -> Line:
     ]
     if is_idle_wakeup(served):
         line.append((f"  {NO_PROGRESS}", palette.WARNING))
-    return [*line, ("  ", palette.PLAIN), *_states(served.states)]
-
-
-def _states(states: Sequence[str]) -> Line:
-    """Draw the states with their glyphs, the last one with its word."""
-    line: Line = []
-    for number, name in enumerate(states):
+    for number, name in enumerate(served.states):
         state = ConnectionState(name)
-        if number:
-            line.append((" → ", palette.FAINT))
+        line.append((" → " if number else "  ", palette.FAINT))
         line.append((palette.state_label(state), palette.STATES[state]))
     return line
+
+
+def served_pieces(served: Served) -> Line:
+    """Return who was served, how long, what woke it, the calls, and the states as glyphs."""
+    woken = interest_words(served.revents).replace("POLL", "") if served.revents else "-"
+    line: Line = [
+        (served_words(served), palette.PLAIN),
+        (f"{served.us:,} µs", palette.STRONG),
+        (woken, palette.INFO),
+        (calls_words(served.calls) or "no call", palette.PLAIN),
+    ]
+    if is_idle_wakeup(served):
+        line.append((NO_PROGRESS, palette.WARNING))
+    glyphs = [palette.state_label(ConnectionState(name)).split()[0] for name in served.states]
+    if glyphs:
+        line.append(("→".join(glyphs), palette.STATES[ConnectionState(served.states[-1])]))
+    return line
+
+
+def _narrow(served: Served) -> Line:
+    """Draw one that was served without its bar and its interest, and of states the glyphs."""
+    return [(f"  {text}", style) for text, style in served_pieces(served)]
 
 
 def _bar(us: int, longest: int) -> str:

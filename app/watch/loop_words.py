@@ -107,5 +107,5 @@ def longest_words(iteration: Iteration) -> str:
         )
     us, who, served = longest
     calls = sorted(served.calls, key=lambda call: call.us)
-    call = f", {calls_words(calls[-1:])} {calls[-1].us:,} µs of it" if calls else ""
+    call = f", {calls[-1].us:,} µs of it in {calls_words(calls[-1:])}" if calls else ""
     return f"{whole:,} µs: {spent}; {who} took {us:,} µs{call}"
