@@ -26,7 +26,7 @@ _REST: Final = 0.3
 _SEED: Final = 18
 _ASKED_EVERY: Final = 0.15
 """Seconds between two questions to both loops, while they are shown."""
-_NO_FIGURE: Final = "held or slowed down: no figure is taken"
+_NO_FIGURE: Final = "held or slowed: no figure is taken"
 _HEALS_LATER: Final = "it heals when the loop goes on"
 
 

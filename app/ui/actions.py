@@ -205,6 +205,13 @@ def key_sign(key: str) -> str:
     return "".join("^" if each == "ctrl" else f"{each}+" for each in modifiers) + sign
 
 
+def with_context(keys: Keys, context: Keys) -> Keys:
+    """Return the keys of the table and those of a context, which take theirs from the table's."""
+    taken = {key for its_keys in context.values() for key in its_keys}
+    left = {name: tuple(key for key in its if key not in taken) for name, its in keys.items()}
+    return {**left, **context}
+
+
 def signs(keys: Keys, name: str) -> str:
     """Write the keys of an action as a person knows them, or a dash if it has none."""
     return " ".join(map(key_sign, keys[name])) or "-"

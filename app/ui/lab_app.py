@@ -8,6 +8,7 @@ from typing import ClassVar, Final, NamedTuple, Protocol
 
 from rich.cells import set_cell_size
 from rich.style import Style
+from textual import events
 from textual.app import App, ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, VerticalScroll
@@ -29,6 +30,8 @@ SHOWN_EVERY: Final = 0.2
 _BAR: Final = 30
 """Cells of a bar; each power of ten takes as many."""
 _DECADES: Final = 7
+_SHORT: Final = 30
+"""Lines of a screen below which the figures take less room."""
 _LABEL: Final = 11
 """Cells of a label below the explanation."""
 _SPARKS: Final = "▁▂▃▄▅▆▇█"
@@ -100,6 +103,7 @@ class LabApp(App[int]):
     #both { height: auto; }
     #right, #wrong { width: 1fr; border: round $primary; padding: 0 1; height: 9; }
     #rest, #loops { height: 1fr; }
+    .short #right, .short #wrong { height: 6; }
     .looking #right, .looking #wrong { height: 4; }
     #right-loop, #wrong-loop { width: 1fr; height: 1fr; padding: 0 2; }
     #keys { height: 1; dock: bottom; }
@@ -146,6 +150,10 @@ class LabApp(App[int]):
             yield self._right_loop
             yield self._wrong_loop
         yield self._keys
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Make the figures smaller on a screen of few lines."""
+        self.screen.set_class(event.size.height < _SHORT, "short")
 
     def on_mount(self) -> None:
         """Ask the question, and draw again and again."""
@@ -277,6 +285,9 @@ class LabApp(App[int]):
         figure: Line = [(f"{write_number(last)} ", style), (words["unit"], palette.LABEL)]
         if self._below == "loops":
             return [figure, [(side.note, palette.WARNING)] if side.note else [(_bar(last), style)]]
+        if self.size.height < _SHORT:
+            told = (side.note, palette.WARNING) if side.note else (words["label"], palette.LABEL)
+            return [figure, [(_bar(last), style)], *flow([told], width)]
         return [
             figure,
             [(_bar(last), style)],
@@ -326,7 +337,7 @@ class LabApp(App[int]):
             ]
             if self._is_stepped:
                 keys += [
-                    (signs(self.keys, "step_iteration"), "poll"),
+                    (signs(self.keys, "step_iteration"), "to poll"),
                     (signs(self.keys, "step_go"), "go on"),
                 ]
             paces = f"{signs(self.keys, 'step_slower')} {signs(self.keys, 'step_faster')}"

@@ -13,7 +13,7 @@ from ..recording.format import Mark
 from ..recording.keyframes import state_at
 from ..watch.screen_state import ScreenState
 from . import palette
-from .actions import NOT_IN_A_REPLAY, REPLAY_ACTIONS, Keys
+from .actions import NOT_IN_A_REPLAY, REPLAY_ACTIONS, Keys, with_context
 from .app import EchoApp
 from .bindings import REPLAY_BINDINGS, RUN_AS
 from .bytes_page import NOT_OF_A_RECORDING
@@ -65,7 +65,7 @@ class ReplayApp(EchoApp):
         of_the_table = {
             name: keys for name, keys in super().keys_here.items() if name not in NOT_IN_A_REPLAY
         }
-        return {**of_the_table, **{name: self.keys[name] for name in REPLAY_ACTIONS}}
+        return with_context(of_the_table, {name: self.keys[name] for name in REPLAY_ACTIONS})
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Whether an action exists at present: in a field or a dialog, a key is a key of it."""

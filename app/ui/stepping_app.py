@@ -8,7 +8,7 @@ from textual.widgets import Input
 
 from ..core.commands import Step, StepAction
 from ..core.stepping import FASTEST, SLOWEST
-from .actions import STEP_ACTIONS, Keys
+from .actions import STEP_ACTIONS, Keys, with_context
 from .breakpoint_dialog import BreakpointDialog
 from .looking_app import LOOPING, LookingApp
 
@@ -63,7 +63,9 @@ class SteppingApp(LookingApp):
         there = super().keys_here
         if not self._is_stepped:
             return there
-        return {**there, **{name: self.keys[name] for name in STEP_ACTIONS}}
+        gone = _WHILE_HELD if self.model.held is None else ()
+        own = {name: self.keys[name] for name in STEP_ACTIONS if name not in gone}
+        return with_context(there, own)
 
     @property
     def _is_stepped(self) -> bool:

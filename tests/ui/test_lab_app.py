@@ -44,7 +44,7 @@ async def test_both_loops_are_held_stepped_and_let_go(size: tuple[int, int]) -> 
         assert "read     fd 7   EAGAIN" in text
         assert "in accept of fd 3, 2.1 s" in text
         assert "812: slept 340 µs, 1 ready" in text
-        assert "space a call  > poll  Enter go on  [ ] pace  q quit" in text
+        assert "space a call  > to poll  Enter go on  [ ] pace  q quit" in text
         await pilot.press("space", ">", "enter", "]", "]", "[", "enter")
         assert show.orders == [
             ("hold", 0), ("call", 0), ("iteration", 0), ("go", 0),
