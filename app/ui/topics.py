@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from ..core.words.language import Language
+from ..core.words.language import Language, compose
 from ..watch.columns import COLUMNS, EVERY_COLUMN
 from ..watch.explanations import (
     CHARTS,
@@ -60,6 +60,12 @@ GROUPS: Final[tuple[tuple[str, Table], ...]] = (
 """Every table of explanations with its title."""
 
 
+_PLACES: Final = frozenset(
+    {"column", "header", "chart", "group", "page", "loop", "event", "state", "note"}
+)
+"""The first words of topics."""
+
+
 class Topic(NamedTuple):
     """One figure or event with its explanation."""
 
@@ -70,7 +76,11 @@ class Topic(NamedTuple):
 
     def lines(self, width: int, language: Language) -> list[Line]:
         """Draw the topic in lines of at most `width` cells: name and value, meaning, references."""
-        line: Line = [(self.name, palette.SORTED)]
+        told = language.text(self.name)
+        place, blank, name = self.name.partition(" ")
+        if place in _PLACES:  # what follows it is a name, the same in every language
+            told = f"{language.text(place)}{blank}{name}"
+        line: Line = [(told, palette.SORTED)]
         if self.value:
             line += [("  ", palette.PLAIN), (self.value, palette.STRONG)]
         return [
@@ -91,8 +101,10 @@ def of_row(row: Row, now: float) -> list[Topic]:
     if row.closed is not None:
         detail = f": {row.closed.detail}" if row.closed.detail else ""
         value = f"{row.closed.reason.value}{detail}"
-        return [Topic(f"why #{row.id} closed", value, REASONS[row.closed.reason]), state]
-    why = Topic(f"why #{row.id} waits", why_waiting(row, now), WHYS[why_code(row, now)])
+        closed = compose("why #{id} closed", id=row.id)
+        return [Topic(closed, value, REASONS[row.closed.reason]), state]
+    waits = compose("why #{id} waits", id=row.id)
+    why = Topic(waits, why_waiting(row, now), WHYS[why_code(row, now)])
     notes = [Topic(f"note {each.word}", each.text, NOTES[each.word]) for each in notes_of(row, now)]
     return [why, *notes, state]
 
@@ -191,7 +203,7 @@ def _all_lines(width: int, language: Language) -> Sequence[Line]:
             line: Line = [
                 (f"{shown:<{_NAME}} ", palette.STRONG),
                 (f"{language.text(explained.text)} ", palette.PLAIN),
-                (f"§{explained.section} {explained.manual}", palette.FAINT),
+                (f"§{explained.place} {explained.manual}", palette.FAINT),
             ]
             lines += flow(line, width, _NAME + 1)
     return lines

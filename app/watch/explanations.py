@@ -12,6 +12,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from ..core.events import ConnectionState, Reason
 from ..core.words.language import compose
+from .document_names import DOCUMENT_NAMES
 from .why import WhyCode
 
 
@@ -24,6 +25,13 @@ class Explanation(NamedTuple):
     """The section of the source document, such as ``10.6``."""
     manual: str
     """The manual page, such as ``send(2)``."""
+    named: str = ""
+    """The source document's name of it, such as ``len_bytes_read``; empty if it has none."""
+
+    @property
+    def place(self) -> str:
+        """The section of the source document, with its name there: ``5.2, len_bytes_read``."""
+        return f"{self.section}, {self.named}" if self.named else self.section
 
     @property
     def references(self) -> str:
@@ -31,7 +39,7 @@ class Explanation(NamedTuple):
         name, section = self.manual.removesuffix(")").split("(")
         return compose(
             "source document §{section} · man {manual} {name}",
-            section=self.section,
+            section=self.place,
             manual=section,
             name=name,
         )
@@ -41,7 +49,10 @@ Table: TypeAlias = Mapping[str, Explanation]
 
 
 def _table(*rows: tuple[str, str, str, str]) -> dict[str, Explanation]:
-    return {name: Explanation(text, section, manual) for name, text, section, manual in rows}
+    return {
+        name: Explanation(text, section, manual, DOCUMENT_NAMES.get(name, ""))
+        for name, text, section, manual in rows
+    }
 
 
 # fmt: off
@@ -258,7 +269,7 @@ LOOP: Final[Table] = {
          "there.", "6.1", "epoll_wait(2)"),
         ("in the poll", "The share of its time that the poller itself took on the CPU: poll and "
          "select look through every descriptor, epoll only through those that are ready.",
-         "6.2", "poll(2)"),
+         "4.2", "poll(2)"),
         ("serving", "The share of its time that accepting, reading, writing and closing took.",
          "10.1", "epoll_wait(2)"),
         ("telling", "The share of its time in which it told its figures to those who watch.",
@@ -266,13 +277,13 @@ LOOP: Final[Table] = {
         ("longest", "The longest iteration that was told in the last minute: on the CPU, or "
          "waiting for it, whose it was, and which call took most of it.", "1.2", "epoll_wait(2)"),
         ("woken without progress", "A descriptor was reported and nothing could be done: no byte "
-         "moved and nothing was accepted. Again and again it makes a loop spin.", "12.2",
+         "moved and nothing was accepted; again and again that makes a loop spin.", "12",
          "epoll(7)"),
-        ("call accept", "accept4(2) of a listener; at last it says EAGAIN: nobody waits any more.",
+        ("call accept", "A listener's accept4(2); at last it says EAGAIN: nobody waits any more.",
          "10.2", "accept(2)"),
-        ("call read", "read(2): the bytes that came; 0 is the end, EAGAIN is nothing for now.",
+        ("call read", "The bytes that read(2) gave; 0 is the end, EAGAIN is nothing for now.",
          "10.3", "read(2)"),
-        ("call write", "write(2): the bytes that the kernel took; fewer than were offered is a "
+        ("call write", "The bytes that write(2) took; fewer than were offered is a "
          "partial write, and the offset remembers where to go on.", "10.5", "write(2)"),
         ("call watch", "A descriptor is registered with the poller, for POLLIN at first.",
          "10.2", "epoll_ctl(2)"),
@@ -282,9 +293,10 @@ LOOP: Final[Table] = {
          "10.6", "epoll_ctl(2)"),
         ("call unwatch", "A descriptor is taken out of the poller, before it is closed or while "
          "only time is waited for.", "10.2", "epoll_ctl(2)"),
-        ("call shutdown", "shutdown(2) with SHUT_WR: our FIN, behind all that was written.",
+        ("call shutdown", "Our FIN by shutdown(2) with SHUT_WR, behind all that was written.",
          "10.2", "shutdown(2)"),
-        ("call close", "close(2): the descriptor is free again.", "10.2", "close(2)"),
+        ("call close", "The end of a descriptor by close(2): it is free again.",
+         "10.2", "close(2)"),
     ),
     "calls a frame": CHARTS["calls a frame"],
 }
@@ -355,7 +367,7 @@ NOTES: Final[Table] = _table(
 EVENTS: Final[Table] = _table(
     ("opened", "A connection was accepted, made non-blocking and registered with the poller.",
      "10.1", "accept(2)"),
-    *((f"closed {reason}", *explained) for reason, explained in REASONS.items()),
+    *((f"closed {reason}", *explained[:3]) for reason, explained in REASONS.items()),
     ("state", "A wake-up left the connection in another state than before.", "5.2", "recv(2)"),
     ("POLLOUT armed", "The kernel had no room for all of the echo, or in write mode armed nothing "
      "is written yet: the poller says when there is room.", "10.6", "epoll_ctl(2)"),

@@ -23,6 +23,7 @@ from app.core.events import (
 )
 from app.watch import explanations
 from app.watch.columns import COLUMNS, OF_CLOSED
+from app.watch.document_names import DOCUMENT_NAMES
 from app.watch.explanations import EVENTS, REASONS, STATES, WHYS, Explanation
 from app.watch.journal import entries
 from app.watch.why import WhyCode
@@ -44,6 +45,7 @@ TABLES = (
     "QUEUES",
     "CHARTS",
     "GROUPED",
+    "LOOP",
 )
 ALL = [
     pytest.param(explained, id=f"{name}-{key}")
@@ -58,7 +60,7 @@ def test_an_explanation_is_one_sentence_with_its_references(explained: Explanati
     assert re.fullmatch(r"[A-Z][^.]*(\.\w[^.]*)*\.", explained.text), explained.text
     assert explained.section in SECTIONS
     assert re.fullmatch(r"[a-z_]+\([1-8]\)", explained.manual)
-    assert explained.references.startswith(f"source document §{explained.section} · man ")
+    assert explained.references.startswith(f"source document §{explained.place} · man ")
 
 
 def test_every_column_is_explained() -> None:
@@ -112,3 +114,9 @@ def of_every_kind() -> Iterator[Event]:
 def test_every_kind_of_event_is_explained_and_no_other() -> None:
     kinds = {entry.explained_as for event in of_every_kind() for entry in entries(event)}
     assert kinds == EVENTS.keys()
+
+
+def test_a_name_of_the_source_document_stands_beside_something_that_is_explained() -> None:
+    explained = {str(key) for name in TABLES for key in getattr(explanations, name)}
+    assert set(DOCUMENT_NAMES) - explained == set()
+    assert "§5.2, len_buf, len_bytes_read ·" in str(explanations.COLUMNS["header"].references)

@@ -150,16 +150,16 @@ FIGURE_TEXTS: Final[Mapping[str, str]] = {
     " it was, and which call took most of it.":
         "최근 1분에 전해진 가장 긴 반복. CPU를 썼는지 기다렸는지, 어느 연결이었는지, 어느 호출이"
         " 가장 오래 걸렸는지 알려 준다.",
-    "A descriptor was reported and nothing could be done: no byte moved and nothing was accepted."
-    " Again and again it makes a loop spin.":
+    "A descriptor was reported and nothing could be done: no byte moved and nothing was accepted;"
+    " again and again that makes a loop spin.":
         "fd가 보고되었지만 할 수 있는 일이 없었다. 한 바이트도 움직이지 않았고 accept도 없었다."
         " 되풀이되면 루프가 헛돈다.",
-    "accept4(2) of a listener; at last it says EAGAIN: nobody waits any more.":
+    "A listener's accept4(2); at last it says EAGAIN: nobody waits any more.":
         "리슨 소켓의 accept4(2). 마지막은 EAGAIN이고, 더 기다리는 클라이언트가 없다는 뜻이다.",
-    "read(2): the bytes that came; 0 is the end, EAGAIN is nothing for now.":
+    "The bytes that read(2) gave; 0 is the end, EAGAIN is nothing for now.":
         "read(2)가 받은 바이트. 0은 종료이고 EAGAIN은 지금 읽을 것이 없다는 뜻이다.",
-    "write(2): the bytes that the kernel took; fewer than were offered is a partial write, and"
-    " the offset remembers where to go on.":
+    "The bytes that write(2) took; fewer than were offered is a partial write, and the offset"
+    " remembers where to go on.":
         "write(2)에서 커널이 받은 바이트. 넘긴 것보다 적으면 부분 쓰기이고, 이어서 쓸 곳은 오프셋이"
         " 기억한다.",
     "A descriptor is registered with the poller, for POLLIN at first.":
@@ -169,9 +169,9 @@ FIGURE_TEXTS: Final[Mapping[str, str]] = {
     "The interest is POLLIN again: the echo is written.": "관심이 다시 POLLIN이다. 에코를 다 썼다.",
     "A descriptor is taken out of the poller, before it is closed or while only time is waited"
     " for.": "fd를 poller에서 뺀다. 닫기 전이거나, 시간만 기다리는 동안이다.",
-    "shutdown(2) with SHUT_WR: our FIN, behind all that was written.":
+    "Our FIN by shutdown(2) with SHUT_WR, behind all that was written.":
         "SHUT_WR를 준 shutdown(2). 지금까지 쓴 것 뒤에 우리 FIN이 나간다.",
-    "close(2): the descriptor is free again.": "close(2). fd가 다시 비었다.",
+    "The end of a descriptor by close(2): it is free again.": "close(2). fd가 다시 비었다.",
     "The connections of the group; by reason the ones that have just closed count too.":
         "그룹의 연결 수. 이유로 묶으면 방금 닫힌 것도 센다.",
     "Those of them that stand still: a frame that has begun does not go on for a second, the peer"
