@@ -46,7 +46,7 @@ class RightServer:
         self._held: LoopHeld | None = None
         self._steps: deque[Stepped] = deque(maxlen=_STEPS)
         self._iterations: deque[Iteration] = deque(maxlen=_ITERATIONS)
-        self._figures = LabFigures(0, 0, 0, 0.0)
+        self._last: LoopStats | None = None
         self._server = Server(settings, self._stream)
         self._server.start()
 
@@ -64,18 +64,18 @@ class RightServer:
             time.sleep(_STEP)
 
     def figures(self) -> LabFigures:
-        """Return the counts since the start; those of before while the loop is held."""
+        """Return the counts since the start; while the loop is held, those of its last call."""
         self._take()
         self._stream.asked_at = self._server.now()
         self._server.wake()
         while (stats := self._take()) is None:
-            if self._server.is_held:
-                return self._figures
+            if self._server.is_held and self._last is not None:
+                stats = self._last
+                break
             time.sleep(_STEP)
-        self._figures = LabFigures(
+        return LabFigures(
             stats.polls, stats.accept_errors, stats.partial_writes, time.process_time()
         )
-        return self._figures
 
     def step(self, action: StepAction, count: int, pace: float) -> None:
         """Hold the loop, let it make so many calls or iterations, or let it go on."""
@@ -111,6 +111,7 @@ class RightServer:
                         self._held = event
                     case LoopResumed():
                         self._held = None
+            self._last = drained.stats or self._last
             return drained.stats
 
 
