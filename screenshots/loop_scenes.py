@@ -140,13 +140,10 @@ def held_loop() -> list[Event]:
 
 
 def _observed(stats: LoopStats) -> LoopStats:
-    """Add the calls of the loop and the shares of its time, as they grow from second to second."""
-    second, frames = round(stats.t - NOW + 31), stats.frames_out
+    """Add the shares of the loop's time, as they grow from second to second."""
+    second = round(stats.t - NOW + 31)
     return msgspec.structs.replace(
         stats,
-        reads=frames * 71 // 100,
-        writes=frames * 70 // 100,
-        ctls=frames * 2 // 100,
         observed=stats.polls,
         asleep_us=second * 681_000,
         polling_us=second * 24_000,
