@@ -1,10 +1,11 @@
-"""Writes the recorded scenes and every screenshot of the README: ``python -m screenshots``."""
+"""Writes the recorded scenes and every screenshot of README and docs: ``python -m screenshots``."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -16,10 +17,16 @@ from rich.terminal_theme import DEFAULT_TERMINAL_THEME
 from textual.color import Color
 from textual.filter import LineFilter
 
+from app.core.events import Event
 from app.recording.reader import Recording
 from app.ui.app import EchoApp
+from app.ui.lab_app import LabApp, SideFigures
+from app.ui.preferences import Preferences
+from screenshots.lab_show import Shown
+from screenshots.loop_scenes import SPINNING, held_loop, watched_loop
 from screenshots.recorded import FOLDER, OVERVIEW, WORKERS, held, record_scenes
 from screenshots.scenes import SLOW_READER
+from tests.making import FixedSource
 
 
 class Shot(NamedTuple):
@@ -32,6 +39,25 @@ class Shot(NamedTuple):
     recording: Path = OVERVIEW
     few_colours: bool = False
     """As on a terminal with 16 colours."""
+
+
+class LoopShot(NamedTuple):
+    """A picture of a server whose iterations or calls are told; a recording has none of them."""
+
+    name: str
+    events: Callable[[], list[Event]]
+    keys: tuple[str, ...] = ()
+    size: tuple[int, int] = (160, 50)
+
+
+class LabShot(NamedTuple):
+    """A picture of the scenario `pollout-always` of the lab."""
+
+    name: str
+    keys: tuple[str, ...]
+    note: str = ""
+    """A sentence under both figures."""
+    size: tuple[int, int] = (120, 30)
 
 
 class UsualPalette(LineFilter):
@@ -66,6 +92,13 @@ SHOTS: Final = (
     Shot("16-colours", (160, 50), few_colours=True),
     Shot("16-colours-80x24", (80, 24), few_colours=True),
 )
+LOOP_SHOTS: Final = (LoopShot("loop", watched_loop, ("u",)), LoopShot("step", held_loop))
+LAB_SHOTS: Final = (
+    LabShot("lab", ("2",)),
+    LabShot("lab-loops", ("2", "u", "space"), "held or slowed: no figure is taken", (132, 30)),
+)
+ROUNDS: Final = (8.0, 7.9, 8.0, 7.9), (98_310.0, 104_659.0, 103_220.0, 104_659.0)
+"""Polls a second of `pollout-always`, as docs/lab.md has them."""
 
 
 async def shoot(shot: Shot) -> str:
@@ -86,15 +119,44 @@ async def shoot(shot: Shot) -> str:
             return app.export_screenshot(title="echo-tui", simplify=True)
 
 
+async def shoot_loop(shot: LoopShot) -> str:
+    """Draw a dashboard of events that are given to it, the slow reader selected."""
+    app = EchoApp(FixedSource(shot.events()), clock=lambda: 0.0)
+    async with app.run_test(size=shot.size) as pilot:
+        await pilot.pause()
+        app.refresh_view()
+        await pilot.press("g", *["down"] * (SLOW_READER - 1), *shot.keys)
+        app.refresh_view()
+        await pilot.pause()
+        return app.export_screenshot(title="echo-tui", simplify=True)
+
+
+async def shoot_lab(shot: LabShot) -> str:
+    """Draw the screen of the lab."""
+    show = Shown("pollout-always")
+    right, wrong = (SideFigures(values, shot.note) for values in ROUNDS)
+    show.shown, show.sides = (right, wrong), SPINNING
+    app = LabApp(show, Preferences())
+    async with app.run_test(size=shot.size) as pilot:
+        await pilot.press(*shot.keys)
+        for _ in range(2):
+            app._draw()
+            await pilot.pause()
+        return app.export_screenshot(title="echo-tui", simplify=True)
+
+
 def main() -> None:
     """Write all pictures, always in UTC and in colour."""
     os.environ["TZ"] = "UTC"
     os.environ["COLORTERM"] = "truecolor"
     time.tzset()
     record_scenes()
-    for shot in SHOTS:
-        (FOLDER / f"{shot.name}.svg").write_text(asyncio.run(shoot(shot)))
-        print(f"screenshots/{shot.name}.svg")
+    pictures = [(shot.name, shoot(shot)) for shot in SHOTS]
+    pictures += [(shot.name, shoot_loop(shot)) for shot in LOOP_SHOTS]
+    pictures += [(shot.name, shoot_lab(shot)) for shot in LAB_SHOTS]
+    for name, drawn in pictures:
+        (FOLDER / f"{name}.svg").write_text(asyncio.run(drawn))
+        print(f"screenshots/{name}.svg")
 
 
 if __name__ == "__main__":

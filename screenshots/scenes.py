@@ -49,6 +49,9 @@ def server(connections: int) -> list[Event]:
             msgspec.structs.replace(
                 stats,
                 service_us=service.to_counts(),
+                reads=frames * 71 // 100,
+                writes=frames * 70 // 100,
+                ctls=frames * 2 // 100,
                 longest_us=int(1_340 + 900 * math.sin(second * 1.3)),
                 armed=2 + second % 3 // 2,
             )

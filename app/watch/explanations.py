@@ -130,7 +130,7 @@ WHYS: Final[Table] = _table(
     (WhyCode.DRAINING_PEER, "We have sent everything and our FIN, and wait for the peer's.",
      "10.2", "shutdown(2)"),
     (WhyCode.HELD, "The loop is held before one of its calls (--step): the kernel goes on, and no "
-     "time-out fires.", "10.1", "epoll_wait(2)"),
+     "time-out fires.", "9.1", "epoll_wait(2)"),
     (WhyCode.HELD_BY_FAULT, "A fault on purpose (--fault, `ctl fault`) holds its echo back.",
      "10.5", "send(2)"),
     (WhyCode.WORKER_SILENT, "Its loop gives no sign of life, so all that is shown of it is old.",
@@ -250,7 +250,7 @@ CHARTS: Final[Table] = {
          "so long.", "1.2", "epoll_wait(2)"),
         ("calls a frame", "System calls of the loop for each frame echoed: read, write, waiting in "
          "the poller, and changes of what it watches (ctl).",
-         "10.1", "epoll(7)"),
+         "9.1", "epoll(7)"),
     ),
     "connections": HEADER["open"],
     "POLLOUT armed": HEADER["POLLOUT"],
@@ -264,14 +264,14 @@ CHARTS: Final[Table] = {
 LOOP: Final[Table] = {
     **_table(
         ("iterations/s", "One iteration is one wait in the poller, and everything that it led to.",
-         "10.1", "epoll_wait(2)"),
+         "9.1", "epoll_wait(2)"),
         ("asleep", "The share of its time that the loop slept in the poller, or waited for a CPU "
          "there.", "6.1", "epoll_wait(2)"),
         ("in the poll", "The share of its time that the poller itself took on the CPU: poll and "
          "select look through every descriptor, epoll only through those that are ready.",
          "4.2", "poll(2)"),
         ("serving", "The share of its time that accepting, reading, writing and closing took.",
-         "10.1", "epoll_wait(2)"),
+         "9.1", "epoll_wait(2)"),
         ("telling", "The share of its time in which it told its figures to those who watch.",
          "14.3", "epoll_wait(2)"),
         ("longest", "The longest iteration that was told in the last minute: on the CPU, or "
@@ -280,13 +280,13 @@ LOOP: Final[Table] = {
          "moved and nothing was accepted; again and again that makes a loop spin.", "12",
          "epoll(7)"),
         ("call accept", "A listener's accept4(2); at last it says EAGAIN: nobody waits any more.",
-         "10.2", "accept(2)"),
+         "10.1", "accept(2)"),
         ("call read", "The bytes that read(2) gave; 0 is the end, EAGAIN is nothing for now.",
          "10.3", "read(2)"),
         ("call write", "The bytes that write(2) took; fewer than were offered is a "
          "partial write, and the offset remembers where to go on.", "10.5", "write(2)"),
         ("call watch", "A descriptor is registered with the poller, for POLLIN at first.",
-         "10.2", "epoll_ctl(2)"),
+         "9.1", "epoll_ctl(2)"),
         ("call arm", "The interest becomes POLLOUT: an echo is pending, and nothing is read "
          "meanwhile.", "10.6", "epoll_ctl(2)"),
         ("call disarm", "The interest is POLLIN again: the echo is written.",

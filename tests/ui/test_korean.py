@@ -19,10 +19,10 @@ from app.ui.plain_text import PlainText
 from app.ui.preferences import Preferences
 from app.watch.captions import next_caption
 from app.watch.explanations import EVENTS, HEADER
+from screenshots.lab_show import Shown
 from screenshots.scenes import overview
 from tests.making import NOW, FixedSource
 from tests.ui.driving import drawn_text, panel_text, refresh, running
-from tests.ui.lab_show import Shown
 from tests.watch.test_captions import CAST, state_of
 
 KO = language_of("ko")

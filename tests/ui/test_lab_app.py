@@ -11,8 +11,8 @@ from app.core.stepping import Stepped
 from app.ui.lab_app import LabApp
 from app.ui.lab_loops import SideLoop
 from app.ui.preferences import Preferences
+from screenshots.lab_show import Shown
 from tests.ui.driving import drawn_text
-from tests.ui.lab_show import Shown
 
 MADE = Stepped(1.0, 3, "read", 7, 0, 1024, -1, "EAGAIN", 4, 5)
 WOKEN = Served("connection", 7, 0, POLLIN, POLLIN, (KernelCall("read", 1024, -1, "EAGAIN", 4),), 4,

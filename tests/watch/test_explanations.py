@@ -55,6 +55,12 @@ ALL = [
 PLAIN: dict[Any, object] = {float: 1.0, int: 1, str: "info", bytes: b"x", bool: True}
 
 
+@pytest.mark.parametrize("explained", explanations.LOOP.values(), ids=explanations.LOOP)
+def test_the_pane_of_the_loop_names_sections_and_manual_pages(explained: Explanation) -> None:
+    assert explained.section in SECTIONS
+    assert re.fullmatch(r"[a-z_]+\([1-8]\)", explained.manual)
+
+
 @pytest.mark.parametrize("explained", ALL)
 def test_an_explanation_is_one_sentence_with_its_references(explained: Explanation) -> None:
     assert re.fullmatch(r"[A-Z][^.]*(\.\w[^.]*)*\.", explained.text), explained.text

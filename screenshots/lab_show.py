@@ -20,7 +20,11 @@ class Shown:
         lines = marked_source(name).splitlines()
         self.source = tuple((line[:1], line[2:]) for line in lines)
         self.is_healed = False
-        self.sides = SideLoop(), SideLoop()
+        self.sides: tuple[SideLoop, SideLoop] = SideLoop(), SideLoop()
+        self.shown: tuple[SideFigures, SideFigures] = (
+            SideFigures((5.0,)),
+            SideFigures((1_234_567.0,)),
+        )
         self.orders: list[tuple[str, float]] = []
         self.looked: list[bool] = []
 
@@ -28,7 +32,7 @@ class Shown:
         """Begin nothing."""
 
     def figures(self) -> tuple[SideFigures, SideFigures]:
-        return SideFigures((5.0,)), SideFigures((1_234_567.0,))
+        return self.shown
 
     def heal(self) -> None:
         self.is_healed = True
