@@ -148,7 +148,8 @@ class PlayedLab:
             if self._over.is_set():
                 return
             if self._is_slowed or before != self._slowed:
-                self._tell(index, self._language.text(_NO_FIGURE))
+                waits = index == 1 and self._wants_heal and not self.is_healed
+                self._tell(index, self._language.text(_HEALS_LATER if waits else _NO_FIGURE))
             elif failure:
                 self._tell(index, failure)
             else:

@@ -23,7 +23,8 @@ LATEST: Final = 253_402_300_799.0
 """The end of the year 9999, in Unix seconds: no date can be later."""
 LONGEST_TEXT: Final = 100_000
 """Characters of one text that are shown."""
-_MAY_BE_NEGATIVE: Final = frozenset({"result", "request"})
+_MAY_BE_NEGATIVE: Final = frozenset({"fd", "result", "request"})
+"""An error is a result of -1, and a poll is for no descriptor."""
 _OF_SEVERAL_LINES: Final = frozenset({"traceback"})
 """Texts whose line breaks stay; in every other one a line break is escaped."""
 
@@ -114,7 +115,9 @@ def _judged(value: Any, tag: str) -> Any:
         return {_judged(key, tag): _judged(each, tag) for key, each in value.items()}
     if isinstance(value, msgspec.Struct):
         old = [getattr(value, name) for name in value.__struct_fields__]
-        if any(type(each) is int and each < 0 for each in old):
+        named = zip(value.__struct_fields__, old, strict=True)
+        counts = [each for name, each in named if name not in _MAY_BE_NEGATIVE]
+        if any(type(each) is int and each < 0 for each in counts):
             raise ImpossibleError(f"{tag} has a figure that is impossible")
         new = [_judged(each, tag) for each in old]
         is_same = all(one is other for one, other in zip(old, new, strict=True))

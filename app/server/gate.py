@@ -47,7 +47,8 @@ class Gate:
         self._changed = Condition()
         self._breakpoints = Breakpoints()
         self._stood = 0.0  # seconds for which the loop was held
-        self._since: float | None = None  # since when it is
+        self._since: float | None = None  # since when its clock stands
+        self._stands = False  # whether a command is awaited, and not only the next turn of a pace
         self._turns = Turns()
         self._asked: list[Step] = []  # steps and holds that are to be answered
         self._calls = 0
@@ -74,7 +75,7 @@ class Gate:
     @property
     def is_held(self) -> bool:
         """Whether the loop stands now."""
-        return self._since is not None
+        return self._stands
 
     def bound(self, timeout: float | None) -> float | None:
         """Return the seconds that a poll may wait."""
@@ -117,7 +118,9 @@ class Gate:
         self._asked.clear()
         if cause != "hold":
             self._turns.cause = "step"
+        self._stands = True
         self._stand(self._goes_on, None)
+        self._stands = False
         why = "stop" if self._turns.is_open else "step" if self._turns.cause else "go"
         self._stream.publish(LoopResumed(t, why))
         self._turns.take()

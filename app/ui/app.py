@@ -179,6 +179,7 @@ class EchoApp(RewindingApp):
             return
         self._pace.note_drawing(time.monotonic(), self.model.membership)
         self._open_loop_once()
+        self._follow_hold()
         self._look()
         self._keep_the_focus()
         mode, style = self._mode()
@@ -239,7 +240,8 @@ class EchoApp(RewindingApp):
         if model.stopping is not None:
             return "STOPPING", palette.ALARM
         if self.is_in_the_past:
-            return f"−{self._seconds_back:.0f} s", palette.ALARM  # noqa: RUF001
+            held = " HELD" if self.shown_model()[0].held is not None else ""
+            return f"−{self._seconds_back:.0f} s{held}", palette.ALARM  # noqa: RUF001
         if self._frozen is not None:
             return "PAUSED", palette.ALARM
         if model.held is not None:
@@ -338,7 +340,7 @@ class EchoApp(RewindingApp):
         if self.open_page is None and self.screen_stack[0].has_class(CHARTING):
             return put_first(of_charts(charts(model)), found)
         if self.open_page is None and self.screen_stack[0].has_class(LOOPING):
-            return put_first(of_loop(), found)
+            return put_first(of_loop(model.held), found)
         if self.open_page is None and table.chosen_column:
             at = [topic.explained for topic in found].index(EXPLAINED[table.chosen_column])
             return found[at:] + found[:at]

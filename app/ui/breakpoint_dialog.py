@@ -38,11 +38,16 @@ class BreakpointDialog(FieldDialog[str]):
             "breakpoint",
             "hold the loop at a breakpoint",
             Static(f"{FORMS}; -2 removes number 2", classes="what"),
+            Static("", id="known", markup=False),
             typed,
             Static("", id="verdict"),
             cancel_or(Button("Set", id="set")),
             self.ctl_line,
         )
+
+    def tell_known(self, told: str) -> None:
+        """Show the breakpoints that there are, with their numbers."""
+        self.query_one("#known", Static).update(f"now: {told}")
 
     def render_state(self, model: ScreenState, now: float) -> str:
         """Stay open: nothing of it changes with time."""

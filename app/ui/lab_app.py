@@ -32,6 +32,7 @@ _BAR: Final = 30
 _DECADES: Final = 7
 _SHORT: Final = 30
 """Lines of a screen below which the figures take less room."""
+_SCALE: Final = "The bars are on a scale of powers of ten."
 _LABEL: Final = 11
 """Cells of a label below the explanation."""
 _SPARKS: Final = "▁▂▃▄▅▆▇█"
@@ -177,6 +178,10 @@ class LabApp(App[int]):
     def action_source(self) -> None:
         """Show the wrong loop with its mistake, or why it is one."""
         self._put_below("why" if self._below == "source" else "source")
+        if self._below == "source":
+            marked = next(at for at, (mark, _) in enumerate(self._show.source) if mark.strip())
+            rest = self.query_one("#rest", VerticalScroll)
+            self.call_after_refresh(rest.scroll_to, y=max(0, marked - 2), animate=False)
 
     def action_loop(self) -> None:
         """Show both loops, or why the mistake is one."""
@@ -309,6 +314,8 @@ class LabApp(App[int]):
                 for label, text in told
                 for part in flow(self._labelled(label, text), width, _LABEL)
             ),
+            [],
+            *flow([(self._say(_SCALE), palette.FAINT)], width),
         ]
 
     def _labelled(self, label: str, text: str) -> Line:

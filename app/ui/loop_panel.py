@@ -19,17 +19,22 @@ from ..watch.loop_words import (
 from ..watch.row import Row
 from ..watch.screen_state import Rates, ScreenState
 from . import palette
-from .lines_panel import Line, LinesPanel, clip, flow, line_width
+from .lines_panel import Line, LinesPanel, clip, flow
 from .step_lines import step_lines
 
 _BAR: Final = 8
 """Cells of a bar of microseconds."""
 _EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
+_WIDE: Final = 120
+"""Cells from which on bars and the names of states are drawn."""
 _WHO: Final = 16
 _WOKEN: Final = 17
 """Cells of revents and interest, as in ``IN|HUP of IN``."""
 _SHARES: Final = ("asleep", "in the poll", "serving", "telling")
-_NOTHING: Final = "nothing is told yet: a loop tells its iterations while somebody looks"
+_NOTHING: Final = (
+    "none is told: a loop tells its iterations while somebody looks, a recording those that came"
+    " since its last keyframe"
+)
 _COSTS: Final = "looked at, each call is noted and timed: a loop without time to spare is slower"
 _STEPPED: Final = (
     "stepped, none is on the quick path: a read asks for 65,536 or more; else for its last frame's"
@@ -66,7 +71,7 @@ def loop_lines(model: ScreenState, width: int, height: int, cost: str = _COSTS) 
     yield from head
     room = height - len(head)
     if not model.iterations:
-        yield [(clip(_NOTHING, width), palette.DIM)]
+        yield from flow([(_NOTHING, palette.DIM)], width)
         return
     for iteration in reversed(model.iterations):
         lines = list(_iteration_lines(iteration, width))
@@ -100,8 +105,8 @@ def _iteration_lines(iteration: Iteration, width: int) -> Iterator[Line]:
     yield from flow([(iteration_words(iteration), palette.HEADING)], width, 2)
     longest = max((served.us for served in iteration.ready), default=0)
     for served in iteration.ready:
-        line = _served_line(served, longest)
-        yield from [line] if line_width(line) <= width else flow(_narrow(served), width, 6)
+        line = _served_line(served, longest) if width >= _WIDE else _narrow(served)
+        yield from flow(line, width, 6)
     if iteration.left_out:
         yield [(f"  and {iteration.left_out:,} more", palette.DIM)]
 

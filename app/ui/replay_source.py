@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 from ..core.commands import Command, Trace
 from ..core.events import FIGURES, Event
 from ..core.queues import Kernel
+from ..core.stepping import LoopHeld
 from ..recording.format import Keyframe, Mark, marks_of
 from ..recording.reader import Item, Recording
 from ..watch.screen_state import KEEP_CLOSED
@@ -159,6 +160,10 @@ class ReplaySource:
                 back,
             )
         return self._go_to_next(lambda event: not isinstance(event, _SAMPLES), None, back)
+
+    def step_to_hold(self, back: bool = False) -> bool:
+        """Pause, and go to the next call before which the loop was held, or to the one before."""
+        return self._go_to_next(lambda event: isinstance(event, LoopHeld), None, back)
 
     def jump(self, mark: Mark, back: bool = False) -> bool:
         """Pause, and go to the next event with a mark, or to the one before; whether there is one.

@@ -113,15 +113,19 @@ class RewindingApp(SteppingApp):
 
     def action_rewind_event_back(self) -> None:
         """Go to the event before."""
-        if (past := self._go_back()) and not past.step(back=True):
+        if (past := self._go_back()) and not self._step_in(past, back=True):
             self.notify("no event before this", severity="warning")
         self.refresh_view()
 
     def action_rewind_event_on(self) -> None:
         """Go to the next event; from the last one to what is live."""
-        if self._past is not None and not self._past.step():
+        if self._past is not None and not self._step_in(self._past, back=False):
             self.action_rewind_live()
         self.refresh_view()
+
+    def _step_in(self, past: ReplaySource, back: bool) -> bool:
+        """Go to the next or the last event; of a loop that is stepped, from call to call."""
+        return (self._is_stepped and past.step_to_hold(back)) or past.step(back)
 
     def action_rewind_live(self) -> None:
         """Show what is live again."""

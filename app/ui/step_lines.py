@@ -73,9 +73,9 @@ def call_line(step: Stepped) -> Line:
         result += f" of {step.asked:,}"
     style = _STYLES.get(step.call, palette.PLAIN)
     return [
-        (f"{step.call:<9}", style),
-        (f"{who:<7}", palette.PLAIN),
-        (f"{result:<18}", palette.STRONG),
+        (f"{step.call:<8} ", style),
+        (f"{who:<6} ", palette.PLAIN),
+        (f"{result:<17} ", palette.STRONG),
         (f"{step.us:>7,} µs", palette.DIM),
     ]
 

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Final
 from textual.widgets import Input
 
 from ..core.commands import Step, StepAction
+from ..core.events import CommandResult
 from ..core.stepping import FASTEST, SLOWEST
 from .actions import STEP_ACTIONS, Keys, with_context
 from .breakpoint_dialog import BreakpointDialog
@@ -44,6 +45,8 @@ class SteppingApp(LookingApp):
     STEPPED: ClassVar[frozenset[str]] = frozenset(STEP_ACTIONS)
 
     _opened_for = ""
+    _was_held = False
+    _listing = 0  # the request that lists the breakpoints
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -78,6 +81,21 @@ class SteppingApp(LookingApp):
             self._opened_for = self._instance
             if not self.screen_stack[0].has_class(LOOPING):
                 self.action_loop()
+
+    def _follow_hold(self) -> None:
+        """Have the key bar name the keys of a held loop only while it is held."""
+        is_held = self.model.held is not None
+        if is_held is not self._was_held:
+            self._was_held = is_held
+            self.screen_stack[0].set_class(is_held, "held")
+            self.screen.refresh_bindings()
+
+    def _report(self, result: CommandResult) -> None:
+        if result.request == self._listing != 0:
+            if isinstance(self.screen, BreakpointDialog):
+                self.screen.tell_known(result.message)
+            return
+        super()._report(result)
 
     def _step(self, action: StepAction, pace: float = 0.0) -> None:
         command = Step(request=0, action=action, pace=pace)
@@ -119,6 +137,8 @@ class SteppingApp(LookingApp):
             self._requests.step(command, True, instance)
 
         self.push_screen(BreakpointDialog(self._control), put)
+        listing = Step(request=0, action=StepAction.LIST)
+        self._listing = self._requests.step(listing, False, instance)
 
     def _set_pace(self, seconds: float) -> None:
         self._step(StepAction.PACE, seconds)

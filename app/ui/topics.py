@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
+from ..core.stepping import LoopHeld
 from ..core.words.language import Language, compose
 from ..watch.columns import COLUMNS, EVERY_COLUMN
 from ..watch.explanations import (
@@ -156,9 +157,11 @@ def of_groups() -> list[Topic]:
     return [Topic(f"group {name}", "", explained) for name, explained in GROUPED.items()]
 
 
-def of_loop() -> list[Topic]:
-    """Return what stands in the pane of the loop."""
-    return [Topic(f"loop {name}", "", explained) for name, explained in LOOP.items()]
+def of_loop(held: LoopHeld | None = None) -> list[Topic]:
+    """Return what stands in the pane of the loop; first the call before which it is held."""
+    first = "" if held is None else f"call {held.call}"
+    names = sorted(LOOP, key=lambda name: name != first)
+    return [Topic(f"loop {name}", "", LOOP[name]) for name in names]
 
 
 def put_first(first: Sequence[Topic], topics: Iterable[Topic]) -> list[Topic]:

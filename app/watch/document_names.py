@@ -40,7 +40,9 @@ DOCUMENT_NAMES: Final[Mapping[str, str]] = {
     # the loop and its calls
     "iterations/s": "poll(pfds, ...)",
     "in the poll": "pfds",
+    "IN of IN": "pollfd::revents, pollfd::events",
     "woken without progress": "revents",
+    "call poll": "poll(pfds, ...)",
     "call accept": "add_client",
     "call read": "len_bytes_read, body_bytes_read",
     "call write": "out_bytes_sent",

@@ -276,9 +276,13 @@ LOOP: Final[Table] = {
          "14.3", "epoll_wait(2)"),
         ("longest", "The longest iteration that was told in the last minute: on the CPU, or "
          "waiting for it, whose it was, and which call took most of it.", "1.2", "epoll_wait(2)"),
+        ("IN of IN", "The revents that the poller reported, of the events that it was asked for: "
+         "IN is POLLIN, OUT is POLLOUT; ERR and HUP come unasked.", "4.2", "poll(2)"),
         ("woken without progress", "A descriptor was reported and nothing could be done: no byte "
          "moved and nothing was accepted; again and again that makes a loop spin.", "12",
          "epoll(7)"),
+        ("call poll", "The wait: it returns the descriptors that are ready, at the latest when the "
+         "next deadline comes.", "3.1", "poll(2)"),
         ("call accept", "A listener's accept4(2); at last it says EAGAIN: nobody waits any more.",
          "10.1", "accept(2)"),
         ("call read", "The bytes that read(2) gave; 0 is the end, EAGAIN is nothing for now.",

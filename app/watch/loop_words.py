@@ -108,4 +108,9 @@ def longest_words(iteration: Iteration) -> str:
     us, who, served = longest
     calls = sorted(served.calls, key=lambda call: call.us)
     call = f", {calls[-1].us:,} µs of it in {calls_words(calls[-1:])}" if calls else ""
-    return f"{whole:,} µs: {spent}; {who} took {us:,} µs{call}"
+    others = sum(served.us for served in iteration.ready) - us
+    rest = max(0, iteration.serving_us - us - others)
+    told = f"{whole:,} µs: {spent}; {who} took {us:,} µs{call}"
+    if others > us:
+        told += f"; {len(parts) - 1:,} others {others:,} µs"
+    return told + (f"; {rest:,} µs between them" if rest > us else "")

@@ -78,10 +78,14 @@ class Requests:
         request = next(self._numbers)
         self._submit(Look(request=request, instance=instance, seconds=seconds))
 
-    def step(self, command: Step, is_reported: bool, instance: str = "") -> None:
-        """Send a command to the gate of the loop of `instance`; number and server are filled in."""
+    def step(self, command: Step, is_reported: bool, instance: str = "") -> int:
+        """Send a command to the gate of the loop of `instance`; number and server are filled in.
+
+        Return the number of the request.
+        """
         request = self._expect(1) if is_reported else next(self._numbers)
         self._submit(msgspec.structs.replace(command, request=request, instance=instance))
+        return request
 
     def _expect(self, results: int) -> int:
         request = next(self._numbers)

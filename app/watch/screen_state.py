@@ -101,6 +101,8 @@ class ScreenState(State):
             self._add_iteration(event)
         elif isinstance(event, Stepped):
             self.steps.append(event)
+        elif isinstance(event, LoopResumed) and event.cause == "go":
+            self.steps.clear()  # of a loop that runs, the last ones are not known
         elif kind in DETAIL or kind is Closed:
             row = self.rows.get(getattr(event, "id", 0))
             if row is not None:

@@ -172,7 +172,7 @@ class Session:
             self.refuse("slow", f"{what} did not come in time")
             return
         if now >= self._answer_due:
-            self._results_due, self._answer_due, self._wait_due = 0, inf, inf
+            self._results_due, self._answer_due = 0, inf
         self._flush()
         if now >= self._wait_due and not self._out:
             self._say_it_waits()

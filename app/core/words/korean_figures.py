@@ -150,10 +150,17 @@ FIGURE_TEXTS: Final[Mapping[str, str]] = {
     " it was, and which call took most of it.":
         "최근 1분에 전해진 가장 긴 반복. CPU를 썼는지 기다렸는지, 어느 연결이었는지, 어느 호출이"
         " 가장 오래 걸렸는지 알려 준다.",
+    "The revents that the poller reported, of the events that it was asked for: IN is POLLIN, OUT"
+    " is POLLOUT; ERR and HUP come unasked.":
+        "poller가 보고한 revents와 우리가 요청한 events. IN은 POLLIN, OUT은 POLLOUT이고 ERR와 HUP은"
+        " 요청하지 않아도 온다.",
     "A descriptor was reported and nothing could be done: no byte moved and nothing was accepted;"
     " again and again that makes a loop spin.":
         "fd가 보고되었지만 할 수 있는 일이 없었다. 한 바이트도 움직이지 않았고 accept도 없었다."
         " 되풀이되면 루프가 헛돈다.",
+    "The wait: it returns the descriptors that are ready, at the latest when the next deadline"
+    " comes.":
+        "기다림. 준비된 fd를 돌려주고, 늦어도 다음 마감 시각에는 반환한다.",
     "A listener's accept4(2); at last it says EAGAIN: nobody waits any more.":
         "리슨 소켓의 accept4(2). 마지막은 EAGAIN이고, 더 기다리는 클라이언트가 없다는 뜻이다.",
     "The bytes that read(2) gave; 0 is the end, EAGAIN is nothing for now.":

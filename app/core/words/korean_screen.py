@@ -290,6 +290,7 @@ SCREEN_TEXTS: Final[Mapping[str, str]] = {
     "held or slowed: no figure is taken": "멈추거나 늦춘 동안에는 값을 재지 않는다",
     "it heals when the loop goes on": "루프가 계속하면 고쳐진다",
     "it runs": "실행 중",
+    "The bars are on a scale of powers of ten.": "막대는 10의 거듭제곱 눈금이다.",
     "held before {call}": "{call} 앞에서 멈춤",
     "in {call}": "{call} 안에 있음",
     "heal the wrong one": "틀린 서버 고치기",
