@@ -25,6 +25,7 @@ from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 
 from ..core.events import POLLOUT, ConnectionState
 from .broken_frame import Chunk
+from .connection import Connection
 from .poller import Poller
 
 T = TypeVar("T")
@@ -47,7 +48,7 @@ class CallNote(NamedTuple):
 
 
 class StateNote(NamedTuple):
-    """A connection's wake-up is over."""
+    """A connection has another state, or its wake-up is over and it has the same."""
 
     fd: int
     id: int
@@ -57,7 +58,15 @@ class StateNote(NamedTuple):
     after: ConnectionState
 
 
-Note: TypeAlias = CallNote | StateNote | tuple[str, int, int, int, float]
+class PollNote(NamedTuple):
+    """Another poll within an iteration, which does not wait."""
+
+    woken: list[tuple[int, int, int]]
+    """Descriptor, revents, and the connection's number or 0."""
+    ended_at: float
+
+
+Note: TypeAlias = CallNote | StateNote | PollNote | tuple[str, int, int, int, float]
 WAKEUP_READ: Final = 64 * 1024
 """Bytes for which a wakeup has room (`app.core.wakeup`)."""
 
@@ -183,6 +192,14 @@ class Calls:
         """Note that the wakeup `fd` was cleared, and gave so many bytes."""
         if self.note is not None:
             self.note(CallNote("read", fd, WAKEUP_READ, taken, self._clock()))
+
+    def note_state(
+        self, connection: Connection, before: ConnectionState, after: ConnectionState
+    ) -> None:
+        """Note a state of a connection, and the one before."""
+        if self.note is not None:
+            told = connection.fd, connection.id, connection.interest
+            self.note(StateNote(*told, before, after))
 
     def _noted(self, name: str, fd: int, asked: int, call: Callable[..., T], *words: Any) -> T:
         if self.note is None:

@@ -21,7 +21,7 @@ from ..core.turns import Turns
 from ..watch.breakpoints import Breakpoints
 from ..watch.row import Row, update_rows
 from ..watch.stream import EventStream
-from .calls import Note, StateNote
+from .calls import Note, PollNote, StateNote
 from .machine import WRITE_BODY
 from .transitions import passed
 
@@ -52,7 +52,8 @@ class Gate:
         self._turns = Turns()
         self._asked: list[Step] = []  # steps and holds that are to be answered
         self._calls = 0
-        self._at = 0.0  # when the call before had ended
+        self._at = self._real_clock()  # when the call before had ended
+        self._echoed = -1  # the descriptor of the last write, until its connection's state is noted
         self._life: Lifecycle | None = None
 
     def attach(self, life: Lifecycle) -> None:
@@ -143,6 +144,7 @@ class Gate:
 
     def after(self, note: Note) -> None:
         """Note a call that was made, or the end of a wake-up."""
+        assert not isinstance(note, PollNote)
         with self._changed:
             if self._turns.is_open:
                 return
@@ -150,10 +152,13 @@ class Gate:
             states: tuple[ConnectionState, ...] = ()
             if isinstance(note, StateNote):
                 fd = note.fd
-                states = passed(note.before, note.after)
+                states = passed(note.before, note.after, self._echoed == fd)
+                self._echoed = -1
             else:
                 fd = note[1]
                 result = self._told(KernelCall(note[0], note[2], note[3]), fd, note[4])
+                if note[0] == "write" and note[3] > 0:
+                    self._echoed = fd
             met = self._breakpoints.after(result, states, lambda: self._row_of(fd), self._time())
             if met:
                 self._turns.stop(met)

@@ -14,9 +14,9 @@ from math import inf
 from time import thread_time
 from typing import Final, NamedTuple
 
-from ..core.events import POLLIN
+from ..core.events import POLLIN, ConnectionState
 from ..core.iteration import MOST_KEPT, Iteration, KernelCall, Served
-from .calls import CallNote, Calls, Note, StateNote
+from .calls import CallNote, Calls, Note, PollNote, StateNote
 from .connection import Connection
 from .gate import Gate
 from .machine import READ_LEN
@@ -34,8 +34,6 @@ PUBLISHED_EVERY: Final = 0.1
 """Seconds from an iteration until it is published, with those that came meanwhile."""
 TOLD_AT_ONCE: Final = 32
 """Iterations that are published then, the latest ones; and `MOST_LINES` of them all."""
-_NEW: Final = frozenset({"watch", "shutdown", "close"})
-"""Calls that an accept leads to, for another descriptor than the listener's."""
 
 
 class _Poll(NamedTuple):
@@ -49,12 +47,13 @@ class _Poll(NamedTuple):
     cpu_after: float
     telling: float
     """The time of telling so far."""
-    ready: Ready
-    ids: list[int]
-    """The numbers of the connections that are ready; 0 for what is none."""
+    woken: list[tuple[int, int, int]]
+    """Descriptor, revents, and the number of the connection; 0 for what is none."""
+    again: float = 0.0
+    """The time of further polls within the iteration."""
 
 
-_NO_POLL: Final = _Poll(0, 0.0, 0.0, 0.0, 0.0, 0.0, [], [])
+_NO_POLL: Final = _Poll(0, 0.0, 0.0, 0.0, 0.0, 0.0, [])
 
 
 class RawIteration(NamedTuple):
@@ -70,8 +69,9 @@ class RawIteration(NamedTuple):
     def times(self) -> tuple[int, int, int, int]:
         """Return microseconds asleep, of CPU in the poll, of serving, and of telling."""
         poll_us, telling_us = _us(self.poll.cpu), _us(self.telling)
-        slept_us = max(0, _us(self.poll.began - self.poll.at) - poll_us)
-        serving_us = max(0, _us(self.ended - self.poll.began) - telling_us)
+        poll = self.poll
+        slept_us = max(0, _us(poll.began - poll.at + poll.again) - poll_us)
+        serving_us = max(0, _us(self.ended - poll.began - poll.again) - telling_us)
         return slept_us, poll_us, serving_us, telling_us
 
 
@@ -133,16 +133,27 @@ class LoopObserver:
         cpu, at = self._cpu_clock(), self._clock()
         ready = self._polled(timeout)
         began, cpu_after = self._clock(), self._cpu_clock()
-        get = self._connections.get
-        ids = [0 if (one := get(fd)) is None else one.id for fd, _ in ready]
-        self._poll = _Poll(number, at, began, cpu_after - cpu, cpu_after, telling, ready, ids)
+        woken = self._woken(ready)
+        self._poll = _Poll(number, at, began, cpu_after - cpu, cpu_after, telling, woken)
         return ready
 
     def poll_again(self) -> Ready:
         """Poll without a wait, within an iteration."""
         if self.gate is not None:
             self.gate.before("poll", -1, is_within=True)
-        return self._polled(0)
+        cpu, at = self._cpu_clock(), self._clock()
+        ready = self._polled(0)
+        ended, poll = self._clock(), self._poll
+        spent = self._cpu_clock() - cpu
+        self._notes.append(PollNote(self._woken(ready), ended))
+        self._poll = poll._replace(
+            cpu=poll.cpu + spent, cpu_after=poll.cpu_after + spent, again=poll.again + ended - at
+        )
+        return ready
+
+    def _woken(self, ready: Ready) -> list[tuple[int, int, int]]:
+        get = self._connections.get
+        return [(fd, bits, 0 if (one := get(fd)) is None else one.id) for fd, bits in ready]
 
     def _polled(self, timeout: float | None) -> Ready:
         ready = self._poller.poll(timeout)
@@ -160,7 +171,7 @@ class LoopObserver:
         notes = self._notes[:]
         self._notes.clear()
         self._keep(RawIteration(poll, now, cpu, telling - poll.telling, watched, notes))
-        if self.due == inf and (poll.ready or notes):  # an empty one alone is not worth a wake-up
+        if self.due == inf and (poll.woken or notes):  # an empty one alone is not worth a wake-up
             self.due = now + PUBLISHED_EVERY
         if now >= self._until:
             self.is_on = False
@@ -208,9 +219,8 @@ class LoopObserver:
 
     def _told_of(self, raw: RawIteration) -> Iteration:
         slept_us, poll_us, serving_us, telling_us = raw.times()
-        pairs = zip(raw.poll.ready, raw.poll.ids, strict=True)
-        woken = [(fd, revents, one) for (fd, revents), one in pairs]
-        lines = list(lines_of(woken, raw.notes, raw.poll.began, self.listeners, self.wakeup))
+        poll = raw.poll
+        lines = list(lines_of(poll.woken, raw.notes, poll.began, self.listeners, self.wakeup))
         return Iteration(
             t=raw.poll.began + self._reporter.epoch,
             number=raw.poll.number,
@@ -232,41 +242,51 @@ class _Line:
     def __init__(self, fd: int, connection_id: int, revents: int) -> None:
         self.fd = fd
         self.id = connection_id
-        self.revents = revents
-        self.calls: list[KernelCall] = []
-        self.states: StateNote | None = None
-        self.us = 0
+        self.accepted = -1
+        """The descriptor that its last accept gave."""
+        self._revents = revents
+        self._calls: list[KernelCall] = []
+        self._states: list[ConnectionState] = []
+        self._has_read = self._has_echoed = False  # since its last state was noted
+        self._interest: int | None = None
+        self._us = 0
 
-    def add(self, note: Note, us: int) -> None:
-        self.us += us
-        if isinstance(note, StateNote):
-            self.states = note
-            self.id = note.id
-            return
-        call, _, asked, result, _ = note
+    def add_state(self, note: StateNote) -> None:
+        """Go on along the drawing, from the last state to that of the note."""
+        self.id = note.id
+        if self._interest is None:
+            self._interest = note.interest
+        states = passed(note.before, note.after, self._has_echoed)
+        self._has_read = self._has_echoed = False
+        goes_on = self._states[-1:] == [states[0]]
+        self._states += states[goes_on:]
+
+    def add_call(self, call: str, asked: int, result: int, us: int) -> None:
+        """Add a call; `result` is negative for an errno."""
         error = errno.errorcode.get(-result, str(-result)) if result < 0 else ""
-        self.calls.append(KernelCall(call, asked, -1 if error else result, error, us))
+        self._calls.append(KernelCall(call, asked, -1 if error else result, error, us))
+        self._us += us
+        self._has_read |= call == "read" and result > 0
+        self._has_echoed |= call == "write" and result > 0
+        if call == "accept" and not error:
+            self.accepted = result
 
     def served(self, kind: str) -> Served:
-        states, moved = self.states, any(call.result > 0 for call in self.calls)
-        has_echoed = any(call.call == "write" and call.result > 0 for call in self.calls)
-        has_read = any(call.call == "read" and call.result > 0 for call in self.calls)
-        names: tuple[str, ...] = ()
-        if kind == "connection":
-            before, after = (states.before, states.after) if states else (READ_LEN, READ_LEN)
-            if states is not None or (has_read and has_echoed):  # the hot path notes no states
-                names = passed(before, after, has_echoed and (has_read or before is not after))
-        ends = any(call.call in ("close", "shutdown", "accept") for call in self.calls)
+        """Return the line."""
+        if kind == "connection" and not self._states and self._has_read and self._has_echoed:
+            self._states += passed(READ_LEN, READ_LEN, True)  # the hot path notes no states
+        moved = any(call.result > 0 for call in self._calls)
+        ends = any(call.call in ("close", "shutdown", "accept") for call in self._calls)
         return Served(
             kind,
             self.fd,
             self.id,
-            POLLIN if states is None else states.interest,
-            self.revents,
-            tuple(self.calls),
-            self.us,
-            names,
-            moved or ends or len(names) > 1,
+            POLLIN if self._interest is None else self._interest,
+            self._revents,
+            tuple(self._calls),
+            self._us,
+            tuple(state.value for state in self._states),
+            moved or ends or len(self._states) > 1,
         )
 
 
@@ -289,18 +309,26 @@ def lines_of(
         return "wakeup" if fd == wakeup else "listener" if fd in listeners else "connection"
 
     for note in notes:
-        fd = note.fd if isinstance(note, StateNote) else note[1]
-        is_new = isinstance(note, tuple) and not isinstance(note, StateNote) and note[0] in _NEW
-        belongs = line is not None and (fd == line.fd or (is_new and line.fd in listeners))
-        if not belongs:
-            if line is not None:
-                yield line.served(kind_of(line.fd))
+        fd = -1
+        if isinstance(note, PollNote):
+            ready |= {fd: (one, revents) for fd, revents, one in note.woken}
+            at = note.ended_at
+        else:
+            fd = note.fd if isinstance(note, StateNote) else note[1]
+        # What an accept gave, or what is refused, belongs to the listener.
+        if line is not None and fd != line.fd and (fd < 0 or fd != line.accepted):
+            yield line.served(kind_of(line.fd))
+            line = None
+        if isinstance(note, PollNote):
+            continue
+        if line is None:
             line = _Line(fd, *ready.pop(fd, (0, 0)))
-        assert line is not None
-        us = 0
-        if not isinstance(note, StateNote):
-            us, at = _us(note[4] - at), note[4]
-        line.add(note, us)
+        if isinstance(note, StateNote):
+            line.add_state(note)
+        else:
+            call, _, asked, result, ended = note
+            line.add_call(call, asked, result, _us(ended - at))
+            at = ended
     if line is not None:
         yield line.served(kind_of(line.fd))
     for fd, (one, revents) in ready.items():  # woken, and nothing was called

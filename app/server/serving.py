@@ -38,7 +38,6 @@ from ..core.histogram import TABLE_SIZE, index_of, index_table
 from ..core.settings import Settings
 from .adapting import Adapting
 from .budgets import BATCH_BUDGET, BYTE_BUDGET, FRAME_BUDGET, PIECE_BUDGET
-from .calls import StateNote
 from .closing import close_broken, discard_input
 from .connection import READ_SIZE, Connection
 from .lifecycle import Lifecycle
@@ -252,11 +251,10 @@ class Serving:
 
     def _finish_wakeup(self, connection: Connection, now: float) -> None:
         """Put the connection on or off the hot path, and apply a change of its state."""
-        note, before, interest = self._kernel.note, connection.seen_state, connection.interest
+        before = connection.seen_state
         self._settle(connection, now)
-        if note is not None:
-            after = connection.machine.state
-            note(StateNote(connection.fd, connection.id, interest, before, after))
+        if self._kernel.note is not None and connection.seen_state is before:
+            self._kernel.note_state(connection, before, before)
 
     def _settle(self, connection: Connection, now: float) -> None:
         if connection.seen_state is CLOSED:

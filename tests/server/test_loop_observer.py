@@ -82,7 +82,7 @@ def test_an_end_is_a_read_of_nothing_and_a_close(serve: Serve) -> None:
     running.closed(number)
     line = served(running, lambda each: any(call.call == "close" for call in each.calls))
     assert calls(line) == [("read", 0), ("unwatch", 0), ("close", 0)]
-    assert line.states == ("READ_LEN", "CLOSED")
+    assert line.states == ("READ_LEN", "DRAINING", "CLOSED")
 
 
 def test_a_wake_up_for_nothing_is_marked(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
