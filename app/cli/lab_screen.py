@@ -26,7 +26,7 @@ _REST: Final = 0.3
 _SEED: Final = 18
 _ASKED_EVERY: Final = 0.15
 """Seconds between two questions to both loops, while they are shown."""
-_NO_FIGURE: Final = "held or slowed: no figure is taken"
+_NO_FIGURE: Final = "looked at: no figure is taken"
 _HEALS_LATER: Final = "it heals when the loop goes on"
 
 
@@ -43,8 +43,9 @@ class PlayedLab:
         self._over = threading.Event()
         self._orders: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._looks = False
+        self._stepped: LabServer | None = None  # the right server that can be held
         self._is_slowed = False  # held, stepped, or at a pace
-        self._slowed = 0  # how often it was
+        self._changes = 0  # of what is looked at, or slowed
         self._wants_heal = False
         self.is_healed = False
 
@@ -68,8 +69,8 @@ class PlayedLab:
         return tuple((line[:1], line[2:]) for line in lines)
 
     def start(self) -> None:
-        for index, server in enumerate(self._servers):
-            threading.Thread(target=self._play, args=(index, server), daemon=True).start()
+        for index in (0, 1):
+            threading.Thread(target=self._play, args=(index,), daemon=True).start()
         threading.Thread(target=self._carry_out, daemon=True).start()
 
     def figures(self) -> tuple[SideFigures, SideFigures]:
@@ -85,12 +86,12 @@ class PlayedLab:
         self._orders.put(self._heal)
 
     def look(self, looks: bool) -> None:
-        self._looks = looks
-        self._orders.put(lambda: self._for_both(lambda server: server.look(looks)))
+        self._changes += 1
+        self._orders.put(lambda: self._look(looks))
 
     def step(self, order: str, pace: float = 0.0) -> None:
         self._is_slowed = order != "go"
-        self._slowed += self._is_slowed
+        self._changes += 1
         self._orders.put(lambda: self._for_both(lambda server: server.step(order, pace)))
         if self._wants_heal and not self.is_healed:
             self._orders.put(self._heal)
@@ -101,7 +102,21 @@ class PlayedLab:
 
     @property
     def _servers(self) -> tuple[LabServer, LabServer]:
-        return self._pair.right, self._pair.wrong
+        """The servers that are played: while they are looked at, a right one that can be held."""
+        return self._held_ones if self._looks else (self._pair.right, self._pair.wrong)
+
+    @property
+    def _held_ones(self) -> tuple[LabServer, LabServer]:
+        return self._stepped or self._pair.right, self._pair.wrong
+
+    def _look(self, looks: bool) -> None:
+        try:
+            if looks and self._stepped is None:
+                self._stepped = self._pair.stepped_right()
+        except LabError as error:
+            self._tell(0, str(error))
+        self._looks = looks
+        self._for_both(lambda server: server.look(looks))
 
     def _carry_out(self) -> None:
         """Give the orders of the screen in their turn, and ask how the loops go meanwhile."""
@@ -112,7 +127,7 @@ class PlayedLab:
                 self._for_both(self._ask)
 
     def _for_both(self, act: Callable[[LabServer], None]) -> None:
-        for index, server in enumerate(self._servers):
+        for index, server in enumerate(self._held_ones):
             try:
                 act(server)
             except LabError as error:
@@ -121,7 +136,7 @@ class PlayedLab:
 
     def _ask(self, server: LabServer) -> None:
         told = server.loop()
-        index = self._servers.index(server)
+        index = self._held_ones.index(server)
         self._loops[index] = SideLoop(
             told.held, told.doing, told.where, told.steps, told.iterations
         )
@@ -136,10 +151,10 @@ class PlayedLab:
         except LabError as error:
             self._tell(1, str(error))
 
-    def _play(self, index: int, server: LabServer) -> None:
+    def _play(self, index: int) -> None:
         rng = random.Random(_SEED)
         while not self._over.is_set():
-            before = self._slowed
+            before, server = self._changes, self._servers[index]
             failure = ""
             try:
                 measured = self._scenario.measure(server, rng)
@@ -147,7 +162,7 @@ class PlayedLab:
                 failure = f"this round failed: {error}"
             if self._over.is_set():
                 return
-            if self._is_slowed or before != self._slowed:
+            if self._looks or self._is_slowed or before != self._changes:
                 waits = index == 1 and self._wants_heal and not self.is_healed
                 self._tell(index, self._language.text(_HEALS_LATER if waits else _NO_FIGURE))
             elif failure:
@@ -164,7 +179,7 @@ class PlayedLab:
 @contextmanager
 def playing(scenario: Scenario, language: Language) -> Iterator[PlayedLab]:
     """Start both servers of a scenario, and end them. Raises `LabError`."""
-    with LabPair(scenario, can_be_held=True) as pair:
+    with LabPair(scenario) as pair:
         played = PlayedLab(scenario, pair, language)
         try:
             yield played

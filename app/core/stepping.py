@@ -83,3 +83,15 @@ class Stepped(EventStruct, frozen=True, tag="stepped"):
     """Microseconds that the call took, with what led to it since the call before."""
     line: int
     """The line of `LINES`, from 0."""
+
+    @property
+    def outcome(self) -> str:
+        """The result in words: the errno's name, or the number, of what was asked for."""
+        asked = f" of {self.asked:,}" if self.call in ("read", "write") else ""
+        return self.error or f"{self.result:,}{asked}"
+
+    @property
+    def words(self) -> str:
+        """The whole of it in a line."""
+        who = f" #{self.id}" if self.id else "" if self.fd < 0 else f" fd {self.fd}"
+        return f"{self.call}{who}: {self.outcome}, {self.us:,} µs"

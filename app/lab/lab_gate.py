@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from threading import Condition
 from types import FrameType
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from ..core.commands import StepAction
 from ..core.events import POLLIN, POLLOUT, ConnectionState
@@ -35,6 +35,17 @@ _MOST_NOTES: Final = 400
 """Calls of an iteration that are noted."""
 
 
+class _LabPoll(NamedTuple):
+    """The poll of an iteration; `cpu` is the time that it took on the CPU."""
+
+    at: float
+    cpu: float
+    began: float
+    """When it returned: its iteration began."""
+    cpu_after: float
+    ready: list[tuple[int, int]]
+
+
 class LabGate:
     """`make` is for the threads of the loop, the rest for any."""
 
@@ -47,7 +58,8 @@ class LabGate:
         """The state of a connection, by its descriptor; None if that is none."""
         self.listener = -1
         """The descriptor of the listener."""
-        self._clock = clock
+        self._real_clock = clock
+        self._stood = 0.0  # seconds for which the loop was held, or waited for its turn
         self._changed = Condition()
         self._turns = Turns()
         self._looks = False
@@ -56,10 +68,14 @@ class LabGate:
         self._steps: deque[Stepped] = deque(maxlen=_STEPS)
         self._made = self._polls = 0
         self._iterations: deque[Iteration] = deque(maxlen=_ITERATIONS)
-        self._poll: tuple[float, float, float, list[tuple[int, int]]] | None = None
+        self._poll: _LabPoll | None = None
         self._notes: list[Note] = []
         self._interests: dict[int, int] = {}
         self._served: tuple[int, ConnectionState] | None = None  # the one that is served, as it was
+
+    def now(self) -> float:
+        """Seconds on the loop's clock, which stands while it is held. Any thread."""
+        return self._real_clock() - self._stood
 
     # --- commands, in any thread ---
 
@@ -67,7 +83,7 @@ class LabGate:
         """Hold the loop, let it make so many calls or iterations, or let it go on."""
         with self._changed:
             self._turns.change(action, count, pace)
-            self._note_use()
+            self._tell_use()
             self._changed.notify_all()
 
     def look(self, looks: bool) -> None:
@@ -75,9 +91,9 @@ class LabGate:
         with self._changed:
             self._looks = looks
             self._poll, self._served = None, None
-            self._note_use()
+            self._tell_use()
 
-    def _note_use(self) -> None:
+    def _tell_use(self) -> None:
         self.is_used = self._looks or bool(self._turns.cause or self._turns.pace)
         for tell in self.on_use:
             tell(self.is_used)
@@ -90,7 +106,7 @@ class LabGate:
     def loop(self) -> LabLoop:
         """Return where the loop stands, and what it has done last."""
         with self._changed:
-            now = self._clock()
+            now = self.now()
             doing = [f"{call}, {now - since:.1f} s" for call, since in self._doing.items()]
             return LabLoop(
                 held=self._held,
@@ -106,7 +122,7 @@ class LabGate:
         """Make a system call of the loop when it may be made, and note it. Raises OSError."""
         name = call if fd < 0 else f"{call} of fd {fd}"
         self._pass(call, name)
-        began = self._clock()
+        began, cpu = self.now(), time.thread_time()
         with self._changed:
             self._doing[name] = began
         try:
@@ -115,10 +131,11 @@ class LabGate:
             self._note(call, fd, asked, -(error.errno or errno.EIO), began)
             raise
         finally:
-            self._doing.pop(name, None)
+            with self._changed:
+                self._doing.pop(name, None)
         self._note(call, fd, asked, _number(result), began)
         if call == "poll" and isinstance(result, list):
-            self._begin_iteration(result, began)
+            self._begin_iteration(result, began, time.thread_time() - cpu)
         return result
 
     def _pass(self, call: str, name: str) -> None:
@@ -127,6 +144,7 @@ class LabGate:
                 self._end_iteration()
             turns = self._turns
             is_free = turns.passes(call == "poll")
+            began = self._real_clock()
             if is_free and turns.pace:
                 is_free = not self._changed.wait_for(lambda: bool(turns.cause), turns.pace)
             if not is_free:
@@ -134,9 +152,10 @@ class LabGate:
                 self._changed.wait_for(lambda: turns.goes_on)
                 self._held = ""
                 turns.take()
+            self._stood += self._real_clock() - began
 
     def _note(self, call: str, fd: int, asked: int, result: int, began: float) -> None:
-        ended = self._clock()
+        ended = self.now()
         with self._changed:
             self._made += 1
             if call in ("watch", "arm", "disarm"):
@@ -162,28 +181,29 @@ class LabGate:
         state = self.state_of(fd)
         self._served = None if state is None else (fd, state)
 
-    def _begin_iteration(self, ready: list[tuple[int, int]], at: float) -> None:
+    def _begin_iteration(self, ready: list[tuple[int, int]], at: float, cpu: float) -> None:
         with self._changed:
             self._polls += 1
-            self._poll = at, self._clock(), time.thread_time(), ready
+            self._poll = _LabPoll(at, cpu, self.now(), time.thread_time(), ready)
             self._notes.clear()
 
     def _end_iteration(self) -> None:
         if self._poll is None:
             return
         self._note_state(-1)
-        at, began, cpu, ready = self._poll
+        poll, began = self._poll, self._poll.began
         notes, self._notes, self._poll, self._served = self._notes, [], None, None
-        pairs = [(fd, revents, 0) for fd, revents in ready]
+        pairs = [(fd, revents, 0) for fd, revents in poll.ready]
+        poll_us = int(poll.cpu * 1e6)
         self._iterations.append(
             Iteration(
                 t=began,
                 number=self._polls,
-                slept_us=int((began - at) * 1e6),
-                poll_us=0,
-                serving_us=int((self._clock() - began) * 1e6),
+                slept_us=max(0, int((began - poll.at) * 1e6) - poll_us),
+                poll_us=poll_us,
+                serving_us=int((self.now() - began) * 1e6),
                 telling_us=0,
-                cpu_us=int((time.thread_time() - cpu) * 1e6),
+                cpu_us=int((time.thread_time() - poll.cpu_after) * 1e6),
                 watched=len(self._interests),
                 ready=tuple(lines_of(pairs, notes, began, [self.listener], -2)),
             )

@@ -22,10 +22,8 @@ class Round(NamedTuple):
 class LabPair:
     """A right and a wrong server, which run until the end of a ``with`` block."""
 
-    def __init__(self, scenario: Scenario, can_be_held: bool = False) -> None:
-        """With `can_be_held` the loop of the right server can be held and stepped."""
+    def __init__(self, scenario: Scenario) -> None:
         self._scenario = scenario
-        self._can_be_held = can_be_held
         self._running = contextlib.ExitStack()
         self.right: LabServer
         self.wrong: LabServer
@@ -34,8 +32,7 @@ class LabPair:
         """Start both. Raises `LabError` if one does not start."""
         played = self._scenario
         with contextlib.ExitStack() as starting:
-            settings = msgspec.structs.replace(played.settings, step=self._can_be_held)
-            self.right = starting.enter_context(LabServer.right(settings, *played.words))
+            self.right = starting.enter_context(LabServer.right(played.settings, *played.words))
             self.wrong = starting.enter_context(LabServer.wrong(played.name, played.host))
             self.right.wait_until_serving()
             self.wrong.wait_until_serving()
@@ -44,6 +41,16 @@ class LabPair:
 
     def __exit__(self, *_: object) -> None:
         self._running.close()
+
+    def stepped_right(self) -> LabServer:
+        """Start another right server, whose loop can be held: its figures are slower ones.
+
+        It ends with the others. Raises `LabError`.
+        """
+        settings = msgspec.structs.replace(self._scenario.settings, step=True)
+        server = self._running.enter_context(LabServer.right(settings, *self._scenario.words))
+        server.wait_until_serving()
+        return server
 
     def play(self, seed: int) -> Round:
         """Measure first the right server, then the wrong one, by the clients of a seed.

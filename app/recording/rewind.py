@@ -6,6 +6,10 @@ They are kept in numbered files of a folder that lives as long as the dashboard:
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import os
+import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +24,8 @@ from .recorder import Recorder
 
 _SHARED_MEMORY: Final = Path("/dev/shm")
 _NAME: Final = "past"
+_PREFIX: Final = "echo-tui-"
+_LOCK: Final = "lock"
 
 
 class Rewind:
@@ -27,8 +33,10 @@ class Rewind:
 
     def __init__(self, size: int, now: Callable[[], float]) -> None:
         """Keep some `size` bytes; `now` is the clock of the events. Raises OSError."""
-        where = _SHARED_MEMORY if _SHARED_MEMORY.is_dir() else None
-        self._folder = tempfile.TemporaryDirectory(prefix="echo-tui-", dir=where)
+        where = _SHARED_MEMORY if _SHARED_MEMORY.is_dir() else Path(tempfile.gettempdir())
+        _remove_abandoned(where)
+        self._folder = tempfile.TemporaryDirectory(prefix=_PREFIX, dir=where)
+        self._lock = _lock(Path(self._folder.name))
         self._size = size
         self._now = now
         self._begun = 0
@@ -49,6 +57,8 @@ class Rewind:
         """Keep what a dashboard has drained; what was before is forgotten if it begins afresh."""
         if drained.afresh:
             self._recorder.stop()
+            for file in Path(self._folder.name).glob(f"{self._path.name}*"):
+                file.unlink(missing_ok=True)
             self._begin()
             drained = drained._replace(afresh=False)
         self._stream.hear(drained)
@@ -68,3 +78,25 @@ class Rewind:
         """Give the memory back."""
         self._recorder.stop()
         self._folder.cleanup()
+        os.close(self._lock)
+
+
+def _lock(folder: Path) -> int:
+    """Hold a lock in the folder for as long as this process lives (flock(2)); return its fd."""
+    made = folder / "lock.new"
+    fd = os.open(made, os.O_CREAT | os.O_RDWR, 0o600)
+    fcntl.flock(fd, fcntl.LOCK_EX)
+    made.rename(folder / _LOCK)  # only now, so that nobody finds one that is not held yet
+    return fd
+
+
+def _remove_abandoned(where: Path) -> None:
+    """Remove the folders of this user's dashboards that were killed: nobody holds their locks."""
+    for folder in where.glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError):  # another user's, or one that goes at this moment
+            fd = os.open(folder / _LOCK, os.O_RDWR)
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder)
+            finally:
+                os.close(fd)

@@ -231,6 +231,13 @@ class Gate:
                 self._asked.append(command)
             self._changed.notify_all()
 
+    def while_held(self, act: Callable[[], None]) -> bool:
+        """Do what needs the loop's state, if the loop stands; return whether it does."""
+        with self._changed:
+            if self._stands:
+                act()
+            return self._stands
+
     def _apply(self, command: Step) -> str:
         """Carry out a command; return its answer, or nothing if that comes with the next hold."""
         match command.action:
@@ -249,6 +256,9 @@ class Gate:
                 if pace and not FASTEST <= pace <= SLOWEST:
                     raise SettingError(f"{pace:g} s a call: it may be {FASTEST:g} to {SLOWEST:g}")
                 self._turns.change(command.action, pace=pace)
+                for asked in self._asked:  # they would wait until somebody holds it again
+                    self._answer(asked, False, "somebody has let the loop go on before")
+                self._asked.clear()
                 return f"it goes on, {pace:g} s a call" if pace else "it goes on"
             case StepAction.ADD:
                 return f"breakpoint {self._breakpoints.add(command.text)}: {command.text}"

@@ -13,7 +13,7 @@ from ..watch.figures import short_micros
 from . import palette
 from .lines_panel import Line, clip, flow
 from .loop_panel import served_pieces
-from .step_lines import call_line
+from .step_lines import call_lines
 
 _MOST_CALLS = 8
 """Calls that are listed above the iterations."""
@@ -56,16 +56,25 @@ def _lines(
     else:
         yield [(say("it runs"), palette.GOOD)]
     if is_stepped:
-        for step in list(side.steps)[: -_MOST_CALLS - 1 : -1]:
-            yield call_line(step)
+        yield from call_lines(list(side.steps)[: -_MOST_CALLS - 1 : -1], width)
     for iteration in reversed(side.iterations):
-        yield from _of_iteration(iteration, width)
+        yield from _of_iteration(iteration, width, say)
 
 
-def _of_iteration(iteration: Iteration, width: int) -> Iterator[Line]:
+def _of_iteration(iteration: Iteration, width: int, say: Callable[[str], str]) -> Iterator[Line]:
     ready = sum(bool(served.revents) for served in iteration.ready)
-    slept, serving = short_micros(iteration.slept_us), short_micros(iteration.serving_us)
-    told = f"{iteration.number:,}: slept {slept}, {ready:,} ready, serving {serving}"
+    times = (iteration.slept_us, iteration.poll_us, iteration.serving_us)
+    slept, polled, serving = map(short_micros, times)
+    told = say(
+        compose(
+            "{number}: slept {slept}, poll {polled}, {ready} ready, {serving}",
+            number=f"{iteration.number:,}",
+            slept=slept,
+            polled=polled,
+            ready=ready,
+            serving=serving,
+        )
+    )
     yield [(clip(told, width), palette.HEADING)]
     for served in iteration.ready:
         pieces = [(f"  {text}", style) for text, style in served_pieces(served)]

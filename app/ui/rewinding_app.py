@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import ClassVar, Final
 
+from ..core.printable import reason_of
 from ..recording.keyframes import state_at
 from ..recording.rewind import Rewind
 from ..watch.screen_state import ScreenState
@@ -29,8 +29,11 @@ class RewindingApp(SteppingApp):
     def keep_the_past(self, size: int) -> None:
         """Keep the last minutes in so many bytes; 0 keeps nothing."""
         if size:
-            with contextlib.suppress(OSError):  # no memory for it: then there is no going back
+            try:
                 self._rewind = Rewind(size, self._source.now)
+            except OSError as error:
+                text = f"nothing is kept for going back: {reason_of(error)}"
+                self.notify(text, severity="warning", markup=False)
 
     def on_unmount(self) -> None:
         """Give the memory back."""
@@ -90,6 +93,7 @@ class RewindingApp(SteppingApp):
             if recording is not None:
                 self._past = ReplaySource(recording)
                 self._past.seek(self._past.end)
+                self.screen.refresh_bindings()  # what changes the server is gone from the key bar
         if self._past is None:
             self.notify("nothing is kept of the past yet", severity="warning")
         return self._past
@@ -136,3 +140,4 @@ class RewindingApp(SteppingApp):
         past, self._past, self._past_model = self._past, None, None
         if past is not None:
             past.recording.__exit__()
+            self.screen.refresh_bindings()

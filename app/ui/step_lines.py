@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import zip_longest
+from collections.abc import Iterable, Iterator
+from itertools import islice, zip_longest
 from typing import Final
 
 from ..core.queues import Kernel
@@ -16,6 +16,8 @@ from .lines_panel import Line, clip, pad
 
 _CODE: Final = max(map(len, LINES)) + 6
 """Cells of the ten lines."""
+_COLUMNS: Final = 46
+"""Cells of a call in columns."""
 _BAR: Final = 16
 _THIRD: Final = 3
 """POLLOUT comes when a third of the send buffer is free (Linux, sk_stream_is_writeable)."""
@@ -34,9 +36,9 @@ def step_lines(model: ScreenState, row: Row | None, width: int) -> Iterator[Line
     code = list(_code(model))
     if width < 2 * _CODE:
         yield from code
-        yield from _calls(model, 4)
+        yield from _calls(model, 4, width)
         return
-    for left, right in zip_longest(code, _calls(model, len(code))):
+    for left, right in zip_longest(code, _calls(model, len(code), width - _CODE)):
         yield [*pad(left or [], _CODE, palette.PLAIN), ("│ ", palette.EDGE), *(right or [])]
 
 
@@ -53,7 +55,7 @@ def _code(model: ScreenState) -> Iterator[Line]:
             yield [("  ", palette.PLAIN), (text, palette.DIM)]
 
 
-def _calls(model: ScreenState, room: int) -> Iterator[Line]:
+def _calls(model: ScreenState, room: int, width: int) -> Iterator[Line]:
     held = model.held
     if held is None:
         yield [("it runs", palette.GOOD)]
@@ -61,21 +63,30 @@ def _calls(model: ScreenState, room: int) -> Iterator[Line]:
         yield [(held.where, palette.ALARM)]
         yield [(held.cause, palette.DIM)]
     last = list(model.steps)[: -room + 1 : -1] if room > 2 else []
-    for step in last[: room - 2]:
-        yield call_line(step)
+    yield from islice(call_lines(last, width), max(0, room - 2))
 
 
-def call_line(step: Stepped) -> Line:
-    """Draw one call with its result and its time."""
+def call_lines(steps: Iterable[Stepped], width: int) -> Iterator[Line]:
+    """Draw calls, the latest first; a blank line stands where calls between two were not told."""
+    after: Stepped | None = None
+    for step in steps:
+        if after is not None and step.number != after.number - 1:
+            yield [("…", palette.FAINT)]
+        yield _call_line(step, width)
+        after = step
+
+
+def _call_line(step: Stepped, width: int) -> Line:
+    """Draw one call with its result and its time; in columns, if these fit."""
     who = f"#{step.id}" if step.id else "-" if step.fd < 0 else f"fd {step.fd}"
-    result = step.error or f"{step.result:,}"
-    if step.call in ("read", "write") and not step.error:
-        result += f" of {step.asked:,}"
     style = _STYLES.get(step.call, palette.PLAIN)
+    if width < _COLUMNS:
+        told: Line = [(f"{step.call} {who}  ", style), (step.outcome, palette.STRONG)]
+        return [*told, (f"  {step.us:,} µs", palette.DIM)]
     return [
         (f"{step.call:<8} ", style),
         (f"{who:<6} ", palette.PLAIN),
-        (f"{result:<17} ", palette.STRONG),
+        (f"{step.outcome:<17} ", palette.STRONG),
         (f"{step.us:>7,} µs", palette.DIM),
     ]
 

@@ -17,6 +17,13 @@ MOST: Final = 32
 FORMS: Final = "toggle, EAGAIN, partial, #ID, STATE>STATE, or a filter such as pending>64K"
 _CALLS: Final[dict[str, frozenset[str]]] = {"toggle": frozenset({"arm", "disarm"})}
 _RESULTS: Final = ("EAGAIN", "partial")
+_ARROWS: Final = (
+    ("READ_LEN", "READ_BODY"),
+    ("READ_BODY", "WRITE_BODY"),
+    ("WRITE_BODY", "READ_LEN"),
+    *((each, "DRAINING") for each in ("READ_LEN", "READ_BODY", "WRITE_BODY")),
+    *((each, "CLOSED") for each in ("READ_LEN", "READ_BODY", "WRITE_BODY", "DRAINING")),
+)
 _STATES: Final = {state.value: state for state in ConnectionState}
 
 
@@ -40,6 +47,7 @@ class Breakpoint(NamedTuple):
 def parse_breakpoint(text: str) -> Breakpoint:
     """Read a breakpoint. Raises `SettingError`, in one line."""
     text = text.strip()
+    text = {name.lower(): name for name in (*_CALLS, *_RESULTS)}.get(text.lower(), text)
     if text in _CALLS:
         return Breakpoint(text, calls=_CALLS[text])
     if text in _RESULTS:
@@ -54,9 +62,16 @@ def parse_breakpoint(text: str) -> Breakpoint:
             if name not in _STATES:
                 known = ", ".join(_STATES)
                 raise SettingError(f"{printable(name, 40)!r} is no state; there are {known}")
+        if (before, after) not in _ARROWS:
+            told = ", ".join(map(">".join, _ARROWS))
+            raise SettingError(f"{text!r} is no arrow of the drawing; there are {told}")
         return Breakpoint(text, transition=(_STATES[before], _STATES[after]))
     if not text:
         raise SettingError(f"a breakpoint is missing: {FORMS}")
+    if (
+        text.isalnum() and text != "stuck"
+    ):  # a word that a peer's address may have, or a typing error
+        raise SettingError(f"{printable(text, 60)!r} is no breakpoint: {FORMS}")
     try:
         return Breakpoint(text, filter=parse_filter(text))
     except FilterError as error:

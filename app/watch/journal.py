@@ -39,6 +39,7 @@ from ..core.queues import Kernel
 from ..core.settings import TIMEOUTS, format_size
 from ..core.stepping import LoopHeld, LoopResumed, Stepped
 from .figures import words_size
+from .loop_words import iteration_words
 from .why import ARMED_FIRST
 
 
@@ -73,6 +74,8 @@ def level_of(event: Event) -> Level:
             return Level.WARNING  # a log of warnings has who did what to the server
         case Crashed():
             return Level.ERROR
+        case Stepped() | LoopHeld(cause="step") | LoopResumed(cause="step"):
+            return Level.DEBUG
         case _:
             return Level.DEBUG if type(event) in DETAIL else Level.INFO
 
@@ -245,6 +248,14 @@ def _of_the_server(event: Event) -> JournalEntry:
             return JournalEntry(event.t, "warning", "stopped", _SERVER, text, after=moved)
         case Crashed():
             return JournalEntry(event.t, "error", "crashed", _SERVER, event.error)
+        case LoopHeld():
+            return JournalEntry(event.t, "info", "loop", _SERVER, f"{event.where}, {event.cause}")
+        case LoopResumed():
+            return JournalEntry(event.t, "info", "loop", _SERVER, f"goes on, {event.cause}")
+        case Stepped():
+            return JournalEntry(event.t, "detail", "step", _SERVER, event.words)
+        case Iteration():
+            return JournalEntry(event.t, "detail", "loop", _SERVER, iteration_words(event))
         case _:
             return JournalEntry(event.t, "detail", type(event).__name__, _SERVER, "")
 

@@ -102,6 +102,7 @@ def test_while_it_is_held_no_figure_is_taken_and_it_heals_when_it_goes_on() -> N
         assert taken(played) == count
         played.step("go")
         until(lambda: played.is_healed, "healed")
+        played.look(False)
         until(lambda: played.figures()[1].values[-1] == 0, "it serves as the right one")
 
 

@@ -129,8 +129,6 @@ def _print(made: Stepped, as_json: bool) -> None:
         sys.stdout.buffer.write(encode(made) + b"\n")
         sys.stdout.buffer.flush()
         return
-    result = made.error or f"{made.result:,}"
-    asked = f" of {made.asked:,}" if made.call in ("read", "write") and not made.error else ""
     fd = "-" if made.fd < 0 else str(made.fd)
     who = f"#{made.id}" if made.id else "-"
-    print(f"{made.call:8} fd {fd:4} {who:6} {result + asked:20} {made.us:,} µs", flush=True)
+    print(f"{made.call:8} fd {fd:4} {who:6} {made.outcome:20} {made.us:,} µs", flush=True)

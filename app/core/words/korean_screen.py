@@ -287,9 +287,11 @@ SCREEN_TEXTS: Final[Mapping[str, str]] = {
     "to poll": "poll까지",
     "go on": "계속",
     "pace": "속도",
-    "held or slowed: no figure is taken": "멈추거나 늦춘 동안에는 값을 재지 않는다",
+    "looked at: no figure is taken": "보는 동안에는 값을 재지 않는다",
     "it heals when the loop goes on": "루프가 계속하면 고쳐진다",
     "it runs": "실행 중",
+    "{number}: slept {slept}, poll {polled}, {ready} ready, {serving}":
+        "{number}: 잠 {slept}, poll {polled}, 준비 {ready}개, {serving}",
     "The bars are on a scale of powers of ten.": "막대는 10의 거듭제곱 눈금이다.",
     "held before {call}": "{call} 앞에서 멈춤",
     "in {call}": "{call} 안에 있음",
