@@ -22,7 +22,7 @@ from ..watch.breakpoints import Breakpoints
 from ..watch.row import Row, update_rows
 from ..watch.stream import EventStream
 from .calls import Note, PollNote, StateNote
-from .machine import WRITE_BODY
+from .machine import DRAINING, WRITE_BODY
 from .transitions import passed
 
 if TYPE_CHECKING:
@@ -46,8 +46,9 @@ class Gate:
         self._real_wall = wall
         self._changed = Condition()
         self._breakpoints = Breakpoints()
-        self._stood = 0.0  # seconds for which the loop was held
-        self._since: float | None = None  # since when its clock stands
+        # Seconds for which the loop was held, and since when it is: one value, as other threads
+        # read both.
+        self._standing: tuple[float, float | None] = 0.0, None
         self._stands = False  # whether a command is awaited, and not only the next turn of a pace
         self._turns = Turns()
         self._asked: list[Step] = []  # steps and holds that are to be answered
@@ -64,13 +65,13 @@ class Gate:
 
     def clock(self) -> float:
         """Monotonic seconds without those for which the loop was held."""
-        since = self._since
-        return (self._real_clock() if since is None else since) - self._stood
+        stood, since = self._standing
+        return (self._real_clock() if since is None else since) - stood
 
     def wall(self) -> float:
         """Unix time without them, so that it goes with `clock`."""
-        since = self._since
-        held = self._stood + (0.0 if since is None else self._real_clock() - since)
+        stood, since = self._standing
+        held = stood + (0.0 if since is None else self._real_clock() - since)
         return self._real_wall() - held
 
     @property
@@ -135,12 +136,12 @@ class Gate:
 
     def _stand(self, until: Callable[[], bool], seconds: float | None) -> bool:
         """Wait, with the clocks standing; return what `until` says then."""
-        self._since = self._real_clock()
+        stood, since = self._standing[0], self._real_clock()
+        self._standing = stood, since
         try:
             return self._changed.wait_for(until, seconds)
         finally:
-            self._stood += self._real_clock() - self._since
-            self._since = None
+            self._standing = stood + self._real_clock() - since, None
 
     def after(self, note: Note) -> None:
         """Note a call that was made, or the end of a wake-up."""
@@ -212,7 +213,7 @@ class Gate:
         if call == "read":
             return 9 if connection is None else 5
         if call == "write" and connection is not None:
-            return 4 if connection.seen_state is WRITE_BODY else 6
+            return 4 if connection.seen_state in (WRITE_BODY, DRAINING) else 6
         return _LINE_OF.get(call, _LINE_OF_END)
 
     # --- commands, in any thread ---

@@ -35,7 +35,10 @@ def calls_words(calls: Sequence[KernelCall]) -> str:
     """Return calls with their results, alike ones together, as in ``accept 2 times, EAGAIN``."""
     groups: list[str] = []
     if any(call.call == "accept" for call in calls):  # each is followed by its watch
-        calls = sorted(calls, key=lambda call: call.call)
+        accepts = [call for call in calls if call.call == "accept"]
+        watches = [call for call in calls if call.call == "watch"]
+        others = [call for call in calls if call.call not in ("accept", "watch")]
+        calls = [*accepts, *watches, *others]
     for name, each in groupby(calls, key=lambda call: call.call):
         made = list(each)
         if name in ("read", "write"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from app.core.events import Event, Opened
@@ -49,6 +50,38 @@ def test_another_server_begins_anew() -> None:
         until(lambda: ids(rewind) == {7}, "the other")
     finally:
         rewind.close()
+
+
+def test_what_was_of_another_server_gives_its_memory_back() -> None:
+    rewind = Rewind(64 * KIB, lambda: NOW)
+    try:
+        for number in (1, 2, 3):
+            rewind.hear(told(listening(), opened(number), afresh=True))
+            until(lambda: ids(rewind) == {number}, "the next")  # noqa: B023
+        assert {file.name.rstrip(".0123456789") for file in folder_of(rewind).iterdir()} == {
+            "lock", "past"
+        }  # fmt: skip
+        assert len({file.name[:5] for file in folder_of(rewind).glob("past*")}) == 1
+    finally:
+        rewind.close()
+
+
+def test_the_next_dashboard_removes_what_a_killed_one_has_left() -> None:
+    """A lock that nobody holds is that of a process which is gone."""
+    living = Rewind(64 * KIB, lambda: NOW)
+    killed = Rewind(64 * KIB, lambda: NOW)
+    left = folder_of(killed)
+    killed._recorder.stop()
+    os.close(killed._lock)  # as the kernel does it at the end of a process
+    other = Rewind(64 * KIB, lambda: NOW)
+    try:
+        assert not left.exists()
+        assert folder_of(living).exists()
+        assert folder_of(other).exists()
+    finally:
+        killed._folder.cleanup()
+        living.close()
+        other.close()
 
 
 def test_it_stays_within_its_bound_and_gives_all_back() -> None:

@@ -11,9 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.events import Bytes, Event, Notice, SettingChanged, Snapshot
+from app.core.events import Bytes, Event, Io, Notice, SettingChanged, Snapshot
+from app.core.iteration import Iteration, KernelCall, Served
 from app.core.settings import RULES
 from app.core.statistics import LoopStats
+from app.core.stepping import LoopHeld, Stepped
 from app.recording.format import (
     FILE_SIZE,
     RECORD_SIZE,
@@ -55,6 +57,23 @@ def read_back(record: bytes) -> RecordedBatch:
     head, body = read_head(record[:24]), record[24:]
     assert check(head, body)
     return unpack(RecordedBatch, body)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        Io(NOW, 1, "read", 4, -1, "EAGAIN"),
+        Iteration(NOW, 1, 2, 3, 4, 5, 6, 7, (
+            Served("listener", 3, 0, 1, 1, (KernelCall("accept", 0, -1, "EAGAIN", 5),)),
+        )),
+        Stepped(NOW, 1, "poll", -1, 0, 0, 2, "", 5, 1),
+        Stepped(NOW, 2, "write", 9, 1, 900, -1, "EAGAIN", 5, 6),
+        LoopHeld(NOW, "poll", -1, 0, "hold", 2, 1),
+    ],
+    ids=lambda event: type(event).__name__,
+)  # fmt: skip
+def test_a_failed_call_and_a_poll_are_no_damage(event: Event) -> None:
+    assert read_back(pack(RecordedBatch(events=(event,)), NOW)).events == (event,)
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: str(kind.__name__))

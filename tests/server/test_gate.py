@@ -8,9 +8,10 @@ from operator import sub
 
 import pytest
 
-from app.core.commands import Kill, KillMode, Set, Step, StepAction
+from app.core.commands import Kill, KillMode, Look, ReadBytes, Set, Step, StepAction
 from app.core.events import Closed, CommandResult, Reason
 from app.core.framing import frame
+from app.core.iteration import Iterations
 from app.core.settings import SettingError, Settings
 from app.core.stepping import LoopHeld, LoopResumed, Stepped
 from tests.peers import Running, exchange, read_exactly
@@ -161,6 +162,55 @@ def test_it_is_held_at_a_breakpoint(serve: Serve, text: str, call: str | None) -
     assert step(running, StepAction.REMOVE, count=1).ok
     assert step(running, StepAction.GO).ok
     assert read_exactly(client, 4 + (1 << 23)) == frame(bytes(1 << 23))
+
+
+@pytest.mark.parametrize("arrow", ["READ_LEN>READ_BODY", "WRITE_BODY>READ_LEN"])
+def test_it_is_held_at_an_arrow_that_a_whole_frame_passes_at_once(serve: Serve, arrow: str) -> None:
+    running = serve(step=True)
+    client, number = running.connect_known()
+    assert step(running, StepAction.ADD, text=arrow).ok
+    client.sendall(HELLO)
+    running.watcher.wait_for(LoopHeld, lambda event: event.cause == f"breakpoint 1, {arrow}")
+    assert number == 1
+
+
+def test_a_loop_at_a_pace_can_be_held(serve: Serve) -> None:
+    running = serve(step=True)
+    assert step(running, StepAction.PACE, pace=1.0).ok
+    client, _ = running.connect_known()
+    held = [running.server.is_held]
+    assert step(running, StepAction.HOLD).message.startswith("held before")
+    assert [*held, running.server.is_held] == [False, True]
+    assert step(running, StepAction.GO).ok
+    assert exchange(client, [HELLO], len(HELLO)) == HELLO
+
+
+def test_a_step_that_is_overtaken_is_answered(serve: Serve) -> None:
+    """Else a script waits until somebody holds the loop again."""
+    running = serve(step=True)
+    assert step(running, StepAction.HOLD).ok
+    running.server.submit(Step(request=77, action=StepAction.CALL, count=100_000))
+    assert step(running, StepAction.GO).ok
+    answer = running.watcher.wait_for(CommandResult, lambda event: event.request == 77)
+    assert (answer.ok, answer.message) == (False, "somebody has let the loop go on before")
+
+
+def test_what_only_looks_is_answered_while_it_is_held(serve: Serve) -> None:
+    running = serve(step=True)
+    client, number = running.connect_known()
+    assert exchange(client, [HELLO], len(HELLO)) == HELLO
+    assert step(running, StepAction.HOLD).ok
+    running.server.submit(Look(request=50, seconds=1.0, last=5))
+    assert running.watcher.wait_for(Iterations, lambda event: event.request == 50).told
+    running.server.submit(ReadBytes(request=51, id=number))
+    assert running.watcher.wait_for(CommandResult, lambda event: event.request == 51).ok
+    assert running.server.is_held
+
+
+def test_the_first_call_has_its_own_time(serve: Serve) -> None:
+    running = serve(step=True)
+    assert step(running, StepAction.CALL).ok
+    assert running.watcher.wait_for(Stepped).us < 60_000_000
 
 
 def test_it_is_held_behind_an_eagain(serve: Serve) -> None:

@@ -13,6 +13,9 @@ from app.core.commands import Look, Trace, TraceLevel
 from app.core.events import POLLIN, POLLOUT
 from app.core.framing import frame
 from app.core.iteration import Iteration, Iterations, Served
+from app.server.calls import CallNote, Note, PollNote, StateNote
+from app.server.loop_observer import lines_of
+from app.server.machine import READ_BODY, READ_LEN, WRITE_BODY
 from tests.peers import Running, exchange, read_exactly
 from tests.waiting import until
 
@@ -159,3 +162,35 @@ def test_a_level_of_the_loop_is_of_no_connection(serve: Serve) -> None:
     running = serve()
     _, number = running.connect_known()
     assert not running.submit(Trace, id=number, level=TraceLevel.LOOP).ok
+
+
+def test_what_a_second_poll_returned_is_told_as_what_it_is() -> None:
+    """After the first poll's descriptors, with its own revents, numbers and times."""
+    notes: list[Note] = [
+        CallNote("read", 9, 100, 8, 1.000_010),
+        StateNote(9, 1, POLLIN, READ_LEN, READ_BODY),
+        PollNote([(9, POLLIN, 1), (4, POLLIN, 0)], 1.000_500),
+        CallNote("read", 9, 100, 8, 1.000_520),
+        CallNote("write", 9, 16, 16, 1.000_550),
+        StateNote(9, 1, POLLIN, READ_BODY, READ_LEN),
+        CallNote("read", 4, 100, 1, 1.000_560),
+    ]
+    told = list(lines_of([(9, POLLIN, 1)], notes, 1.0, [3], 4))
+    assert [(line.kind, line.revents) for line in told] == [
+        ("connection", POLLIN), ("connection", POLLIN), ("wakeup", POLLIN)
+    ]  # fmt: skip
+    assert [line.us for line in told] == pytest.approx([10, 50, 10], abs=1)
+    assert [line.states for line in told] == [
+        ("READ_LEN", "READ_BODY"), ("READ_BODY", "WRITE_BODY", "READ_LEN"), ()
+    ]  # fmt: skip
+
+
+def test_states_of_one_that_is_served_twice_are_joined() -> None:
+    notes: list[Note] = [
+        CallNote("write", 9, 16, 16, 1.0),
+        StateNote(9, 1, POLLOUT, WRITE_BODY, READ_LEN),
+        CallNote("disarm", 9, POLLIN, 0, 1.0),
+        StateNote(9, 1, POLLIN, READ_LEN, READ_BODY),
+    ]
+    (line,) = lines_of([(9, POLLOUT, 1)], notes, 1.0, [3], 4)
+    assert (line.interest, line.states) == (POLLOUT, ("WRITE_BODY", "READ_LEN", "READ_BODY"))

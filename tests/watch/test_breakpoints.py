@@ -23,12 +23,21 @@ LEN, BODY = ConnectionState.READ_LEN, ConnectionState.READ_BODY
         "NOWHERE>READ_BODY",
         "pending>x",
         "(",
+        "foo",
+        "READ_BODY>READ_LEN",
+        "CLOSED>READ_LEN",
     ],
 )
 def test_what_is_none_is_refused_in_one_line(text: str) -> None:
     with pytest.raises(SettingError) as refused:
         parse_breakpoint(text)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("text", ["eagain", "EAGAIN", "Partial", "TOGGLE"])
+def test_a_name_is_known_in_any_case(text: str) -> None:
+    assert parse_breakpoint(text).text.lower() == text.lower()
+    assert parse_breakpoint(text).filter is None
 
 
 def test_each_kind_holds_where_it_says_and_nowhere_else() -> None:

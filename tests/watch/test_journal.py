@@ -23,6 +23,7 @@ from app.core.events import (
     Toggled,
 )
 from app.core.queues import Kernel
+from app.core.stepping import LoopHeld, LoopResumed, Stepped
 from app.watch.journal import entries, entry
 from tests.making import NOW, closed, kernel, listening, opened
 
@@ -56,6 +57,12 @@ WORDINGS: list[tuple[Event, str, str, str, str]] = [
     (io("read", 4, -1, error="EAGAIN"), "read     #7 4 B → EAGAIN", "#7", "read  4 B → EAGAIN",
      "warning"),
     (io("write", 9, 4), "write    #7 9 B → 4, partial", "#7", "write 9 B → 4, partial", "warning"),
+    (LoopHeld(NOW, "write", 9, 7, "hold", 41, 6), "loop     held before write of #7, hold",
+     "server", "loop held before write of #7, hold", "info"),
+    (LoopResumed(NOW, "go"), "loop     goes on, go", "server", "loop goes on, go", "info"),
+    (Stepped(NOW, 41, "read", 9, 7, 65_536, 68, "", 9, 5),
+     "step     read #7: 68 of 65,536, 9 µs", "server", "step read #7: 68 of 65,536, 9 µs",
+     "detail"),
     (Bytes(t=NOW, id=7, call="read", data=b"\0\xff"), "bytes    #7 read 00 ff", "#7",
      "bytes read 00 ff", "detail"),
     (SettingChanged(t=NOW, name="cap", old=1 << 20, new=65_536), "setting  cap 1MiB → 64KiB",
