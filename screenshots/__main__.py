@@ -95,7 +95,7 @@ SHOTS: Final = (
 LOOP_SHOTS: Final = (LoopShot("loop", watched_loop, ("u",)), LoopShot("step", held_loop))
 LAB_SHOTS: Final = (
     LabShot("lab", ("2",)),
-    LabShot("lab-loops", ("2", "u", "space"), "held or slowed: no figure is taken", (132, 30)),
+    LabShot("lab-loops", ("2", "u", "space"), "looked at: no figure is taken", (132, 30)),
 )
 ROUNDS: Final = (8.0, 7.9, 8.0, 7.9), (98_310.0, 104_659.0, 103_220.0, 104_659.0)
 """Polls a second of `pollout-always`, as docs/lab.md has them."""

@@ -209,7 +209,7 @@ server_options: Final = together(
 """The settings of the server: HOST and PORT as arguments, the others as options."""
 lang_option: Final = option(APPEARANCE["lang"], default=None, show_default=False)
 """The language of texts for people."""
-ui_options: Final = together(
+replay_options: Final = together(
     option(APPEARANCE["theme"]),
     click.option(
         "--ascii",
@@ -224,9 +224,10 @@ ui_options: Final = together(
         default=None,
         help="Whether the mouse chooses and scrolls, or is the terminal's, to select text.",
     ),
-    option(APPEARANCE["rewind"]),
 )
-"""The options of every command that opens a dashboard."""
+"""The options of every command that opens a dashboard, also of a recording."""
+ui_options: Final = together(replay_options, option(APPEARANCE["rewind"]))
+"""The options of every command that opens a dashboard of a server."""
 metrics_option: Final = click.option(
     "--metrics",
     type=LoopbackAddress(),

@@ -20,7 +20,7 @@ from ..watch.row import Row
 from .configuration import ConfiguredCommand, file_option
 from .dashboard import dashboard_preferences, require_terminal, run_dashboard
 from .exit_codes import EXIT_DAMAGED
-from .options import ui_options
+from .options import replay_options
 
 MOST_TOLD: Final = 20
 """Damaged files of one recording that get a line on stderr each."""
@@ -35,7 +35,7 @@ MOST_TOLD: Final = 20
     "--json", "with_json", is_flag=True, help="Events as JSON lines, or the table with --at."
 )
 @click.option("--all", "with_figures", is_flag=True, help="With --json: snapshots and figures too.")
-@ui_options
+@replay_options
 @file_option
 def replay(
     file: Path,

@@ -322,10 +322,12 @@ class LabApp(App[int]):
         return [(set_cell_size(self._say(label), _LABEL), palette.LABEL), (text, palette.PLAIN)]
 
     def _source(self) -> list[Line]:
-        return [
-            [(f"{mark} ", _MARKS.get(mark, palette.FAINT)), (text, _MARKS.get(mark, palette.DIM))]
-            for mark, text in self._show.source
-        ]
+        width = self.size.width - 4
+        lines: list[Line] = []
+        for mark, text in self._show.source:
+            style = _MARKS.get(mark, palette.DIM)
+            lines += flow([(f"{mark} ", _MARKS.get(mark, palette.FAINT)), (text, style)], width, 8)
+        return lines
 
     def _key_line(self) -> Line:
         if self._given is None:
