@@ -19,6 +19,7 @@ from __future__ import annotations
 import errno
 import socket
 from collections.abc import Iterator
+from functools import partial
 from math import inf
 from typing import Any, Final
 
@@ -77,9 +78,10 @@ class Acceptor:
         """
         self.failure = ""
         self.more = False
+        accept = self.sock.accept if calls.note is None else partial(calls.accept, self.sock)
         for _ in range(ACCEPT_BUDGET):
             try:
-                sock, address = calls.accept(self.sock)
+                sock, address = accept()
             except BlockingIOError:
                 return
             except OSError as error:

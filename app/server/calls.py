@@ -150,9 +150,7 @@ class Calls:
         return self._noted("write", fd, sum(map(len, chunks)), os.writev, fd, chunks)
 
     def accept(self, sock: socket.socket) -> tuple[socket.socket, Any]:
-        """Call accept4(2). Raises OSError."""
-        if self.note is None:
-            return sock.accept()
+        """Call accept4(2), and note it. Raises OSError."""
         return self._noted("accept", sock.fileno(), 0, sock.accept)
 
     def shutdown(self, sock: socket.socket) -> None:
@@ -196,10 +194,10 @@ class Calls:
     def note_state(
         self, connection: Connection, before: ConnectionState, after: ConnectionState
     ) -> None:
-        """Note a state of a connection, and the one before."""
-        if self.note is not None:
-            told = connection.fd, connection.id, connection.interest
-            self.note(StateNote(*told, before, after))
+        """Note a state of a connection, and the one before. To be called while notes are taken."""
+        assert self.note is not None
+        told = connection.fd, connection.id, connection.interest
+        self.note(StateNote(*told, before, after))
 
     def _noted(self, name: str, fd: int, asked: int, call: Callable[..., T], *words: Any) -> T:
         if self.note is None:

@@ -153,7 +153,8 @@ class Lifecycle:
         state, seen = machine.state, connection.seen_state
         if state is not seen:
             connection.seen_state = state
-            self.calls.note_state(connection, seen, state)
+            if self.calls.note is not None:
+                self.calls.note_state(connection, seen, state)
             self.reporter.publish_state(connection, seen)
             if machine.out and seen is not WRITE_BODY:
                 connection.begin_stall(now)
@@ -163,7 +164,8 @@ class Lifecycle:
             if not machine.out and self._is_drained(connection, now):
                 machine.close()
                 connection.seen_state = state = CLOSED
-                self.calls.note_state(connection, DRAINING, CLOSED)
+                if self.calls.note is not None:
+                    self.calls.note_state(connection, DRAINING, CLOSED)
         if state is CLOSED:
             self._remove(connection)
             return

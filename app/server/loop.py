@@ -149,7 +149,6 @@ class Loop:
             self.life.judging.due,
             self._wall_clock.due,
             self.life.freed.due,
-            self.observer.due,
         )
         if self._stopping is not None:
             self._due = due = min(due, self._hurry_at, self._force_at, self._stop_at)
@@ -201,8 +200,6 @@ class Loop:
             self.life.unacknowledged.look(now)
         if self.reporter.next_round <= now:
             self.life.inspecting.publish_round()
-        if self.observer.due <= now:
-            self.observer.publish_new()
 
     def _for_each(
         self, connections: Iterable[Connection], act: Callable[[Connection], None]

@@ -106,8 +106,7 @@ class LoopObserver:
         self._notes: list[Note] = []
         self._kept_notes = 0
         self._told = 0  # the number of the last iteration that was published
-        self.due = inf
-        """When `publish_new` is to be called, on the loop's clock; ``inf`` if nothing is new."""
+        self._due = inf  # when the new ones are to be published, on the loop's clock
         self._poll = _NO_POLL
 
     def look(self, until: float) -> None:
@@ -131,6 +130,9 @@ class LoopObserver:
             self.gate.before("poll", -1)
             timeout = self.gate.bound(timeout)
         cpu, at = self._cpu_clock(), self._clock()
+        if self._due < inf:
+            rest = max(0.0, self._due - at)
+            timeout = rest if timeout is None else min(timeout, rest)
         ready = self._polled(timeout)
         began, cpu_after = self._clock(), self._cpu_clock()
         woken = self._woken(ready)
@@ -171,9 +173,12 @@ class LoopObserver:
         notes = self._notes[:]
         self._notes.clear()
         self._keep(RawIteration(poll, now, cpu, telling - poll.telling, watched, notes))
-        if self.due == inf and (poll.woken or notes):  # an empty one alone is not worth a wake-up
-            self.due = now + PUBLISHED_EVERY
-        if now >= self._until:
+        if self._due == inf and (poll.woken or notes):  # an empty one alone is not worth a wake-up
+            self._due = now + PUBLISHED_EVERY
+        is_over = now >= self._until
+        if is_over or now >= self._due:
+            self._publish_new()
+        if is_over:
             self.is_on = False
             self._calls.unwatch()
 
@@ -199,9 +204,9 @@ class LoopObserver:
         """
         return self._tell(islice(reversed(self._kept), number), MOST_ANSWERED)
 
-    def publish_new(self) -> None:
+    def _publish_new(self) -> None:
         """Publish the latest iterations that were not published before."""
-        self.due = inf
+        self._due = inf
         new = takewhile(lambda raw: raw.poll.number > self._told, reversed(self._kept))
         for told in self._tell(islice(new, TOLD_AT_ONCE), MOST_LINES):
             self._told = told.number

@@ -201,8 +201,10 @@ class Serving:
                     self._finish_wakeup(connection, now)
                 self._time(untimed, now)
                 quick_calls = len(ready) - len(others) - slow
-                self._kernel.counts.reads += quick_calls
-                self._kernel.counts.writes += quick_calls - unwritten
+                if quick_calls:
+                    counts = self._kernel.counts
+                    counts.reads += quick_calls
+                    counts.writes += quick_calls - unwritten
                 return others
             except Exception as error:  # a fault of ours, or no memory for one peer's body
                 self._write_error = None  # it was this connection's
