@@ -29,6 +29,7 @@ from ..recording.on_request import RecordingRequests
 from ..recording.plan import NO_PLAN, RecordingPlan
 from ..recording.recordings import Recordings
 from ..server.loop import SWITCH_INTERVAL
+from ..server.memory import exclude_program_from_gc
 from ..watch.fanout import Fanout
 from ..watch.stream import EventStream
 from ..watch.traces import Traces
@@ -173,6 +174,7 @@ class Hosting:
         try:
             # A thread that runs out of memory before it has begun would be waited for without end.
             mmap.mmap(-1, HEADROOM).close()
+            exclude_program_from_gc()
             self.server.start()
             end_server = partial(self.server.stop, "a start that failed", now=True)
             self.fanout.start(self.server.settled)

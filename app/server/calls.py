@@ -21,6 +21,7 @@ import os
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import methodcaller
 from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 
 from ..core.events import POLLOUT, ConnectionState
@@ -90,16 +91,34 @@ class Calls:
         """`clock` is the loop's, in seconds. A caller of `read` or `write` adds to `counts`."""
         self.counts = counts
         self._poller = poller
-        self._ctls_each = int(poller.has_ctl)  # calls for a change of what it watches
+        self._ctls_each = each = int(poller.has_ctl)  # calls for a change of what it watches
         self._clock = clock
-        self.read: Callable[[int, int], bytes] = os.read
-        """read(2): descriptor, size."""
-        self.write: Callable[[int, Chunk], int] = os.write
-        """write(2): descriptor, bytes."""
         self.note: Callable[[Note], None] | None = None
         """Takes a note of each call while somebody watches."""
         self.gate: Callable[[str, int], None] = _no_gate
         """Passed before each call, with its name and descriptor."""
+        add, remove = poller.add, poller.remove
+
+        def counted_add(fd: int, interest: int) -> None:
+            counts.ctls += each
+            add(fd, interest)
+
+        def counted_remove(fd: int) -> None:
+            counts.ctls += each
+            remove(fd)
+
+        self._unwatched = os.read, os.write, counted_add, counted_remove, methodcaller("close")
+        self.read: Callable[[int, int], bytes]
+        """read(2): descriptor, size."""
+        self.write: Callable[[int, Chunk], int]
+        """write(2): descriptor, bytes."""
+        self.add: Callable[[int, int], None]
+        """Have the poller watch a descriptor for an interest. Raises OSError or ValueError."""
+        self.remove: Callable[[int], None]
+        """Have the poller watch a descriptor no more. Raises OSError."""
+        self.close: Callable[[socket.socket], None]
+        """Close a connection's socket."""
+        self.unwatch()
 
     def watch(
         self, note: Callable[[Note], None], gate: Callable[[str, int], None] = _no_gate
@@ -132,11 +151,12 @@ class Calls:
             return sent
 
         self.read, self.write = noted_read, noted_write
+        self.add, self.remove, self.close = self._noted_add, self._noted_remove, self._noted_close
 
     def unwatch(self) -> None:
-        """Take no more notes."""
+        """Take no more notes: each call is made with nothing between that could be left out."""
         self.note = None
-        self.read, self.write = os.read, os.write
+        self.read, self.write, self.add, self.remove, self.close = self._unwatched
 
     def discard(self, fd: int, size: int) -> bytes:
         """Call read(2) for input that is thrown away. Raises OSError."""
@@ -157,20 +177,12 @@ class Calls:
         """Send our FIN. Raises OSError."""
         self._noted("shutdown", sock.fileno(), 0, sock.shutdown, socket.SHUT_WR)
 
-    def close(self, sock: socket.socket) -> None:
-        """Close a connection's socket."""
-        if self.note is None:
-            sock.close()
-        else:
-            self._noted("close", sock.fileno(), 0, sock.close)
+    def _noted_close(self, sock: socket.socket) -> None:
+        self._noted("close", sock.fileno(), 0, sock.close)
 
-    def add(self, fd: int, interest: int) -> None:
-        """Have the poller watch a descriptor. Raises OSError or ValueError."""
+    def _noted_add(self, fd: int, interest: int) -> None:
         self.counts.ctls += self._ctls_each
-        if self.note is None:
-            self._poller.add(fd, interest)
-        else:
-            self._noted("watch", fd, interest, self._poller.add, fd, interest)
+        self._noted("watch", fd, interest, self._poller.add, fd, interest)
 
     def modify(self, fd: int, interest: int) -> None:
         """Change what a descriptor is watched for. Raises OSError."""
@@ -178,13 +190,9 @@ class Calls:
         name = "arm" if interest & POLLOUT else "disarm"
         self._noted(name, fd, interest, self._poller.modify, fd, interest)
 
-    def remove(self, fd: int) -> None:
-        """Have the poller watch a descriptor no more. Raises OSError."""
+    def _noted_remove(self, fd: int) -> None:
         self.counts.ctls += self._ctls_each
-        if self.note is None:
-            self._poller.remove(fd)
-        else:
-            self._noted("unwatch", fd, 0, self._poller.remove, fd)
+        self._noted("unwatch", fd, 0, self._poller.remove, fd)
 
     def note_wakeup(self, fd: int, taken: int) -> None:
         """Note that the wakeup `fd` was cleared, and gave so many bytes."""

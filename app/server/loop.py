@@ -264,6 +264,7 @@ class Loop:
     def _accept(self, ready: list[int]) -> None:
         """Accept where a listener is `ready`, or where the budget ended the last accept."""
         self._more_to_accept = False
+        errors = 0
         for index, acceptor in enumerate(self._acceptors):
             if acceptor.more or acceptor.fd in ready:
                 self.life.ceiling = connection_ceiling()
@@ -277,7 +278,8 @@ class Loop:
                 self._more_to_accept |= acceptor.more
                 if acceptor.failure and self._stopping is None:
                     self._pause_accepting(acceptor, self._clock())
-        self.reporter.accept_errors = sum(acceptor.errors for acceptor in self._acceptors)
+            errors += acceptor.errors
+        self.reporter.accept_errors = errors
 
     def _pause_accepting(self, acceptor: Acceptor, now: float) -> None:
         self.life.calls.remove(acceptor.fd)

@@ -129,7 +129,8 @@ class Serving:
                     except KeyError:
                         if fd in by_fd:
                             slow += 1
-                            untimed = self._time(untimed, now)
+                            if untimed:
+                                untimed = self._time(untimed, now)
                             self._serve(by_fd[fd], now)
                         else:
                             others.append(fd)
@@ -139,7 +140,8 @@ class Serving:
                         data = read(fd, ask if ask < share else share)
                     except OSError as error:
                         unwritten += 1
-                        untimed = self._time(untimed, now)
+                        if untimed:
+                            untimed = self._time(untimed, now)
                         self._read_failed(connection, error)
                         self._finish_wakeup(connection, now)
                         continue
@@ -195,13 +197,15 @@ class Serving:
                     else:
                         unwritten += 1
                         sent = 0
-                    untimed = self._time(untimed, now)
+                    if untimed:
+                        untimed = self._time(untimed, now)
                     self._receive(connection, data, sent, now)
                     self._write_error = None
                     self._finish_wakeup(connection, now)
-                self._time(untimed, now)
-                quick_calls = len(ready) - len(others) - slow
-                if quick_calls:
+                if untimed:
+                    self._time(untimed, now)
+                if slow < len(ready):
+                    quick_calls = len(ready) - len(others) - slow
                     counts = self._kernel.counts
                     counts.reads += quick_calls
                     counts.writes += quick_calls - unwritten
@@ -213,8 +217,7 @@ class Serving:
 
     def _time(self, frames: int, began: float) -> int:
         """Count the service time of `frames`, echoed by now in a wake-up that `began`; return 0."""
-        if frames:
-            self._reporter.service.record(floor((self._clock() - began) * 1e6), frames)
+        self._reporter.service.record(floor((self._clock() - began) * 1e6), frames)
         return 0
 
     def _count_frames(self, connection: Connection, data: bytes, cap: int) -> int:
@@ -254,30 +257,25 @@ class Serving:
     def _finish_wakeup(self, connection: Connection, now: float) -> None:
         """Put the connection on or off the hot path, and apply a change of its state."""
         before = connection.seen_state
-        self._settle(connection, now)
+        if before is not CLOSED:
+            if not connection.changed:
+                self._reporter.note_change(connection)
+            machine = connection.machine
+            state = machine.state
+            between_frames = state is READ_LEN and not machine.len_buf and not machine.backlog
+            if (
+                between_frames
+                and self._life.may_be_quick
+                and connection.faulty is None
+                and not self._reporter.tells_calls(connection)
+            ):
+                self._life.quick[connection.fd] = connection
+            else:
+                self._life.quick.pop(connection.fd, None)
+            if state is not before or state is DRAINING or connection.faulty is not None:
+                self._life.apply_state(connection, now)
         if self._kernel.note is not None and connection.seen_state is before:
             self._kernel.note_state(connection, before, before)
-
-    def _settle(self, connection: Connection, now: float) -> None:
-        if connection.seen_state is CLOSED:
-            return
-        if not connection.changed:
-            self._reporter.note_change(connection)
-        machine = connection.machine
-        state = machine.state
-        between_frames = state is READ_LEN and not machine.len_buf and not machine.backlog
-        if (
-            between_frames
-            and self._life.may_be_quick
-            and connection.faulty is None
-            and not self._reporter.tells_calls(connection)
-        ):
-            self._life.quick[connection.fd] = connection
-        else:
-            self._life.quick.pop(connection.fd, None)
-        is_changed = state is not connection.seen_state or state is DRAINING
-        if is_changed or connection.faulty is not None:
-            self._life.apply_state(connection, now)
 
     def _read(self, connection: Connection, now: float) -> None:
         """Parse the bytes that a budget left over, or read once."""
@@ -383,7 +381,8 @@ class Serving:
             if machine.sent(count):
                 if faulty is not None:
                     self._life.faults.allow(connection, 0, now)  # it may end here
-                self._time(frames, connection.served_from)
+                if frames:
+                    self._time(frames, connection.served_from)
                 return
             if count < sum(map(len, chunks)):
                 connection.partial_writes += 1

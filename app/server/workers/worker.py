@@ -21,6 +21,7 @@ from ..connection_limit import ConnectionLimit, map_counts
 from ..fault_tokens import TakenTokens
 from ..listener import Listener, ListeningSocket
 from ..loop import SWITCH_INTERVAL
+from ..memory import exclude_program_from_gc
 from ..server import Server
 from ..shard import Shard
 from .channel import (
@@ -161,6 +162,7 @@ def main() -> None:
             name="echo-tui orders",
             daemon=True,
         ).start()
+        exclude_program_from_gc()
         server.start()
         ended_well = pipe.run()
         server.join()
