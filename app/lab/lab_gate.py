@@ -83,6 +83,8 @@ class LabGate:
         """Hold the loop, let it make so many calls or iterations, or let it go on."""
         with self._changed:
             self._turns.change(action, count, pace)
+            if action is StepAction.GO:
+                self._steps.clear()  # what is made from here on is not known
             self._tell_use()
             self._changed.notify_all()
 

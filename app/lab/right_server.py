@@ -111,6 +111,8 @@ class RightServer:
                         self._held = event
                     case LoopResumed():
                         self._held = None
+                        if event.cause == "go":
+                            self._steps.clear()
             self._last = drained.stats or self._last
             return drained.stats
 
