@@ -27,7 +27,8 @@ BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
 QUICK = ["zero-length", "edge-no-drain", "close-unread"]
 """Scenarios whose rounds take some milliseconds; tests/faults plays all."""
 PLAYS = """\
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
 from app.lab.lab_pair import LabPair
 from app.lab.scenarios import SCENARIOS
 with LabPair(SCENARIOS[0]) as pair:
