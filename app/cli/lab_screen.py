@@ -31,7 +31,7 @@ _HEALS_LATER: Final = "it heals when the loop goes on"
 
 
 class PlayedLab:
-    """What `LabApp` shows. Made by `playing`, which ends the servers."""
+    """A scenario that is played, for `LabApp`. Made by `playing`, which ends the servers."""
 
     def __init__(self, scenario: Scenario, pair: LabPair, language: Language) -> None:
         self._scenario = scenario

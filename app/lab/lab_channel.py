@@ -33,6 +33,10 @@ LOOP: Final = "loop"
 LOOK: Final = "look"
 """Note each call from here on, until `LEAVE`."""
 LEAVE: Final = "leave"
+STEPS_KEPT: Final = 24
+"""Calls of a loop that `LabLoop` tells, the latest ones."""
+ITERATIONS_KEPT: Final = 8
+"""The same of iterations."""
 STEPS: Final = {
     "hold": StepAction.HOLD,
     "call": StepAction.CALL,

@@ -27,7 +27,7 @@ class LabResult(msgspec.Struct, frozen=True):
     right: float | None
     """The figure of the right server; None if the scenario could not be played."""
     wrong: float | None
-    """That of the wrong one, in the same `unit`."""
+    """The wrong one's figure, in the same `unit`."""
     unit: str
     text: str
     """The outcome in words; where it is composed, a `Sentence`."""

@@ -23,14 +23,11 @@ from ..core.turns import Turns
 from ..server.calls import Note, StateNote
 from ..server.loop_observer import lines_of
 from .composing import LOADED
-from .lab_channel import LabLoop
+from .lab_channel import ITERATIONS_KEPT, STEPS_KEPT, LabLoop
 
 T = TypeVar("T")
 SLICE: Final = 0.2
 """Seconds that a poll may wait at a stretch, so that a loop that sleeps can be held."""
-_STEPS: Final = 24
-_ITERATIONS: Final = 8
-"""Those that are kept, the latest ones."""
 _MOST_NOTES: Final = 400
 """Calls of an iteration that are noted."""
 
@@ -65,9 +62,9 @@ class LabGate:
         self._looks = False
         self._held = self._where = ""
         self._doing: dict[str, float] = {}  # calls that are being made, and since when
-        self._steps: deque[Stepped] = deque(maxlen=_STEPS)
+        self._steps: deque[Stepped] = deque(maxlen=STEPS_KEPT)
         self._made = self._polls = 0
-        self._iterations: deque[Iteration] = deque(maxlen=_ITERATIONS)
+        self._iterations: deque[Iteration] = deque(maxlen=ITERATIONS_KEPT)
         self._poll: _LabPoll | None = None
         self._notes: list[Note] = []
         self._interests: dict[int, int] = {}

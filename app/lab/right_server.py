@@ -22,16 +22,13 @@ from ..core.statistics import LoopStats
 from ..core.stepping import LINES, LoopHeld, LoopResumed, Stepped
 from ..server.server import Server
 from ..watch.stream import EventStream
-from .lab_channel import LabFigures, LabLoop, LabReady, obey, send
+from .lab_channel import ITERATIONS_KEPT, STEPS_KEPT, LabFigures, LabLoop, LabReady, obey, send
 
 CALLBACK: Final = "callback"
 SECONDS_A_BYTE: Final = 1e-5
 """Time of a callback for a byte of a body."""
 _STEP: Final = 0.002
 """Seconds between two looks for figures that were asked for."""
-_STEPS: Final = 24
-_ITERATIONS: Final = 8
-"""Those that are kept, the latest ones."""
 
 
 class RightServer:
@@ -44,8 +41,8 @@ class RightServer:
         self._lock = threading.Lock()
         self._numbers = count(1)
         self._held: LoopHeld | None = None
-        self._steps: deque[Stepped] = deque(maxlen=_STEPS)
-        self._iterations: deque[Iteration] = deque(maxlen=_ITERATIONS)
+        self._steps: deque[Stepped] = deque(maxlen=STEPS_KEPT)
+        self._iterations: deque[Iteration] = deque(maxlen=ITERATIONS_KEPT)
         self._last: LoopStats | None = None
         self._server = Server(settings, self._stream)
         self._server.start()

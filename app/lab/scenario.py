@@ -40,9 +40,9 @@ class Scenario:
     """Whether the figures of the right and of the wrong server, in this order, are far apart."""
     text: LabText
     settings: Settings = Settings(port=0)  # noqa: RUF009  # immutable
-    """Those of the right server."""
+    """The settings of the right server."""
     words: tuple[str, ...] = ()
-    """What else it is told, on the command line of `app.lab.right_server`."""
+    """Further words for it, on the command line of `app.lab.right_server`."""
     host: str = LOOPBACK
     """The address at which both servers listen."""
     find_obstacle: Callable[[], str] = lambda: ""

@@ -24,7 +24,7 @@ from .recorder import Recorder
 
 _SHARED_MEMORY: Final = Path("/dev/shm")
 _NAME: Final = "past"
-_PREFIX: Final = "echo-tui-"
+_PREFIX: Final = "echo-tui-past-"
 _LOCK: Final = "lock"
 
 

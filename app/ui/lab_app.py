@@ -40,7 +40,7 @@ _MARKS: Final = {">": palette.ERROR, "-": palette.GOOD}
 
 
 class SideFigures(NamedTuple):
-    """What one server's rounds have given so far, the latest last."""
+    """The figures of one server's rounds so far, the latest last."""
 
     values: tuple[float, ...] = ()
     note: str = ""

@@ -113,7 +113,7 @@ class Attached:
 
     @property
     def text(self) -> str:
-        """What it has written."""
+        """The text that it has written."""
         return self._path.read_text("utf-8")
 
     @property

@@ -1,4 +1,4 @@
-"""What is told of the loop's system calls, beside what strace(1) sees of the loop's thread."""
+"""The system calls that are told of a loop, beside those that strace(1) sees of its thread."""
 
 from __future__ import annotations
 
